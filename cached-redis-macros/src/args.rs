@@ -1,0 +1,136 @@
+//! What was written between the parentheses, with its spans.
+//!
+//! Parsing only sorts the pieces; whether they make sense together is `validate.rs`. A piece that
+//! cannot be read is recorded and skipped, so the pieces after it are still checked.
+
+use proc_macro2::{Ident, TokenStream};
+use syn::{Expr, LitStr, Path};
+
+use crate::errors::Errors;
+use crate::option::{Piece, Written, pieces};
+
+/// The options of `#[redis_cached]`.
+const CACHED: &[&str] = &[
+    "key",
+    "ttl",
+    "jitter",
+    "negative_ttl",
+    "skip",
+    "codec",
+    "condition",
+    "unless",
+    "cache",
+    "policy",
+    "crate",
+];
+
+/// The options of `#[invalidates]`, beside its keys.
+const INVALIDATES: &[&str] = &["when", "cache", "crate"];
+
+/// `#[redis_cached(…)]` as written.
+#[derive(Default)]
+pub(crate) struct CachedArgs {
+    pub(crate) key: Option<LitStr>,
+    pub(crate) ttl: Option<Expr>,
+    pub(crate) jitter: Option<Expr>,
+    pub(crate) negative_ttl: Option<Expr>,
+    pub(crate) skip: Option<Vec<Ident>>,
+    pub(crate) codec: Option<Path>,
+    pub(crate) condition: Option<Expr>,
+    pub(crate) unless: Option<Expr>,
+    pub(crate) cache: Option<Expr>,
+    pub(crate) policy: Option<LitStr>,
+    pub(crate) krate: Option<Path>,
+    /// `ttl` or `policy` was written, be it readable or not: no lifetime is missing.
+    pub(crate) names_ttl: bool,
+}
+
+/// `#[invalidates(…)]` as written.
+#[derive(Default)]
+pub(crate) struct InvalidatesArgs {
+    pub(crate) targets: Vec<LitStr>,
+    pub(crate) when: Option<LitStr>,
+    pub(crate) cache: Option<Expr>,
+    pub(crate) krate: Option<Path>,
+}
+
+impl CachedArgs {
+    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut args = Self::default();
+        for piece in pieces(tokens, errors) {
+            match piece {
+                Piece::Key(key) => errors.refuse(
+                    &key,
+                    "a key without its name",
+                    format!("write `key = {:?}`", key.value()),
+                ),
+                Piece::Option(option) => args.take(option, errors),
+            }
+        }
+        args
+    }
+
+    fn take(&mut self, option: Written, errors: &mut Errors) {
+        match option.name.to_string().as_str() {
+            "key" => option.set(&mut self.key, Written::string, errors),
+            "ttl" => {
+                self.names_ttl = true;
+                option.set(&mut self.ttl, Written::expression, errors);
+            }
+            "jitter" => option.set(&mut self.jitter, Written::expression, errors),
+            "negative_ttl" => option.set(&mut self.negative_ttl, Written::expression, errors),
+            "skip" => option.set(&mut self.skip, Written::names, errors),
+            "codec" => option.set(&mut self.codec, Written::codec, errors),
+            "condition" => option.set(&mut self.condition, Written::expression, errors),
+            "unless" => option.set(&mut self.unless, Written::expression, errors),
+            "cache" => option.set(&mut self.cache, Written::expression, errors),
+            "policy" => {
+                // A policy may bring the TTL, so a second mistake about it would be noise.
+                self.names_ttl = true;
+                option.set(&mut self.policy, Written::string, errors);
+            }
+            "crate" => option.set(&mut self.krate, Written::krate, errors),
+            _ => {
+                // A misspelt `ttl` is one mistake, and not a missing one as well.
+                let meant = option.unknown("redis_cached", CACHED, errors);
+                self.names_ttl |= matches!(meant, Some("ttl" | "policy"));
+            }
+        }
+    }
+}
+
+impl InvalidatesArgs {
+    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut args = Self::default();
+        for piece in pieces(tokens, errors) {
+            match piece {
+                Piece::Key(key) => args.target(key, errors),
+                Piece::Option(option) => args.take(option, errors),
+            }
+        }
+        args
+    }
+
+    fn target(&mut self, key: LitStr, errors: &mut Errors) {
+        if self
+            .targets
+            .iter()
+            .any(|other| other.value() == key.value())
+        {
+            errors.refuse(&key, "this key is named twice", "remove one of them");
+        } else {
+            self.targets.push(key);
+        }
+    }
+
+    fn take(&mut self, option: Written, errors: &mut Errors) {
+        match option.name.to_string().as_str() {
+            "when" => option.set(&mut self.when, Written::string, errors),
+            "cache" => option.set(&mut self.cache, Written::expression, errors),
+            "crate" => option.set(&mut self.krate, Written::krate, errors),
+            _ => {
+                option.unknown("invalidates", INVALIDATES, errors);
+            }
+        }
+    }
+}

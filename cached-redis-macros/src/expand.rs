@@ -1,0 +1,97 @@
+//! Checked values → tokens. Nothing can be refused any more.
+//!
+//! Hygiene: paths start at the runtime crate, locals live at `Span::mixed_site()`, and the user's
+//! own tokens keep their spans, so that no name of the user's can meet one of ours.
+
+mod cached;
+mod invalidates;
+mod key;
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt as _;
+use syn::{Expr, LitStr, Path};
+
+use crate::signature::Function;
+use crate::syntax::braced;
+
+pub(crate) use cached::cached;
+pub(crate) use invalidates::invalidates;
+
+/// `::cached_redis::__private`, or what `crate = …` names.
+fn private(krate: Option<&Path>) -> TokenStream {
+    let here = Span::mixed_site();
+    match krate {
+        Some(path) => quote_spanned!(here=> #path::__private),
+        None => quote_spanned!(here=> ::cached_redis::__private),
+    }
+}
+
+/// The same tokens with their hygiene, underlined at `span`: an expression is underlined from its
+/// first token to its last, so a path in front of it counts.
+fn at(tokens: &TokenStream, span: Span) -> TokenStream {
+    let relocated = tokens.clone().into_iter().map(|mut token| {
+        token.set_span(token.span().located_at(span));
+        token
+    });
+    relocated.collect()
+}
+
+/// The fields that say where a function is.
+fn place(function: &Function) -> TokenStream {
+    let here = Span::mixed_site();
+    let name = function.name().unraw().to_string();
+    quote_spanned! {here=>
+        path: ::core::concat!(::core::module_path!(), "::", #name),
+        file: ::core::file!(),
+        line: ::core::line!(),
+    }
+}
+
+fn string(text: &str) -> TokenStream {
+    LitStr::new(text, Span::mixed_site()).into_token_stream()
+}
+
+/// `TYPE::new(what)`, or `TYPE::on(what, cache)` where an instance is named. The annotated `let`
+/// lets statics, lazy cells and references all coerce to one `&Cache`.
+fn on_instance(ty: &TokenStream, what: &str, cache: &Option<Expr>, p: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
+    let what = Ident::new(what, here);
+    match cache {
+        None => quote_spanned!(here=> #ty::new(#what)),
+        Some(cache) => {
+            let span = here.located_at(start(cache));
+            let p = at(p, span);
+            let bind = quote_spanned!(span=> let __cache: &#p::Cache = &#cache;);
+            quote_spanned!(here=> { #bind #ty::on(#what, __cache) })
+        }
+    }
+}
+
+/// `async move { BODY }`. The statement before the body never runs: it tells the compiler the
+/// type, which `?` needs. It is left out where the type cannot be named.
+fn body(function: &Function, p: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
+    let (statements, braces) = function.statements();
+    let pin = pin(function, p);
+    let block = braced(quote!(#pin #statements), here.located_at(braces));
+    quote_spanned!(here=> async move #block)
+}
+
+fn pin(function: &Function, p: &TokenStream) -> Option<TokenStream> {
+    let here = Span::mixed_site();
+    let output = match &function.output {
+        _ if function.returns_impl_trait() || function.returns_never() => return None,
+        Some(output) => output.to_token_stream(),
+        None => quote_spanned!(here=> ()),
+    };
+    Some(quote_spanned! {here=>
+        if let #p::Some(__never) = #p::None::<#output> { return __never; }
+    })
+}
+
+/// Where the tokens begin: stable compilers cannot join spans.
+fn start(tokens: &impl ToTokens) -> Span {
+    let first: Option<TokenTree> = tokens.to_token_stream().into_iter().next();
+    first.map_or_else(Span::call_site, |token| token.span())
+}

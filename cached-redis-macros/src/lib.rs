@@ -1,0 +1,182 @@
+//! The attributes of [`cached-redis`](https://docs.rs/cached-redis).
+//!
+//! Depend on `cached-redis`, which re-exports both: what the attributes expand to names items of
+//! that crate.
+
+mod accounted;
+mod args;
+mod boxed;
+mod duration;
+mod errors;
+mod expand;
+mod key;
+mod option;
+mod parameter;
+mod signature;
+mod syntax;
+mod template;
+#[cfg(test)]
+mod tests;
+mod text;
+mod validate;
+
+use proc_macro::TokenStream;
+
+/// Keeps the result of an async function in Redis.
+///
+/// A call first looks the key up; on a miss the function runs and its value is stored. Callers
+/// that ask meanwhile, in this process or another, wait for that one load. If Redis is away, the
+/// function simply runs.
+///
+/// ```text
+/// #[redis_cached(ttl = 300, jitter = 0.05, key = "user:<id>")]
+/// async fn get_user(id: u64) -> Result<User, DbError> { … }
+/// ```
+///
+/// Of a `Result` only `Ok` is kept; an `Err` passes through as it is. The value implements
+/// `Serialize` and `DeserializeOwned`.
+///
+/// # Options
+///
+/// | option | meaning | default |
+/// |---|---|---|
+/// | `key = "…"` | the [key template](#keys) | module, name and all parameters |
+/// | `ttl = …` | [how long](#durations) an entry is fresh | required, unless `policy` is given |
+/// | `jitter = 0.05` | uniform share of the TTL that is added or taken, 0 ≤ j < 1, so that entries of one moment do not expire in one moment | the builder's |
+/// | `negative_ttl = …` | life of a kept `None` (`Option`, `Result<Option<_>, _>`); `0` keeps none | the TTL, 30 s at most |
+/// | `skip(a, b)` | parameters that are not part of the key | none |
+/// | `codec = …` | `bincode`, `msgpack`, `json`, or the path of a value of your own codec | the builder's |
+/// | `condition = …` | an expression over the parameters; where it is `false` the cache is not asked and nothing is stored | always |
+/// | `unless = …` | an expression over `result`, a reference to the `Ok` value; where it is `true` the value is not stored | never |
+/// | `cache = …` | the instance: an expression that borrows as `&Cache`, such as `self.cache` or a static | the scope's, else the installed one |
+/// | `policy = "…"` | a policy of that name from the builder; options beside it override it | none |
+/// | `crate = …` | path of the `cached-redis` crate, where it is renamed or re-exported | `::cached_redis` |
+///
+/// # Keys
+///
+/// Text stands for itself; placeholders stand in angle brackets, so that `{…}` stays free for the
+/// hash tags of Redis Cluster: `"cart:{<user>}:items"`.
+///
+/// | placeholder | renders |
+/// |---|---|
+/// | `<name>` | a parameter by `Display`; an `Option` of one with `None` and `Some("")` apart |
+/// | `<name.field>`, `<name.0>`, `<self.field>` | a path into it |
+/// | `<name:?>` | by `Debug`; refused for floats |
+/// | `<name:hash>` | anything that implements `Serialize`, by a stable 128-bit hash |
+/// | `<T>` | the function's own type parameter, by its `KeyName` |
+/// | `<N>` | the function's own const parameter |
+///
+/// Different values give different keys: what a value contributes is escaped, and two
+/// placeholders need a character between them that is always escaped in values (`:` best).
+/// Functions that share a template share the entry, on purpose.
+///
+/// Every parameter is in the key or in `skip(…)`, else the function does not compile: one that
+/// changes the result but not the key would show one caller's data to another. Each name of a
+/// pattern counts, `_` and lifetimes do not, and `self` is skipped unless the key names it.
+///
+/// Without `key`, the key is the module's path, the function's name and all parameters that are
+/// not skipped. A method needs a `key`: the type it belongs to cannot be seen from an attribute.
+///
+/// # Durations
+///
+/// Seconds (`300`, `0.25`), a string (`"250ms"`, `"30s"`, `"5m"`, `"1h30m"`, `"2d"`), or a const
+/// `Duration` expression, which is checked when the crate is compiled. A TTL of less than a
+/// millisecond, or beyond 64 bits of them, is a compile error.
+///
+/// # Where it can stand
+///
+/// On every async function and method that has a body and returns an owned type: with generics
+/// and `where`, pattern and `impl Trait` arguments, any receiver, in traits and under
+/// `#[async_trait]`, above or below `#[instrument]`. Not on a function that returns a reference,
+/// `impl Trait` or nothing.
+///
+/// # Cancel safety
+///
+/// Dropping the future drops the load with it; other callers that waited for it go on.
+#[proc_macro_attribute]
+pub fn redis_cached(args: TokenStream, item: TokenStream) -> TokenStream {
+    entry::cached(args.into(), &item.into()).into()
+}
+
+/// Removes what the function's write has made old.
+///
+/// ```text
+/// #[invalidates("user:<id>", "team:<team>:members")]
+/// async fn move_user(id: u64, team: u64) -> Result<(), DbError> { … }
+/// ```
+///
+/// When the function has returned, the keys are removed, all in one round trip, before its result
+/// is handed to the caller. That happens in a task of its own, so a caller that is dropped, such
+/// as a handler whose client went away, loses nothing. The function's own result is returned
+/// whatever becomes of it.
+///
+/// The attribute may be repeated, and may stand on functions that return nothing, references or
+/// `impl Trait`.
+///
+/// # Keys
+///
+/// The templates of [`macro@redis_cached`], written so that they give the reader's key. They name
+/// the parameters they need; the others need no mention. `<result>` and `<result.field>` stand
+/// for the `Ok` value (the value itself where it is no `Result`), unless a parameter is called
+/// `result`; they need `when = "ok"`. Every key is exact: patterns (`*`) are not supported yet.
+///
+/// # Options
+///
+/// | option | meaning | default |
+/// |---|---|---|
+/// | `when = "always"` | after `Ok`, `Err`, a panic and a dropped caller alike, since a write that failed for its caller may have been committed | this one |
+/// | `when = "ok"` | after `Ok`, and wherever it is unknown how the write ended | |
+/// | `when = "before"` | before the function runs instead; the weaker one, as a reader may store the old value again meanwhile | |
+/// | `cache = …` | the instance, as for `redis_cached` | the scope's, else the installed one |
+/// | `crate = …` | path of the `cached-redis` crate | `::cached_redis` |
+///
+/// # Cancel safety
+///
+/// Dropping the future counts as a write that may have been committed: the keys are removed,
+/// except those that need `result`.
+#[proc_macro_attribute]
+pub fn invalidates(args: TokenStream, item: TokenStream) -> TokenStream {
+    entry::invalidates(args.into(), &item.into()).into()
+}
+
+/// The same over `proc_macro2`, which unit tests can call.
+mod entry {
+    use proc_macro2::TokenStream;
+    use quote::quote;
+
+    use crate::args::{CachedArgs, InvalidatesArgs};
+    use crate::errors::Errors;
+    use crate::expand;
+    use crate::signature::Function;
+    use crate::validate::{Cached, Invalidates};
+
+    pub(crate) fn cached(args: TokenStream, item: &TokenStream) -> TokenStream {
+        let mut errors = Errors::default();
+        let args = CachedArgs::parse(args, &mut errors);
+        let function = Function::parse(item.clone(), "redis_cached", &mut errors);
+        let expanded = function.and_then(|function| {
+            let checked = Cached::new(args, &function, &mut errors)?;
+            Some(expand::cached(&checked, &function))
+        });
+        finish(errors, expanded, item)
+    }
+
+    pub(crate) fn invalidates(args: TokenStream, item: &TokenStream) -> TokenStream {
+        let mut errors = Errors::default();
+        let args = InvalidatesArgs::parse(args, &mut errors);
+        let function = Function::parse(item.clone(), "invalidates", &mut errors);
+        let expanded = function.and_then(|function| {
+            let checked = Invalidates::new(args, &function, &mut errors)?;
+            Some(expand::invalidates(&checked, &function))
+        });
+        finish(errors, expanded, item)
+    }
+
+    /// After a mistake the user's function stays as it was, so that nothing else breaks with it.
+    fn finish(errors: Errors, expanded: Option<TokenStream>, item: &TokenStream) -> TokenStream {
+        match (errors.into_tokens(), expanded) {
+            (None, Some(expanded)) => expanded,
+            (errors, _) => quote!(#errors #item),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The elements of an attribute's list: keys, and options with their values.
+//!
+//! An element that cannot be read is recorded and skipped, so the ones after it are still checked.
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use syn::ext::IdentExt as _;
+use syn::parse::{Parse as _, ParseStream, Parser as _};
+use syn::punctuated::Punctuated;
+use syn::{Expr, LitStr, Path, Token, parenthesized, token};
+
+use crate::errors::{Errors, list, near};
+use crate::syntax::{literal, peel_expr};
+
+/// One element of the list.
+pub(crate) enum Piece {
+    Key(LitStr),
+    Option(Written),
+}
+
+/// `name`, `name = value` or `name(a, b)`.
+pub(crate) struct Written {
+    pub(crate) name: Ident,
+    value: Value,
+}
+
+enum Value {
+    Nothing,
+    Expr(Expr),
+    List(Vec<Ident>),
+    /// Its mistake is recorded already.
+    Unreadable,
+}
+
+impl Written {
+    /// Stores the option; the second of one name is refused.
+    pub(crate) fn set<T>(
+        self,
+        slot: &mut Option<T>,
+        read: fn(&Self, &mut Errors) -> Option<T>,
+        errors: &mut Errors,
+    ) {
+        if slot.is_some() {
+            let message = format!("`{}` is given twice", self.name);
+            errors.refuse(&self.name, message, "keep one of them");
+        } else {
+            *slot = read(&self, errors);
+        }
+    }
+
+    /// Refuses the option; the one that was probably meant.
+    pub(crate) fn unknown<'k>(
+        &self,
+        attribute: &str,
+        known: &[&'k str],
+        errors: &mut Errors,
+    ) -> Option<&'k str> {
+        let name = self.name.to_string();
+        let meant = near(&name, known);
+        let question = meant
+            .map(|meant| format!("did you mean `{meant}`? "))
+            .unwrap_or_default();
+        let keys = if attribute == "invalidates" {
+            "exact keys, then "
+        } else {
+            ""
+        };
+        errors.refuse(
+            &self.name,
+            format!("`{name}` is no option of `#[{attribute}]`"),
+            format!("{question}it takes {keys}{}", list(known)),
+        );
+        meant
+    }
+
+    pub(crate) fn expression(&self, errors: &mut Errors) -> Option<Expr> {
+        match &self.value {
+            Value::Expr(value) => Some(value.clone()),
+            Value::Unreadable => None,
+            Value::Nothing | Value::List(_) => {
+                self.wrong("a value", &format!("write `{} = …`", self.name), errors)
+            }
+        }
+    }
+
+    pub(crate) fn string(&self, errors: &mut Errors) -> Option<LitStr> {
+        let value = self.expression(errors)?;
+        match literal(&value) {
+            Some(text) => Some(text),
+            None => {
+                let message = format!("`{}` is not given as a string literal", self.name);
+                errors.refuse(value, message, format!("write `{} = \"…\"`", self.name));
+                None
+            }
+        }
+    }
+
+    pub(crate) fn names(&self, errors: &mut Errors) -> Option<Vec<Ident>> {
+        match &self.value {
+            Value::List(names) => Some(names.clone()),
+            Value::Unreadable => None,
+            Value::Nothing | Value::Expr(_) => self.wrong(
+                "a list of parameters",
+                &format!("write `{}(a, b)`", self.name),
+                errors,
+            ),
+        }
+    }
+
+    pub(crate) fn codec(&self, errors: &mut Errors) -> Option<Path> {
+        let value = self.expression(errors)?;
+        match peel_expr(&value) {
+            Expr::Path(path) if path.qself.is_none() => Some(path.path.clone()),
+            other => {
+                let help = "write `bincode`, `msgpack`, `json`, or the path of your own codec";
+                errors.refuse(other, "this is no codec", help);
+                None
+            }
+        }
+    }
+
+    /// A path, or the same inside a string.
+    pub(crate) fn krate(&self, errors: &mut Errors) -> Option<Path> {
+        let value = self.expression(errors)?;
+        let path = match peel_expr(&value) {
+            Expr::Path(path) if path.qself.is_none() => Some(path.path.clone()),
+            other => literal(other).and_then(|text| text.parse_with(Path::parse_mod_style).ok()),
+        };
+        if path.is_none() {
+            let help = "write `crate = path::to::cached_redis`";
+            errors.refuse(value, "`crate` is not given as a path", help);
+        }
+        path
+    }
+
+    fn wrong<T>(&self, needs: &str, help: &str, errors: &mut Errors) -> Option<T> {
+        errors.refuse(&self.name, format!("`{}` needs {needs}", self.name), help);
+        None
+    }
+}
+
+/// Reads the whole list, whatever stands in it.
+pub(crate) fn pieces(tokens: TokenStream, errors: &mut Errors) -> Vec<Piece> {
+    let mut found = Vec::new();
+    let read = |input: ParseStream<'_>| {
+        while !input.is_empty() {
+            found.extend(piece(input, errors));
+            separator(input, errors);
+        }
+        Ok(())
+    };
+    let parsed: syn::Result<()> = read.parse2(tokens);
+    debug_assert!(parsed.is_ok(), "every token is consumed");
+    found
+}
+
+fn piece(input: ParseStream<'_>, errors: &mut Errors) -> Option<Piece> {
+    if input.peek(LitStr) {
+        return input.parse().ok().map(Piece::Key);
+    }
+    let Ok(name) = input.call(Ident::parse_any) else {
+        let help = "write `option = value`, separated by commas";
+        errors.refuse_at(input.span(), "expected an option", help);
+        skip_to_comma(input);
+        return None;
+    };
+    let value = value(&name, input, errors);
+    Some(Piece::Option(Written { name, value }))
+}
+
+fn value(name: &Ident, input: ParseStream<'_>, errors: &mut Errors) -> Value {
+    let read = if input.peek(Token![=]) {
+        assigned(input)
+    } else if input.peek(token::Paren) {
+        listed(input)
+    } else {
+        Ok(Value::Nothing)
+    };
+    read.unwrap_or_else(|error| {
+        let message = format!("`{name}` has no readable value: {error}");
+        errors.refuse_at(error.span(), message, format!("write `{name} = …`"));
+        skip_to_comma(input);
+        Value::Unreadable
+    })
+}
+
+fn assigned(input: ParseStream<'_>) -> syn::Result<Value> {
+    input.parse::<Token![=]>()?;
+    Expr::parse(input).map(Value::Expr)
+}
+
+fn listed(input: ParseStream<'_>) -> syn::Result<Value> {
+    let list;
+    parenthesized!(list in input);
+    let names = Punctuated::<Ident, Token![,]>::parse_terminated_with(&list, Ident::parse_any)?;
+    Ok(Value::List(names.into_iter().collect()))
+}
+
+fn separator(input: ParseStream<'_>, errors: &mut Errors) {
+    if input.is_empty() || input.parse::<Token![,]>().is_ok() {
+        return;
+    }
+    let help = "separate options by commas";
+    errors.refuse_at(input.span(), "expected a comma", help);
+    skip_to_comma(input);
+    // Consumes the comma where there is one, so that the next piece is read.
+    let _ = input.parse::<Token![,]>();
+}
+
+fn skip_to_comma(input: ParseStream<'_>) {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        let _ = input.parse::<TokenTree>();
+    }
+}

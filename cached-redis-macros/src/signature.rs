@@ -1,0 +1,238 @@
+//! What the annotated function offers: its parameters, its result, and where its body is.
+//!
+//! The body stays tokens: it is moved as it is into one async block, so that `self`, lifetimes,
+//! generics, `?` and `return` mean what they meant. Only a function that arrives boxed, as
+//! `#[async_trait]` leaves it, is looked into, to find the async block inside `Box::pin`.
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::parse::{ParseStream, Parser as _};
+use syn::{
+    Attribute, FnArg, GenericArgument, GenericParam, PathArguments, ReturnType, Signature, Token,
+    Type, TypeParamBound, Visibility,
+};
+
+use crate::boxed;
+use crate::errors::Errors;
+use crate::parameter::{Kind, Parameter, bindings};
+use crate::syntax::{argument, braced, is_unit, mentions, peel};
+
+/// An async function, or the boxed form of one.
+#[derive(Clone)]
+pub(crate) struct Function {
+    attributes: Vec<Attribute>,
+    visibility: Visibility,
+    signature: Signature,
+    body: Body,
+    /// Type and const parameters first, then the others, in the order of the signature.
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) receiver: Option<Token![self]>,
+    /// What the future resolves to; `None` where nothing is written.
+    pub(crate) output: Option<Type>,
+}
+
+#[derive(Clone)]
+enum Body {
+    Plain {
+        inner_attributes: TokenStream,
+        statements: TokenStream,
+        braces: Span,
+    },
+    Boxed(boxed::Boxed),
+}
+
+impl Function {
+    /// Reads an item; `None` where `attribute` cannot stand on it.
+    pub(crate) fn parse(item: TokenStream, attribute: &str, errors: &mut Errors) -> Option<Self> {
+        let (attributes, visibility, signature, body) = match head.parse2(item) {
+            Ok(read) => read,
+            Err(error) => {
+                let help = format!("put `#[{attribute}]` on an `async fn` that has a body");
+                errors.refuse_at(error.span(), "this is no function with a body", help);
+                return None;
+            }
+        };
+        let (body, output) = if signature.asyncness.is_some() {
+            (Body::plain(&body), written(&signature.output))
+        } else {
+            let boxed = boxed::Boxed::parse(&body).zip(resolved(&signature.output));
+            let Some((boxed, output)) = boxed else {
+                not_async(&signature, attribute, errors);
+                return None;
+            };
+            (
+                Body::Boxed(boxed),
+                Some(output).filter(|output| !is_unit(output)),
+            )
+        };
+        Some(Self {
+            parameters: parameters(&signature, &body),
+            receiver: signature.receiver().map(|receiver| receiver.self_token),
+            attributes,
+            visibility,
+            signature,
+            body,
+            output,
+        })
+    }
+
+    pub(crate) fn name(&self) -> &Ident {
+        &self.signature.ident
+    }
+
+    /// A receiver, or `Self` anywhere in the signature: the attribute cannot see which type it
+    /// is in, so it cannot tell two methods of one name apart.
+    pub(crate) fn is_method(&self) -> bool {
+        self.receiver.is_some() || mentions(self.signature.to_token_stream(), "Self")
+    }
+
+    pub(crate) fn is_generic(&self) -> bool {
+        self.parameters
+            .iter()
+            .any(|parameter| !matches!(parameter.kind, Kind::Value))
+    }
+
+    pub(crate) fn returns_impl_trait(&self) -> bool {
+        self.output
+            .as_ref()
+            .is_some_and(|output| mentions(output.to_token_stream(), "impl"))
+    }
+
+    pub(crate) fn returns_never(&self) -> bool {
+        matches!(self.output, Some(Type::Never(_)))
+    }
+
+    /// The user's statements, to go inside an async block with these braces.
+    pub(crate) fn statements(&self) -> (TokenStream, Span) {
+        match &self.body {
+            Body::Plain {
+                statements, braces, ..
+            } => (statements.clone(), *braces),
+            Body::Boxed(boxed) => (boxed.statements(), Span::mixed_site()),
+        }
+    }
+
+    /// The function with `statements` in the place of the user's.
+    pub(crate) fn with(&self, statements: &TokenStream) -> TokenStream {
+        let Self {
+            attributes,
+            visibility,
+            signature,
+            ..
+        } = self;
+        let body = match &self.body {
+            Body::Plain {
+                inner_attributes,
+                braces,
+                ..
+            } => braced(quote!(#inner_attributes #statements), *braces),
+            Body::Boxed(boxed) => boxed.with(statements),
+        };
+        quote!(#(#attributes)* #visibility #signature #body)
+    }
+}
+
+impl Body {
+    /// Attributes that open the body (`#![…]`) have to open the new one.
+    fn plain(body: &Group) -> Self {
+        let split = |input: ParseStream<'_>| {
+            let inner = input.call(Attribute::parse_inner)?;
+            Ok((inner, input.parse::<TokenStream>()?))
+        };
+        let (inner, statements) = split
+            .parse2(body.stream())
+            .unwrap_or_else(|_| (Vec::new(), body.stream()));
+        Self::Plain {
+            inner_attributes: quote!(#(#inner)*),
+            statements,
+            braces: body.span(),
+        }
+    }
+}
+
+type Head = (Vec<Attribute>, Visibility, Signature, Group);
+
+fn head(input: ParseStream<'_>) -> syn::Result<Head> {
+    let attributes = input.call(Attribute::parse_outer)?;
+    let visibility = input.parse()?;
+    let signature: Signature = input.parse()?;
+    match input.parse::<TokenTree>() {
+        Ok(TokenTree::Group(body)) if body.delimiter() == Delimiter::Brace => {
+            Ok((attributes, visibility, signature, body))
+        }
+        _ => Err(syn::Error::new(signature.fn_token.span, "no body")),
+    }
+}
+
+fn not_async(signature: &Signature, attribute: &str, errors: &mut Errors) {
+    errors.refuse_at(
+        signature.fn_token.span,
+        format!("`#[{attribute}]` needs an async function"),
+        format!("write `async fn {}`", signature.ident),
+    );
+}
+
+fn parameters(signature: &Signature, body: &Body) -> Vec<Parameter> {
+    let mut found: Vec<_> = signature
+        .generics
+        .params
+        .iter()
+        .filter_map(generic)
+        .collect();
+    let rebound = match body {
+        Body::Plain { .. } => &[][..],
+        Body::Boxed(boxed) => boxed.bindings(),
+    };
+    for input in &signature.inputs {
+        if let FnArg::Typed(input) = input
+            && let Some(pattern) = boxed::original(&input.pat, rebound)
+        {
+            bindings(pattern, Some(&input.ty), &mut found);
+        }
+    }
+    found
+}
+
+fn generic(parameter: &GenericParam) -> Option<Parameter> {
+    match parameter {
+        GenericParam::Type(ty) => Some(Parameter::generic(&ty.ident, Kind::Type)),
+        GenericParam::Const(constant) => Some(Parameter::generic(&constant.ident, Kind::Const)),
+        GenericParam::Lifetime(_) => None,
+    }
+}
+
+fn written(output: &ReturnType) -> Option<Type> {
+    match output {
+        ReturnType::Type(_, ty) if !is_unit(ty) => Some((**ty).clone()),
+        _ => None,
+    }
+}
+
+/// `T` of `Pin<Box<dyn Future<Output = T>>>`.
+fn resolved(output: &ReturnType) -> Option<Type> {
+    let ReturnType::Type(_, pinned) = output else {
+        return None;
+    };
+    let Type::TraitObject(future) = peel(argument(argument(pinned, "Pin")?, "Box")?) else {
+        return None;
+    };
+    future.bounds.iter().find_map(|bound| {
+        let TypeParamBound::Trait(bound) = bound else {
+            return None;
+        };
+        let future = bound
+            .path
+            .segments
+            .last()
+            .filter(|last| last.ident == "Future")?;
+        let PathArguments::AngleBracketed(arguments) = &future.arguments else {
+            return None;
+        };
+        arguments.args.iter().find_map(|argument| match argument {
+            GenericArgument::AssocType(output) if output.ident == "Output" => {
+                Some(output.ty.clone())
+            }
+            _ => None,
+        })
+    })
+}

@@ -1,0 +1,78 @@
+//! Small questions about pieces of syntax.
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use quote::ToTokens as _;
+use syn::ext::IdentExt as _;
+use syn::{Expr, GenericArgument, LitStr, PathArguments, Type};
+
+/// The expression without the invisible groups that `macro_rules!` puts around fragments.
+pub(crate) fn peel_expr(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Group(group) => peel_expr(&group.expr),
+        Expr::Paren(group) => peel_expr(&group.expr),
+        other => other,
+    }
+}
+
+/// The string literal, where the expression is one.
+pub(crate) fn literal(expression: &Expr) -> Option<LitStr> {
+    match peel_expr(expression) {
+        Expr::Lit(syn::ExprLit {
+            lit: syn::Lit::Str(text),
+            ..
+        }) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// The first type argument of `ty`, where its last segment is `wrapper`.
+pub(crate) fn argument<'t>(ty: &'t Type, wrapper: &str) -> Option<&'t Type> {
+    let Type::Path(path) = peel(ty) else {
+        return None;
+    };
+    let last = path
+        .path
+        .segments
+        .last()
+        .filter(|last| last.ident == wrapper)?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+        return None;
+    };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
+}
+
+/// The type without parentheses and without the groups that `macro_rules!` puts around fragments.
+pub(crate) fn peel(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => peel(&group.elem),
+        Type::Paren(group) => peel(&group.elem),
+        other => other,
+    }
+}
+
+pub(crate) fn is_unit(ty: &Type) -> bool {
+    matches!(peel(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
+}
+
+/// Whether the word stands anywhere in the tokens.
+pub(crate) fn mentions(tokens: TokenStream, word: &str) -> bool {
+    find(tokens, word).is_some()
+}
+
+/// The first such word in the tokens, with its span.
+pub(crate) fn find(tokens: TokenStream, word: &str) -> Option<Ident> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(ident) => (ident.unraw() == word).then_some(ident),
+        TokenTree::Group(group) => find(group.stream(), word),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => None,
+    })
+}
+
+pub(crate) fn braced(tokens: TokenStream, span: Span) -> TokenStream {
+    let mut group = Group::new(Delimiter::Brace, tokens);
+    group.set_span(span);
+    group.into_token_stream()
+}

@@ -1,0 +1,164 @@
+//! Expansions, compared with formatted files in `tests/snapshots`.
+//!
+//! After a change on purpose, `BLESS=1 cargo test -p cached-redis-macros` writes them anew; read
+//! the difference before committing it.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::entry;
+
+/// Formats the expansion and compares it with the file.
+#[track_caller]
+fn assert_snapshot(name: &str, expansion: TokenStream) {
+    let file = syn::parse2(expansion).expect("the expansion is a file of Rust");
+    let formatted = prettyplease::unparse(&file);
+    let path = format!("{}/tests/snapshots/{name}.rs", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, formatted).expect("the snapshot can be written");
+        return;
+    }
+    let expected = std::fs::read_to_string(&path).expect("the snapshot can be read");
+    assert_eq!(
+        formatted, expected,
+        "{path} differs; `BLESS=1` writes it anew"
+    );
+}
+
+#[test]
+fn cached_with_every_option() {
+    let expansion = entry::cached(
+        quote! {
+            key = "user:<id>:<name.0>:<tags:?>:<filter:hash>:<T>:<N>",
+            ttl = "1h30m",
+            jitter = 0.05,
+            negative_ttl = self::NEGATIVE,
+            skip(db),
+            codec = msgpack,
+            condition = id > 0,
+            unless = result.is_empty(),
+            cache = db.cache,
+            policy = "hot",
+            crate = facade::cached_redis,
+        },
+        &quote! {
+            /// Documentation is kept.
+            #[must_use]
+            pub(crate) async fn search<T: Named, const N: usize>(
+                id: u64,
+                name: (String,),
+                tags: Vec<String>,
+                filter: &Filter,
+                db: &Db,
+            ) -> Result<Vec<User>, DbError> {
+                #![allow(unused)]
+                db.search(id).await?
+            }
+        },
+    );
+    assert_snapshot("cached_with_every_option", expansion);
+}
+
+#[test]
+fn cached_with_the_default_key() {
+    let expansion = entry::cached(
+        quote!(ttl = 300),
+        &quote! {
+            async fn price((shop, article): (u64, u64), _: &Db, r#type: Option<&str>) -> u64 {
+                shop + article
+            }
+        },
+    );
+    assert_snapshot("cached_with_the_default_key", expansion);
+}
+
+#[test]
+fn cached_method_that_was_boxed() {
+    let expansion = entry::cached(
+        quote!(ttl = DAY, key = "item:<self.shop>:<a>:<id>"),
+        &quote! {
+            fn item<'life0, 'async_trait>(
+                &'life0 self,
+                __arg1: (u64, u64),
+                id: u64,
+                __arg3: u8,
+            ) -> ::core::pin::Pin<Box<
+                dyn ::core::future::Future<Output = Option<Item>> + ::core::marker::Send + 'async_trait
+            >>
+            where
+                'life0: 'async_trait,
+                Self: 'async_trait,
+            {
+                Box::pin(async move {
+                    if let ::core::option::Option::Some(__ret) = ::core::option::Option::None::<Option<Item>> {
+                        return __ret;
+                    }
+                    let __self = self;
+                    let (a, _) = { let __arg1 = __arg1; __arg1 };
+                    let mut id = id;
+                    let __arg3 = __arg3;
+                    let __ret: Option<Item> = { id += a; __self.find(id).await };
+                    __ret
+                })
+            }
+        },
+    );
+    assert_snapshot("cached_method_that_was_boxed", expansion);
+}
+
+#[test]
+fn invalidates_several_keys() {
+    let expansion = entry::invalidates(
+        quote!("user:<id>", "team:<self.team>", cache = self.cache),
+        &quote! {
+            async fn rename(&self, id: u64, name: &str) {
+                self.db.rename(id, name).await
+            }
+        },
+    );
+    assert_snapshot("invalidates_several_keys", expansion);
+}
+
+#[test]
+fn invalidates_by_the_result() {
+    let expansion = entry::invalidates(
+        quote!(
+            "user:<result.id>",
+            "team:<team>:<result.id>:x",
+            "all",
+            when = "ok"
+        ),
+        &quote! {
+            async fn create(team: String) -> Result<User, DbError> {
+                insert(team).await
+            }
+        },
+    );
+    assert_snapshot("invalidates_by_the_result", expansion);
+}
+
+#[test]
+fn invalidates_before_a_function_of_hidden_type() {
+    let expansion = entry::invalidates(
+        quote!("all", when = "before"),
+        &quote! {
+            async fn rows() -> impl Iterator<Item = Row> {
+                std::iter::empty()
+            }
+        },
+    );
+    assert_snapshot("invalidates_before_a_function_of_hidden_type", expansion);
+}
+
+#[test]
+fn a_mistake_leaves_the_function_as_it_was() {
+    let expansion = entry::cached(
+        quote!(tll = 300, key = "user:<idd>"),
+        &quote! {
+            async fn user(id: u64) -> User {
+                load(id).await
+            }
+        },
+    );
+    assert_snapshot("a_mistake_leaves_the_function_as_it_was", expansion);
+}

@@ -1,0 +1,304 @@
+//! Arguments and signature → values that cannot be wrong.
+//!
+//! Each rule that needs both is a function here, named for what it refuses.
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{ToTokens as _, quote};
+use syn::{Expr, Lit, LitStr, Path, Type, UnOp};
+
+use crate::accounted::{check_accounted, check_skipped};
+use crate::args::{CachedArgs, InvalidatesArgs};
+use crate::duration::{self, Life};
+use crate::errors::Errors;
+use crate::key::{Key, Outcome};
+use crate::parameter::Kind;
+use crate::signature::Function;
+use crate::syntax::{argument, mentions, peel, peel_expr};
+use crate::template::{Part, Template};
+
+/// A cached function.
+pub(crate) struct Cached {
+    pub(crate) output: Type,
+    pub(crate) key: Key,
+    pub(crate) policy: Policy,
+    pub(crate) codec: Option<Path>,
+    pub(crate) condition: Option<Expr>,
+    pub(crate) unless: Option<Expr>,
+    pub(crate) cache: Option<Expr>,
+    pub(crate) krate: Option<Path>,
+}
+
+/// What was written of the policy.
+pub(crate) struct Policy {
+    pub(crate) ttl: Option<Life>,
+    pub(crate) jitter: Option<TokenStream>,
+    pub(crate) negative_ttl: Option<Life>,
+    pub(crate) named: Option<LitStr>,
+}
+
+/// A function that writes what others cache.
+pub(crate) struct Invalidates {
+    pub(crate) targets: Vec<Key>,
+    pub(crate) when: When,
+    pub(crate) cache: Option<Expr>,
+    pub(crate) krate: Option<Path>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum When {
+    Always,
+    Ok,
+    Before,
+}
+
+impl Cached {
+    /// `None` where something was refused.
+    pub(crate) fn new(args: CachedArgs, function: &Function, errors: &mut Errors) -> Option<Self> {
+        require_ttl(&args, errors);
+        let policy = Policy::new(&args, function, errors);
+        let key = key(&args, function, errors);
+        let output = kept(function, errors);
+        let CachedArgs {
+            codec,
+            condition,
+            unless,
+            cache,
+            krate,
+            ..
+        } = args;
+        Some(Self {
+            output: output?,
+            key: key?,
+            policy,
+            codec,
+            condition,
+            unless,
+            cache,
+            krate,
+        })
+    }
+}
+
+/// Without a lifetime an entry would stay for ever; nothing is a good guess.
+fn require_ttl(args: &CachedArgs, errors: &mut Errors) {
+    if !args.names_ttl {
+        errors.refuse_at(
+            Span::call_site(),
+            "`ttl` is missing",
+            "write `ttl = 300`, `ttl = \"5m\"`, or name a policy: `policy = \"…\"`",
+        );
+    }
+}
+
+impl Policy {
+    fn new(args: &CachedArgs, function: &Function, errors: &mut Errors) -> Self {
+        let mut life = |name, value: &Option<Expr>, zero| {
+            let life = duration::parse(name, value.as_ref()?, zero, errors)?;
+            if let Life::Const(value) = &life {
+                refuse_outer_names(name, value, function, errors);
+            }
+            Some(life)
+        };
+        Self {
+            ttl: life("ttl", &args.ttl, false),
+            negative_ttl: life("negative_ttl", &args.negative_ttl, true),
+            jitter: args
+                .jitter
+                .as_ref()
+                .and_then(|value| jitter(value, function, errors)),
+            named: args.policy.clone().filter(|name| named(name, errors)),
+        }
+    }
+}
+
+fn named(name: &LitStr, errors: &mut Errors) -> bool {
+    let empty = name.value().is_empty();
+    if empty {
+        errors.refuse(
+            name,
+            "the policy has no name",
+            "write the name given to the builder",
+        );
+    }
+    !empty
+}
+
+/// The policy is one static per function, and an item inside a function sees neither `Self` nor
+/// the function's generics.
+fn refuse_outer_names(option: &str, value: &Expr, function: &Function, errors: &mut Errors) {
+    let generics = function
+        .parameters
+        .iter()
+        .filter(|parameter| parameter.kind != Kind::Value);
+    let names = generics
+        .map(|parameter| parameter.name())
+        .chain(["Self".to_owned()]);
+    for name in names.filter(|name| mentions(value.to_token_stream(), name)) {
+        let message = format!("`{option}` cannot depend on `{name}`");
+        errors.refuse(
+            value,
+            message,
+            "name the type, as in `Repository::TTL`, or a constant",
+        );
+    }
+}
+
+/// A literal is checked here, an expression when the function is first called.
+fn jitter(value: &Expr, function: &Function, errors: &mut Errors) -> Option<TokenStream> {
+    let Some(share) = number(peel_expr(value)) else {
+        refuse_outer_names("jitter", value, function, errors);
+        return Some(value.to_token_stream());
+    };
+    if (0.0..1.0).contains(&share) {
+        return Some(Literal::f64_unsuffixed(share).into_token_stream());
+    }
+    let help = "write a share of the TTL, such as `0.05`";
+    errors.refuse(value, "`jitter` is not at least 0 and less than 1", help);
+    None
+}
+
+/// The value of a literal, NaN where it is no number; `None` for an expression.
+fn number(value: &Expr) -> Option<f64> {
+    match value {
+        Expr::Lit(literal) => Some(match &literal.lit {
+            Lit::Float(share) => share.base10_parse().unwrap_or(f64::NAN),
+            Lit::Int(share) => share.base10_parse().unwrap_or(f64::NAN),
+            _ => f64::NAN,
+        }),
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
+            // `-0.0` is a slip too.
+            number(peel_expr(&unary.expr)).map(|_| f64::NAN)
+        }
+        _ => None,
+    }
+}
+
+fn key(args: &CachedArgs, function: &Function, errors: &mut Errors) -> Option<Key> {
+    let skipped = args.skip.as_deref().unwrap_or_default();
+    let Some(literal) = &args.key else {
+        check_skipped(skipped, function, None, errors);
+        return default_key(skipped, function, errors);
+    };
+    let template = Template::parse(literal, errors);
+    check_skipped(skipped, function, Some(&template), errors);
+    let key = Key::resolve(&template, function, Outcome::Unknown, errors);
+    check_accounted(skipped, function, &template, errors);
+    key
+}
+
+/// Two types may have a method of one name, and an attribute cannot see which type it is in (K2).
+fn default_key(skipped: &[Ident], function: &Function, errors: &mut Errors) -> Option<Key> {
+    if function.is_method() {
+        let name = function.name();
+        let message =
+            format!("the method `{name}` needs a `key`: its type cannot be seen from here");
+        errors.refuse(name, message, format!("write `key = \"{name}:<…>\"`"));
+        return None;
+    }
+    Some(Key::default_of(function, skipped))
+}
+
+/// The type of what is kept: owned, nameable, and not nothing.
+fn kept(function: &Function, errors: &mut Errors) -> Option<Type> {
+    let Some(output) = function
+        .output
+        .as_ref()
+        .filter(|_| !function.returns_never())
+    else {
+        let message = format!("`{}` returns nothing that could be kept", function.name());
+        errors.refuse(
+            function.name(),
+            message,
+            "return the value, or remove `#[redis_cached]`",
+        );
+        return None;
+    };
+    if function.returns_impl_trait() {
+        let help = "write the type itself";
+        errors.refuse(output, "a cached function cannot return `impl Trait`", help);
+    } else if returns_reference(output) {
+        let help = "return an owned value, such as `String` for `&str`";
+        errors.refuse(output, "a cached function cannot return a reference", help);
+    } else {
+        return Some(output.clone());
+    }
+    None
+}
+
+/// `&T`, also as the value of an `Option` or a `Result`. Behind an alias, serde refuses it.
+fn returns_reference(output: &Type) -> bool {
+    let inside = || argument(output, "Option").or_else(|| argument(output, "Result"));
+    matches!(peel(output), Type::Reference(_)) || inside().is_some_and(returns_reference)
+}
+
+impl Invalidates {
+    /// `None` where something was refused.
+    pub(crate) fn new(
+        args: InvalidatesArgs,
+        function: &Function,
+        errors: &mut Errors,
+    ) -> Option<Self> {
+        require_target(&args, errors);
+        let when = args
+            .when
+            .as_ref()
+            .map_or(Some(When::Always), |when| When::parse(when, errors));
+        // An unreadable `when` is one mistake, not one more for each `<result>`.
+        let outcome = match when {
+            Some(When::Ok) | None => Outcome::Ok,
+            Some(When::Always | When::Before) => Outcome::Unsure,
+        };
+        let resolve = |target| self::target(target, function, outcome, errors);
+        let targets: Vec<_> = args.targets.iter().map(resolve).collect();
+        let targets = targets.into_iter().collect::<Option<_>>()?;
+        Some(Self {
+            targets,
+            when: when?,
+            cache: args.cache,
+            krate: args.krate,
+        })
+    }
+}
+
+fn require_target(args: &InvalidatesArgs, errors: &mut Errors) {
+    if args.targets.is_empty() {
+        let help = "write the keys it changes: `#[invalidates(\"user:<id>\")]`";
+        errors.refuse_at(Span::call_site(), "`#[invalidates]` names no key", help);
+    }
+}
+
+impl When {
+    fn parse(written: &LitStr, errors: &mut Errors) -> Option<Self> {
+        match written.value().as_str() {
+            "always" => Some(Self::Always),
+            "ok" => Some(Self::Ok),
+            "before" => Some(Self::Before),
+            _ => {
+                let help = "write `\"always\"`, `\"ok\"` or `\"before\"`";
+                errors.refuse(written, "`when` is none of its three words", help);
+                None
+            }
+        }
+    }
+}
+
+fn target(
+    literal: &LitStr,
+    function: &Function,
+    outcome: Outcome,
+    errors: &mut Errors,
+) -> Option<Key> {
+    let template = Template::parse(literal, errors);
+    let star = |part: &Part| matches!(part, Part::Text(text) if text.contains('*'));
+    if template.parts.iter().any(star) {
+        let help = "name each key exactly: a `*` would not match anything";
+        errors.refuse(literal, "patterns are not supported yet", help);
+        return None;
+    }
+    Key::resolve(&template, function, outcome, errors)
+}
+
+/// The text of the option `codec`, for the catalogue.
+pub(crate) fn path_text(path: &Path) -> String {
+    quote!(#path).to_string().replace(' ', "")
+}

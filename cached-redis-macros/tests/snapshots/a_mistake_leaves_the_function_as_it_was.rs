@@ -1,0 +1,9 @@
+::core::compile_error! {
+    "`tll` is no option of `#[redis_cached]`\n\nhelp: did you mean `ttl`? it takes `key`, `ttl`, `jitter`, `negative_ttl`, `skip`, `codec`, `condition`, `unless`, `cache`, `policy` and `crate`"
+}
+::core::compile_error! {
+    "`<idd>` names no parameter of `user`\n\nhelp: did you mean `<id>`? its parameters: `id`"
+}
+async fn user(id: u64) -> User {
+    load(id).await
+}

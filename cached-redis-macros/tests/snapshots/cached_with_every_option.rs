@@ -1,0 +1,91 @@
+/// Documentation is kept.
+#[must_use]
+pub(crate) async fn search<T: Named, const N: usize>(
+    id: u64,
+    name: (String,),
+    tags: Vec<String>,
+    filter: &Filter,
+    db: &Db,
+) -> Result<Vec<User>, DbError> {
+    #![allow(unused)]
+    let __function = {
+        static __CACHED_REDIS_FUNCTION: facade::cached_redis::__private::Function = facade::cached_redis::__private::Function::new(facade::cached_redis::__private::FunctionInfo {
+            path: ::core::concat!(::core::module_path!(), "::", "search"),
+            file: ::core::file!(),
+            line: ::core::line!(),
+            template: "user:<id>:<name.0>:<tags:?>:<filter:hash>:<T>:<N>",
+            default_key: false,
+            value: "Result<Vec<User>, DbError>",
+            generic: true,
+            bound: true,
+            policy: facade::cached_redis::__private::Policy::new()
+                .ttl(facade::cached_redis::__private::Duration::from_millis(5400000u64))
+                .jitter(0.05)
+                .negative_ttl(
+                    facade::cached_redis::__private::checked_negative_ttl(self::NEGATIVE),
+                )
+                .named("hot"),
+            codec: facade::cached_redis::__private::Some("msgpack"),
+        });
+        facade::cached_redis::__private::inventory::submit! {
+            facade::cached_redis::__private::Registered::Cached(&
+            __CACHED_REDIS_FUNCTION)
+        }
+        &__CACHED_REDIS_FUNCTION
+    };
+    let mut __call = {
+        let __cache: &facade::cached_redis::__private::Cache = &db.cache;
+        facade::cached_redis::__private::Call::on(__function, __cache)
+    }
+        .only_if(id > 0);
+    __call
+        .key(|__k| {
+            use facade::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            __k.text("user:");
+            (&facade::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
+            __k.text(":");
+            (&facade::cached_redis::__private::part::Probe(&name.0))
+                .part()
+                .write(&name.0, __k);
+            __k.text(":");
+            __k.debug(&tags);
+            __k.text(":");
+            __k.hash(&filter);
+            __k.text(":");
+            __k.name::<T>();
+            __k.text(":");
+            __k.display(&N);
+        });
+    let __shape = {
+        use facade::cached_redis::__private::shape::{
+            ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _,
+        };
+        (&&&facade::cached_redis::__private::shape::Probe::<
+            Result<Vec<User>, DbError>,
+        >::new())
+            .shape()
+    };
+    let __errors = {
+        use facade::cached_redis::__private::shape::{ErrorsKept as _, ErrorsShared as _};
+        (&__shape.errors()).errors()
+    };
+    facade::cached_redis::__private::read(
+            __call,
+            __shape,
+            __errors,
+            facade::cached_redis::__private::codec::Msgpack,
+            |result| {
+                let _ = result;
+                result.is_empty()
+            },
+            move || async move {
+                if let facade::cached_redis::__private::Some(__never) = facade::cached_redis::__private::None::<
+                    Result<Vec<User>, DbError>,
+                > {
+                    return __never;
+                }
+                db.search(id).await?
+            },
+        )
+        .await
+}

@@ -1,0 +1,65 @@
+async fn price((shop, article): (u64, u64), _: &Db, r#type: Option<&str>) -> u64 {
+    let __function = {
+        static __CACHED_REDIS_FUNCTION: ::cached_redis::__private::Function = ::cached_redis::__private::Function::new(::cached_redis::__private::FunctionInfo {
+            path: ::core::concat!(::core::module_path!(), "::", "price"),
+            file: ::core::file!(),
+            line: ::core::line!(),
+            template: ::core::concat!(
+                ::core::module_path!(), "::price:<shop>:<article>:<type>"
+            ),
+            default_key: true,
+            value: "u64",
+            generic: false,
+            bound: false,
+            policy: ::cached_redis::__private::Policy::new()
+                .ttl(::cached_redis::__private::Duration::from_millis(300000u64)),
+            codec: ::cached_redis::__private::None,
+        });
+        ::cached_redis::__private::inventory::submit! {
+            ::cached_redis::__private::Registered::Cached(& __CACHED_REDIS_FUNCTION)
+        }
+        &__CACHED_REDIS_FUNCTION
+    };
+    let mut __call = ::cached_redis::__private::Call::new(__function);
+    __call
+        .key(|__k| {
+            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            __k.text(::core::module_path!());
+            __k.text("::price:");
+            (&::cached_redis::__private::part::Probe(&shop)).part().write(&shop, __k);
+            __k.text(":");
+            (&::cached_redis::__private::part::Probe(&article))
+                .part()
+                .write(&article, __k);
+            __k.text(":");
+            (&::cached_redis::__private::part::Probe(&r#type))
+                .part()
+                .write(&r#type, __k);
+        });
+    let __shape = {
+        use ::cached_redis::__private::shape::{
+            ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _,
+        };
+        (&&&::cached_redis::__private::shape::Probe::<u64>::new()).shape()
+    };
+    let __errors = {
+        use ::cached_redis::__private::shape::{ErrorsKept as _, ErrorsShared as _};
+        (&__shape.errors()).errors()
+    };
+    ::cached_redis::__private::read(
+            __call,
+            __shape,
+            __errors,
+            ::cached_redis::__private::codec::Default,
+            ::cached_redis::__private::never,
+            move || async move {
+                if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
+                    u64,
+                > {
+                    return __never;
+                }
+                shop + article
+            },
+        )
+        .await
+}

@@ -1,0 +1,31 @@
+async fn rows() -> impl Iterator<Item = Row> {
+    let __writer = {
+        static __CACHED_REDIS_WRITER: ::cached_redis::__private::Writer = ::cached_redis::__private::Writer::new(::cached_redis::__private::WriterInfo {
+            path: ::core::concat!(::core::module_path!(), "::", "rows"),
+            file: ::core::file!(),
+            line: ::core::line!(),
+            targets: &["all"],
+            when: ::cached_redis::__private::When::Before,
+        });
+        ::cached_redis::__private::inventory::submit! {
+            ::cached_redis::__private::Registered::Writer(& __CACHED_REDIS_WRITER)
+        }
+        &__CACHED_REDIS_WRITER
+    };
+    let mut __write = ::cached_redis::__private::Write::new(__writer);
+    __write
+        .key(|__k| {
+            __k.text("all");
+        });
+    __write.before().await;
+    let __result = async move { std::iter::empty() }.await;
+    let __ok = {
+        use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
+        match (&::cached_redis::__private::outcome::Probe(&__result)).ok() {
+            ::cached_redis::__private::Some(_) => true,
+            ::cached_redis::__private::None => false,
+        }
+    };
+    __write.finish(__ok).await;
+    __result
+}

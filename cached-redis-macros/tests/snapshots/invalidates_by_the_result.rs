@@ -1,0 +1,76 @@
+async fn create(team: String) -> Result<User, DbError> {
+    let __writer = {
+        static __CACHED_REDIS_WRITER: ::cached_redis::__private::Writer = ::cached_redis::__private::Writer::new(::cached_redis::__private::WriterInfo {
+            path: ::core::concat!(::core::module_path!(), "::", "create"),
+            file: ::core::file!(),
+            line: ::core::line!(),
+            targets: &["user:<result.id>", "team:<team>:<result.id>:x", "all"],
+            when: ::cached_redis::__private::When::Ok,
+        });
+        ::cached_redis::__private::inventory::submit! {
+            ::cached_redis::__private::Registered::Writer(& __CACHED_REDIS_WRITER)
+        }
+        &__CACHED_REDIS_WRITER
+    };
+    let mut __write = ::cached_redis::__private::Write::new(__writer);
+    __write
+        .key(|__k| {
+            __k.text("all");
+        });
+    let __fragment0 = __write
+        .fragment(|__k| {
+            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            __k.text("team:");
+            (&::cached_redis::__private::part::Probe(&team)).part().write(&team, __k);
+            __k.text(":");
+        });
+    let __result = async move {
+        if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
+            Result<User, DbError>,
+        > {
+            return __never;
+        }
+        insert(team).await
+    }
+        .await;
+    let __ok = {
+        use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
+        match (&::cached_redis::__private::outcome::Probe(&__result)).ok() {
+            ::cached_redis::__private::Some(__value) => {
+                __write
+                    .key(|__k| {
+                        {
+                            __k.text("user:");
+                        }
+                        {
+                            use ::cached_redis::__private::part::{
+                                ByDisplay as _, ByOption as _,
+                            };
+                            (&::cached_redis::__private::part::Probe(&__value.id))
+                                .part()
+                                .write(&__value.id, __k);
+                        }
+                    });
+                __write
+                    .key(|__k| {
+                        __k.text(&__fragment0);
+                        {
+                            use ::cached_redis::__private::part::{
+                                ByDisplay as _, ByOption as _,
+                            };
+                            (&::cached_redis::__private::part::Probe(&__value.id))
+                                .part()
+                                .write(&__value.id, __k);
+                        }
+                        {
+                            __k.text(":x");
+                        }
+                    });
+                true
+            }
+            ::cached_redis::__private::None => false,
+        }
+    };
+    __write.finish(__ok).await;
+    __result
+}

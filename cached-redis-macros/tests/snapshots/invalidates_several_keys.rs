@@ -1,0 +1,51 @@
+async fn rename(&self, id: u64, name: &str) {
+    let __writer = {
+        static __CACHED_REDIS_WRITER: ::cached_redis::__private::Writer = ::cached_redis::__private::Writer::new(::cached_redis::__private::WriterInfo {
+            path: ::core::concat!(::core::module_path!(), "::", "rename"),
+            file: ::core::file!(),
+            line: ::core::line!(),
+            targets: &["user:<id>", "team:<self.team>"],
+            when: ::cached_redis::__private::When::Always,
+        });
+        ::cached_redis::__private::inventory::submit! {
+            ::cached_redis::__private::Registered::Writer(& __CACHED_REDIS_WRITER)
+        }
+        &__CACHED_REDIS_WRITER
+    };
+    let mut __write = {
+        let __cache: &::cached_redis::__private::Cache = &self.cache;
+        ::cached_redis::__private::Write::on(__writer, __cache)
+    };
+    __write
+        .key(|__k| {
+            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            __k.text("user:");
+            (&::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
+        });
+    __write
+        .key(|__k| {
+            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            __k.text("team:");
+            (&::cached_redis::__private::part::Probe(&self.team))
+                .part()
+                .write(&self.team, __k);
+        });
+    let __result = async move {
+        if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
+            (),
+        > {
+            return __never;
+        }
+        self.db.rename(id, name).await
+    }
+        .await;
+    let __ok = {
+        use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
+        match (&::cached_redis::__private::outcome::Probe(&__result)).ok() {
+            ::cached_redis::__private::Some(_) => true,
+            ::cached_redis::__private::None => false,
+        }
+    };
+    __write.finish(__ok).await;
+    __result
+}

@@ -1,0 +1,300 @@
+//! From settings to a [`Cache`].
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle as Runtime;
+
+use crate::cache::Inner;
+use crate::catalog::Catalog;
+use crate::store::address::Address;
+use crate::store::{AnyStore, MemoryLimits, RedisSettings};
+use crate::{Cache, Error, Format, Policy};
+
+const DEFAULT_JITTER: f64 = 0.05;
+const DEFAULT_LEASE: Duration = Duration::from_secs(3);
+const DEFAULT_WAIT: Duration = Duration::from_secs(10);
+
+/// The shortest lease whose heartbeat, at a third of it, still has room for a round trip.
+const SHORTEST_LEASE: Duration = Duration::from_millis(30);
+
+/// What a cache was told, once and for all.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// Stands under every policy.
+    pub(crate) defaults: Policy,
+    pub(crate) policies: HashMap<String, Policy>,
+    pub(crate) format: Format,
+    pub(crate) lease: Duration,
+    pub(crate) wait: Duration,
+}
+
+impl Settings {
+    /// `policy` with everything that the named policy and the defaults add; `None` if its name is
+    /// unknown.
+    pub(crate) fn resolve(&self, policy: &Policy) -> Option<Policy> {
+        let named = match policy.name {
+            Some(name) => *self.policies.get(name)?,
+            None => Policy::new(),
+        };
+        Some(policy.over(named).over(self.defaults))
+    }
+}
+
+/// Configures a [`Cache`]; made by [`Cache::builder`].
+///
+/// ```
+/// use std::time::Duration;
+/// use cached_redis::{Cache, Policy};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), cached_redis::Error> {
+/// let cache = Cache::builder()
+///     .url("memory://")
+///     .namespace("shop")
+///     .jitter(0.1)
+///     .policy("slow", Policy::new().ttl(Duration::from_secs(3600)))
+///     .build()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct Builder {
+    url: Option<String>,
+    namespace: Option<String>,
+    defaults: Policy,
+    policies: HashMap<String, Policy>,
+    format: Format,
+    lease: Duration,
+    wait: Duration,
+    redis: RedisSettings,
+    memory: MemoryLimits,
+    require_connection: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            url: None,
+            namespace: None,
+            defaults: Policy::new().jitter(DEFAULT_JITTER),
+            policies: HashMap::new(),
+            format: Format::default(),
+            lease: DEFAULT_LEASE,
+            wait: DEFAULT_WAIT,
+            redis: RedisSettings::default(),
+            memory: MemoryLimits::default(),
+            require_connection: false,
+        }
+    }
+}
+
+impl fmt::Debug for Builder {
+    /// Leaves the address out: it may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    /// Where entries live. Required.
+    ///
+    /// * `memory://`: in this process, for this cache alone
+    /// * `memory://NAME`: in this process, shared by all caches that give this name
+    /// * `redis://[[user]:password@]host[:port][/db]`: a Redis server
+    /// * `redis+unix:///path[?db=N&user=NAME&pass=PASSWORD]`: one behind a Unix socket
+    pub fn url(mut self, url: impl Into<String>) -> Self {
+        self.url = Some(url.into());
+        self
+    }
+
+    /// The first part of every key, `namespace:key`: letters, digits, `_`, `-`, `.` and `/`.
+    /// Required on Redis; `"app"` by default in memory.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = Some(namespace.into());
+        self
+    }
+
+    /// The jitter of policies that give none; see [`Policy::jitter`]. 0.05 by default.
+    pub fn jitter(mut self, jitter: f64) -> Self {
+        self.defaults.jitter = Some(jitter);
+        self
+    }
+
+    /// The TTL of policies that give none. By default there is none, and a policy without a TTL is
+    /// an error.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.defaults.ttl = Some(ttl);
+        self
+    }
+
+    /// A policy that attributes can name: `#[redis_cached(policy = "slow", …)]`.
+    pub fn policy(mut self, name: impl Into<String>, policy: Policy) -> Self {
+        self.policies.insert(name.into(), policy);
+        self
+    }
+
+    /// The codec of functions that name none. [`Format::Bincode`] by default, where the feature
+    /// `bincode` is on.
+    pub fn codec(mut self, format: Format) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// How long one operation on Redis may take, queueing included; after that the function runs
+    /// without the cache. 100 ms by default.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.redis.deadline = deadline;
+        self
+    }
+
+    /// How long connecting to Redis may take. 1 s by default; also the longest that
+    /// [`build`](Self::build) waits for Redis.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.redis.connect_timeout = timeout;
+        self
+    }
+
+    /// How long the right to load a key outlives a process that died with it. 3 s by default;
+    /// loads may take longer, a heartbeat renews the lease.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// How long a read waits for a load that another caller runs, before it loads for itself.
+    /// 10 s by default.
+    pub fn wait_budget(mut self, budget: Duration) -> Self {
+        self.wait = budget;
+        self
+    }
+
+    /// The most entries that a `memory://` store keeps. 100,000 by default.
+    pub fn memory_entries(mut self, entries: u64) -> Self {
+        self.memory.entries = entries;
+        self
+    }
+
+    /// The most bytes that a `memory://` store keeps, keys not counted. Not bounded by default.
+    pub fn memory_bytes(mut self, bytes: u64) -> Self {
+        self.memory.bytes = Some(bytes);
+        self
+    }
+
+    /// Whether [`build`](Self::build) fails when Redis cannot be reached. By default it does not:
+    /// functions run, and the cache works as soon as Redis does.
+    pub fn require_connection(mut self, required: bool) -> Self {
+        self.require_connection = required;
+        self
+    }
+
+    /// Makes the cache.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is missing or out of its range, when a function of the program names an
+    /// unknown policy, outside of a Tokio runtime, and with
+    /// [`require_connection`](Self::require_connection) when Redis cannot be reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, nothing remains.
+    pub async fn build(self) -> Result<Cache, Error> {
+        let runtime = Runtime::try_current()
+            .map_err(|_| Error::setting("runtime", "`build` needs a Tokio runtime"))?;
+        let address = self.address()?;
+        let namespace = self.checked_namespace(&address)?;
+        let settings = self.settings()?;
+        check_policies(&settings)?;
+        let store =
+            AnyStore::open(address, self.redis, self.memory, self.require_connection).await?;
+        Ok(Cache {
+            inner: Arc::new(Inner::new(store, namespace, settings, runtime)),
+        })
+    }
+
+    fn address(&self) -> Result<Address, Error> {
+        let url = self
+            .url
+            .as_deref()
+            .ok_or_else(|| Error::setting("url", "is missing"))?;
+        Address::parse(url)
+    }
+
+    fn checked_namespace(&self, address: &Address) -> Result<String, Error> {
+        let namespace = match &self.namespace {
+            Some(namespace) => namespace.clone(),
+            None if address.is_memory() => "app".to_owned(),
+            None => return Err(Error::setting("namespace", "is required on Redis")),
+        };
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+        if namespace.is_empty() || !namespace.chars().all(allowed) {
+            return Err(Error::setting(
+                "namespace",
+                "must be of letters, digits, `_`, `-`, `.` and `/`, and not empty",
+            ));
+        }
+        Ok(namespace)
+    }
+
+    fn settings(&self) -> Result<Settings, Error> {
+        let positive = |setting, duration: Duration| match duration.is_zero() {
+            true => Err(Error::setting(setting, "must be more than zero")),
+            false => Ok(()),
+        };
+        positive("deadline", self.redis.deadline)?;
+        positive("connect_timeout", self.redis.connect_timeout)?;
+        positive("wait_budget", self.wait)?;
+        if self.lease < SHORTEST_LEASE {
+            return Err(Error::setting("lease", "must be at least 30 ms"));
+        }
+        if self.memory.entries == 0 || self.memory.bytes == Some(0) {
+            return Err(Error::setting(
+                "memory_entries",
+                "the bounds of the memory store must be more than zero",
+            ));
+        }
+        self.defaults.check("defaults")?;
+        for (name, policy) in &self.policies {
+            policy.check(format!("policy {name}"))?;
+        }
+        Ok(Settings {
+            defaults: self.defaults,
+            policies: self.policies.clone(),
+            format: self.format,
+            lease: self.lease,
+            wait: self.wait,
+        })
+    }
+}
+
+/// Every function that asks the default cache must find its policy, and a TTL.
+fn check_policies(settings: &Settings) -> Result<(), Error> {
+    for function in Catalog::collect()
+        .functions()
+        .iter()
+        .filter(|function| !function.info.bound)
+    {
+        let Some(policy) = settings.resolve(&function.info.policy) else {
+            let name = function.info.policy.name.unwrap_or_default();
+            return Err(Error::UnknownPolicy {
+                name,
+                function: function.info.path,
+            });
+        };
+        policy.check(function.info.path)?;
+        if policy.ttl.is_none() {
+            return Err(Error::setting(
+                function.info.path,
+                "no TTL: neither its policy nor the builder gives one",
+            ));
+        }
+    }
+    Ok(())
+}

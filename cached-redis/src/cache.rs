@@ -1,0 +1,349 @@
+//! The handle that users hold.
+
+use std::fmt;
+use std::sync::Arc;
+
+use once_cell::sync::OnceCell;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::runtime::Handle as Runtime;
+
+use crate::builder::{Builder, Settings};
+use crate::bypass::Bypasses;
+use crate::call::{Call, Handle};
+use crate::catalog::{self, Catalog, DIRECT, Site};
+use crate::event::{self, Event};
+use crate::flight::Flights;
+use crate::shape::{Fallible, FallibleOptional, Kept};
+use crate::stats::{Counters, Stats};
+use crate::store::AnyStore;
+use crate::{Error, Policy, codec, key, read, write};
+
+static INSTALLED: OnceCell<Cache> = OnceCell::new();
+
+tokio::task_local! {
+    static SCOPED: Cache;
+}
+
+/// The cache that annotated functions ask: the one in scope, or else the installed one.
+pub(crate) fn current() -> Option<Handle> {
+    if let Ok(cache) = SCOPED.try_with(Cache::clone) {
+        return Some(Handle::Owned(cache));
+    }
+    let installed = INSTALLED.get().map(Handle::Installed);
+    if installed.is_none() {
+        warn_once();
+    }
+    installed
+}
+
+fn warn_once() {
+    static WARNED: std::sync::Once = std::sync::Once::new();
+    WARNED.call_once(|| {
+        tracing::warn!(
+            "no cache is installed: annotated functions run uncached (see `Cache::install`)"
+        );
+    });
+}
+
+/// A cache: the client of one store, under one namespace.
+///
+/// Cheap to clone; all clones are the same cache.
+///
+/// ```
+/// use cached_redis::{Cache, redis_cached};
+///
+/// #[redis_cached(ttl = 300, key = "greeting:<name>")]
+/// async fn greeting(name: &str) -> String {
+///     format!("Hello, {name}!")
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), cached_redis::Error> {
+/// Cache::builder().url("memory://").namespace("shop").build().await?.install()?; // once
+/// assert_eq!(greeting("Ada").await, "Hello, Ada!");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Cache {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What the clones of a cache share.
+pub(crate) struct Inner {
+    /// Where entries live.
+    pub(crate) store: AnyStore,
+    /// The first part of every key.
+    pub(crate) namespace: String,
+    pub(crate) settings: Settings,
+    /// Behind an `Arc` of their own, since each flight takes itself off the board.
+    pub(crate) flights: Arc<Flights>,
+    pub(crate) bypasses: Arc<Bypasses>,
+    /// By the slot of the site; never grows, because all sites are known at link time.
+    counters: Box<[Counters]>,
+    sites: Vec<&'static Site>,
+    /// What must reach the store is sent from tasks of this runtime: a dropped future may never
+    /// send its command.
+    pub(crate) runtime: Runtime,
+}
+
+impl Inner {
+    pub(crate) fn new(
+        store: AnyStore,
+        namespace: String,
+        settings: Settings,
+        runtime: Runtime,
+    ) -> Self {
+        let sites = catalog::sites();
+        Self {
+            store,
+            namespace,
+            settings,
+            flights: Flights::new(),
+            bypasses: Arc::default(),
+            counters: sites.iter().map(|_| Counters::default()).collect(),
+            sites,
+            runtime,
+        }
+    }
+
+    pub(crate) fn counters(&self, site: &Site) -> &Counters {
+        // Code loaded after this cache was built is counted with the direct calls.
+        self.counters.get(site.slot()).unwrap_or(&self.counters[0])
+    }
+
+    pub(crate) fn emit(&self, site: &Site, event: &Event<'_>) {
+        event::emit(self.counters(site), site, event);
+    }
+}
+
+impl Cache {
+    /// Starts configuring a cache.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Makes this the cache of all annotated functions that name no other.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyInstalled`] if there is one; it stays.
+    pub fn install(self) -> Result<(), Error> {
+        INSTALLED.set(self).map_err(|_| Error::AlreadyInstalled)
+    }
+
+    /// Runs `future` with this cache in the place of the installed one: this is how tests run in
+    /// parallel. It does not cross `tokio::spawn`; [`Cache::spawn`] does.
+    pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        SCOPED.scope(self.clone(), future)
+    }
+
+    /// Spawns `future` on the current runtime with this cache in scope.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime, as `tokio::spawn` does.
+    pub fn spawn<F>(&self, future: F) -> tokio::task::JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        tokio::spawn(self.scope(future))
+    }
+
+    /// The entry under `key`, or the result of `load`, which is then stored under `policy`.
+    ///
+    /// What the attribute does, without the attribute: one load per key, and a load that an
+    /// invalidation has overtaken is not stored. `key` is taken as it is; build it with
+    /// [`Key`](crate::Key) when it contains foreign values. Errors are not stored; callers that
+    /// waited for a load that failed load for themselves, one after the other.
+    ///
+    /// ```
+    /// # use std::{io, time::Duration};
+    /// # use cached_redis::{Cache, Key, Policy};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let cache = Cache::builder().url("memory://").build().await?;
+    /// const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
+    ///
+    /// let page = "a/b";
+    /// let hits = cache
+    ///     .get_or_fill(&POLICY, Key::new("hits:").value(page), || async { Ok::<_, io::Error>(7_u64) })
+    ///     .await?;
+    /// assert_eq!(hits, 7);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of `load`. The store's never: without it, `load` runs.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while `load` runs, its lease is released and waiters go on with their own loads.
+    pub async fn get_or_fill<T, E, F, L>(
+        &self,
+        policy: &Policy,
+        key: impl AsRef<str>,
+        load: F,
+    ) -> Result<T, E>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce() -> L,
+        L: Future<Output = Result<T, E>>,
+    {
+        let call = Call::direct(&DIRECT, self, self.key(key));
+        read::read(
+            call,
+            policy,
+            Fallible::new(),
+            Kept,
+            codec::FromCache,
+            read::never,
+            load,
+        )
+        .await
+    }
+
+    /// As [`get_or_fill`](Self::get_or_fill), for a value that may be absent: a `None` is kept for
+    /// the policy's negative TTL.
+    ///
+    /// # Errors
+    ///
+    /// Those of `load`.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`get_or_fill`](Self::get_or_fill).
+    pub async fn get_or_fill_optional<T, E, F, L>(
+        &self,
+        policy: &Policy,
+        key: impl AsRef<str>,
+        load: F,
+    ) -> Result<Option<T>, E>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce() -> L,
+        L: Future<Output = Result<Option<T>, E>>,
+    {
+        let call = Call::direct(&DIRECT, self, self.key(key));
+        read::read(
+            call,
+            policy,
+            FallibleOptional::new(),
+            Kept,
+            codec::FromCache,
+            read::never,
+            load,
+        )
+        .await
+    }
+
+    /// The value under `key`, if a live entry of this type is there. A cached absence is `None`.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn get<T: DeserializeOwned>(&self, key: impl AsRef<str>) -> Result<Option<T>, Error> {
+        read::peek(&self.inner, &self.key(key)).await
+    }
+
+    /// Stores `value` under `key`; `Ok(false)` if an invalidation that came meanwhile had
+    /// precedence, or another `put` or load.
+    ///
+    /// The value counts as loaded when `put` is called: vouch for it only if it is current at that
+    /// moment. For a value read from a source that others write to, use
+    /// [`get_or_fill`](Self::get_or_fill) or [`refreshed`](crate::CachedExt::refreshed), which
+    /// fence the load as well.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails, no layer gives a TTL, or no codec can keep the value.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the value may or may not be stored.
+    pub async fn put<T>(
+        &self,
+        policy: &Policy,
+        key: impl AsRef<str>,
+        value: &T,
+    ) -> Result<bool, Error>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        write::put(&self.inner, policy, &self.key(key), value).await
+    }
+
+    /// Removes the entry under `key`. Once this has returned `Ok`, no read that starts afterwards,
+    /// in any process, returns a value that was loaded before.
+    ///
+    /// # Errors
+    ///
+    /// When the store did not confirm; it may have removed the entry or not.
+    ///
+    /// # Cancel safety
+    ///
+    /// Polled once, the invalidation is sent even if this future is dropped.
+    pub async fn invalidate(&self, key: impl AsRef<str>) -> Result<Invalidation, Error> {
+        self.invalidate_many([key]).await
+    }
+
+    /// Removes the entries under all `keys` in one round trip; see [`invalidate`](Self::invalidate).
+    ///
+    /// # Errors
+    ///
+    /// When the store did not confirm; it may have removed the entries or not.
+    ///
+    /// # Cancel safety
+    ///
+    /// Polled once, the invalidation is sent even if this future is dropped.
+    pub async fn invalidate_many<K: AsRef<str>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<Invalidation, Error> {
+        let keys = keys.into_iter().map(|key| self.key(key)).collect();
+        write::invalidate(&self.inner, &DIRECT.site, keys).await?;
+        Ok(Invalidation::Done)
+    }
+
+    /// What happened since the cache was built, per function.
+    pub fn stats(&self) -> Stats {
+        let rows = self.inner.sites.iter().zip(&self.inner.counters);
+        Stats {
+            functions: rows
+                .map(|(site, counters)| counters.snapshot(site.name))
+                .collect(),
+        }
+    }
+
+    /// Every annotated function of the program.
+    pub fn catalog(&self) -> Catalog {
+        Catalog::collect()
+    }
+
+    fn key(&self, key: impl AsRef<str>) -> String {
+        key::full_key(&self.inner.namespace, key.as_ref())
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("namespace", &self.inner.namespace)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How an invalidation went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Invalidation {
+    /// The store has confirmed it.
+    Done,
+}

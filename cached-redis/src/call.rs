@@ -1,0 +1,98 @@
+//! One call of an annotated function: which cache it asks, under which key, and how.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::cache::{self, Cache, Inner};
+use crate::catalog::Function;
+use crate::control::{self, Mode, Wish};
+use crate::event::Event;
+use crate::key::KeyWriter;
+
+/// The cache of a call: not counted where it need not be, so that calls do not contend for its
+/// counter.
+#[derive(Debug)]
+pub(crate) enum Handle {
+    /// The installed one stays for ever.
+    Installed(&'static Cache),
+    Owned(Cache),
+}
+
+impl Deref for Handle {
+    type Target = Cache;
+
+    fn deref(&self) -> &Cache {
+        match self {
+            Self::Installed(cache) => cache,
+            Self::Owned(cache) => cache,
+        }
+    }
+}
+
+/// A call that is being prepared.
+#[derive(Debug)]
+#[must_use]
+pub struct Call {
+    pub(crate) function: &'static Function,
+    pub(crate) wish: Wish,
+    cache: Option<Handle>,
+    key: Option<String>,
+}
+
+impl Call {
+    /// A call that asks the cache in scope, or else the installed one.
+    pub fn new(function: &'static Function) -> Self {
+        Self::with(function, cache::current())
+    }
+
+    /// A call that asks this cache.
+    pub fn on(function: &'static Function, cache: &Cache) -> Self {
+        Self::with(function, Some(Handle::Owned(cache.clone())))
+    }
+
+    fn with(function: &'static Function, cache: Option<Handle>) -> Self {
+        let cache = cache.filter(|_| !function.conflicting.load(Ordering::Relaxed));
+        Self {
+            function,
+            wish: control::take(),
+            cache,
+            key: None,
+        }
+    }
+
+    /// The condition: when it does not hold, the function simply runs.
+    pub fn only_if(mut self, condition: bool) -> Self {
+        self.cache = self.cache.filter(|_| condition);
+        self
+    }
+
+    /// Renders the key, if there is anything to ask.
+    pub fn key(&mut self, render: impl FnOnce(&mut KeyWriter)) {
+        let Some(cache) = self
+            .cache
+            .as_ref()
+            .filter(|_| self.wish.mode != Mode::Uncached)
+        else {
+            return;
+        };
+        let mut writer = KeyWriter::new(&cache.inner.namespace);
+        render(&mut writer);
+        self.key = writer.finish();
+        if self.key.is_none() {
+            cache.inner.emit(&self.function.site, &Event::KeyFailed);
+        }
+    }
+
+    /// A call under a key that was given by hand.
+    pub(crate) fn direct(function: &'static Function, cache: &Cache, key: String) -> Self {
+        let mut call = Self::on(function, cache);
+        call.key = Some(key).filter(|_| call.wish.mode != Mode::Uncached);
+        call
+    }
+
+    /// The cache and the key; `None` when the function shall simply run.
+    pub(crate) fn target(&self) -> Option<(&Arc<Inner>, &str)> {
+        Some((&self.cache.as_ref()?.inner, self.key.as_deref()?))
+    }
+}

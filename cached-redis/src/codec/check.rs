@@ -1,0 +1,122 @@
+//! The check guards the user's data on both ways. Nothing is stored that does not come back the
+//! same, and nothing is handed out whose type has changed since it was stored.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::Reason;
+use super::{Codec, CodecError, Msgpack};
+use crate::digest::{self, Digest};
+use crate::entry::Header;
+use crate::fingerprint::{Fingerprinted, within};
+
+/// Numbers below are those of the built-in codecs.
+const FIRST_FOREIGN: u8 = 128;
+
+/// A value as it can be stored.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    pub(crate) payload: Vec<u8>,
+    /// The codec that was used in the end.
+    pub(crate) codec: u8,
+    /// 0 where the codec describes itself.
+    pub(crate) fingerprint: u32,
+    /// Why this is not in the codec that was asked for, but in MessagePack.
+    pub(crate) fell_back: Option<CodecError>,
+}
+
+/// Encodes a value that is known to come back the same, in MessagePack if it does not in `codec`.
+pub(crate) fn encode_checked<C, T>(codec: &C, value: &T) -> Result<Encoded, CodecError>
+where
+    C: Codec,
+    T: Serialize + DeserializeOwned,
+{
+    // First of all, since it is what finds values that fail to serialize or nest too deep.
+    let digest =
+        digest::of(value).map_err(|error| CodecError::caused(Reason::Undigested, error))?;
+    let refused = match encode_in(codec, value, digest) {
+        Ok(encoded) => return Ok(encoded),
+        Err(error) if codec.id() == Msgpack.id() => return Err(error),
+        Err(error) => error,
+    };
+    let mut encoded = encode_in(&Msgpack, value, digest)?;
+    encoded.fell_back = Some(refused);
+    Ok(encoded)
+}
+
+fn encode_in<C, T>(codec: &C, value: &T, digest: Digest) -> Result<Encoded, CodecError>
+where
+    C: Codec,
+    T: Serialize + DeserializeOwned,
+{
+    let described = codec.self_describing();
+    if described && digest.nested_none {
+        return Err(CodecError::of(Reason::NestedNone));
+    }
+    let mut payload = Vec::new();
+    codec.encode(value, &mut payload)?;
+    let read = fingerprinted::<C, T>(codec, &payload)
+        .map_err(|error| CodecError::caused(Reason::Unreadable, error))?;
+    if !same(value, digest, &read.value) {
+        return Err(CodecError::of(Reason::Changed));
+    }
+    Ok(Encoded {
+        payload,
+        codec: codec.id(),
+        fingerprint: if described { 0 } else { read.fingerprint },
+        fell_back: None,
+    })
+}
+
+/// A skipped field, or another variant of an untagged enum, decodes well and is another value.
+fn same<T: Serialize>(value: &T, digest: Digest, read: &T) -> bool {
+    let ordered = digest::of(read).ok() == Some(digest);
+    // Only sets and heaps need the second look, which is the slower one.
+    ordered || {
+        let (value, read) = (digest::unordered(value), digest::unordered(read));
+        value.is_ok() && value.ok() == read.ok()
+    }
+}
+
+/// Decodes what stands behind `header`, if it was written in `codec` or fell back to MessagePack,
+/// and by this very type. Anything else is a miss.
+pub(crate) fn decode_checked<C, T>(codec: &C, header: &Header, payload: &[u8]) -> Option<T>
+where
+    C: Codec,
+    T: DeserializeOwned,
+{
+    if header.codec == codec.id() {
+        decode_in(codec, header, payload)
+    } else if header.codec == Msgpack.id() {
+        decode_in(&Msgpack, header, payload)
+    } else {
+        None
+    }
+}
+
+fn decode_in<C, T>(codec: &C, header: &Header, payload: &[u8]) -> Option<T>
+where
+    C: Codec,
+    T: DeserializeOwned,
+{
+    let read = fingerprinted::<C, T>(codec, payload).ok()?;
+    let same = codec.self_describing() || read.fingerprint == header.fingerprint;
+    same.then_some(read.value)
+}
+
+fn fingerprinted<C, T>(codec: &C, payload: &[u8]) -> Result<Fingerprinted<T>, CodecError>
+where
+    C: Codec,
+    T: DeserializeOwned,
+{
+    // The bytes of somebody else's codec may be compressed: their number says nothing.
+    let room = if codec.id() < FIRST_FOREIGN {
+        payload.len()
+    } else {
+        usize::MAX
+    };
+    within(room, || codec.decode(payload))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! MessagePack with names guards against what compact formats cannot read back, and is what the
+//! self-check falls back to.
+
+use std::io::ErrorKind;
+
+use rmp_serde::decode::Error as DecodeError;
+use rmp_serde::{Deserializer, Serializer};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::error::Reason;
+use super::{Codec, CodecError};
+
+/// [MessagePack](https://docs.rs/rmp-serde) with named fields: for `flatten`, `untagged`,
+/// `skip_serializing_if`, `serde_json::Value`, and for types that change while old and new
+/// processes run.
+///
+/// # Examples
+///
+/// ```
+/// use cached_redis::{Codec, codec::Msgpack};
+///
+/// let mut bytes = Vec::new();
+/// Msgpack.encode(&("milk", 3), &mut bytes)?;
+/// assert_eq!(bytes, b"\x92\xA4milk\x03");
+/// # Ok::<(), cached_redis::CodecError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Msgpack;
+
+impl Codec for Msgpack {
+    fn id(&self) -> u8 {
+        2
+    }
+
+    fn self_describing(&self) -> bool {
+        true
+    }
+
+    fn encode<T: Serialize + ?Sized>(
+        &self,
+        value: &T,
+        out: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
+        let mut serializer = Serializer::new(out).with_struct_map();
+        value.serialize(&mut serializer).map_err(CodecError::new)
+    }
+
+    fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, CodecError> {
+        let mut deserializer = Deserializer::from_read_ref(bytes);
+        let value = T::deserialize(&mut deserializer).map_err(CodecError::new)?;
+        // It does not say how far it came; but only at the end there is no byte to read.
+        match u8::deserialize(&mut deserializer) {
+            Err(DecodeError::InvalidMarkerRead(error))
+                if error.kind() == ErrorKind::UnexpectedEof =>
+            {
+                Ok(value)
+            }
+            _ => Err(CodecError::of(Reason::Leftover)),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Entries as the released layouts wrote them. They must decode for ever: never change one, only
+//! add those of a new layout.
+
+use super::*;
+
+fn header(kind: Kind) -> Header {
+    let token = Token::of(0x0123_4567_89AB_CDEF, 42);
+    Header::new(kind, token)
+}
+
+fn value() -> Header {
+    Header {
+        fingerprint: 0xDEAD_BEEF,
+        epoch: 7,
+        load_time: 1_234,
+        filled_at: 1_750_000_000_123,
+        soft_ttl: 300_000,
+        codec: 1,
+        ..header(Kind::Value)
+    }
+}
+
+fn negative() -> Header {
+    Header {
+        load_time: 15,
+        filled_at: 1_750_000_000_123,
+        ..header(Kind::Negative)
+    }
+}
+
+const VALUE_1: &str = "\
+    ca560100efbeaddeefcdab89674523012a00000000000000\
+    07000000d20400007bdc207497010000e093040000000100\
+    68690a";
+const NEGATIVE_1: &str = "\
+    ca4e010000000000efcdab89674523012a00000000000000\
+    000000000f0000007bdc2074970100000000000000000000";
+const LEASE_1: &str = "\
+    ca4c010000000000efcdab89674523012a00000000000000\
+    000000000000000000000000000000000000000000000000";
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digits = hex.as_bytes().chunks(2);
+    digits
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn entries_of_layout_1_decode_for_ever() {
+    let lease = header(Kind::Lease);
+    for (golden, header, payload) in [
+        (VALUE_1, value(), &b"hi\n"[..]),
+        (NEGATIVE_1, negative(), b""),
+        (LEASE_1, lease, b""),
+    ] {
+        assert_eq!(Header::parse(&bytes(golden)), Some((header, payload)));
+    }
+}
+
+#[test]
+fn entries_are_written_in_layout_1() {
+    assert_eq!(hex(&value().entry(b"hi\n")), VALUE_1);
+    assert_eq!(hex(&negative().entry(b"")), NEGATIVE_1);
+    assert_eq!(hex(&Header::lease(header(Kind::Lease).token)), LEASE_1);
+}

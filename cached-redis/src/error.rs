@@ -1,0 +1,85 @@
+//! What can go wrong, split by what a caller would do about it.
+//!
+//! No message, `Debug` included, carries a password, a key or a value: errors end in logs, and logs
+//! are read by more people than may read the data.
+
+use std::borrow::Cow;
+
+use crate::store::StoreError;
+
+/// Why a cache could not be built, or a direct call on it failed.
+///
+/// Annotated functions never fail with it: when the store is away they simply run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The store's address cannot be used. Fix the configuration.
+    #[error("store address `{address}`: {problem}")]
+    Address {
+        /// The address without user, password and query.
+        address: String,
+        /// What is wrong with it.
+        problem: AddressProblem,
+    },
+    /// A setting is missing or outside its range. Fix the configuration.
+    #[error("setting `{setting}` {problem}")]
+    Setting {
+        /// The setter's name, or the function or policy at fault.
+        setting: Cow<'static, str>,
+        /// What is wrong with the value.
+        problem: &'static str,
+    },
+    /// A function names a policy that the builder was not given.
+    #[error("`{function}` names the policy `{name}`, which the builder was not given")]
+    UnknownPolicy {
+        /// The policy.
+        name: &'static str,
+        /// The function.
+        function: &'static str,
+    },
+    /// Another cache has been installed already; it stays.
+    #[error("a cache is installed already")]
+    AlreadyInstalled,
+    /// No codec can read the value back, or the policy does not let it be kept.
+    #[error("the value cannot be kept")]
+    Unstorable,
+    /// The store could not do what was asked. It may succeed later.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Error {
+    pub(crate) fn setting(setting: impl Into<Cow<'static, str>>, problem: &'static str) -> Self {
+        Self::Setting {
+            setting: setting.into(),
+            problem,
+        }
+    }
+}
+
+/// What is wrong with the address of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressProblem {
+    /// The text is not a URL, or has parts that its scheme does not take.
+    #[error("is malformed (special characters in a password must be percent-encoded)")]
+    Malformed,
+    /// Nothing knows this scheme.
+    #[error("has an unknown scheme; known are memory://, redis:// and redis+unix://")]
+    UnknownScheme,
+    /// The scheme is known and planned, but does not work yet.
+    #[error("has a scheme that is not supported yet; use redis://, redis+unix:// or memory://")]
+    UnsupportedScheme,
+    /// The URL names no host.
+    #[error("names no host")]
+    MissingHost,
+    /// A `redis+unix://` URL names no socket.
+    #[error("names no path of a socket")]
+    MissingPath,
+    /// The database is not a number.
+    #[error("names a database that is not a number")]
+    Database,
+    /// A query parameter is unknown or repeated.
+    #[error("has a query parameter that is unknown or repeated")]
+    Query,
+}

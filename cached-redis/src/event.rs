@@ -1,0 +1,119 @@
+//! What happens in a cache, as one enum. Every signal, the counters of [`Stats`](crate::Stats) and
+//! the `tracing` events, is derived from it here and nowhere else.
+//!
+//! Events name the function and never a key, a value or an address: those may hold user data.
+
+use std::time::Duration;
+
+use tracing::{debug, error, trace, warn};
+
+use crate::catalog::Site;
+use crate::codec::CodecError;
+use crate::stats::{Count, Counters};
+use crate::store::StoreError;
+
+/// One thing that happened.
+#[derive(Debug)]
+pub(crate) enum Event<'a> {
+    /// The store had the entry.
+    Hit,
+    /// Another caller's load answered this one.
+    Joined,
+    /// Nothing usable was there and this caller got the lease.
+    Miss,
+    /// This caller waits for another one's load.
+    Wait,
+    /// The function runs without a lease.
+    Bypass,
+    /// The function returned.
+    Loaded(Duration),
+    /// The result was stored.
+    Fill,
+    /// The lease was gone when the result came: something invalidated the key during the load.
+    Refused,
+    /// What stood under the key is no entry of this function's type.
+    Undecodable,
+    /// The codec cannot read this value back; MessagePack keeps this function's values from now on.
+    FellBack(&'a CodecError),
+    /// No codec can keep this value.
+    Unstorable(&'a CodecError),
+    /// A part of the key could not be rendered.
+    KeyFailed,
+    /// The policy that the attribute names does not exist, or gives no TTL.
+    NoPolicy,
+    /// The store did not answer, or not as it should.
+    Failed(&'a StoreError),
+    /// Keys were invalidated.
+    Invalidated(usize),
+    /// An invalidation did not reach the store.
+    Lost(usize, &'a StoreError),
+    /// An invalidation could not even be attempted, since its key could not be rendered.
+    LostKey,
+}
+
+/// Counts `event` and tells `tracing`.
+pub(crate) fn emit(counters: &Counters, site: &Site, event: &Event<'_>) {
+    count(counters, event);
+    tell(site.name, event);
+}
+
+fn count(counters: &Counters, event: &Event<'_>) {
+    match event {
+        Event::Hit => counters.add(Count::Hits, 1),
+        Event::Joined => counters.add(Count::Joined, 1),
+        Event::Miss => counters.add(Count::Misses, 1),
+        Event::Wait => counters.add(Count::Waits, 1),
+        Event::Bypass => counters.add(Count::Bypasses, 1),
+        Event::Loaded(took) => {
+            counters.add(Count::Loads, 1);
+            counters.add(Count::LoadMicros, took.as_micros() as u64);
+        }
+        Event::Fill => counters.add(Count::Fills, 1),
+        Event::Refused => counters.add(Count::RefusedFills, 1),
+        Event::Undecodable => counters.add(Count::Undecodable, 1),
+        Event::FellBack(_) => {}
+        Event::Unstorable(_) => counters.add(Count::Unstorable, 1),
+        Event::KeyFailed | Event::NoPolicy | Event::Failed(_) => counters.add(Count::Errors, 1),
+        Event::Invalidated(keys) => counters.add(Count::Invalidations, *keys as u64),
+        Event::Lost(keys, _) => counters.add(Count::LostInvalidations, *keys as u64),
+        Event::LostKey => counters.add(Count::LostInvalidations, 1),
+    }
+}
+
+fn tell(function: &str, event: &Event<'_>) {
+    match event {
+        Event::Hit | Event::Joined => trace!(function, ?event, "cache"),
+        Event::Miss | Event::Wait | Event::Bypass | Event::Loaded(_) | Event::Fill => {
+            trace!(function, ?event, "cache");
+        }
+        Event::Refused | Event::Invalidated(_) => debug!(function, ?event, "cache"),
+        Event::Undecodable => debug!(function, "an entry could not be read and is replaced"),
+        Event::FellBack(error) => warn!(
+            function, %error,
+            "the codec cannot read this type back, MessagePack is used from now on; \
+             write `codec = \"msgpack\"` to choose it yourself"
+        ),
+        Event::Unstorable(error) => {
+            warn!(function, %error, "a value cannot be kept and is loaded each time");
+        }
+        Event::KeyFailed => error!(
+            function,
+            "a key could not be rendered, the call is not cached"
+        ),
+        Event::NoPolicy => error!(
+            function,
+            "no TTL: unknown or incomplete policy, the call is not cached"
+        ),
+        Event::Failed(error) => {
+            warn!(function, %error, "the store failed, the function runs without it");
+        }
+        Event::Lost(keys, error) => error!(
+            function, keys, %error,
+            "an invalidation did not reach the store: readers may see the old value until its TTL"
+        ),
+        Event::LostKey => error!(
+            function,
+            "the key of an invalidation could not be rendered: readers may see the old value until its TTL"
+        ),
+    }
+}

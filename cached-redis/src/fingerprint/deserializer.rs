@@ -1,0 +1,142 @@
+//! The calls of a type to its deserializer: hashed, and passed on.
+
+use serde::Deserializer;
+use serde::de::Visitor;
+
+use super::Kind;
+use super::access::Traced;
+use super::visitor::TracedVisitor;
+
+/// A scalar cannot contain anything, so its visitor needs no wrapping.
+macro_rules! scalars {
+    ($($method:ident => $kind:ident)*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+            self.trace.kind(Kind::$kind);
+            self.inner.$method(visitor)
+        }
+    )*};
+}
+
+/// `$passed` is what is asked of the inner deserializer.
+macro_rules! compounds {
+    ($($method:ident => $passed:ident $kind:ident)*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+            self.trace.kind(Kind::$kind);
+            self.inner.$passed(TracedVisitor::claiming(visitor, self.trace))
+        }
+    )*};
+}
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Traced<'_, D> {
+    type Error = D::Error;
+
+    scalars! {
+        deserialize_bool => Bool
+        deserialize_i8 => I8
+        deserialize_i16 => I16
+        deserialize_i32 => I32
+        deserialize_i64 => I64
+        deserialize_i128 => I128
+        deserialize_u8 => U8
+        deserialize_u16 => U16
+        deserialize_u32 => U32
+        deserialize_u64 => U64
+        deserialize_u128 => U128
+        deserialize_f32 => F32
+        deserialize_f64 => F64
+        deserialize_char => Char
+        deserialize_unit => Unit
+    }
+
+    // Owned texts and bytes are asked for as borrowed ones: an owned one may be allocated from a
+    // forged length before anything was read. Visitors have to take both.
+    compounds! {
+        deserialize_any => deserialize_any Any
+        deserialize_str => deserialize_str Text
+        deserialize_string => deserialize_str Text
+        deserialize_bytes => deserialize_bytes Bytes
+        deserialize_byte_buf => deserialize_bytes Bytes
+        deserialize_option => deserialize_option Option
+        deserialize_seq => deserialize_seq Seq
+        deserialize_map => deserialize_map Map
+        deserialize_identifier => deserialize_identifier Identifier
+        deserialize_ignored_any => deserialize_ignored_any Ignored
+    }
+
+    #[inline]
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        self.trace.named(Kind::UnitStruct, name, &[]);
+        let visitor = TracedVisitor::new(visitor, self.trace);
+        self.inner.deserialize_unit_struct(name, visitor)
+    }
+
+    #[inline]
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        self.trace.named(Kind::NewtypeStruct, name, &[]);
+        let visitor = TracedVisitor::new(visitor, self.trace);
+        self.inner.deserialize_newtype_struct(name, visitor)
+    }
+
+    #[inline]
+    fn deserialize_tuple<V: Visitor<'de>>(
+        self,
+        length: usize,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        self.trace.length(Kind::Tuple, length);
+        let visitor = TracedVisitor::new(visitor, self.trace);
+        self.inner.deserialize_tuple(length, visitor)
+    }
+
+    #[inline]
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        length: usize,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        self.trace.named(Kind::TupleStruct, name, &[]);
+        self.trace.length(Kind::TupleStruct, length);
+        let visitor = TracedVisitor::new(visitor, self.trace);
+        self.inner.deserialize_tuple_struct(name, length, visitor)
+    }
+
+    #[inline]
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        self.trace.named(Kind::Struct, name, fields);
+        let visitor = TracedVisitor::new(visitor, self.trace);
+        self.inner.deserialize_struct(name, fields, visitor)
+    }
+
+    #[inline]
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        self.trace.named(Kind::Enum, name, variants);
+        let visitor = TracedVisitor::new(visitor, self.trace);
+        self.inner.deserialize_enum(name, variants, visitor)
+    }
+
+    #[inline]
+    fn is_human_readable(&self) -> bool {
+        self.inner.is_human_readable()
+    }
+}

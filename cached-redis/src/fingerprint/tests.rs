@@ -1,0 +1,176 @@
+//! Types seen through bincode, which tells nothing about them by itself.
+#![cfg(feature = "bincode")]
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::*;
+use crate::codec::{Bincode, Codec as _};
+
+fn bytes<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    Bincode.encode(value, &mut bytes).unwrap();
+    bytes
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<Fingerprinted<T>> {
+    within(bytes.len(), || Bincode.decode(bytes)).ok()
+}
+
+fn fingerprint<T: Serialize + DeserializeOwned>(value: &T) -> u32 {
+    read::<T>(&bytes(value)).unwrap().fingerprint
+}
+
+#[derive(Serialize, Deserialize, PartialEq, Debug, Clone)]
+struct User {
+    id: u64,
+    name: String,
+    tags: Vec<String>,
+    boss: Option<Box<User>>,
+    role: Role,
+}
+
+#[derive(Serialize, Deserialize, PartialEq, Debug, Clone)]
+enum Role {
+    Guest,
+    Member(u32),
+    Admin { since: i16, rights: (u8, u8) },
+}
+
+fn user(role: Role) -> User {
+    User {
+        id: 7,
+        name: "Ada".into(),
+        tags: vec!["a".into(), "b".into()],
+        boss: None,
+        role,
+    }
+}
+
+#[test]
+fn the_fingerprint_is_the_same_in_every_build_and_platform() {
+    let role = Role::Admin {
+        since: 3,
+        rights: (1, 2),
+    };
+    assert_eq!(fingerprint(&user(role)), 1_084_696_691);
+    assert_eq!(fingerprint(&7_u8), 4_030_587_035);
+}
+
+#[test]
+fn the_same_bytes_and_type_give_the_same_fingerprint() {
+    for role in [
+        Role::Guest,
+        Role::Member(1),
+        Role::Admin {
+            since: 1,
+            rights: (0, 0),
+        },
+    ] {
+        let mut value = user(role);
+        value.boss = Some(Box::new(value.clone()));
+        let bytes = bytes(&value);
+        let first = read::<User>(&bytes).unwrap();
+        assert_eq!(first.value, value);
+        for _ in 0..3 {
+            assert_eq!(read::<User>(&bytes).unwrap().fingerprint, first.fingerprint);
+        }
+        let other_thread = std::thread::spawn(move || read::<User>(&bytes).unwrap().fingerprint);
+        assert_eq!(other_thread.join().unwrap(), first.fingerprint);
+    }
+}
+
+/// Whether the bytes of an `A` read as a `B` without being noticed.
+fn passes<A: Serialize + DeserializeOwned, B: DeserializeOwned>(value: &A) -> bool {
+    read::<B>(&bytes(value)).is_some_and(|read| read.fingerprint == fingerprint(value))
+}
+
+#[test]
+fn kinds_are_told_apart_where_the_bytes_agree() {
+    assert!(passes::<u32, u32>(&5));
+    assert!(!passes::<u32, u64>(&5));
+    assert!(!passes::<u32, u16>(&5));
+    assert!(!passes::<i32, i64>(&5));
+    assert!(!passes::<bool, u8>(&true));
+    assert!(!passes::<bool, Option<()>>(&true));
+    assert!(!passes::<Option<u8>, Option<bool>>(&Some(1)));
+    assert!(!passes::<String, Vec<u8>>(&"ab".into()));
+    assert!(!passes::<(u8, u8), [bool; 2]>(&(1, 1)));
+    assert!(!passes::<(u8, u8), (u8, bool)>(&(1, 1)));
+    assert!(!passes::<Vec<u8>, (u8, u8, u8)>(&vec![1, 1]));
+    assert!(!passes::<Vec<(u8, u8)>, BTreeMap<u8, u8>>(&vec![(1, 2)]));
+    assert!(!passes::<f32, [u8; 4]>(&1.0));
+    assert!(!passes::<((u8, u8), u8), (u8, (u8, u8))>(&((1, 2), 3)));
+}
+
+#[test]
+fn the_way_a_text_is_owned_does_not_count() {
+    assert!(passes::<String, Box<str>>(&"ab".into()));
+    assert!(passes::<Vec<String>, HashSet<Box<str>>>(&vec!["ab".into()]));
+    assert!(passes::<Box<u8>, u8>(&Box::new(1)));
+    assert!(passes::<BTreeMap<u8, String>, HashMap<u8, Box<str>>>(
+        &BTreeMap::from([(1, "a".into())])
+    ));
+}
+
+#[test]
+fn types_with_serde_written_by_hand_have_fingerprints() {
+    fn check<T: Serialize + DeserializeOwned + PartialEq>(value: &T) {
+        let read = read::<T>(&bytes(value)).unwrap();
+        assert!(&read.value == value);
+        assert_eq!(read.fingerprint, fingerprint(value));
+    }
+    check(&chrono::DateTime::from_timestamp(1_750_000_000, 5).unwrap());
+    check(&chrono::NaiveDate::from_ymd_opt(2026, 2, 28));
+    check(&uuid::Uuid::from_u128(5));
+    check(&NonZeroU32::new(5));
+    check(&Duration::from_millis(1500));
+    check(&IpAddr::from([127, 0, 0, 1]));
+    check(&serde_bytes::ByteBuf::from([1, 2, 3]));
+    check(&HashMap::from([
+        (1_u8, Ok::<u8, String>(2)),
+        (2, Err("x".into())),
+    ]));
+    check(&std::collections::BTreeSet::from(['a', 'é']));
+    check(&(
+        1_i128,
+        u128::MAX,
+        (),
+        [1.5_f32; 3],
+        std::ops::Bound::Included(3),
+    ));
+}
+
+#[test]
+fn k6_forged_lengths_are_refused_before_anything_is_allocated() {
+    // 0xFD announces eight bytes of length: 512 MB, and more than any memory.
+    for length in [512 << 20, u64::MAX] {
+        let mut forged = vec![0xFD];
+        forged.extend_from_slice(&length.to_le_bytes());
+        forged.extend_from_slice(b"only so much");
+        assert!(read::<String>(&forged).is_none());
+        assert!(read::<serde_bytes::ByteBuf>(&forged).is_none());
+        assert!(read::<Vec<u64>>(&forged).is_none());
+        assert!(read::<Vec<()>>(&forged).is_none());
+        assert!(read::<HashMap<(), ()>>(&forged).is_none());
+        assert!(read::<Vec<Vec<String>>>(&forged).is_none());
+    }
+}
+
+#[test]
+fn forged_nesting_is_refused_before_the_stack_ends() {
+    #[derive(Serialize, Deserialize)]
+    struct List(Option<Box<List>>);
+    #[derive(Serialize, Deserialize)]
+    enum Chain {
+        Link(Box<Chain>),
+    }
+    assert!(read::<List>(&vec![1; 1 << 20]).is_none());
+    assert!(read::<Chain>(&vec![0; 1 << 20]).is_none());
+    assert!(read::<List>(&[1, 1, 1, 0]).is_some());
+}

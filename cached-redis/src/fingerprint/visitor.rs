@@ -1,0 +1,141 @@
+//! The answers of a deserializer to a type: passed on, with everything that leads to nested
+//! values wrapped again, so that those count as well.
+
+use std::fmt;
+
+use serde::Deserializer;
+use serde::de::{EnumAccess, Error, MapAccess, SeqAccess, Visitor};
+
+use super::access::Traced;
+use super::{Kind, Trace};
+
+pub(super) struct TracedVisitor<'t, V> {
+    inner: V,
+    trace: &'t Trace,
+    /// How many elements a sequence may claim to have.
+    most: usize,
+}
+
+impl<'t, V> TracedVisitor<'t, V> {
+    /// For what has a length of its own, known from the type.
+    #[inline]
+    pub(super) fn new(inner: V, trace: &'t Trace) -> Self {
+        Self {
+            inner,
+            trace,
+            most: usize::MAX,
+        }
+    }
+
+    /// For what takes its length from the bytes. An element has at least one of them; those of no
+    /// size at all would let a forged length run for years.
+    #[inline]
+    pub(super) fn claiming(inner: V, trace: &'t Trace) -> Self {
+        Self {
+            inner,
+            trace,
+            most: trace.room,
+        }
+    }
+
+    #[inline]
+    fn check<E: Error>(&self, claimed: Option<usize>) -> Result<(), E> {
+        if claimed.is_some_and(|length| length > self.most) {
+            return Err(E::custom(
+                "a sequence claims more elements than there are bytes",
+            ));
+        }
+        Ok(())
+    }
+}
+
+macro_rules! scalars {
+    ($($method:ident $type:ty)*) => {$(
+        #[inline]
+        fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
+            self.inner.$method(value)
+        }
+    )*};
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for TracedVisitor<'_, V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.expecting(f)
+    }
+
+    scalars! {
+        visit_bool bool
+        visit_i8 i8
+        visit_i16 i16
+        visit_i32 i32
+        visit_i64 i64
+        visit_i128 i128
+        visit_u8 u8
+        visit_u16 u16
+        visit_u32 u32
+        visit_u64 u64
+        visit_u128 u128
+        visit_f32 f32
+        visit_f64 f64
+        visit_char char
+        visit_str &str
+        visit_borrowed_str &'de str
+        visit_string String
+        visit_bytes &[u8]
+        visit_borrowed_bytes &'de [u8]
+        visit_byte_buf Vec<u8>
+    }
+
+    #[inline]
+    fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
+        self.inner.visit_unit()
+    }
+
+    #[inline]
+    fn visit_none<E: Error>(self) -> Result<V::Value, E> {
+        self.trace.kind(Kind::None);
+        self.inner.visit_none()
+    }
+
+    #[inline]
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
+        let (inner, trace) = (self.inner, self.trace);
+        trace.kind(Kind::Some);
+        trace.nested(|| inner.visit_some(Traced::new(deserializer, trace)))
+    }
+
+    #[inline]
+    fn visit_newtype_struct<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<V::Value, D::Error> {
+        let (inner, trace) = (self.inner, self.trace);
+        trace.nested(|| inner.visit_newtype_struct(Traced::new(deserializer, trace)))
+    }
+
+    #[inline]
+    fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
+        self.check(access.size_hint())?;
+        let (inner, trace) = (self.inner, self.trace);
+        let value = trace.nested(|| inner.visit_seq(Traced::new(access, trace)))?;
+        trace.kind(Kind::End);
+        Ok(value)
+    }
+
+    #[inline]
+    fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
+        self.check(access.size_hint())?;
+        let (inner, trace) = (self.inner, self.trace);
+        let value = trace.nested(|| inner.visit_map(Traced::new(access, trace)))?;
+        trace.kind(Kind::End);
+        Ok(value)
+    }
+
+    #[inline]
+    fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
+        let (inner, trace) = (self.inner, self.trace);
+        trace.nested(|| inner.visit_enum(Traced::new(access, trace)))
+    }
+}

@@ -1,0 +1,185 @@
+//! One load per key in this process.
+//!
+//! Two rules keep a shared result as fresh as an own load (o2, o3 and n7 of the model):
+//!
+//! * A [`Flight`] hands its result only to readers that joined **before its fill was sent**, and
+//!   only if that **fill won**: the lease stood from before the load until the fill, so no
+//!   invalidation ran in between.
+//! * A reader that comes later waits for the fill to end and then looks for itself.
+//!
+//! Loads without a lease follow another rule: see [`bypass`](crate::bypass).
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::collections::hash_map::{Entry, RandomState};
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+/// A load error that waiters may share.
+pub(crate) type SharedError = Arc<dyn Any + Send + Sync>;
+
+/// How a flight ended for those who joined it.
+#[derive(Clone)]
+pub(crate) enum Landing {
+    /// The whole entry that was stored, or loaded without a lease.
+    Shared(Bytes),
+    /// The load failed with an error that can be shared.
+    Failed(SharedError),
+    /// Nothing to share: look again. Also what a dropped or panicking leader leaves behind.
+    Again,
+    /// The entry cannot be kept or the store does not answer: do not look again, load.
+    Bypass,
+}
+
+/// A reader's place in somebody else's flight.
+pub(crate) struct Seat {
+    pub(crate) landing: watch::Receiver<Option<Landing>>,
+    /// Whether the flight was still open when this reader joined.
+    pub(crate) shares: bool,
+}
+
+impl Seat {
+    /// Waits for the flight to end.
+    pub(crate) async fn landing(mut self) -> Landing {
+        let landed = self.landing.wait_for(Option::is_some).await;
+        let landing = landed.ok().and_then(|landing| landing.clone());
+        match landing {
+            Some(Landing::Shared(_) | Landing::Failed(_)) if !self.shares => Landing::Again,
+            Some(landing) => landing,
+            None => Landing::Again,
+        }
+    }
+}
+
+/// The result of asking for the lead of a key.
+pub(crate) enum Place<L> {
+    /// Nobody else here is after this key.
+    Lead(L),
+    /// Somebody is; this is the seat beside them.
+    Seat(Seat),
+}
+
+/// The flights of one cache, by key.
+pub(crate) struct Flights {
+    shards: Box<[Mutex<HashMap<String, Open>>]>,
+    hasher: RandomState,
+    /// Flights in the air: lets a hit pass without taking a lock.
+    count: AtomicUsize,
+}
+
+struct Open {
+    landing: watch::Receiver<Option<Landing>>,
+    joinable: bool,
+}
+
+impl Flights {
+    pub(crate) fn new() -> Arc<Self> {
+        let shards = (0..64).map(|_| Mutex::default()).collect();
+        Arc::new(Self {
+            shards,
+            hasher: RandomState::new(),
+            count: AtomicUsize::new(0),
+        })
+    }
+
+    /// A seat in the flight of `key`, if there is one.
+    pub(crate) fn join(&self, key: &str) -> Option<Seat> {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        self.shard(key).get(key).map(Open::seat)
+    }
+
+    /// The lead of `key`, or a seat beside whoever has it. To be called only after the reader's own
+    /// look-up missed: a hit that was seen before a reader came must not be shared with it.
+    pub(crate) fn enter(self: &Arc<Self>, key: &str) -> Place<Flight> {
+        match self.shard(key).entry(key.to_owned()) {
+            Entry::Occupied(open) => Place::Seat(open.get().seat()),
+            Entry::Vacant(vacant) => {
+                let (sender, landing) = watch::channel(None);
+                vacant.insert(Open {
+                    landing,
+                    joinable: true,
+                });
+                self.count.fetch_add(1, Ordering::Release);
+                Place::Lead(Flight {
+                    flights: Arc::clone(self),
+                    key: key.to_owned(),
+                    sender,
+                })
+            }
+        }
+    }
+
+    /// Lets nobody else join the flight of `key`: its load is older than an invalidation that was
+    /// made here. Its fill would be refused anyway; this spares newcomers the wait.
+    pub(crate) fn abandon(&self, key: &str) {
+        if self.count.load(Ordering::Acquire) > 0 && self.shard(key).remove(key).is_some() {
+            self.count.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    fn shard(&self, key: &str) -> MutexGuard<'_, HashMap<String, Open>> {
+        let shard = self.hasher.hash_one(key) as usize % self.shards.len();
+        // A map of plain data is whole after every statement, so a panic elsewhere is no reason to stop.
+        self.shards[shard]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    fn seat(&self) -> Seat {
+        Seat {
+            landing: self.landing.clone(),
+            shares: self.joinable,
+        }
+    }
+}
+
+/// The lead of one key in this process. Dropping it lets everyone who joined start over.
+pub(crate) struct Flight {
+    flights: Arc<Flights>,
+    key: String,
+    sender: watch::Sender<Option<Landing>>,
+}
+
+impl Flight {
+    /// Closes the flight for joiners; must come before the fill is sent.
+    pub(crate) fn close(&self) {
+        if let Some(open) = self.own(&mut self.flights.shard(&self.key)) {
+            open.joinable = false;
+        }
+    }
+
+    /// Ends the flight.
+    pub(crate) fn land(self, landing: Landing) {
+        self.leave();
+        self.sender.send_replace(Some(landing));
+    }
+
+    /// This flight's place on the board, unless it was abandoned and another one stands there.
+    fn own<'a>(&self, shard: &'a mut HashMap<String, Open>) -> Option<&'a mut Open> {
+        shard
+            .get_mut(&self.key)
+            .filter(|open| self.sender.subscribe().same_channel(&open.landing))
+    }
+
+    fn leave(&self) {
+        let mut shard = self.flights.shard(&self.key);
+        if self.own(&mut shard).is_some() {
+            shard.remove(&self.key);
+            self.flights.count.fetch_sub(1, Ordering::Release);
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}

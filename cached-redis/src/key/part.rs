@@ -1,0 +1,155 @@
+//! The probe behind `<x>` guards against `None` and `Some("")` meeting: an `Option` has no
+//! `Display`, and is found by method lookup instead, through aliases and references.
+//!
+//! `(&Probe(&x)).part()` finds [`ByOption`] first, which takes `&Probe` as it is, and
+//! [`ByDisplay`] only after one more borrow.
+
+use std::fmt;
+
+use super::KeyWriter;
+
+/// A value that `<x>` can render.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be rendered in a key: it does not implement `Display`",
+    label = "has no `Display`",
+    note = "write `<x:?>` for its `Debug`, `<x:hash>` for a hash of any `Serialize` type, or a field such as `<x.id>`"
+)]
+pub trait KeyValue {
+    /// Appends it, escaped.
+    fn write(&self, key: &mut KeyWriter);
+}
+
+// Else the error would speak of `Display` alone and not of the remedies.
+#[diagnostic::do_not_recommend]
+impl<T: fmt::Display + ?Sized> KeyValue for T {
+    #[inline]
+    fn write(&self, key: &mut KeyWriter) {
+        key.display(self);
+    }
+}
+
+/// An `Option` behind any number of references.
+pub trait Optional {
+    /// The type inside.
+    type Value;
+
+    /// The value inside.
+    fn value(&self) -> Option<&Self::Value>;
+}
+
+impl<T> Optional for Option<T> {
+    type Value = T;
+
+    #[inline]
+    fn value(&self) -> Option<&T> {
+        self.as_ref()
+    }
+}
+
+impl<O: Optional + ?Sized> Optional for &O {
+    type Value = O::Value;
+
+    #[inline]
+    fn value(&self) -> Option<&O::Value> {
+        (**self).value()
+    }
+}
+
+/// Holds the value to be rendered.
+pub struct Probe<'a, T: ?Sized>(pub &'a T);
+
+/// Found first.
+pub trait ByOption {
+    /// How an `Option` is rendered.
+    #[inline]
+    fn part(&self) -> OptionPart {
+        OptionPart
+    }
+}
+
+impl<T: Optional + ?Sized> ByOption for Probe<'_, T> {}
+
+/// Found for everything else.
+pub trait ByDisplay {
+    /// How a value is rendered.
+    #[inline]
+    fn part(&self) -> DisplayPart {
+        DisplayPart
+    }
+}
+
+impl<T: ?Sized> ByDisplay for &Probe<'_, T> {}
+
+/// Renders `None` and `Some` apart.
+pub struct OptionPart;
+
+impl OptionPart {
+    /// Appends the value, or what stands for none.
+    #[inline]
+    pub fn write<T>(self, value: &T, key: &mut KeyWriter)
+    where
+        T: Optional + ?Sized,
+        T::Value: KeyValue,
+    {
+        match value.value() {
+            Some(value) => value.write(key),
+            None => key.none(),
+        }
+    }
+}
+
+/// Renders by `Display`.
+pub struct DisplayPart;
+
+impl DisplayPart {
+    /// Appends the value.
+    #[inline]
+    pub fn write<T: KeyValue + ?Sized>(self, value: &T, key: &mut KeyWriter) {
+        value.write(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Display;
+
+    use super::*;
+
+    macro_rules! key {
+        ($value:expr) => {{
+            let mut key = KeyWriter::new("n");
+            (&Probe(&$value)).part().write(&$value, &mut key);
+            key.finish().unwrap()
+        }};
+    }
+
+    type Alias = Option<&'static str>;
+
+    fn generic<T: Display>(value: T) -> String {
+        key!(value)
+    }
+
+    #[test]
+    fn options_are_found_behind_references_and_aliases() {
+        let (some, none): (Alias, Alias) = (Some(""), None);
+        assert_eq!((key!(some), key!(none)), ("n:".into(), "n:%none".into()));
+        assert_eq!(
+            (key!(&&some), key!(&&&none)),
+            ("n:".into(), "n:%none".into())
+        );
+        assert_eq!(key!(Some(String::from("a:b"))), "n:a%3Ab");
+    }
+
+    #[test]
+    fn other_values_render_by_display() {
+        assert_eq!(
+            (key!(42_u64), key!(&&-1_i8)),
+            ("n:42".into(), "n:-1".into())
+        );
+        assert_eq!(
+            (key!("%none"), key!(*"x")),
+            ("n:%25none".into(), "n:x".into())
+        );
+        assert_eq!(generic(Box::<str>::from("é")), "n:é");
+    }
+}

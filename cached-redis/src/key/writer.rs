@@ -1,0 +1,212 @@
+//! The writer guards the length of a key: one that grew past the limit ends in a hash of all of
+//! it, so that long values neither fill Redis nor meet where their beginnings agree.
+
+use std::fmt::{self, Write as _};
+
+use serde::Serialize;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::KeyName;
+use super::render::Rendered;
+
+/// Longest logical key that is kept as it is, in bytes.
+const LONGEST: usize = 512;
+
+/// What a cut key has in the place of its tail: `%#` and 32 hex digits. No value renders `%#`.
+const CUT: &str = "%#";
+const CUT_KEY: usize = LONGEST - CUT.len() - 32;
+
+/// Room for the usual key, so that rendering allocates once.
+const ROOM: usize = 64;
+
+/// Renders the key of one call into one string, behind the namespace.
+pub struct KeyWriter {
+    rendered: Rendered,
+    /// Length of the namespace and its colon.
+    prefix: usize,
+}
+
+impl KeyWriter {
+    pub(crate) fn new(namespace: &str) -> Self {
+        let mut text = String::with_capacity(namespace.len() + 1 + ROOM);
+        text.push_str(namespace);
+        text.push(':');
+        Self {
+            prefix: text.len(),
+            rendered: Rendered::from(text),
+        }
+    }
+
+    /// Without a namespace: for a part of a key.
+    pub(crate) fn bare() -> Self {
+        Self {
+            rendered: Rendered::from(String::new()),
+            prefix: 0,
+        }
+    }
+
+    /// The text as it is; as an error if a value could not be rendered.
+    pub(crate) fn into_fragment(self) -> Result<String, String> {
+        let whole = self.rendered.is_whole();
+        let text = self.rendered.into_string();
+        if whole { Ok(text) } else { Err(text) }
+    }
+
+    /// The full key in Redis, or nothing if a value could not be rendered: such a call has no
+    /// entry and runs uncached.
+    pub(crate) fn finish(self) -> Option<String> {
+        let whole = self.rendered.is_whole();
+        whole.then(|| shortened(self.rendered.into_string(), self.prefix))
+    }
+
+    /// Literal text of the template.
+    #[inline]
+    pub fn text(&mut self, text: &str) {
+        self.rendered.text(text);
+    }
+
+    /// `<x>`
+    #[inline]
+    pub fn display<T: fmt::Display + ?Sized>(&mut self, value: &T) {
+        self.rendered.display(value);
+    }
+
+    /// `<x>` where `x` is an `Option`
+    #[inline]
+    pub fn option<T: fmt::Display + ?Sized>(&mut self, value: Option<&T>) {
+        self.rendered.option(value);
+    }
+
+    /// `<x>` where `x` is `None`
+    #[inline]
+    pub fn none(&mut self) {
+        self.rendered.none();
+    }
+
+    /// `<x:?>`
+    #[inline]
+    pub fn debug<T: fmt::Debug + ?Sized>(&mut self, value: &T) {
+        self.rendered.debug(value);
+    }
+
+    /// `<x:hash>`
+    #[inline]
+    pub fn hash<T: Serialize + ?Sized>(&mut self, value: &T) {
+        self.rendered.hash(value);
+    }
+
+    /// `<T>`
+    #[inline]
+    pub fn name<T: KeyName + ?Sized>(&mut self) {
+        self.rendered.display(T::KEY_NAME);
+    }
+}
+
+/// The full key in Redis of a logical key given by hand.
+pub(crate) fn full_key(namespace: &str, logical: &str) -> String {
+    let mut key = String::with_capacity(namespace.len() + 1 + logical.len());
+    key.push_str(namespace);
+    key.push(':');
+    key.push_str(logical);
+    shortened(key, namespace.len() + 1)
+}
+
+fn shortened(mut key: String, prefix: usize) -> String {
+    let logical = &key[prefix..];
+    if logical.len() > LONGEST {
+        let hash = xxh3_128(logical.as_bytes());
+        let mut end = prefix + CUT_KEY;
+        while !key.is_char_boundary(end) {
+            end -= 1;
+        }
+        key.truncate(end);
+        key.push_str(CUT);
+        let _ = write!(key, "{hash:032x}");
+    }
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn key(values: &[&str]) -> String {
+        let mut writer = KeyWriter::new("shop");
+        writer.text("k");
+        for value in values {
+            writer.text(":");
+            writer.display(value);
+        }
+        writer.finish().unwrap()
+    }
+
+    fn optional(value: Option<&str>) -> String {
+        let mut writer = KeyWriter::new("shop");
+        writer.text("k:");
+        writer.option(value);
+        writer.finish().unwrap()
+    }
+
+    #[test]
+    fn k1_no_two_values_share_a_key_and_none_is_a_pattern() {
+        let long = "x".repeat(10 * 1024);
+        let longer = format!("{long}y");
+        let values = [
+            "", "*", "{x}", "%", "%25", "%none", "%#", " ", "  ", "\n", "\r\n", "\t", "\0", "ü",
+            "u\u{308}", "日本", "a:b", "a", "b", "?", "[a]", "<id>", "\\", &long, &longer,
+        ];
+        let mut seen = HashSet::from([optional(None)]);
+        for value in values {
+            let key = optional(Some(value));
+            assert!(!key["shop:k:".len()..].contains([':', '*', '?', '[', '{', ' ', '\n']));
+            assert!(seen.insert(key), "{value:?} met another value");
+        }
+    }
+
+    #[test]
+    fn k1_values_cannot_shift_across_a_separator() {
+        assert_ne!(key(&["1:2", "3"]), key(&["1", "2:3"]));
+        assert_ne!(key(&["", "1"]), key(&["1", ""]));
+        assert_eq!(key(&["1:2", "3"]), "shop:k:1%3A2:3");
+    }
+
+    #[test]
+    fn k1_overlong_keys_keep_their_beginning_and_end_in_a_hash() {
+        for value in ["é".repeat(300), "é".repeat(5000), "日".repeat(400)] {
+            let (one, other) = (key(&[&value]), key(&[&value, "1"]));
+            let logical = &one["shop:".len()..];
+            assert!(logical.len() <= LONGEST && logical.len() > LONGEST - 4);
+            assert!(logical.starts_with("k:") && logical.contains(CUT));
+            assert_ne!(one, other);
+            assert_eq!(one, full_key("shop", &format!("k:{value}")));
+        }
+    }
+
+    #[test]
+    fn the_limit_is_on_the_logical_key_and_exact() {
+        let fits = "x".repeat(LONGEST);
+        assert_eq!(
+            full_key("a-long-namespace", &fits),
+            format!("a-long-namespace:{fits}")
+        );
+        assert_eq!(
+            full_key("n", &format!("{fits}x")).len(),
+            "n:".len() + LONGEST
+        );
+    }
+
+    #[test]
+    fn a_failing_serialize_leaves_no_key() {
+        struct Broken;
+        impl Serialize for Broken {
+            fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(serde::ser::Error::custom("no"))
+            }
+        }
+        let mut writer = KeyWriter::new("n");
+        writer.hash(&Broken);
+        assert_eq!(writer.finish(), None);
+    }
+}

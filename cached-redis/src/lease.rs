@@ -1,0 +1,119 @@
+//! The right to fill one key, held by one load among all processes.
+//!
+//! The lease is an entry in the store with a token of its own and a short life. It guards two
+//! things: other readers wait instead of loading too, and the fill succeeds only while that very
+//! token still stands, which no invalidation survives. A heartbeat renews it while the load runs;
+//! a process that dies stops renewing, and the key is free again within one lease life.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+
+use crate::cache::Inner;
+use crate::entry::{Header, Token};
+use crate::store::{Store as _, StoreError};
+
+/// A lease that is asked for or granted. Dropping it releases it: the asking or the load failed,
+/// panicked or was given up.
+pub(crate) struct Lease {
+    inner: Arc<Inner>,
+    key: String,
+    token: Token,
+    /// Whether the key may carry our token. True before the store is asked, since an answer that
+    /// never came may have been a grant.
+    held: bool,
+    heartbeat: Option<JoinHandle<()>>,
+}
+
+impl Lease {
+    /// A lease with a token that was never used before, to be asked for.
+    pub(crate) fn new(inner: &Arc<Inner>, key: &str) -> Self {
+        Self {
+            inner: Arc::clone(inner),
+            key: key.to_owned(),
+            token: Token::next(),
+            held: true,
+            heartbeat: None,
+        }
+    }
+
+    /// Takes the lease whatever stands there. That breaks every other lease and removes the entry,
+    /// as an invalidation does.
+    pub(crate) async fn seize(inner: &Arc<Inner>, key: &str) -> Result<Self, StoreError> {
+        let lease = Self::new(inner, key);
+        inner
+            .store
+            .seize(key, lease.entry(), inner.settings.lease)
+            .await?;
+        Ok(lease.granted())
+    }
+
+    pub(crate) fn token(&self) -> Token {
+        self.token
+    }
+
+    /// What stands under the key while the lease does.
+    pub(crate) fn entry(&self) -> Bytes {
+        Bytes::copy_from_slice(&Header::lease(self.token))
+    }
+
+    /// The store has granted it: keep it alive.
+    pub(crate) fn granted(mut self) -> Self {
+        let beat = heartbeat(Arc::clone(&self.inner), self.key.clone(), self.token);
+        self.heartbeat = Some(self.inner.runtime.spawn(beat));
+        self
+    }
+
+    /// The store has granted it to somebody else: there is nothing to release.
+    pub(crate) fn refused(mut self) {
+        self.held = false;
+    }
+
+    /// Stores `entry` if the key still carries this lease; `Ok(false)` means that something, an
+    /// invalidation for one, came in between.
+    pub(crate) async fn fill(mut self, entry: Bytes, ttl: Duration) -> Result<bool, StoreError> {
+        self.stop_heartbeat();
+        let won = self
+            .inner
+            .store
+            .fill(&self.key, self.token, entry, ttl)
+            .await?;
+        self.held = false;
+        Ok(won)
+    }
+
+    fn stop_heartbeat(&mut self) {
+        if let Some(heartbeat) = self.heartbeat.take() {
+            heartbeat.abort();
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.stop_heartbeat();
+        if self.held {
+            let (inner, key, token) = (
+                Arc::clone(&self.inner),
+                std::mem::take(&mut self.key),
+                self.token,
+            );
+            // Unanswered, the lease runs out by itself.
+            self.inner
+                .runtime
+                .spawn(async move { drop(inner.store.release(&key, token).await) });
+        }
+    }
+}
+
+async fn heartbeat(inner: Arc<Inner>, key: String, token: Token) {
+    loop {
+        tokio::time::sleep(inner.settings.lease / 3).await;
+        // Without an answer the next beat tries again; a lease that is gone needs no more beats.
+        if let Ok(false) = inner.store.extend(&key, token, inner.settings.lease).await {
+            return;
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Cache async functions in Redis.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod builder;
+mod bypass;
+mod cache;
+mod call;
+mod catalog;
+mod codec;
+mod control;
+mod digest;
+mod entry;
+mod error;
+mod event;
+mod fingerprint;
+mod flight;
+mod key;
+mod lease;
+mod outcome;
+mod pack;
+mod policy;
+mod read;
+mod seek;
+mod shape;
+mod stats;
+mod store;
+mod template;
+mod write;
+
+pub use cached_redis_macros::{invalidates, redis_cached};
+
+pub use builder::Builder;
+pub use cache::{Cache, Invalidation};
+pub use catalog::{Catalog, Problem};
+#[cfg(feature = "bincode")]
+pub use codec::Bincode;
+pub use codec::{Codec, CodecError, Format, Json, Msgpack};
+pub use control::{CacheInfo, CachedExt, Status};
+pub use error::Error;
+pub use key::{Key, KeyName};
+pub use policy::Policy;
+pub use stats::{FunctionStats, Stats};
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;

@@ -1,0 +1,108 @@
+//! Between a value and its entry.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Policy;
+use crate::cache::Inner;
+use crate::catalog::Function;
+use crate::codec::{self, Choice, CodecError, Encoded, Msgpack};
+use crate::entry::{HEADER, Header, Kind, Token};
+use crate::event::Event;
+use crate::seek::Live;
+use crate::store::Store as _;
+
+/// A whole entry and how long it lives.
+pub(crate) struct Packed {
+    pub(crate) header: Header,
+    pub(crate) entry: Bytes,
+    pub(crate) life: Duration,
+}
+
+/// Makes entries of one function's values, and values of its entries.
+#[derive(Clone, Copy)]
+pub(crate) struct Packer<'a, C> {
+    pub(crate) inner: &'a Inner,
+    pub(crate) function: &'static Function,
+    pub(crate) policy: &'a Policy,
+    pub(crate) codec: C,
+}
+
+impl<C: Choice> Packer<'_, C> {
+    /// The value of an entry, `Some(None)` for a known absence; `None` if it is not readable.
+    pub(crate) fn unpack<T: DeserializeOwned>(&self, live: &Live) -> Option<Option<T>> {
+        if live.header.kind == Kind::Negative {
+            return Some(None);
+        }
+        let codec = self.codec.choose(self.inner.settings.format);
+        codec::decode_checked(&codec, &live.header, &live.entry[HEADER..]).map(Some)
+    }
+
+    /// The entry of a value, or of an absence; `None` if the policy or the codec does not let it
+    /// be kept.
+    pub(crate) fn pack<T>(&self, value: Option<&T>, took: Duration) -> Option<Packed>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let life = self.life(value.is_none())?;
+        let mut header = Header {
+            load_time: u32::try_from(took.as_micros() / 100).unwrap_or(u32::MAX),
+            filled_at: self.inner.store.now_ms(),
+            // A TTL that does not fit is not recorded.
+            soft_ttl: u32::try_from(life.as_millis()).unwrap_or(0),
+            ..Header::new(Kind::Negative, Token::next())
+        };
+        let mut payload = Vec::new();
+        if let Some(value) = value {
+            let encoded = self
+                .encode(value)
+                .map_err(|error| self.emit(&Event::Unstorable(&error)))
+                .ok()?;
+            header.kind = Kind::Value;
+            header.codec = encoded.codec;
+            header.fingerprint = encoded.fingerprint;
+            payload = encoded.payload;
+        }
+        Some(Packed {
+            entry: header.entry(&payload),
+            header,
+            life,
+        })
+    }
+
+    fn life(&self, negative: bool) -> Option<Duration> {
+        let policy = self
+            .inner
+            .settings
+            .resolve(self.policy)
+            .filter(|policy| policy.ttl.is_some());
+        if policy.is_none() && !self.function.without_policy.swap(true, Ordering::Relaxed) {
+            self.emit(&Event::NoPolicy);
+        }
+        policy?.life(negative)
+    }
+
+    fn encode<T>(&self, value: &T) -> Result<Encoded, CodecError>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        if self.function.fell_back.load(Ordering::Relaxed) {
+            return codec::encode_checked(&Msgpack, value);
+        }
+        let encoded = codec::encode_checked(&self.codec.choose(self.inner.settings.format), value)?;
+        if let Some(error) = &encoded.fell_back
+            && !self.function.fell_back.swap(true, Ordering::Relaxed)
+        {
+            self.emit(&Event::FellBack(error));
+        }
+        Ok(encoded)
+    }
+
+    fn emit(&self, event: &Event<'_>) {
+        self.inner.emit(&self.function.site, event);
+    }
+}

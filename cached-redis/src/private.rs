@@ -1,0 +1,71 @@
+//! All that generated code may name. Not part of the public interface: it changes without notice.
+
+pub use core::option::Option::{None, Some};
+pub use core::time::Duration;
+pub use inventory;
+
+pub use crate::Cache;
+pub use crate::call::Call;
+pub use crate::catalog::{
+    Function, FunctionInfo, Registered, When, Writer, WriterInfo, assert_catalog,
+};
+pub use crate::key::{KeyName, KeyWriter, part};
+pub use crate::policy::{Policy, checked_negative_ttl, checked_ttl};
+pub use crate::read::never;
+pub use crate::write::Write;
+
+/// What a function under `#[redis_cached]` returns.
+pub mod shape {
+    pub use crate::shape::{
+        ByOption, ByPlain, ByResult, ByResultOption, ErrorsKept, ErrorsShared, Probe,
+    };
+}
+
+/// What a function under `#[invalidates]` returned.
+pub mod outcome {
+    pub use crate::outcome::{ByAny, ByResult, Probe};
+}
+
+/// What the option `codec` can name.
+pub mod codec {
+    #[cfg(feature = "bincode")]
+    pub use crate::codec::Bincode;
+    pub use crate::codec::{Choice, FromCache as Default, Json, Msgpack};
+}
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::codec::Choice;
+use crate::shape::{ErrorSharing, Shape};
+
+/// A value that can be kept. The name is for the compiler's message.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be cached: it is no serde type",
+    label = "this type has to be stored and read back",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for it, without borrowed fields"
+)]
+pub trait Cacheable: Serialize + DeserializeOwned {}
+
+impl<T: Serialize + DeserializeOwned> Cacheable for T {}
+
+/// Answers a call of a function under `#[redis_cached]`.
+pub fn read<S, E, C, U, F, L>(
+    call: Call,
+    shape: S,
+    errors: E,
+    codec: C,
+    unless: U,
+    load: F,
+) -> impl Future<Output = S::Return>
+where
+    S: Shape<Value: Cacheable>,
+    E: ErrorSharing<S::Error>,
+    C: Choice,
+    U: FnOnce(&S::Ok) -> bool,
+    F: FnOnce() -> L,
+    L: Future<Output = S::Return>,
+{
+    let policy = &call.function.info.policy;
+    crate::read::read(call, policy, shape, errors, codec, unless, load)
+}

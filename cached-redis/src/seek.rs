@@ -1,0 +1,319 @@
+//! From a key to an entry, or to the right to load it.
+//!
+//! This part of the read flow does not depend on the value's type, so it is compiled once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::bypass::BypassLoad;
+use crate::cache::Inner;
+use crate::catalog::Function;
+use crate::control::Status;
+use crate::entry::{Header, Kind, Token};
+use crate::event::Event;
+use crate::flight::{Flight, Landing, Place, Seat, SharedError};
+use crate::lease::Lease;
+use crate::store::{Store as _, StoreError};
+
+/// The first pause between two looks at a lease of another process, and the bounds of the last:
+/// an eighth of the mean load time, or 8 ms while that is unknown.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+const PAUSES: (Duration, Duration) = (Duration::from_millis(4), Duration::from_millis(32));
+const UNKNOWN_PAUSE: Duration = Duration::from_millis(8);
+
+/// An entry with a value or a known absence in it.
+pub(crate) struct Live {
+    pub(crate) header: Header,
+    pub(crate) entry: Bytes,
+}
+
+/// Where a search ends.
+pub(crate) enum Found {
+    /// An entry to decode.
+    Live(Live, Status),
+    /// The load that this reader waited for failed with an error to share.
+    Failed(SharedError),
+    /// The right to load.
+    Lead(Flight, Lease),
+    /// The right to load without a lease.
+    Alone(BypassLoad),
+}
+
+/// Where one round of a search ends.
+enum Step {
+    Found(Found),
+    /// Look again.
+    Again,
+    /// The store is away, or the time to wait is spent: load without it.
+    Bypass,
+}
+
+/// The answer to asking for a lease.
+enum Asked {
+    Granted(Lease),
+    /// What stands there instead.
+    Refused(Seen),
+}
+
+/// What stands under a key.
+enum Seen {
+    Absent,
+    /// Somebody loads it.
+    Leased(Token),
+    Live(Live),
+    /// A tombstone: nobody may fill.
+    Barred,
+    /// Bytes that are no entry, or none of this type.
+    Dead(Bytes),
+}
+
+/// One reader's search.
+pub(crate) struct Seek<'a> {
+    inner: &'a Arc<Inner>,
+    function: &'static Function,
+    key: &'a str,
+    /// An entry that was found and could not be decoded.
+    dead: Option<Bytes>,
+    /// When this reader stops waiting for others; set when it first waits.
+    until: Option<Instant>,
+}
+
+impl<'a> Seek<'a> {
+    pub(crate) fn new(inner: &'a Arc<Inner>, function: &'static Function, key: &'a str) -> Self {
+        Self {
+            inner,
+            function,
+            key,
+            dead: None,
+            until: None,
+        }
+    }
+
+    /// What was found last could not be decoded: replace it.
+    pub(crate) fn undecodable(&mut self, live: Live) {
+        self.emit(&Event::Undecodable);
+        self.dead = Some(live.entry);
+    }
+
+    /// Goes on until there is something for the caller to do.
+    pub(crate) async fn next(&mut self) -> Found {
+        loop {
+            let step = match self.step().await {
+                Step::Bypass => match self.inner.bypasses.enter(self.key) {
+                    Place::Lead(load) => return Found::Alone(load),
+                    Place::Seat(seat) => self.landed(seat.landing().await),
+                },
+                step => step,
+            };
+            if let Step::Found(found) = step {
+                return found;
+            }
+        }
+    }
+
+    async fn step(&mut self) -> Step {
+        let seen = match self.dead.take() {
+            Some(dead) => Seen::Dead(dead),
+            None => {
+                // Joining needs no look of one's own: the fill, if it wins, comes later than this.
+                if let Some(seat) = self.inner.flights.join(self.key) {
+                    return self.sit(seat).await;
+                }
+                match self.look().await {
+                    Ok(Seen::Live(live)) => return self.live(live),
+                    Ok(Seen::Barred) => return Step::Bypass,
+                    Ok(seen) => seen,
+                    Err(error) => return self.failed(&error),
+                }
+            }
+        };
+        match self.inner.flights.enter(self.key) {
+            Place::Lead(flight) => self.contend(flight, seen).await,
+            Place::Seat(seat) => self.sit(seat).await,
+        }
+    }
+
+    /// Waits in somebody else's flight, as long as the wait budget lasts.
+    async fn sit(&mut self, seat: Seat) -> Step {
+        // Past its load a flight only waits for its fill, and this reader will look for itself.
+        let until = if seat.shares {
+            self.wait()
+        } else {
+            Instant::now() + self.inner.settings.wait
+        };
+        let landing = timeout_at(until, seat.landing()).await;
+        self.landed(landing.unwrap_or(Landing::Bypass))
+    }
+
+    fn landed(&self, landing: Landing) -> Step {
+        match landing {
+            Landing::Shared(entry) => match self.seen(Some(entry)) {
+                Seen::Live(live) => Step::Found(Found::Live(live, Status::Joined)),
+                _ => Step::Again,
+            },
+            Landing::Failed(error) => Step::Found(Found::Failed(error)),
+            Landing::Again => Step::Again,
+            Landing::Bypass => Step::Bypass,
+        }
+    }
+
+    /// Leads this key in this process: asks for the lease, or watches the one that another process
+    /// holds. Dropping the flight on the way lets the others here start over.
+    async fn contend(&mut self, flight: Flight, mut seen: Seen) -> Step {
+        let mut pause = Pause::new(self.inner.counters(&self.function.site).mean_load());
+        let end = loop {
+            let next = match seen {
+                Seen::Live(live) => return self.live(live),
+                Seen::Barred => break Step::Bypass,
+                Seen::Leased(_) if Instant::now() >= self.wait() => break Step::Bypass,
+                Seen::Leased(_) => {
+                    sleep(pause.next()).await;
+                    self.look().await
+                }
+                Seen::Absent | Seen::Dead(_) => match self.acquire(seen).await {
+                    Ok(Asked::Granted(lease)) => return Step::Found(Found::Lead(flight, lease)),
+                    Ok(Asked::Refused(seen)) => Ok(seen),
+                    Err(error) => Err(error),
+                },
+            };
+            seen = match next {
+                Ok(seen) => seen,
+                Err(error) => break self.failed(&error),
+            };
+        };
+        // Those who joined need not find out for themselves.
+        flight.land(Landing::Bypass);
+        end
+    }
+
+    async fn acquire(&self, over: Seen) -> Result<Asked, StoreError> {
+        let lease = Lease::new(self.inner, self.key);
+        let (store, life) = (&self.inner.store, self.inner.settings.lease);
+        let standing = match over {
+            Seen::Dead(bytes) => match store
+                .acquire_over(self.key, bytes, lease.entry(), life)
+                .await?
+            {
+                true => None,
+                false => Some(self.look().await?),
+            },
+            _ => store
+                .acquire(self.key, lease.entry(), life)
+                .await?
+                .map(|entry| self.seen(Some(entry))),
+        };
+        Ok(match standing {
+            None => Asked::Granted(lease.granted()),
+            // The command was sent twice, and the first one was granted.
+            Some(Seen::Leased(token)) if token == lease.token() => Asked::Granted(lease.granted()),
+            Some(seen) => {
+                lease.refused();
+                Asked::Refused(seen)
+            }
+        })
+    }
+
+    async fn look(&self) -> Result<Seen, StoreError> {
+        self.inner
+            .store
+            .get(self.key)
+            .await
+            .map(|entry| self.seen(entry))
+    }
+
+    fn seen(&self, entry: Option<Bytes>) -> Seen {
+        let Some(entry) = entry else {
+            return Seen::Absent;
+        };
+        let header = Header::parse(&entry).map(|(header, _)| header);
+        match header {
+            Some(header) => match header.kind {
+                Kind::Value | Kind::Negative => Seen::Live(Live { header, entry }),
+                Kind::Lease => Seen::Leased(header.token),
+                Kind::Tombstone => Seen::Barred,
+            },
+            None => {
+                self.emit(&Event::Undecodable);
+                Seen::Dead(entry)
+            }
+        }
+    }
+
+    /// Until when this reader waits for others, counted from its first wait.
+    fn wait(&mut self) -> Instant {
+        *self.until.get_or_insert_with(|| {
+            self.inner.emit(&self.function.site, &Event::Wait);
+            Instant::now() + self.inner.settings.wait
+        })
+    }
+
+    /// A read that had to wait was answered by another one's load.
+    fn live(&self, live: Live) -> Step {
+        let status = if self.until.is_some() {
+            Status::Joined
+        } else {
+            Status::Hit
+        };
+        Step::Found(Found::Live(live, status))
+    }
+
+    fn failed(&self, error: &StoreError) -> Step {
+        self.emit(&Event::Failed(error));
+        Step::Bypass
+    }
+
+    fn emit(&self, event: &Event<'_>) {
+        self.inner.emit(&self.function.site, event);
+    }
+}
+
+/// The pauses between looks: doubling up to a cap, each with a jitter of a half.
+struct Pause {
+    next: Duration,
+    cap: Duration,
+}
+
+impl Pause {
+    fn new(mean_load: Option<Duration>) -> Self {
+        let cap = mean_load.map_or(UNKNOWN_PAUSE, |load| (load / 8).clamp(PAUSES.0, PAUSES.1));
+        Self {
+            next: FIRST_PAUSE,
+            cap,
+        }
+    }
+
+    fn next(&mut self) -> Duration {
+        let pause = self.next.mul_f64(0.5 + fastrand::f64());
+        self.next = (self.next * 2).min(self.cap);
+        pause
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_to_the_cap_with_a_jitter_of_a_half() {
+        let mut pause = Pause::new(Some(Duration::from_millis(80)));
+        for expected in [2, 4, 8, 10, 10, 10] {
+            let expected = Duration::from_millis(expected);
+            let got = pause.next();
+            assert!(
+                got >= expected / 2 && got <= expected * 3 / 2,
+                "{got:?} around {expected:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_cap_follows_the_load_time_within_bounds() {
+        let cap = |load: Option<u64>| Pause::new(load.map(Duration::from_millis)).cap;
+        assert_eq!(cap(None), Duration::from_millis(8));
+        assert_eq!(cap(Some(1)), Duration::from_millis(4));
+        assert_eq!(cap(Some(10_000)), Duration::from_millis(32));
+    }
+}

@@ -1,0 +1,215 @@
+//! Counters per annotated function.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What is counted; the order of [`Counters`].
+#[derive(Clone, Copy)]
+pub(crate) enum Count {
+    Hits,
+    Joined,
+    Misses,
+    Waits,
+    Bypasses,
+    Loads,
+    LoadMicros,
+    Fills,
+    RefusedFills,
+    Undecodable,
+    Unstorable,
+    Errors,
+    Invalidations,
+    LostInvalidations,
+}
+
+const COUNTS: usize = Count::LostInvalidations as usize + 1;
+
+/// The counters of one function; on cache lines of their own, since every hit writes to them.
+#[derive(Default)]
+#[repr(align(128))]
+pub(crate) struct Counters([AtomicU64; COUNTS]);
+
+impl Counters {
+    pub(crate) fn add(&self, count: Count, n: u64) {
+        self.0[count as usize].fetch_add(n, Ordering::Relaxed);
+    }
+
+    fn get(&self, count: Count) -> u64 {
+        self.0[count as usize].load(Ordering::Relaxed)
+    }
+
+    /// The mean time of a load, once there was one.
+    pub(crate) fn mean_load(&self) -> Option<Duration> {
+        let micros = self
+            .get(Count::LoadMicros)
+            .checked_div(self.get(Count::Loads))?;
+        Some(Duration::from_micros(micros))
+    }
+
+    pub(crate) fn snapshot(&self, function: &'static str) -> FunctionStats {
+        FunctionStats {
+            function,
+            hits: self.get(Count::Hits),
+            joined: self.get(Count::Joined),
+            misses: self.get(Count::Misses),
+            waits: self.get(Count::Waits),
+            bypasses: self.get(Count::Bypasses),
+            loads: self.get(Count::Loads),
+            load_time: Duration::from_micros(self.get(Count::LoadMicros)),
+            fills: self.get(Count::Fills),
+            refused_fills: self.get(Count::RefusedFills),
+            undecodable: self.get(Count::Undecodable),
+            unstorable: self.get(Count::Unstorable),
+            errors: self.get(Count::Errors),
+            invalidations: self.get(Count::Invalidations),
+            lost_invalidations: self.get(Count::LostInvalidations),
+        }
+    }
+}
+
+/// What one function did with the cache since the cache was built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FunctionStats {
+    /// `module::function`; `(direct)` for calls without an attribute.
+    pub function: &'static str,
+    /// Reads answered by the store.
+    pub hits: u64,
+    /// Reads answered by a load that another caller had begun.
+    pub joined: u64,
+    /// Reads that got the lease and loaded.
+    pub misses: u64,
+    /// Times that a read waited for another caller's load.
+    pub waits: u64,
+    /// Loads without a lease: the store was away, or the wait budget was spent.
+    pub bypasses: u64,
+    /// Times that the function ran to its end on behalf of the cache.
+    pub loads: u64,
+    /// The time of those loads together.
+    pub load_time: Duration,
+    /// Results that were stored.
+    pub fills: u64,
+    /// Results that were not stored because the key was invalidated during the load.
+    pub refused_fills: u64,
+    /// Entries that could not be read as this function's type and were replaced.
+    pub undecodable: u64,
+    /// Values that no codec could keep.
+    pub unstorable: u64,
+    /// Operations that failed: no connection, no answer in time, an error of the server.
+    pub errors: u64,
+    /// Keys invalidated.
+    pub invalidations: u64,
+    /// Keys whose invalidation did not reach the store.
+    pub lost_invalidations: u64,
+}
+
+impl FunctionStats {
+    fn plus(self, other: &Self) -> Self {
+        Self {
+            function: self.function,
+            hits: self.hits + other.hits,
+            joined: self.joined + other.joined,
+            misses: self.misses + other.misses,
+            waits: self.waits + other.waits,
+            bypasses: self.bypasses + other.bypasses,
+            loads: self.loads + other.loads,
+            load_time: self.load_time + other.load_time,
+            fills: self.fills + other.fills,
+            refused_fills: self.refused_fills + other.refused_fills,
+            undecodable: self.undecodable + other.undecodable,
+            unstorable: self.unstorable + other.unstorable,
+            errors: self.errors + other.errors,
+            invalidations: self.invalidations + other.invalidations,
+            lost_invalidations: self.lost_invalidations + other.lost_invalidations,
+        }
+    }
+
+    /// Reads that the cache answered, as a share of all reads; 0 when there were none.
+    #[must_use]
+    pub fn hit_rate(&self) -> f64 {
+        let answered = self.hits + self.joined;
+        let reads = answered + self.misses + self.bypasses;
+        if reads == 0 {
+            0.0
+        } else {
+            answered as f64 / reads as f64
+        }
+    }
+}
+
+/// What a cache did since it was built, per function.
+///
+/// Its `Display` is a table.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Stats {
+    pub(crate) functions: Vec<FunctionStats>,
+}
+
+impl Stats {
+    /// One row for each annotated function and writer, and one, `(direct)`, for the rest.
+    #[must_use]
+    pub fn functions(&self) -> &[FunctionStats] {
+        &self.functions
+    }
+
+    /// The row of a function, by its name alone or with its module.
+    #[must_use]
+    pub fn function(&self, name: &str) -> Option<&FunctionStats> {
+        let named = |row: &&FunctionStats| {
+            row.function
+                .strip_suffix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with("::"))
+        };
+        self.functions.iter().find(named)
+    }
+
+    /// All rows added up, under the name `total`.
+    #[must_use]
+    pub fn total(&self) -> FunctionStats {
+        let zero = FunctionStats {
+            function: "total",
+            ..FunctionStats::default()
+        };
+        self.functions.iter().fold(zero, |sum, row| sum.plus(row))
+    }
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let active = |row: &&FunctionStats| {
+            **row
+                != FunctionStats {
+                    function: row.function,
+                    ..FunctionStats::default()
+                }
+        };
+        let rows: Vec<_> = self.functions.iter().filter(active).collect();
+        let width = rows
+            .iter()
+            .map(|row| row.function.len())
+            .max()
+            .unwrap_or(0)
+            .max("function".len());
+        writeln!(
+            f,
+            "{:width$}  {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+            "function", "hits", "joined", "misses", "fills", "refused", "errors"
+        )?;
+        for row in rows {
+            writeln!(
+                f,
+                "{:width$}  {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+                row.function,
+                row.hits,
+                row.joined,
+                row.misses,
+                row.fills,
+                row.refused_fills,
+                row.errors
+            )?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,236 @@
+//! The atomic steps of the protocol, on one store.
+//!
+//! Everything that makes the cache correct rests on one rule: a fill lands only while the very lease
+//! it was loaded under still stands. So each step below looks at a key and changes it in one
+//! indivisible move, in memory under a lock, on Redis in one command or script. Each may be repeated:
+//! a step that ran but whose answer was lost reports the same result the second time.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::entry::Token;
+use crate::error::Error;
+
+pub(crate) mod address;
+#[cfg(test)]
+mod conformance;
+pub(crate) mod memory;
+pub(crate) mod redis;
+
+use address::Address;
+pub(crate) use memory::MemoryLimits;
+use memory::MemoryStore;
+pub(crate) use redis::RedisSettings;
+use redis::RedisStore;
+
+/// The steps a store offers. Times to live are cut to 1 ms … 100 years.
+pub(crate) trait Store: Send + Sync + 'static {
+    /// What stands under `key`.
+    fn get(&self, key: &str) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send;
+
+    /// Puts `lease` where nothing stands. `None`: it is ours now; else what stands there.
+    fn acquire(
+        &self,
+        key: &str,
+        lease: Bytes,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send;
+
+    /// Puts `lease` over a dead entry, provided that `seen` still stands. `true`: it is ours now.
+    ///
+    /// Envelopes are compared by their tokens, which are never used twice; any other bytes whole.
+    fn acquire_over(
+        &self,
+        key: &str,
+        seen: Bytes,
+        lease: Bytes,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Puts `lease` over whatever stands there.
+    fn seize(
+        &self,
+        key: &str,
+        lease: Bytes,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Gives what carries `token` a new time to live. `false`: it no longer stands.
+    fn extend(
+        &self,
+        key: &str,
+        token: Token,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Replaces what carries `token` by `entry`. `true`: won, or `entry` stands already.
+    fn fill(
+        &self,
+        key: &str,
+        token: Token,
+        entry: Bytes,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Removes what carries `token`. `false`: it no longer stood.
+    fn release(
+        &self,
+        key: &str,
+        token: Token,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Removes all of `keys`, whatever they hold.
+    fn invalidate(&self, keys: &[String]) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The store's clock in ms since the Unix epoch, estimated without asking it.
+    fn now_ms(&self) -> u64;
+}
+
+/// Either store, dispatched by a match so that a hit costs no boxed future.
+#[derive(Debug)]
+pub(crate) enum AnyStore {
+    /// In this process; shared by the caches that name the same store.
+    Memory(Arc<MemoryStore>),
+    /// One Redis server.
+    Redis(RedisStore),
+}
+
+impl AnyStore {
+    /// Opens the store at `address`. A Redis server that does not answer is an error only if a
+    /// connection is required.
+    pub(crate) async fn open(
+        address: Address,
+        redis: RedisSettings,
+        memory: MemoryLimits,
+        require_connection: bool,
+    ) -> Result<Self, Error> {
+        let address = match address {
+            Address::Memory { name: None } => {
+                return MemoryStore::private(memory).map(Self::Memory);
+            }
+            Address::Memory { name: Some(name) } => {
+                return MemoryStore::shared(&name, memory).map(Self::Memory);
+            }
+            Address::Redis(address) => address,
+        };
+        let store = RedisStore::connect(address, redis).await?;
+        if require_connection && !store.is_connected() {
+            return Err(StoreError::Unavailable.into());
+        }
+        Ok(Self::Redis(store))
+    }
+}
+
+macro_rules! dispatch {
+    ($store:expr, $method:ident($($argument:expr),*)) => {
+        match $store {
+            AnyStore::Memory(store) => store.$method($($argument),*).await,
+            AnyStore::Redis(store) => store.$method($($argument),*).await,
+        }
+    };
+}
+
+impl Store for AnyStore {
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        dispatch!(self, get(key))
+    }
+
+    async fn acquire(
+        &self,
+        key: &str,
+        lease: Bytes,
+        ttl: Duration,
+    ) -> Result<Option<Bytes>, StoreError> {
+        dispatch!(self, acquire(key, lease, ttl))
+    }
+
+    async fn acquire_over(
+        &self,
+        key: &str,
+        seen: Bytes,
+        lease: Bytes,
+        ttl: Duration,
+    ) -> Result<bool, StoreError> {
+        dispatch!(self, acquire_over(key, seen, lease, ttl))
+    }
+
+    async fn seize(&self, key: &str, lease: Bytes, ttl: Duration) -> Result<(), StoreError> {
+        dispatch!(self, seize(key, lease, ttl))
+    }
+
+    async fn extend(&self, key: &str, token: Token, ttl: Duration) -> Result<bool, StoreError> {
+        dispatch!(self, extend(key, token, ttl))
+    }
+
+    async fn fill(
+        &self,
+        key: &str,
+        token: Token,
+        entry: Bytes,
+        ttl: Duration,
+    ) -> Result<bool, StoreError> {
+        dispatch!(self, fill(key, token, entry, ttl))
+    }
+
+    async fn release(&self, key: &str, token: Token) -> Result<bool, StoreError> {
+        dispatch!(self, release(key, token))
+    }
+
+    async fn invalidate(&self, keys: &[String]) -> Result<(), StoreError> {
+        dispatch!(self, invalidate(keys))
+    }
+
+    fn now_ms(&self) -> u64 {
+        match self {
+            Self::Memory(store) => store.now_ms(),
+            Self::Redis(store) => store.now_ms(),
+        }
+    }
+}
+
+/// Why a store did not do what it was asked.
+///
+/// After [`Timeout`](Self::Timeout) and [`Lost`](Self::Lost) the step may have run or may still run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no connection at the moment; one is being made in the background.
+    #[error("the store is not connected")]
+    Unavailable,
+    /// No answer came within the deadline.
+    #[error("the store did not answer within the deadline")]
+    Timeout,
+    /// The connection broke before the answer came.
+    #[error("the connection to the store was lost")]
+    Lost,
+    /// The key holds something that is not a string, which is left untouched.
+    #[error("the key holds a value of another type")]
+    WrongType,
+    /// The server refused.
+    #[error("the store refused with {code}")]
+    Server {
+        /// The error's code, such as `OOM` or `NOPERM`; never its text, which may quote arguments.
+        code: String,
+    },
+    /// The answer is not one that the step can have.
+    #[error("the store gave an answer that makes no sense")]
+    Answer,
+}
+
+/// Redis refuses a time to live of 0 and one that overflows; both are a caller's arithmetic, not a
+/// reason to lose an entry.
+fn bounded(ttl: Duration) -> Duration {
+    const SHORTEST: Duration = Duration::from_millis(1);
+    const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    ttl.clamp(SHORTEST, LONGEST)
+}
+
+/// The token of an envelope: what two envelopes are told apart by. `None`: foreign bytes.
+fn envelope_token(bytes: &[u8]) -> Option<&[u8]> {
+    const MAGIC: u8 = 0xCA;
+    const HEADER: usize = 48;
+    (bytes.len() >= HEADER && bytes[0] == MAGIC).then(|| &bytes[8..24])
+}

@@ -1,0 +1,154 @@
+//! From an address to a connection that is ready for every step.
+//!
+//! A connection is handed out only after the handshake, so the first operation finds the scripts on
+//! the server and its clock known. The server's error texts are never passed on: the one for an
+//! unknown HELLO quotes the arguments, password included.
+
+use std::io;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
+use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo, RedisError};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::connection::local_ms;
+use super::{Background, reply, script};
+use crate::store::StoreError;
+use crate::store::address::{Endpoint, Login, RedisAddress};
+
+/// How many operations may wait for the driver before the next one waits for room.
+const QUEUE: usize = 1024;
+/// How many bytes of commands the driver collects before it writes them out.
+const WRITE_BUFFER: usize = 64 * 1024;
+/// After how long without a sign of life the peer of a TCP connection counts as gone.
+const PEER_GONE: Duration = Duration::from_secs(10);
+
+pub(super) struct Opened {
+    pub(super) connection: MultiplexedConnection,
+    /// Ends with the connection.
+    pub(super) driver: Background,
+    /// What to add to the local clock, in ms, to have the server's; `None`: the server did not say.
+    pub(super) clock_offset: Option<i64>,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("{0}")]
+    Io(io::ErrorKind),
+    #[error("no answer in time")]
+    Timeout,
+    #[error("{0}")]
+    Refused(#[from] StoreError),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error.kind())
+    }
+}
+
+impl From<RedisError> for Failure {
+    fn from(error: RedisError) -> Self {
+        Self::Refused(reply::error(&error))
+    }
+}
+
+/// Connects and logs in with RESP3, or RESP2 where HELLO is refused.
+pub(super) async fn open(address: &RedisAddress) -> Result<Opened, Failure> {
+    match start(address, ProtocolVersion::RESP3).await {
+        Err(Failure::Refused(error)) if refuses_hello(&error) => {
+            start(address, ProtocolVersion::RESP2).await
+        }
+        other => other,
+    }
+}
+
+/// Any refusal but one of the login, which would only be refused again.
+fn refuses_hello(error: &StoreError) -> bool {
+    match error {
+        StoreError::Server { code } => !matches!(code.as_str(), "WRONGPASS" | "NOAUTH"),
+        _ => false,
+    }
+}
+
+async fn start(address: &RedisAddress, protocol: ProtocolVersion) -> Result<Opened, Failure> {
+    let info = info(address, protocol);
+    let (connection, driver) = match &address.endpoint {
+        Endpoint::Tcp { host, port } => log_in(&info, tcp(host, *port).await?).await?,
+        #[cfg(unix)]
+        Endpoint::Unix(path) => log_in(&info, tokio::net::UnixStream::connect(path).await?).await?,
+        #[cfg(not(unix))]
+        Endpoint::Unix(_) => return Err(Failure::Io(io::ErrorKind::Unsupported)),
+    };
+    prepare(connection, driver).await
+}
+
+fn info(address: &RedisAddress, protocol: ProtocolVersion) -> RedisConnectionInfo {
+    let info = RedisConnectionInfo::default()
+        .set_protocol(protocol)
+        .set_lib_name(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+        .set_db(i64::from(address.database));
+    match &address.login {
+        None => info,
+        Some(Login { user, password }) => {
+            let info = info.set_password(password);
+            match user {
+                Some(user) => info.set_username(user),
+                None => info,
+            }
+        }
+    }
+}
+
+async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((host, port)).await?;
+    // Else a command can wait for the acknowledgement of the one before.
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(&stream);
+    let keepalive = TcpKeepalive::new().with_time(PEER_GONE);
+    socket.set_tcp_keepalive(&keepalive.with_interval(PEER_GONE / 5))?;
+    // A peer that vanished would otherwise be written to for a quarter of an hour.
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    socket.set_tcp_user_timeout(Some(PEER_GONE))?;
+    Ok(stream)
+}
+
+async fn log_in(
+    info: &RedisConnectionInfo,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> Result<(MultiplexedConnection, Background), Failure> {
+    let config = AsyncConnectionConfig::new()
+        // Both are outer matters: one attempt and one operation each have one deadline.
+        .set_connection_timeout(None)
+        .set_response_timeout(None)
+        .set_pipeline_buffer_size(QUEUE)
+        .set_write_backpressure_boundary(WRITE_BUFFER);
+    let (connection, driver) = MultiplexedConnection::new_with_config(info, stream, config).await?;
+    Ok((connection, Background(tokio::spawn(driver))))
+}
+
+/// Loads the scripts and asks for the time, in one round trip. A login that may do neither is no
+/// reason to go without a connection: scripts can be sent in full, and clocks be taken as equal.
+async fn prepare(
+    mut connection: MultiplexedConnection,
+    driver: Background,
+) -> Result<Opened, Failure> {
+    let mut pipeline = redis::pipe();
+    pipeline.cmd("TIME");
+    for script in script::ALL {
+        pipeline.cmd("SCRIPT").arg("LOAD").arg(script.source());
+    }
+    let count = pipeline.len();
+    let asked = local_ms();
+    let answers = connection.send_packed_commands(&pipeline, 0, count).await?;
+    let local = asked.midpoint(local_ms());
+    let server = answers.into_iter().next().and_then(reply::time_ms);
+    Ok(Opened {
+        connection,
+        driver,
+        clock_offset: server.map(|server| server.wrapping_sub(local) as i64),
+    })
+}

@@ -1,0 +1,14 @@
+-- Replaces a lease that still stands by the entry loaded under it.
+--
+-- KEYS[1]  the key
+-- ARGV[1]  the token of the lease
+-- ARGV[2]  the entry
+-- ARGV[3]  its time to live in ms
+-- Result   1 the entry stands (also when this is a repetition), 0 something else does
+
+local token = redis.call('GETRANGE', KEYS[1], 8, 23)
+if token == ARGV[1] then
+  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+  return 1
+end
+return token == string.sub(ARGV[2], 9, 24) and 1 or 0

@@ -1,0 +1,110 @@
+//! What the server answered, in the terms of the steps.
+//!
+//! Error texts of the server may quote arguments, so of an error only its code goes on, and only if
+//! it looks like one.
+
+use bytes::Bytes;
+use redis::{ErrorKind, RedisError, RedisResult, ServerError, Value};
+
+use crate::store::StoreError;
+
+/// Sorts errors out: those of the connection, and those that came as an answer.
+pub(super) fn value(answer: RedisResult<Value>) -> Result<Value, StoreError> {
+    match answer {
+        Ok(Value::ServerError(refusal)) => Err(server(&refusal)),
+        Ok(value) => Ok(value),
+        Err(failure) => Err(error(&failure)),
+    }
+}
+
+/// A string or nothing. Takes over the reply's buffer.
+pub(super) fn bytes(value: Value) -> Result<Option<Bytes>, StoreError> {
+    match value {
+        Value::BulkString(bytes) => Ok(Some(bytes.into())),
+        Value::Nil => Ok(None),
+        _ => Err(StoreError::Answer),
+    }
+}
+
+/// The 1 or 0 that scripts answer.
+pub(super) fn flag(value: &Value) -> Result<bool, StoreError> {
+    match value {
+        Value::Int(number) => Ok(*number == 1),
+        _ => Err(StoreError::Answer),
+    }
+}
+
+/// The answer to TIME, in ms; `None` if it is an error.
+pub(super) fn time_ms(value: Value) -> Option<u64> {
+    let (seconds, micros): (u64, u64) = redis::from_redis_value(value).ok()?;
+    seconds.checked_mul(1000)?.checked_add(micros / 1000)
+}
+
+pub(super) fn error(error: &RedisError) -> StoreError {
+    match error.kind() {
+        ErrorKind::Io => StoreError::Lost,
+        ErrorKind::RESP3NotSupported => refusal("ERR"),
+        ErrorKind::AuthenticationFailed => refusal("WRONGPASS"),
+        _ => error.code().map_or(StoreError::Answer, refusal),
+    }
+}
+
+fn server(error: &ServerError) -> StoreError {
+    refusal(error.code())
+}
+
+fn refusal(code: &str) -> StoreError {
+    let is_code = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    match code {
+        "WRONGTYPE" => StoreError::WrongType,
+        code if code.len() <= 20 && code.bytes().all(is_code) => StoreError::Server {
+            code: code.to_owned(),
+        },
+        _ => StoreError::Server {
+            code: "ERR".to_owned(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(reply: &[u8]) -> Result<Value, StoreError> {
+        value(redis::parse_redis_value(reply))
+    }
+
+    #[test]
+    fn of_an_error_only_the_code_goes_on() {
+        let reply = b"-ERR unknown command 'HELLO', with args beginning with: 's3cret'\r\n";
+        let code = "ERR".to_owned();
+        assert_eq!(parsed(reply), Err(StoreError::Server { code }));
+        let code = "OOM".to_owned();
+        assert_eq!(
+            parsed(b"-OOM command not allowed\r\n"),
+            Err(StoreError::Server { code })
+        );
+        assert_eq!(
+            parsed(b"-WRONGTYPE key s3cret\r\n"),
+            Err(StoreError::WrongType)
+        );
+    }
+
+    #[test]
+    fn what_does_not_look_like_a_code_is_not_shown() {
+        for reply in [&b"-user:42 is bad\r\n"[..], b"-S3cret\r\n", b"-\r\n"] {
+            let shown = format!("{:?}", parsed(reply));
+            assert!(
+                !shown.contains("42") && !shown.contains("S3cret"),
+                "{shown}"
+            );
+        }
+    }
+
+    #[test]
+    fn answers_that_a_step_cannot_have_are_errors() {
+        assert_eq!(bytes(Value::Int(1)), Err(StoreError::Answer));
+        assert_eq!(flag(&Value::Nil), Err(StoreError::Answer));
+        assert_eq!(time_ms(Value::Nil), None);
+    }
+}

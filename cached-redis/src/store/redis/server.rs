@@ -1,0 +1,184 @@
+//! A Redis server for a test: its own process, on a free port of the loopback interface.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::{RedisSettings, RedisStore};
+use crate::store::address::Address;
+
+pub(crate) struct Server {
+    process: Child,
+    port: u16,
+    directory: PathBuf,
+    options: Vec<String>,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    pub(crate) fn start_with(options: &[&str]) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("cached-redis-{}-{count}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&directory).unwrap();
+        let options: Vec<_> = options.iter().map(ToString::to_string).collect();
+        // Another process may take a free port before the server does.
+        for _ in 0..10 {
+            let port = free_port();
+            let mut process = spawn(port, &directory, &options);
+            if answers(port, &mut process) {
+                return Self {
+                    process,
+                    port,
+                    directory,
+                    options,
+                };
+            }
+        }
+        panic!("redis-server does not start");
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn socket(&self) -> String {
+        self.directory.join("redis.sock").display().to_string()
+    }
+
+    pub(crate) async fn store(&self) -> RedisStore {
+        store(
+            &self.url(),
+            RedisSettings {
+                deadline: Duration::from_secs(2),
+                ..RedisSettings::default()
+            },
+        )
+        .await
+    }
+
+    /// One command over a connection of its own; the first line of the answer, or the string.
+    pub(crate) fn command(&self, words: &[&[u8]]) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.write_all(&packed(words)).unwrap();
+        answer(&mut stream)
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let id = self.process.id().to_string();
+        let status = Command::new("kill").args([signal, &id]).status().unwrap();
+        assert!(status.success());
+    }
+
+    pub(crate) fn kill(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+
+    /// Again on the same port.
+    pub(crate) fn restart(&mut self) {
+        self.kill();
+        self.process = spawn(self.port, &self.directory, &self.options);
+        assert!(answers(self.port, &mut self.process));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// A store on `url`, with `settings`.
+pub(crate) async fn store(url: &str, settings: RedisSettings) -> RedisStore {
+    match Address::parse(url) {
+        Ok(Address::Redis(address)) => RedisStore::connect(address, settings).await.unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn spawn(port: u16, directory: &std::path::Path, options: &[String]) -> Child {
+    let port = port.to_string();
+    let spawned = Command::new("redis-server")
+        .args([
+            "--port",
+            &port,
+            "--bind",
+            "127.0.0.1",
+            "--unixsocket",
+            "redis.sock",
+        ])
+        .args([
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--loglevel",
+            "warning",
+            "--dir",
+        ])
+        .arg(directory)
+        .args(options)
+        .current_dir(directory)
+        .stdout(Stdio::null())
+        .spawn();
+    match spawned {
+        Ok(process) => process,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            panic!("install redis-server (Debian/Ubuntu: apt-get install redis-server)")
+        }
+        Err(error) => panic!("redis-server: {error}"),
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn answers(port: u16, process: &mut Child) -> bool {
+    for _ in 0..500 {
+        if process.try_wait().unwrap().is_some() {
+            return false;
+        }
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) {
+            stream.write_all(&packed(&[b"PING"])).unwrap();
+            return !answer(&mut stream).is_empty();
+        }
+        sleep(Duration::from_millis(10));
+    }
+    false
+}
+
+fn packed(words: &[&[u8]]) -> Vec<u8> {
+    let mut packed = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words {
+        packed.extend(format!("${}\r\n", word.len()).as_bytes());
+        packed.extend(*word);
+        packed.extend(b"\r\n");
+    }
+    packed
+}
+
+fn answer(stream: &mut TcpStream) -> String {
+    stream
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    let mut buffer = [0; 64 * 1024];
+    let count = stream.read(&mut buffer).unwrap();
+    let text = String::from_utf8_lossy(&buffer[..count]).into_owned();
+    match text.split_once("\r\n") {
+        Some((head, string)) if head.starts_with('$') => string.trim_end().to_owned(),
+        Some((head, _)) => head.to_owned(),
+        None => text,
+    }
+}

@@ -1,0 +1,358 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::server::{Server, store};
+use super::{RedisSettings, RedisStore};
+use crate::entry::Token;
+use crate::error::Error;
+use crate::store::address::Address;
+use crate::store::{Store, StoreError};
+
+const TTL: Duration = Duration::from_secs(60);
+
+fn settings(deadline_ms: u64) -> RedisSettings {
+    RedisSettings {
+        connect_timeout: Duration::from_millis(500),
+        deadline: Duration::from_millis(deadline_ms),
+    }
+}
+
+fn refusal(code: &str) -> StoreError {
+    let code = code.to_owned();
+    StoreError::Server { code }
+}
+
+/// Repeats `get` until `wanted`; reconnecting takes its time.
+async fn until(store: &RedisStore, wanted: impl Fn(&Result<Option<Bytes>, StoreError>) -> bool) {
+    let started = Instant::now();
+    loop {
+        let answer = store.get("k").await;
+        if wanted(&answer) {
+            return;
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "still {answer:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+fn client_id(server: &Server) -> String {
+    let list = server.command(&[b"CLIENT", b"LIST", b"TYPE", b"normal"]);
+    let id = list
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("id="));
+    id.unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn every_operation_on_a_stopped_server_ends_at_the_deadline() {
+    let server = Server::start();
+    let deadline = Duration::from_millis(40);
+    let store = store(&server.url(), settings(40)).await;
+    assert_eq!(store.get("k").await, Ok(None));
+    server.signal("-STOP");
+    for _ in 0..100 {
+        let started = Instant::now();
+        assert_eq!(store.get("k").await, Err(StoreError::Timeout));
+        let took = started.elapsed();
+        assert!(took >= deadline, "{took:?}");
+    }
+    server.signal("-CONT");
+    // The answers that come now are to operations long given up.
+    until(&store, Result::is_ok).await;
+    assert_eq!(
+        store.acquire("k", Bytes::from_static(b"x"), TTL).await,
+        Ok(None)
+    );
+}
+
+#[tokio::test]
+async fn many_operations_at_once_end_at_the_deadline_queued_or_not() {
+    let server = Server::start();
+    let store = Arc::new(store(&server.url(), settings(100)).await);
+    server.signal("-STOP");
+    let started = Instant::now();
+    let value = Bytes::from(vec![1; 10_000]);
+    let rush = (0..3000).map(|_| {
+        let (store, value) = (store.clone(), value.clone());
+        tokio::spawn(async move { store.acquire("k", value, TTL).await })
+    });
+    let rush: Vec<_> = rush.collect();
+    for operation in rush {
+        assert_eq!(operation.await.unwrap(), Err(StoreError::Timeout));
+    }
+    assert!(
+        started.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        started.elapsed()
+    );
+    server.signal("-CONT");
+}
+
+#[tokio::test]
+async fn a_store_without_server_is_built_fails_at_once_and_heals() {
+    let mut server = Server::start();
+    server.kill();
+    let store = store(&server.url(), settings(100)).await;
+    let started = Instant::now();
+    for _ in 0..100 {
+        assert_eq!(store.get("k").await, Err(StoreError::Unavailable));
+    }
+    assert!(started.elapsed() < Duration::from_millis(50));
+    server.restart();
+    until(&store, Result::is_ok).await;
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_delays_the_build_by_the_connect_timeout() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}", silent.local_addr().unwrap());
+    let started = Instant::now();
+    let store = store(&url, settings(100)).await;
+    let took = started.elapsed();
+    assert!(
+        took >= Duration::from_millis(500) && took < Duration::from_secs(1),
+        "{took:?}"
+    );
+    assert_eq!(store.get("k").await, Err(StoreError::Unavailable));
+}
+
+#[tokio::test]
+async fn a_restarted_server_is_found_again() {
+    let mut server = Server::start();
+    let store = store(&server.url(), settings(100)).await;
+    assert_eq!(store.get("k").await, Ok(None));
+    server.kill();
+    until(&store, |answer| *answer == Err(StoreError::Unavailable)).await;
+    server.restart();
+    until(&store, Result::is_ok).await;
+    // The new server knows no scripts but those of the handshake.
+    assert_eq!(store.release("k", Token([1; 16])).await, Ok(false));
+    let stats = server.command(&[b"INFO", b"commandstats"]);
+    assert!(
+        stats.contains("cmdstat_evalsha") && !stats.contains("cmdstat_eval:"),
+        "{stats}"
+    );
+}
+
+#[tokio::test]
+async fn a_connection_the_server_closes_fails_what_is_in_flight_at_once() {
+    let server = Server::start();
+    let store = Arc::new(store(&server.url(), settings(10_000)).await);
+    server.command(&[b"CLIENT", b"PAUSE", b"2000", b"WRITE"]);
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { store.acquire("k", Bytes::from_static(b"x"), TTL).await }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    server.command(&[b"CLIENT", b"KILL", b"ID", client_id(&server).as_bytes()]);
+    let started = Instant::now();
+    assert_eq!(waiting.await.unwrap(), Err(StoreError::Lost));
+    assert!(started.elapsed() < Duration::from_secs(1));
+    until(&store, Result::is_ok).await;
+}
+
+#[tokio::test]
+async fn scripts_the_server_forgot_are_sent_again_once() {
+    let server = Server::start();
+    let store = server.store().await;
+    for round in 1..=3 {
+        server.command(&[b"SCRIPT", b"FLUSH"]);
+        for _ in 0..3 {
+            assert_eq!(store.extend("k", Token([1; 16]), TTL).await, Ok(false));
+        }
+        let stats = server.command(&[b"INFO", b"commandstats"]);
+        let sent = format!("cmdstat_eval:calls={round},");
+        assert!(stats.contains(&sent), "{stats}");
+    }
+}
+
+#[tokio::test]
+async fn every_step_works_for_a_login_that_may_not_load_scripts_or_ask_the_time() {
+    let server = Server::start();
+    server.command(&[
+        b"ACL", b"SETUSER", b"ann", b"on", b">p:w", b"~*", b"+@all", b"-script", b"-time",
+    ]);
+    let url = server.url().replace("redis://", "redis://ann:p%3Aw@");
+    let store = store(&url, settings(1000)).await;
+    assert_eq!(server.command(&[b"ACL", b"WHOAMI"]), "default");
+    assert_eq!(
+        store.seize("k", Bytes::from_static(b"x"), TTL).await,
+        Ok(())
+    );
+    assert_eq!(store.release("k", Token([1; 16])).await, Ok(false));
+    let list = server.command(&[b"CLIENT", b"LIST", b"TYPE", b"normal"]);
+    assert!(list.contains("user=ann"), "{list}");
+}
+
+#[tokio::test]
+async fn what_a_login_may_not_do_is_refused_by_code() {
+    let server = Server::start();
+    server.command(&[
+        b"ACL", b"SETUSER", b"ann", b"on", b">pw", b"~mine:*", b"+@all",
+    ]);
+    let store = store(&server.url().replace("//", "//ann:pw@"), settings(1000)).await;
+    assert_eq!(store.get("mine:1").await, Ok(None));
+    assert_eq!(store.get("other").await, Err(refusal("NOPERM")));
+    assert_eq!(
+        store.release("other", Token([1; 16])).await,
+        Err(refusal("NOPERM"))
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_password_leaves_the_store_unavailable() {
+    let server = Server::start_with(&["--requirepass", "right"]);
+    for login in ["", ":wrong@", "ann:wrong@"] {
+        let url = server.url().replace("//", &format!("//{login}"));
+        let store = store(&url, settings(1000)).await;
+        assert_eq!(store.get("k").await, Err(StoreError::Unavailable));
+        assert!(!format!("{store:?}").contains("wrong"));
+    }
+    let store = store(&server.url().replace("//", "//:right@"), settings(1000)).await;
+    assert_eq!(store.get("k").await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_hello_is_spoken_to_in_the_old_protocol() {
+    let server = Server::start_with(&["--rename-command", "HELLO", "", "--requirepass", "right"]);
+    let store = store(&server.url().replace("//", "//:right@"), settings(1000)).await;
+    assert_eq!(
+        store.acquire("k", Bytes::from_static(b"x"), TTL).await,
+        Ok(None)
+    );
+    assert_eq!(store.get("k").await, Ok(Some(Bytes::from_static(b"x"))));
+    assert_eq!(store.get("absent").await, Ok(None));
+    assert_eq!(store.release("k", Token([1; 16])).await, Ok(false));
+}
+
+#[tokio::test]
+async fn the_old_protocol_notices_a_lost_connection_too() {
+    let mut server = Server::start_with(&["--rename-command", "HELLO", ""]);
+    let store = store(&server.url(), settings(1000)).await;
+    assert_eq!(store.get("k").await, Ok(None));
+    server.kill();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert_eq!(store.get("k").await, Err(StoreError::Unavailable));
+    server.restart();
+    until(&store, Result::is_ok).await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_unix_socket_and_a_database_are_used() {
+    let server = Server::start();
+    let url = format!("redis+unix://{}?db=3", server.socket());
+    let store = store(&url, settings(1000)).await;
+    assert_eq!(
+        store.acquire("k", Bytes::from_static(b"x"), TTL).await,
+        Ok(None)
+    );
+    let keyspace = server.command(&[b"INFO", b"keyspace"]);
+    assert!(keyspace.contains("db3:keys=1"), "{keyspace}");
+}
+
+#[tokio::test]
+async fn a_value_of_another_type_is_refused_and_left_untouched() {
+    let server = Server::start();
+    let store = server.store().await;
+    server.command(&[b"RPUSH", b"k", b"item"]);
+    let (bytes, token) = (Bytes::from(vec![0xCA; 48]), Token([0xCA; 16]));
+    let wrong = StoreError::WrongType;
+    assert_eq!(store.get("k").await, Err(wrong.clone()));
+    assert_eq!(
+        store.acquire("k", bytes.clone(), TTL).await,
+        Err(wrong.clone())
+    );
+    let over = store.acquire_over("k", bytes.clone(), bytes.clone(), TTL);
+    assert_eq!(over.await, Err(wrong.clone()));
+    assert_eq!(
+        store.seize("k", bytes.clone(), TTL).await,
+        Err(wrong.clone())
+    );
+    assert_eq!(store.extend("k", token, TTL).await, Err(wrong.clone()));
+    assert_eq!(store.fill("k", token, bytes, TTL).await, Err(wrong.clone()));
+    assert_eq!(store.release("k", token).await, Err(wrong));
+    assert_eq!(server.command(&[b"LLEN", b"k"]), ":1");
+}
+
+#[tokio::test]
+async fn a_full_server_refuses_fills_and_takes_invalidations() {
+    let server = Server::start();
+    let store = server.store().await;
+    let (lease, token) = (Bytes::from(vec![1; 48]), Token([1; 16]));
+    store.seize("k", lease.clone(), TTL).await.unwrap();
+    server.command(&[b"CONFIG", b"SET", b"maxmemory", b"1"]);
+    assert_eq!(
+        store.acquire("other", lease.clone(), TTL).await,
+        Err(refusal("OOM"))
+    );
+    assert_eq!(
+        store.fill("k", token, lease.clone(), TTL).await,
+        Err(refusal("OOM"))
+    );
+    assert_eq!(store.get("k").await, Ok(Some(lease)));
+    assert_eq!(store.invalidate(&["k".to_owned()]).await, Ok(()));
+    assert_eq!(store.get("k").await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_server_turned_replica_is_left_for_a_new_connection() {
+    let server = Server::start_with(&["--replica-serve-stale-data", "yes"]);
+    let store = server.store().await;
+    let before = client_id(&server);
+    server.command(&[b"REPLICAOF", b"127.0.0.1", b"1"]);
+    let refused = store.acquire("k", Bytes::from_static(b"x"), TTL).await;
+    assert_eq!(refused, Err(refusal("READONLY")));
+    server.command(&[b"REPLICAOF", b"NO", b"ONE"]);
+    until(&store, |answer| answer.is_err()).await;
+    until(&store, Result::is_ok).await;
+    assert_ne!(client_id(&server), before);
+}
+
+#[tokio::test]
+async fn a_dropped_store_closes_its_connection_and_ends_its_tasks() {
+    let server = Server::start();
+    let store = server.store().await;
+    assert_eq!(store.get("k").await, Ok(None));
+    let tasks = || {
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks()
+    };
+    assert!(tasks() > 0);
+    drop(store);
+    let started = Instant::now();
+    while tasks() > 0
+        || server
+            .command(&[b"INFO", b"clients"])
+            .contains("connected_clients:2")
+    {
+        assert!(started.elapsed() < Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn times_of_zero_are_refused() {
+    let Ok(Address::Redis(address)) = Address::parse("redis://h") else {
+        panic!()
+    };
+    for (connect_timeout, deadline, wrong) in [
+        (Duration::ZERO, TTL, "connect_timeout"),
+        (TTL, Duration::ZERO, "deadline"),
+    ] {
+        let settings = RedisSettings {
+            connect_timeout,
+            deadline,
+        };
+        match RedisStore::connect(address.clone(), settings).await {
+            Err(Error::Setting { setting, .. }) => assert_eq!(setting, wrong),
+            other => panic!("{other:?}"),
+        }
+    }
+}

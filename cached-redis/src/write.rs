@@ -1,0 +1,215 @@
+//! The write flow: invalidate, put.
+//!
+//! An invalidation removes the entry *or the lease* under its key. A load that began before it then
+//! finds its lease gone and cannot store its result, however late it arrives.
+//!
+//! Invalidations are sent from tasks of their own. A write that was committed must be seen even if
+//! its caller is dropped, because a client hung up, at that very moment.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::task::JoinHandle;
+
+use crate::cache::{self, Cache, Inner};
+use crate::catalog::{DIRECT, Site, When, Writer};
+use crate::event::Event;
+use crate::key::KeyWriter;
+use crate::lease::Lease;
+use crate::pack::Packer;
+use crate::store::{Store as _, StoreError};
+use crate::{Error, Policy, codec};
+
+/// Removes `keys`, in one round trip.
+pub(crate) async fn invalidate(
+    inner: &Arc<Inner>,
+    site: &'static Site,
+    keys: Vec<String>,
+) -> Result<(), Error> {
+    match Sending::new(inner, site, keys).spawn().await {
+        Ok(result) => result.map_err(Error::from),
+        // The runtime is shutting down.
+        Err(_) => Err(StoreError::Unavailable.into()),
+    }
+}
+
+/// An invalidation on its way. However it ends, it is told: a task that a runtime drops at its
+/// shutdown drops this too.
+struct Sending {
+    inner: Arc<Inner>,
+    site: &'static Site,
+    keys: Vec<String>,
+    answer: Result<(), StoreError>,
+}
+
+impl Sending {
+    fn new(inner: &Arc<Inner>, site: &'static Site, keys: Vec<String>) -> Self {
+        Self {
+            inner: Arc::clone(inner),
+            site,
+            keys,
+            answer: Err(StoreError::Unavailable),
+        }
+    }
+
+    fn spawn(self) -> JoinHandle<Result<(), StoreError>> {
+        let runtime = self.inner.runtime.clone();
+        runtime.spawn(self.send())
+    }
+
+    async fn send(mut self) -> Result<(), StoreError> {
+        if !self.keys.is_empty() {
+            self.answer = self.inner.store.invalidate(&self.keys).await;
+        }
+        // Their fills are refused from now on, so nobody should wait for them any more.
+        self.keys
+            .iter()
+            .for_each(|key| self.inner.flights.abandon(key));
+        self.answer.clone()
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        let event = match &self.answer {
+            Ok(()) => Event::Invalidated(self.keys.len()),
+            Err(error) => Event::Lost(self.keys.len(), error),
+        };
+        if !self.keys.is_empty() {
+            self.inner.emit(self.site, &event);
+        }
+    }
+}
+
+/// Stores a value that is current now: takes the lease first, so that an invalidation from here on
+/// has precedence over it.
+pub(crate) async fn put<T>(
+    inner: &Arc<Inner>,
+    policy: &Policy,
+    key: &str,
+    value: &T,
+) -> Result<bool, Error>
+where
+    T: Serialize + DeserializeOwned,
+{
+    policy.check("policy")?;
+    if inner
+        .settings
+        .resolve(policy)
+        .is_none_or(|policy| policy.ttl.is_none())
+    {
+        return Err(Error::setting(
+            "policy",
+            "no TTL: neither the policy nor the builder gives one",
+        ));
+    }
+    let lease = Lease::seize(inner, key).await?;
+    let packer = Packer {
+        inner,
+        function: &DIRECT,
+        policy,
+        codec: codec::FromCache,
+    };
+    let packed = packer
+        .pack(Some(value), Duration::ZERO)
+        .ok_or(Error::Unstorable)?;
+    let won = lease.fill(packed.entry, packed.life).await?;
+    inner.emit(
+        &DIRECT.site,
+        if won { &Event::Fill } else { &Event::Refused },
+    );
+    Ok(won)
+}
+
+/// One call of a function under `#[invalidates]`.
+///
+/// Dropped before [`finish`](Self::finish), by a panic or because the caller is gone, it counts as
+/// "may have been committed" and invalidates.
+#[derive(Debug)]
+#[must_use]
+pub struct Write {
+    writer: &'static Writer,
+    cache: Option<Cache>,
+    keys: Vec<String>,
+}
+
+impl Write {
+    /// A write that invalidates in the cache in scope, or else the installed one.
+    pub fn new(writer: &'static Writer) -> Self {
+        let cache = cache::current().map(|cache| Cache::clone(&cache));
+        Self {
+            writer,
+            cache,
+            keys: Vec::new(),
+        }
+    }
+
+    /// A write that invalidates in this cache.
+    pub fn on(writer: &'static Writer, cache: &Cache) -> Self {
+        Self {
+            writer,
+            cache: Some(cache.clone()),
+            keys: Vec::new(),
+        }
+    }
+
+    /// Adds a target.
+    pub fn key(&mut self, render: impl FnOnce(&mut KeyWriter)) {
+        let Some(cache) = &self.cache else { return };
+        let mut key = KeyWriter::new(&cache.inner.namespace);
+        render(&mut key);
+        match key.finish() {
+            Some(key) => self.keys.push(key),
+            None => cache.inner.emit(&self.writer.site, &Event::LostKey),
+        }
+    }
+
+    /// Renders a part of a target whose rest is known only from the result. The function may move
+    /// its parameters away before that.
+    pub fn fragment(&mut self, render: impl FnOnce(&mut KeyWriter)) -> String {
+        let Some(cache) = &self.cache else {
+            return String::new();
+        };
+        let mut part = KeyWriter::bare();
+        render(&mut part);
+        part.into_fragment().unwrap_or_else(|unusable| {
+            cache.inner.emit(&self.writer.site, &Event::LostKey);
+            unusable
+        })
+    }
+
+    /// Invalidates before the function runs.
+    pub async fn before(&mut self) {
+        self.send_and_wait().await;
+    }
+
+    /// Invalidates after the function has returned, if it should.
+    pub async fn finish(mut self, ok: bool) {
+        if self.writer.info.when == When::Ok && !ok {
+            self.keys.clear();
+        }
+        self.send_and_wait().await;
+    }
+
+    async fn send_and_wait(&mut self) {
+        if let Some(task) = self.send() {
+            // A failure has been counted and told; the function's own result is what the caller gets.
+            let _ = task.await;
+        }
+    }
+
+    fn send(&mut self) -> Option<JoinHandle<Result<(), StoreError>>> {
+        let keys = std::mem::take(&mut self.keys);
+        let cache = self.cache.as_ref().filter(|_| !keys.is_empty())?;
+        Some(Sending::new(&cache.inner, &self.writer.site, keys).spawn())
+    }
+}
+
+impl Drop for Write {
+    fn drop(&mut self) {
+        // Nobody is left to wait for it; the task runs to its end all the same.
+        drop(self.send());
+    }
+}
