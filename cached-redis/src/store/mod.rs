@@ -2,8 +2,9 @@
 //!
 //! Everything that makes the cache correct rests on one rule: a fill lands only while the very lease
 //! it was loaded under still stands. So each step below looks at a key and changes it in one
-//! indivisible move, in memory under a lock, on Redis in one command or script. Each may be repeated:
-//! a step that ran but whose answer was lost reports the same result the second time.
+//! indivisible move, in memory under a lock, on Redis in one command or script. Each may be repeated
+//! when its answer was lost: `fill` and `acquire_over` report the win again, `acquire` answers the own
+//! lease, and the others do nothing the second time.
 
 use std::future::Future;
 use std::sync::Arc;

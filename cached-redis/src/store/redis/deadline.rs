@@ -2,7 +2,8 @@
 //!
 //! A timer of its own is a quarter of what a hit costs the client, and all but never fires. Here time
 //! comes in coarse ticks, eight to a deadline. An operation notes the tick it began in and waits in
-//! that tick's slot of a ring, in a list without allocation; nine ticks later the slot is woken. So
+//! that tick's slot of a ring, in a list without allocation, of which each thread has its own, since
+//! one for all would cost more than the timer; nine ticks later the slot is woken. So
 //! an operation is given up after one deadline to nine eighths of it, plus what the runtime's timers
 //! are late (about a millisecond a tick, more if the runtime is starved or the process was stopped:
 //! a late tick counts as one), and never before. A deadline below 8 ms has ticks of 1 ms.
@@ -14,7 +15,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ const PARTS: u32 = 8;
 const SHORTEST_TICK: Duration = Duration::from_millis(1);
 /// More slots than ticks in the longest life, so that no two generations share one.
 const SLOTS: usize = 16;
+/// Threads beyond this number share lists.
+const LISTS: usize = 16;
 
 pub(super) struct Deadline {
     wheel: Arc<Wheel>,
@@ -41,7 +44,7 @@ impl Deadline {
             now: AtomicU64::new(0),
             mark: AtomicU8::new(ASLEEP),
             wake: Notify::new(),
-            slots: [const { Notify::const_new() }; SLOTS],
+            slots: Box::new([const { [const { List(Notify::const_new()) }; LISTS] }; SLOTS]),
             // One more, since an operation may begin at the very end of a tick.
             life: deadline.as_nanos().div_ceil(tick.as_nanos()) as u64 + 1,
         });
@@ -54,9 +57,9 @@ impl Deadline {
         let wheel = &*self.wheel;
         wheel.leave_mark();
         let began = wheel.now.load(Ordering::SeqCst);
-        let slot = &wheel.slots[began as usize % SLOTS];
+        let List(list) = &wheel.slots[began as usize % SLOTS][LIST.with(|list| *list)];
         let mut operation = pin!(operation);
-        let mut alarm = pin!(slot.notified());
+        let mut alarm = pin!(list.notified());
         poll_fn(|context| {
             if let Poll::Ready(answer) = operation.as_mut().poll(context) {
                 return Poll::Ready(Ok(answer));
@@ -64,7 +67,7 @@ impl Deadline {
             // The alarm exists before the clock is read, so a tick in between is not lost.
             while wheel.now.load(Ordering::SeqCst) < began + wheel.life {
                 ready!(alarm.as_mut().poll(context));
-                alarm.set(slot.notified());
+                alarm.set(list.notified());
             }
             Poll::Ready(Err(StoreError::Timeout))
         })
@@ -81,8 +84,20 @@ struct Wheel {
     now: AtomicU64,
     mark: AtomicU8,
     wake: Notify,
-    slots: [Notify; SLOTS],
+    slots: Box<[[List; LISTS]; SLOTS]>,
     life: u64,
+}
+
+/// Alone on its cache line, away from those of other threads.
+#[repr(align(64))]
+struct List(Notify);
+
+thread_local! {
+    /// The lists of this thread.
+    static LIST: usize = {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        THREADS.fetch_add(1, Ordering::Relaxed) % LISTS
+    };
 }
 
 impl Wheel {
@@ -124,7 +139,9 @@ impl Wheel {
         let now = self.now.load(Ordering::SeqCst) + 1;
         self.now.store(now, Ordering::SeqCst);
         if let Some(due) = now.checked_sub(self.life) {
-            self.slots[due as usize % SLOTS].notify_waiters();
+            for List(list) in &self.slots[due as usize % SLOTS] {
+                list.notify_waiters();
+            }
         }
     }
 }

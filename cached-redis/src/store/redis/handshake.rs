@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::connection::local_ms;
+use super::gather::Gather;
 use super::{Background, reply, script};
 use crate::store::StoreError;
 use crate::store::address::{Endpoint, Login, RedisAddress};
@@ -126,7 +127,8 @@ async fn log_in(
         .set_response_timeout(None)
         .set_pipeline_buffer_size(QUEUE)
         .set_write_backpressure_boundary(WRITE_BUFFER);
-    let (connection, driver) = MultiplexedConnection::new_with_config(info, stream, config).await?;
+    let (connection, driver) =
+        MultiplexedConnection::new_with_config(info, Gather::new(stream), config).await?;
     Ok((connection, Background(tokio::spawn(driver))))
 }
 

@@ -23,6 +23,7 @@ use crate::error::Error;
 mod backoff;
 mod connection;
 mod deadline;
+mod gather;
 mod handshake;
 mod reply;
 mod script;

@@ -59,7 +59,8 @@ async fn every_operation_on_a_stopped_server_ends_at_the_deadline() {
         let started = Instant::now();
         assert_eq!(store.get("k").await, Err(StoreError::Timeout));
         let took = started.elapsed();
-        assert!(took >= deadline, "{took:?}");
+        // Bounded, the hundredth time as well; how closely is the held clock's test in `deadline`.
+        assert!(took >= deadline && took < 25 * deadline, "{took:?}");
     }
     server.signal("-CONT");
     // The answers that come now are to operations long given up.
