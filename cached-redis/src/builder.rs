@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::runtime::Handle as Runtime;
 
-use crate::cache::Inner;
 use crate::catalog::Catalog;
+use crate::handle::Inner;
+use crate::settings::Settings;
 use crate::store::address::Address;
 use crate::store::{AnyStore, MemoryLimits, RedisSettings};
 use crate::{Cache, Error, Format, Policy};
@@ -19,29 +20,6 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(10);
 
 /// The shortest lease whose heartbeat, at a third of it, still has room for a round trip.
 const SHORTEST_LEASE: Duration = Duration::from_millis(30);
-
-/// What a cache was told, once and for all.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    /// Stands under every policy.
-    pub(crate) defaults: Policy,
-    pub(crate) policies: HashMap<String, Policy>,
-    pub(crate) format: Format,
-    pub(crate) lease: Duration,
-    pub(crate) wait: Duration,
-}
-
-impl Settings {
-    /// `policy` with everything that the named policy and the defaults add; `None` if its name is
-    /// unknown.
-    pub(crate) fn resolve(&self, policy: &Policy) -> Option<Policy> {
-        let named = match policy.name {
-            Some(name) => *self.policies.get(name)?,
-            None => Policy::new(),
-        };
-        Some(policy.over(named).over(self.defaults))
-    }
-}
 
 /// Configures a [`Cache`]; made by [`Cache::builder`].
 ///
@@ -181,7 +159,7 @@ impl Builder {
         self
     }
 
-    /// The most bytes that a `memory://` store keeps, keys not counted. Not bounded by default.
+    /// The most bytes that a `memory://` store keeps, keys included. Not bounded by default.
     pub fn memory_bytes(mut self, bytes: u64) -> Self {
         self.memory.bytes = Some(bytes);
         self
@@ -244,21 +222,11 @@ impl Builder {
     }
 
     fn settings(&self) -> Result<Settings, Error> {
-        let positive = |setting, duration: Duration| match duration.is_zero() {
-            true => Err(Error::setting(setting, "must be more than zero")),
-            false => Ok(()),
-        };
-        positive("deadline", self.redis.deadline)?;
-        positive("connect_timeout", self.redis.connect_timeout)?;
-        positive("wait_budget", self.wait)?;
+        if self.wait.is_zero() {
+            return Err(Error::setting("wait_budget", "must not be zero"));
+        }
         if self.lease < SHORTEST_LEASE {
             return Err(Error::setting("lease", "must be at least 30 ms"));
-        }
-        if self.memory.entries == 0 || self.memory.bytes == Some(0) {
-            return Err(Error::setting(
-                "memory_entries",
-                "the bounds of the memory store must be more than zero",
-            ));
         }
         self.defaults.check("defaults")?;
         for (name, policy) in &self.policies {

@@ -1,122 +1,16 @@
-//! The handle that users hold.
+//! What users do with a cache.
 
-use std::fmt;
-use std::sync::Arc;
-
-use once_cell::sync::OnceCell;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::runtime::Handle as Runtime;
 
-use crate::builder::{Builder, Settings};
-use crate::bypass::Bypasses;
-use crate::call::{Call, Handle};
-use crate::catalog::{self, Catalog, DIRECT, Site};
-use crate::event::{self, Event};
-use crate::flight::Flights;
+use crate::builder::Builder;
+use crate::call::Call;
+use crate::catalog::Catalog;
+use crate::handle;
+use crate::registry::DIRECT;
 use crate::shape::{Fallible, FallibleOptional, Kept};
-use crate::stats::{Counters, Stats};
-use crate::store::AnyStore;
-use crate::{Error, Policy, codec, key, read, write};
-
-static INSTALLED: OnceCell<Cache> = OnceCell::new();
-
-tokio::task_local! {
-    static SCOPED: Cache;
-}
-
-/// The cache that annotated functions ask: the one in scope, or else the installed one.
-pub(crate) fn current() -> Option<Handle> {
-    if let Ok(cache) = SCOPED.try_with(Cache::clone) {
-        return Some(Handle::Owned(cache));
-    }
-    let installed = INSTALLED.get().map(Handle::Installed);
-    if installed.is_none() {
-        warn_once();
-    }
-    installed
-}
-
-fn warn_once() {
-    static WARNED: std::sync::Once = std::sync::Once::new();
-    WARNED.call_once(|| {
-        tracing::warn!(
-            "no cache is installed: annotated functions run uncached (see `Cache::install`)"
-        );
-    });
-}
-
-/// A cache: the client of one store, under one namespace.
-///
-/// Cheap to clone; all clones are the same cache.
-///
-/// ```
-/// use cached_redis::{Cache, redis_cached};
-///
-/// #[redis_cached(ttl = 300, key = "greeting:<name>")]
-/// async fn greeting(name: &str) -> String {
-///     format!("Hello, {name}!")
-/// }
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), cached_redis::Error> {
-/// Cache::builder().url("memory://").namespace("shop").build().await?.install()?; // once
-/// assert_eq!(greeting("Ada").await, "Hello, Ada!");
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone)]
-pub struct Cache {
-    pub(crate) inner: Arc<Inner>,
-}
-
-/// What the clones of a cache share.
-pub(crate) struct Inner {
-    /// Where entries live.
-    pub(crate) store: AnyStore,
-    /// The first part of every key.
-    pub(crate) namespace: String,
-    pub(crate) settings: Settings,
-    /// Behind an `Arc` of their own, since each flight takes itself off the board.
-    pub(crate) flights: Arc<Flights>,
-    pub(crate) bypasses: Arc<Bypasses>,
-    /// By the slot of the site; never grows, because all sites are known at link time.
-    counters: Box<[Counters]>,
-    sites: Vec<&'static Site>,
-    /// What must reach the store is sent from tasks of this runtime: a dropped future may never
-    /// send its command.
-    pub(crate) runtime: Runtime,
-}
-
-impl Inner {
-    pub(crate) fn new(
-        store: AnyStore,
-        namespace: String,
-        settings: Settings,
-        runtime: Runtime,
-    ) -> Self {
-        let sites = catalog::sites();
-        Self {
-            store,
-            namespace,
-            settings,
-            flights: Flights::new(),
-            bypasses: Arc::default(),
-            counters: sites.iter().map(|_| Counters::default()).collect(),
-            sites,
-            runtime,
-        }
-    }
-
-    pub(crate) fn counters(&self, site: &Site) -> &Counters {
-        // Code loaded after this cache was built is counted with the direct calls.
-        self.counters.get(site.slot()).unwrap_or(&self.counters[0])
-    }
-
-    pub(crate) fn emit(&self, site: &Site, event: &Event<'_>) {
-        event::emit(self.counters(site), site, event);
-    }
-}
+use crate::stats::Stats;
+use crate::{Cache, Error, Policy, codec, key, read, write};
 
 impl Cache {
     /// Starts configuring a cache.
@@ -130,13 +24,13 @@ impl Cache {
     ///
     /// [`Error::AlreadyInstalled`] if there is one; it stays.
     pub fn install(self) -> Result<(), Error> {
-        INSTALLED.set(self).map_err(|_| Error::AlreadyInstalled)
+        handle::install(self).map_err(|_| Error::AlreadyInstalled)
     }
 
     /// Runs `future` with this cache in the place of the installed one: this is how tests run in
     /// parallel. It does not cross `tokio::spawn`; [`Cache::spawn`] does.
     pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
-        SCOPED.scope(self.clone(), future)
+        handle::scope(self.clone(), future)
     }
 
     /// Spawns `future` on the current runtime with this cache in scope.
@@ -314,12 +208,7 @@ impl Cache {
 
     /// What happened since the cache was built, per function.
     pub fn stats(&self) -> Stats {
-        let rows = self.inner.sites.iter().zip(&self.inner.counters);
-        Stats {
-            functions: rows
-                .map(|(site, counters)| counters.snapshot(site.name))
-                .collect(),
-        }
+        self.inner.stats()
     }
 
     /// Every annotated function of the program.
@@ -329,14 +218,6 @@ impl Cache {
 
     fn key(&self, key: impl AsRef<str>) -> String {
         key::full_key(&self.inner.namespace, key.as_ref())
-    }
-}
-
-impl fmt::Debug for Cache {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cache")
-            .field("namespace", &self.inner.namespace)
-            .finish_non_exhaustive()
     }
 }
 

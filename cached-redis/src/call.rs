@@ -1,34 +1,13 @@
 //! One call of an annotated function: which cache it asks, under which key, and how.
 
-use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::cache::{self, Cache, Inner};
-use crate::catalog::Function;
 use crate::control::{self, Mode, Wish};
 use crate::event::Event;
+use crate::handle::{self, Cache, Handle, Inner};
 use crate::key::KeyWriter;
-
-/// The cache of a call: not counted where it need not be, so that calls do not contend for its
-/// counter.
-#[derive(Debug)]
-pub(crate) enum Handle {
-    /// The installed one stays for ever.
-    Installed(&'static Cache),
-    Owned(Cache),
-}
-
-impl Deref for Handle {
-    type Target = Cache;
-
-    fn deref(&self) -> &Cache {
-        match self {
-            Self::Installed(cache) => cache,
-            Self::Owned(cache) => cache,
-        }
-    }
-}
+use crate::registry::Function;
 
 /// A call that is being prepared.
 #[derive(Debug)]
@@ -43,7 +22,7 @@ pub struct Call {
 impl Call {
     /// A call that asks the cache in scope, or else the installed one.
     pub fn new(function: &'static Function) -> Self {
-        Self::with(function, cache::current())
+        Self::with(function, handle::current())
     }
 
     /// A call that asks this cache.

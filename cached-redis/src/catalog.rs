@@ -5,188 +5,28 @@
 //! nobody reads, two types behind one key.
 
 use std::fmt;
-use std::sync::Once;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
-use crate::Policy;
+use crate::registry::{Function, FunctionInfo, Writer, registered};
 use crate::template;
-
-/// A function's name and its place in the counters of every cache.
-#[derive(Debug)]
-pub(crate) struct Site {
-    pub(crate) name: &'static str,
-    slot: AtomicUsize,
-}
-
-impl Site {
-    const fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            slot: AtomicUsize::new(0),
-        }
-    }
-
-    /// 0, the place of calls without an attribute, until the catalogue has been numbered.
-    pub(crate) fn slot(&self) -> usize {
-        self.slot.load(Ordering::Relaxed)
-    }
-}
-
-/// What `#[redis_cached]` knows about its function.
-#[derive(Debug)]
-pub struct FunctionInfo {
-    /// Path of the function.
-    pub path: &'static str,
-    /// Source file.
-    pub file: &'static str,
-    /// Line of the attribute.
-    pub line: u32,
-    /// The key template, as written or by default.
-    pub template: &'static str,
-    /// Whether the template is the default one.
-    pub default_key: bool,
-    /// The return type, as written.
-    pub value: &'static str,
-    /// Whether the function has type or const parameters.
-    pub generic: bool,
-    /// Whether the attribute names its cache.
-    pub bound: bool,
-    /// What the attribute says of the life of entries.
-    pub policy: Policy,
-    /// The codec, as written.
-    pub codec: Option<&'static str>,
-}
-
-/// One function under `#[redis_cached]`.
-#[derive(Debug)]
-pub struct Function {
-    pub(crate) info: FunctionInfo,
-    pub(crate) site: Site,
-    /// Whether its values are kept as MessagePack, because its own codec cannot read them back.
-    pub(crate) fell_back: AtomicBool,
-    /// Whether it was told already that no layer gives it a TTL.
-    pub(crate) without_policy: AtomicBool,
-    /// Whether another function has the same default key; both then run uncached.
-    pub(crate) conflicting: AtomicBool,
-}
-
-impl Function {
-    /// Made in a static by the attribute.
-    #[must_use]
-    pub const fn new(info: FunctionInfo) -> Self {
-        let site = Site::new(info.path);
-        let [fell_back, without_policy, conflicting] = [const { AtomicBool::new(false) }; 3];
-        Self {
-            info,
-            site,
-            fell_back,
-            without_policy,
-            conflicting,
-        }
-    }
-}
-
-/// When an invalidation is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
-    /// However the function ends.
-    Always,
-    /// Unless it returns an error.
-    Ok,
-    /// Before it runs.
-    Before,
-}
-
-/// What `#[invalidates]` knows about its function.
-#[derive(Debug)]
-pub struct WriterInfo {
-    /// Path of the function.
-    pub path: &'static str,
-    /// Source file.
-    pub file: &'static str,
-    /// Line of the attribute.
-    pub line: u32,
-    /// The key templates it invalidates.
-    pub targets: &'static [&'static str],
-    /// When.
-    pub when: When,
-}
-
-/// One function under `#[invalidates]`.
-#[derive(Debug)]
-pub struct Writer {
-    pub(crate) info: WriterInfo,
-    pub(crate) site: Site,
-}
-
-impl Writer {
-    /// Made in a static by the attribute.
-    #[must_use]
-    pub const fn new(info: WriterInfo) -> Self {
-        let site = Site::new(info.path);
-        Self { info, site }
-    }
-}
-
-/// What the attributes register.
-#[derive(Debug)]
-pub enum Registered {
-    /// A reader.
-    Cached(&'static Function),
-    /// A writer.
-    Writer(&'static Writer),
-}
-
-inventory::collect!(Registered);
-
-/// The calls that no attribute made.
-pub(crate) static DIRECT: Function = Function::new(FunctionInfo {
-    path: "(direct)",
-    file: "",
-    line: 0,
-    template: "",
-    default_key: false,
-    value: "",
-    generic: true,
-    bound: true,
-    policy: Policy::new(),
-    codec: None,
-});
-
-/// All sites in the order of their slots.
-pub(crate) fn sites() -> Vec<&'static Site> {
-    let registered = inventory::iter::<Registered>
-        .into_iter()
-        .map(|registered| match registered {
-            Registered::Cached(function) => &function.site,
-            Registered::Writer(writer) => &writer.site,
-        });
-    let sites: Vec<_> = std::iter::once(&DIRECT.site).chain(registered).collect();
-    static NUMBERED: Once = Once::new();
-    NUMBERED.call_once(|| {
-        for (slot, site) in sites.iter().enumerate() {
-            site.slot.store(slot, Ordering::Relaxed);
-        }
-        refuse_shared_default_keys();
-    });
-    sites
-}
 
 /// Two methods of one name in one module get the same default key, and an attribute cannot see
 /// that it sits in an `impl`. Neither may serve the other's values.
-fn refuse_shared_default_keys() {
-    let functions = Catalog::collect().functions;
-    for (a, b) in pairs(&functions) {
-        if a.info.default_key && b.info.default_key && a.info.template == b.info.template {
-            for function in [a, b] {
-                function.conflicting.store(true, Ordering::Relaxed);
-            }
+pub(crate) fn refuse_shared_default_keys() {
+    let functions = registered().0;
+    for (a, b) in pairs(&functions).filter(|(a, b)| share_default_key(a, b)) {
+        b.conflicting.store(true, Ordering::Relaxed);
+        if !a.conflicting.swap(true, Ordering::Relaxed) {
             tracing::error!(
                 function = a.info.path,
                 "two functions have the same default key and run uncached: give each a `key`"
             );
         }
     }
+}
+
+fn share_default_key(a: &Function, b: &Function) -> bool {
+    a.info.default_key && b.info.default_key && a.info.template == b.info.template
 }
 
 fn pairs<'a>(
@@ -209,17 +49,8 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Collects what the attributes have registered, in the order of files and lines.
     pub(crate) fn collect() -> Self {
-        let (mut functions, mut writers) = (Vec::new(), Vec::new());
-        for registered in inventory::iter::<Registered> {
-            match registered {
-                Registered::Cached(function) => functions.push(*function),
-                Registered::Writer(writer) => writers.push(*writer),
-            }
-        }
-        functions.sort_by_key(|function| (function.info.file, function.info.line));
-        writers.sort_by_key(|writer| (writer.info.file, writer.info.line));
+        let (functions, writers) = registered();
         Self { functions, writers }
     }
 

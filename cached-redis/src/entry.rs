@@ -173,6 +173,12 @@ impl Header {
     }
 }
 
+/// An entry with a value or a known absence in it.
+pub(crate) struct Live {
+    pub(crate) header: Header,
+    pub(crate) entry: Bytes,
+}
+
 fn field<const N: usize>(header: &[u8; HEADER], at: usize) -> [u8; N] {
     let mut field = [0; N];
     field.copy_from_slice(&header[at..at + N]);

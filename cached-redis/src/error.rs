@@ -5,8 +5,6 @@
 
 use std::borrow::Cow;
 
-use crate::store::StoreError;
-
 /// Why a cache could not be built, or a direct call on it failed.
 ///
 /// Annotated functions never fail with it: when the store is away they simply run.
@@ -82,4 +80,33 @@ pub enum AddressProblem {
     /// A query parameter is unknown or repeated.
     #[error("has a query parameter that is unknown or repeated")]
     Query,
+}
+
+/// Why a store did not do what it was asked.
+///
+/// After [`Timeout`](Self::Timeout) and [`Lost`](Self::Lost) the step may have run or may still run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no connection at the moment; one is being made in the background.
+    #[error("the store is not connected")]
+    Unavailable,
+    /// No answer came within the deadline.
+    #[error("the store did not answer within the deadline")]
+    Timeout,
+    /// The connection broke before the answer came.
+    #[error("the connection to the store was lost")]
+    Lost,
+    /// The key holds something that is not a string, which is left untouched.
+    #[error("the key holds a value of another type")]
+    WrongType,
+    /// The server refused.
+    #[error("the store refused with {code}")]
+    Server {
+        /// The error's code, such as `OOM` or `NOPERM`; never its text, which may quote arguments.
+        code: String,
+    },
+    /// The answer is not one that the step can have.
+    #[error("the store gave an answer that makes no sense")]
+    Answer,
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tracing::{debug, error, trace, warn};
 
-use crate::catalog::Site;
 use crate::codec::CodecError;
+use crate::error::StoreError;
+use crate::registry::Site;
 use crate::stats::{Count, Counters};
-use crate::store::StoreError;
 
 /// One thing that happened.
 #[derive(Debug)]

@@ -11,9 +11,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
-use crate::cache::Inner;
 use crate::entry::{Header, Token};
-use crate::store::{Store as _, StoreError};
+use crate::error::StoreError;
+use crate::handle::Inner;
+use crate::store::Store as _;
 
 /// A lease that is asked for or granted. Dropping it releases it: the asking or the load failed,
 /// panicked or was given up.

@@ -8,12 +8,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Policy;
-use crate::cache::Inner;
-use crate::catalog::Function;
 use crate::codec::{self, Choice, CodecError, Encoded, Msgpack};
-use crate::entry::{HEADER, Header, Kind, Token};
+use crate::entry::{HEADER, Header, Kind, Live, Token};
 use crate::event::Event;
-use crate::seek::Live;
+use crate::handle::Inner;
+use crate::registry::Function;
 use crate::store::Store as _;
 
 /// A whole entry and how long it lives.

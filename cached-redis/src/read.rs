@@ -21,25 +21,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::bypass::BypassLoad;
-use crate::cache::Inner;
 use crate::call::Call;
 use crate::codec::Choice;
 use crate::control::{self, CacheInfo, Mode, Status, Wish};
-use crate::entry::{Header, Kind, Token};
+use crate::entry::{Header, Kind, Live};
 use crate::event::Event;
+use crate::fence::{self, Fence};
 use crate::flight::{Flight, Landing};
+use crate::handle::Inner;
 use crate::lease::Lease;
 use crate::pack::{Packed, Packer};
-use crate::seek::{Found, Live, Seek};
+use crate::seek::{Found, Seek};
 use crate::shape::{ErrorSharing, Shape};
-use crate::store::{Store as _, StoreError};
+use crate::store::Store as _;
 use crate::{Error, Policy};
 
 /// The `unless` of functions that have none.
@@ -101,7 +101,7 @@ pub(crate) async fn peek<T: DeserializeOwned>(
     let Some(header) = header.filter(|header| header.kind == Kind::Value) else {
         return Ok(None);
     };
-    let function = &crate::catalog::DIRECT;
+    let function = &crate::registry::DIRECT;
     let packer = Packer {
         inner,
         function,
@@ -282,35 +282,9 @@ impl<E, C: Choice> Reader<'_, E, C> {
         self.packer.pack(S::value(ok), took)
     }
 
-    /// Sends the fill from a task of its own: a caller that is dropped now has a result all the same.
     fn fill(&self, fence: Fence, flight: Option<Flight>, packed: Packed) -> JoinHandle<()> {
-        let (inner, key, site) = (
-            Arc::clone(self.inner),
-            self.key.to_owned(),
-            &self.packer.function.site,
-        );
-        self.inner.runtime.spawn(async move {
-            let landing = match fence
-                .fill(&inner, &key, packed.entry.clone(), packed.life)
-                .await
-            {
-                Ok(true) => {
-                    inner.emit(site, &Event::Fill);
-                    Landing::Shared(packed.entry)
-                }
-                Ok(false) => {
-                    inner.emit(site, &Event::Refused);
-                    Landing::Again
-                }
-                Err(error) => {
-                    inner.emit(site, &Event::Failed(&error));
-                    Landing::Bypass
-                }
-            };
-            if let Some(flight) = flight {
-                flight.land(landing);
-            }
-        })
+        let site = &self.packer.function.site;
+        fence::fill(self.inner, site, self.key, fence, flight, packed)
     }
 
     /// Counts an answer, and describes it to whoever asked.
@@ -332,44 +306,5 @@ impl<E, C: Choice> Reader<'_, E, C> {
 
     fn emit(&self, event: &Event<'_>) {
         self.inner.emit(&self.packer.function.site, event);
-    }
-}
-
-/// What a fill is conditional on.
-enum Fence {
-    /// The entry that stood there when the load began.
-    Entry(Token),
-    /// A lease.
-    Lease(Lease),
-}
-
-impl Fence {
-    /// For a load that starts now whatever stands there: an entry goes on being served meanwhile;
-    /// anything else, another load's lease too, gives way.
-    async fn raise(inner: &Arc<Inner>, key: &str) -> Result<Self, StoreError> {
-        let entry = inner.store.get(key).await?;
-        let header = entry
-            .as_ref()
-            .and_then(|entry| Header::parse(entry))
-            .map(|(header, _)| header);
-        match header {
-            Some(header) if matches!(header.kind, Kind::Value | Kind::Negative) => {
-                Ok(Self::Entry(header.token))
-            }
-            _ => Lease::seize(inner, key).await.map(Self::Lease),
-        }
-    }
-
-    async fn fill(
-        self,
-        inner: &Inner,
-        key: &str,
-        entry: Bytes,
-        life: Duration,
-    ) -> Result<bool, StoreError> {
-        match self {
-            Self::Entry(token) => inner.store.fill(key, token, entry, life).await,
-            Self::Lease(lease) => lease.fill(entry, life).await,
-        }
     }
 }

@@ -9,26 +9,21 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::bypass::BypassLoad;
-use crate::cache::Inner;
-use crate::catalog::Function;
 use crate::control::Status;
-use crate::entry::{Header, Kind, Token};
+use crate::entry::{Header, Kind, Live, Token};
+use crate::error::StoreError;
 use crate::event::Event;
 use crate::flight::{Flight, Landing, Place, Seat, SharedError};
+use crate::handle::Inner;
 use crate::lease::Lease;
-use crate::store::{Store as _, StoreError};
+use crate::registry::Function;
+use crate::store::Store as _;
 
 /// The first pause between two looks at a lease of another process, and the bounds of the last:
 /// an eighth of the mean load time, or 8 ms while that is unknown.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const PAUSES: (Duration, Duration) = (Duration::from_millis(4), Duration::from_millis(32));
 const UNKNOWN_PAUSE: Duration = Duration::from_millis(8);
-
-/// An entry with a value or a known absence in it.
-pub(crate) struct Live {
-    pub(crate) header: Header,
-    pub(crate) entry: Bytes,
-}
 
 /// Where a search ends.
 pub(crate) enum Found {

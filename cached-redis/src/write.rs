@@ -13,13 +13,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
 
-use crate::cache::{self, Cache, Inner};
-use crate::catalog::{DIRECT, Site, When, Writer};
+use crate::error::StoreError;
 use crate::event::Event;
+use crate::handle::{self, Cache, Inner};
 use crate::key::KeyWriter;
 use crate::lease::Lease;
 use crate::pack::Packer;
-use crate::store::{Store as _, StoreError};
+use crate::registry::{DIRECT, Site, When, Writer};
+use crate::store::Store as _;
 use crate::{Error, Policy, codec};
 
 /// Removes `keys`, in one round trip.
@@ -138,7 +139,7 @@ pub struct Write {
 impl Write {
     /// A write that invalidates in the cache in scope, or else the installed one.
     pub fn new(writer: &'static Writer) -> Self {
-        let cache = cache::current().map(|cache| Cache::clone(&cache));
+        let cache = handle::current().map(|cache| Cache::clone(&cache));
         Self {
             writer,
             cache,

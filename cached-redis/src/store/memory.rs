@@ -16,9 +16,9 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Store, StoreError, bounded, envelope_token};
+use super::{Store, bounded, envelope_token};
 use crate::entry::Token;
-use crate::error::Error;
+use crate::error::{Error, StoreError};
 
 /// How much a memory store may hold; beyond it, entries that are read least leave.
 #[derive(Debug, Clone, Copy)]

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::entry::Token;
-use crate::error::Error;
+use crate::error::{Error, StoreError};
 
 pub(crate) mod address;
 #[cfg(test)]
@@ -190,35 +190,6 @@ impl Store for AnyStore {
             Self::Redis(store) => store.now_ms(),
         }
     }
-}
-
-/// Why a store did not do what it was asked.
-///
-/// After [`Timeout`](Self::Timeout) and [`Lost`](Self::Lost) the step may have run or may still run.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// There is no connection at the moment; one is being made in the background.
-    #[error("the store is not connected")]
-    Unavailable,
-    /// No answer came within the deadline.
-    #[error("the store did not answer within the deadline")]
-    Timeout,
-    /// The connection broke before the answer came.
-    #[error("the connection to the store was lost")]
-    Lost,
-    /// The key holds something that is not a string, which is left untouched.
-    #[error("the key holds a value of another type")]
-    WrongType,
-    /// The server refused.
-    #[error("the store refused with {code}")]
-    Server {
-        /// The error's code, such as `OOM` or `NOPERM`; never its text, which may quote arguments.
-        code: String,
-    },
-    /// The answer is not one that the step can have.
-    #[error("the store gave an answer that makes no sense")]
-    Answer,
 }
 
 /// Redis refuses a time to live of 0 and one that overflows; both are a caller's arithmetic, not a

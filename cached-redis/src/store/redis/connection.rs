@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use super::Background;
 use super::backoff::{self, Backoff};
 use super::handshake::{self, Failure, Opened};
-use crate::store::StoreError;
+use crate::error::StoreError;
 use crate::store::address::RedisAddress;
 
 pub(super) struct Connection {

@@ -23,7 +23,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::Background;
-use crate::store::StoreError;
+use crate::error::StoreError;
 
 const PARTS: u32 = 8;
 const SHORTEST_TICK: Duration = Duration::from_millis(1);

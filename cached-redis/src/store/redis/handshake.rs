@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use super::connection::local_ms;
 use super::gather::Gather;
 use super::{Background, reply, script};
-use crate::store::StoreError;
+use crate::error::StoreError;
 use crate::store::address::{Endpoint, Login, RedisAddress};
 
 /// How many operations may wait for the driver before the next one waits for room.

@@ -16,9 +16,9 @@ use redis::{Cmd, Value};
 use tokio::task::JoinHandle;
 
 use super::address::RedisAddress;
-use super::{Store, StoreError, bounded, envelope_token};
+use super::{Store, bounded, envelope_token};
 use crate::entry::Token;
-use crate::error::Error;
+use crate::error::{Error, StoreError};
 
 mod backoff;
 mod connection;

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use redis::{ErrorKind, RedisError, RedisResult, ServerError, Value};
 
-use crate::store::StoreError;
+use crate::error::StoreError;
 
 /// Sorts errors out: those of the connection, and those that came as an answer.
 pub(super) fn value(answer: RedisResult<Value>) -> Result<Value, StoreError> {

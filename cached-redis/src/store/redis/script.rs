@@ -9,7 +9,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Value};
 
 use super::reply;
-use crate::store::StoreError;
+use crate::error::StoreError;
 
 pub(super) struct Script {
     source: &'static str,

@@ -1,0 +1,166 @@
+//! What a cache is made of, and which one a call asks.
+//!
+//! What users do with a cache is in [`cache`](crate::cache).
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, Once};
+
+use once_cell::sync::OnceCell;
+use tokio::runtime::Handle as Runtime;
+
+use crate::bypass::Bypasses;
+use crate::catalog;
+use crate::event::{self, Event};
+use crate::flight::Flights;
+use crate::registry::{self, Site};
+use crate::settings::Settings;
+use crate::stats::{Counters, Stats};
+use crate::store::AnyStore;
+
+/// A cache: the client of one store, under one namespace.
+///
+/// Cheap to clone; all clones are the same cache.
+///
+/// ```
+/// use cached_redis::{Cache, redis_cached};
+///
+/// #[redis_cached(ttl = 300, key = "greeting:<name>")]
+/// async fn greeting(name: &str) -> String {
+///     format!("Hello, {name}!")
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), cached_redis::Error> {
+/// Cache::builder().url("memory://").namespace("shop").build().await?.install()?; // once
+/// assert_eq!(greeting("Ada").await, "Hello, Ada!");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Cache {
+    pub(crate) inner: Arc<Inner>,
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("namespace", &self.inner.namespace)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the clones of a cache share.
+pub(crate) struct Inner {
+    /// Where entries live.
+    pub(crate) store: AnyStore,
+    /// The first part of every key.
+    pub(crate) namespace: String,
+    pub(crate) settings: Settings,
+    /// Behind an `Arc` of their own, since each flight takes itself off the board.
+    pub(crate) flights: Arc<Flights>,
+    pub(crate) bypasses: Arc<Bypasses>,
+    /// By the slot of the site; never grows, because all sites are known at link time.
+    counters: Box<[Counters]>,
+    sites: Vec<&'static Site>,
+    /// What must reach the store is sent from tasks of this runtime: a dropped future may never
+    /// send its command.
+    pub(crate) runtime: Runtime,
+}
+
+impl Inner {
+    pub(crate) fn new(
+        store: AnyStore,
+        namespace: String,
+        settings: Settings,
+        runtime: Runtime,
+    ) -> Self {
+        let sites = registry::sites();
+        catalog::refuse_shared_default_keys();
+        Self {
+            store,
+            namespace,
+            settings,
+            flights: Flights::new(),
+            bypasses: Arc::default(),
+            counters: sites.iter().map(|_| Counters::default()).collect(),
+            sites,
+            runtime,
+        }
+    }
+
+    pub(crate) fn counters(&self, site: &Site) -> &Counters {
+        // Code loaded after this cache was built is counted with the direct calls.
+        self.counters.get(site.slot()).unwrap_or(&self.counters[0])
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let rows = self.sites.iter().zip(&self.counters);
+        Stats {
+            functions: rows
+                .map(|(site, counters)| counters.snapshot(site.name))
+                .collect(),
+        }
+    }
+
+    pub(crate) fn emit(&self, site: &Site, event: &Event<'_>) {
+        event::emit(self.counters(site), site, event);
+    }
+}
+
+/// The cache of a call: not counted where it need not be, so that calls do not contend for its
+/// counter.
+#[derive(Debug)]
+pub(crate) enum Handle {
+    /// The installed one stays for ever.
+    Installed(&'static Cache),
+    Owned(Cache),
+}
+
+impl Deref for Handle {
+    type Target = Cache;
+
+    fn deref(&self) -> &Cache {
+        match self {
+            Self::Installed(cache) => cache,
+            Self::Owned(cache) => cache,
+        }
+    }
+}
+
+static INSTALLED: OnceCell<Cache> = OnceCell::new();
+
+tokio::task_local! {
+    static SCOPED: Cache;
+}
+
+/// Makes `cache` the one that calls ask; gives it back if there is one already.
+pub(crate) fn install(cache: Cache) -> Result<(), Cache> {
+    INSTALLED.set(cache)
+}
+
+/// Runs `future` with `cache` in the place of the installed one.
+pub(crate) fn scope<F: Future>(cache: Cache, future: F) -> impl Future<Output = F::Output> {
+    SCOPED.scope(cache, future)
+}
+
+/// The cache that annotated functions ask: the one in scope, or else the installed one.
+pub(crate) fn current() -> Option<Handle> {
+    if let Ok(cache) = SCOPED.try_with(Cache::clone) {
+        return Some(Handle::Owned(cache));
+    }
+    let installed = INSTALLED.get().map(Handle::Installed);
+    if installed.is_none() {
+        warn_once();
+    }
+    installed
+}
+
+fn warn_once() {
+    static WARNED: Once = Once::new();
+    WARNED.call_once(|| {
+        tracing::warn!(
+            "no cache is installed: annotated functions run uncached (see `Cache::install`)"
+        );
+    });
+}

@@ -1,0 +1,178 @@
+//! What the attributes register, at link time, about the functions they stand on.
+
+use std::iter;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::Policy;
+
+/// A function's name and its place in the counters of every cache.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) name: &'static str,
+    slot: AtomicUsize,
+}
+
+impl Site {
+    const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            slot: AtomicUsize::new(0),
+        }
+    }
+
+    /// 0, the place of calls without an attribute, until the catalogue has been numbered.
+    pub(crate) fn slot(&self) -> usize {
+        self.slot.load(Ordering::Relaxed)
+    }
+}
+
+/// What `#[redis_cached]` knows about its function.
+#[derive(Debug)]
+pub struct FunctionInfo {
+    /// Path of the function.
+    pub path: &'static str,
+    /// Source file.
+    pub file: &'static str,
+    /// Line of the attribute.
+    pub line: u32,
+    /// The key template, as written or by default.
+    pub template: &'static str,
+    /// Whether the template is the default one.
+    pub default_key: bool,
+    /// The return type, as written.
+    pub value: &'static str,
+    /// Whether the function has type or const parameters.
+    pub generic: bool,
+    /// Whether the attribute names its cache.
+    pub bound: bool,
+    /// What the attribute says of the life of entries.
+    pub policy: Policy,
+    /// The codec, as written.
+    pub codec: Option<&'static str>,
+}
+
+/// One function under `#[redis_cached]`.
+#[derive(Debug)]
+pub struct Function {
+    pub(crate) info: FunctionInfo,
+    pub(crate) site: Site,
+    /// Whether its values are kept as MessagePack, because its own codec cannot read them back.
+    pub(crate) fell_back: AtomicBool,
+    /// Whether it was told already that no layer gives it a TTL.
+    pub(crate) without_policy: AtomicBool,
+    /// Whether another function has the same default key; both then run uncached.
+    pub(crate) conflicting: AtomicBool,
+}
+
+impl Function {
+    /// Made in a static by the attribute.
+    #[must_use]
+    pub const fn new(info: FunctionInfo) -> Self {
+        let site = Site::new(info.path);
+        let [fell_back, without_policy, conflicting] = [const { AtomicBool::new(false) }; 3];
+        Self {
+            info,
+            site,
+            fell_back,
+            without_policy,
+            conflicting,
+        }
+    }
+}
+
+/// When an invalidation is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// However the function ends.
+    Always,
+    /// Unless it returns an error.
+    Ok,
+    /// Before it runs.
+    Before,
+}
+
+/// What `#[invalidates]` knows about its function.
+#[derive(Debug)]
+pub struct WriterInfo {
+    /// Path of the function.
+    pub path: &'static str,
+    /// Source file.
+    pub file: &'static str,
+    /// Line of the attribute.
+    pub line: u32,
+    /// The key templates it invalidates.
+    pub targets: &'static [&'static str],
+    /// When.
+    pub when: When,
+}
+
+/// One function under `#[invalidates]`.
+#[derive(Debug)]
+pub struct Writer {
+    pub(crate) info: WriterInfo,
+    pub(crate) site: Site,
+}
+
+impl Writer {
+    /// Made in a static by the attribute.
+    #[must_use]
+    pub const fn new(info: WriterInfo) -> Self {
+        let site = Site::new(info.path);
+        Self { info, site }
+    }
+}
+
+/// What the attributes register.
+#[derive(Debug)]
+pub enum Registered {
+    /// A reader.
+    Cached(&'static Function),
+    /// A writer.
+    Writer(&'static Writer),
+}
+
+inventory::collect!(Registered);
+
+/// The calls that no attribute made.
+pub(crate) static DIRECT: Function = Function::new(FunctionInfo {
+    path: "(direct)",
+    file: "",
+    line: 0,
+    template: "",
+    default_key: false,
+    value: "",
+    generic: true,
+    bound: true,
+    policy: Policy::new(),
+    codec: None,
+});
+
+/// The functions and the writers of the program, in the order of files and lines.
+pub(crate) fn registered() -> (Vec<&'static Function>, Vec<&'static Writer>) {
+    let (mut functions, mut writers) = (Vec::new(), Vec::new());
+    for registered in inventory::iter::<Registered> {
+        match registered {
+            Registered::Cached(function) => functions.push(*function),
+            Registered::Writer(writer) => writers.push(*writer),
+        }
+    }
+    functions.sort_by_key(|function| (function.info.file, function.info.line));
+    writers.sort_by_key(|writer| (writer.info.file, writer.info.line));
+    (functions, writers)
+}
+
+/// All sites, in the order of their slots.
+pub(crate) fn sites() -> Vec<&'static Site> {
+    let (functions, writers) = registered();
+    let functions = functions.into_iter().map(|function| &function.site);
+    let writers = writers.into_iter().map(|writer| &writer.site);
+    let sites: Vec<_> = iter::once(&DIRECT.site)
+        .chain(functions)
+        .chain(writers)
+        .collect();
+    // The same numbers each time: the order is that of the source.
+    for (slot, site) in sites.iter().enumerate() {
+        site.slot.store(slot, Ordering::Relaxed);
+    }
+    sites
+}

@@ -1,0 +1,29 @@
+//! What a cache was told, once and for all.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::{Format, Policy};
+
+/// The settings that the flows look at.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// Stands under every policy.
+    pub(crate) defaults: Policy,
+    pub(crate) policies: HashMap<String, Policy>,
+    pub(crate) format: Format,
+    pub(crate) lease: Duration,
+    pub(crate) wait: Duration,
+}
+
+impl Settings {
+    /// `policy` with everything that the named policy and the defaults add; `None` if its name is
+    /// unknown.
+    pub(crate) fn resolve(&self, policy: &Policy) -> Option<Policy> {
+        let named = match policy.name {
+            Some(name) => *self.policies.get(name)?,
+            None => Policy::new(),
+        };
+        Some(policy.over(named).over(self.defaults))
+    }
+}
