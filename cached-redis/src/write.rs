@@ -61,9 +61,7 @@ impl Sending {
     }
 
     async fn send(mut self) -> Result<(), StoreError> {
-        if !self.keys.is_empty() {
-            self.answer = self.inner.store.invalidate(&self.keys).await;
-        }
+        self.answer = self.inner.store.invalidate(&self.keys).await;
         // Their fills are refused from now on, so nobody should wait for them any more.
         self.keys
             .iter()

@@ -1,1 +1,42 @@
+//! What users are promised, one module per behaviour, on the store in memory and on a real Redis.
+//!
+//! The letters and numbers are those of the ways in which other caches were seen to fail: T for
+//! races and crashes, K for keys and values, F for failures of the server.
+
+#[allow(unused, reason = "shared by several programs, each uses its part")]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod builder;
+mod catalog;
+mod commands;
+mod condition;
+mod connections;
+mod direct;
+mod f11_secrets;
+mod f1_no_redis_at_start;
+mod f2_redis_gone;
+mod f4_one_load_without_redis;
+mod instances;
+mod k1_keys;
+mod k2_default_keys;
+mod k4_two_versions;
+mod k5_unreadable_types;
+mod k6_foreign_bytes;
+mod k7_only_ok_is_kept;
 mod macros;
+mod negative;
+mod per_call;
+mod policies;
+mod stats;
+mod t1_no_stale_read;
+mod t2_no_merged_invalidation;
+mod t3_dropped_writer;
+mod t4_dropped_leader;
+mod t5_panicking_load;
+mod t6_killed_process;
+mod t7_failing_load;
+mod t8_one_load;
+mod ttl;
+mod wait_budget;
+mod writers;

@@ -1,0 +1,150 @@
+//! What a hit allocates, beside the same thing written by hand: counted over the whole process, on
+//! one thread, with a real server.
+
+use std::alloc::System;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use cached_redis::{Cache, redis_cached};
+use serde::{Deserialize, Serialize};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use tokio::runtime::{Builder, Runtime};
+
+#[allow(unused, reason = "shared by several programs, each uses its part")]
+#[path = "support/mod.rs"]
+mod support;
+
+use support::{RedisServer, filled};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// The counters are those of the process, so one test at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+const HITS: usize = 5_000;
+
+/// A hit may make so many allocations more than a hand-written one.
+const MORE: f64 = 3.0;
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+struct User {
+    id: u64,
+    name: String,
+    email: String,
+    roles: Vec<String>,
+}
+
+fn user(id: u64) -> User {
+    User {
+        id,
+        name: "Ada Lovelace".to_owned(),
+        email: "ada@example.org".to_owned(),
+        roles: vec!["admin".to_owned(), "author".to_owned()],
+    }
+}
+
+#[redis_cached(ttl = 3600, key = "user:<id>")]
+async fn ours(id: u64) -> User {
+    user(id)
+}
+
+async fn by_hand(connection: &redis::aio::MultiplexedConnection, id: u64) -> User {
+    let mut connection = connection.clone();
+    let key = format!("hand:user:{id}");
+    let bytes: Vec<u8> = redis::cmd("GET")
+        .arg(key)
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    let (user, _) = bincode::serde::decode_from_slice(&bytes, bincode::config::standard()).unwrap();
+    user
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+async fn installed(server: &RedisServer) -> Cache {
+    let builder = Cache::builder().url(server.url()).namespace("count");
+    let cache = builder
+        .deadline(Duration::from_secs(20))
+        .build()
+        .await
+        .unwrap();
+    // As users have it: a scope would cost a look at a task-local more.
+    cache.clone().install().unwrap();
+    cache
+}
+
+/// Allocations per call, after a warm-up.
+async fn per_call(call: impl AsyncFn(u64) -> User) -> f64 {
+    let mut counted = Region::new(ALLOCATOR);
+    for warm in [true, false] {
+        counted.reset();
+        for _ in 0..HITS {
+            let got = call(7).await;
+            assert_eq!(got.id, 7);
+        }
+        if warm {
+            tokio::task::yield_now().await;
+        }
+    }
+    let counted = counted.change();
+    (counted.allocations + counted.reallocations) as f64 / HITS as f64
+}
+
+#[test]
+fn a_hit_allocates_at_most_three_times_more_than_one_written_by_hand() {
+    let _alone = ALONE.lock();
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let cache = installed(&server).await;
+        ours(7).await;
+        filled(&cache, 1).await;
+        let encoded = bincode::serde::encode_to_vec(user(7), bincode::config::standard());
+        server.plant("hand:user:7", &encoded.unwrap());
+        let client = redis::Client::open(server.url()).unwrap();
+        let connection = client.get_multiplexed_async_connection().await.unwrap();
+
+        let theirs = per_call(async |id| by_hand(&connection, id).await).await;
+        let ours = per_call(async |id| ours(id).await).await;
+        println!("allocations per hit: {ours:.2}, written by hand {theirs:.2}");
+        assert_eq!(cache.stats().total().loads, 1, "all were hits");
+        assert!(ours <= theirs + MORE, "{ours:.2} against {theirs:.2}");
+    });
+}
+
+/// K6: what claims to be large is found out before room is made for it.
+#[test]
+fn k6_forged_lengths_allocate_next_to_nothing() {
+    const FORGED: [&[u8]; 3] = [
+        &[7, 252, 0, 0, 0, 32],
+        &[7, 253, 255, 255, 255, 255, 255, 255, 255, 127],
+        &[7, 1, b'x', 1, b'y', 253, 0, 0, 0, 0, 0, 1, 0, 0],
+    ];
+    const HEADER: usize = 48;
+
+    let _alone = ALONE.lock();
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let builder = Cache::builder().url(server.url()).namespace("forged");
+        let cache = builder
+            .deadline(Duration::from_secs(20))
+            .build()
+            .await
+            .unwrap();
+        cache.scope(ours(7)).await;
+        filled(&cache, 1).await;
+        let entry = server.bytes("forged:user:7").unwrap();
+        for (count, forged) in (2..).zip(FORGED) {
+            server.plant("forged:user:7", &[&entry[..HEADER], forged].concat());
+            let counted = Region::new(ALLOCATOR);
+            assert_eq!(cache.scope(ours(7)).await, user(7));
+            let allocated = counted.change().bytes_allocated;
+            assert!(allocated < 100_000, "{allocated} bytes for {forged:x?}");
+            filled(&cache, count).await;
+        }
+        assert_eq!(cache.stats().total().undecodable, 3);
+    });
+}

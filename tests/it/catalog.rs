@@ -1,0 +1,128 @@
+//! What the catalogue finds wrong. The tests of this program hold unsound functions on purpose;
+//! those here are asserted to the letter. A sound catalogue is in a test program of its own.
+
+use crate::support::World;
+
+/// The functions and what is wrong with them.
+mod unsound {
+    use cached_redis::{invalidates, redis_cached};
+
+    #[redis_cached(ttl = 60, key = "catalog:two-types:<id>")]
+    pub(super) async fn number(id: u64) -> u64 {
+        id
+    }
+
+    #[redis_cached(ttl = 60, key = "catalog:two-types:<name>")]
+    pub(super) async fn text(name: &str) -> String {
+        name.to_owned()
+    }
+
+    #[redis_cached(ttl = "5m", key = "catalog:sound:<id>:items")]
+    pub(super) async fn sound(id: u64) -> Result<Vec<u64>, String> {
+        Ok(vec![id])
+    }
+
+    // Whatever T is, the function is left out of the comparison of types.
+    #[redis_cached(ttl = 60, key = "catalog:two-types:<id>", skip(T))]
+    pub(super) async fn generic<T>(id: T) -> u64
+    where
+        T: Into<u64> + std::fmt::Display,
+    {
+        id.into()
+    }
+
+    #[invalidates("catalog:nobody:<id>", "catalog:sound:<id>:items")]
+    pub(super) async fn half_useless(id: u64) {
+        let _ = id;
+    }
+
+    #[invalidates("catalog:sound:<id>")]
+    pub(super) async fn misspelt(id: u64) {
+        let _ = id;
+    }
+
+    pub(super) mod twice {
+        use cached_redis::redis_cached;
+
+        pub(in super::super) struct A;
+        pub(in super::super) struct B;
+
+        impl A {
+            #[redis_cached(ttl = 60)]
+            pub(in super::super) async fn find(id: u64) -> u64 {
+                id
+            }
+        }
+
+        impl B {
+            #[redis_cached(ttl = 60)]
+            pub(in super::super) async fn find(id: u64) -> u64 {
+                id + 1
+            }
+        }
+    }
+}
+
+async fn problems() -> Vec<String> {
+    let cache = World::in_memory().cache().await;
+    let problems = cache.catalog().problems();
+    let problems = problems.iter().map(ToString::to_string);
+    let mut ours: Vec<_> = problems
+        .filter(|text| text.starts_with("`it::catalog::unsound"))
+        .collect();
+    ours.sort();
+    ours
+}
+
+#[tokio::test]
+async fn every_problem_is_found() {
+    // They are sound as functions.
+    unsound::number(1).await;
+    unsound::text("1").await;
+    unsound::sound(1).await.unwrap();
+    unsound::generic(1_u64).await;
+    unsound::half_useless(1).await;
+    unsound::misspelt(1).await;
+    assert_eq!(
+        (
+            unsound::twice::A::find(1).await,
+            unsound::twice::B::find(1).await
+        ),
+        (1, 2)
+    );
+
+    assert_eq!(
+        problems().await,
+        [
+            "`it::catalog::unsound::half_useless` invalidates \"catalog:nobody:<id>\", which matches no cached function",
+            "`it::catalog::unsound::misspelt` invalidates \"catalog:sound:<id>\", which matches no cached function",
+            "`it::catalog::unsound::number` keeps `u64` under \"catalog:two-types:<id>\", where `it::catalog::unsound::text` keeps `String`",
+            "`it::catalog::unsound::twice::find` has the same default key as `it::catalog::unsound::twice::find`: give each a `key`",
+        ]
+    );
+}
+
+#[test]
+#[should_panic(expected = "invalidates \"catalog:nobody:<id>\", which matches no cached function")]
+fn assert_catalog_panics_with_the_problems() {
+    cached_redis::assert_catalog!();
+}
+
+#[tokio::test]
+async fn the_table_has_a_row_for_each_function() {
+    let cache = World::in_memory().cache().await;
+    let table = cache.catalog().to_string();
+    let row = table
+        .lines()
+        .find(|line| line.starts_with("catalog:sound:<id>:items"));
+    let row = row.unwrap_or_else(|| panic!("no row in\n{table}"));
+    for cell in [
+        "Result<Vec<u64>, String>",
+        "300s",
+        "it::catalog::unsound::sound",
+        "it::catalog::unsound::half_useless",
+        "tests/it/catalog.rs:",
+    ] {
+        assert!(row.contains(cell), "no `{cell}` in\n{row}");
+    }
+}

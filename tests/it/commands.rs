@@ -1,0 +1,197 @@
+//! What an operation costs the server, by the names of the commands that were run.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use cached_redis::{CachedExt as _, redis_cached};
+
+use crate::support::{RedisServer, Source, World, eventually, filled, on_redis};
+
+on_redis!(
+    a_hit_is_one_get,
+    a_miss_with_its_fill_is_one_get_one_set_and_one_script,
+    a_refresh_is_one_get_and_one_script,
+    an_invalidation_is_one_unlink,
+    a_failed_load_releases_its_lease_by_one_script,
+    an_uncached_call_is_nothing,
+    a_waiter_of_a_load_of_50_ms_sends_at_most_12_commands,
+);
+
+#[redis_cached(ttl = 60, key = "commands:<id>", skip(source))]
+async fn read(source: &Source, id: u64) -> u64 {
+    source.load().await
+}
+
+#[redis_cached(ttl = 60, key = "commands:failing:<id>")]
+async fn fail(id: u64) -> Result<u64, String> {
+    Err(format!("no {id}"))
+}
+
+#[redis_cached(ttl = 60, key = "commands:slow:<id>", skip(source))]
+async fn read_slowly(source: &Source, id: u64) -> Duration {
+    source.load().await;
+    let started = Instant::now();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    started.elapsed()
+}
+
+/// What a script runs inside is not sent by anybody. Of the fill script that is one `SET`.
+#[derive(Debug, Default, PartialEq)]
+struct Sent {
+    get: u64,
+    set: u64,
+    evalsha: u64,
+    unlink: u64,
+}
+
+/// The commands since the last reset, without those that `fills` ran inside their scripts.
+fn sent(server: &RedisServer, fills: u64) -> Sent {
+    let mut commands = server.commands();
+    let mut take = |name: &str| commands.remove(name).unwrap_or(0);
+    let sent = Sent {
+        get: take("get"),
+        set: take("set") - fills,
+        evalsha: take("evalsha"),
+        unlink: take("unlink"),
+    };
+    let inner = ["getrange", "pexpire", "del"];
+    let others: BTreeMap<_, _> = commands
+        .iter()
+        .filter(|(name, _)| !inner.contains(&name.as_str()))
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
+    sent
+}
+
+async fn a_hit_is_one_get(mut world: World) {
+    let cache = world.cache().await;
+    let source = Source::new();
+    cache.scope(read(&source, 1)).await;
+    filled(&cache, 1).await;
+    let server = world.redis();
+    server.reset_commands();
+    for _ in 0..10 {
+        cache.scope(read(&source, 1)).await;
+    }
+    assert_eq!(source.loads(), 1);
+    assert_eq!(
+        server.commands().into_iter().collect::<Vec<_>>(),
+        [("get".to_owned(), 10)]
+    );
+}
+
+async fn a_miss_with_its_fill_is_one_get_one_set_and_one_script(mut world: World) {
+    let cache = world.cache().await;
+    let source = Source::new();
+    let server = world.redis();
+    server.reset_commands();
+    for id in 1..=10 {
+        cache.scope(read(&source, id)).await;
+    }
+    filled(&cache, 10).await;
+    let expected = Sent {
+        get: 10,
+        set: 10,
+        evalsha: 10,
+        unlink: 0,
+    };
+    assert_eq!(sent(server, 10), expected);
+}
+
+async fn a_refresh_is_one_get_and_one_script(mut world: World) {
+    let cache = world.cache().await;
+    let source = Source::new();
+    cache.scope(read(&source, 1)).await;
+    filled(&cache, 1).await;
+    let server = world.redis();
+    server.reset_commands();
+    cache.scope(read(&source, 1).refreshed()).await;
+    let expected = Sent {
+        get: 1,
+        evalsha: 1,
+        ..Sent::default()
+    };
+    assert_eq!(sent(server, 1), expected);
+}
+
+async fn an_invalidation_is_one_unlink(mut world: World) {
+    let cache = world.cache().await;
+    let server = world.redis();
+    server.reset_commands();
+    cache.invalidate("commands:1").await.unwrap();
+    let expected = Sent {
+        unlink: 1,
+        ..Sent::default()
+    };
+    assert_eq!(sent(server, 0), expected);
+}
+
+async fn a_failed_load_releases_its_lease_by_one_script(mut world: World) {
+    let cache = world.cache().await;
+    let server = world.redis();
+    server.reset_commands();
+    cache.scope(fail(1)).await.unwrap_err();
+    eventually("the release", async || server.lives().is_empty()).await;
+    server.reset_commands();
+    cache.scope(fail(1)).await.unwrap_err();
+    let released = async || server.commands().contains_key("del");
+    eventually("the release", released).await;
+    let expected = Sent {
+        get: 1,
+        set: 1,
+        evalsha: 1,
+        unlink: 0,
+    };
+    assert_eq!(sent(server, 0), expected);
+}
+
+async fn an_uncached_call_is_nothing(mut world: World) {
+    let cache = world.cache().await;
+    let server = world.redis();
+    server.reset_commands();
+    cache.scope(read(&Source::new(), 1).uncached()).await;
+    assert_eq!(sent(server, 0), Sent::default());
+}
+
+async fn a_waiter_of_a_load_of_50_ms_sends_at_most_12_commands(mut world: World) {
+    let [leader, waiter] = [world.cache().await, world.cache().await];
+    let server = world.redis();
+    let mut rounds = 0;
+    for id in 0.. {
+        assert!(id < 1000, "no load takes 50 ms on this machine");
+        server.reset_commands();
+        let source = Source::held();
+        let load = leader.spawn({
+            let source = source.clone();
+            async move { read_slowly(&source, id).await }
+        });
+        source.begun(1).await;
+        let before = sent(server, 0);
+        assert_eq!(
+            before,
+            Sent {
+                get: 1,
+                set: 1,
+                ..Sent::default()
+            }
+        );
+        source.release();
+        let took = waiter.scope(read_slowly(&source, id)).await;
+        assert_eq!(
+            load.await.unwrap(),
+            took,
+            "the waiter has it from the leader"
+        );
+        filled(&leader, id + 1).await;
+        let after = sent(server, 1);
+        assert_eq!((after.set, after.evalsha), (1, 1), "a waiter only looks");
+        // On a busy machine a load may take longer, and its waiters look more often.
+        if took < Duration::from_millis(60) {
+            assert!(after.get - 1 <= 12, "{} looks", after.get - 1);
+            rounds += 1;
+        }
+        if rounds == 5 {
+            return;
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! F1: without Redis a program starts, its functions run, and the cache works as soon as Redis does.
+
+use std::time::Duration;
+
+use cached_redis::{Cache, CachedExt as _, Error, Status, invalidates, redis_cached};
+
+use crate::support::{RedisServer, Source, eventually};
+
+#[redis_cached(ttl = 60, key = "f1:<id>", skip(source))]
+async fn read(source: &Source, id: u64) -> u64 {
+    source.load().await
+}
+
+#[invalidates("f1:<id>")]
+async fn write(source: &Source, id: u64) -> u64 {
+    source.write()
+}
+
+/// An address where a server will be, later.
+fn down() -> RedisServer {
+    let mut server = RedisServer::start();
+    server.kill();
+    server
+}
+
+async fn build(server: &RedisServer) -> Cache {
+    let builder = Cache::builder().url(server.url()).namespace("it");
+    builder
+        .build()
+        .await
+        .expect("a program starts without Redis")
+}
+
+async fn heals(cache: &Cache, source: &Source) {
+    let hit = async || cache.scope(read(source, 1).with_info()).await.1.status() == Status::Hit;
+    eventually("a hit", hit).await;
+}
+
+#[tokio::test]
+async fn f1_functions_run_without_redis_and_the_cache_heals_when_it_comes() {
+    let mut server = down();
+    let cache = build(&server).await;
+    let source = Source::new();
+    for loads in 1..=20 {
+        let (value, info) = cache.scope(read(&source, 1).with_info()).await;
+        assert_eq!((value, info.status()), (1, Status::Bypass));
+        assert_eq!(source.loads(), loads);
+    }
+    assert_eq!(cache.stats().total().bypasses, 20);
+    assert!(cache.stats().total().errors >= 20);
+
+    server.restart();
+    heals(&cache, &source).await;
+}
+
+#[tokio::test]
+async fn f1_writers_return_their_own_result_without_redis() {
+    let server = down();
+    let cache = build(&server).await;
+    let source = Source::new();
+    assert_eq!(cache.scope(write(&source, 1)).await, 2);
+    assert_eq!(
+        cache.stats().total().lost_invalidations,
+        1,
+        "and it is not silent"
+    );
+    assert!(matches!(
+        cache.invalidate("f1:1").await,
+        Err(Error::Store(_))
+    ));
+}
+
+#[tokio::test]
+async fn f1_a_program_that_requires_the_connection_is_refused() {
+    let server = down();
+    let builder = Cache::builder().url(server.url()).namespace("it");
+    let refused = builder.require_connection(true).build().await;
+    assert!(matches!(refused, Err(Error::Store(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn f1_a_server_that_accepts_and_says_nothing_is_no_obstacle() {
+    let server = RedisServer::start();
+    server.freeze();
+    let builder = Cache::builder().url(server.url()).namespace("it");
+    let cache = builder
+        .connect_timeout(Duration::from_millis(50))
+        .build()
+        .await
+        .unwrap();
+    let source = Source::new();
+    assert_eq!(cache.scope(read(&source, 1)).await, 1);
+    server.thaw();
+    heals(&cache, &source).await;
+}

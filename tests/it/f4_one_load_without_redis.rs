@@ -1,0 +1,119 @@
+//! F4: without Redis, the callers of one key in one process still make no stampede: one load runs,
+//! and those who came meanwhile share the next.
+
+use cached_redis::{Cache, redis_cached};
+
+use crate::support::{RedisServer, Source, eventually, in_time};
+
+const CALLERS: usize = 200;
+
+#[redis_cached(ttl = 60, key = "f4:<id>", skip(source))]
+async fn read(source: &Source, id: u64) -> u64 {
+    source.load().await
+}
+
+#[redis_cached(ttl = 60, key = "f4:failing:<id>", skip(source))]
+async fn read_failing(source: &Source, id: u64) -> Result<u64, Gone> {
+    source.try_load().await.ok_or(Gone)
+}
+
+#[derive(Debug, PartialEq)]
+struct Gone;
+
+async fn process(server: &RedisServer) -> Cache {
+    let builder = Cache::builder().url(server.url()).namespace("it");
+    builder.build().await.unwrap()
+}
+
+/// 200 callers, all of whom have found out that there is no cache; the first one is loading.
+macro_rules! callers {
+    ($function:ident, $cache:expr, $source:expr) => {{
+        let call = || {
+            let source: Source = $source.clone();
+            $cache.spawn(async move { $function(&source, 1).await })
+        };
+        let callers: Vec<_> = (0..CALLERS).map(|_| call()).collect();
+        let failed = async || $cache.stats().total().errors >= CALLERS as u64;
+        eventually("all to find Redis away", failed).await;
+        $source.begun(1).await;
+        callers
+    }};
+}
+
+// On one thread a caller that found Redis away has queued before anybody else runs.
+#[tokio::test]
+async fn f4_many_callers_make_at_most_two_loads_one_after_the_other() {
+    let mut server = RedisServer::start();
+    server.kill();
+    let cache = process(&server).await;
+    let source = Source::held();
+    let callers = callers!(read, cache, source);
+    source.release();
+    for caller in callers {
+        assert_eq!(in_time(caller).await.unwrap(), 1);
+    }
+    assert!(source.loads() <= 2, "{} loads", source.loads());
+    assert_eq!(source.most_at_once(), 1);
+}
+
+#[tokio::test]
+async fn f4_callers_who_come_while_a_load_runs_share_the_next_and_see_a_write_before_it() {
+    let mut server = RedisServer::start();
+    server.kill();
+    let cache = process(&server).await;
+    let source = Source::held();
+    let first = cache.spawn({
+        let source = source.clone();
+        async move { read(&source, 1).await }
+    });
+    source.begun(1).await;
+    source.write();
+    let later: Vec<_> = (1..CALLERS)
+        .map(|_| {
+            let source = source.clone();
+            cache.spawn(async move { read(&source, 1).await })
+        })
+        .collect();
+    let failed = async || cache.stats().total().errors >= CALLERS as u64;
+    eventually("all to find Redis away", failed).await;
+    source.release();
+    assert_eq!(in_time(first).await.unwrap(), 1);
+    for caller in later {
+        assert_eq!(
+            in_time(caller).await.unwrap(),
+            2,
+            "the running load began before the write"
+        );
+    }
+    assert_eq!(source.loads(), 2);
+}
+
+#[tokio::test]
+async fn f4_a_server_that_does_not_answer_is_no_stampede_either() {
+    let server = RedisServer::start();
+    let cache = process(&server).await;
+    server.freeze();
+    let source = Source::held();
+    let callers = callers!(read, cache, source);
+    source.release();
+    for caller in callers {
+        assert_eq!(in_time(caller).await.unwrap(), 1);
+    }
+    assert!(source.loads() <= 2, "{} loads", source.loads());
+    assert_eq!(source.most_at_once(), 1);
+}
+
+#[tokio::test]
+async fn f4_failing_loads_without_redis_run_one_at_a_time() {
+    let mut server = RedisServer::start();
+    server.kill();
+    let cache = process(&server).await;
+    let source = Source::held();
+    source.fail(usize::MAX);
+    let callers = callers!(read_failing, cache, source);
+    source.release();
+    for caller in callers {
+        assert_eq!(in_time(caller).await.unwrap(), Err(Gone));
+    }
+    assert_eq!(source.most_at_once(), 1);
+}

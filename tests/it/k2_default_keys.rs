@@ -1,0 +1,121 @@
+//! K2: functions of one name in different places never share an entry unless a key says so.
+
+use cached_redis::redis_cached;
+
+use crate::support::{World, filled, on_both_stores, on_redis};
+
+on_both_stores!(
+    k2_functions_of_one_name_in_two_modules_are_apart_by_default,
+    k2_arguments_of_a_default_key_are_apart,
+    k2_methods_of_one_name_in_one_module_never_serve_each_others_values,
+    k2_functions_with_one_key_share_the_entry,
+    k2_namespaces_are_apart,
+);
+on_redis!(k2_a_default_key_names_crate_module_function_and_arguments);
+
+mod shop {
+    use cached_redis::redis_cached;
+
+    #[redis_cached(ttl = 60)]
+    pub(super) async fn get(id: u64) -> String {
+        format!("shop {id}")
+    }
+}
+
+mod bank {
+    use cached_redis::redis_cached;
+
+    #[redis_cached(ttl = 60)]
+    pub(super) async fn get(id: u64) -> String {
+        format!("bank {id}")
+    }
+}
+
+#[redis_cached(ttl = 60)]
+async fn two(a: &str, b: Option<&str>) -> String {
+    format!("{a:?} {b:?}")
+}
+
+struct Shop;
+struct Bank;
+
+// The attribute cannot see that these are in an `impl`.
+impl Shop {
+    #[redis_cached(ttl = 60)]
+    async fn find(id: u64) -> String {
+        format!("shop {id}")
+    }
+}
+
+impl Bank {
+    #[redis_cached(ttl = 60)]
+    async fn find(id: u64) -> String {
+        format!("bank {id}")
+    }
+}
+
+#[redis_cached(ttl = 60, key = "k2:shared:<id>")]
+async fn by_number(id: u64) -> String {
+    format!("number {id}")
+}
+
+#[redis_cached(ttl = 60, key = "k2:shared:<name>")]
+async fn by_name(name: &str) -> String {
+    format!("name {name}")
+}
+
+async fn k2_functions_of_one_name_in_two_modules_are_apart_by_default(world: World) {
+    let cache = world.cache().await;
+    for _ in 0..2 {
+        assert_eq!(cache.scope(shop::get(1)).await, "shop 1");
+        assert_eq!(cache.scope(bank::get(1)).await, "bank 1");
+        filled(&cache, 2).await;
+    }
+    assert_eq!(cache.stats().total().loads, 2);
+}
+
+async fn k2_arguments_of_a_default_key_are_apart(world: World) {
+    let cache = world.cache().await;
+    for (a, b) in [
+        ("1:2", Some("3")),
+        ("1", Some("2:3")),
+        ("1", None),
+        ("1", Some("")),
+    ] {
+        assert_eq!(cache.scope(two(a, b)).await, format!("{a:?} {b:?}"));
+    }
+    assert_eq!(cache.stats().total().loads, 4);
+}
+
+async fn k2_methods_of_one_name_in_one_module_never_serve_each_others_values(world: World) {
+    let cache = world.cache().await;
+    for _ in 0..3 {
+        assert_eq!(cache.scope(Shop::find(1)).await, "shop 1");
+        assert_eq!(cache.scope(Bank::find(1)).await, "bank 1");
+    }
+}
+
+async fn k2_functions_with_one_key_share_the_entry(world: World) {
+    let cache = world.cache().await;
+    assert_eq!(cache.scope(by_number(7)).await, "number 7");
+    assert_eq!(cache.scope(by_name("7")).await, "number 7");
+    assert_eq!(cache.scope(by_name("8")).await, "name 8");
+}
+
+async fn k2_namespaces_are_apart(world: World) {
+    let of = |namespace: &'static str| world.builder().namespace(namespace).build();
+    let [blue, green] = [of("blue").await.unwrap(), of("green").await.unwrap()];
+    blue.scope(by_number(1)).await;
+    filled(&blue, 1).await;
+    assert_eq!(green.scope(by_name("1")).await, "name 1");
+    green.invalidate("k2:shared:1").await.unwrap();
+    assert_eq!(blue.scope(by_name("1")).await, "number 1");
+}
+
+async fn k2_a_default_key_names_crate_module_function_and_arguments(mut world: World) {
+    let cache = world.cache().await;
+    cache.scope(shop::get(1)).await;
+    filled(&cache, 1).await;
+    let keys: Vec<_> = world.redis().lives().into_keys().collect();
+    assert_eq!(keys, ["it:it::k2_default_keys::shop::get:1"]);
+}

@@ -1,0 +1,188 @@
+//! K4: during a deployment an old and a new version of a program run side by side and a type has
+//! changed. Each sees its own values or loads them: never a value that is mixed up, never an error.
+
+use cached_redis::Cache;
+
+use crate::support::{World, on_both_stores};
+
+/// Two modules of one type each, both read under the same key by every codec.
+macro_rules! two_versions {
+    ($change:ident old { $($old:item)+ } holds $old_truth:expr; new { $($new:item)+ } holds $new_truth:expr;) => {
+        mod $change {
+            two_versions!(@version old $change { $($old)+ } $old_truth);
+            two_versions!(@version new $change { $($new)+ } $new_truth);
+
+            /// Reads as both versions, in turn, again and again.
+            pub(super) async fn read_by_both(cache: &super::Cache) {
+                for _ in 0..3 {
+                    cache.scope(old::read()).await;
+                    cache.scope(new::read()).await;
+                }
+            }
+        }
+    };
+    (@version $version:ident $change:ident { $($item:item)+ } $truth:expr) => {
+        mod $version {
+            use cached_redis::redis_cached;
+            use serde::{Deserialize, Serialize};
+
+            $(
+                #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+                $item
+            )+
+
+            fn truth() -> User {
+                $truth
+            }
+
+            #[redis_cached(ttl = 60, key = "k4:<of>:bincode", codec = bincode)]
+            async fn bincode(of: &str) -> User {
+                assert_eq!(of, stringify!($change));
+                truth()
+            }
+
+            #[redis_cached(ttl = 60, key = "k4:<of>:msgpack", codec = msgpack)]
+            async fn msgpack(of: &str) -> User {
+                assert_eq!(of, stringify!($change));
+                truth()
+            }
+
+            #[redis_cached(ttl = 60, key = "k4:<of>:json", codec = json)]
+            async fn json(of: &str) -> User {
+                assert_eq!(of, stringify!($change));
+                truth()
+            }
+
+            pub(super) async fn read() {
+                for _ in 0..2 {
+                    assert_eq!(bincode(stringify!($change)).await, truth());
+                    assert_eq!(msgpack(stringify!($change)).await, truth());
+                    assert_eq!(json(stringify!($change)).await, truth());
+                }
+            }
+        }
+    };
+}
+
+two_versions! {
+    added
+    old {
+        struct User { id: u32, name: String }
+    } holds User { id: 1, name: "Ada".to_owned() };
+    new {
+        struct User { id: u32, name: String, age: u32 }
+    } holds User { id: 1, name: "Ada".to_owned(), age: 36 };
+}
+
+two_versions! {
+    removed
+    old {
+        struct User { id: u32, age: u32, points: u32 }
+    } holds User { id: 1, age: 36, points: 7 };
+    new {
+        struct User { id: u32, points: u32 }
+    } holds User { id: 1, points: 7 };
+}
+
+two_versions! {
+    renamed
+    old {
+        struct User { id: u32, email: String }
+    } holds User { id: 1, email: "ada@example.org".to_owned() };
+    new {
+        struct User { id: u32, login: String }
+    } holds User { id: 1, login: "ada".to_owned() };
+}
+
+two_versions! {
+    swapped
+    old {
+        struct User { first: String, last: String }
+    } holds User { first: "Ada".to_owned(), last: "Lovelace".to_owned() };
+    new {
+        struct User { last: String, first: String }
+    } holds User { last: "Lovelace".to_owned(), first: "Ada".to_owned() };
+}
+
+two_versions! {
+    reordered_variants
+    old {
+        enum Role { Guest, Admin }
+        struct User { id: u32, role: Role }
+    } holds User { id: 1, role: Role::Guest };
+    new {
+        enum Role { Admin, Guest }
+        struct User { id: u32, role: Role }
+    } holds User { id: 1, role: Role::Guest };
+}
+
+two_versions! {
+    new_variant_in_front
+    old {
+        enum Role { Guest(u8), Admin(u8) }
+        struct User { role: Role }
+    } holds User { role: Role::Admin(1) };
+    new {
+        enum Role { Owner(u8), Guest(u8), Admin(u8) }
+        struct User { role: Role }
+    } holds User { role: Role::Admin(1) };
+}
+
+two_versions! {
+    other_primitive
+    old {
+        struct User { id: u32, since: u64 }
+    } holds User { id: 1, since: 1815 };
+    new {
+        struct User { id: u32, since: i64 }
+    } holds User { id: 1, since: 1815 };
+}
+
+two_versions! {
+    now_optional
+    old {
+        struct User { id: u32, age: u32 }
+    } holds User { id: 1, age: 36 };
+    new {
+        struct User { id: u32, age: Option<u32> }
+    } holds User { id: 1, age: Some(36) };
+}
+
+two_versions! {
+    swapped_deep_inside
+    old {
+        struct Size { width: u32, height: u32 }
+        struct User { pictures: Vec<(u32, Size)> }
+    } holds User { pictures: vec![(1, Size { width: 2, height: 3 })] };
+    new {
+        struct Size { height: u32, width: u32 }
+        struct User { pictures: Vec<(u32, Size)> }
+    } holds User { pictures: vec![(1, Size { height: 3, width: 2 })] };
+}
+
+macro_rules! behaviours {
+    ($($name:ident of $change:ident),+ $(,)?) => {
+        on_both_stores!($($name),+);
+        $(
+            async fn $name(world: World) {
+                let cache = world.cache().await;
+                $change::read_by_both(&cache).await;
+                let stats = cache.stats().total();
+                assert!(stats.undecodable > 0, "the versions met: {stats:?}");
+                assert_eq!((stats.errors, stats.unstorable), (0, 0), "{stats:?}");
+            }
+        )+
+    };
+}
+
+behaviours!(
+    k4_an_added_field of added,
+    k4_a_removed_field of removed,
+    k4_a_renamed_field of renamed,
+    k4_fields_of_one_type_swapped of swapped,
+    k4_variants_reordered of reordered_variants,
+    k4_a_variant_added_in_front of new_variant_in_front,
+    k4_another_primitive of other_primitive,
+    k4_a_field_made_optional of now_optional,
+    k4_fields_swapped_deep_inside of swapped_deep_inside,
+);

@@ -1,0 +1,141 @@
+//! T3: a writer whose caller is dropped, because its client hung up, may have committed. Its
+//! invalidation reaches the store all the same.
+
+use std::pin::pin;
+
+use cached_redis::{Cache, invalidates, redis_cached};
+
+use crate::support::{Source, World, after_polls, eventually, on_both_stores, poll_once};
+
+const WRITES: u64 = 200;
+
+on_both_stores!(
+    t3_a_writer_dropped_after_one_poll_invalidates,
+    t3_a_writer_dropped_when_its_body_had_ended_invalidates,
+    t3_a_writer_dropped_after_any_number_of_polls_invalidates,
+    t3_a_writer_that_would_invalidate_on_ok_only_may_have_committed_when_dropped,
+    t3_an_aborted_writer_invalidates,
+    t3_an_invalidation_by_hand_dropped_after_one_poll_is_sent,
+);
+
+#[redis_cached(ttl = 600, key = "t3:<id>", skip(source))]
+async fn read(source: &Source, id: u64) -> u64 {
+    source.load().await
+}
+
+#[invalidates("t3:<id>")]
+async fn write(source: &Source, id: u64) {
+    source.write();
+}
+
+/// Commits, and then has something else to do.
+#[invalidates("t3:<id>")]
+async fn write_and_wait(source: &Source, id: u64) {
+    source.write();
+    source.wait_open().await;
+}
+
+#[invalidates("t3:<id>", when = "ok")]
+async fn write_if_ok(source: &Source, id: u64) -> Result<(), String> {
+    source.write();
+    source.wait_open().await;
+    Err("rolled back".to_owned())
+}
+
+/// A cache with an entry for every write to come.
+async fn full(world: &World, source: &Source) -> Cache {
+    let cache = world.cache().await;
+    for id in 0..WRITES {
+        cache.scope(read(source, id)).await;
+    }
+    eventually("the entries", async || present(&cache).await == WRITES).await;
+    cache
+}
+
+async fn present(cache: &Cache) -> u64 {
+    let mut present = 0;
+    for id in 0..WRITES {
+        let entry = cache.get::<u64>(format!("t3:{id}")).await;
+        present += u64::from(entry.unwrap().is_some());
+    }
+    present
+}
+
+async fn all_gone(cache: &Cache) {
+    eventually("every key to be gone", async || present(cache).await == 0).await;
+    assert_eq!(cache.stats().total().lost_invalidations, 0);
+}
+
+async fn t3_a_writer_dropped_after_one_poll_invalidates(world: World) {
+    let source = Source::new();
+    let cache = full(&world, &source).await;
+    source.hold();
+    for id in 0..WRITES {
+        let mut writer = pin!(cache.scope(write_and_wait(&source, id)));
+        assert!(poll_once(writer.as_mut()).is_pending());
+    }
+    assert_eq!(source.version(), 1 + WRITES, "each had committed");
+    all_gone(&cache).await;
+}
+
+async fn t3_a_writer_dropped_when_its_body_had_ended_invalidates(world: World) {
+    let source = Source::new();
+    let cache = full(&world, &source).await;
+    for id in 0..WRITES {
+        let mut writer = pin!(cache.scope(write(&source, id)));
+        // The body has nothing to wait for: what is left to do is the invalidation.
+        let _ = poll_once(writer.as_mut());
+    }
+    assert_eq!(source.version(), 1 + WRITES);
+    all_gone(&cache).await;
+}
+
+async fn t3_a_writer_dropped_after_any_number_of_polls_invalidates(world: World) {
+    let source = Source::new();
+    let cache = full(&world, &source).await;
+    for id in 0..WRITES {
+        let polls = 1 + id as usize % 5;
+        after_polls(polls, cache.scope(write(&source, id))).await;
+    }
+    all_gone(&cache).await;
+}
+
+async fn t3_a_writer_that_would_invalidate_on_ok_only_may_have_committed_when_dropped(
+    world: World,
+) {
+    let source = Source::new();
+    let cache = full(&world, &source).await;
+    source.hold();
+    for id in 0..WRITES {
+        let mut writer = pin!(cache.scope(write_if_ok(&source, id)));
+        assert!(poll_once(writer.as_mut()).is_pending());
+    }
+    all_gone(&cache).await;
+}
+
+async fn t3_an_aborted_writer_invalidates(world: World) {
+    let source = Source::new();
+    let cache = full(&world, &source).await;
+    source.hold();
+    for id in 0..WRITES {
+        let committed = source.version() + 1;
+        let writer = cache.spawn({
+            let source = source.clone();
+            async move { write_and_wait(&source, id).await }
+        });
+        eventually("the commit", async || source.version() == committed).await;
+        writer.abort();
+        assert!(writer.await.is_err_and(|error| error.is_cancelled()));
+    }
+    all_gone(&cache).await;
+}
+
+async fn t3_an_invalidation_by_hand_dropped_after_one_poll_is_sent(world: World) {
+    let source = Source::new();
+    let cache = full(&world, &source).await;
+    for id in 0..WRITES {
+        let mut invalidation = pin!(cache.invalidate(format!("t3:{id}")));
+        let _ = poll_once(invalidation.as_mut());
+    }
+    all_gone(&cache).await;
+}

@@ -1,0 +1,111 @@
+//! What there is once per process: the installed cache, and the catalogue of a sound program.
+
+use std::time::Duration;
+
+use cached_redis::{
+    Builder, Cache, CachedExt as _, Error, Policy, Status, invalidates, redis_cached,
+};
+use tracing::Level;
+
+#[allow(unused, reason = "shared by several programs, each uses its part")]
+#[path = "support/mod.rs"]
+mod support;
+
+use support::{Log, Source};
+
+#[redis_cached(ttl = 60, key = "process:<id>", skip(source))]
+async fn read(source: &Source, id: u64) -> u64 {
+    source.load().await
+}
+
+#[invalidates("process:<id>")]
+async fn write(source: &Source, id: u64) -> u64 {
+    source.write()
+}
+
+#[redis_cached(policy = "hot", key = "process:hot:<id>")]
+async fn by_policy(id: u64) -> u64 {
+    id
+}
+
+fn builder() -> Builder {
+    let hot = Policy::new().ttl(Duration::from_secs(1));
+    Cache::builder().url("memory://").policy("hot", hot)
+}
+
+#[tokio::test]
+async fn before_a_cache_is_installed_functions_run_and_afterwards_they_are_cached() {
+    let (log, _guard) = Log::collect();
+    let source = Source::new();
+    for loads in 1..=5 {
+        let (value, info) = read(&source, 1).with_info().await;
+        assert_eq!(
+            (value, info.status(), source.loads()),
+            (1, Status::Bypass, loads)
+        );
+    }
+    assert_eq!(write(&source, 1).await, 2);
+    let warnings = log.count(Level::WARN, "no cache is installed");
+    assert_eq!(warnings, 1, "{}", log.text());
+
+    let cache = builder().build().await.unwrap();
+    cache.clone().install().unwrap();
+    for _ in 0..5 {
+        assert_eq!(read(&source, 1).await, 2);
+    }
+    assert_eq!(source.loads(), 6);
+    // It is there in every task, and a writer finds it too.
+    let spawned = source.clone();
+    let task = tokio::spawn(async move { (write(&spawned, 1).await, read(&spawned, 1).await) });
+    assert_eq!(task.await.unwrap(), (3, 3));
+    assert_eq!(cache.stats().total().invalidations, 1);
+    assert_eq!(by_policy(7).await, 7);
+
+    // A scope has precedence over it.
+    let scoped = builder().build().await.unwrap();
+    source.write();
+    assert_eq!(scoped.scope(read(&source, 1)).await, 4);
+    assert_eq!(read(&source, 1).await, 3);
+
+    let second = builder().namespace("second").build().await.unwrap();
+    assert!(matches!(second.install(), Err(Error::AlreadyInstalled)));
+    assert_eq!(read(&source, 1).await, 3, "the first one stays");
+}
+
+#[test]
+fn the_catalogue_of_this_program_is_sound() {
+    cached_redis::assert_catalog!();
+}
+
+#[tokio::test]
+async fn the_catalogue_shows_every_function_of_this_program() {
+    let cache = builder().build().await.unwrap();
+    assert_eq!(cache.catalog().problems(), []);
+    let table = cache.catalog().to_string();
+    let rows: Vec<_> = table.lines().collect();
+    assert_eq!(rows.len(), 3, "{table}");
+    assert!(rows[1].starts_with("process:<id> "), "{table}");
+    assert!(
+        rows[1].contains("process::read") && rows[1].contains("process::write"),
+        "{table}"
+    );
+    assert!(rows[2].contains("policy hot"), "{table}");
+}
+
+#[tokio::test]
+async fn a_function_that_names_an_unknown_policy_refuses_the_build() {
+    let without = Cache::builder().url("memory://").build().await;
+    match without {
+        Err(Error::UnknownPolicy { name, function }) => {
+            assert_eq!((name, function), ("hot", "process::by_policy"));
+        }
+        other => panic!("{other:?}"),
+    }
+    let without_ttl = Cache::builder()
+        .url("memory://")
+        .policy("hot", Policy::new());
+    match without_ttl.build().await {
+        Err(Error::Setting { setting, .. }) => assert_eq!(setting, "process::by_policy"),
+        other => panic!("{other:?}"),
+    }
+}

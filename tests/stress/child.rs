@@ -1,0 +1,174 @@
+//! One of the processes: its share of the readers and writers, for the given time.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::report::Counts;
+use crate::subject::{Subject, Way, pause};
+use crate::support::eventually;
+use crate::truth::Truth;
+use crate::{CHILD, KEYS, PROCESSES, READERS, WRITERS};
+
+/// What a process is told to do.
+pub(crate) struct Task {
+    pub(crate) way: Way,
+    pub(crate) index: usize,
+    pub(crate) cache: String,
+    pub(crate) source: String,
+    pub(crate) seconds: u64,
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            way,
+            index,
+            cache,
+            source,
+            seconds,
+        } = self;
+        write!(f, "{way} {index} {cache} {source} {seconds}")
+    }
+}
+
+impl Task {
+    /// The task of this process, if it was started for one.
+    pub(crate) fn from_env() -> Option<Self> {
+        let task = std::env::var(CHILD).ok()?;
+        let mut words = task.split(' ').map(str::to_owned);
+        let mut next = || words.next().expect("the parent writes five words");
+        Some(Self {
+            way: next().parse().expect("a way"),
+            index: next().parse().expect("an index"),
+            cache: next(),
+            source: next(),
+            seconds: next().parse().expect("a time"),
+        })
+    }
+
+    /// Does it, and prints the counts.
+    pub(crate) fn run(&self) {
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        println!("{}", runtime.block_on(self.stress()));
+    }
+
+    async fn stress(&self) -> Counts {
+        let worker = Worker {
+            subject: Subject::new(self.way, &self.cache).await,
+            truth: Truth::connect(&self.source).await,
+            tally: Arc::default(),
+            until: Instant::now() + Duration::from_secs(self.seconds),
+        };
+        let mut workers = JoinSet::new();
+        for _ in 0..share(READERS, self.index) {
+            workers.spawn(worker.clone().read());
+        }
+        for _ in 0..share(WRITERS, self.index) {
+            workers.spawn(worker.clone().write());
+        }
+        while let Some(ended) = workers.join_next().await {
+            ended.expect("no worker panics");
+        }
+        worker.all_have_landed().await;
+        worker.counts()
+    }
+}
+
+/// The share of a process in so many workers.
+fn share(workers: usize, index: usize) -> usize {
+    (workers + PROCESSES - 1 - index) / PROCESSES
+}
+
+#[derive(Clone)]
+struct Worker {
+    subject: Subject,
+    truth: Truth,
+    tally: Arc<Tally>,
+    until: Instant,
+}
+
+#[derive(Default)]
+struct Tally {
+    reads: AtomicU64,
+    writes: AtomicU64,
+    stale: AtomicU64,
+    dropped: AtomicU64,
+}
+
+fn add_one(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+impl Worker {
+    async fn read(self) {
+        while Instant::now() < self.until {
+            let key = some_key();
+            if fastrand::u32(0..100) == 0 {
+                self.read_and_hang_up(key).await;
+            } else {
+                self.read_checked(key).await;
+            }
+            pause(Duration::from_millis(1)).await;
+        }
+    }
+
+    async fn read_checked(&self, key: u64) {
+        let floor = self.truth.floor(key).await;
+        let version = self.subject.read(&self.truth, key).await;
+        add_one(&self.tally.reads);
+        if version < floor {
+            add_one(&self.tally.stale);
+        }
+    }
+
+    /// A caller that goes away while it waits.
+    async fn read_and_hang_up(&self, key: u64) {
+        let patience = Duration::from_micros(fastrand::u64(0..3000));
+        if timeout(patience, self.subject.read(&self.truth, key))
+            .await
+            .is_err()
+        {
+            add_one(&self.tally.dropped);
+        }
+    }
+
+    async fn write(self) {
+        while Instant::now() < self.until {
+            let key = some_key();
+            let version = self.subject.write(&self.truth, key).await;
+            self.truth.raise_floor(key, version).await;
+            add_one(&self.tally.writes);
+            pause(Duration::from_millis(8)).await;
+        }
+    }
+
+    /// Callers have their values before these are stored. A load whose caller was dropped has none.
+    async fn all_have_landed(&self) {
+        let landed = async || {
+            let counts = self.subject.counts();
+            let dropped = self.tally.dropped.load(Ordering::Relaxed);
+            counts.fills + counts.refused + counts.errors + dropped >= counts.misses
+        };
+        eventually("the fills", landed).await;
+    }
+
+    fn counts(&self) -> Counts {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            reads: of(&self.tally.reads),
+            writes: of(&self.tally.writes),
+            stale: of(&self.tally.stale),
+            ..self.subject.counts()
+        }
+    }
+}
+
+/// Some keys are hotter than others.
+fn some_key() -> u64 {
+    fastrand::u64(0..KEYS).min(fastrand::u64(0..KEYS))
+}

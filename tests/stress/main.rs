@@ -1,0 +1,146 @@
+//! The promise under stress: once an invalidation has returned, no read that starts afterwards, in
+//! any process, returns a value loaded before it.
+//!
+//! Three processes with 90 readers and 8 writers together work on 40 keys of one Redis. The source
+//! of truth is a second Redis: for each key its version, and its *floor*, which is the newest
+//! version whose invalidation had returned. A reader takes the floor, reads through the cache, and
+//! whatever it gets must not be below that floor. Pauses are injected where the races are: between
+//! a load and its return, and between a commit and its invalidation.
+//!
+//! The same is first done with a hand-written GET, SET and DEL. That must be caught with stale
+//! values, or the test could not see them.
+//!
+//! `STRESS_SECONDS` is how long the run with the cache takes: 15 by default, the other takes 5.
+
+mod child;
+mod report;
+mod subject;
+#[allow(unused, reason = "shared by several programs, each uses its part")]
+#[path = "../support/mod.rs"]
+mod support;
+mod truth;
+
+use std::process::{Child, Command, ExitCode, Stdio};
+
+use report::{Counts, Outcome};
+use subject::{Subject, Way};
+use support::{RedisServer, eventually};
+use truth::Truth;
+
+const PROCESSES: usize = 3;
+const READERS: usize = 90;
+const WRITERS: usize = 8;
+const KEYS: u64 = 40;
+
+const SECONDS: u64 = 15;
+const NAIVE_SECONDS: u64 = 5;
+
+/// Tells a process that it is one of the three, and which.
+const CHILD: &str = "STRESS_CHILD";
+
+fn main() -> ExitCode {
+    if let Some(child) = child::Task::from_env() {
+        child.run();
+        return ExitCode::SUCCESS;
+    }
+    if !is_wanted() {
+        return ExitCode::SUCCESS;
+    }
+    let naive = run(Way::Naive, NAIVE_SECONDS);
+    let ours = run(Way::Ours, seconds());
+    println!("{}", report::table(&naive, &ours));
+    let failures = report::failures(&naive, &ours);
+    for failure in &failures {
+        println!("stress test failed: {failure}");
+    }
+    if failures.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// As other tests, this one is left out when a filter names another.
+fn is_wanted() -> bool {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let mut filters = arguments
+        .iter()
+        .filter(|argument| !argument.starts_with('-'))
+        .peekable();
+    let listed = arguments.iter().any(|argument| argument == "--list");
+    let ignored = arguments.iter().any(|argument| argument == "--ignored");
+    let named =
+        filters.peek().is_none() || filters.any(|filter| "stress".contains(filter.as_str()));
+    named && !listed && !ignored
+}
+
+fn seconds() -> u64 {
+    match std::env::var("STRESS_SECONDS") {
+        Ok(seconds) => seconds
+            .parse()
+            .expect("STRESS_SECONDS is a number of seconds"),
+        Err(_) => SECONDS,
+    }
+}
+
+/// Puts one cache under stress, and looks at what is left when all is quiet.
+fn run(way: Way, seconds: u64) -> Outcome {
+    println!(
+        "{way:?}: {PROCESSES} processes, {READERS} readers, {WRITERS} writers, {KEYS} keys, {seconds} s"
+    );
+    let [cache, source] = [RedisServer::start(), RedisServer::start()];
+    let children: Vec<_> = (0..PROCESSES)
+        .map(|index| {
+            let task = child::Task {
+                way,
+                index,
+                cache: cache.url(),
+                source: source.url(),
+                seconds,
+            };
+            spawn(&task)
+        })
+        .collect();
+    let counts = children.into_iter().map(counts_of).sum();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let old_at_rest = runtime.block_on(old_at_rest(way, &cache, &source));
+    Outcome {
+        counts,
+        old_at_rest,
+    }
+}
+
+fn spawn(task: &child::Task) -> Child {
+    Command::new(std::env::current_exe().expect("this program has a path"))
+        .env(CHILD, task.to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("this program can be started again")
+}
+
+fn counts_of(child: Child) -> Counts {
+    let output = child.wait_with_output().expect("the process ends");
+    assert!(
+        output.status.success(),
+        "a process of the stress test failed: {}",
+        output.status
+    );
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.parse().expect("a process prints its counts")
+}
+
+/// The keys whose value in the cache is older than the source, now that nobody writes or loads.
+async fn old_at_rest(way: Way, cache: &RedisServer, source: &RedisServer) -> u64 {
+    // What the processes had sent has run when the server has closed their connections.
+    let quiet = async || cache.run::<String>(&["CLIENT", "LIST"]).lines().count() == 1;
+    eventually("the connections of the processes to be gone", quiet).await;
+    let truth = Truth::connect(&source.url()).await;
+    let subject = Subject::new(way, &cache.url()).await;
+    let mut old = 0;
+    for key in 0..KEYS {
+        let newest = truth.version(key).await;
+        let kept = subject.kept(key).await;
+        old += u64::from(kept.is_some_and(|kept| kept < newest));
+    }
+    old
+}

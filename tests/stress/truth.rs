@@ -1,0 +1,75 @@
+//! The source of truth: versions, and floors below which no read may come.
+
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{Script, ToRedisArgs};
+
+/// Raises a number, and never lowers it.
+const RAISE: &str = "
+    local floor = tonumber(redis.call('GET', KEYS[1]) or '0')
+    if floor < tonumber(ARGV[1]) then
+        redis.call('SET', KEYS[1], ARGV[1])
+    end
+";
+
+/// A connection to the server that holds the truth.
+#[derive(Clone)]
+pub(crate) struct Truth {
+    connection: MultiplexedConnection,
+    raise: Script,
+}
+
+impl Truth {
+    pub(crate) async fn connect(url: &str) -> Self {
+        Self {
+            connection: connect(url).await,
+            raise: Script::new(RAISE),
+        }
+    }
+
+    /// What a load finds.
+    pub(crate) async fn version(&self, key: u64) -> u64 {
+        self.ask("GET", format!("version:{key}")).await.unwrap_or(0)
+    }
+
+    /// A new version of `key`, committed.
+    pub(crate) async fn commit(&self, key: u64) -> u64 {
+        self.ask("INCR", format!("version:{key}"))
+            .await
+            .expect("a number")
+    }
+
+    /// The newest version whose invalidation had returned.
+    pub(crate) async fn floor(&self, key: u64) -> u64 {
+        self.ask("GET", format!("floor:{key}")).await.unwrap_or(0)
+    }
+
+    /// The invalidation of `version` has returned.
+    pub(crate) async fn raise_floor(&self, key: u64, version: u64) {
+        let mut connection = self.connection.clone();
+        let mut raise = self.raise.key(format!("floor:{key}"));
+        let raised: redis::RedisResult<()> = raise.arg(version).invoke_async(&mut connection).await;
+        raised.expect("the source answers");
+    }
+
+    async fn ask(&self, command: &str, key: impl ToRedisArgs) -> Option<u64> {
+        let mut connection = self.connection.clone();
+        let answer = redis::cmd(command)
+            .arg(key)
+            .query_async(&mut connection)
+            .await;
+        answer.expect("the source answers")
+    }
+}
+
+/// A connection that waits however long a busy machine takes.
+pub(crate) async fn connect(url: &str) -> MultiplexedConnection {
+    let config =
+        redis::AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(60)));
+    let client = redis::Client::open(url).expect("the address is right");
+    let connection = client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await;
+    connection.expect("the server accepts connections")
+}

@@ -1,0 +1,75 @@
+//! Collects all that is told to `tracing`, to look for what should be there and what must not.
+
+use std::fmt::{Debug, Write as _};
+use std::sync::{Arc, Mutex};
+
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::DefaultGuard;
+use tracing::{Event, Level, Metadata, Subscriber};
+
+/// The lines told on one thread.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<(Level, String)>>>);
+
+impl Log {
+    /// Collects on this thread, whatever the level, until the guard is dropped. Tests that use it
+    /// run on one thread.
+    pub(crate) fn collect() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let guard = tracing::subscriber::set_default(log.clone());
+        (log, guard)
+    }
+
+    /// Everything, as one text.
+    pub(crate) fn text(&self) -> String {
+        let lines = self.0.lock().unwrap();
+        lines.iter().map(|(_, line)| format!("{line}\n")).collect()
+    }
+
+    /// The lines of a level that contain `text`.
+    pub(crate) fn count(&self, level: Level, text: &str) -> usize {
+        let lines = self.0.lock().unwrap();
+        let matching = lines
+            .iter()
+            .filter(|(of, line)| *of == level && line.contains(text));
+        matching.count()
+    }
+
+    fn push(&self, metadata: &Metadata<'_>, fields: impl FnOnce(&mut Fields)) {
+        let mut line = Fields(format!("{} {}", metadata.level(), metadata.target()));
+        fields(&mut line);
+        self.0.lock().unwrap().push((*metadata.level(), line.0));
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        self.push(span.metadata(), |fields| span.record(fields));
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        self.push(event.metadata(), |fields| event.record(fields));
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+struct Fields(String);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        write!(self.0, " {}={value:?}", field.name()).expect("a string takes all");
+    }
+}

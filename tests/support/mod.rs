@@ -1,0 +1,13 @@
+//! What the tests, the stress test and the benchmarks share.
+
+pub(crate) mod log;
+pub(crate) mod patience;
+pub(crate) mod server;
+pub(crate) mod source;
+pub(crate) mod world;
+
+pub(crate) use log::Log;
+pub(crate) use patience::{after_polls, eventually, in_time, poll_once};
+pub(crate) use server::RedisServer;
+pub(crate) use source::Source;
+pub(crate) use world::{World, filled, on_both_stores, on_redis};

@@ -1,0 +1,44 @@
+//! Waiting for things without guessing how long they take.
+//!
+//! Every wait is for a condition. The bound only turns a hang into a failure, so it is generous:
+//! a slow machine must not fail a test.
+
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+const BOUND: Duration = Duration::from_secs(60);
+
+/// Looks again and again until `condition` holds.
+pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let until = Instant::now() + BOUND;
+    while !condition().await {
+        assert!(Instant::now() < until, "still waiting for: {what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// The output of `future`, which must not hang.
+pub(crate) async fn in_time<F: Future>(future: F) -> F::Output {
+    let output = tokio::time::timeout(BOUND, future).await;
+    output.expect("it ends, however long it takes")
+}
+
+/// Polls once, as a caller does that is dropped right afterwards.
+pub(crate) fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Drives `future` for so many polls and then drops it; its output if it ended before.
+pub(crate) async fn after_polls<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
+}

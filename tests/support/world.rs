@@ -1,0 +1,96 @@
+//! The same test body on every store.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use cached_redis::{Builder, Cache};
+
+use super::{RedisServer, eventually};
+
+/// A store that belongs to one test. Each cache made here is one process: caches share nothing but
+/// the store.
+pub(crate) struct World {
+    url: String,
+    server: Option<RedisServer>,
+}
+
+impl World {
+    /// The store in memory; the name in its address is how caches share it.
+    pub(crate) fn in_memory() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let name = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self {
+            url: format!("memory://world-{name}"),
+            server: None,
+        }
+    }
+
+    /// A Redis server of its own.
+    pub(crate) fn on_redis() -> Self {
+        let server = RedisServer::start();
+        Self {
+            url: server.url(),
+            server: Some(server),
+        }
+    }
+
+    /// A builder whose deadline no busy machine misses.
+    pub(crate) fn builder(&self) -> Builder {
+        let builder = Cache::builder().url(&self.url).namespace("it");
+        builder.deadline(Duration::from_secs(20))
+    }
+
+    /// A process.
+    pub(crate) async fn cache(&self) -> Cache {
+        self.builder()
+            .build()
+            .await
+            .expect("the settings are right")
+    }
+
+    /// The server, on Redis.
+    pub(crate) fn server(&self) -> Option<&RedisServer> {
+        self.server.as_ref()
+    }
+
+    /// The server of a test that runs on Redis alone.
+    pub(crate) fn redis(&mut self) -> &mut RedisServer {
+        self.server.as_mut().expect("this test runs on Redis")
+    }
+}
+
+/// Waits until `cache` has stored so many results: a caller has its value before that.
+pub(crate) async fn filled(cache: &Cache, fills: u64) {
+    eventually("the fills", async || cache.stats().total().fills >= fills).await;
+}
+
+/// Makes a test for each store of every `async fn name(world: World)` listed.
+macro_rules! on_both_stores {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn in_memory() {
+                super::$name($crate::support::World::in_memory()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_redis() {
+                super::$name($crate::support::World::on_redis()).await;
+            }
+        }
+    )+};
+}
+
+/// The same for behaviour that only Redis has.
+macro_rules! on_redis {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_redis() {
+                super::$name($crate::support::World::on_redis()).await;
+            }
+        }
+    )+};
+}
+
+pub(crate) use {on_both_stores, on_redis};
