@@ -204,7 +204,7 @@ impl fmt::Display for Problem {
 
 /// Fails unless the catalogue of the program is sound: see [`Catalog::problems`].
 ///
-/// ```
+/// ```standalone_crate
 /// use cached_redis::redis_cached;
 ///
 /// #[redis_cached(ttl = 60, key = "square:<n>")]

@@ -1,4 +1,4 @@
-//! Cache async functions in Redis.
+#![doc = include_str!("docs/front.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod builder;
@@ -9,6 +9,7 @@ mod catalog;
 mod codec;
 mod control;
 mod digest;
+pub mod docs;
 mod entry;
 mod error;
 mod event;
@@ -49,3 +50,8 @@ pub use stats::{FunctionStats, Stats};
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+
+/// The README's examples are tests as well.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

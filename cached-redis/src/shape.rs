@@ -69,7 +69,7 @@ macro_rules! shapes {
             pub fn errors(self) -> Errors<$error> { Errors(PhantomData) }
         }
 
-        #[doc = concat!("Finds [`", stringify!($shape), "`].")]
+        #[doc = concat!("Finds `", stringify!($shape), "`.")]
         pub trait $trait<$($param),+> {
             /// The shape.
             fn shape(&self) -> $shape<$($param),+> { $shape::new() }
@@ -210,7 +210,7 @@ impl<E> ErrorSharing<E> for Kept {
     }
 }
 
-/// Finds [`Shared`].
+/// Finds `Shared`.
 pub trait ErrorsShared {
     /// The answer.
     fn errors(&self) -> Shared {
@@ -220,7 +220,7 @@ pub trait ErrorsShared {
 
 impl<E: Clone + Send + Sync + 'static> ErrorsShared for Errors<E> {}
 
-/// Finds [`Kept`].
+/// Finds `Kept`.
 pub trait ErrorsKept {
     /// The answer.
     fn errors(&self) -> Kept {

@@ -18,7 +18,7 @@ const LIMIT: usize = 512 * 1024 * 1024;
 /// # Examples
 ///
 /// ```
-/// use cached_redis::{Codec, codec::Bincode};
+/// use cached_redis::{Codec, Bincode};
 ///
 /// let mut bytes = Vec::new();
 /// Bincode.encode(&("milk", 3_u32), &mut bytes)?;

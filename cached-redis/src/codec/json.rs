@@ -11,7 +11,7 @@ use super::{Codec, CodecError};
 /// # Examples
 ///
 /// ```
-/// use cached_redis::{Codec, codec::Json};
+/// use cached_redis::{Codec, Json};
 ///
 /// let mut bytes = Vec::new();
 /// Json.encode(&("milk", 3), &mut bytes)?;

@@ -18,7 +18,7 @@ use super::{Codec, CodecError};
 /// # Examples
 ///
 /// ```
-/// use cached_redis::{Codec, codec::Msgpack};
+/// use cached_redis::{Codec, Msgpack};
 ///
 /// let mut bytes = Vec::new();
 /// Msgpack.encode(&("milk", 3), &mut bytes)?;

@@ -1,0 +1,10 @@
+//! Long pages: how to use it, how keys work, what is promised.
+
+#[doc = include_str!("guide.md")]
+pub mod guide {}
+
+#[doc = include_str!("keys.md")]
+pub mod keys {}
+
+#[doc = include_str!("consistency.md")]
+pub mod consistency {}
