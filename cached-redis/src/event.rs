@@ -3,6 +3,7 @@
 //!
 //! Events name the function and never a key, a value or an address: those may hold user data.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tracing::{debug, error, trace, warn};
@@ -52,9 +53,33 @@ pub(crate) enum Event<'a> {
 }
 
 /// Counts `event` and tells `tracing`.
-pub(crate) fn emit(counters: &Counters, site: &Site, event: &Event<'_>) {
+pub(crate) fn emit(counters: &Counters, outage: &Outage, site: &Site, event: &Event<'_>) {
     count(counters, event);
+    match event {
+        Event::Failed(error) if !outage.begins() => {
+            return debug!(function = site.name, %error, "the store still fails");
+        }
+        Event::Hit | Event::Fill => outage.ends(),
+        _ => {}
+    }
     tell(site.name, event);
+}
+
+/// Whether the store fails at the moment: an outage is told once and not with every call.
+#[derive(Debug, Default)]
+pub(crate) struct Outage(AtomicBool);
+
+impl Outage {
+    fn begins(&self) -> bool {
+        !self.0.swap(true, Ordering::Relaxed)
+    }
+
+    fn ends(&self) {
+        // A hit only reads, so that hits do not contend for the cache line.
+        if self.0.load(Ordering::Relaxed) {
+            self.0.store(false, Ordering::Relaxed);
+        }
+    }
 }
 
 fn count(counters: &Counters, event: &Event<'_>) {
@@ -91,7 +116,7 @@ fn tell(function: &str, event: &Event<'_>) {
         Event::FellBack(error) => warn!(
             function, %error,
             "the codec cannot read this type back, MessagePack is used from now on; \
-             write `codec = \"msgpack\"` to choose it yourself"
+             write `codec = msgpack` to choose it yourself"
         ),
         Event::Unstorable(error) => {
             warn!(function, %error, "a value cannot be kept and is loaded each time");

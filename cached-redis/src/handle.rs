@@ -11,7 +11,7 @@ use tokio::runtime::Handle as Runtime;
 
 use crate::bypass::Bypasses;
 use crate::catalog;
-use crate::event::{self, Event};
+use crate::event::{self, Event, Outage};
 use crate::flight::Flights;
 use crate::registry::{self, Site};
 use crate::settings::Settings;
@@ -63,6 +63,7 @@ pub(crate) struct Inner {
     /// By the slot of the site; never grows, because all sites are known at link time.
     counters: Box<[Counters]>,
     sites: Vec<&'static Site>,
+    outage: Outage,
     /// What must reach the store is sent from tasks of this runtime: a dropped future may never
     /// send its command.
     pub(crate) runtime: Runtime,
@@ -85,6 +86,7 @@ impl Inner {
             bypasses: Arc::default(),
             counters: sites.iter().map(|_| Counters::default()).collect(),
             sites,
+            outage: Outage::default(),
             runtime,
         }
     }
@@ -104,7 +106,7 @@ impl Inner {
     }
 
     pub(crate) fn emit(&self, site: &Site, event: &Event<'_>) {
-        event::emit(self.counters(site), site, event);
+        event::emit(self.counters(site), &self.outage, site, event);
     }
 }
 

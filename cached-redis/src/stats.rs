@@ -177,39 +177,71 @@ impl Stats {
 }
 
 impl fmt::Display for Stats {
+    /// One line for each function that did something.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let active = |row: &&FunctionStats| {
-            **row
-                != FunctionStats {
-                    function: row.function,
-                    ..FunctionStats::default()
-                }
+        let idle = |row: &FunctionStats| {
+            *row == FunctionStats {
+                function: row.function,
+                ..FunctionStats::default()
+            }
         };
-        let rows: Vec<_> = self.functions.iter().filter(active).collect();
-        let width = rows
-            .iter()
-            .map(|row| row.function.len())
-            .max()
-            .unwrap_or(0)
-            .max("function".len());
-        writeln!(
-            f,
-            "{:width$}  {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
-            "function", "hits", "joined", "misses", "fills", "refused", "errors"
-        )?;
-        for row in rows {
-            writeln!(
-                f,
-                "{:width$}  {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
-                row.function,
-                row.hits,
-                row.joined,
-                row.misses,
-                row.fills,
-                row.refused_fills,
-                row.errors
-            )?;
+        let rows: Vec<_> = self.functions.iter().filter(|row| !idle(row)).collect();
+        let names = rows.iter().map(|row| row.function.len());
+        let width = names.chain(["function".len()]).max().unwrap_or_default();
+        write!(f, "{:width$}", "function")?;
+        for (name, _) in COLUMNS {
+            write!(f, "  {name:>11}")?;
         }
-        Ok(())
+        for row in rows {
+            write!(f, "\n{:width$}", row.function)?;
+            for (_, value) in COLUMNS {
+                write!(f, "  {:>11}", value(row))?;
+            }
+        }
+        writeln!(f)
+    }
+}
+
+type Column = (&'static str, fn(&FunctionStats) -> u64);
+
+/// What the table shows; the fields have the rest.
+const COLUMNS: [Column; 9] = [
+    ("hits", |row| row.hits),
+    ("joined", |row| row.joined),
+    ("misses", |row| row.misses),
+    ("bypasses", |row| row.bypasses),
+    ("fills", |row| row.fills),
+    ("refused", |row| row.refused_fills),
+    ("errors", |row| row.errors),
+    ("invalidated", |row| row.invalidations),
+    ("lost", |row| row.lost_invalidations),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_shows_functions_that_did_something() {
+        let busy = FunctionStats {
+            function: "shop::rename_user",
+            lost_invalidations: 3,
+            ..FunctionStats::default()
+        };
+        let idle = FunctionStats {
+            function: "shop::get_user",
+            ..FunctionStats::default()
+        };
+        let table = Stats {
+            functions: vec![busy, idle],
+        }
+        .to_string();
+        let lines: Vec<_> = table.lines().collect();
+        assert_eq!(lines.len(), 2, "{table}");
+        assert!(
+            lines[0].ends_with("lost") && lines[1].ends_with(" 3"),
+            "{table}"
+        );
+        assert!(lines[1].starts_with("shop::rename_user "), "{table}");
     }
 }
