@@ -89,7 +89,9 @@ impl<C: Choice> Packer<'_, C> {
     where
         T: Serialize + DeserializeOwned,
     {
-        if self.function.fell_back.load(Ordering::Relaxed) {
+        // Where one function has many value types, the codec that failed one may do for the next.
+        let one_type = !self.function.info.generic;
+        if one_type && self.function.fell_back.load(Ordering::Relaxed) {
             return codec::encode_checked(&Msgpack, value);
         }
         let encoded = codec::encode_checked(&self.codec.choose(self.inner.settings.format), value)?;

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::time::Duration;
 
-use cached_redis::{Cache, redis_cached};
+use cached_redis::{Cache, Policy, redis_cached};
 use serde::{Deserialize, Serialize};
 use tracing::Level;
 
@@ -19,6 +20,8 @@ on_both_stores!(
     k5_any_value_is_kept,
     k5_a_nested_option_is_kept,
     k5_a_nested_option_that_a_codec_would_change_is_loaded_each_time,
+    k5_a_value_that_would_come_back_as_another_is_loaded_each_time,
+    k5_a_type_that_falls_back_by_hand_takes_no_other_type_with_it,
 );
 
 type Map = BTreeMap<String, Any>;
@@ -70,6 +73,21 @@ struct NeverWritten {
     id: u32,
     #[serde(skip, default)]
     local: u32,
+}
+
+/// The second variant reads back as the first, without its `z`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(untagged)]
+enum Ambiguous {
+    Narrow {
+        x: u32,
+        #[serde(default)]
+        y: u32,
+    },
+    Wide {
+        x: u32,
+        z: u32,
+    },
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -152,6 +170,15 @@ async fn nested(some: bool) -> Nested {
 #[redis_cached(ttl = 60, key = "k5:nested-json", codec = json)]
 async fn nested_json() -> Nested {
     Nested { change: Some(None) }
+}
+
+#[redis_cached(ttl = 60, key = "k5:ambiguous:<wide>")]
+async fn ambiguous(wide: bool) -> Ambiguous {
+    if wide {
+        Ambiguous::Wide { x: 1, z: 2 }
+    } else {
+        Ambiguous::Narrow { x: 1, y: 2 }
+    }
 }
 
 #[redis_cached(ttl = 60, key = "k5:flattened-logged:<id>")]
@@ -246,6 +273,34 @@ async fn k5_a_nested_option_that_a_codec_would_change_is_loaded_each_time(world:
             "{stats:?}"
         );
     }
+}
+
+async fn k5_a_value_that_would_come_back_as_another_is_loaded_each_time(world: World) {
+    let cache = world.cache().await;
+    for calls in 1..=3 {
+        let loaded = cache.scope(ambiguous(true)).await;
+        assert_eq!(loaded, Ambiguous::Wide { x: 1, z: 2 });
+        let stats = cache.stats().total();
+        assert_eq!((stats.loads, stats.unstorable), (calls, calls), "{stats:?}");
+    }
+    let narrow = Ambiguous::Narrow { x: 1, y: 2 };
+    kept(&world, narrow, async || ambiguous(false).await).await;
+}
+
+async fn k5_a_type_that_falls_back_by_hand_takes_no_other_type_with_it(world: World) {
+    let cache = world.cache().await;
+    let policy = Policy::new().ttl(Duration::from_secs(60));
+    let nested = Nested { change: Some(None) };
+    assert!(cache.put(&policy, "k5:by-hand:1", &nested).await.unwrap());
+    assert!(
+        cache
+            .put(&policy, "k5:by-hand:2", &flattened_truth())
+            .await
+            .unwrap()
+    );
+    // Only the codec that the flattened type cannot use can keep this one.
+    assert!(cache.put(&policy, "k5:by-hand:3", &nested).await.unwrap());
+    assert_eq!(cache.get("k5:by-hand:3").await.unwrap(), Some(nested));
 }
 
 #[tokio::test]

@@ -21,12 +21,6 @@ async fn read(source: &Source, id: u64) -> u64 {
     source.load().await
 }
 
-#[redis_cached(ttl = 60, key = "t8:slow:<id>", skip(source))]
-async fn read_slowly(source: &Source, id: u64) -> u64 {
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    source.load().await
-}
-
 async fn processes(world: &World) -> Vec<Cache> {
     let mut processes = Vec::new();
     for _ in 0..PROCESSES {
@@ -91,10 +85,10 @@ async fn t8_the_commands_of_many_waiting_callers_are_bounded(mut world: World) {
     let processes = processes(&world).await;
     let server = world.redis();
     server.reset_commands();
-    let source = Source::new();
+    let source = Source::slow(Duration::from_millis(50));
     let callers = everywhere(&processes, |cache| {
         let source = source.clone();
-        cache.spawn(async move { read_slowly(&source, 1).await })
+        cache.spawn(async move { read(&source, 1).await })
     });
     for caller in callers {
         assert_eq!(in_time(caller).await.unwrap(), 1);

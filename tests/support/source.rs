@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -19,11 +20,18 @@ struct Table {
     most_at_once: AtomicUsize,
     /// How many of the next loads fail.
     failures: AtomicUsize,
+    /// How long a load takes at least.
+    takes: Duration,
 }
 
 impl Source {
     /// A row in its version 1.
     pub(crate) fn new() -> Self {
+        Self::slow(Duration::ZERO)
+    }
+
+    /// A source whose loads take their time, so that others meet them under way.
+    pub(crate) fn slow(takes: Duration) -> Self {
         Self(Arc::new(Table {
             version: AtomicU64::new(1),
             begun: watch::Sender::new(0),
@@ -31,6 +39,7 @@ impl Source {
             running: AtomicUsize::new(0),
             most_at_once: AtomicUsize::new(0),
             failures: AtomicUsize::new(0),
+            takes,
         }))
     }
 
@@ -89,6 +98,9 @@ impl Source {
         let version = self.version();
         self.0.begun.send_modify(|begun| *begun += 1);
         self.wait_open().await;
+        if !self.0.takes.is_zero() {
+            tokio::time::sleep(self.0.takes).await;
+        }
         version
     }
 
