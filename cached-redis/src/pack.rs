@@ -91,8 +91,11 @@ impl<C: Choice> Packer<'_, C> {
     {
         // Where one function has many value types, the codec that failed one may do for the next.
         let one_type = !self.function.info.generic;
-        if one_type && self.function.fell_back.load(Ordering::Relaxed) {
-            return codec::encode_checked(&Msgpack, value);
+        if one_type
+            && self.function.fell_back.load(Ordering::Relaxed)
+            && let Ok(encoded) = codec::encode_checked(&Msgpack, value)
+        {
+            return Ok(encoded);
         }
         let encoded = codec::encode_checked(&self.codec.choose(self.inner.settings.format), value)?;
         if let Some(error) = &encoded.fell_back
