@@ -222,6 +222,7 @@ impl Builder {
     }
 
     fn settings(&self) -> Result<Settings, Error> {
+        self.redis.check()?;
         if self.wait.is_zero() {
             return Err(Error::setting("wait_budget", "must not be zero"));
         }

@@ -37,11 +37,12 @@ pub(crate) enum Event<'a> {
     /// The codec cannot read this value back; MessagePack keeps this function's values from now on.
     FellBack(&'a CodecError),
     /// No codec can keep this value.
-    Unstorable(&'a CodecError),
+    /// The second part says whether it is the first one of its function.
+    Unstorable(&'a CodecError, bool),
     /// A part of the key could not be rendered.
     KeyFailed,
     /// The policy that the attribute names does not exist, or gives no TTL.
-    NoPolicy,
+    NoPolicy(bool),
     /// The store did not answer, or not as it should.
     Failed(&'a StoreError),
     /// Keys were invalidated.
@@ -97,8 +98,8 @@ fn count(counters: &Counters, event: &Event<'_>) {
         Event::Refused => counters.add(Count::RefusedFills, 1),
         Event::Undecodable => counters.add(Count::Undecodable, 1),
         Event::FellBack(_) => {}
-        Event::Unstorable(_) => counters.add(Count::Unstorable, 1),
-        Event::KeyFailed | Event::NoPolicy | Event::Failed(_) => counters.add(Count::Errors, 1),
+        Event::Unstorable(..) => counters.add(Count::Unstorable, 1),
+        Event::KeyFailed | Event::NoPolicy(_) | Event::Failed(_) => counters.add(Count::Errors, 1),
         Event::Invalidated(keys) => counters.add(Count::Invalidations, *keys as u64),
         Event::Lost(keys, _) => counters.add(Count::LostInvalidations, *keys as u64),
         Event::LostKey => counters.add(Count::LostInvalidations, 1),
@@ -118,14 +119,17 @@ fn tell(function: &str, event: &Event<'_>) {
             "the codec cannot read this type back, MessagePack is used from now on; \
              write `codec = msgpack` to choose it yourself"
         ),
-        Event::Unstorable(error) => {
+        Event::Unstorable(error, true) => {
             warn!(function, %error, "a value cannot be kept and is loaded each time");
         }
         Event::KeyFailed => error!(
             function,
             "a key could not be rendered, the call is not cached"
         ),
-        Event::NoPolicy => error!(
+        Event::Unstorable(_, false) | Event::NoPolicy(false) => {
+            debug!(function, "not kept, for the reason told before");
+        }
+        Event::NoPolicy(true) => error!(
             function,
             "no TTL: unknown or incomplete policy, the call is not cached"
         ),

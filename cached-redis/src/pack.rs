@@ -57,10 +57,14 @@ impl<C: Choice> Packer<'_, C> {
         };
         let mut payload = Vec::new();
         if let Some(value) = value {
-            let encoded = self
-                .encode(value)
-                .map_err(|error| self.emit(&Event::Unstorable(&error)))
-                .ok()?;
+            let encoded = match self.encode(value) {
+                Ok(encoded) => encoded,
+                Err(error) => {
+                    let first = self.function.unstorable.first();
+                    self.emit(&Event::Unstorable(&error, first));
+                    return None;
+                }
+            };
             header.kind = Kind::Value;
             header.codec = encoded.codec;
             header.fingerprint = encoded.fingerprint;
@@ -74,15 +78,7 @@ impl<C: Choice> Packer<'_, C> {
     }
 
     fn life(&self, negative: bool) -> Option<Duration> {
-        let policy = self
-            .inner
-            .settings
-            .resolve(self.policy)
-            .filter(|policy| policy.ttl.is_some());
-        if policy.is_none() && !self.function.without_policy.swap(true, Ordering::Relaxed) {
-            self.emit(&Event::NoPolicy);
-        }
-        policy?.life(negative)
+        self.inner.settings.resolve(self.policy)?.life(negative)
     }
 
     fn encode<T>(&self, value: &T) -> Result<Encoded, CodecError>

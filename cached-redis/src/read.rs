@@ -68,6 +68,11 @@ where
     let Some((inner, key)) = call.target() else {
         return load().await;
     };
+    if inner.settings.lacks_ttl(policy) {
+        let first = call.function.without_policy.first();
+        inner.emit(&call.function.site, &Event::NoPolicy(first));
+        return load().await;
+    }
     let packer = Packer {
         inner,
         function: call.function,

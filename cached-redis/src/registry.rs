@@ -51,6 +51,17 @@ pub struct FunctionInfo {
     pub codec: Option<&'static str>,
 }
 
+/// Whether something was told already: warnings come once for each function, counters each time.
+#[derive(Debug)]
+pub(crate) struct Once(AtomicBool);
+
+impl Once {
+    /// Whether this is the first time that it is asked.
+    pub(crate) fn first(&self) -> bool {
+        !self.0.swap(true, Ordering::Relaxed)
+    }
+}
+
 /// One function under `#[redis_cached]`.
 #[derive(Debug)]
 pub struct Function {
@@ -59,7 +70,9 @@ pub struct Function {
     /// Whether its values are kept as MessagePack, because its own codec cannot read them back.
     pub(crate) fell_back: AtomicBool,
     /// Whether it was told already that no layer gives it a TTL.
-    pub(crate) without_policy: AtomicBool,
+    pub(crate) without_policy: Once,
+    /// Whether it was told already that some of its values cannot be kept.
+    pub(crate) unstorable: Once,
     /// Whether another function has the same default key; both then run uncached.
     pub(crate) conflicting: AtomicBool,
 }
@@ -69,13 +82,13 @@ impl Function {
     #[must_use]
     pub const fn new(info: FunctionInfo) -> Self {
         let site = Site::new(info.path);
-        let [fell_back, without_policy, conflicting] = [const { AtomicBool::new(false) }; 3];
         Self {
             info,
             site,
-            fell_back,
-            without_policy,
-            conflicting,
+            fell_back: AtomicBool::new(false),
+            without_policy: Once(AtomicBool::new(false)),
+            unstorable: Once(AtomicBool::new(false)),
+            conflicting: AtomicBool::new(false),
         }
     }
 }

@@ -17,6 +17,15 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Whether no layer gives `policy` a TTL. One that has it and names no other costs no look-up.
+    pub(crate) fn lacks_ttl(&self, policy: &Policy) -> bool {
+        let complete = policy.ttl.is_some() && policy.name.is_none();
+        !complete
+            && self
+                .resolve(policy)
+                .is_none_or(|policy| policy.ttl.is_none())
+    }
+
     /// `policy` with everything that the named policy and the defaults add; `None` if its name is
     /// unknown.
     pub(crate) fn resolve(&self, policy: &Policy) -> Option<Policy> {

@@ -94,11 +94,7 @@ where
     T: Serialize + DeserializeOwned,
 {
     policy.check("policy")?;
-    if inner
-        .settings
-        .resolve(policy)
-        .is_none_or(|policy| policy.ttl.is_none())
-    {
+    if inner.settings.lacks_ttl(policy) {
         return Err(Error::setting(
             "policy",
             "no TTL: neither the policy nor the builder gives one",

@@ -123,6 +123,7 @@ async fn zero_durations_are_refused() {
     let zero = Duration::ZERO;
     let redis = || Cache::builder().url("redis://127.0.0.1:1").namespace("it");
     assert_eq!(refused_setting(redis().deadline(zero)).await, "deadline");
+    assert_eq!(refused_setting(memory().deadline(zero)).await, "deadline");
     let without_time = redis().connect_timeout(zero);
     assert_eq!(refused_setting(without_time).await, "connect_timeout");
     assert_eq!(

@@ -287,6 +287,22 @@ async fn k5_a_value_that_would_come_back_as_another_is_loaded_each_time(world: W
     kept(&world, narrow, async || ambiguous(false).await).await;
 }
 
+#[tokio::test]
+async fn k5_a_value_that_cannot_be_kept_is_told_once() {
+    #[redis_cached(ttl = 60, key = "k5:unkeepable:<id>")]
+    async fn unkeepable(id: u32) -> Ambiguous {
+        Ambiguous::Wide { x: id, z: 2 }
+    }
+
+    let (log, _guard) = Log::collect();
+    let cache = World::in_memory().cache().await;
+    for id in 0..3 {
+        cache.scope(unkeepable(id)).await;
+    }
+    assert_eq!(cache.stats().total().unstorable, 3);
+    assert_eq!(log.count(Level::WARN, "unkeepable"), 1, "{}", log.text());
+}
+
 async fn k5_a_type_that_falls_back_by_hand_takes_no_other_type_with_it(world: World) {
     let cache = world.cache().await;
     let policy = Policy::new().ttl(Duration::from_secs(60));

@@ -54,6 +54,14 @@ impl Default for RedisSettings {
     }
 }
 
+impl RedisSettings {
+    /// Refuses what cannot be meant.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        refuse_zero("connect_timeout", self.connect_timeout)?;
+        refuse_zero("deadline", self.deadline)
+    }
+}
+
 /// See the module. Dropping it ends its tasks and closes its connection.
 pub(crate) struct RedisStore {
     connection: Connection,
@@ -67,8 +75,7 @@ impl RedisStore {
         address: RedisAddress,
         settings: RedisSettings,
     ) -> Result<Self, Error> {
-        refuse_zero("connect_timeout", settings.connect_timeout)?;
-        refuse_zero("deadline", settings.deadline)?;
+        settings.check()?;
         Ok(Self {
             deadline: Deadline::new(settings.deadline),
             connection: Connection::open(address.clone(), settings.connect_timeout).await,
