@@ -30,6 +30,7 @@ mod shape;
 mod stats;
 mod store;
 mod template;
+mod thread;
 mod write;
 
 pub use cached_redis_macros::{invalidates, redis_cached};

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::thread;
+
 /// What is counted; the order of [`Counters`].
 #[derive(Clone, Copy)]
 pub(crate) enum Count {
@@ -25,18 +27,29 @@ pub(crate) enum Count {
 
 const COUNTS: usize = Count::LostInvalidations as usize + 1;
 
-/// The counters of one function; on cache lines of their own, since every hit writes to them.
+/// The counters of one function. Every hit writes to them, so threads have stripes of their own.
+#[derive(Default)]
+pub(crate) struct Counters([Stripe; STRIPES]);
+
+const STRIPES: usize = 8;
+
+/// On cache lines of its own.
 #[derive(Default)]
 #[repr(align(128))]
-pub(crate) struct Counters([AtomicU64; COUNTS]);
+struct Stripe([AtomicU64; COUNTS]);
 
 impl Counters {
     pub(crate) fn add(&self, count: Count, n: u64) {
-        self.0[count as usize].fetch_add(n, Ordering::Relaxed);
+        let Stripe(counts) = &self.0[thread::number() % STRIPES];
+        counts[count as usize].fetch_add(n, Ordering::Relaxed);
     }
 
     fn get(&self, count: Count) -> u64 {
-        self.0[count as usize].load(Ordering::Relaxed)
+        let count = count as usize;
+        let stripes = self.0.iter();
+        stripes
+            .map(|Stripe(counts)| counts[count].load(Ordering::Relaxed))
+            .sum()
     }
 
     /// The mean time of a load, once there was one.

@@ -115,7 +115,7 @@ where
     } else {
         usize::MAX
     };
-    within(room, || codec.decode(payload))
+    within(room, || codec.decode_guarded(payload))
 }
 
 #[cfg(test)]

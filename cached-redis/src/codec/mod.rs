@@ -89,6 +89,12 @@ pub trait Codec: Copy + Send + Sync + 'static {
     ///
     /// When the bytes are not exactly one value of this type.
     fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, CodecError>;
+
+    /// As `decode`, for a `T` that refuses forged lengths and deep nesting by itself.
+    #[doc(hidden)]
+    fn decode_guarded<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, CodecError> {
+        self.decode(bytes)
+    }
 }
 
 /// A codec chosen at run time: the default of a cache.
@@ -161,6 +167,14 @@ impl Codec for Format {
             Self::Bincode => Bincode.decode(bytes),
             Self::Msgpack => Msgpack.decode(bytes),
             Self::Json => Json.decode(bytes),
+        }
+    }
+
+    fn decode_guarded<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, CodecError> {
+        match self {
+            #[cfg(feature = "bincode")]
+            Self::Bincode => Bincode.decode_guarded(bytes),
+            Self::Msgpack | Self::Json => self.decode(bytes),
         }
     }
 }

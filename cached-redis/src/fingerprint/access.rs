@@ -3,23 +3,23 @@
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
-use super::visitor::TracedVisitor;
-use super::{Kind, Trace};
+use super::tracer::{Kind, Tracer};
+use super::visitor::{Inside, TracedVisitor};
 
 /// Anything of serde's, with the trace beside it.
-pub(super) struct Traced<'t, X> {
+pub(super) struct Traced<X, T> {
     pub(super) inner: X,
-    pub(super) trace: &'t Trace,
+    pub(super) trace: T,
 }
 
-impl<'t, X> Traced<'t, X> {
+impl<X, T> Traced<X, T> {
     #[inline]
-    pub(super) fn new(inner: X, trace: &'t Trace) -> Self {
+    pub(super) fn new(inner: X, trace: T) -> Self {
         Self { inner, trace }
     }
 }
 
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Traced<'_, S> {
+impl<'de, 't, S: DeserializeSeed<'de>, T: Tracer<'t>> DeserializeSeed<'de> for Traced<S, T> {
     type Value = S::Value;
 
     #[inline]
@@ -29,7 +29,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Traced<'_, S> {
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Traced<'_, A> {
+impl<'de, 't, A: SeqAccess<'de>, T: Tracer<'t>> SeqAccess<'de> for Traced<A, T> {
     type Error = A::Error;
 
     #[inline]
@@ -46,7 +46,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Traced<'_, A> {
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Traced<'_, A> {
+impl<'de, 't, A: MapAccess<'de>, T: Tracer<'t>> MapAccess<'de> for Traced<A, T> {
     type Error = A::Error;
 
     #[inline]
@@ -68,9 +68,9 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Traced<'_, A> {
     }
 }
 
-impl<'de, 't, A: EnumAccess<'de>> EnumAccess<'de> for Traced<'t, A> {
+impl<'de, 't, A: EnumAccess<'de>, T: Tracer<'t>> EnumAccess<'de> for Traced<A, T> {
     type Error = A::Error;
-    type Variant = Traced<'t, A::Variant>;
+    type Variant = Traced<A::Variant, T>;
 
     #[inline]
     fn variant_seed<S: DeserializeSeed<'de>>(
@@ -82,7 +82,7 @@ impl<'de, 't, A: EnumAccess<'de>> EnumAccess<'de> for Traced<'t, A> {
     }
 }
 
-impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Traced<'_, A> {
+impl<'de, 't, A: VariantAccess<'de>, T: Tracer<'t>> VariantAccess<'de> for Traced<A, T> {
     type Error = A::Error;
 
     #[inline]
@@ -105,7 +105,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Traced<'_, A> {
         visitor: V,
     ) -> Result<V::Value, A::Error> {
         self.trace.length(Kind::TupleVariant, length);
-        let visitor = TracedVisitor::new(visitor, self.trace);
+        let visitor = TracedVisitor::new(visitor, Inside::Parts, self.trace);
         self.inner.tuple_variant(length, visitor)
     }
 
@@ -116,7 +116,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Traced<'_, A> {
         visitor: V,
     ) -> Result<V::Value, A::Error> {
         self.trace.named(Kind::StructVariant, "", fields);
-        let visitor = TracedVisitor::new(visitor, self.trace);
+        let visitor = TracedVisitor::new(visitor, Inside::Parts, self.trace);
         self.inner.struct_variant(fields, visitor)
     }
 }

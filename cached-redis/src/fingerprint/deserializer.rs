@@ -3,9 +3,9 @@
 use serde::Deserializer;
 use serde::de::Visitor;
 
-use super::Kind;
 use super::access::Traced;
-use super::visitor::TracedVisitor;
+use super::tracer::{Kind, Tracer};
+use super::visitor::{Inside, TracedVisitor};
 
 /// A scalar cannot contain anything, so its visitor needs no wrapping.
 macro_rules! scalars {
@@ -20,16 +20,16 @@ macro_rules! scalars {
 
 /// `$passed` is what is asked of the inner deserializer.
 macro_rules! compounds {
-    ($($method:ident => $passed:ident $kind:ident)*) => {$(
+    ($($method:ident => $passed:ident $kind:ident $inside:ident)*) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
             self.trace.kind(Kind::$kind);
-            self.inner.$passed(TracedVisitor::claiming(visitor, self.trace))
+            self.inner.$passed(TracedVisitor::new(visitor, Inside::$inside, self.trace))
         }
     )*};
 }
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for Traced<'_, D> {
+impl<'de, 't, D: Deserializer<'de>, T: Tracer<'t>> Deserializer<'de> for Traced<D, T> {
     type Error = D::Error;
 
     scalars! {
@@ -53,16 +53,16 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Traced<'_, D> {
     // Owned texts and bytes are asked for as borrowed ones: an owned one may be allocated from a
     // forged length before anything was read. Visitors have to take both.
     compounds! {
-        deserialize_any => deserialize_any Any
-        deserialize_str => deserialize_str Text
-        deserialize_string => deserialize_str Text
-        deserialize_bytes => deserialize_bytes Bytes
-        deserialize_byte_buf => deserialize_bytes Bytes
-        deserialize_option => deserialize_option Option
-        deserialize_seq => deserialize_seq Seq
-        deserialize_map => deserialize_map Map
-        deserialize_identifier => deserialize_identifier Identifier
-        deserialize_ignored_any => deserialize_ignored_any Ignored
+        deserialize_any => deserialize_any Any Unknown
+        deserialize_str => deserialize_str Text Parts
+        deserialize_string => deserialize_str Text Parts
+        deserialize_bytes => deserialize_bytes Bytes Parts
+        deserialize_byte_buf => deserialize_bytes Bytes Parts
+        deserialize_option => deserialize_option Option Parts
+        deserialize_seq => deserialize_seq Seq Elements
+        deserialize_map => deserialize_map Map Elements
+        deserialize_identifier => deserialize_identifier Identifier Unknown
+        deserialize_ignored_any => deserialize_ignored_any Ignored Unknown
     }
 
     #[inline]
@@ -72,7 +72,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Traced<'_, D> {
         visitor: V,
     ) -> Result<V::Value, D::Error> {
         self.trace.named(Kind::UnitStruct, name, &[]);
-        let visitor = TracedVisitor::new(visitor, self.trace);
+        let visitor = TracedVisitor::new(visitor, Inside::Parts, self.trace);
         self.inner.deserialize_unit_struct(name, visitor)
     }
 
@@ -83,7 +83,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Traced<'_, D> {
         visitor: V,
     ) -> Result<V::Value, D::Error> {
         self.trace.named(Kind::NewtypeStruct, name, &[]);
-        let visitor = TracedVisitor::new(visitor, self.trace);
+        let visitor = TracedVisitor::new(visitor, Inside::Parts, self.trace);
         self.inner.deserialize_newtype_struct(name, visitor)
     }
 
@@ -94,7 +94,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Traced<'_, D> {
         visitor: V,
     ) -> Result<V::Value, D::Error> {
         self.trace.length(Kind::Tuple, length);
-        let visitor = TracedVisitor::new(visitor, self.trace);
+        let visitor = TracedVisitor::new(visitor, Inside::Parts, self.trace);
         self.inner.deserialize_tuple(length, visitor)
     }
 
@@ -107,7 +107,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Traced<'_, D> {
     ) -> Result<V::Value, D::Error> {
         self.trace.named(Kind::TupleStruct, name, &[]);
         self.trace.length(Kind::TupleStruct, length);
-        let visitor = TracedVisitor::new(visitor, self.trace);
+        let visitor = TracedVisitor::new(visitor, Inside::Parts, self.trace);
         self.inner.deserialize_tuple_struct(name, length, visitor)
     }
 
@@ -119,7 +119,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Traced<'_, D> {
         visitor: V,
     ) -> Result<V::Value, D::Error> {
         self.trace.named(Kind::Struct, name, fields);
-        let visitor = TracedVisitor::new(visitor, self.trace);
+        let visitor = TracedVisitor::new(visitor, Inside::Parts, self.trace);
         self.inner.deserialize_struct(name, fields, visitor)
     }
 
@@ -131,7 +131,10 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Traced<'_, D> {
         visitor: V,
     ) -> Result<V::Value, D::Error> {
         self.trace.named(Kind::Enum, name, variants);
-        let visitor = TracedVisitor::new(visitor, self.trace);
+        if variants.len() > 1 {
+            self.trace.hides();
+        }
+        let visitor = TracedVisitor::new(visitor, Inside::Parts, self.trace);
         self.inner.deserialize_enum(name, variants, visitor)
     }
 

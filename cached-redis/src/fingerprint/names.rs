@@ -53,7 +53,7 @@ impl Place {
     #[inline]
     fn slot(&self) -> usize {
         let spread = (self.list.rotate_left(17) ^ self.name) as u64;
-        (spread.wrapping_mul(super::SPREAD) >> 32) as usize % SLOTS
+        (spread.wrapping_mul(super::tracer::SPREAD) >> 32) as usize % SLOTS
     }
 }
 

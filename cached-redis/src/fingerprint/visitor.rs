@@ -7,40 +7,45 @@ use serde::Deserializer;
 use serde::de::{EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 
 use super::access::Traced;
-use super::{Kind, Trace};
+use super::elements::Elements;
+use super::tracer::{Kind, Tracer};
 
-pub(super) struct TracedVisitor<'t, V> {
-    inner: V,
-    trace: &'t Trace,
-    /// How many elements a sequence may claim to have.
-    most: usize,
+/// What a compound consists of.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Inside {
+    /// Parts that the type names one by one.
+    Parts,
+    /// Any number of elements of one type.
+    Elements,
+    /// Whatever the bytes say.
+    Unknown,
 }
 
-impl<'t, V> TracedVisitor<'t, V> {
-    /// For what has a length of its own, known from the type.
+pub(super) struct TracedVisitor<V, T> {
+    inner: V,
+    inside: Inside,
+    trace: T,
+}
+
+impl<'t, V, T: Tracer<'t>> TracedVisitor<V, T> {
     #[inline]
-    pub(super) fn new(inner: V, trace: &'t Trace) -> Self {
+    pub(super) fn new(inner: V, inside: Inside, trace: T) -> Self {
+        if inside == Inside::Unknown {
+            trace.hides();
+        }
         Self {
             inner,
+            inside,
             trace,
-            most: usize::MAX,
         }
     }
 
     /// For what takes its length from the bytes. An element has at least one of them; those of no
     /// size at all would let a forged length run for years.
     #[inline]
-    pub(super) fn claiming(inner: V, trace: &'t Trace) -> Self {
-        Self {
-            inner,
-            trace,
-            most: trace.room,
-        }
-    }
-
-    #[inline]
     fn check<E: Error>(&self, claimed: Option<usize>) -> Result<(), E> {
-        if claimed.is_some_and(|length| length > self.most) {
+        if self.inside != Inside::Parts && claimed.is_some_and(|length| length > self.trace.room())
+        {
             return Err(E::custom(
                 "a sequence claims more elements than there are bytes",
             ));
@@ -58,7 +63,7 @@ macro_rules! scalars {
     )*};
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for TracedVisitor<'_, V> {
+impl<'de, 't, V: Visitor<'de>, T: Tracer<'t>> Visitor<'de> for TracedVisitor<V, T> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,6 +101,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for TracedVisitor<'_, V> {
     #[inline]
     fn visit_none<E: Error>(self) -> Result<V::Value, E> {
         self.trace.kind(Kind::None);
+        self.trace.hides();
         self.inner.visit_none()
     }
 
@@ -119,7 +125,12 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for TracedVisitor<'_, V> {
     fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
         self.check(access.size_hint())?;
         let (inner, trace) = (self.inner, self.trace);
-        let value = trace.nested(|| inner.visit_seq(Traced::new(access, trace)))?;
+        let value = trace.nested(|| match self.inside {
+            Inside::Elements => {
+                trace.elements(|| inner.visit_seq(Elements::<_, _, 1>::new(access, trace)))
+            }
+            _ => inner.visit_seq(Traced::new(access, trace)),
+        })?;
         trace.kind(Kind::End);
         Ok(value)
     }
@@ -128,7 +139,12 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for TracedVisitor<'_, V> {
     fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
         self.check(access.size_hint())?;
         let (inner, trace) = (self.inner, self.trace);
-        let value = trace.nested(|| inner.visit_map(Traced::new(access, trace)))?;
+        let value = trace.nested(|| match self.inside {
+            Inside::Elements => {
+                trace.elements(|| inner.visit_map(Elements::<_, _, 2>::new(access, trace)))
+            }
+            _ => inner.visit_map(Traced::new(access, trace)),
+        })?;
         trace.kind(Kind::End);
         Ok(value)
     }

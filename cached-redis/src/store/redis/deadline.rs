@@ -15,7 +15,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use tokio::time::sleep;
 
 use super::Background;
 use crate::error::StoreError;
+use crate::thread;
 
 const PARTS: u32 = 8;
 const SHORTEST_TICK: Duration = Duration::from_millis(1);
@@ -57,7 +58,7 @@ impl Deadline {
         let wheel = &*self.wheel;
         wheel.leave_mark();
         let began = wheel.now.load(Ordering::SeqCst);
-        let List(list) = &wheel.slots[began as usize % SLOTS][LIST.with(|list| *list)];
+        let List(list) = &wheel.slots[began as usize % SLOTS][thread::number() % LISTS];
         let mut operation = pin!(operation);
         let mut alarm = pin!(list.notified());
         poll_fn(|context| {
@@ -91,14 +92,6 @@ struct Wheel {
 /// Alone on its cache line, away from those of other threads.
 #[repr(align(64))]
 struct List(Notify);
-
-thread_local! {
-    /// The lists of this thread.
-    static LIST: usize = {
-        static THREADS: AtomicUsize = AtomicUsize::new(0);
-        THREADS.fetch_add(1, Ordering::Relaxed) % LISTS
-    };
-}
 
 impl Wheel {
     /// Nearly always one load: the mark is taken away only once a tick.

@@ -10,11 +10,10 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
 use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo, RedisError};
-use tokio::io::{AsyncRead, AsyncWrite, BufReader};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::connection::local_ms;
-use super::gather::Gather;
 use super::{Background, reply, script};
 use crate::error::StoreError;
 use crate::store::address::{Endpoint, Login, RedisAddress};
@@ -23,9 +22,6 @@ use crate::store::address::{Endpoint, Login, RedisAddress};
 const QUEUE: usize = 1024;
 /// How many bytes of commands the driver collects before it writes them out.
 const WRITE_BUFFER: usize = 64 * 1024;
-/// How much is read at once. The driver's own reads grow with its longest answer only, and each read
-/// wakes the tasks whose answers it brings: larger ones wake more of them together.
-const READ_BUFFER: usize = 64 * 1024;
 /// After how long without a sign of life the peer of a TCP connection counts as gone.
 const PEER_GONE: Duration = Duration::from_secs(10);
 
@@ -130,7 +126,6 @@ async fn log_in(
         .set_response_timeout(None)
         .set_pipeline_buffer_size(QUEUE)
         .set_write_backpressure_boundary(WRITE_BUFFER);
-    let stream = Gather::new(BufReader::with_capacity(READ_BUFFER, stream));
     let (connection, driver) = MultiplexedConnection::new_with_config(info, stream, config).await?;
     Ok((connection, Background(tokio::spawn(driver))))
 }

@@ -5,8 +5,8 @@
 //! business. And every operation has one deadline over queueing and answer.
 //!
 //! A command whose future is dropped early may never be sent: whoever needs a fill or an invalidation
-//! to arrive spawns it. Collecting GETs into one MGET (`batch.rs`), the breaker (`breaker.rs`) and
-//! other topologies than one server (`topology.rs`) have their place beside these modules.
+//! to arrive spawns it. The breaker (`breaker.rs`) and other topologies than one server
+//! (`topology.rs`) have their place beside these modules.
 
 use std::fmt;
 use std::time::Duration;
@@ -21,9 +21,9 @@ use crate::entry::Token;
 use crate::error::{Error, StoreError};
 
 mod backoff;
+mod batch;
 mod connection;
 mod deadline;
-mod gather;
 mod handshake;
 mod reply;
 mod script;
@@ -32,6 +32,7 @@ pub(crate) mod server;
 #[cfg(test)]
 mod tests;
 
+use batch::{Batches, Lead, Turn};
 use connection::Connection;
 use deadline::Deadline;
 use script::Script;
@@ -65,6 +66,7 @@ impl RedisSettings {
 /// See the module. Dropping it ends its tasks and closes its connection.
 pub(crate) struct RedisStore {
     connection: Connection,
+    batches: Batches,
     deadline: Deadline,
     address: RedisAddress,
 }
@@ -78,6 +80,7 @@ impl RedisStore {
         settings.check()?;
         Ok(Self {
             deadline: Deadline::new(settings.deadline),
+            batches: Batches::default(),
             connection: Connection::open(address.clone(), settings.connect_timeout).await,
             address,
         })
@@ -92,6 +95,53 @@ impl RedisStore {
         let mut connection = self.connection.current()?;
         let answer = self.deadline.limit(connection.send_packed_command(command));
         self.judged(reply::value(answer.await?))
+    }
+
+    /// A read, under no deadline of its own.
+    async fn read(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        loop {
+            let answer = match self.batches.turn(key) {
+                Turn::Alone(_sent) => Some(self.read_alone(key).await),
+                Turn::Lead(lead) => self.read_together(key, lead).await,
+                Turn::Join(seat) => seat.answer().await,
+            };
+            if let Some(answer) = answer {
+                return answer;
+            }
+        }
+    }
+
+    /// `None`: not to be read together, start over.
+    async fn read_together(
+        &self,
+        key: &str,
+        lead: Lead<'_>,
+    ) -> Option<Result<Option<Bytes>, StoreError>> {
+        let batch = lead.close().await?;
+        let answers = match batch.keys {
+            1 => self.read_alone(key).await.map(|answer| vec![answer]),
+            _ => self.send(&batch.command).await.and_then(reply::all_bytes),
+        };
+        if let Err(StoreError::Server { code }) = &answers
+            && code == "NOPERM"
+            && batch.keys > 1
+        {
+            self.batches.refuse();
+            return None;
+        }
+        Some(batch.land(answers))
+    }
+
+    async fn read_alone(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        let mut command = Cmd::with_capacity(2, 3 + key.len());
+        command.arg("GET").arg(key);
+        reply::bytes(self.send(&command).await?)
+    }
+
+    async fn send(&self, command: &Cmd) -> Result<Value, StoreError> {
+        let mut connection = self.connection.current()?;
+        let answer = connection.send_packed_command(command).await;
+        self.judged(reply::value(answer))
     }
 
     async fn run(&self, script: &Script, key: &str, args: &[&[u8]]) -> Result<bool, StoreError> {
@@ -114,9 +164,7 @@ impl RedisStore {
 
 impl Store for RedisStore {
     async fn get(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
-        let mut command = Cmd::with_capacity(2, 3 + key.len());
-        command.arg("GET").arg(key);
-        reply::bytes(self.ask(&command).await?)
+        self.deadline.limit(self.read(key)).await?
     }
 
     async fn acquire(

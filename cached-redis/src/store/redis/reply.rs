@@ -26,6 +26,14 @@ pub(super) fn bytes(value: Value) -> Result<Option<Bytes>, StoreError> {
     }
 }
 
+/// Strings or nothings, in the order of the keys.
+pub(super) fn all_bytes(value: Value) -> Result<Vec<Option<Bytes>>, StoreError> {
+    match value {
+        Value::Array(values) => values.into_iter().map(bytes).collect(),
+        _ => Err(StoreError::Answer),
+    }
+}
+
 /// The 1 or 0 that scripts answer.
 pub(super) fn flag(value: &Value) -> Result<bool, StoreError> {
     match value {

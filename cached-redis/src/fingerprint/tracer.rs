@@ -1,0 +1,209 @@
+//! What is told of every call: to the one who hashes it, or to the one who only guards.
+
+use std::cell::Cell;
+
+use serde::de;
+
+use super::names;
+use crate::digest::DEEPEST;
+
+/// What the calls of one decoding have in common.
+pub(super) struct Trace {
+    hash: Cell<u64>,
+    depth: Cell<u32>,
+    room: usize,
+    /// Whether what was decoded since this was set has shown all of its type.
+    whole: Cell<bool>,
+}
+
+/// What a call says about the type, apart from names and lengths.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+pub(super) enum Kind {
+    Any = 1,
+    Bool,
+    I8,
+    I16,
+    I32,
+    I64,
+    I128,
+    U8,
+    U16,
+    U32,
+    U64,
+    U128,
+    F32,
+    F64,
+    Char,
+    Text,
+    Bytes,
+    Option,
+    None,
+    Some,
+    Unit,
+    UnitStruct,
+    NewtypeStruct,
+    Seq,
+    Tuple,
+    TupleStruct,
+    Map,
+    Struct,
+    Enum,
+    Identifier,
+    Ignored,
+    UnitVariant,
+    NewtypeVariant,
+    TupleVariant,
+    StructVariant,
+    End,
+}
+
+/// An odd number with its bits spread evenly (2^64 divided by the golden ratio).
+pub(super) const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+
+impl Trace {
+    pub(super) fn new(room: usize) -> Self {
+        Self {
+            hash: Cell::new(SPREAD),
+            depth: Cell::new(0),
+            room,
+            whole: Cell::new(true),
+        }
+    }
+
+    /// One multiplication per call, since there is a call for every number that is decoded.
+    #[inline]
+    fn mix(&self, word: u64) {
+        let hash = (self.hash.get() ^ word).wrapping_mul(SPREAD);
+        self.hash.set(hash.rotate_right(32));
+    }
+
+    pub(super) fn fingerprint(&self) -> u32 {
+        let hash = self.hash.get();
+        let hash = (hash ^ (hash >> 29)).wrapping_mul(SPREAD);
+        (hash >> 32) as u32
+    }
+}
+
+/// Who is told what a type says about itself.
+pub(super) trait Tracer<'t>: Copy {
+    /// Whether all of the type is known already.
+    const KNOWS: bool;
+
+    /// What all tracers of one decoding share.
+    fn trace(self) -> &'t Trace;
+
+    /// A call, apart from names and lengths.
+    fn kind(self, kind: Kind);
+
+    /// A call with a length that is part of the type.
+    fn length(self, kind: Kind, length: usize);
+
+    /// A call with a name, and the names of fields or variants.
+    fn named(self, kind: Kind, name: &'static str, list: &'static [&'static str]);
+
+    /// How many elements a sequence may claim.
+    #[inline]
+    fn room(self) -> usize {
+        self.trace().room
+    }
+
+    /// Part of the type does not show in this value.
+    #[inline]
+    fn hides(self) {
+        self.trace().whole.set(false);
+    }
+
+    /// Sets anew whether all of the type has shown, and gives what was said before.
+    #[inline]
+    fn shows(self, whole: bool) -> bool {
+        self.trace().whole.replace(whole)
+    }
+
+    /// Visits the elements of a compound: it has shown all of its type if one of them has.
+    #[inline]
+    fn elements<R, E>(self, visit: impl FnOnce() -> Result<R, E>) -> Result<R, E> {
+        let before = self.shows(false);
+        let visited = visit()?;
+        let shown = self.shows(before);
+        if !shown {
+            self.hides();
+        }
+        Ok(visited)
+    }
+
+    /// Counts a level of nesting while `decode` runs.
+    #[inline]
+    fn nested<R, E: de::Error>(self, decode: impl FnOnce() -> Result<R, E>) -> Result<R, E> {
+        let levels = &self.trace().depth;
+        let depth = levels.get();
+        if depth == DEEPEST {
+            return Err(E::custom("the value nests too deep"));
+        }
+        levels.set(depth + 1);
+        let result = decode();
+        levels.set(depth);
+        result
+    }
+}
+
+/// Hashes.
+impl<'t> Tracer<'t> for &'t Trace {
+    const KNOWS: bool = false;
+
+    #[inline]
+    fn trace(self) -> &'t Trace {
+        self
+    }
+
+    #[inline]
+    fn kind(self, kind: Kind) {
+        self.mix(kind as u64);
+    }
+
+    #[inline]
+    fn length(self, kind: Kind, length: usize) {
+        self.mix((kind as u64) | ((length as u64) << 8));
+    }
+
+    #[inline]
+    fn named(self, kind: Kind, name: &'static str, list: &'static [&'static str]) {
+        self.mix((kind as u64) ^ names::hash(name, list));
+    }
+}
+
+/// Knows the type, and only guards against forged bytes. A type that shows all of itself does not
+/// contain itself, so it nests no deeper than it is written and levels need not be counted.
+#[derive(Clone, Copy)]
+pub(super) struct Guard<'t>(pub(super) &'t Trace);
+
+impl<'t> Tracer<'t> for Guard<'t> {
+    const KNOWS: bool = true;
+
+    #[inline]
+    fn trace(self) -> &'t Trace {
+        self.0
+    }
+
+    #[inline]
+    fn kind(self, _: Kind) {}
+
+    #[inline]
+    fn length(self, _: Kind, _: usize) {}
+
+    #[inline]
+    fn named(self, _: Kind, _: &'static str, _: &'static [&'static str]) {}
+
+    #[inline]
+    fn nested<R, E: de::Error>(self, decode: impl FnOnce() -> Result<R, E>) -> Result<R, E> {
+        decode()
+    }
+
+    #[inline]
+    fn hides(self) {}
+
+    #[inline]
+    fn shows(self, _: bool) -> bool {
+        true
+    }
+}

@@ -1,0 +1,80 @@
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::task::JoinSet;
+
+use crate::store::Store as _;
+use crate::store::redis::RedisStore;
+use crate::store::redis::server::Server;
+
+/// Keys that hold their own names.
+async fn planted(store: &RedisStore, count: usize) -> Vec<String> {
+    let keys: Vec<_> = (0..count).map(|n| format!("app:{n}")).collect();
+    for key in &keys {
+        let name = Bytes::from(key.clone());
+        let planted = store.acquire(key, name, Duration::from_secs(60)).await;
+        assert_eq!(planted, Ok(None));
+    }
+    keys
+}
+
+/// All at the same time, and each must get its own key's answer.
+async fn read_all(store: &Arc<RedisStore>, keys: impl IntoIterator<Item = String>) {
+    let mut reads = JoinSet::new();
+    for key in keys {
+        let store = Arc::clone(store);
+        reads.spawn(async move { (store.get(&key).await, key) });
+    }
+    for (answer, key) in reads.join_all().await {
+        let expected = (!key.contains("missing")).then(|| Bytes::from(key));
+        assert_eq!(answer, Ok(expected));
+    }
+}
+
+#[tokio::test]
+async fn each_of_many_reads_gets_the_answer_to_its_own_key() {
+    let server = Server::start();
+    let store = Arc::new(server.store().await);
+    let keys = planted(&store, 200).await;
+    for _ in 0..5 {
+        let reads = (0..600).map(|n| match n % 3 {
+            0 => format!("app:missing {n}"),
+            _ => keys[n % keys.len()].clone(),
+        });
+        read_all(&store, reads).await;
+    }
+    let commands = server.command(&[b"INFO", b"commandstats"]);
+    assert!(commands.contains("cmdstat_mget"), "{commands}");
+}
+
+#[tokio::test]
+async fn readers_of_a_batch_whose_leader_is_dropped_start_over() {
+    let server = Server::start();
+    let store = server.store().await;
+    let keys = planted(&store, 3).await;
+    let mut context = Context::from_waker(Waker::noop());
+    // The first is sent alone, the second leads, the third joins it.
+    let mut alone = pin!(store.get(&keys[0]));
+    assert!(alone.as_mut().poll(&mut context).is_pending());
+    let mut lead = Box::pin(store.get(&keys[1]));
+    assert!(lead.as_mut().poll(&mut context).is_pending());
+    let mut joined = pin!(store.get(&keys[2]));
+    assert!(joined.as_mut().poll(&mut context).is_pending());
+    drop(lead);
+    assert_eq!(joined.await, Ok(Some(Bytes::from("app:2"))));
+    assert_eq!(alone.await, Ok(Some(Bytes::from("app:0"))));
+}
+
+#[tokio::test]
+async fn without_the_right_to_read_together_each_reads_alone() {
+    let server = Server::start();
+    server.command(&[b"ACL", b"SETUSER", b"default", b"-mget"]);
+    let store = Arc::new(server.store().await);
+    let keys = planted(&store, 50).await;
+    for _ in 0..2 {
+        read_all(&store, keys.iter().cloned()).await;
+    }
+}
