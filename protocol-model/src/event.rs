@@ -1,0 +1,207 @@
+//! What can happen, in words for traces, and what must not.
+
+use std::fmt;
+
+use crate::state::Version;
+
+/// One thing that happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// To whom.
+    pub who: Who,
+    /// What.
+    pub what: What,
+    /// To which version, where that matters.
+    pub version: Version,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = self.what.words();
+        let space = if words.starts_with('\'') { "" } else { " " };
+        let words = words.replace("{v}", &format!("v{}", self.version));
+        write!(f, "{}{space}{words}", self.who)
+    }
+}
+
+/// Who acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// A reader.
+    Reader(usize),
+    /// A writer.
+    Writer(usize),
+    /// A process.
+    Process(usize),
+    /// Redis or the source.
+    World,
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reader(reader) => write!(f, "R{reader}"),
+            Self::Writer(writer) => write!(f, "W{writer}"),
+            Self::Process(process) => write!(f, "P{process}"),
+            Self::World => f.write_str("--"),
+        }
+    }
+}
+
+/// The order of the kinds is that of the words.
+macro_rules! kinds {
+    ($($kind:ident $words:literal)*) => {
+        /// The kinds of things that can happen.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each is described by its words")]
+        pub enum What { $($kind,)* }
+
+        impl What {
+            /// How a trace tells it; `{v}` stands for the version.
+            pub fn words(self) -> &'static str {
+                match self { $(Self::$kind => $words,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    // Search
+    Looks "looks for a value that is at least {v}"
+    FindsJournaled "wants at least {v}; the key waits in the journal here: bypass"
+    Joins "wants at least {v} and joins a flight"
+    JoinsLate "wants at least {v} and waits for the end of a flight without sharing it"
+    FindsRedisAway "GET fails: the connection is gone"
+    SeesNothing "GET: nothing"
+    SeesDead "GET: an entry of another epoch, a miss"
+    SeesLease "GET: somebody's lease"
+    SeesTombstone "GET: a tombstone, nobody may fill"
+    LooksAgain "GET: {v}, but the server has changed since its look began: once more"
+    Hits "GET: {v}, returned"
+    HitsStale "GET: {v}, past its TTL: returned, to be refreshed"
+    Leads "leads a flight"
+    TakesLease "takes the lease"
+    TakesOverDead "takes the lease over a dead entry"
+    IsRefusedLease "is refused the lease: something stands there by now"
+    Misses "misses and begins to load"
+    GivesUp "has waited long enough"
+
+    // Load and fill
+    Loads "reads {v} from the source"
+    Fills "sends its fill of {v} and returns it"
+    Stored "'s fill of {v} runs in Redis: stored"
+    Refused "'s fill of {v} runs in Redis: refused"
+    Shares "'s flight ends: those in it return {v}"
+    SharesNot "'s flight ends: those in it start over"
+    AnswerLost "'s fill gets no answer: those in its flight load without it"
+    Dropped "is dropped"
+
+    // Bypass
+    Queues "is to run the next load without a lease"
+    Waits "waits for somebody's load without a lease"
+    LoadsAlone "reads {v} from the source, not to be stored"
+    ReturnsAlone "returns {v}, loaded without a lease"
+    SharesAlone "returns {v}, loaded without a lease, with those who waited for it"
+
+    // Refresh and put
+    Fences "calls .refreshed()"
+    FencedByEntry "GET: {v}, to be replaced if it still stands"
+    FencedByLease "GET: no value, so it will take the lease whatever stands there"
+    CallsPut "calls put with {v}"
+    Seizes "takes the lease whatever stands there"
+    SparesTombstone "wants the lease, but a tombstone stands there"
+    Refreshes "reads {v} from the source and sends its refresh"
+    RefreshStored "'s refresh to {v} runs in Redis: stored"
+    RefreshRefused "'s refresh to {v} runs in Redis: refused"
+
+    // Write
+    DeletesFirst "deletes before its write"
+    Begins "begins: a tombstone"
+    BeginsBeside "begins: the tombstone of another writer is tainted and now names both"
+    Commits "commits {v}"
+    Invalidates "invalidates"
+    Taints "invalidates: the tombstone of another writer stays, tainted"
+    Ends "ends: the tombstone is gone"
+    EndsBeside "ends: the tombstone of another writer stays, tainted"
+    EndsWithoutTombstone "ends: no tombstone, what stands there is removed"
+    StoresWritten "stores {v}"
+    PutsWritten "ends and stores {v}"
+    PutRefused "ends; another writer has interfered, {v} is not stored"
+    NothingMore "has nothing more to do"
+    DeletesAgain "will delete once more"
+    Returns "has returned: from now on at least {v}"
+    Dies "dies after its commit"
+    IsJournaled "cannot reach Redis: its invalidation of {v} is journaled, it returns"
+    Replays "'s journaled invalidation runs in Redis"
+    Settles "'s invalidation was later than a journaled one and is confirmed: from now on at least {v}"
+    NotConfirmed "'s answer came from the server before: {v} is journaled, it returns"
+    NotReplayed "'s answer came from the server before: its invalidation of {v} stays in the journal"
+    ReplayUnheard "'s journaled invalidation runs in Redis, its answer is lost"
+    ReplayAnswered "'s journaled invalidation is confirmed: from now on at least {v}"
+    ClearsNewer "'s invalidation is confirmed, and one that was journaled after it ran is forgotten"
+    DiesJournaled "'s process dies with its journal"
+    DiesLater "'s process ends"
+
+    // World
+    LeaseRunsOut "the lease runs out"
+    ValueGoes "the value expires or is evicted"
+    TurnsStale "the value passes its TTL"
+    TombstoneRunsOut "a writer's part of the tombstone runs out"
+    TombstoneEvicted "the tombstone is evicted"
+    HoldEnds "the hold-off ends"
+    ReplicaCatchesUp "the source's replica catches up: {v}"
+    Copied "Redis copies the key to its replica or its file"
+    FailsOver "Redis fails over or restarts: the key is as in the copy"
+    Connects "connects to the new server"
+    ConnectsJournaling "connects to the new server, its recent invalidations in the journal"
+}
+
+/// What breaks the promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// A read returned less than what was confirmed before it began.
+    StaleRead {
+        /// Who.
+        reader: usize,
+        /// What it returned.
+        version: Version,
+        /// What it should have returned at least.
+        floor: Version,
+    },
+    /// Nothing is under way, and the cache keeps an old version.
+    Stranded {
+        /// The old one.
+        kept: Version,
+        /// The source's.
+        row: Version,
+    },
+}
+
+impl Flaw {
+    /// The two kinds by name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::StaleRead { .. } => "stale read",
+            Self::Stranded { .. } => "stranded",
+        }
+    }
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StaleRead {
+                reader,
+                version,
+                floor,
+            } => write!(
+                f,
+                "R{reader} returned v{version}, but v{floor} was invalidated before it began"
+            ),
+            Self::Stranded { kept, row } => write!(
+                f,
+                "nothing is under way, the source has v{row}, the cache keeps v{kept}"
+            ),
+        }
+    }
+}

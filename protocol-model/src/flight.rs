@@ -1,0 +1,121 @@
+//! Flights: how readers of one process share a load made under a lease.
+
+use crate::actor::{Loaded, Phase};
+use crate::config::{Config, Sharing};
+use crate::event::Flaw;
+use crate::state::{Flight, State, Token, Version};
+use crate::step::{Next, home};
+
+/// How a flight ends for those in it.
+#[derive(Clone, Copy)]
+pub(crate) enum Landing {
+    Shared(Version),
+    Again,
+    Bypass,
+}
+
+impl Landing {
+    /// The leader found a value; only the usual single-flight hands on what was seen earlier.
+    pub(crate) fn of_hit(config: &Config, version: Version) -> Self {
+        match config.sharing {
+            Sharing::Anytime => Self::Shared(version),
+            _ => Self::Again,
+        }
+    }
+}
+
+impl State {
+    /// Whether anybody could notice how this reader's flight ends.
+    pub(crate) fn leads(&self, reader: usize) -> bool {
+        self.is_on_board(reader)
+            || self
+                .readers_of(home(reader))
+                .any(|(_, other)| matches!(other.phase, Phase::Seated { leader, .. } if usize::from(leader) == reader))
+    }
+
+    fn is_on_board(&self, reader: usize) -> bool {
+        self.processes[home(reader)]
+            .flight
+            .is_some_and(|flight| usize::from(flight.leader) == reader)
+    }
+}
+
+impl Next<'_> {
+    /// Lets newcomers join.
+    pub(crate) fn board(&mut self, reader: usize) {
+        self.state.processes[home(reader)].flight = Some(Flight {
+            leader: reader as u8,
+            open: true,
+        });
+    }
+
+    /// The fill is about to be sent.
+    pub(crate) fn close(&mut self, reader: usize) {
+        if !self.state.is_on_board(reader) {
+            return;
+        }
+        let flight = &mut self.state.processes[home(reader)].flight;
+        match self.config.sharing {
+            Sharing::UntilSent => *flight = None,
+            Sharing::Flight { late: false, .. } => {
+                *flight = flight.map(|flight| Flight {
+                    open: false,
+                    ..flight
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// An invalidation was made in this process: its flight is older.
+    pub(crate) fn abandon(&mut self, process: usize) {
+        if self.config.flies_early() {
+            self.state.processes[process].flight = None;
+        }
+    }
+
+    /// The flight of a reader in the same process that holds the lease which was just seen, where
+    /// such a look is what entitles to share it.
+    pub(crate) fn flight_with(&self, seen: Token, reader: usize) -> Option<Flight> {
+        let holds = |phase| {
+            matches!(phase, Phase::Load { token, .. }
+                | Phase::HasLoaded(Loaded { token, .. })
+                | Phase::Filling(Loaded { token, .. }) if token == seen)
+        };
+        let (leader, _) = self
+            .state
+            .readers_of(home(reader))
+            .filter(|_| self.config.sharing == Sharing::OwnLook)
+            .find(|(_, other)| holds(other.phase))?;
+        Some(Flight {
+            leader: leader as u8,
+            open: true,
+        })
+    }
+
+    /// Ends a reader's flight, if it leads one.
+    pub(crate) fn land(&mut self, reader: usize, landing: Landing) -> Option<Flaw> {
+        if self.state.is_on_board(reader) {
+            self.state.processes[home(reader)].flight = None;
+        }
+        let mut flaw = None;
+        for (other, at) in self.state.readers_of(home(reader)) {
+            match at.phase {
+                Phase::Seated { leader, shares } if usize::from(leader) == reader => {
+                    flaw = flaw.or(self.landed(other, shares, landing));
+                }
+                _ => {}
+            }
+        }
+        flaw
+    }
+
+    fn landed(&mut self, reader: usize, shares: bool, landing: Landing) -> Option<Flaw> {
+        match landing {
+            Landing::Shared(version) if shares => return self.returns(reader, version),
+            Landing::Bypass => self.enter(reader, Phase::Bypass),
+            Landing::Shared(_) | Landing::Again => self.enter(reader, Phase::Again),
+        }
+        None
+    }
+}

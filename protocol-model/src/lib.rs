@@ -1,0 +1,106 @@
+//! A model of the protocol behind cached-redis, explored exhaustively.
+//!
+//! The promise is that once an invalidation has returned, no read that starts afterwards returns a
+//! value loaded before it. Tests try some of the orders in which things can happen; this tries all of
+//! them, for a few readers and writers of one key. It is the place to try a change of the protocol
+//! before it is written: add the step, and see whether the promise still holds.
+//!
+//! ```sh
+//! cargo test -p protocol-model                    # a part, in seconds; also in `cargo test --workspace`
+//! cargo run --release -p protocol-model           # all of it: minutes, and up to 2 GB of memory
+//! cargo run --release -p protocol-model o3 f      # those whose names begin with o3 or f
+//! cargo run --release -p protocol-model -- --traces n1    # with the shortest counter-example
+//! MODEL=full cargo test --release -p protocol-model       # all of it, as a test
+//! ```
+//!
+//! # What is modelled
+//!
+//! One key in Redis, one row in the source (a version that each commit increases), three readers in
+//! two processes, two writers. A [`State`] is one moment of all that. Each thing that can happen to it
+//! is one indivisible step: a command that runs in Redis, a look at the source, a decision that a
+//! process makes for itself. Commands that were sent run at any later time, so a fill may arrive when
+//! everybody has forgotten it. Leases run out and values go at any time. A reader may be dropped, the
+//! answer to a fill may be lost. Where a configuration says so, writers die between their commit and
+//! their invalidation, Redis is out of reach for a writer, it fails over to an older copy, or the
+//! source is read from a replica that lags.
+//!
+//! Two things must never be the case ([`Flaw`]):
+//!
+//! * A read returns an older version than one whose invalidation had returned when the read began.
+//! * Nothing is under way any more, and the cache keeps an older version than the source has.
+//!
+//! The [`table`] lists the configurations: the protocol as shipped, in several worlds; its parts; and
+//! **broken twins**, each of which leaves one rule out. The twins are as important as the rest. A
+//! checker that finds nothing may be blind; here it must find a counter-example, a shortest one, for
+//! every rule that is left out. The other way round, a configuration that holds must have **seen** the
+//! steps it is about: a refused fill, a joined flight, a failover.
+//!
+//! # What is assumed
+//!
+//! Redis runs one command or script on a key after the other. A load sees what was committed before
+//! it began. A hold is longer than the write it announces, and a hold-off longer than the lag (c4 shows
+//! what happens otherwise). Tombstones are not evicted (c8). Nothing is assumed about clocks and delays.
+//!
+//! The bounds are what one model can have: one key, each reader and each writer acts once, one reader
+//! is dropped, Redis fails over once. No counter-example is known that needs more. Not modelled are tags,
+//! the cache in the process, and redirections of a cluster.
+//!
+//! Three things keep the states few without hiding anything: readers that are alike start in one
+//! order, so do writers, and a token that nobody remembers is used again.
+//!
+//! # How it is laid out
+//!
+//! | file | what |
+//! |---|---|
+//! | `state`, `actor` | all there is at one moment; how far readers and writers can be |
+//! | `server` | what Redis does to the key: a function per command or script |
+//! | `search` | a reader's way to a value or to the right to load |
+//! | `flight`, `load` | a load under a lease, who shares it, its fill |
+//! | `bypass`, `refresh` | a load without a lease; `.refreshed()`, `put`, stale-while-revalidate |
+//! | `writer` | commit, invalidation, two phases, journal |
+//! | `world` | what runs out, lags and fails |
+//! | `config`, `table` | what is varied; the configurations and what is expected of each |
+//! | `step`, `event` | how the files above describe a step, and its words in a trace |
+//! | `checker`, `report` | the search, which knows nothing of caches; the lines it prints |
+//!
+//! # How to add a step
+//!
+//! 1. Give it words in `event`.
+//! 2. Where something has to be remembered for it, add that to a [`Phase`], a [`Stage`] or the
+//!    [`State`]; a token there also goes to `Phase::token`.
+//! 3. Add it, with `steps.add(who, |next| …)`, in the file of the one who takes it. The closure changes
+//!    `next.state` and returns the words. What runs in Redis is a function in `server`.
+//! 4. If it can be left out or done wrongly, make that a field of [`Config`], and add rows to the
+//!    table: one that holds and must have seen the step, and a broken twin.
+//!
+//! A change of the shipped protocol changes [`Config::shipped`], and with it nearly every row.
+//!
+//! Something that shares no state with this one, such as the cache in the process, is a model of its
+//! own: the checker explores whatever implements [`Model`].
+
+mod actor;
+mod bypass;
+mod checker;
+mod config;
+mod event;
+mod flight;
+mod load;
+mod protocol;
+mod refresh;
+mod report;
+mod search;
+mod server;
+mod state;
+mod step;
+mod table;
+mod world;
+mod writer;
+
+pub use actor::*;
+pub use checker::{Model, Outcome, Step, StepOf, explore};
+pub use config::*;
+pub use event::{Event, Flaw, What, Who};
+pub use report::{Bounds, Summary, run};
+pub use server::Condition;
+pub use state::*;
+pub use table::{Row, Verdict, table};

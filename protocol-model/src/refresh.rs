@@ -1,0 +1,115 @@
+//! Stores that nobody missed: a stale value that is refreshed, `.refreshed()` and `put`.
+
+use crate::actor::{Loaded, Phase};
+use crate::config::Config;
+use crate::event::{What, Who};
+use crate::server::{self, Condition};
+use crate::state::{Epoch, Key, Token, Version};
+use crate::step::{Did, Next, Steps, home};
+
+/// What a reader that replaces an entry can do.
+pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
+    let me = Who::Reader(reader);
+    let connected = steps.reaches_redis(home(reader));
+    match steps.now.readers[reader].phase {
+        Phase::Fence if connected => steps.add(me, |next| next.fence(reader)),
+        Phase::Seize { epoch } if connected => steps.add(me, |next| next.seize(reader, epoch)),
+        Phase::Put { version } if connected => {
+            steps.add(me, |next| next.seize_to_put(reader, version));
+        }
+        Phase::Refresh { token, epoch } => steps.load(me, |next, version| {
+            let loaded = Loaded {
+                token,
+                version,
+                epoch,
+            };
+            // A caller of `.refreshed()` gets its own load, which is as new as can be.
+            next.state.readers[reader].floor = 0;
+            next.enter(reader, Phase::Refreshing(loaded));
+            What::Refreshes.of(version)
+        }),
+        Phase::Refreshing(loaded) if connected => {
+            steps.add(me, |next| next.replace(reader, loaded));
+        }
+        _ => {}
+    }
+}
+
+impl Config {
+    /// `.refreshed()` compares tokens whatever stale-while-revalidate does.
+    fn refresh_condition(&self) -> Condition {
+        self.refresh.unwrap_or(Condition::Token)
+    }
+}
+
+impl Next<'_> {
+    fn fence(&mut self, reader: usize) -> Did {
+        let epoch = self.state.processes[home(reader)].epoch;
+        let dead = self
+            .config
+            .is_dead(&self.state, self.state.key, home(reader));
+        match self.state.key {
+            Key::Value { token, version, .. } if !dead => {
+                self.enter(reader, Phase::Refresh { token, epoch });
+                What::FencedByEntry.of(version)
+            }
+            _ => {
+                self.enter(reader, Phase::Seize { epoch });
+                What::FencedByLease.into()
+            }
+        }
+    }
+
+    fn seize(&mut self, reader: usize, epoch: Epoch) -> Did {
+        match self.seized(epoch) {
+            Some(token) => {
+                self.enter(reader, Phase::Load { token, epoch });
+                What::Seizes.into()
+            }
+            None => {
+                self.enter(reader, Phase::Bypass);
+                What::SparesTombstone.into()
+            }
+        }
+    }
+
+    fn seize_to_put(&mut self, reader: usize, version: Version) -> Did {
+        let epoch = self.state.processes[home(reader)].epoch;
+        self.state.readers[reader].floor = 0;
+        match self.seized(epoch) {
+            Some(token) => {
+                let loaded = Loaded {
+                    token,
+                    version,
+                    epoch,
+                };
+                self.enter(reader, Phase::Late(loaded));
+                What::Seizes.into()
+            }
+            None => {
+                self.enter(reader, Phase::Done);
+                What::SparesTombstone.into()
+            }
+        }
+    }
+
+    fn seized(&mut self, epoch: Epoch) -> Option<Token> {
+        let token = self.state.fresh_token();
+        let lease = Key::Lease { token, epoch };
+        let spares = self.config.seize_spares_tombstones;
+        server::seize(&mut self.state.key, lease, spares).then_some(token)
+    }
+
+    fn replace(&mut self, reader: usize, loaded: Loaded) -> Did {
+        let entry = loaded.entry(self.state.fresh_token());
+        let condition = self.config.refresh_condition();
+        let won = server::fill(&mut self.state.key, condition, loaded.token, entry);
+        self.enter(reader, Phase::Done);
+        let what = if won {
+            What::RefreshStored
+        } else {
+            What::RefreshRefused
+        };
+        what.of(loaded.version)
+    }
+}
