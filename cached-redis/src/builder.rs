@@ -9,6 +9,7 @@ use tokio::runtime::Handle as Runtime;
 
 use crate::catalog::Catalog;
 use crate::handle::Inner;
+use crate::policy::LONGEST_TTL;
 use crate::settings::Settings;
 use crate::store::address::Address;
 use crate::store::{AnyStore, MemoryLimits, RedisSettings};
@@ -86,6 +87,7 @@ impl Builder {
     /// * `memory://`: in this process, for this cache alone
     /// * `memory://NAME`: in this process, shared by all caches that give this name
     /// * `redis://[[user]:password@]host[:port][/db]`: a Redis server
+    /// * `rediss://…`: the same over TLS; needs the feature `tls`
     /// * `redis+unix:///path[?db=N&user=NAME&pass=PASSWORD]`: one behind a Unix socket
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = Some(url.into());
@@ -139,6 +141,26 @@ impl Builder {
         self
     }
 
+    /// Who may vouch for a server under `rediss://`: certificates in PEM form. They take the place
+    /// of those that the system trusts, which is the default.
+    #[cfg(feature = "tls")]
+    pub fn tls_ca(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.redis.tls.ca = Some(pem.into());
+        self
+    }
+
+    /// What proves to a server under `rediss://` who connects: a certificate, with those between it
+    /// and its authority behind it, and its private key, both in PEM form. None by default.
+    #[cfg(feature = "tls")]
+    pub fn tls_client_cert(
+        mut self,
+        certificate: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.redis.tls.client = Some((certificate.into(), key.into()));
+        self
+    }
+
     /// How long the right to load a key outlives a process that died with it. 3 s by default;
     /// loads may take longer, a heartbeat renews the lease.
     pub fn lease(mut self, lease: Duration) -> Self {
@@ -178,7 +200,8 @@ impl Builder {
     ///
     /// When a setting is missing or out of its range, when a function of the program names an
     /// unknown policy, outside of a Tokio runtime, and with
-    /// [`require_connection`](Self::require_connection) when Redis cannot be reached.
+    /// [`require_connection`](Self::require_connection) when Redis cannot be reached, with the
+    /// reason if it is a refused login or certificate.
     ///
     /// # Cancel safety
     ///
@@ -238,7 +261,8 @@ impl Builder {
             policies: self.policies.clone(),
             format: self.format,
             lease: self.lease,
-            wait: self.wait,
+            // Added to the clock, a longer one would overflow it.
+            wait: self.wait.min(LONGEST_TTL),
         })
     }
 }

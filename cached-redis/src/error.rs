@@ -63,11 +63,14 @@ pub enum AddressProblem {
     #[error("is malformed (special characters in a password must be percent-encoded)")]
     Malformed,
     /// Nothing knows this scheme.
-    #[error("has an unknown scheme; known are memory://, redis:// and redis+unix://")]
+    #[error("has an unknown scheme; known are memory://, redis://, rediss:// and redis+unix://")]
     UnknownScheme,
     /// The scheme is known and planned, but does not work yet.
     #[error("has a scheme that is not supported yet; use redis://, redis+unix:// or memory://")]
     UnsupportedScheme,
+    /// The address is one of TLS, and the crate was built without it.
+    #[error("needs TLS; enable the feature `tls` of cached-redis")]
+    NeedsTls,
     /// The URL names no host.
     #[error("names no host")]
     MissingHost,
@@ -109,4 +112,35 @@ pub enum StoreError {
     /// The answer is not one that the step can have.
     #[error("the store gave an answer that makes no sense")]
     Answer,
+    /// The server was reached and TLS failed, before any password was sent.
+    #[error("TLS failed: {problem}")]
+    Tls {
+        /// At what it failed.
+        problem: TlsProblem,
+    },
+}
+
+/// At what TLS failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsProblem {
+    /// The server's certificate was not issued by an authority that is trusted here.
+    #[error("nobody who is trusted here issued the certificate of the server")]
+    Issuer,
+    /// The server's certificate does not name the host of the address.
+    #[error("the certificate of the server is for another name")]
+    Name,
+    /// The server's certificate has expired or is not valid yet.
+    #[error("the certificate of the server has expired, or is not valid yet")]
+    Expired,
+    /// The server's certificate is malformed, revoked or not meant for servers.
+    #[error("the certificate of the server cannot be used")]
+    Certificate,
+    /// The server asks for a client certificate, or refuses the one it got.
+    #[error("the server refuses the client certificate, or the lack of one")]
+    ClientCertificate,
+    /// The server speaks no TLS on this port, or ended the handshake: without TLS 1.3 that is also
+    /// how it refuses a client certificate.
+    #[error("the server speaks no TLS on this port, or ended the handshake")]
+    Protocol,
 }

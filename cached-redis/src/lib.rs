@@ -42,7 +42,7 @@ pub use catalog::{Catalog, Problem};
 pub use codec::Bincode;
 pub use codec::{Codec, CodecError, Format, Json, Msgpack};
 pub use control::{CacheInfo, CachedExt, Status};
-pub use error::{AddressProblem, Error, StoreError};
+pub use error::{AddressProblem, Error, StoreError, TlsProblem};
 pub use handle::Cache;
 pub use key::{Key, KeyName};
 pub use policy::Policy;

@@ -72,7 +72,7 @@ async fn f11_refused_addresses_are_told_without_the_password() {
         "redis://app:hun/hunter2@localhost",
         "redis://app:%zzhunter2@localhost:x",
         "redis://hunter2:x:y@[::1",
-        "rediss://app:hunter2@localhost",
+        "rediss://app:hunter2@localhost:port",
         "unknown://app:hunter2@localhost",
         "redis+unix://?pass=hunter2",
         "redis+unix:///x.sock?db=x&pass=hunter2",

@@ -4,6 +4,8 @@ pub(crate) mod log;
 pub(crate) mod patience;
 pub(crate) mod server;
 pub(crate) mod source;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 pub(crate) mod world;
 
 pub(crate) use log::Log;

@@ -34,7 +34,7 @@ impl RedisServer {
         Self::start_with(&[])
     }
 
-    /// Starts a server with further arguments.
+    /// Starts a server with further arguments, in which `<port>` stands for its port.
     pub(crate) fn start_with(args: &[&str]) -> Self {
         let args: Vec<_> = args.iter().map(|arg| (*arg).to_owned()).collect();
         // Somebody else may take the port between the look and the start.
@@ -208,7 +208,10 @@ fn spawn(port: u16, dir: &PathBuf, args: &[String]) -> Child {
         ])
         .arg("--dir")
         .arg(dir)
-        .args(args)
+        .args(
+            args.iter()
+                .map(|arg| arg.replace("<port>", &port.to_string())),
+        )
         .current_dir(dir)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

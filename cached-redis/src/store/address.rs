@@ -23,7 +23,7 @@ pub(crate) enum Address {
         /// Shared by the caches of this process that give the same name.
         name: Option<String>,
     },
-    /// `redis://…` or `redis+unix://…`.
+    /// `redis://…`, `rediss://…` or `redis+unix://…`.
     Redis(RedisAddress),
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct RedisAddress {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Endpoint {
-    Tcp { host: String, port: u16 },
+    Tcp { host: String, port: u16, tls: bool },
     Unix(PathBuf),
 }
 
@@ -49,7 +49,7 @@ pub(super) struct Login {
 }
 
 impl Address {
-    /// Parses `memory://[NAME]`, `redis://[user[:password]@]host[:port][/db]` and
+    /// Parses `memory://[NAME]`, `redis[s]://[user[:password]@]host[:port][/db]` and
     /// `redis+unix:///path[?db=N&user=…&pass=…]`.
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
         parse(text).map_err(|problem| Error::Address {
@@ -68,11 +68,11 @@ fn parse(text: &str) -> Result<Address, AddressProblem> {
     let (scheme, _) = text.split_once("://").ok_or(AddressProblem::Malformed)?;
     match scheme.to_ascii_lowercase().as_str() {
         "memory" => memory(&url(text)?),
-        "redis" => tcp(&url(text)?).map(Address::Redis),
+        "redis" => tcp(&url(text)?, false).map(Address::Redis),
+        "rediss" if cfg!(feature = "tls") => tcp(&url(text)?, true).map(Address::Redis),
+        "rediss" => Err(AddressProblem::NeedsTls),
         "redis+unix" if cfg!(unix) => unix(&url(text)?).map(Address::Redis),
-        "rediss" | "redis+cluster" | "redis+sentinel" | "redis+unix" => {
-            Err(AddressProblem::UnsupportedScheme)
-        }
+        "redis+cluster" | "redis+sentinel" | "redis+unix" => Err(AddressProblem::UnsupportedScheme),
         _ => Err(AddressProblem::UnknownScheme),
     }
 }
@@ -97,7 +97,7 @@ fn memory(url: &Url) -> Result<Address, AddressProblem> {
     Ok(Address::Memory { name })
 }
 
-fn tcp(url: &Url) -> Result<RedisAddress, AddressProblem> {
+fn tcp(url: &Url, tls: bool) -> Result<RedisAddress, AddressProblem> {
     let host = match url.host() {
         None => return Err(AddressProblem::MissingHost),
         Some(Host::Domain(name)) => decoded(name)?,
@@ -112,7 +112,7 @@ fn tcp(url: &Url) -> Result<RedisAddress, AddressProblem> {
         return Err(AddressProblem::Query);
     }
     Ok(RedisAddress {
-        endpoint: Endpoint::Tcp { host, port },
+        endpoint: Endpoint::Tcp { host, port, tls },
         database: database(url.path().trim_start_matches('/'))?,
         login: login_of(url)?,
     })
@@ -192,10 +192,14 @@ fn decoded(text: &str) -> Result<String, AddressProblem> {
 impl fmt::Display for RedisAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.endpoint {
-            Endpoint::Tcp { host, port } if host.contains(':') => {
-                write!(f, "redis://[{host}]:{port}/{}", self.database)
+            Endpoint::Tcp { host, port, tls } => {
+                let s = if *tls { "s" } else { "" };
+                let host = match host.contains(':') {
+                    true => &format!("[{host}]"),
+                    false => host,
+                };
+                write!(f, "redis{s}://{host}:{port}/{}", self.database)
             }
-            Endpoint::Tcp { host, port } => write!(f, "redis://{host}:{port}/{}", self.database),
             Endpoint::Unix(path) => write!(f, "redis+unix://{}", path.display()),
         }
     }
@@ -259,6 +263,11 @@ mod tests {
         }
     }
 
+    fn plain(host: &str, port: u16) -> Endpoint {
+        let (host, tls) = (host.to_owned(), false);
+        Endpoint::Tcp { host, port, tls }
+    }
+
     fn refused(text: &str) -> (AddressProblem, String) {
         match Address::parse(text) {
             Err(error @ Error::Address { problem, .. }) => (problem, format!("{error} {error:?}")),
@@ -269,8 +278,7 @@ mod tests {
     #[test]
     fn a_url_gives_host_port_database_and_login() {
         let address = redis("redis://ann:s3cr%2Ft@cache.internal:7000/12");
-        let (host, port) = ("cache.internal".to_owned(), 7000);
-        assert_eq!(address.endpoint, Endpoint::Tcp { host, port });
+        assert_eq!(address.endpoint, plain("cache.internal", 7000));
         assert_eq!(address.database, 12);
         let login = address.login.unwrap();
         assert_eq!(login.user.as_deref(), Some("ann"));
@@ -284,10 +292,9 @@ mod tests {
             "redis://localhost/",
             "REDIS://localhost:6379/0",
         ] {
-            let (host, port) = ("localhost".to_owned(), 6379);
-            let endpoint = Endpoint::Tcp { host, port };
             let address = redis(text);
-            assert_eq!((address.endpoint, address.database), (endpoint, 0));
+            assert_eq!(address.endpoint, plain("localhost", 6379));
+            assert_eq!(address.database, 0);
             assert!(address.login.is_none());
         }
     }
@@ -303,9 +310,26 @@ mod tests {
     #[test]
     fn ipv6_hosts_lose_their_brackets() {
         let address = redis("redis://[::1]:7000");
-        let (host, port) = ("::1".to_owned(), 7000);
-        assert_eq!(address.endpoint, Endpoint::Tcp { host, port });
+        assert_eq!(address.endpoint, plain("::1", 7000));
         assert_eq!(address.to_string(), "redis://[::1]:7000/0");
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn a_second_s_asks_for_tls_and_changes_nothing_else() {
+        let address = redis("rediss://ann:s3cret@[::1]/2");
+        let (host, port, tls) = ("::1".to_owned(), 6379, true);
+        assert_eq!(address.endpoint, Endpoint::Tcp { host, port, tls });
+        assert_eq!(address.login.as_ref().unwrap().password, "s3cret");
+        assert_eq!(address.to_string(), "rediss://[::1]:6379/2");
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[test]
+    fn without_the_feature_tls_an_address_with_it_is_refused_for_that() {
+        let (problem, shown) = refused("rediss://h");
+        assert_eq!(problem, AddressProblem::NeedsTls);
+        assert!(shown.contains("feature `tls`"), "{shown}");
     }
 
     #[cfg(unix)]
@@ -355,7 +379,6 @@ mod tests {
             ("redis+unix://host/path", Malformed),
             ("http://h", UnknownScheme),
             ("://h", UnknownScheme),
-            ("rediss://h", UnsupportedScheme),
             ("redis+cluster://a:1,b:2,c", UnsupportedScheme),
             ("redis+sentinel://a:1,b:2/service", UnsupportedScheme),
             ("redis://", MissingHost),
@@ -379,7 +402,7 @@ mod tests {
     fn nothing_shows_a_password() {
         for text in [
             "http://ann:s3cret@h",
-            "rediss://ann:s3cret@h:1/0",
+            "rediss://ann:s3cret@h:1/zero",
             "redis://ann:s3cret@h:port",
             "redis://ann:s3cret@h/one",
             "redis://ann:s3cret@",

@@ -118,8 +118,8 @@ impl AnyStore {
             Address::Redis(address) => address,
         };
         let store = RedisStore::connect(address, redis).await?;
-        if require_connection && !store.is_connected() {
-            return Err(StoreError::Unavailable.into());
+        if require_connection {
+            store.first_try()?;
         }
         Ok(Self::Redis(store))
     }

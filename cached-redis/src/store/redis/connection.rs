@@ -16,12 +16,13 @@ use tokio::time::{sleep, timeout};
 
 use super::Background;
 use super::backoff::{self, Backoff};
-use super::handshake::{self, Failure, Opened};
+use super::handshake::{self, Failure, Opened, Route};
 use crate::error::StoreError;
-use crate::store::address::RedisAddress;
 
 pub(super) struct Connection {
     shared: Arc<Shared>,
+    /// Why the first attempt came to nothing.
+    first_failure: Option<StoreError>,
     _keeper: Background,
 }
 
@@ -38,7 +39,7 @@ struct Live {
 
 impl Connection {
     /// Starts the task and waits until its first attempt is over.
-    pub(super) async fn open(address: RedisAddress, connect_timeout: Duration) -> Self {
+    pub(super) async fn open(route: Route, connect_timeout: Duration) -> Self {
         let shared = Arc::new(Shared {
             live: ArcSwapOption::empty(),
             clock_offset: AtomicI64::new(0),
@@ -46,14 +47,14 @@ impl Connection {
         let (tried, first_try) = oneshot::channel();
         let keeper = Keeper {
             shared: shared.clone(),
-            address,
+            route,
             connect_timeout,
         };
         let keeper = Background(tokio::spawn(keeper.keep(tried)));
-        // An error means that the runtime is going down, which leaves the store without connection.
-        let _ = first_try.await;
         Self {
             shared,
+            // An error means that it did not fail, or that the runtime is going down.
+            first_failure: first_try.await.ok(),
             _keeper: keeper,
         }
     }
@@ -64,6 +65,11 @@ impl Connection {
             Some(live) => Ok(live.connection.clone()),
             None => Err(StoreError::Unavailable),
         }
+    }
+
+    /// Whether the first attempt succeeded; else why not.
+    pub(super) fn first_try(&self) -> Result<(), StoreError> {
+        self.first_failure.clone().map_or(Ok(()), Err)
     }
 
     /// Gives the connection up, so that another is made.
@@ -88,18 +94,18 @@ pub(super) fn local_ms() -> u64 {
 /// The task: connect, hand out, wait for the end, again.
 struct Keeper {
     shared: Arc<Shared>,
-    address: RedisAddress,
+    route: Route,
     connect_timeout: Duration,
 }
 
 impl Keeper {
-    /// `tried` is dropped when the first attempt is over.
-    async fn keep(self, tried: oneshot::Sender<()>) {
+    /// `tried` is told why the first attempt failed, or dropped when it has succeeded.
+    async fn keep(self, tried: oneshot::Sender<StoreError>) {
         let mut tried = Some(tried);
         let mut backoff = Backoff::new();
         let mut failures = 0_u32;
         loop {
-            let attempt = timeout(self.connect_timeout, handshake::open(&self.address)).await;
+            let attempt = timeout(self.connect_timeout, handshake::open(&self.route)).await;
             match attempt.unwrap_or(Err(Failure::Timeout)) {
                 Ok(opened) => {
                     failures = 0;
@@ -112,9 +118,12 @@ impl Keeper {
                     }
                 }
                 Err(failure) => {
-                    drop(tried.take());
                     self.report(&failure, failures);
                     failures = failures.saturating_add(1);
+                    if let Some(tried) = tried.take() {
+                        // Nobody listens if `build` was dropped.
+                        let _ = tried.send(failure.into());
+                    }
                 }
             }
             sleep(backoff.next()).await;
@@ -128,7 +137,7 @@ impl Keeper {
             connection: opened.connection,
             driver: opened.driver.0.abort_handle(),
         })));
-        tracing::info!(address = %self.address, "connected to the store");
+        tracing::info!(address = %self.route.address, "connected to the store");
         opened.driver
     }
 
@@ -136,12 +145,12 @@ impl Keeper {
         // An error means aborted: the connection was given up.
         let _ = (&mut driver.0).await;
         self.shared.live.store(None);
-        tracing::warn!(address = %self.address, "lost the connection to the store");
+        tracing::warn!(address = %self.route.address, "lost the connection to the store");
     }
 
     /// Once per outage aloud.
     fn report(&self, failure: &Failure, before: u32) {
-        let address = &self.address;
+        let address = &self.route.address;
         if before == 0 {
             tracing::warn!(%address, %failure, "cannot connect to the store, going on trying");
         } else {

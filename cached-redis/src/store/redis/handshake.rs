@@ -14,6 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::connection::local_ms;
+#[cfg(feature = "tls")]
+use super::tls::Tls;
 use super::{Background, reply, script};
 use crate::error::StoreError;
 use crate::store::address::{Endpoint, Login, RedisAddress};
@@ -24,6 +26,13 @@ const QUEUE: usize = 1024;
 const WRITE_BUFFER: usize = 64 * 1024;
 /// After how long without a sign of life the peer of a TCP connection counts as gone.
 const PEER_GONE: Duration = Duration::from_secs(10);
+
+/// Where to connect, and what that takes.
+pub(super) struct Route {
+    pub(super) address: RedisAddress,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<Tls>,
+}
 
 pub(super) struct Opened {
     pub(super) connection: MultiplexedConnection,
@@ -56,11 +65,20 @@ impl From<RedisError> for Failure {
     }
 }
 
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Io(_) | Failure::Timeout => Self::Unavailable,
+            Failure::Refused(error) => error,
+        }
+    }
+}
+
 /// Connects and logs in with RESP3, or RESP2 where HELLO is refused.
-pub(super) async fn open(address: &RedisAddress) -> Result<Opened, Failure> {
-    match start(address, ProtocolVersion::RESP3).await {
+pub(super) async fn open(route: &Route) -> Result<Opened, Failure> {
+    match start(route, ProtocolVersion::RESP3).await {
         Err(Failure::Refused(error)) if refuses_hello(&error) => {
-            start(address, ProtocolVersion::RESP2).await
+            start(route, ProtocolVersion::RESP2).await
         }
         other => other,
     }
@@ -74,10 +92,18 @@ fn refuses_hello(error: &StoreError) -> bool {
     }
 }
 
-async fn start(address: &RedisAddress, protocol: ProtocolVersion) -> Result<Opened, Failure> {
-    let info = info(address, protocol);
-    let (connection, driver) = match &address.endpoint {
-        Endpoint::Tcp { host, port } => log_in(&info, tcp(host, *port).await?).await?,
+async fn start(route: &Route, protocol: ProtocolVersion) -> Result<Opened, Failure> {
+    let info = info(&route.address, protocol);
+    let (connection, driver) = match &route.address.endpoint {
+        Endpoint::Tcp { host, port, .. } => {
+            let stream = tcp(host, *port).await?;
+            #[cfg(feature = "tls")]
+            if let Some(tls) = &route.tls {
+                let (connection, driver) = log_in(&info, tls.secure(host, stream).await?).await?;
+                return prepare(connection, driver).await;
+            }
+            log_in(&info, stream).await?
+        }
         #[cfg(unix)]
         Endpoint::Unix(path) => log_in(&info, tokio::net::UnixStream::connect(path).await?).await?,
         #[cfg(not(unix))]
@@ -151,4 +177,25 @@ async fn prepare(
         driver,
         clock_offset: server.map(|server| server.wrapping_sub(local) as i64),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_tcp_connection_sends_at_once_and_notices_a_peer_that_is_gone() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let stream = tcp("127.0.0.1", port).await.unwrap();
+        let socket = SockRef::from(&stream);
+        assert!(socket.tcp_nodelay().unwrap());
+        assert!(socket.keepalive().unwrap());
+        #[cfg(target_os = "linux")]
+        {
+            assert_eq!(socket.tcp_keepalive_time().unwrap(), PEER_GONE);
+            assert_eq!(socket.tcp_keepalive_interval().unwrap(), PEER_GONE / 5);
+            assert_eq!(socket.tcp_user_timeout().unwrap(), Some(PEER_GONE));
+        }
+    }
 }

@@ -31,19 +31,28 @@ mod script;
 pub(crate) mod server;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "tls")]
+mod tls;
 
 use batch::{Batches, Lead, Turn};
 use connection::Connection;
 use deadline::Deadline;
+use handshake::Route;
 use script::Script;
+#[cfg(feature = "tls")]
+use tls::Tls;
+#[cfg(feature = "tls")]
+pub(crate) use tls::TlsSettings;
 
-/// The times a Redis store works with.
-#[derive(Debug, Clone, Copy)]
+/// What a Redis store works with.
+#[derive(Debug, Clone)]
 pub(crate) struct RedisSettings {
     /// How long one attempt to connect may take, login included.
     pub(crate) connect_timeout: Duration,
     /// How long an operation may take; see [`Deadline`] for how exactly.
     pub(crate) deadline: Duration,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: TlsSettings,
 }
 
 impl Default for RedisSettings {
@@ -51,6 +60,8 @@ impl Default for RedisSettings {
         Self {
             connect_timeout: Duration::from_secs(1),
             deadline: Duration::from_millis(100),
+            #[cfg(feature = "tls")]
+            tls: TlsSettings::default(),
         }
     }
 }
@@ -78,17 +89,22 @@ impl RedisStore {
         settings: RedisSettings,
     ) -> Result<Self, Error> {
         settings.check()?;
+        let route = Route {
+            address: address.clone(),
+            #[cfg(feature = "tls")]
+            tls: Tls::of(&address, &settings.tls)?,
+        };
         Ok(Self {
             deadline: Deadline::new(settings.deadline),
             batches: Batches::default(),
-            connection: Connection::open(address.clone(), settings.connect_timeout).await,
+            connection: Connection::open(route, settings.connect_timeout).await,
             address,
         })
     }
 
-    /// Whether there is a connection at the moment.
-    pub(crate) fn is_connected(&self) -> bool {
-        self.connection.current().is_ok()
+    /// Whether the first attempt to connect succeeded; else why not.
+    pub(crate) fn first_try(&self) -> Result<(), StoreError> {
+        self.connection.first_try()
     }
 
     async fn ask(&self, command: &Cmd) -> Result<Value, StoreError> {

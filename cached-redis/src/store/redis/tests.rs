@@ -13,9 +13,13 @@ use crate::store::{Store, StoreError};
 const TTL: Duration = Duration::from_secs(60);
 
 fn settings(deadline_ms: u64) -> RedisSettings {
-    RedisSettings {
+    let quick = RedisSettings {
         connect_timeout: Duration::from_millis(500),
+        ..RedisSettings::default()
+    };
+    RedisSettings {
         deadline: Duration::from_millis(deadline_ms),
+        ..quick
     }
 }
 
@@ -343,14 +347,18 @@ async fn times_of_zero_are_refused() {
     let Ok(Address::Redis(address)) = Address::parse("redis://h") else {
         panic!()
     };
-    for (connect_timeout, deadline, wrong) in [
-        (Duration::ZERO, TTL, "connect_timeout"),
-        (TTL, Duration::ZERO, "deadline"),
+    let without_time = RedisSettings {
+        connect_timeout: Duration::ZERO,
+        ..RedisSettings::default()
+    };
+    let without_deadline = RedisSettings {
+        deadline: Duration::ZERO,
+        ..RedisSettings::default()
+    };
+    for (settings, wrong) in [
+        (without_time, "connect_timeout"),
+        (without_deadline, "deadline"),
     ] {
-        let settings = RedisSettings {
-            connect_timeout,
-            deadline,
-        };
         match RedisStore::connect(address.clone(), settings).await {
             Err(Error::Setting { setting, .. }) => assert_eq!(setting, wrong),
             other => panic!("{other:?}"),

@@ -1,0 +1,177 @@
+//! The Redis user of the guide may do all that the library does and nothing else; where a user may
+//! do less, that costs hits and never a call.
+
+use std::time::Duration;
+
+use cached_redis::{Builder, Cache, CachedExt as _, Policy, Status, invalidates, redis_cached};
+
+use crate::support::{RedisServer, Source, World, eventually, filled, in_time, on_redis};
+
+on_redis!(
+    the_user_of_the_guide_may_do_all_that_is_needed,
+    the_user_of_the_guide_may_do_nothing_else,
+    a_command_that_is_not_allowed_never_fails_a_function,
+);
+
+#[redis_cached(ttl = 60, key = "user:<id>", skip(source))]
+async fn read(source: &Source, id: u64) -> u64 {
+    source.load().await
+}
+
+#[redis_cached(ttl = 60, key = "user:failing")]
+async fn fail() -> Result<u64, String> {
+    Err("no".to_owned())
+}
+
+#[invalidates("user:<id>")]
+async fn write(source: &Source, id: u64) -> u64 {
+    source.write()
+}
+
+/// What follows the name in the guide's line for an ACL file.
+fn rules() -> Vec<&'static str> {
+    const GUIDE: &str = include_str!("../../cached-redis/src/docs/guide.md");
+    let mut lines = GUIDE
+        .lines()
+        .filter_map(|line| line.strip_prefix("user app "));
+    let rules = lines.next().expect("the guide has the line of a user");
+    rules.split_whitespace().collect()
+}
+
+fn create(server: &RedisServer, rules: &[&str]) {
+    let command = [&["ACL", "SETUSER", "app", "reset"], rules].concat();
+    server.run::<()>(&command);
+}
+
+fn builder(server: &RedisServer) -> Builder {
+    let builder = Cache::builder().url(server.url_of("app", "password"));
+    builder.namespace("shop").deadline(Duration::from_secs(20))
+}
+
+async fn the_user_of_the_guide_may_do_all_that_is_needed(mut world: World) {
+    let server = world.redis();
+    create(server, &rules());
+    let lease = Duration::from_millis(300);
+    let cache = builder(server)
+        .lease(lease)
+        .require_connection(true)
+        .build();
+    let cache = cache.await.unwrap();
+
+    // A miss whose lease is renewed, a hit, an invalidation, a refresh, a failed load.
+    let source = Source::slow(2 * lease);
+    assert_eq!(cache.scope(read(&source, 1)).await, 1);
+    filled(&cache, 1).await;
+    let (_, info) = cache.scope(read(&source, 1).with_info()).await;
+    assert_eq!(info.status(), Status::Hit);
+    assert_eq!(cache.scope(write(&source, 1)).await, 2);
+    assert_eq!(cache.scope(read(&source, 1).refreshed()).await, 2);
+    cache.scope(fail()).await.unwrap_err();
+
+    // By hand, over bytes that are no entry, and by scripts that the server has forgotten.
+    let policy = Policy::new().ttl(Duration::from_secs(60));
+    assert!(cache.put(&policy, "user:put", &1_u64).await.unwrap());
+    server.plant("shop:user:2", b"foreign");
+    server.run::<()>(&["SCRIPT", "FLUSH"]);
+    assert_eq!(cache.scope(read(&source, 2)).await, 2);
+    filled(&cache, 4).await;
+    cache.invalidate("user:put").await.unwrap();
+
+    let stats = cache.stats().total();
+    assert_eq!(
+        (stats.errors, stats.lost_invalidations),
+        (0, 0),
+        "{stats:?}"
+    );
+    assert_eq!(denied(server), [""; 0]);
+}
+
+/// What the server has refused to the user. Newer servers know a command by which the client tells
+/// its name, which it does not mind not being allowed.
+fn denied(server: &RedisServer) -> Vec<String> {
+    let log: Vec<Vec<redis::Value>> = server.run(&["ACL", "LOG"]);
+    let text = |value: &redis::Value| redis::from_redis_value_ref::<String>(value).ok();
+    let object = |entry: &Vec<redis::Value>| {
+        let at = entry
+            .iter()
+            .position(|field| text(field).as_deref() == Some("object"));
+        text(&entry[at? + 1])
+    };
+    let objects = log.iter().filter_map(object);
+    objects
+        .filter(|object| object != "client|setinfo")
+        .collect()
+}
+
+async fn the_user_of_the_guide_may_do_nothing_else(mut world: World) {
+    let server = world.redis();
+    create(server, &rules());
+    let client = redis::Client::open(server.url_of("app", "password")).unwrap();
+    let mut connection = client.get_connection().unwrap();
+    for command in [
+        &["SET", "other:key", "x"][..],
+        &["GET", "other:key"],
+        &["UNLINK", "other:key"],
+        &[
+            "EVAL",
+            "return redis.call('GET', KEYS[1])",
+            "1",
+            "other:key",
+        ],
+        &["EVAL", "return redis.call('KEYS', '*')", "0"],
+        &["KEYS", "*"],
+        &["FLUSHALL"],
+        &["CONFIG", "GET", "*"],
+        &["SCRIPT", "FLUSH"],
+        &["CLIENT", "LIST"],
+        &["PUBLISH", "channel", "x"],
+    ] {
+        let answer = redis::cmd(command[0])
+            .arg(&command[1..])
+            .exec(&mut connection);
+        let refused = answer
+            .expect_err("a user of one namespace may not")
+            .to_string();
+        let for_that = ["NOPERM", "ermission", "can't run"];
+        assert!(
+            for_that.iter().any(|text| refused.contains(text)),
+            "{command:?}: {refused}"
+        );
+    }
+}
+
+async fn a_command_that_is_not_allowed_never_fails_a_function(mut world: World) {
+    let server = world.redis();
+    let rules = rules();
+    let commands = rules.iter().filter(|rule| rule.starts_with('+'));
+    for missing in commands {
+        let left: Vec<_> = rules
+            .iter()
+            .filter(|rule| *rule != missing)
+            .copied()
+            .collect();
+        create(server, &left);
+        server.run::<()>(&["FLUSHALL"]);
+        // What cannot be stored is waited for until its lease is over.
+        let cache = builder(server).lease(Duration::from_millis(30)).build();
+        let cache = cache.await.unwrap();
+        let source = Source::new();
+        for _ in 0..3 {
+            assert_eq!(in_time(cache.scope(read(&source, 1))).await, 1, "{missing}");
+            let refreshed = cache.scope(read(&source, 1).refreshed());
+            assert_eq!(in_time(refreshed).await, 1, "{missing}");
+            in_time(cache.scope(fail())).await.unwrap_err();
+        }
+        assert_eq!(
+            in_time(cache.scope(write(&source, 1))).await,
+            2,
+            "{missing}"
+        );
+    }
+    // With nothing missing the last of those caches would have worked.
+    create(server, &rules);
+    let cache = builder(server).build().await.unwrap();
+    let source = Source::new();
+    let hit = async || cache.scope(read(&source, 1).with_info()).await.1.status() == Status::Hit;
+    eventually("a hit", hit).await;
+}
