@@ -13,7 +13,7 @@ use crate::policy::LONGEST_TTL;
 use crate::settings::Settings;
 use crate::store::address::Address;
 use crate::store::{AnyStore, MemoryLimits, RedisSettings};
-use crate::{Cache, Error, Format, Policy};
+use crate::{Cache, Error, Format, OnFailover, Policy};
 
 const DEFAULT_JITTER: f64 = 0.05;
 const DEFAULT_LEASE: Duration = Duration::from_secs(3);
@@ -50,6 +50,7 @@ pub struct Builder {
     format: Format,
     lease: Duration,
     wait: Duration,
+    on_failover: OnFailover,
     redis: RedisSettings,
     memory: MemoryLimits,
     require_connection: bool,
@@ -65,6 +66,7 @@ impl Default for Builder {
             format: Format::default(),
             lease: DEFAULT_LEASE,
             wait: DEFAULT_WAIT,
+            on_failover: OnFailover::default(),
             redis: RedisSettings::default(),
             memory: MemoryLimits::default(),
             require_connection: false,
@@ -161,6 +163,21 @@ impl Builder {
         self
     }
 
+    /// After how many operations in a row without an answer the circuit breaker opens: no further
+    /// one is attempted, and functions run without the cache at once, until a probe in the
+    /// background is answered. 5 by default. Errors that Redis answers do not count.
+    pub fn breaker_failures(mut self, failures: u32) -> Self {
+        self.redis.breaker_failures = failures;
+        self
+    }
+
+    /// What happens when Redis restarts or fails over, which may lose invalidations that it has
+    /// confirmed. [`OnFailover::Replay`] by default; of no meaning in memory.
+    pub fn on_failover(mut self, on_failover: OnFailover) -> Self {
+        self.on_failover = on_failover;
+        self
+    }
+
     /// How long the right to load a key outlives a process that died with it. 3 s by default;
     /// loads may take longer, a heartbeat renews the lease.
     pub fn lease(mut self, lease: Duration) -> Self {
@@ -213,8 +230,12 @@ impl Builder {
         let namespace = self.checked_namespace(&address)?;
         let settings = self.settings()?;
         check_policies(&settings)?;
-        let store =
-            AnyStore::open(address, self.redis, self.memory, self.require_connection).await?;
+        let redis = RedisSettings {
+            epoch_key: (settings.on_failover == OnFailover::Epoch)
+                .then(|| format!("{namespace}:#epoch")),
+            ..self.redis
+        };
+        let store = AnyStore::open(address, redis, self.memory, self.require_connection).await?;
         Ok(Cache {
             inner: Arc::new(Inner::new(store, namespace, settings, runtime)),
         })
@@ -263,6 +284,7 @@ impl Builder {
             lease: self.lease,
             // Added to the clock, a longer one would overflow it.
             wait: self.wait.min(LONGEST_TTL),
+            on_failover: self.on_failover,
         })
     }
 }

@@ -91,8 +91,9 @@ pub enum AddressProblem {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// There is no connection at the moment; one is being made in the background.
-    #[error("the store is not connected")]
+    /// There is no connection at the moment, or the store has stopped answering: nothing was sent.
+    /// A background task connects, or finds out when answers come again.
+    #[error("the store is not connected or does not answer")]
     Unavailable,
     /// No answer came within the deadline.
     #[error("the store did not answer within the deadline")]

@@ -20,8 +20,8 @@ use crate::store::Store as _;
 
 /// What a fill is conditional on.
 pub(crate) enum Fence {
-    /// The entry that stood there when the load began.
-    Entry(Token),
+    /// The entry that stood there when the load began, and its epoch.
+    Entry(Token, u32),
     /// A lease.
     Lease(Lease),
 }
@@ -36,10 +36,21 @@ impl Fence {
             .and_then(|entry| Header::parse(entry))
             .map(|(header, _)| header);
         match header {
-            Some(header) if matches!(header.kind, Kind::Value | Kind::Negative) => {
-                Ok(Self::Entry(header.token))
+            Some(header)
+                if matches!(header.kind, Kind::Value | Kind::Negative)
+                    && inner.store.is_current(header.epoch) =>
+            {
+                Ok(Self::Entry(header.token, header.epoch))
             }
             _ => Lease::seize(inner, key).await.map(Self::Lease),
+        }
+    }
+
+    /// The epoch that an entry filled behind this fence carries.
+    pub(crate) fn epoch(&self) -> u32 {
+        match self {
+            Self::Entry(_, epoch) => *epoch,
+            Self::Lease(lease) => lease.epoch(),
         }
     }
 
@@ -51,7 +62,10 @@ impl Fence {
         life: Duration,
     ) -> Result<bool, StoreError> {
         match self {
-            Self::Entry(token) => inner.store.fill(key, token, entry, life).await,
+            Self::Entry(token, epoch) => {
+                let won = inner.store.fill(key, token, entry, life).await?;
+                Ok(won && inner.store.epoch() == epoch)
+            }
             Self::Lease(lease) => lease.fill(entry, life).await,
         }
     }

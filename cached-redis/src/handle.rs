@@ -102,6 +102,7 @@ impl Inner {
             functions: rows
                 .map(|(site, counters)| counters.snapshot(site.name))
                 .collect(),
+            store: self.store.stats(),
         }
     }
 

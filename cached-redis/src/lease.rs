@@ -22,6 +22,8 @@ pub(crate) struct Lease {
     inner: Arc<Inner>,
     key: String,
     token: Token,
+    /// That of the store when the lease was asked for.
+    epoch: u32,
     /// Whether the key may carry our token. True before the store is asked, since an answer that
     /// never came may have been a grant.
     held: bool,
@@ -35,6 +37,8 @@ impl Lease {
             inner: Arc::clone(inner),
             key: key.to_owned(),
             token: Token::next(),
+            // Before it is sent: a later one begins anew, and this lease may outlive an invalidation.
+            epoch: inner.store.epoch(),
             held: true,
             heartbeat: None,
         }
@@ -55,6 +59,11 @@ impl Lease {
         self.token
     }
 
+    /// The epoch that an entry filled under this lease carries.
+    pub(crate) fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
     /// What stands under the key while the lease does.
     pub(crate) fn entry(&self) -> Bytes {
         Bytes::copy_from_slice(&Header::lease(self.token))
@@ -73,16 +82,17 @@ impl Lease {
     }
 
     /// Stores `entry` if the key still carries this lease; `Ok(false)` means that something, an
-    /// invalidation for one, came in between.
+    /// invalidation or a new epoch for one, came in between.
     pub(crate) async fn fill(mut self, entry: Bytes, ttl: Duration) -> Result<bool, StoreError> {
         self.stop_heartbeat();
-        let won = self
-            .inner
-            .store
-            .fill(&self.key, self.token, entry, ttl)
-            .await?;
+        let store = &self.inner.store;
+        if store.epoch() != self.epoch {
+            return Ok(false);
+        }
+        let won = store.fill(&self.key, self.token, entry, ttl).await?;
         self.held = false;
-        Ok(won)
+        // The answer may be that of a new server, where the lease stands although it was invalidated.
+        Ok(won && store.epoch() == self.epoch)
     }
 
     fn stop_heartbeat(&mut self) {

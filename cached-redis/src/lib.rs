@@ -13,6 +13,7 @@ pub mod docs;
 mod entry;
 mod error;
 mod event;
+mod failover;
 mod fence;
 mod fingerprint;
 mod flight;
@@ -43,10 +44,12 @@ pub use codec::Bincode;
 pub use codec::{Codec, CodecError, Format, Json, Msgpack};
 pub use control::{CacheInfo, CachedExt, Status};
 pub use error::{AddressProblem, Error, StoreError, TlsProblem};
+pub use failover::OnFailover;
 pub use handle::Cache;
 pub use key::{Key, KeyName};
 pub use policy::Policy;
 pub use stats::{FunctionStats, Stats};
+pub use store::stats::{BreakerState, StoreStats};
 
 #[doc(hidden)]
 #[path = "private.rs"]

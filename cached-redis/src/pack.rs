@@ -42,13 +42,14 @@ impl<C: Choice> Packer<'_, C> {
     }
 
     /// The entry of a value, or of an absence; `None` if the policy or the codec does not let it
-    /// be kept.
-    pub(crate) fn pack<T>(&self, value: Option<&T>, took: Duration) -> Option<Packed>
+    /// be kept. `epoch` is that of before the load.
+    pub(crate) fn pack<T>(&self, value: Option<&T>, took: Duration, epoch: u32) -> Option<Packed>
     where
         T: Serialize + DeserializeOwned,
     {
         let life = self.life(value.is_none())?;
         let mut header = Header {
+            epoch,
             load_time: u32::try_from(took.as_micros() / 100).unwrap_or(u32::MAX),
             filled_at: self.inner.store.now_ms(),
             // A TTL that does not fit is not recorded.

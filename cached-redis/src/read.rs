@@ -106,6 +106,9 @@ pub(crate) async fn peek<T: DeserializeOwned>(
     let Some(header) = header.filter(|header| header.kind == Kind::Value) else {
         return Ok(None);
     };
+    if !inner.store.is_current(header.epoch) {
+        return Ok(None);
+    }
     let function = &crate::registry::DIRECT;
     let packer = Packer {
         inner,
@@ -192,7 +195,7 @@ impl<E, C: Choice> Reader<'_, E, C> {
                         .map_or(Landing::Again, Landing::Failed),
                 );
             }
-            Ok(ok) => match self.packed::<S, U>(ok, took, unless) {
+            Ok(ok) => match self.packed::<S, U>(ok, took, lease.epoch(), unless) {
                 Some(packed) => {
                     self.answered(Status::Miss, &packed.header);
                     // Before the fill is sent: who comes from here on must look for itself.
@@ -227,7 +230,7 @@ impl<E, C: Choice> Reader<'_, E, C> {
         if let Some(packed) = result
             .as_ref()
             .ok()
-            .and_then(|ok| self.packed::<S, U>(ok, took, unless))
+            .and_then(|ok| self.packed::<S, U>(ok, took, fence.epoch(), unless))
         {
             self.answered(Status::Miss, &packed.header);
             // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
@@ -246,6 +249,7 @@ impl<E, C: Choice> Reader<'_, E, C> {
     {
         place.start().await;
         self.emit(&Event::Bypass);
+        let epoch = self.inner.store.epoch();
         let (result, took) = self.load::<S, F, L>(load).await;
         let landing = match &result {
             Err(error) => self
@@ -253,7 +257,7 @@ impl<E, C: Choice> Reader<'_, E, C> {
                 .share(error)
                 .map_or(Landing::Again, Landing::Failed),
             Ok(ok) if place.is_shared() => {
-                let packed = self.packer.pack(S::value(ok), took);
+                let packed = self.packer.pack(S::value(ok), took, epoch);
                 packed.map_or(Landing::Again, |packed| Landing::Shared(packed.entry))
             }
             Ok(_) => Landing::Again,
@@ -276,7 +280,7 @@ impl<E, C: Choice> Reader<'_, E, C> {
         (S::result(returned), took)
     }
 
-    fn packed<S, U>(&self, ok: &S::Ok, took: Duration, unless: U) -> Option<Packed>
+    fn packed<S, U>(&self, ok: &S::Ok, took: Duration, epoch: u32, unless: U) -> Option<Packed>
     where
         S: Shape<Value: Serialize + DeserializeOwned>,
         U: FnOnce(&S::Ok) -> bool,
@@ -284,7 +288,7 @@ impl<E, C: Choice> Reader<'_, E, C> {
         if unless(ok) {
             return None;
         }
-        self.packer.pack(S::value(ok), took)
+        self.packer.pack(S::value(ok), took, epoch)
     }
 
     fn fill(&self, fence: Fence, flight: Option<Flight>, packed: Packed) -> JoinHandle<()> {

@@ -61,7 +61,7 @@ enum Seen {
     Live(Live),
     /// A tombstone: nobody may fill.
     Barred,
-    /// Bytes that are no entry, or none of this type.
+    /// Bytes that are no entry, or none of this type or of this epoch.
     Dead(Bytes),
 }
 
@@ -226,7 +226,12 @@ impl<'a> Seek<'a> {
         let header = Header::parse(&entry).map(|(header, _)| header);
         match header {
             Some(header) => match header.kind {
+                // What it shows may have been invalidated on a server that is gone.
+                Kind::Value | Kind::Negative if !self.inner.store.is_current(header.epoch) => {
+                    Seen::Dead(entry)
+                }
                 Kind::Value | Kind::Negative => Seen::Live(Live { header, entry }),
+                // One of another epoch as well: its load runs, and what it stores will be dead.
                 Kind::Lease => Seen::Leased(header.token),
                 Kind::Tombstone => Seen::Barred,
             },

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::{Format, Policy};
+use crate::{Format, OnFailover, Policy};
 
 /// The settings that the flows look at.
 #[derive(Debug)]
@@ -14,6 +14,7 @@ pub(crate) struct Settings {
     pub(crate) format: Format,
     pub(crate) lease: Duration,
     pub(crate) wait: Duration,
+    pub(crate) on_failover: OnFailover,
 }
 
 impl Settings {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::StoreStats;
 use crate::thread;
 
 /// What is counted; the order of [`Counters`].
@@ -158,6 +159,7 @@ impl FunctionStats {
 #[must_use]
 pub struct Stats {
     pub(crate) functions: Vec<FunctionStats>,
+    pub(crate) store: StoreStats,
 }
 
 impl Stats {
@@ -176,6 +178,12 @@ impl Stats {
                 .is_some_and(|rest| rest.is_empty() || rest.ends_with("::"))
         };
         self.functions.iter().find(named)
+    }
+
+    /// How the cache and its store get on.
+    #[must_use]
+    pub fn store(&self) -> StoreStats {
+        self.store
     }
 
     /// All rows added up, under the name `total`.
@@ -247,6 +255,7 @@ mod tests {
         };
         let table = Stats {
             functions: vec![busy, idle],
+            ..Stats::default()
         }
         .to_string();
         let lines: Vec<_> = table.lines().collect();

@@ -108,7 +108,7 @@ where
         codec: codec::FromCache,
     };
     let packed = packer
-        .pack(Some(value), Duration::ZERO)
+        .pack(Some(value), Duration::ZERO, lease.epoch())
         .ok_or(Error::Unstorable)?;
     let won = lease.fill(packed.entry, packed.life).await?;
     inner.emit(

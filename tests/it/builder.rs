@@ -195,3 +195,9 @@ async fn a_memory_store_is_bounded() {
     }
     assert!((1..=100).contains(&kept), "{kept}");
 }
+
+#[tokio::test]
+async fn a_breaker_that_is_never_closed_is_refused() {
+    let builder = memory().breaker_failures(0);
+    assert_eq!(refused_setting(builder).await, "breaker_failures");
+}

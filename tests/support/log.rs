@@ -1,12 +1,16 @@
 //! Collects all that is told to `tracing`, to look for what should be there and what must not.
 
 use std::fmt::{Debug, Write as _};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
+
+/// Wants everything. While there is only one subscriber, `tracing` lets the first thread that comes by
+/// a place decide for all whether anybody listens there, and another test's thread would say no.
+static LISTENER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Log::default()));
 
 /// The lines told on one thread.
 #[derive(Clone, Default)]
@@ -16,6 +20,7 @@ impl Log {
     /// Collects on this thread, whatever the level, until the guard is dropped. Tests that use it
     /// run on one thread.
     pub(crate) fn collect() -> (Self, DefaultGuard) {
+        LazyLock::force(&LISTENER);
         let log = Self::default();
         let guard = tracing::subscriber::set_default(log.clone());
         (log, guard)

@@ -1,5 +1,6 @@
 //! What the tests, the stress test and the benchmarks share.
 
+pub(crate) mod forwarder;
 pub(crate) mod log;
 pub(crate) mod patience;
 pub(crate) mod server;
@@ -8,6 +9,7 @@ pub(crate) mod source;
 pub(crate) mod tls;
 pub(crate) mod world;
 
+pub(crate) use forwarder::Forwarder;
 pub(crate) use log::Log;
 pub(crate) use patience::{after_polls, eventually, in_time, poll_once};
 pub(crate) use server::RedisServer;

@@ -76,6 +76,10 @@ impl RedisServer {
         }
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Its address, as a user writes it.
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
@@ -170,7 +174,26 @@ impl RedisServer {
         self.child.wait().expect("the server ends");
     }
 
-    /// Starts a killed server again, empty, under the same address.
+    /// Makes it a replica of `primary`, and waits until it has all that stands there.
+    pub(crate) fn demote(&self, primary: &Self) {
+        self.run::<()>(&["REPLICAOF", "127.0.0.1", &primary.port.to_string()]);
+        let until = Instant::now() + START_TIMEOUT;
+        while !self.replication().contains("master_link_status:up") {
+            assert!(Instant::now() < until, "the replica does not follow");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Makes a replica a primary.
+    pub(crate) fn promote(&self) {
+        self.run::<()>(&["REPLICAOF", "NO", "ONE"]);
+    }
+
+    fn replication(&self) -> String {
+        self.run(&["INFO", "replication"])
+    }
+
+    /// Starts a killed server again under the same address: empty, or with what it saved.
     pub(crate) fn restart(&mut self) {
         self.child = spawn(self.port, &self.dir, &self.args);
         assert!(self.is_up(), "redis-server starts on its old port");

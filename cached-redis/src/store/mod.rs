@@ -20,12 +20,14 @@ pub(crate) mod address;
 mod conformance;
 pub(crate) mod memory;
 pub(crate) mod redis;
+pub(crate) mod stats;
 
 use address::Address;
 pub(crate) use memory::MemoryLimits;
 use memory::MemoryStore;
 pub(crate) use redis::RedisSettings;
 use redis::RedisStore;
+use stats::StoreStats;
 
 /// The steps a store offers. Times to live are cut to 1 ms … 100 years.
 pub(crate) trait Store: Send + Sync + 'static {
@@ -88,6 +90,17 @@ pub(crate) trait Store: Send + Sync + 'static {
 
     /// The store's clock in ms since the Unix epoch, estimated without asking it.
     fn now_ms(&self) -> u64;
+
+    /// The epoch that entries written now carry; 0 where there are none. It never goes back, and an
+    /// answer is never ahead of it: what an answer shows is judged by the epoch read after it.
+    fn epoch(&self) -> u32 {
+        0
+    }
+
+    /// Whether an entry of `epoch`, shown by an answer that has come, may be trusted.
+    fn is_current(&self, epoch: u32) -> bool {
+        epoch == self.epoch()
+    }
 }
 
 /// Either store, dispatched by a match so that a hit costs no boxed future.
@@ -122,6 +135,16 @@ impl AnyStore {
             store.first_try()?;
         }
         Ok(Self::Redis(store))
+    }
+
+    pub(crate) fn stats(&self) -> StoreStats {
+        match self {
+            Self::Memory(_) => StoreStats {
+                connected: true,
+                ..StoreStats::default()
+            },
+            Self::Redis(store) => store.stats(),
+        }
     }
 }
 
@@ -188,6 +211,20 @@ impl Store for AnyStore {
         match self {
             Self::Memory(store) => store.now_ms(),
             Self::Redis(store) => store.now_ms(),
+        }
+    }
+
+    fn epoch(&self) -> u32 {
+        match self {
+            Self::Memory(store) => store.epoch(),
+            Self::Redis(store) => store.epoch(),
+        }
+    }
+
+    fn is_current(&self, epoch: u32) -> bool {
+        match self {
+            Self::Memory(store) => store.is_current(epoch),
+            Self::Redis(store) => store.is_current(epoch),
         }
     }
 }

@@ -1,25 +1,37 @@
-//! How long to wait before the next attempt to connect.
+//! How long to wait before the next attempt: to connect, or to get an answer.
 //!
 //! All processes lose a restarting server at the same moment; drawn at random, their attempts do not
 //! come back at the same moment too.
 
 use std::time::Duration;
 
-const FIRST: Duration = Duration::from_millis(50);
-/// The longest wait; a connection that lasted as long makes the next outage a new one.
-pub(super) const CAP: Duration = Duration::from_secs(5);
-
-pub(super) struct Backoff(Duration);
+pub(super) struct Backoff {
+    next: Duration,
+    cap: Duration,
+}
 
 impl Backoff {
-    pub(super) fn new() -> Self {
-        Self(FIRST)
+    pub(super) fn of_connects() -> Self {
+        Self::between(Duration::from_millis(50), Duration::from_secs(5))
+    }
+
+    pub(super) fn of_probes() -> Self {
+        Self::between(Duration::from_millis(100), Duration::from_secs(2))
+    }
+
+    fn between(first: Duration, cap: Duration) -> Self {
+        Self { next: first, cap }
+    }
+
+    /// The longest wait; what lasted as long after an attempt makes the next outage a new one.
+    pub(super) fn cap(&self) -> Duration {
+        self.cap
     }
 
     /// Between half of the current wait and all of it; the next one is twice as long.
     pub(super) fn next(&mut self) -> Duration {
-        let wait = self.0;
-        self.0 = (wait * 2).min(CAP);
+        let wait = self.next;
+        self.next = (wait * 2).min(self.cap);
         wait.mul_f64(0.5 + fastrand::f64() / 2.0)
     }
 }
@@ -30,13 +42,14 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_cap_and_vary() {
-        let mut backoff = Backoff::new();
-        let mut most = FIRST;
-        for _ in 0..20 {
-            let wait = backoff.next();
-            assert!((most / 2..=most).contains(&wait), "{wait:?} of {most:?}");
-            most = (most * 2).min(CAP);
+        for mut backoff in [Backoff::of_connects(), Backoff::of_probes()] {
+            let mut most = backoff.next;
+            for _ in 0..20 {
+                let wait = backoff.next();
+                assert!((most / 2..=most).contains(&wait), "{wait:?} of {most:?}");
+                most = (most * 2).min(backoff.cap());
+            }
+            assert_eq!(most, backoff.cap());
         }
-        assert_eq!(most, CAP);
     }
 }

@@ -5,9 +5,9 @@
 //! it gets was then read after it came, as with a command of its own. So a batch is closed first and
 //! sent then.
 //!
-//! A read that is alone is sent at once, as a GET. Where reads overlap, the first of them goes once to
-//! the end of the runtime's queue before it sends, and finds the keys of all who were ready; nothing
-//! ever waits for an answer to somebody else, nor for a timer.
+//! A read that is alone is sent at once, as a GET. Where reads overlap, the first of them starts a
+//! task that goes once to the end of the runtime's queue before it sends, and finds the keys of all
+//! who were ready; nothing ever waits for an answer to somebody else, nor for a timer.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -15,7 +15,6 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use bytes::Bytes;
 use redis::{Arg, Cmd};
 use tokio::sync::Notify;
-use tokio::task::yield_now;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::StoreError;
@@ -52,9 +51,9 @@ struct State {
 pub(super) enum Turn<'a> {
     /// By a GET of its own.
     Alone(Sent<'a>),
-    /// Together with whoever comes until it is sent.
-    Lead(Lead<'a>),
-    /// By somebody else.
+    /// Together with whoever comes until the batch is sent, which is this reader's to see to.
+    Open(Join),
+    /// Together with others.
     Join(Join),
 }
 
@@ -81,10 +80,7 @@ impl Batches {
         if let Some(full) = state.open.replace(open) {
             full.batch.keep(full.keys);
         }
-        Turn::Lead(Lead {
-            batches: self,
-            batch,
-        })
+        Turn::Open(Join { batch, place: 0 })
     }
 
     /// From now on every read is made alone.
@@ -92,8 +88,8 @@ impl Batches {
         self.refused.store(true, Ordering::Relaxed);
     }
 
-    /// Lets nobody join `batch` any more.
-    fn close(&self, batch: &Arc<Batch>) -> Option<Keys> {
+    /// Lets nobody join `batch` any more; gives what is to be sent.
+    pub(super) fn close(&self, batch: &Arc<Batch>) -> Option<(Cmd, Sent<'_>)> {
         let mut state = self.state();
         let is_open = state
             .open
@@ -108,7 +104,7 @@ impl Batches {
             1 => state.overlaps.saturating_sub(1),
             _ => MEMORY,
         };
-        Some(keys)
+        Some((keys.command, Sent(self)))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -177,8 +173,9 @@ impl Keys {
     }
 }
 
+/// Reads that are made together.
 #[derive(Default)]
-struct Batch {
+pub(super) struct Batch {
     /// Its keys, while it is full and not yet sent.
     full: Mutex<Option<Keys>>,
     /// `None` inside: it was given up.
@@ -195,62 +192,17 @@ impl Batch {
         self.full.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn land(&self, answers: Option<Answers>) {
-        // Only the leader lands, and only once.
+    /// Hands the answers out; `None` lets all start over.
+    pub(super) fn land(&self, answers: Option<Answers>) {
+        // A batch is sent only once.
         let _ = self.answers.set(answers);
         self.landed.notify_waiters();
     }
 }
 
-/// The right and duty to send a batch. Dropped early, the others start over.
-pub(super) struct Lead<'a> {
-    batches: &'a Batches,
-    batch: Arc<Batch>,
-}
-
-impl<'a> Lead<'a> {
-    /// Lets all who are ready join, then nobody any more. `None` cannot be: nobody else closes it.
-    pub(super) async fn close(self) -> Option<Closed<'a>> {
-        yield_now().await;
-        let keys = self.batches.close(&self.batch)?;
-        Some(Closed {
-            command: keys.command,
-            keys: keys.hashes.len(),
-            _sent: Sent(self.batches),
-            lead: self,
-        })
-    }
-}
-
-impl Drop for Lead<'_> {
-    fn drop(&mut self) {
-        if self.batch.answers.get().is_none() {
-            drop(self.batches.close(&self.batch).map(|_| Sent(self.batches)));
-            self.batch.land(None);
-        }
-    }
-}
-
-/// A batch that nobody can join any more, to be sent.
-pub(super) struct Closed<'a> {
-    pub(super) command: Cmd,
-    pub(super) keys: usize,
-    lead: Lead<'a>,
-    _sent: Sent<'a>,
-}
-
-impl Closed<'_> {
-    /// Hands the answers out, and back that of the leader.
-    pub(super) fn land(self, answers: Answers) -> Answer {
-        let own = pick(&answers, 0);
-        self.lead.batch.land(Some(answers));
-        own
-    }
-}
-
-/// A place in somebody else's batch.
+/// A place in a batch.
 pub(super) struct Join {
-    batch: Arc<Batch>,
+    pub(super) batch: Arc<Batch>,
     place: usize,
 }
 

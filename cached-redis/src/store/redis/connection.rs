@@ -5,8 +5,8 @@
 //! moment until the next handshake is through, operations find no connection.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwapOption;
 use redis::aio::MultiplexedConnection;
@@ -14,10 +14,12 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
-use super::Background;
-use super::backoff::{self, Backoff};
+use super::backoff::Backoff;
+use super::breaker::{Breaker, Probing};
 use super::handshake::{self, Failure, Opened, Route};
+use super::{Background, RedisSettings, reply};
 use crate::error::StoreError;
+use crate::store::stats::{BreakerState, StoreStats};
 
 pub(super) struct Connection {
     shared: Arc<Shared>,
@@ -28,8 +30,13 @@ pub(super) struct Connection {
 
 struct Shared {
     live: ArcSwapOption<Live>,
+    breaker: Breaker,
     /// What to add to the local clock, in ms, to have the server's.
     clock_offset: AtomicI64,
+    /// That of the last connection; 0 = none yet, or not asked for.
+    epoch: AtomicU32,
+    /// How many connections there were.
+    made: AtomicU64,
 }
 
 struct Live {
@@ -39,16 +46,19 @@ struct Live {
 
 impl Connection {
     /// Starts the task and waits until its first attempt is over.
-    pub(super) async fn open(route: Route, connect_timeout: Duration) -> Self {
+    pub(super) async fn open(route: Route, settings: RedisSettings) -> Self {
         let shared = Arc::new(Shared {
             live: ArcSwapOption::empty(),
+            breaker: Breaker::new(settings.breaker_failures),
             clock_offset: AtomicI64::new(0),
+            epoch: AtomicU32::new(0),
+            made: AtomicU64::new(0),
         });
         let (tried, first_try) = oneshot::channel();
         let keeper = Keeper {
             shared: shared.clone(),
             route,
-            connect_timeout,
+            settings,
         };
         let keeper = Background(tokio::spawn(keeper.keep(tried)));
         Self {
@@ -59,12 +69,25 @@ impl Connection {
         }
     }
 
-    /// The connection, if there is one right now.
+    /// The connection, if there is one right now and the server answers; for one operation, the end
+    /// of which is to be told by [`ended`](Self::ended).
     pub(super) fn current(&self) -> Result<MultiplexedConnection, StoreError> {
+        let breaker = &self.shared.breaker;
         match &*self.shared.live.load() {
-            Some(live) => Ok(live.connection.clone()),
-            None => Err(StoreError::Unavailable),
+            Some(live) if breaker.admits() => return Ok(live.connection.clone()),
+            Some(_) => {}
+            None => breaker.reject(),
         }
+        Err(StoreError::Unavailable)
+    }
+
+    /// Takes note of how an operation ended.
+    pub(super) fn ended<T>(&self, outcome: &Result<T, StoreError>) {
+        self.shared.breaker.ended(outcome);
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.shared.live.load().is_some()
     }
 
     /// Whether the first attempt succeeded; else why not.
@@ -79,10 +102,36 @@ impl Connection {
         }
     }
 
+    /// The epoch of whatever connection an answer came over, or a later one.
+    pub(super) fn epoch(&self) -> u32 {
+        self.shared.epoch.load(Ordering::Acquire)
+    }
+
+    pub(super) fn stats(&self) -> StoreStats {
+        let stats = self.shared.breaker.stats();
+        let connected = self.is_up();
+        StoreStats {
+            connected,
+            breaker: if connected {
+                stats.breaker
+            } else {
+                BreakerState::Open
+            },
+            reconnects: self.shared.made.load(Ordering::Relaxed).saturating_sub(1),
+            ..stats
+        }
+    }
+
     pub(super) fn now_ms(&self) -> u64 {
         let offset = self.shared.clock_offset.load(Ordering::Relaxed);
         local_ms().saturating_add_signed(offset)
     }
+}
+
+/// Whether anything comes back; an error does as well.
+async fn answers(mut connection: MultiplexedConnection) -> bool {
+    let ping = connection.send_packed_command(&redis::cmd("PING")).await;
+    reply::value(ping) != Err(StoreError::Lost)
 }
 
 /// The local clock, in ms since the Unix epoch.
@@ -95,26 +144,25 @@ pub(super) fn local_ms() -> u64 {
 struct Keeper {
     shared: Arc<Shared>,
     route: Route,
-    connect_timeout: Duration,
+    settings: RedisSettings,
 }
 
 impl Keeper {
     /// `tried` is told why the first attempt failed, or dropped when it has succeeded.
     async fn keep(self, tried: oneshot::Sender<StoreError>) {
         let mut tried = Some(tried);
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::of_connects();
         let mut failures = 0_u32;
         loop {
-            let attempt = timeout(self.connect_timeout, handshake::open(&self.route)).await;
-            match attempt.unwrap_or(Err(Failure::Timeout)) {
+            match self.connect().await {
                 Ok(opened) => {
                     failures = 0;
                     let since = Instant::now();
-                    let lost = self.hand_out(opened);
+                    let (connection, driver) = self.hand_out(opened);
                     drop(tried.take());
-                    self.wait_for_end(lost).await;
-                    if since.elapsed() >= backoff::CAP {
-                        backoff = Backoff::new();
+                    self.wait_for_end(connection, driver).await;
+                    if since.elapsed() >= backoff.cap() {
+                        backoff = Backoff::of_connects();
                     }
                 }
                 Err(failure) => {
@@ -130,20 +178,44 @@ impl Keeper {
         }
     }
 
-    fn hand_out(&self, opened: Opened) -> Background {
+    async fn connect(&self) -> Result<Opened, Failure> {
+        let epoch_key = self.settings.epoch_key.as_deref();
+        let seen = self.shared.epoch.load(Ordering::Relaxed);
+        let attempt = handshake::open(&self.route, epoch_key.map(|key| (key, seen)));
+        timeout(self.settings.connect_timeout, attempt)
+            .await
+            .unwrap_or(Err(Failure::Timeout))
+    }
+
+    fn hand_out(&self, opened: Opened) -> (MultiplexedConnection, Background) {
+        let (shared, connection) = (&self.shared, opened.connection.clone());
         let offset = opened.clock_offset.unwrap_or(0);
-        self.shared.clock_offset.store(offset, Ordering::Relaxed);
-        self.shared.live.store(Some(Arc::new(Live {
+        shared.clock_offset.store(offset, Ordering::Relaxed);
+        shared.made.fetch_add(1, Ordering::Relaxed);
+        shared.breaker.reset();
+        // Before the connection can be seen: no answer over it may be judged by an older epoch.
+        shared.epoch.store(opened.epoch, Ordering::Release);
+        shared.live.store(Some(Arc::new(Live {
             connection: opened.connection,
             driver: opened.driver.0.abort_handle(),
         })));
         tracing::info!(address = %self.route.address, "connected to the store");
-        opened.driver
+        (connection, opened.driver)
     }
 
-    async fn wait_for_end(&self, mut driver: Background) {
-        // An error means aborted: the connection was given up.
-        let _ = (&mut driver.0).await;
+    /// Until the connection is lost, or nothing has answered on it for so long that another one may
+    /// do better.
+    async fn wait_for_end(&self, connection: MultiplexedConnection, mut driver: Background) {
+        let probing = Probing {
+            deadline: self.settings.deadline,
+            patience: self.settings.connect_timeout.saturating_mul(3),
+        };
+        let probe = || answers(connection.clone());
+        tokio::select! {
+            // An error means aborted: the connection was given up.
+            _ = &mut driver.0 => {}
+            () = self.shared.breaker.watch(&self.route.address, probing, probe) => {}
+        }
         self.shared.live.store(None);
         tracing::warn!(address = %self.route.address, "lost the connection to the store");
     }

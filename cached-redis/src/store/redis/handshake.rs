@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use super::connection::local_ms;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
-use super::{Background, reply, script};
+use super::{Background, epoch, reply, script};
 use crate::error::StoreError;
 use crate::store::address::{Endpoint, Login, RedisAddress};
 
@@ -40,6 +40,8 @@ pub(super) struct Opened {
     pub(super) driver: Background,
     /// What to add to the local clock, in ms, to have the server's; `None`: the server did not say.
     pub(super) clock_offset: Option<i64>,
+    /// 0 where it was not asked for.
+    pub(super) epoch: u32,
 }
 
 /// Why there is no connection.
@@ -51,6 +53,8 @@ pub(super) enum Failure {
     Timeout,
     #[error("{0}")]
     Refused(#[from] StoreError),
+    #[error("the epoch of `on_failover` could not be agreed on: {0}")]
+    Epoch(StoreError),
 }
 
 impl From<io::Error> for Failure {
@@ -69,19 +73,25 @@ impl From<Failure> for StoreError {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Io(_) | Failure::Timeout => Self::Unavailable,
-            Failure::Refused(error) => error,
+            Failure::Refused(error) | Failure::Epoch(error) => error,
         }
     }
 }
 
-/// Connects and logs in with RESP3, or RESP2 where HELLO is refused.
-pub(super) async fn open(route: &Route) -> Result<Opened, Failure> {
-    match start(route, ProtocolVersion::RESP3).await {
+/// Connects and logs in with RESP3, or RESP2 where HELLO is refused. With the key of an epoch and
+/// the last one seen, the server's is agreed on.
+pub(super) async fn open(route: &Route, epoch: Option<(&str, u32)>) -> Result<Opened, Failure> {
+    let mut opened = match start(route, ProtocolVersion::RESP3).await {
         Err(Failure::Refused(error)) if refuses_hello(&error) => {
             start(route, ProtocolVersion::RESP2).await
         }
         other => other,
+    }?;
+    if let Some((key, seen)) = epoch {
+        let agreed = epoch::agree(&mut opened.connection, key, seen).await;
+        opened.epoch = agreed.map_err(Failure::Epoch)?;
     }
+    Ok(opened)
 }
 
 /// Any refusal but one of the login, which would only be refused again.
@@ -176,6 +186,7 @@ async fn prepare(
         connection,
         driver,
         clock_offset: server.map(|server| server.wrapping_sub(local) as i64),
+        epoch: 0,
     })
 }
 

@@ -9,22 +9,29 @@
 //! (`topology.rs`) have their place beside these modules.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use redis::{Cmd, Value};
+use redis::Cmd;
+use tokio::runtime::Handle as Runtime;
 use tokio::task::JoinHandle;
 
 use super::address::RedisAddress;
+use super::stats::StoreStats;
 use super::{Store, bounded, envelope_token};
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
 
 mod backoff;
 mod batch;
+mod breaker;
 mod connection;
 mod deadline;
+mod epoch;
 mod handshake;
+mod link;
 mod reply;
 mod script;
 #[cfg(test)]
@@ -34,11 +41,11 @@ mod tests;
 #[cfg(feature = "tls")]
 mod tls;
 
-use batch::{Batches, Lead, Turn};
+use batch::Batches;
 use connection::Connection;
 use deadline::Deadline;
 use handshake::Route;
-use script::Script;
+use link::Link;
 #[cfg(feature = "tls")]
 use tls::Tls;
 #[cfg(feature = "tls")]
@@ -53,6 +60,10 @@ pub(crate) struct RedisSettings {
     pub(crate) deadline: Duration,
     #[cfg(feature = "tls")]
     pub(crate) tls: TlsSettings,
+    /// After how many operations in a row without an answer none is attempted any more.
+    pub(crate) breaker_failures: u32,
+    /// Where the epoch stands, if there are epochs.
+    pub(crate) epoch_key: Option<String>,
 }
 
 impl Default for RedisSettings {
@@ -62,6 +73,8 @@ impl Default for RedisSettings {
             deadline: Duration::from_millis(100),
             #[cfg(feature = "tls")]
             tls: TlsSettings::default(),
+            breaker_failures: 5,
+            epoch_key: None,
         }
     }
 }
@@ -69,17 +82,18 @@ impl Default for RedisSettings {
 impl RedisSettings {
     /// Refuses what cannot be meant.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        refuse_zero("connect_timeout", self.connect_timeout)?;
-        refuse_zero("deadline", self.deadline)
+        refuse_zero("connect_timeout", self.connect_timeout.is_zero())?;
+        refuse_zero("deadline", self.deadline.is_zero())?;
+        refuse_zero("breaker_failures", self.breaker_failures == 0)
     }
 }
 
 /// See the module. Dropping it ends its tasks and closes its connection.
 pub(crate) struct RedisStore {
-    connection: Connection,
-    batches: Batches,
-    deadline: Deadline,
+    link: Arc<Link>,
     address: RedisAddress,
+    /// Entries of another epoch that were met.
+    outdated: AtomicU64,
 }
 
 impl RedisStore {
@@ -94,93 +108,40 @@ impl RedisStore {
             #[cfg(feature = "tls")]
             tls: Tls::of(&address, &settings.tls)?,
         };
-        Ok(Self {
+        let link = Link {
             deadline: Deadline::new(settings.deadline),
             batches: Batches::default(),
-            connection: Connection::open(route, settings.connect_timeout).await,
+            connection: Connection::open(route, settings).await,
+            runtime: Runtime::current(),
+        };
+        Ok(Self {
+            link: Arc::new(link),
             address,
+            outdated: AtomicU64::new(0),
         })
     }
 
     /// Whether the first attempt to connect succeeded; else why not.
     pub(crate) fn first_try(&self) -> Result<(), StoreError> {
-        self.connection.first_try()
+        self.link.connection.first_try()
     }
 
-    async fn ask(&self, command: &Cmd) -> Result<Value, StoreError> {
-        let mut connection = self.connection.current()?;
-        let answer = self.deadline.limit(connection.send_packed_command(command));
-        self.judged(reply::value(answer.await?))
+    #[cfg(test)]
+    pub(crate) fn is_connected(&self) -> bool {
+        self.link.connection.is_up()
     }
 
-    /// A read, under no deadline of its own.
-    async fn read(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
-        loop {
-            let answer = match self.batches.turn(key) {
-                Turn::Alone(_sent) => Some(self.read_alone(key).await),
-                Turn::Lead(lead) => self.read_together(key, lead).await,
-                Turn::Join(seat) => seat.answer().await,
-            };
-            if let Some(answer) = answer {
-                return answer;
-            }
+    pub(crate) fn stats(&self) -> StoreStats {
+        StoreStats {
+            outdated: self.outdated.load(Ordering::Relaxed),
+            ..self.link.connection.stats()
         }
-    }
-
-    /// `None`: not to be read together, start over.
-    async fn read_together(
-        &self,
-        key: &str,
-        lead: Lead<'_>,
-    ) -> Option<Result<Option<Bytes>, StoreError>> {
-        let batch = lead.close().await?;
-        let answers = match batch.keys {
-            1 => self.read_alone(key).await.map(|answer| vec![answer]),
-            _ => self.send(&batch.command).await.and_then(reply::all_bytes),
-        };
-        if let Err(StoreError::Server { code }) = &answers
-            && code == "NOPERM"
-            && batch.keys > 1
-        {
-            self.batches.refuse();
-            return None;
-        }
-        Some(batch.land(answers))
-    }
-
-    async fn read_alone(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
-        let mut command = Cmd::with_capacity(2, 3 + key.len());
-        command.arg("GET").arg(key);
-        reply::bytes(self.send(&command).await?)
-    }
-
-    async fn send(&self, command: &Cmd) -> Result<Value, StoreError> {
-        let mut connection = self.connection.current()?;
-        let answer = connection.send_packed_command(command).await;
-        self.judged(reply::value(answer))
-    }
-
-    async fn run(&self, script: &Script, key: &str, args: &[&[u8]]) -> Result<bool, StoreError> {
-        let mut connection = self.connection.current()?;
-        let answer = self.deadline.limit(script.run(&mut connection, key, args));
-        reply::flag(&self.judged(answer.await?)?)
-    }
-
-    /// A server that became a replica refuses all writes for ever; the name may by now lead to the
-    /// new primary.
-    fn judged(&self, answer: Result<Value, StoreError>) -> Result<Value, StoreError> {
-        if let Err(StoreError::Server { code }) = &answer
-            && code == "READONLY"
-        {
-            self.connection.abandon();
-        }
-        answer
     }
 }
 
 impl Store for RedisStore {
     async fn get(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
-        self.deadline.limit(self.read(key)).await?
+        self.link.read(key).await
     }
 
     async fn acquire(
@@ -192,7 +153,7 @@ impl Store for RedisStore {
         let mut command = Cmd::with_capacity(7, 30 + key.len() + lease.len());
         command.arg("SET").arg(key).arg(&*lease);
         command.arg("NX").arg("GET").arg("PX").arg(millis(ttl));
-        reply::bytes(self.ask(&command).await?)
+        reply::bytes(self.link.ask(&command).await?)
     }
 
     async fn acquire_over(
@@ -208,19 +169,19 @@ impl Store for RedisStore {
         };
         let ttl = millis(ttl).to_string();
         let args = [&*lease, ttl.as_bytes(), token, whole];
-        self.run(&script::ACQUIRE_OVER, key, &args).await
+        self.link.run(&script::ACQUIRE_OVER, key, &args).await
     }
 
     async fn seize(&self, key: &str, lease: Bytes, ttl: Duration) -> Result<(), StoreError> {
         let ttl = millis(ttl).to_string();
         let args = [&*lease, ttl.as_bytes()];
-        self.run(&script::SEIZE, key, &args).await.map(drop)
+        self.link.run(&script::SEIZE, key, &args).await.map(drop)
     }
 
     async fn extend(&self, key: &str, token: Token, ttl: Duration) -> Result<bool, StoreError> {
         let ttl = millis(ttl).to_string();
         let args = [token.as_bytes(), ttl.as_bytes()];
-        self.run(&script::EXTEND, key, &args).await
+        self.link.run(&script::EXTEND, key, &args).await
     }
 
     async fn fill(
@@ -232,11 +193,13 @@ impl Store for RedisStore {
     ) -> Result<bool, StoreError> {
         let ttl = millis(ttl).to_string();
         let args = [token.as_bytes(), &*entry, ttl.as_bytes()];
-        self.run(&script::FILL, key, &args).await
+        self.link.run(&script::FILL, key, &args).await
     }
 
     async fn release(&self, key: &str, token: Token) -> Result<bool, StoreError> {
-        self.run(&script::RELEASE, key, &[token.as_bytes()]).await
+        self.link
+            .run(&script::RELEASE, key, &[token.as_bytes()])
+            .await
     }
 
     async fn invalidate(&self, keys: &[String]) -> Result<(), StoreError> {
@@ -246,11 +209,28 @@ impl Store for RedisStore {
         let size: usize = keys.iter().map(String::len).sum();
         let mut command = Cmd::with_capacity(1 + keys.len(), 6 + size);
         command.arg("UNLINK").arg(keys);
-        self.ask(&command).await.map(drop)
+        self.link.ask(&command).await.map(drop)
     }
 
     fn now_ms(&self) -> u64 {
-        self.connection.now_ms()
+        self.link.connection.now_ms()
+    }
+
+    fn epoch(&self) -> u32 {
+        self.link.connection.epoch()
+    }
+
+    fn is_current(&self, epoch: u32) -> bool {
+        let current = self.epoch();
+        if epoch == current {
+            return true;
+        }
+        self.outdated.fetch_add(1, Ordering::Relaxed);
+        // Others know of a later one: agree on it anew, with a new connection.
+        if epoch > current && current != 0 {
+            self.link.connection.abandon();
+        }
+        false
     }
 }
 
@@ -264,8 +244,8 @@ fn millis(ttl: Duration) -> u64 {
     bounded(ttl).as_millis() as u64
 }
 
-fn refuse_zero(setting: &'static str, value: Duration) -> Result<(), Error> {
-    if value.is_zero() {
+fn refuse_zero(setting: &'static str, is_zero: bool) -> Result<(), Error> {
+    if is_zero {
         let problem = "must not be zero";
         return Err(Error::setting(setting, problem));
     }

@@ -30,6 +30,8 @@ pub(super) static SEIZE: Script = script!("lua/seize.lua");
 pub(super) static EXTEND: Script = script!("lua/extend.lua");
 pub(super) static FILL: Script = script!("lua/fill.lua");
 pub(super) static RELEASE: Script = script!("lua/release.lua");
+/// Run once for each connection, by the few who want it; not among those loaded for all.
+pub(super) static EPOCH: Script = script!("lua/epoch.lua");
 
 pub(super) static ALL: [&Script; 5] = [&ACQUIRE_OVER, &SEIZE, &EXTEND, &FILL, &RELEASE];
 

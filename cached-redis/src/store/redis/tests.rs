@@ -56,7 +56,11 @@ fn client_id(server: &Server) -> String {
 async fn every_operation_on_a_stopped_server_ends_at_the_deadline() {
     let server = Server::start();
     let deadline = Duration::from_millis(40);
-    let store = store(&server.url(), settings(40)).await;
+    let settings = RedisSettings {
+        breaker_failures: u32::MAX,
+        ..settings(40)
+    };
+    let store = store(&server.url(), settings).await;
     assert_eq!(store.get("k").await, Ok(None));
     server.signal("-STOP");
     for _ in 0..100 {
@@ -96,6 +100,88 @@ async fn many_operations_at_once_end_at_the_deadline_queued_or_not() {
         started.elapsed()
     );
     server.signal("-CONT");
+}
+
+/// How often the server ran `SET`.
+fn sets(server: &Server) -> usize {
+    let stats = server.command(&[b"INFO", b"commandstats"]);
+    let row = stats
+        .lines()
+        .find_map(|line| line.strip_prefix("cmdstat_set:calls="));
+    let calls = row.and_then(|row| row.split(',').next());
+    calls.map_or(0, |calls| calls.parse().unwrap())
+}
+
+#[tokio::test]
+async fn operations_that_were_given_up_are_not_kept_for_a_silent_server() {
+    let server = Server::start();
+    let store = Arc::new(store(&server.url(), settings(50)).await);
+    server.signal("-STOP");
+    // 100 MB, of which the sockets and the queue take a part.
+    let value = Bytes::from(vec![1; 10_000]);
+    for _ in 0..10 {
+        let rush = (0..1000).map(|_| {
+            let (store, value) = (store.clone(), value.clone());
+            tokio::spawn(async move { store.acquire("k", value, TTL).await })
+        });
+        for operation in rush.collect::<Vec<_>>() {
+            assert!(operation.await.unwrap().is_err());
+        }
+    }
+    let stats = store.stats();
+    assert_eq!((stats.attempted, stats.rejected), (1000, 9000), "{stats:?}");
+    server.signal("-CONT");
+    until(&store, Result::is_ok).await;
+    assert!(sets(&server) <= 1000);
+}
+
+#[tokio::test]
+async fn a_silent_server_costs_some_operations_a_deadline_and_then_none_is_attempted() {
+    let server = Server::start();
+    let store = store(&server.url(), settings(40)).await;
+    assert_eq!(store.get("k").await, Ok(None));
+    server.signal("-STOP");
+    for _ in 0..5 {
+        assert_eq!(store.get("k").await, Err(StoreError::Timeout));
+    }
+    for _ in 0..10_000 {
+        assert_eq!(store.get("k").await, Err(StoreError::Unavailable));
+    }
+    let stats = store.stats();
+    assert_eq!(
+        (stats.attempted, stats.timeouts, stats.rejected),
+        (6, 5, 10_000)
+    );
+    server.signal("-CONT");
+    until(&store, Result::is_ok).await;
+}
+
+#[tokio::test]
+async fn a_connection_on_which_nothing_answers_is_given_up_for_a_new_one() {
+    let server = Server::start();
+    let settings = RedisSettings {
+        connect_timeout: Duration::from_millis(100),
+        ..settings(20)
+    };
+    let store = store(&server.url(), settings).await;
+    server.signal("-STOP");
+    until(&store, |_| !store.is_connected()).await;
+    server.signal("-CONT");
+    until(&store, Result::is_ok).await;
+    assert_eq!(store.stats().reconnects, 1);
+}
+
+#[tokio::test]
+async fn errors_of_the_server_do_not_open_the_breaker() {
+    let server = Server::start();
+    let store = server.store().await;
+    server.command(&[b"CONFIG", b"SET", b"maxmemory", b"1"]);
+    for _ in 0..20 {
+        let refused = store.acquire("k", Bytes::from_static(b"x"), TTL).await;
+        assert_eq!(refused, Err(refusal("OOM")));
+    }
+    assert_eq!(store.get("k").await, Ok(None));
+    assert_eq!((store.stats().attempted, store.stats().rejected), (21, 0));
 }
 
 #[tokio::test]

@@ -51,20 +51,20 @@ async fn each_of_many_reads_gets_the_answer_to_its_own_key() {
 }
 
 #[tokio::test]
-async fn readers_of_a_batch_whose_leader_is_dropped_start_over() {
+async fn readers_of_a_batch_do_not_depend_on_the_one_who_opened_it() {
     let server = Server::start();
     let store = server.store().await;
     let keys = planted(&store, 3).await;
     let mut context = Context::from_waker(Waker::noop());
-    // The first is sent alone, the second leads, the third joins it.
+    // The first is sent alone, the second opens a batch, the third joins it.
     let mut alone = pin!(store.get(&keys[0]));
     assert!(alone.as_mut().poll(&mut context).is_pending());
-    let mut lead = Box::pin(store.get(&keys[1]));
-    assert!(lead.as_mut().poll(&mut context).is_pending());
+    let mut opener = Box::pin(store.get(&keys[1]));
+    assert!(opener.as_mut().poll(&mut context).is_pending());
     let mut joined = pin!(store.get(&keys[2]));
     assert!(joined.as_mut().poll(&mut context).is_pending());
-    drop(lead);
     assert_eq!(joined.await, Ok(Some(Bytes::from("app:2"))));
+    drop(opener);
     assert_eq!(alone.await, Ok(Some(Bytes::from("app:0"))));
 }
 

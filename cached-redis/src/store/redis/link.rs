@@ -1,0 +1,95 @@
+//! One operation on the server: it takes the connection that is there, has its deadline, and is
+//! judged.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use redis::{Cmd, Value};
+use tokio::runtime::Handle as Runtime;
+use tokio::task::yield_now;
+
+use super::batch::{Batch, Batches, Turn};
+use super::connection::Connection;
+use super::deadline::Deadline;
+use super::reply;
+use super::script::Script;
+use crate::error::StoreError;
+
+pub(super) struct Link {
+    pub(super) connection: Connection,
+    pub(super) deadline: Deadline,
+    pub(super) batches: Batches,
+    pub(super) runtime: Runtime,
+}
+
+impl Link {
+    pub(super) async fn ask(&self, command: &Cmd) -> Result<Value, StoreError> {
+        let mut connection = self.connection.current()?;
+        let answer = self.deadline.limit(connection.send_packed_command(command));
+        self.judged(answer.await.and_then(reply::value))
+    }
+
+    pub(super) async fn run(
+        &self,
+        script: &Script,
+        key: &str,
+        args: &[&[u8]],
+    ) -> Result<bool, StoreError> {
+        let mut connection = self.connection.current()?;
+        let answer = self.deadline.limit(script.run(&mut connection, key, args));
+        reply::flag(&self.judged(answer.await.unwrap_or_else(Err))?)
+    }
+
+    /// Reads `key`, together with others where there are any.
+    pub(super) async fn read(self: &Arc<Self>, key: &str) -> Result<Option<Bytes>, StoreError> {
+        loop {
+            let join = match self.batches.turn(key) {
+                Turn::Alone(_sent) => return self.read_alone(key).await,
+                Turn::Open(join) => {
+                    let batch = Arc::clone(&join.batch);
+                    self.runtime.spawn(Arc::clone(self).read_together(batch));
+                    join
+                }
+                Turn::Join(join) => join,
+            };
+            if let Some(answer) = self.deadline.limit(join.answer()).await? {
+                return answer;
+            }
+        }
+    }
+
+    async fn read_alone(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        let mut command = Cmd::with_capacity(2, 3 + key.len());
+        command.arg("GET").arg(key);
+        reply::bytes(self.ask(&command).await?)
+    }
+
+    /// In a task of its own: a reader can be dropped, or not be polled, while others wait.
+    async fn read_together(self: Arc<Self>, batch: Arc<Batch>) {
+        // Lets all who are ready join.
+        yield_now().await;
+        let Some((command, _sent)) = self.batches.close(&batch) else {
+            return;
+        };
+        match self.ask(&command).await.and_then(reply::all_bytes) {
+            Err(StoreError::Server { code }) if code == "NOPERM" => {
+                self.batches.refuse();
+                batch.land(None);
+            }
+            answers => batch.land(Some(answers)),
+        }
+    }
+
+    /// Every operation that was attempted comes through here. A server that became a replica refuses
+    /// all writes, and where it may not serve what it has, reads; the name may by now lead to the new
+    /// primary.
+    fn judged(&self, answer: Result<Value, StoreError>) -> Result<Value, StoreError> {
+        self.connection.ended(&answer);
+        if let Err(StoreError::Server { code }) = &answer
+            && matches!(code.as_str(), "READONLY" | "MASTERDOWN")
+        {
+            self.connection.abandon();
+        }
+        answer
+    }
+}
