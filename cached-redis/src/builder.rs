@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle as Runtime;
 
 use crate::catalog::Catalog;
 use crate::handle::Inner;
+use crate::journal::Journal;
 use crate::policy::LONGEST_TTL;
 use crate::settings::Settings;
 use crate::store::address::Address;
@@ -18,6 +18,8 @@ use crate::{Cache, Error, Format, OnFailover, Policy};
 const DEFAULT_JITTER: f64 = 0.05;
 const DEFAULT_LEASE: Duration = Duration::from_secs(3);
 const DEFAULT_WAIT: Duration = Duration::from_secs(10);
+const DEFAULT_JOURNAL_KEYS: usize = 10_000;
+const DEFAULT_FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The shortest lease whose heartbeat, at a third of it, still has room for a round trip.
 const SHORTEST_LEASE: Duration = Duration::from_millis(30);
@@ -51,6 +53,8 @@ pub struct Builder {
     lease: Duration,
     wait: Duration,
     on_failover: OnFailover,
+    journal_keys: usize,
+    flush_timeout: Duration,
     redis: RedisSettings,
     memory: MemoryLimits,
     require_connection: bool,
@@ -67,6 +71,8 @@ impl Default for Builder {
             lease: DEFAULT_LEASE,
             wait: DEFAULT_WAIT,
             on_failover: OnFailover::default(),
+            journal_keys: DEFAULT_JOURNAL_KEYS,
+            flush_timeout: DEFAULT_FLUSH_TIMEOUT,
             redis: RedisSettings::default(),
             memory: MemoryLimits::default(),
             require_connection: false,
@@ -192,6 +198,20 @@ impl Builder {
         self
     }
 
+    /// How many keys of deferred invalidations are kept one by one, and as many of the last 30 s for
+    /// [`on_failover`](Self::on_failover). 10,000 by default. When there are more, none is lost:
+    /// this process bypasses the whole namespace until all of it could be invalidated.
+    pub fn journal_keys(mut self, keys: usize) -> Self {
+        self.journal_keys = keys;
+        self
+    }
+
+    /// How long [`Cache::flush`] waits at most. 10 s by default.
+    pub fn flush_timeout(mut self, timeout: Duration) -> Self {
+        self.flush_timeout = timeout;
+        self
+    }
+
     /// The most entries that a `memory://` store keeps. 100,000 by default.
     pub fn memory_entries(mut self, entries: u64) -> Self {
         self.memory.entries = entries;
@@ -235,9 +255,12 @@ impl Builder {
                 .then(|| format!("{namespace}:#epoch")),
             ..self.redis
         };
-        let store = AnyStore::open(address, redis, self.memory, self.require_connection).await?;
+        let remembers = settings.on_failover != OnFailover::Ttl && !address.is_memory();
+        let journal = Journal::new(settings.journal_keys, remembers);
+        let (memory, watch) = (self.memory, journal.clone());
+        let store = AnyStore::open(address, redis, memory, self.require_connection, watch).await?;
         Ok(Cache {
-            inner: Arc::new(Inner::new(store, namespace, settings, runtime)),
+            inner: Inner::new(store, namespace, settings, journal, runtime),
         })
     }
 
@@ -285,6 +308,8 @@ impl Builder {
             // Added to the clock, a longer one would overflow it.
             wait: self.wait.min(LONGEST_TTL),
             on_failover: self.on_failover,
+            journal_keys: self.journal_keys,
+            flush_timeout: self.flush_timeout,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use crate::builder::Builder;
 use crate::call::Call;
@@ -134,7 +135,8 @@ impl Cache {
         .await
     }
 
-    /// The value under `key`, if a live entry of this type is there. A cached absence is `None`.
+    /// The value under `key`, if a live entry of this type is there. A cached absence is `None`, and
+    /// so is a key whose invalidation was [deferred](Invalidation::Deferred).
     ///
     /// # Errors
     ///
@@ -147,8 +149,8 @@ impl Cache {
         read::peek(&self.inner, &self.key(key)).await
     }
 
-    /// Stores `value` under `key`; `Ok(false)` if an invalidation that came meanwhile had
-    /// precedence, or another `put` or load.
+    /// Stores `value` under `key`; `Ok(false)` if an invalidation that came meanwhile, or one that is
+    /// [deferred](Invalidation::Deferred), had precedence, or another `put` or load.
     ///
     /// The value counts as loaded when `put` is called: vouch for it only if it is current at that
     /// moment. For a value read from a source that others write to, use
@@ -174,12 +176,13 @@ impl Cache {
         write::put(&self.inner, policy, &self.key(key), value).await
     }
 
-    /// Removes the entry under `key`. Once this has returned `Ok`, no read that starts afterwards,
-    /// in any process, returns a value that was loaded before.
+    /// Removes the entry under `key`. Once this has returned [`Invalidation::Done`], no read that
+    /// starts afterwards, in any process, returns a value that was loaded before; after
+    /// [`Invalidation::Deferred`] that holds for this process, and for others later.
     ///
     /// # Errors
     ///
-    /// When the store did not confirm; it may have removed the entry or not.
+    /// When the runtime is ending, so that nothing can be sent or kept.
     ///
     /// # Cancel safety
     ///
@@ -192,7 +195,7 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// When the store did not confirm; it may have removed the entries or not.
+    /// As [`invalidate`](Self::invalidate).
     ///
     /// # Cancel safety
     ///
@@ -202,8 +205,29 @@ impl Cache {
         keys: impl IntoIterator<Item = K>,
     ) -> Result<Invalidation, Error> {
         let keys = keys.into_iter().map(|key| self.key(key)).collect();
-        write::invalidate(&self.inner, &DIRECT.site, keys).await?;
-        Ok(Invalidation::Done)
+        write::invalidate(&self.inner, &DIRECT.site, keys).await
+    }
+
+    /// Waits until the store has confirmed all deferred invalidations, but not longer than
+    /// [`flush_timeout`](crate::Builder::flush_timeout). For the end of a program: those that are
+    /// left when the last clone of a cache is dropped are lost.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unflushed`] when some are left; they go on being tried.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn flush(&self) -> Result<(), Error> {
+        let journal = &self.inner.journal;
+        journal.hurry();
+        // Whether that was in time is seen from what is left.
+        let _ = timeout(self.inner.settings.flush_timeout, journal.until(false)).await;
+        match journal.pending() {
+            pending if pending.is_empty() => Ok(()),
+            pending => Err(Error::Unflushed { pending }),
+        }
     }
 
     /// What happened since the cache was built, per function.
@@ -227,4 +251,9 @@ impl Cache {
 pub enum Invalidation {
     /// The store has confirmed it.
     Done,
+    /// The store has not confirmed it; whether it has removed the entry is not known. The
+    /// invalidation is kept and replayed until it is confirmed. No read in this process that starts
+    /// from now on returns an older value, it runs the function instead. Other processes may, until
+    /// the replay, or until the TTL if this process ends before it.
+    Deferred,
 }

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use crate::stats::Pending;
+
 /// Why a cache could not be built, or a direct call on it failed.
 ///
 /// Annotated functions never fail with it: when the store is away they simply run.
@@ -41,6 +43,13 @@ pub enum Error {
     /// No codec can read the value back, or the policy does not let it be kept.
     #[error("the value cannot be kept")]
     Unstorable,
+    /// Invalidations still wait for the store when [`Cache::flush`](crate::Cache::flush) gave up.
+    /// They go on being tried while the cache lives.
+    #[error("invalidations were not confirmed in time: {pending}")]
+    Unflushed {
+        /// How many.
+        pending: Pending,
+    },
     /// The store could not do what was asked. It may succeed later.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -6,12 +6,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tracing::{debug, error, trace, warn};
+use tracing::{debug, error, info, trace, warn};
 
 use crate::codec::CodecError;
 use crate::error::StoreError;
 use crate::registry::Site;
-use crate::stats::{Count, Counters};
+use crate::stats::{Count, Counters, Pending};
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -47,7 +47,13 @@ pub(crate) enum Event<'a> {
     Failed(&'a StoreError),
     /// Keys were invalidated.
     Invalidated(usize),
-    /// An invalidation did not reach the store.
+    /// The store did not confirm an invalidation; its keys are kept for a replay.
+    Deferred(usize, &'a StoreError),
+    /// Deferred keys were confirmed.
+    Replayed(usize),
+    /// More keys are deferred than can be kept one by one.
+    JournalOverflow,
+    /// An invalidation did not reach the store and cannot be kept: the runtime ends.
     Lost(usize, &'a StoreError),
     /// An invalidation could not even be attempted, since its key could not be rendered.
     LostKey,
@@ -64,6 +70,15 @@ pub(crate) fn emit(counters: &Counters, outage: &Outage, site: &Site, event: &Ev
         _ => {}
     }
     tell(site.name, event);
+}
+
+/// Tells that a cache ended with invalidations that the store has not confirmed.
+pub(crate) fn abandoned(pending: Pending) {
+    warn!(
+        %pending,
+        "a cache was dropped before its deferred invalidations were replayed: \
+         readers may see old values until their TTL"
+    );
 }
 
 /// Whether the store fails at the moment: an outage is told once and not with every call.
@@ -101,6 +116,9 @@ fn count(counters: &Counters, event: &Event<'_>) {
         Event::Unstorable(..) => counters.add(Count::Unstorable, 1),
         Event::KeyFailed | Event::NoPolicy(_) | Event::Failed(_) => counters.add(Count::Errors, 1),
         Event::Invalidated(keys) => counters.add(Count::Invalidations, *keys as u64),
+        Event::Deferred(keys, _) => counters.add(Count::DeferredInvalidations, *keys as u64),
+        Event::Replayed(keys) => counters.add(Count::ReplayedInvalidations, *keys as u64),
+        Event::JournalOverflow => {}
         Event::Lost(keys, _) => counters.add(Count::LostInvalidations, *keys as u64),
         Event::LostKey => counters.add(Count::LostInvalidations, 1),
     }
@@ -136,6 +154,16 @@ fn tell(function: &str, event: &Event<'_>) {
         Event::Failed(error) => {
             warn!(function, %error, "the store failed, the function runs without it");
         }
+        Event::Deferred(keys, error) => warn!(
+            function, keys, %error,
+            "an invalidation was not confirmed: it is replayed as soon as the store answers, \
+             until then other processes may see the old value and this one bypasses the cache"
+        ),
+        Event::Replayed(keys) => info!(keys, "deferred invalidations were replayed"),
+        Event::JournalOverflow => warn!(
+            "more invalidations are deferred than can be kept one by one: this process bypasses \
+             the whole namespace until all of it is invalidated"
+        ),
         Event::Lost(keys, error) => error!(
             function, keys, %error,
             "an invalidation did not reach the store: readers may see the old value until its TTL"

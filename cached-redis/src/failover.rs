@@ -11,8 +11,9 @@
 pub enum OnFailover {
     /// Nothing. An entry whose invalidation was lost is served until its TTL.
     Ttl,
-    /// Each process sends the invalidations of its last seconds again. Covers a replica that lagged,
-    /// as long as the process that invalidated lives; not an old snapshot.
+    /// Each process repeats its own invalidations of the last 30 s before it reads from the new
+    /// server. Covers what replication or an append-only file lost, as long as the process that
+    /// invalidated lives; not an older snapshot, beyond those 30 s.
     #[default]
     Replay,
     /// All entries from before are dead, so none of them can be stale.

@@ -28,22 +28,25 @@ pub(crate) enum Fence {
 
 impl Fence {
     /// For a load that starts now whatever stands there: an entry goes on being served meanwhile;
-    /// anything else, another load's lease too, gives way.
-    pub(crate) async fn raise(inner: &Arc<Inner>, key: &str) -> Result<Self, StoreError> {
+    /// anything else, another load's lease too, gives way. `None`: the cache is to be bypassed.
+    pub(crate) async fn raise(inner: &Arc<Inner>, key: &str) -> Result<Option<Self>, StoreError> {
+        if inner.journal.pass(key).is_none() {
+            return Ok(None);
+        }
         let entry = inner.store.get(key).await?;
         let header = entry
             .as_ref()
             .and_then(|entry| Header::parse(entry))
             .map(|(header, _)| header);
-        match header {
+        Ok(Some(match header {
             Some(header)
                 if matches!(header.kind, Kind::Value | Kind::Negative)
                     && inner.store.is_current(header.epoch) =>
             {
-                Ok(Self::Entry(header.token, header.epoch))
+                Self::Entry(header.token, header.epoch)
             }
-            _ => Lease::seize(inner, key).await.map(Self::Lease),
-        }
+            _ => Self::Lease(Lease::seize(inner, key).await?),
+        }))
     }
 
     /// The epoch that an entry filled behind this fence carries.

@@ -8,11 +8,13 @@ use std::sync::{Arc, Once};
 
 use once_cell::sync::OnceCell;
 use tokio::runtime::Handle as Runtime;
+use tokio::task::AbortHandle;
 
 use crate::bypass::Bypasses;
 use crate::catalog;
 use crate::event::{self, Event, Outage};
 use crate::flight::Flights;
+use crate::journal::{Journal, replay};
 use crate::registry::{self, Site};
 use crate::settings::Settings;
 use crate::stats::{Counters, Stats};
@@ -60,6 +62,10 @@ pub(crate) struct Inner {
     /// Behind an `Arc` of their own, since each flight takes itself off the board.
     pub(crate) flights: Arc<Flights>,
     pub(crate) bypasses: Arc<Bypasses>,
+    /// Shared with the store, which tells it of new connections.
+    pub(crate) journal: Arc<Journal>,
+    /// The task that replays the journal.
+    replay: AbortHandle,
     /// By the slot of the site; never grows, because all sites are known at link time.
     counters: Box<[Counters]>,
     sites: Vec<&'static Site>,
@@ -74,21 +80,26 @@ impl Inner {
         store: AnyStore,
         namespace: String,
         settings: Settings,
+        journal: Arc<Journal>,
         runtime: Runtime,
-    ) -> Self {
+    ) -> Arc<Self> {
         let sites = registry::sites();
         catalog::refuse_shared_default_keys();
-        Self {
+        Arc::new_cyclic(|inner| Self {
             store,
             namespace,
             settings,
             flights: Flights::new(),
             bypasses: Arc::default(),
+            replay: runtime
+                .spawn(replay::run(Arc::clone(&journal), inner.clone()))
+                .abort_handle(),
+            journal,
             counters: sites.iter().map(|_| Counters::default()).collect(),
             sites,
             outage: Outage::default(),
             runtime,
-        }
+        })
     }
 
     pub(crate) fn counters(&self, site: &Site) -> &Counters {
@@ -103,11 +114,22 @@ impl Inner {
                 .map(|(site, counters)| counters.snapshot(site.name))
                 .collect(),
             store: self.store.stats(),
+            pending: self.journal.pending(),
         }
     }
 
     pub(crate) fn emit(&self, site: &Site, event: &Event<'_>) {
         event::emit(self.counters(site), &self.outage, site, event);
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.replay.abort();
+        let pending = self.journal.pending();
+        if !pending.is_empty() {
+            event::abandoned(pending);
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod fence;
 mod fingerprint;
 mod flight;
 mod handle;
+mod journal;
 mod key;
 mod lease;
 mod outcome;
@@ -30,6 +31,7 @@ mod settings;
 mod shape;
 mod stats;
 mod store;
+mod sweep;
 mod template;
 mod thread;
 mod write;
@@ -48,7 +50,7 @@ pub use failover::OnFailover;
 pub use handle::Cache;
 pub use key::{Key, KeyName};
 pub use policy::Policy;
-pub use stats::{FunctionStats, Stats};
+pub use stats::{FunctionStats, Pending, Stats};
 pub use store::stats::{BreakerState, StoreStats};
 
 #[doc(hidden)]

@@ -21,6 +21,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
@@ -31,6 +32,7 @@ use crate::call::Call;
 use crate::codec::Choice;
 use crate::control::{self, CacheInfo, Mode, Status, Wish};
 use crate::entry::{Header, Kind, Live};
+use crate::error::StoreError;
 use crate::event::Event;
 use crate::fence::{self, Fence};
 use crate::flight::{Flight, Landing};
@@ -99,7 +101,7 @@ pub(crate) async fn peek<T: DeserializeOwned>(
     inner: &Inner,
     key: &str,
 ) -> Result<Option<T>, Error> {
-    let Some(entry) = inner.store.get(key).await? else {
+    let Some(entry) = look(inner, key).await? else {
         return Ok(None);
     };
     let header = Header::parse(&entry).map(|(header, _)| header);
@@ -124,6 +126,17 @@ pub(crate) async fn peek<T: DeserializeOwned>(
     };
     inner.emit(&function.site, &event);
     Ok(value.flatten())
+}
+
+/// What stands under `key`; nothing, while its invalidation is to be replayed.
+async fn look(inner: &Inner, key: &str) -> Result<Option<Bytes>, StoreError> {
+    while let Some(pass) = inner.journal.pass(key) {
+        let entry = inner.store.get(key).await?;
+        if inner.journal.stands(pass) {
+            return Ok(entry);
+        }
+    }
+    Ok(None)
 }
 
 /// One read and all it needs to know.
@@ -218,9 +231,11 @@ impl<E, C: Choice> Reader<'_, E, C> {
         L: Future<Output = S::Return>,
     {
         let fence = match Fence::raise(self.inner, self.key).await {
-            Ok(fence) => fence,
-            Err(error) => {
-                self.emit(&Event::Failed(&error));
+            Ok(Some(fence)) => fence,
+            none => {
+                if let Err(error) = none {
+                    self.emit(&Event::Failed(&error));
+                }
                 self.emit(&Event::Bypass);
                 return self.load::<S, F, L>(load).await.0;
             }

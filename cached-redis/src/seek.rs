@@ -15,6 +15,7 @@ use crate::error::StoreError;
 use crate::event::Event;
 use crate::flight::{Flight, Landing, Place, Seat, SharedError};
 use crate::handle::Inner;
+use crate::journal::Pass;
 use crate::lease::Lease;
 use crate::registry::Function;
 use crate::store::Store as _;
@@ -42,7 +43,8 @@ enum Step {
     Found(Found),
     /// Look again.
     Again,
-    /// The store is away, or the time to wait is spent: load without it.
+    /// The store is away, the time to wait is spent, or the key's invalidation is to be replayed:
+    /// load without it.
     Bypass,
 }
 
@@ -74,6 +76,8 @@ pub(crate) struct Seek<'a> {
     dead: Option<Bytes>,
     /// When this reader stops waiting for others; set when it first waits.
     until: Option<Instant>,
+    /// What this round's looks are good for.
+    pass: Pass,
 }
 
 impl<'a> Seek<'a> {
@@ -84,6 +88,7 @@ impl<'a> Seek<'a> {
             key,
             dead: None,
             until: None,
+            pass: Pass::default(),
         }
     }
 
@@ -110,6 +115,10 @@ impl<'a> Seek<'a> {
     }
 
     async fn step(&mut self) -> Step {
+        match self.inner.journal.pass(self.key) {
+            Some(pass) => self.pass = pass,
+            None => return Step::Bypass,
+        }
         let seen = match self.dead.take() {
             Some(dead) => Seen::Dead(dead),
             None => {
@@ -252,6 +261,9 @@ impl<'a> Seek<'a> {
 
     /// A read that had to wait was answered by another one's load.
     fn live(&self, live: Live) -> Step {
+        if !self.inner.journal.stands(self.pass) {
+            return Step::Again;
+        }
         let status = if self.until.is_some() {
             Status::Joined
         } else {
@@ -295,6 +307,7 @@ impl Pause {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Watch as _;
 
     #[test]
     fn pauses_double_to_the_cap_with_a_jitter_of_a_half() {
@@ -307,6 +320,23 @@ mod tests {
                 "{got:?} around {expected:?}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn an_entry_seen_across_a_change_of_server_is_looked_up_again() {
+        let builder = crate::Cache::builder().url("memory://");
+        let inner = builder.build().await.unwrap().inner;
+        let entry = Bytes::copy_from_slice(&Header::lease(Token::next()));
+        let (header, _) = Header::parse(&entry).unwrap();
+        let mut seek = Seek::new(&inner, &crate::registry::DIRECT, "k");
+        seek.pass = inner.journal.pass("k").unwrap();
+        let live = || Live {
+            header,
+            entry: entry.clone(),
+        };
+        assert!(matches!(seek.live(live()), Step::Found(_)));
+        inner.journal.connected(true);
+        assert!(matches!(seek.live(live()), Step::Again));
     }
 
     #[test]

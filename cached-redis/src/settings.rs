@@ -15,6 +15,9 @@ pub(crate) struct Settings {
     pub(crate) lease: Duration,
     pub(crate) wait: Duration,
     pub(crate) on_failover: OnFailover,
+    /// How many keys the journal keeps one by one.
+    pub(crate) journal_keys: usize,
+    pub(crate) flush_timeout: Duration,
 }
 
 impl Settings {

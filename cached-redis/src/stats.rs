@@ -23,6 +23,8 @@ pub(crate) enum Count {
     Unstorable,
     Errors,
     Invalidations,
+    DeferredInvalidations,
+    ReplayedInvalidations,
     LostInvalidations,
 }
 
@@ -77,6 +79,8 @@ impl Counters {
             unstorable: self.get(Count::Unstorable),
             errors: self.get(Count::Errors),
             invalidations: self.get(Count::Invalidations),
+            deferred_invalidations: self.get(Count::DeferredInvalidations),
+            replayed_invalidations: self.get(Count::ReplayedInvalidations),
             lost_invalidations: self.get(Count::LostInvalidations),
         }
     }
@@ -114,7 +118,13 @@ pub struct FunctionStats {
     pub errors: u64,
     /// Keys invalidated.
     pub invalidations: u64,
-    /// Keys whose invalidation did not reach the store.
+    /// Keys whose invalidation the store did not confirm, so that it is replayed later.
+    pub deferred_invalidations: u64,
+    /// Deferred keys that the store has confirmed since, each counted once however often it was
+    /// deferred. Those of the replay are counted under `(direct)`.
+    pub replayed_invalidations: u64,
+    /// Keys whose invalidation did not reach the store and will not: the runtime was ending, or the
+    /// key could not be rendered.
     pub lost_invalidations: u64,
 }
 
@@ -135,6 +145,8 @@ impl FunctionStats {
             unstorable: self.unstorable + other.unstorable,
             errors: self.errors + other.errors,
             invalidations: self.invalidations + other.invalidations,
+            deferred_invalidations: self.deferred_invalidations + other.deferred_invalidations,
+            replayed_invalidations: self.replayed_invalidations + other.replayed_invalidations,
             lost_invalidations: self.lost_invalidations + other.lost_invalidations,
         }
     }
@@ -160,6 +172,7 @@ impl FunctionStats {
 pub struct Stats {
     pub(crate) functions: Vec<FunctionStats>,
     pub(crate) store: StoreStats,
+    pub(crate) pending: Pending,
 }
 
 impl Stats {
@@ -195,6 +208,46 @@ impl Stats {
         };
         self.functions.iter().fold(zero, |sum, row| sum.plus(row))
     }
+
+    /// The invalidations that wait for their replay at this moment.
+    #[must_use]
+    pub fn pending_invalidations(&self) -> Pending {
+        self.pending
+    }
+}
+
+/// Invalidations that the store has not confirmed yet; this process bypasses the cache for them.
+///
+/// Its `Display` is a short text, such as `3 keys`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pending {
+    /// How many keys.
+    pub keys: usize,
+    /// Whether they are too many to be kept one by one, so that the whole namespace is bypassed and
+    /// then invalidated.
+    pub namespace: bool,
+}
+
+impl Pending {
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys == 0 && !self.namespace
+    }
+}
+
+impl fmt::Display for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { keys, namespace } = self;
+        let plural = if *keys == 1 { "" } else { "s" };
+        let all = if *namespace {
+            " and with them the whole namespace"
+        } else {
+            ""
+        };
+        write!(f, "{keys} key{plural}{all}")
+    }
 }
 
 impl fmt::Display for Stats {
@@ -226,7 +279,7 @@ impl fmt::Display for Stats {
 type Column = (&'static str, fn(&FunctionStats) -> u64);
 
 /// What the table shows; the fields have the rest.
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 10] = [
     ("hits", |row| row.hits),
     ("joined", |row| row.joined),
     ("misses", |row| row.misses),
@@ -235,6 +288,7 @@ const COLUMNS: [Column; 9] = [
     ("refused", |row| row.refused_fills),
     ("errors", |row| row.errors),
     ("invalidated", |row| row.invalidations),
+    ("deferred", |row| row.deferred_invalidations),
     ("lost", |row| row.lost_invalidations),
 ];
 

@@ -4,7 +4,8 @@
 //! finds its lease gone and cannot store its result, however late it arrives.
 //!
 //! Invalidations are sent from tasks of their own. A write that was committed must be seen even if
-//! its caller is dropped, because a client hung up, at that very moment.
+//! its caller is dropped, because a client hung up, at that very moment. Those that the store does not
+//! confirm go on in the [`journal`](crate::journal), before anybody learns that they ended.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,33 +17,39 @@ use tokio::task::JoinHandle;
 use crate::error::StoreError;
 use crate::event::Event;
 use crate::handle::{self, Cache, Inner};
+use crate::journal::Attempt;
 use crate::key::KeyWriter;
 use crate::lease::Lease;
 use crate::pack::Packer;
 use crate::registry::{DIRECT, Site, When, Writer};
 use crate::store::Store as _;
-use crate::{Error, Policy, codec};
+use crate::{Error, Invalidation, Policy, codec};
 
-/// Removes `keys`, in one round trip.
+/// Invalidates `keys`, in one round trip.
 pub(crate) async fn invalidate(
     inner: &Arc<Inner>,
     site: &'static Site,
     keys: Vec<String>,
-) -> Result<(), Error> {
-    match Sending::new(inner, site, keys).spawn().await {
-        Ok(result) => result.map_err(Error::from),
-        // The runtime is shutting down.
-        Err(_) => Err(StoreError::Unavailable.into()),
-    }
+) -> Result<Invalidation, Error> {
+    let sent = Sending::new(inner, site, keys).spawn().await;
+    // An error means that the runtime is shutting down.
+    sent.map_err(|_| StoreError::Unavailable.into())
+}
+
+/// Removes what stands under `keys`: every invalidation, at once or replayed, comes down to this.
+pub(crate) async fn remove(inner: &Inner, keys: &[String]) -> Result<(), StoreError> {
+    let answer = inner.store.invalidate(keys).await;
+    // Their fills are refused from now on, so nobody should wait for them any more.
+    keys.iter().for_each(|key| inner.flights.abandon(key));
+    answer
 }
 
 /// An invalidation on its way. However it ends, it is told: a task that a runtime drops at its
-/// shutdown drops this too.
+/// shutdown drops this too, with its keys still inside.
 struct Sending {
     inner: Arc<Inner>,
     site: &'static Site,
     keys: Vec<String>,
-    answer: Result<(), StoreError>,
 }
 
 impl Sending {
@@ -51,32 +58,53 @@ impl Sending {
             inner: Arc::clone(inner),
             site,
             keys,
-            answer: Err(StoreError::Unavailable),
         }
     }
 
-    fn spawn(self) -> JoinHandle<Result<(), StoreError>> {
+    fn spawn(self) -> JoinHandle<Invalidation> {
         let runtime = self.inner.runtime.clone();
         runtime.spawn(self.send())
     }
 
-    async fn send(mut self) -> Result<(), StoreError> {
-        self.answer = self.inner.store.invalidate(&self.keys).await;
-        // Their fills are refused from now on, so nobody should wait for them any more.
-        self.keys
-            .iter()
-            .for_each(|key| self.inner.flights.abandon(key));
-        self.answer.clone()
+    async fn send(mut self) -> Invalidation {
+        let attempt = self.inner.journal.begin();
+        let answer = remove(&self.inner, &self.keys).await;
+        let keys = std::mem::take(&mut self.keys);
+        let confirmed = answer.and_then(|()| {
+            let settled = self.inner.journal.confirm(attempt, &keys);
+            settled.ok_or(StoreError::Lost)
+        });
+        match confirmed {
+            Ok(settled) => self.done(keys.len(), settled),
+            Err(error) => self.defer(attempt, &keys, &error),
+        }
+    }
+
+    fn done(&self, keys: usize, settled: usize) -> Invalidation {
+        if keys > 0 {
+            self.inner.emit(self.site, &Event::Invalidated(keys));
+        }
+        if settled > 0 {
+            self.inner.emit(self.site, &Event::Replayed(settled));
+        }
+        Invalidation::Done
+    }
+
+    /// Reads of these keys bypass the cache from here on, so before anybody learns of the end.
+    fn defer(&self, attempt: Attempt, keys: &[String], error: &StoreError) -> Invalidation {
+        if self.inner.journal.keep(attempt, keys) {
+            self.inner.emit(self.site, &Event::JournalOverflow);
+        }
+        let event = Event::Deferred(keys.len(), error);
+        self.inner.emit(self.site, &event);
+        Invalidation::Deferred
     }
 }
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        let event = match &self.answer {
-            Ok(()) => Event::Invalidated(self.keys.len()),
-            Err(error) => Event::Lost(self.keys.len(), error),
-        };
         if !self.keys.is_empty() {
+            let event = Event::Lost(self.keys.len(), &StoreError::Unavailable);
             self.inner.emit(self.site, &event);
         }
     }
@@ -99,6 +127,9 @@ where
             "policy",
             "no TTL: neither the policy nor the builder gives one",
         ));
+    }
+    if inner.journal.pass(key).is_none() {
+        return Ok(false);
     }
     let lease = Lease::seize(inner, key).await?;
     let packer = Packer {
@@ -195,7 +226,7 @@ impl Write {
         }
     }
 
-    fn send(&mut self) -> Option<JoinHandle<Result<(), StoreError>>> {
+    fn send(&mut self) -> Option<JoinHandle<Invalidation>> {
         let keys = std::mem::take(&mut self.keys);
         let cache = self.cache.as_ref().filter(|_| !keys.is_empty())?;
         Some(Sending::new(&cache.inner, &self.writer.site, keys).spawn())

@@ -126,15 +126,17 @@ async fn f11_a_refused_login_shows_nowhere() {
     };
     let refused = builder().require_connection(true).build().await;
     assert_silent_error(&refused.unwrap_err());
-    let cache = builder().build().await.unwrap();
+    let impatient = builder().flush_timeout(std::time::Duration::ZERO);
+    let cache = impatient.build().await.unwrap();
     assert_eq!(cache.scope(owner(CARD)).await, NAME);
-    cache.scope(sell(CARD)).await;
     assert_silent_error(
         &cache
             .get::<String>(Key::new("f11:").value(CARD))
             .await
             .unwrap_err(),
     );
+    cache.scope(sell(CARD)).await;
+    assert_silent_error(&cache.flush().await.unwrap_err());
     assert!(!log.text().is_empty(), "an outage is told");
     assert_silent(&log.text());
 }

@@ -19,11 +19,13 @@ mod f1_no_redis_at_start;
 mod f2_redis_gone;
 mod f3_silent_server;
 mod f4_one_load_without_redis;
+mod f5_journal;
 mod f6_full_server;
 mod f7_readonly;
 #[cfg(feature = "tls")]
 mod f9_tls;
 mod failover_epoch;
+mod failover_replay;
 mod instances;
 mod k1_keys;
 mod k2_default_keys;

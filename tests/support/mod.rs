@@ -3,6 +3,7 @@
 pub(crate) mod forwarder;
 pub(crate) mod log;
 pub(crate) mod patience;
+pub(crate) mod rows;
 pub(crate) mod server;
 pub(crate) mod source;
 #[cfg(feature = "tls")]
@@ -12,6 +13,7 @@ pub(crate) mod world;
 pub(crate) use forwarder::Forwarder;
 pub(crate) use log::Log;
 pub(crate) use patience::{after_polls, eventually, in_time, poll_once};
+pub(crate) use rows::Rows;
 pub(crate) use server::RedisServer;
 pub(crate) use source::Source;
 pub(crate) use world::{World, filled, on_both_stores, on_redis};

@@ -193,7 +193,7 @@ impl RedisServer {
         self.run(&["INFO", "replication"])
     }
 
-    /// Starts a killed server again under the same address: empty, or with what it saved.
+    /// Starts a killed server again under the same address: empty, or with what `SAVE` had saved.
     pub(crate) fn restart(&mut self) {
         self.child = spawn(self.port, &self.dir, &self.args);
         assert!(self.is_up(), "redis-server starts on its old port");

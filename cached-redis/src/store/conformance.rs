@@ -1,5 +1,6 @@
 //! What every store must do, step by step; the same suite runs on each.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,6 +116,9 @@ suite! {
     only_the_own_lease_is_released
     several_keys_are_invalidated_at_once
     what_was_invalidated_cannot_be_filled
+    a_scan_gives_every_key_that_begins_so
+    what_stands_all_the_time_is_scanned_while_others_come_and_go
+    a_scan_takes_the_beginning_by_the_letter
     entries_expire
     times_to_live_are_cut_to_what_a_store_can_hold
     of_many_who_acquire_at_once_one_succeeds
@@ -276,6 +280,67 @@ async fn what_was_invalidated_cannot_be_filled(subject: Subject) {
     store.acquire("k", lease(3), TTL).await.unwrap();
     assert_eq!(store.fill("k", token(1), entry(2), TTL).await, Ok(false));
     assert_eq!(store.get("k").await, Ok(Some(lease(3))));
+}
+
+/// All keys that a whole scan gives.
+async fn scanned(store: &AnyStore, prefix: &str) -> BTreeSet<String> {
+    let (mut all, mut cursor) = (BTreeSet::new(), 0);
+    loop {
+        let (keys, next) = store.scan(prefix, cursor).await.unwrap();
+        all.extend(keys);
+        if next == 0 {
+            return all;
+        }
+        cursor = next;
+    }
+}
+
+async fn a_scan_gives_every_key_that_begins_so(subject: Subject) {
+    let store = &subject.store;
+    assert_eq!(scanned(store, "app:").await, BTreeSet::new());
+    let keys: BTreeSet<_> = (0..3000).map(|i| format!("app:{i}")).collect();
+    for key in &keys {
+        store.seize(key, entry(1), TTL).await.unwrap();
+    }
+    for other in ["app", "apple:1", "ap:1", "xapp:1"] {
+        store.seize(other, entry(1), TTL).await.unwrap();
+    }
+    assert_eq!(scanned(store, "app:").await, keys);
+    assert_eq!(scanned(store, "").await.len(), keys.len() + 4);
+}
+
+async fn what_stands_all_the_time_is_scanned_while_others_come_and_go(subject: Subject) {
+    let store = &subject.store;
+    let keys: BTreeSet<_> = (0..2000).map(|i| format!("app:{i}")).collect();
+    for key in &keys {
+        store.seize(key, entry(1), TTL).await.unwrap();
+    }
+    let (mut all, mut cursor) = (BTreeSet::new(), 0);
+    for round in 0.. {
+        let others: Vec<_> = (0..100).map(|i| format!("app:other:{round}:{i}")).collect();
+        for other in &others {
+            store.seize(other, entry(2), TTL).await.unwrap();
+        }
+        let (some, next) = store.scan("app:", cursor).await.unwrap();
+        all.extend(some);
+        store.invalidate(&others[..50]).await.unwrap();
+        if next == 0 {
+            break;
+        }
+        cursor = next;
+    }
+    assert!(all.is_superset(&keys));
+}
+
+async fn a_scan_takes_the_beginning_by_the_letter(subject: Subject) {
+    let store = &subject.store;
+    for special in ["a*", "a?", "a[bc]", "a\\", "a\\*", "a^", "[a-z]"] {
+        store.seize(special, entry(1), TTL).await.unwrap();
+        store.seize("ab", entry(1), TTL).await.unwrap();
+        let own = BTreeSet::from([special.to_owned()]);
+        assert_eq!(scanned(store, special).await, own);
+        store.invalidate(&[special.to_owned()]).await.unwrap();
+    }
 }
 
 async fn entries_expire(subject: Subject) {

@@ -190,6 +190,18 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    /// One shard at a time.
+    async fn scan(&self, prefix: &str, cursor: u64) -> Result<(Vec<String>, u64), StoreError> {
+        let Some(shard) = self.shards.get(cursor as usize) else {
+            return Ok((Vec::new(), 0));
+        };
+        let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let keys = shard.iter().map(|(key, _)| key.to_string());
+        let keys = keys.filter(|key| key.starts_with(prefix)).collect();
+        let next = (cursor + 1) % self.shards.len() as u64;
+        Ok((keys, next))
+    }
+
     fn now_ms(&self) -> u64 {
         self.epoch_ms + self.origin.elapsed().as_millis() as u64
     }

@@ -88,6 +88,14 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Removes all of `keys`, whatever they hold.
     fn invalidate(&self, keys: &[String]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Some of the keys that begin with `prefix`, and the cursor for the next ones: 0 at first, and
+    /// again when there are no more. Keys that stand all the time are given, maybe more than once.
+    fn scan(
+        &self,
+        prefix: &str,
+        cursor: u64,
+    ) -> impl Future<Output = Result<(Vec<String>, u64), StoreError>> + Send;
+
     /// The store's clock in ms since the Unix epoch, estimated without asking it.
     fn now_ms(&self) -> u64;
 
@@ -101,6 +109,13 @@ pub(crate) trait Store: Send + Sync + 'static {
     fn is_current(&self, epoch: u32) -> bool {
         epoch == self.epoch()
     }
+}
+
+/// Who must know of connections. A store in memory has none to tell of.
+pub(crate) trait Watch: Send + Sync + 'static {
+    /// A connection is about to be handed out; `changed`: to another server (or another life of it)
+    /// than the last one.
+    fn connected(&self, changed: bool);
 }
 
 /// Either store, dispatched by a match so that a hit costs no boxed future.
@@ -120,6 +135,7 @@ impl AnyStore {
         redis: RedisSettings,
         memory: MemoryLimits,
         require_connection: bool,
+        watch: Arc<dyn Watch>,
     ) -> Result<Self, Error> {
         let address = match address {
             Address::Memory { name: None } => {
@@ -130,7 +146,7 @@ impl AnyStore {
             }
             Address::Redis(address) => address,
         };
-        let store = RedisStore::connect(address, redis).await?;
+        let store = RedisStore::connect(address, redis, watch).await?;
         if require_connection {
             store.first_try()?;
         }
@@ -205,6 +221,10 @@ impl Store for AnyStore {
 
     async fn invalidate(&self, keys: &[String]) -> Result<(), StoreError> {
         dispatch!(self, invalidate(keys))
+    }
+
+    async fn scan(&self, prefix: &str, cursor: u64) -> Result<(Vec<String>, u64), StoreError> {
+        dispatch!(self, scan(prefix, cursor))
     }
 
     fn now_ms(&self) -> u64 {

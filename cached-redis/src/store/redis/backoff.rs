@@ -1,21 +1,23 @@
-//! How long to wait before the next attempt: to connect, or to get an answer.
+//! How long to wait before the next attempt: to connect, or to repeat what failed.
 //!
 //! All processes lose a restarting server at the same moment; drawn at random, their attempts do not
 //! come back at the same moment too.
 
 use std::time::Duration;
 
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     next: Duration,
     cap: Duration,
 }
 
 impl Backoff {
-    pub(super) fn of_connects() -> Self {
+    /// From 50 ms to 5 s: to connect, or to repeat.
+    pub(crate) fn long() -> Self {
         Self::between(Duration::from_millis(50), Duration::from_secs(5))
     }
 
-    pub(super) fn of_probes() -> Self {
+    /// From 100 ms to 2 s: to look whether a silent server answers again.
+    pub(crate) fn short() -> Self {
         Self::between(Duration::from_millis(100), Duration::from_secs(2))
     }
 
@@ -24,12 +26,12 @@ impl Backoff {
     }
 
     /// The longest wait; what lasted as long after an attempt makes the next outage a new one.
-    pub(super) fn cap(&self) -> Duration {
+    pub(crate) fn cap(&self) -> Duration {
         self.cap
     }
 
     /// Between half of the current wait and all of it; the next one is twice as long.
-    pub(super) fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let wait = self.next;
         self.next = (wait * 2).min(self.cap);
         wait.mul_f64(0.5 + fastrand::f64() / 2.0)
@@ -42,7 +44,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_cap_and_vary() {
-        for mut backoff in [Backoff::of_connects(), Backoff::of_probes()] {
+        for mut backoff in [Backoff::long(), Backoff::short()] {
             let mut most = backoff.next;
             for _ in 0..20 {
                 let wait = backoff.next();

@@ -19,6 +19,7 @@ use super::breaker::{Breaker, Probing};
 use super::handshake::{self, Failure, Opened, Route};
 use super::{Background, RedisSettings, reply};
 use crate::error::StoreError;
+use crate::store::Watch;
 use crate::store::stats::{BreakerState, StoreStats};
 
 pub(super) struct Connection {
@@ -46,7 +47,7 @@ struct Live {
 
 impl Connection {
     /// Starts the task and waits until its first attempt is over.
-    pub(super) async fn open(route: Route, settings: RedisSettings) -> Self {
+    pub(super) async fn open(route: Route, settings: RedisSettings, watch: Arc<dyn Watch>) -> Self {
         let shared = Arc::new(Shared {
             live: ArcSwapOption::empty(),
             breaker: Breaker::new(settings.breaker_failures),
@@ -59,6 +60,8 @@ impl Connection {
             shared: shared.clone(),
             route,
             settings,
+            watch,
+            last: None,
         };
         let keeper = Background(tokio::spawn(keeper.keep(tried)));
         Self {
@@ -145,13 +148,24 @@ struct Keeper {
     shared: Arc<Shared>,
     route: Route,
     settings: RedisSettings,
+    watch: Arc<dyn Watch>,
+    last: Option<Identity>,
+}
+
+/// The run id of the server of a connection, if that is known.
+struct Identity(Option<String>);
+
+impl Identity {
+    fn is(&self, other: &Self) -> bool {
+        self.0.is_some() && self.0 == other.0
+    }
 }
 
 impl Keeper {
     /// `tried` is told why the first attempt failed, or dropped when it has succeeded.
-    async fn keep(self, tried: oneshot::Sender<StoreError>) {
+    async fn keep(mut self, tried: oneshot::Sender<StoreError>) {
         let mut tried = Some(tried);
-        let mut backoff = Backoff::of_connects();
+        let mut backoff = Backoff::long();
         let mut failures = 0_u32;
         loop {
             match self.connect().await {
@@ -162,7 +176,7 @@ impl Keeper {
                     drop(tried.take());
                     self.wait_for_end(connection, driver).await;
                     if since.elapsed() >= backoff.cap() {
-                        backoff = Backoff::of_connects();
+                        backoff = Backoff::long();
                     }
                 }
                 Err(failure) => {
@@ -187,7 +201,12 @@ impl Keeper {
             .unwrap_or(Err(Failure::Timeout))
     }
 
-    fn hand_out(&self, opened: Opened) -> (MultiplexedConnection, Background) {
+    fn hand_out(&mut self, opened: Opened) -> (MultiplexedConnection, Background) {
+        let server = Identity(opened.run_id);
+        let changed = self.last.as_ref().is_some_and(|last| !last.is(&server));
+        self.last = Some(server);
+        // Before any operation can find the connection.
+        self.watch.connected(changed);
         let (shared, connection) = (&self.shared, opened.connection.clone());
         let offset = opened.clock_offset.unwrap_or(0);
         shared.clock_offset.store(offset, Ordering::Relaxed);
@@ -205,15 +224,20 @@ impl Keeper {
 
     /// Until the connection is lost, or nothing has answered on it for so long that another one may
     /// do better.
-    async fn wait_for_end(&self, connection: MultiplexedConnection, mut driver: Background) {
+    async fn wait_for_end(&mut self, connection: MultiplexedConnection, mut driver: Background) {
         let probing = Probing {
             deadline: self.settings.deadline,
             patience: self.settings.connect_timeout.saturating_mul(3),
         };
         let probe = || answers(connection.clone());
         tokio::select! {
-            // An error means aborted: the connection was given up.
-            _ = &mut driver.0 => {}
+            ended = &mut driver.0 => {
+                // An error means aborted: the server has become a replica, or others know of a later
+                // epoch. What it then holds is another's.
+                if ended.is_err() {
+                    self.last = Some(Identity(None));
+                }
+            }
             () = self.shared.breaker.watch(&self.route.address, probing, probe) => {}
         }
         self.shared.live.store(None);

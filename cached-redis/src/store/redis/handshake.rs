@@ -42,6 +42,8 @@ pub(super) struct Opened {
     pub(super) clock_offset: Option<i64>,
     /// 0 where it was not asked for.
     pub(super) epoch: u32,
+    /// Which life of which server this is; `None`: the server did not say.
+    pub(super) run_id: Option<String>,
 }
 
 /// Why there is no connection.
@@ -166,14 +168,16 @@ async fn log_in(
     Ok((connection, Background(tokio::spawn(driver))))
 }
 
-/// Loads the scripts and asks for the time, in one round trip. A login that may do neither is no
-/// reason to go without a connection: scripts can be sent in full, and clocks be taken as equal.
+/// Loads the scripts and asks for the time and the server's identity, in one round trip. A login that
+/// may do none of it is no reason to go without a connection: scripts can be sent in full, clocks be
+/// taken as equal, and servers as different.
 async fn prepare(
     mut connection: MultiplexedConnection,
     driver: Background,
 ) -> Result<Opened, Failure> {
     let mut pipeline = redis::pipe();
     pipeline.cmd("TIME");
+    pipeline.cmd("INFO").arg("server");
     for script in script::ALL {
         pipeline.cmd("SCRIPT").arg("LOAD").arg(script.source());
     }
@@ -181,12 +185,14 @@ async fn prepare(
     let asked = local_ms();
     let answers = connection.send_packed_commands(&pipeline, 0, count).await?;
     let local = asked.midpoint(local_ms());
-    let server = answers.into_iter().next().and_then(reply::time_ms);
+    let mut answers = answers.into_iter();
+    let server = answers.next().and_then(reply::time_ms);
     Ok(Opened {
         connection,
         driver,
         clock_offset: server.map(|server| server.wrapping_sub(local) as i64),
         epoch: 0,
+        run_id: answers.next().and_then(reply::run_id),
     })
 }
 

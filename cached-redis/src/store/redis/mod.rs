@@ -20,11 +20,11 @@ use tokio::task::JoinHandle;
 
 use super::address::RedisAddress;
 use super::stats::StoreStats;
-use super::{Store, bounded, envelope_token};
+use super::{Store, Watch, bounded, envelope_token};
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
 
-mod backoff;
+pub(crate) mod backoff;
 mod batch;
 mod breaker;
 mod connection;
@@ -50,6 +50,9 @@ use link::Link;
 use tls::Tls;
 #[cfg(feature = "tls")]
 pub(crate) use tls::TlsSettings;
+
+/// How many keys one step of a scan looks at: little enough to hold nobody up.
+const SCANNED: u32 = 500;
 
 /// What a Redis store works with.
 #[derive(Debug, Clone)]
@@ -101,6 +104,7 @@ impl RedisStore {
     pub(crate) async fn connect(
         address: RedisAddress,
         settings: RedisSettings,
+        watch: Arc<dyn Watch>,
     ) -> Result<Self, Error> {
         settings.check()?;
         let route = Route {
@@ -111,7 +115,7 @@ impl RedisStore {
         let link = Link {
             deadline: Deadline::new(settings.deadline),
             batches: Batches::default(),
-            connection: Connection::open(route, settings).await,
+            connection: Connection::open(route, settings, watch).await,
             runtime: Runtime::current(),
         };
         Ok(Self {
@@ -212,6 +216,14 @@ impl Store for RedisStore {
         self.link.ask(&command).await.map(drop)
     }
 
+    async fn scan(&self, prefix: &str, cursor: u64) -> Result<(Vec<String>, u64), StoreError> {
+        let mut command = Cmd::new();
+        command.arg("SCAN").arg(cursor);
+        command.arg("MATCH").arg(beginning_with(prefix));
+        command.arg("COUNT").arg(SCANNED);
+        reply::scanned(self.link.ask(&command).await?)
+    }
+
     fn now_ms(&self) -> u64 {
         self.link.connection.now_ms()
     }
@@ -238,6 +250,19 @@ impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RedisStore({})", self.address)
     }
+}
+
+/// The pattern of all keys that begin with `prefix`, whatever it is made of.
+fn beginning_with(prefix: &str) -> String {
+    let mut pattern = String::with_capacity(prefix.len() + 1);
+    for c in prefix.chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('*');
+    pattern
 }
 
 fn millis(ttl: Duration) -> u64 {

@@ -48,6 +48,21 @@ pub(super) fn time_ms(value: Value) -> Option<u64> {
     seconds.checked_mul(1000)?.checked_add(micros / 1000)
 }
 
+/// The answer to a step of a scan. A key that is no text is none of ours.
+pub(super) fn scanned(value: Value) -> Result<(Vec<String>, u64), StoreError> {
+    let answer: Result<(u64, Vec<Vec<u8>>), _> = redis::from_redis_value(value);
+    let (cursor, keys) = answer.map_err(|_| StoreError::Answer)?;
+    let keys = keys.into_iter().map(String::from_utf8);
+    Ok((keys.filter_map(Result::ok).collect(), cursor))
+}
+
+/// What tells one life of a server from every other, out of INFO; `None` if the answer is an error.
+pub(super) fn run_id(value: Value) -> Option<String> {
+    let info: String = redis::from_redis_value(value).ok()?;
+    let mut lines = info.lines();
+    lines.find_map(|line| line.strip_prefix("run_id:").map(str::to_owned))
+}
+
 pub(super) fn error(error: &RedisError) -> StoreError {
     match error.kind() {
         ErrorKind::Io => StoreError::Lost,

@@ -5,10 +5,12 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
 
 use super::{RedisSettings, RedisStore};
+use crate::store::Watch;
 use crate::store::address::Address;
 
 pub(crate) struct Server {
@@ -100,9 +102,30 @@ impl Drop for Server {
 
 /// A store on `url`, with `settings`.
 pub(crate) async fn store(url: &str, settings: RedisSettings) -> RedisStore {
+    watched(url, settings, Arc::default()).await
+}
+
+/// The same, whose connections are noted.
+pub(crate) async fn watched(url: &str, settings: RedisSettings, seen: Arc<Seen>) -> RedisStore {
     match Address::parse(url) {
-        Ok(Address::Redis(address)) => RedisStore::connect(address, settings).await.unwrap(),
+        Ok(Address::Redis(address)) => RedisStore::connect(address, settings, seen).await.unwrap(),
         other => panic!("{other:?}"),
+    }
+}
+
+/// For each connection, whether the server had changed.
+#[derive(Default)]
+pub(crate) struct Seen(Mutex<Vec<bool>>);
+
+impl Seen {
+    pub(crate) fn connections(&self) -> Vec<bool> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Watch for Seen {
+    fn connected(&self, changed: bool) {
+        self.0.lock().unwrap().push(changed);
     }
 }
 

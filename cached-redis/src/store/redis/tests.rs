@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::server::{Server, store};
+use super::server::{Seen, Server, store, watched};
 use super::{RedisSettings, RedisStore};
 use crate::entry::Token;
 use crate::error::Error;
@@ -433,6 +433,7 @@ async fn times_of_zero_are_refused() {
     let Ok(Address::Redis(address)) = Address::parse("redis://h") else {
         panic!()
     };
+    let watch = Arc::new(Seen::default());
     let without_time = RedisSettings {
         connect_timeout: Duration::ZERO,
         ..RedisSettings::default()
@@ -445,9 +446,67 @@ async fn times_of_zero_are_refused() {
         (without_time, "connect_timeout"),
         (without_deadline, "deadline"),
     ] {
-        match RedisStore::connect(address.clone(), settings).await {
+        match RedisStore::connect(address.clone(), settings, watch.clone()).await {
             Err(Error::Setting { setting, .. }) => assert_eq!(setting, wrong),
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// Waits for so many connections, and until the last one answers.
+async fn connections(store: &RedisStore, seen: &Seen, count: usize) -> Vec<bool> {
+    let started = Instant::now();
+    while seen.connections().len() < count {
+        assert!(started.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    until(store, Result::is_ok).await;
+    seen.connections()
+}
+
+#[tokio::test]
+async fn a_change_of_server_is_told_from_a_new_connection_to_the_same() {
+    let mut server = Server::start();
+    let seen = Arc::new(Seen::default());
+    let store = watched(&server.url(), settings(2000), seen.clone()).await;
+    assert_eq!(connections(&store, &seen, 1).await, [false]);
+    server.command(&[b"CLIENT", b"KILL", b"ID", client_id(&server).as_bytes()]);
+    assert_eq!(connections(&store, &seen, 2).await, [false, false]);
+    server.restart();
+    assert_eq!(connections(&store, &seen, 3).await, [false, false, true]);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_say_who_it_is_counts_as_another_each_time() {
+    let server = Server::start();
+    server.command(&[b"ACL", b"SETUSER", b"default", b"-info"]);
+    let seen = Arc::new(Seen::default());
+    let store = watched(&server.url(), settings(2000), seen.clone()).await;
+    assert_eq!(connections(&store, &seen, 1).await, [false]);
+    server.command(&[b"CLIENT", b"KILL", b"ID", client_id(&server).as_bytes()]);
+    assert_eq!(connections(&store, &seen, 2).await, [false, true]);
+}
+
+#[tokio::test]
+async fn a_server_that_became_a_replica_counts_as_another_when_it_is_back() {
+    let server = Server::start();
+    let seen = Arc::new(Seen::default());
+    let store = watched(&server.url(), settings(2000), seen.clone()).await;
+    server.command(&[b"REPLICAOF", b"127.0.0.1", b"1"]);
+    assert_eq!(
+        store.invalidate(&["k".to_owned()]).await,
+        Err(refusal("READONLY"))
+    );
+    server.command(&[b"REPLICAOF", b"NO", b"ONE"]);
+    assert_eq!(connections(&store, &seen, 2).await, [false, true]);
+}
+
+#[tokio::test]
+async fn a_scan_skips_keys_that_are_no_text() {
+    let server = Server::start();
+    let store = server.store().await;
+    server.command(&[b"SET", b"app:\xFF", b"x"]);
+    server.command(&[b"SET", b"app:k", b"x"]);
+    let scanned = store.scan("app:", 0).await.unwrap();
+    assert_eq!(scanned, (vec!["app:k".to_owned()], 0));
 }

@@ -1,0 +1,285 @@
+//! The invalidations that the store has not confirmed.
+//!
+//! A write has been committed and the command that should tell the store gets no answer. Were it
+//! forgotten, the old value would be served until its TTL, in this process too. So its keys are kept
+//! here until a later attempt is confirmed, and while a key is kept, reads of it in this process
+//! **bypass** the cache: no look, no joining of somebody's load, no fill.
+//!
+//! # No read that starts after the write returned is stale here
+//!
+//! The keys are kept before the write function, or `invalidate`, returns. A later read therefore
+//! finds its key kept, or a removal of it has been confirmed meanwhile:
+//!
+//! * *Kept*: it loads. It may share a bypass load, but only one that starts after it came (see
+//!   [`bypass`](crate::bypass)), hence after the commit. What a load that began before the commit
+//!   does meanwhile is no matter: it may still win its fill, which nobody here looks at, and whoever
+//!   gets its result had joined it before.
+//! * *Confirmed*: what a load from before the commit had stored, or the lease under which it would,
+//!   was removed. If that load still runs and is joined, its fill is refused, and a result is
+//!   shared only if the fill won (see [`flight`](crate::flight)).
+//!
+//! # Numbers
+//!
+//! Each attempt takes a number when it starts, and its keys are kept under it. An attempt that is
+//! confirmed settles what was kept under **smaller** numbers: those writes were committed before it
+//! started. What was kept under a greater one may have been committed after the store had done it.
+//! More keys than the bound are kept as "the whole namespace", under the greatest of their numbers,
+//! which only a sweep of the namespace settles, by the same rule.
+//!
+//! # Lives
+//!
+//! An answer says nothing about a server that came after the one that gave it: after a restart or a
+//! failover, entries may be back that had been removed. Each change of server begins a new **life** of
+//! the store. An attempt that was confirmed in a life other than the one it started in is not
+//! confirmed, and an entry that was looked up across the change is looked up again. Where
+//! [`OnFailover`](crate::OnFailover) says so, the keys removed in the last 30 s are kept again,
+//! before the first operation can use the new connection.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout};
+
+use crate::stats::Pending;
+use crate::store::Watch;
+
+mod ledger;
+pub(crate) mod replay;
+#[cfg(test)]
+mod tests;
+
+use ledger::Ledger;
+
+/// For how long a confirmed invalidation is remembered in case the server is replaced.
+const REMEMBERED: Duration = Duration::from_secs(30);
+
+/// See the module.
+pub(crate) struct Journal {
+    gate: Gate,
+    state: Mutex<State>,
+    /// Whether anything is kept, for those who wait for that.
+    busy: watch::Sender<bool>,
+    /// Reasons to try again at once.
+    wake: Notify,
+}
+
+/// All that a read looks at while nothing is kept: twice the life, plus one if anything is. Alone on
+/// its cache line, so that writers do not take it away from readers.
+#[repr(align(128))]
+struct Gate(AtomicU64);
+
+struct State {
+    last_number: u64,
+    life: u64,
+    kept: Ledger<u64>,
+    /// What was confirmed of late, if that is to be remembered.
+    recent: Option<Ledger<Instant>>,
+}
+
+/// The start of an attempt to remove something.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt {
+    number: u64,
+    life: u64,
+}
+
+/// Leave to use the store.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pass {
+    life: u64,
+}
+
+/// What is to be removed next.
+pub(crate) enum Work {
+    Keys(Attempt, Vec<String>),
+    Namespace(Attempt),
+}
+
+impl Journal {
+    /// An empty journal with room for `bound` keys. `remembers`: whether they are kept again after
+    /// a change of server.
+    pub(crate) fn new(bound: usize, remembers: bool) -> Arc<Self> {
+        Arc::new(Self {
+            gate: Gate(AtomicU64::new(0)),
+            state: Mutex::new(State {
+                last_number: 0,
+                life: 0,
+                kept: Ledger::new(bound),
+                recent: remembers.then(|| Ledger::new(bound)),
+            }),
+            busy: watch::Sender::new(false),
+            wake: Notify::new(),
+        })
+    }
+
+    /// Leave to use the store for `key`; `None` while its invalidation is to be replayed.
+    pub(crate) fn pass(&self, key: &str) -> Option<Pass> {
+        let gate = self.gate.0.load(Ordering::Acquire);
+        let kept = gate & 1 == 1 && self.lock().kept.holds(key);
+        (!kept).then_some(Pass { life: gate >> 1 })
+    }
+
+    /// Whether what was seen under `pass` may be used: the server is still the same.
+    pub(crate) fn stands(&self, pass: Pass) -> bool {
+        self.gate.0.load(Ordering::Acquire) >> 1 == pass.life
+    }
+
+    /// To be called when an attempt starts, after what it announces was committed.
+    pub(crate) fn begin(&self) -> Attempt {
+        self.lock().begin()
+    }
+
+    /// The store has confirmed that `keys` were removed. Gives the number of kept keys that this
+    /// has settled; `None` if the server has changed since the start, so that nothing is confirmed.
+    pub(crate) fn confirm(&self, attempt: Attempt, keys: &[String]) -> Option<usize> {
+        self.confirmed(
+            attempt,
+            |kept| kept.settle(attempt.number, keys),
+            |recent| {
+                for key in keys {
+                    recent.add(Instant::now(), key);
+                }
+            },
+        )
+    }
+
+    /// The same for everything in the namespace.
+    pub(crate) fn confirm_all(&self, attempt: Attempt) -> Option<usize> {
+        let all = |kept: &mut Ledger<u64>| kept.settle_all(attempt.number);
+        self.confirmed(attempt, all, |recent| recent.fold(Instant::now(), 0))
+    }
+
+    fn confirmed(
+        &self,
+        attempt: Attempt,
+        settle: impl FnOnce(&mut Ledger<u64>) -> usize,
+        remember: impl FnOnce(&mut Ledger<Instant>),
+    ) -> Option<usize> {
+        let mut state = self.lock();
+        if state.life != attempt.life {
+            return None;
+        }
+        if let Some(recent) = &mut state.recent {
+            recent.forget();
+            remember(recent);
+        }
+        let settled = settle(&mut state.kept);
+        self.publish(&state);
+        Some(settled)
+    }
+
+    /// The store has not confirmed: keeps `keys`. `true` if with this the whole namespace is kept.
+    pub(crate) fn keep(&self, attempt: Attempt, keys: &[String]) -> bool {
+        let mut state = self.lock();
+        let before = state.kept.is_folded();
+        for key in keys {
+            state.kept.add(attempt.number, key);
+        }
+        self.publish(&state);
+        state.kept.is_folded() && !before
+    }
+
+    /// What to remove next, at most `most` keys at once; `None` if nothing is kept.
+    pub(crate) fn next(&self, most: usize) -> Option<Work> {
+        let mut state = self.lock();
+        if state.kept.is_empty() {
+            return None;
+        }
+        let attempt = state.begin();
+        Some(if state.kept.is_folded() {
+            Work::Namespace(attempt)
+        } else {
+            Work::Keys(attempt, state.kept.oldest(most))
+        })
+    }
+
+    /// What is kept.
+    pub(crate) fn pending(&self) -> Pending {
+        let state = self.lock();
+        Pending {
+            keys: state.kept.len(),
+            namespace: state.kept.is_folded(),
+        }
+    }
+
+    /// Waits until something is kept, or until nothing is.
+    pub(crate) async fn until(&self, busy: bool) {
+        // It cannot fail: the sender is here.
+        let _ = self.busy.subscribe().wait_for(|now| *now == busy).await;
+    }
+
+    /// Asks for the next attempt at once.
+    pub(crate) fn hurry(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Waits for so long, or until there is a reason to try again: then `true`.
+    pub(crate) async fn hurried(&self, most: Duration) -> bool {
+        timeout(most, self.wake.notified()).await.is_ok()
+    }
+
+    /// Tells the readers, under the lock.
+    fn publish(&self, state: &State) {
+        let busy = !state.kept.is_empty();
+        let gate = state.life << 1 | u64::from(busy);
+        self.gate.0.store(gate, Ordering::Release);
+        self.busy
+            .send_if_modified(|now| std::mem::replace(now, busy) != busy);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn begin(&mut self) -> Attempt {
+        self.last_number += 1;
+        Attempt {
+            number: self.last_number,
+            life: self.life,
+        }
+    }
+
+    /// Keeps what the server before had confirmed of late; gives the number of those keys.
+    fn keep_recent(&mut self) -> usize {
+        let Attempt { number, .. } = self.begin();
+        let Some(recent) = &mut self.recent else {
+            return 0;
+        };
+        recent.forget();
+        recent.pour(&mut self.kept, number)
+    }
+}
+
+impl Ledger<Instant> {
+    /// Drops what is older than is to be remembered.
+    fn forget(&mut self) {
+        if let Some(oldest) = Instant::now().checked_sub(REMEMBERED) {
+            self.settle_all(oldest);
+        }
+    }
+}
+
+impl Watch for Journal {
+    fn connected(&self, changed: bool) {
+        if changed {
+            let mut state = self.lock();
+            state.life += 1;
+            let keys = state.keep_recent();
+            self.publish(&state);
+            drop(state);
+            if keys > 0 {
+                tracing::warn!(
+                    keys,
+                    "the store was replaced: its last invalidations are repeated"
+                );
+            }
+        }
+        // The connection is there a moment after this. An attempt that is even faster fails and is
+        // repeated after the shortest pause.
+        self.hurry();
+    }
+}

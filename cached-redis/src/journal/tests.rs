@@ -1,0 +1,182 @@
+use super::*;
+
+fn keys(names: &[&str]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+fn next_keys(journal: &Journal) -> (Attempt, Vec<String>) {
+    match journal.next(100) {
+        Some(Work::Keys(attempt, keys)) => (attempt, keys),
+        _ => panic!("keys are kept"),
+    }
+}
+
+fn next_sweep(journal: &Journal) -> Attempt {
+    match journal.next(100) {
+        Some(Work::Namespace(attempt)) => attempt,
+        _ => panic!("the namespace is kept"),
+    }
+}
+
+fn bypassed(journal: &Journal, key: &str) -> bool {
+    journal.pass(key).is_none()
+}
+
+#[test]
+fn a_key_is_bypassed_from_its_failed_invalidation_to_its_replay() {
+    let journal = Journal::new(9, true);
+    let failed = journal.begin();
+    assert!(!bypassed(&journal, "k"));
+    assert!(!journal.keep(failed, &keys(&["k"])));
+    assert!(bypassed(&journal, "k") && !bypassed(&journal, "other"));
+    let (replay, kept) = next_keys(&journal);
+    assert_eq!(kept, ["k"]);
+    assert!(bypassed(&journal, "k"));
+    assert_eq!(journal.confirm(replay, &kept), Some(1));
+    assert!(!bypassed(&journal, "k") && journal.pending().is_empty());
+    assert!(journal.next(1).is_none());
+}
+
+#[test]
+fn an_answer_to_an_older_replay_does_not_settle_a_newer_invalidation() {
+    let journal = Journal::new(9, true);
+    journal.keep(journal.begin(), &keys(&["a", "b"]));
+    let (replay, kept) = next_keys(&journal);
+    // Committed after the replay was sent.
+    journal.keep(journal.begin(), &keys(&["a"]));
+    assert_eq!(journal.confirm(replay, &kept), Some(1));
+    assert!(bypassed(&journal, "a") && !bypassed(&journal, "b"));
+    assert_eq!(next_keys(&journal).1, ["a"]);
+}
+
+#[test]
+fn an_invalidation_that_started_later_settles_an_older_one() {
+    let journal = Journal::new(9, true);
+    let (older, newer) = (journal.begin(), journal.begin());
+    journal.keep(older, &keys(&["k"]));
+    assert_eq!(journal.confirm(newer, &keys(&["k"])), Some(1));
+    assert!(!bypassed(&journal, "k"));
+    // The other way round it proves nothing.
+    let (older, newer) = (journal.begin(), journal.begin());
+    journal.keep(newer, &keys(&["k"]));
+    assert_eq!(journal.confirm(older, &keys(&["k"])), Some(0));
+    assert!(bypassed(&journal, "k"));
+}
+
+#[test]
+fn an_overflow_bypasses_everything_until_a_sweep_that_started_after_it() {
+    let journal = Journal::new(2, true);
+    journal.keep(journal.begin(), &keys(&["a", "b"]));
+    assert!(!bypassed(&journal, "c"));
+    assert!(journal.keep(journal.begin(), &keys(&["c"])));
+    assert!(bypassed(&journal, "whatever") && journal.pending().namespace);
+    let sweep = next_sweep(&journal);
+    // While it runs: one more key, and then too many again.
+    assert!(!journal.keep(journal.begin(), &keys(&["d", "e", "f"])));
+    assert_eq!(journal.confirm_all(sweep), Some(0));
+    assert!(
+        bypassed(&journal, "a"),
+        "the sweep is older than the second overflow"
+    );
+    let sweep = next_sweep(&journal);
+    journal.keep(journal.begin(), &keys(&["g"]));
+    assert_eq!(journal.confirm_all(sweep), Some(6));
+    assert!(!bypassed(&journal, "a") && bypassed(&journal, "g"));
+    assert_eq!(next_keys(&journal).1, ["g"]);
+}
+
+#[test]
+fn what_an_earlier_server_confirmed_counts_for_nothing() {
+    let journal = Journal::new(9, false);
+    journal.keep(journal.begin(), &keys(&["k"]));
+    let (replay, kept) = next_keys(&journal);
+    journal.connected(true);
+    assert_eq!(journal.confirm(replay, &kept), None);
+    assert!(bypassed(&journal, "k"));
+    let (replay, kept) = next_keys(&journal);
+    journal.connected(false);
+    assert_eq!(journal.confirm(replay, &kept), Some(1), "the same server");
+}
+
+#[test]
+fn a_sweep_across_a_change_of_server_counts_for_nothing() {
+    let journal = Journal::new(0, false);
+    journal.keep(journal.begin(), &keys(&["k"]));
+    let sweep = next_sweep(&journal);
+    journal.connected(true);
+    assert_eq!(journal.confirm_all(sweep), None);
+    assert!(bypassed(&journal, "k"));
+}
+
+#[test]
+fn what_was_seen_across_a_change_of_server_is_not_used() {
+    let journal = Journal::new(9, true);
+    let pass = journal.pass("k").unwrap();
+    journal.connected(false);
+    journal.keep(journal.begin(), &keys(&["other"]));
+    assert!(journal.stands(pass));
+    journal.connected(true);
+    assert!(!journal.stands(pass));
+    assert!(journal.stands(journal.pass("k").unwrap()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_30_seconds_are_kept_again_after_a_change_of_server() {
+    let journal = Journal::new(9, true);
+    journal.confirm(journal.begin(), &keys(&["old"]));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    journal.confirm(journal.begin(), &keys(&["young"]));
+    tokio::time::advance(Duration::from_millis(29_500)).await;
+    journal.connected(false);
+    assert!(journal.pending().is_empty());
+    journal.connected(true);
+    assert!(!bypassed(&journal, "old") && bypassed(&journal, "young"));
+    // Confirmed by the new server, it is remembered anew.
+    let (replay, kept) = next_keys(&journal);
+    assert_eq!(journal.confirm(replay, &kept), Some(1));
+    tokio::time::advance(Duration::from_secs(29)).await;
+    journal.connected(true);
+    assert!(bypassed(&journal, "young"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_in_30_seconds_than_can_be_remembered_is_the_whole_namespace() {
+    let journal = Journal::new(2, true);
+    journal.confirm(journal.begin(), &keys(&["a", "b", "c"]));
+    assert!(journal.pending().is_empty());
+    journal.connected(true);
+    assert!(bypassed(&journal, "whatever"));
+    assert_eq!(journal.confirm_all(next_sweep(&journal)), Some(3));
+    // That sweep is as easily undone.
+    journal.connected(true);
+    assert!(bypassed(&journal, "whatever"));
+    journal.confirm_all(next_sweep(&journal));
+    tokio::time::advance(REMEMBERED + Duration::from_secs(1)).await;
+    journal.connected(true);
+    assert!(!bypassed(&journal, "whatever"));
+}
+
+#[test]
+fn without_a_memory_nothing_is_kept_again() {
+    let journal = Journal::new(9, false);
+    journal.confirm(journal.begin(), &keys(&["k"]));
+    journal.connected(true);
+    assert!(!bypassed(&journal, "k"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_is_told_when_something_is_kept_and_when_nothing_is() {
+    let journal = Journal::new(9, true);
+    journal.until(false).await;
+    let waiting = tokio::spawn({
+        let journal = journal.clone();
+        async move { journal.until(true).await }
+    });
+    journal.keep(journal.begin(), &keys(&["k"]));
+    waiting.await.unwrap();
+    let second = Duration::from_secs(1);
+    assert!(timeout(second, journal.until(false)).await.is_err());
+    assert!(!journal.hurried(second).await);
+    journal.connected(false);
+    assert!(journal.hurried(second).await);
+}

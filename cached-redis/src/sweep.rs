@@ -1,0 +1,37 @@
+//! Removes every key with a given beginning.
+//!
+//! What may hold a value from before the sweep, an entry or the lease of a load, stood under its key
+//! when the scan began. A scan gives every key that stands from its beginning to its end, and what
+//! comes to stand meanwhile was loaded later. All of that holds on one server only: whoever relies
+//! on a sweep must know that the server has not changed meanwhile.
+
+use crate::error::StoreError;
+use crate::handle::Inner;
+use crate::journal::replay::BATCH;
+use crate::store::Store as _;
+use crate::write;
+
+/// A key of the namespace that is no entry and stays.
+const EPOCH: &str = "#epoch";
+
+/// Removes all entries and leases of the cache's namespace; gives the number of keys.
+pub(crate) async fn namespace(inner: &Inner) -> Result<usize, StoreError> {
+    sweep(inner, &format!("{}:", inner.namespace)).await
+}
+
+async fn sweep(inner: &Inner, prefix: &str) -> Result<usize, StoreError> {
+    let epoch = format!("{}:{EPOCH}", inner.namespace);
+    let (mut removed, mut cursor) = (0, 0);
+    loop {
+        let (mut keys, next) = inner.store.scan(prefix, cursor).await?;
+        keys.retain(|key| *key != epoch);
+        for batch in keys.chunks(BATCH) {
+            write::remove(inner, batch).await?;
+        }
+        removed += keys.len();
+        if next == 0 {
+            return Ok(removed);
+        }
+        cursor = next;
+    }
+}
