@@ -23,6 +23,11 @@ async fn write(source: &Source, id: u64) -> u64 {
     source.write()
 }
 
+#[invalidates("process:hot:<id>", guard = "require", replica_lag = "2s")]
+async fn write_guarded(id: u64) -> Result<u64, cached_redis::Unguarded> {
+    Ok(id)
+}
+
 #[redis_cached(policy = "hot", key = "process:hot:<id>")]
 async fn by_policy(id: u64) -> u64 {
     id
@@ -30,7 +35,8 @@ async fn by_policy(id: u64) -> u64 {
 
 fn builder() -> Builder {
     let hot = Policy::new().ttl(Duration::from_secs(1));
-    Cache::builder().url("memory://").policy("hot", hot)
+    let builder = Cache::builder().url("memory://").guarded(true);
+    builder.policy("hot", hot)
 }
 
 #[tokio::test]
@@ -45,6 +51,7 @@ async fn before_a_cache_is_installed_functions_run_and_afterwards_they_are_cache
         );
     }
     assert_eq!(write(&source, 1).await, 2);
+    assert_eq!(write_guarded(7).await, Ok(7));
     let warnings = log.count(Level::WARN, "no cache is installed");
     assert_eq!(warnings, 1, "{}", log.text());
 
@@ -90,6 +97,8 @@ async fn the_catalogue_shows_every_function_of_this_program() {
         "{table}"
     );
     assert!(rows[2].contains("policy hot"), "{table}");
+    let writer = "process::write_guarded (guard required, replica lag 2s)";
+    assert!(rows[2].contains(writer), "{table}");
 }
 
 #[tokio::test]
@@ -106,6 +115,17 @@ async fn a_function_that_names_an_unknown_policy_refuses_the_build() {
         .policy("hot", Policy::new());
     match without_ttl.build().await {
         Err(Error::Setting { setting, .. }) => assert_eq!(setting, "process::by_policy"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_writer_that_needs_a_guarded_cache_refuses_the_build_of_another() {
+    match builder().guarded(false).build().await {
+        Err(Error::Setting { setting, problem }) => {
+            assert_eq!(setting, "process::write_guarded");
+            assert!(problem.contains("guarded(true)"), "{problem}");
+        }
         other => panic!("{other:?}"),
     }
 }

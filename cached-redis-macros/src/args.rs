@@ -7,7 +7,7 @@ use proc_macro2::{Ident, TokenStream};
 use syn::{Expr, LitStr, Path};
 
 use crate::errors::Errors;
-use crate::option::{Piece, Written, pieces};
+use crate::option::{Piece, Word, Written, pieces};
 
 /// The options of `#[redis_cached]`.
 const CACHED: &[&str] = &[
@@ -25,7 +25,7 @@ const CACHED: &[&str] = &[
 ];
 
 /// The options of `#[invalidates]`, beside its keys.
-const INVALIDATES: &[&str] = &["when", "cache", "crate"];
+const INVALIDATES: &[&str] = &["when", "guard", "replica_lag", "cache", "crate"];
 
 /// `#[redis_cached(…)]` as written.
 #[derive(Default)]
@@ -50,6 +50,8 @@ pub(crate) struct CachedArgs {
 pub(crate) struct InvalidatesArgs {
     pub(crate) targets: Vec<LitStr>,
     pub(crate) when: Option<LitStr>,
+    pub(crate) guard: Option<Word>,
+    pub(crate) replica_lag: Option<Expr>,
     pub(crate) cache: Option<Expr>,
     pub(crate) krate: Option<Path>,
 }
@@ -126,6 +128,8 @@ impl InvalidatesArgs {
     fn take(&mut self, option: Written, errors: &mut Errors) {
         match option.name.to_string().as_str() {
             "when" => option.set(&mut self.when, Written::string, errors),
+            "guard" => option.set(&mut self.guard, Written::word, errors),
+            "replica_lag" => option.set(&mut self.replica_lag, Written::expression, errors),
             "cache" => option.set(&mut self.cache, Written::expression, errors),
             "crate" => option.set(&mut self.krate, Written::krate, errors),
             _ => {

@@ -9,6 +9,7 @@ mod boxed;
 mod duration;
 mod errors;
 mod expand;
+mod guarded;
 mod key;
 mod option;
 mod parameter;
@@ -127,8 +128,15 @@ pub fn redis_cached(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `when = "always"` | after `Ok`, `Err`, a panic and a dropped caller alike, since a write that failed for its caller may have been committed | this one |
 /// | `when = "ok"` | after `Ok`, and wherever it is unknown how the write ended | |
 /// | `when = "before"` | before the function runs instead; the weaker one, as a reader may store the old value again meanwhile | |
+/// | `guard` | in two phases: the keys are barred before the function runs, so that no old value outlives its commit even if the process dies before it can invalidate; where they cannot be barred, the function runs and invalidates as usual. The same as `guard = "prefer"` | in one phase |
+/// | `guard = "require"` | in two phases or not at all: where the keys cannot be barred, the function's body does not run and it returns an error, which its error type makes of `cached_redis::Unguarded` by `From` | |
+/// | `replica_lag = …` | for so long after the invalidation (a [duration](macro@redis_cached#durations), written as a TTL is) nothing that is loaded under the keys is stored: for sources whose replicas lag | none |
 /// | `cache = …` | the instance, as for `redis_cached` | the scope's, else the installed one |
 /// | `crate = …` | path of the `cached-redis` crate | `::cached_redis` |
+///
+/// `guard` and `replica_lag` need `guarded(true)` on the builder, in every process that invalidates
+/// in the namespace; `build` fails without. A key with `<result>` cannot be guarded. With no cache
+/// installed, the function simply runs, whatever its `guard`.
 ///
 /// # Cancel safety
 ///

@@ -23,6 +23,12 @@ pub(crate) struct Written {
     value: Value,
 }
 
+/// An option that needs no value.
+pub(crate) struct Word {
+    pub(crate) name: Ident,
+    pub(crate) value: Option<LitStr>,
+}
+
 enum Value {
     Nothing,
     Expr(Expr),
@@ -92,6 +98,21 @@ impl Written {
                 None
             }
         }
+    }
+
+    /// The name alone, or with a string.
+    pub(crate) fn word(&self, errors: &mut Errors) -> Option<Word> {
+        let name = self.name.clone();
+        let value = match &self.value {
+            Value::Nothing => None,
+            Value::Expr(_) => Some(self.string(errors)?),
+            Value::Unreadable => return None,
+            Value::List(_) => {
+                let help = format!("write `{name}`, or `{name} = \"…\"`");
+                return self.wrong("no list", &help, errors);
+            }
+        };
+        Some(Word { name, value })
     }
 
     pub(crate) fn names(&self, errors: &mut Errors) -> Option<Vec<Ident>> {

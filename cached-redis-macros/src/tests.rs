@@ -138,6 +138,37 @@ fn invalidates_by_the_result() {
 }
 
 #[test]
+fn invalidates_in_two_phases() {
+    let expansion = entry::invalidates(
+        quote!("user:<id>", guard, replica_lag = "2s"),
+        &quote! {
+            async fn rename(id: u64) {
+                update(id).await
+            }
+        },
+    );
+    assert_snapshot("invalidates_in_two_phases", expansion);
+}
+
+#[test]
+fn invalidates_in_two_phases_or_not_at_all() {
+    let expansion = entry::invalidates(
+        quote!(
+            "user:<id>",
+            guard = "require",
+            replica_lag = LAG,
+            cache = CACHE
+        ),
+        &quote! {
+            async fn rename(id: u64) -> ApiResult<()> {
+                update(id).await
+            }
+        },
+    );
+    assert_snapshot("invalidates_in_two_phases_or_not_at_all", expansion);
+}
+
+#[test]
 fn invalidates_before_a_function_of_hidden_type() {
     let expansion = entry::invalidates(
         quote!("all", when = "before"),

@@ -10,6 +10,7 @@ use crate::accounted::{check_accounted, check_skipped};
 use crate::args::{CachedArgs, InvalidatesArgs};
 use crate::duration::{self, Life};
 use crate::errors::Errors;
+use crate::guarded::{Guard, refuse_before, refuse_result};
 use crate::key::{Key, Outcome};
 use crate::parameter::Kind;
 use crate::signature::Function;
@@ -40,6 +41,8 @@ pub(crate) struct Policy {
 pub(crate) struct Invalidates {
     pub(crate) targets: Vec<Key>,
     pub(crate) when: When,
+    pub(crate) guard: Option<Guard>,
+    pub(crate) replica_lag: Option<Life>,
     pub(crate) cache: Option<Expr>,
     pub(crate) krate: Option<Path>,
 }
@@ -250,10 +253,22 @@ impl Invalidates {
         };
         let resolve = |target| self::target(target, function, outcome, errors);
         let targets: Vec<_> = args.targets.iter().map(resolve).collect();
+        let guard = args.guard.as_ref().map(|guard| {
+            refuse_before(guard, when, errors);
+            refuse_result(&args.targets, &targets, errors);
+            Guard::parse(guard, function, errors)
+        });
+        let replica_lag = args.replica_lag.as_ref().map(|lag| {
+            let life = duration::parse("replica_lag", lag, false, errors)?;
+            refuse_outer_names("replica_lag", lag, function, errors);
+            Some(life)
+        });
         let targets = targets.into_iter().collect::<Option<_>>()?;
         Some(Self {
             targets,
             when: when?,
+            guard: transposed(guard)?,
+            replica_lag: transposed(replica_lag)?,
             cache: args.cache,
             krate: args.krate,
         })
@@ -265,6 +280,11 @@ fn require_target(args: &InvalidatesArgs, errors: &mut Errors) {
         let help = "write the keys it changes: `#[invalidates(\"user:<id>\")]`";
         errors.refuse_at(Span::call_site(), "`#[invalidates]` names no key", help);
     }
+}
+
+/// `None` where what was written could not be read.
+fn transposed<T>(written: Option<Option<T>>) -> Option<Option<T>> {
+    written.map_or(Some(None), |read| read.map(Some))
 }
 
 impl When {

@@ -20,8 +20,10 @@ const DEFAULT_LEASE: Duration = Duration::from_secs(3);
 const DEFAULT_WAIT: Duration = Duration::from_secs(10);
 const DEFAULT_JOURNAL_KEYS: usize = 10_000;
 const DEFAULT_FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
+const DEFAULT_HOLD: Duration = Duration::from_secs(10);
 
-/// The shortest lease whose heartbeat, at a third of it, still has room for a round trip.
+/// The shortest lease whose heartbeat, at a third of it, still has room for a round trip; and the
+/// shortest hold, for the same reason.
 const SHORTEST_LEASE: Duration = Duration::from_millis(30);
 
 /// Configures a [`Cache`]; made by [`Cache::builder`].
@@ -55,6 +57,8 @@ pub struct Builder {
     on_failover: OnFailover,
     journal_keys: usize,
     flush_timeout: Duration,
+    guarded: bool,
+    hold: Duration,
     redis: RedisSettings,
     memory: MemoryLimits,
     require_connection: bool,
@@ -73,6 +77,8 @@ impl Default for Builder {
             on_failover: OnFailover::default(),
             journal_keys: DEFAULT_JOURNAL_KEYS,
             flush_timeout: DEFAULT_FLUSH_TIMEOUT,
+            guarded: false,
+            hold: DEFAULT_HOLD,
             redis: RedisSettings::default(),
             memory: MemoryLimits::default(),
             require_connection: false,
@@ -212,6 +218,29 @@ impl Builder {
         self
     }
 
+    /// Whether writers of this namespace may use `guard`, `replica_lag` and
+    /// [`begin_write`](Cache::begin_write): see
+    /// [two-phase writers](crate::docs::guide#two-phase-writers). Off by default.
+    ///
+    /// **Every process that invalidates in the namespace must set it**: an invalidation of one that
+    /// does not removes the tombstones of the others. It costs each invalidation a script in the
+    /// place of `UNLINK`; reads cost the same.
+    pub fn guarded(mut self, guarded: bool) -> Self {
+        self.guarded = guarded;
+        self
+    }
+
+    /// How long a guarded write bars its keys after its last sign of life, which it gives at each
+    /// third of this time. 10 s by default, 30 ms at least.
+    ///
+    /// It must be longer than the time from the last sign of life of a writer that dies until its
+    /// commit is visible, or certain never to come. A longer one costs loads without the cache, for
+    /// as long, after a writer has died.
+    pub fn hold(mut self, hold: Duration) -> Self {
+        self.hold = hold;
+        self
+    }
+
     /// The most entries that a `memory://` store keeps. 100,000 by default.
     pub fn memory_entries(mut self, entries: u64) -> Self {
         self.memory.entries = entries;
@@ -236,7 +265,8 @@ impl Builder {
     /// # Errors
     ///
     /// When a setting is missing or out of its range, when a function of the program names an
-    /// unknown policy, outside of a Tokio runtime, and with
+    /// unknown policy or asks for `guard` or `replica_lag` without [`guarded`](Self::guarded), outside
+    /// of a Tokio runtime, and with
     /// [`require_connection`](Self::require_connection) when Redis cannot be reached, with the
     /// reason if it is a refused login or certificate.
     ///
@@ -250,6 +280,7 @@ impl Builder {
         let namespace = self.checked_namespace(&address)?;
         let settings = self.settings()?;
         check_policies(&settings)?;
+        check_guarded(&settings)?;
         let redis = RedisSettings {
             epoch_key: (settings.on_failover == OnFailover::Epoch)
                 .then(|| format!("{namespace}:#epoch")),
@@ -296,6 +327,9 @@ impl Builder {
         if self.lease < SHORTEST_LEASE {
             return Err(Error::setting("lease", "must be at least 30 ms"));
         }
+        if self.hold < SHORTEST_LEASE {
+            return Err(Error::setting("hold", "must be at least 30 ms"));
+        }
         self.defaults.check("defaults")?;
         for (name, policy) in &self.policies {
             policy.check(format!("policy {name}"))?;
@@ -310,6 +344,8 @@ impl Builder {
             on_failover: self.on_failover,
             journal_keys: self.journal_keys,
             flush_timeout: self.flush_timeout,
+            guarded: self.guarded,
+            hold: self.hold,
         })
     }
 }
@@ -337,4 +373,17 @@ fn check_policies(settings: &Settings) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// A writer that asks for tombstones must find a namespace that spares them.
+fn check_guarded(settings: &Settings) -> Result<(), Error> {
+    let catalog = Catalog::collect();
+    let unguarded = catalog
+        .writers()
+        .iter()
+        .find(|writer| !settings.guarded && !writer.info.bound && writer.info.needs_guarded());
+    unguarded.map_or(Ok(()), |writer| {
+        let problem = "`guard` and `replica_lag` need `guarded(true)` on the builder";
+        Err(Error::setting(writer.info.path, problem))
+    })
 }

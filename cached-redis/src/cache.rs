@@ -1,5 +1,7 @@
 //! What users do with a cache.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -7,6 +9,8 @@ use tokio::time::timeout;
 use crate::builder::Builder;
 use crate::call::Call;
 use crate::catalog::Catalog;
+use crate::error::Unguarded;
+use crate::guard::WriteGuard;
 use crate::handle;
 use crate::registry::DIRECT;
 use crate::shape::{Fallible, FallibleOptional, Kept};
@@ -204,8 +208,39 @@ impl Cache {
         &self,
         keys: impl IntoIterator<Item = K>,
     ) -> Result<Invalidation, Error> {
+        self.invalidate_after(keys, None).await
+    }
+
+    /// As [`invalidate_many`](Self::invalidate_many), and for so long nobody stores what is loaded
+    /// under `keys`: a source whose replicas lag may still answer with the old value. What
+    /// `#[invalidates(…, replica_lag = …)]` does, without the attribute.
+    ///
+    /// # Errors
+    ///
+    /// When the store did not confirm; and when the cache is not
+    /// [`guarded`](crate::Builder::guarded), and nothing was sent.
+    ///
+    /// # Cancel safety
+    ///
+    /// Polled once, the invalidation is sent even if this future is dropped.
+    pub async fn invalidate_lagging<K: AsRef<str>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+        replica_lag: Duration,
+    ) -> Result<Invalidation, Error> {
+        if !self.inner.settings.guarded {
+            return Err(Unguarded::NotEnabled.into());
+        }
+        self.invalidate_after(keys, Some(replica_lag)).await
+    }
+
+    async fn invalidate_after<K: AsRef<str>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+        hold_off: Option<Duration>,
+    ) -> Result<Invalidation, Error> {
         let keys = keys.into_iter().map(|key| self.key(key)).collect();
-        write::invalidate(&self.inner, &DIRECT.site, keys).await
+        write::invalidate(&self.inner, &DIRECT.site, keys, hold_off).await
     }
 
     /// Waits until the store has confirmed all deferred invalidations, but not longer than
@@ -228,6 +263,40 @@ impl Cache {
             pending if pending.is_empty() => Ok(()),
             pending => Err(Error::Unflushed { pending }),
         }
+    }
+
+    /// Begins a write in two phases: from now on until it is finished, `keys` are loaded by everybody
+    /// for themselves and not stored, so that even if this process dies right after its commit no
+    /// old value outlives it. What `#[invalidates(…, guard)]` does, without the attribute; see
+    /// [two-phase writers](crate::docs::guide#two-phase-writers).
+    ///
+    /// ```
+    /// # use cached_redis::Cache;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), cached_redis::Error> {
+    /// # let cache = Cache::builder().url("memory://").guarded(true).build().await?;
+    /// let write = cache.begin_write(["user:42", "team:7"]).await?;
+    /// // … change the rows and commit …
+    /// write.finish().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the cache is not [`guarded`](crate::Builder::guarded), or the store could not bar all
+    /// keys; then none stays barred. Go on and [`invalidate_many`](Self::invalidate_many) afterwards,
+    /// or give the write up.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the keys are invalidated and none stays barred.
+    pub async fn begin_write<K: AsRef<str>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<WriteGuard, Error> {
+        let keys = keys.into_iter().map(|key| self.key(key)).collect();
+        Ok(WriteGuard::begin(&self.inner, &DIRECT.site, keys, None).await?)
     }
 
     /// What happened since the cache was built, per function.

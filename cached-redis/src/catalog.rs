@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::atomic::Ordering;
 
-use crate::registry::{Function, FunctionInfo, Writer, registered};
+use crate::registry::{Function, FunctionInfo, Guard, Writer, WriterInfo, registered};
 use crate::template;
 
 /// Two methods of one name in one module get the same default key, and an attribute cannot see
@@ -57,6 +57,11 @@ impl Catalog {
     /// The functions under `#[redis_cached]`.
     pub(crate) fn functions(&self) -> &[&'static Function] {
         &self.functions
+    }
+
+    /// The functions under `#[invalidates]`.
+    pub(crate) fn writers(&self) -> &[&'static Writer] {
+        &self.writers
     }
 
     /// What is wrong with the catalogue as a whole; empty when nothing is.
@@ -114,7 +119,7 @@ impl Catalog {
             .collect()
     }
 
-    fn invalidated_by(&self, template: &str) -> Vec<&'static str> {
+    fn invalidated_by(&self, template: &str) -> Vec<String> {
         let hits = |writer: &&&Writer| {
             writer
                 .info
@@ -125,9 +130,23 @@ impl Catalog {
         self.writers
             .iter()
             .filter(hits)
-            .map(|writer| writer.info.path)
+            .map(|writer| described(&writer.info))
             .collect()
     }
+}
+
+/// A writer's path, and what it does beside the plain invalidation.
+fn described(writer: &WriterInfo) -> String {
+    let guard = writer.guard.map(|guard| match guard {
+        Guard::Prefer => "guard".to_owned(),
+        Guard::Require => "guard required".to_owned(),
+    });
+    let lag = writer.replica_lag.map(|lag| format!("replica lag {lag:?}"));
+    let extras: Vec<_> = guard.into_iter().chain(lag).collect();
+    if extras.is_empty() {
+        return writer.path.to_owned();
+    }
+    format!("{} ({})", writer.path, extras.join(", "))
 }
 
 impl fmt::Display for Catalog {

@@ -156,6 +156,14 @@ impl Header {
         Bytes::from(entry)
     }
 
+    /// The bytes of an entry that is a header and extensions, without a payload.
+    pub(crate) fn extended(self, extensions: &[u8]) -> Bytes {
+        let mut header = self.bytes();
+        let length = u16::try_from(extensions.len()).unwrap_or(u16::MAX);
+        header[44..46].copy_from_slice(&length.to_le_bytes());
+        Bytes::from([&header, extensions].concat())
+    }
+
     fn bytes(&self) -> [u8; HEADER] {
         let mut header = [0; HEADER];
         header[0] = MAGIC;

@@ -64,6 +64,47 @@ impl Error {
     }
 }
 
+/// Why a write is not guarded: the keys it will change could not all be barred before it began.
+///
+/// A function under `#[invalidates(…, guard = "require")]` returns it, made into its own error by
+/// `From`, and its body has not run. A write by hand finds it in [`Error`].
+///
+/// ```
+/// # #[derive(Debug)]
+/// enum DbError {
+///     NotNow(cached_redis::Unguarded),
+/// }
+///
+/// impl From<cached_redis::Unguarded> for DbError {
+///     fn from(unguarded: cached_redis::Unguarded) -> Self {
+///         Self::NotNow(unguarded)
+///     }
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unguarded {
+    /// The cache was built without [`guarded`](crate::Builder::guarded). Fix the configuration.
+    #[error("the cache was built without `guarded(true)`")]
+    NotEnabled,
+    /// A part of a key could not be rendered.
+    #[error("a key of the write could not be rendered")]
+    Key,
+    /// The store could not bar the keys. It may succeed later.
+    #[error("the keys of the write could not be barred: {0}")]
+    Store(#[source] StoreError),
+}
+
+impl From<Unguarded> for Error {
+    fn from(unguarded: Unguarded) -> Self {
+        match unguarded {
+            Unguarded::NotEnabled => Self::setting("guarded", "is off, and the write needs it"),
+            Unguarded::Key => Self::setting("key", "could not be rendered"),
+            Unguarded::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 /// What is wrong with the address of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

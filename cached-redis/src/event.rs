@@ -9,7 +9,7 @@ use std::time::Duration;
 use tracing::{debug, error, info, trace, warn};
 
 use crate::codec::CodecError;
-use crate::error::StoreError;
+use crate::error::{StoreError, Unguarded};
 use crate::registry::Site;
 use crate::stats::{Count, Counters, Pending};
 
@@ -55,6 +55,12 @@ pub(crate) enum Event<'a> {
     JournalOverflow,
     /// An invalidation did not reach the store and cannot be kept: the runtime ends.
     Lost(usize, &'a StoreError),
+    /// A write goes on without the guard or the hold-off that it asks for.
+    Unguarded(&'a Unguarded),
+    /// The tombstone of a running write was gone for a while.
+    GuardLapsed,
+    /// A write that must be guarded could not be, and its function did not run.
+    WriteRefused(&'a Unguarded),
     /// An invalidation could not even be attempted, since its key could not be rendered.
     LostKey,
 }
@@ -121,6 +127,8 @@ fn count(counters: &Counters, event: &Event<'_>) {
         Event::JournalOverflow => {}
         Event::Lost(keys, _) => counters.add(Count::LostInvalidations, *keys as u64),
         Event::LostKey => counters.add(Count::LostInvalidations, 1),
+        Event::Unguarded(_) | Event::GuardLapsed => counters.add(Count::UnguardedWrites, 1),
+        Event::WriteRefused(_) => counters.add(Count::Errors, 1),
     }
 }
 
@@ -168,6 +176,20 @@ fn tell(function: &str, event: &Event<'_>) {
             function, keys, %error,
             "an invalidation did not reach the store: readers may see the old value until its TTL"
         ),
+        Event::Unguarded(Unguarded::NotEnabled) => error!(
+            function,
+            "`guard` and `replica_lag` need `guarded(true)` on the builder: the write goes on without"
+        ),
+        Event::Unguarded(reason) => {
+            warn!(function, %reason, "a write could not be guarded and goes on in one phase");
+        }
+        Event::GuardLapsed => warn!(
+            function,
+            "the tombstone of a guarded write was gone before its end: was its hold too short, or Redis full?"
+        ),
+        Event::WriteRefused(reason) => {
+            warn!(function, %reason, "a write that must be guarded could not be, and is refused");
+        }
         Event::LostKey => error!(
             function,
             "the key of an invalidation could not be rendered: readers may see the old value until its TTL"

@@ -28,7 +28,8 @@ pub(crate) enum Fence {
 
 impl Fence {
     /// For a load that starts now whatever stands there: an entry goes on being served meanwhile;
-    /// anything else, another load's lease too, gives way. `None`: the cache is to be bypassed.
+    /// anything else, another load's lease too, gives way. `None`: the cache is to be bypassed, or a
+    /// tombstone stands, and nobody may fill.
     pub(crate) async fn raise(inner: &Arc<Inner>, key: &str) -> Result<Option<Self>, StoreError> {
         if inner.journal.pass(key).is_none() {
             return Ok(None);
@@ -38,15 +39,15 @@ impl Fence {
             .as_ref()
             .and_then(|entry| Header::parse(entry))
             .map(|(header, _)| header);
-        Ok(Some(match header {
+        Ok(match header {
             Some(header)
                 if matches!(header.kind, Kind::Value | Kind::Negative)
                     && inner.store.is_current(header.epoch) =>
             {
-                Self::Entry(header.token, header.epoch)
+                Some(Self::Entry(header.token, header.epoch))
             }
-            _ => Self::Lease(Lease::seize(inner, key).await?),
-        }))
+            _ => Lease::seize(inner, key).await?.map(Self::Lease),
+        })
     }
 
     /// The epoch that an entry filled behind this fence carries.

@@ -44,15 +44,16 @@ impl Lease {
         }
     }
 
-    /// Takes the lease whatever stands there. That breaks every other lease and removes the entry,
-    /// as an invalidation does.
-    pub(crate) async fn seize(inner: &Arc<Inner>, key: &str) -> Result<Self, StoreError> {
+    /// Takes the lease whatever stands there, unless that is a tombstone. That breaks every other
+    /// lease and removes the entry, as an invalidation does.
+    pub(crate) async fn seize(inner: &Arc<Inner>, key: &str) -> Result<Option<Self>, StoreError> {
         let lease = Self::new(inner, key);
-        inner
-            .store
-            .seize(key, lease.entry(), inner.settings.lease)
-            .await?;
-        Ok(lease.granted())
+        let (store, life) = (&inner.store, inner.settings.lease);
+        if store.seize(key, lease.entry(), life).await? {
+            return Ok(Some(lease.granted()));
+        }
+        lease.refused();
+        Ok(None)
     }
 
     pub(crate) fn token(&self) -> Token {

@@ -152,6 +152,23 @@ pub const fn checked_negative_ttl(ttl: Duration) -> Duration {
     ttl
 }
 
+/// Checks a replica lag that is a constant expression, in the user's own build.
+///
+/// # Panics
+///
+/// When `lag` is zero or has more milliseconds than a `u64` holds.
+#[doc(hidden)]
+#[must_use]
+#[track_caller]
+pub const fn checked_replica_lag(lag: Duration) -> Duration {
+    assert!(!lag.is_zero(), "a replica lag must be more than zero");
+    assert!(
+        lag.as_millis() <= u64::MAX as u128,
+        "a replica lag must fit into `u64` milliseconds"
+    );
+    lag
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

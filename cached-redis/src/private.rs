@@ -8,9 +8,10 @@ pub use crate::Cache;
 pub use crate::call::Call;
 pub use crate::catalog::assert_catalog;
 pub use crate::key::{KeyName, KeyWriter, part};
-pub use crate::policy::{Policy, checked_negative_ttl, checked_ttl};
+pub use crate::policy::{Policy, checked_negative_ttl, checked_replica_lag, checked_ttl};
 pub use crate::read::never;
-pub use crate::registry::{Function, FunctionInfo, Registered, When, Writer, WriterInfo};
+pub use crate::refusal::Refusal;
+pub use crate::registry::{Function, FunctionInfo, Guard, Registered, When, Writer, WriterInfo};
 pub use crate::write::Write;
 
 /// What a function under `#[redis_cached]` returns.

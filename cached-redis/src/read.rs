@@ -230,15 +230,14 @@ impl<E, C: Choice> Reader<'_, E, C> {
         F: FnOnce() -> L,
         L: Future<Output = S::Return>,
     {
-        let fence = match Fence::raise(self.inner, self.key).await {
-            Ok(Some(fence)) => fence,
-            none => {
-                if let Err(error) = none {
-                    self.emit(&Event::Failed(&error));
-                }
-                self.emit(&Event::Bypass);
-                return self.load::<S, F, L>(load).await.0;
-            }
+        let fence = Fence::raise(self.inner, self.key).await;
+        let fence = fence.unwrap_or_else(|error| {
+            self.emit(&Event::Failed(&error));
+            None
+        });
+        let Some(fence) = fence else {
+            self.emit(&Event::Bypass);
+            return self.load::<S, F, L>(load).await.0;
         };
         self.emit(&Event::Miss);
         let (result, took) = self.load::<S, F, L>(load).await;

@@ -2,6 +2,7 @@
 
 use std::iter;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use crate::Policy;
 
@@ -104,6 +105,15 @@ pub enum When {
     Before,
 }
 
+/// What becomes of a guarded write that cannot be guarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// It goes on in one phase.
+    Prefer,
+    /// It is refused.
+    Require,
+}
+
 /// What `#[invalidates]` knows about its function.
 #[derive(Debug)]
 pub struct WriterInfo {
@@ -117,6 +127,19 @@ pub struct WriterInfo {
     pub targets: &'static [&'static str],
     /// When.
     pub when: When,
+    /// Whether the attribute names its cache.
+    pub bound: bool,
+    /// Whether it writes in two phases.
+    pub guard: Option<Guard>,
+    /// For how long nobody may fill afterwards.
+    pub replica_lag: Option<Duration>,
+}
+
+impl WriterInfo {
+    /// Whether it leaves tombstones, which every invalidation of the namespace has to spare.
+    pub(crate) fn needs_guarded(&self) -> bool {
+        self.guard.is_some() || self.replica_lag.is_some()
+    }
 }
 
 /// One function under `#[invalidates]`.

@@ -18,6 +18,10 @@ pub(crate) struct Settings {
     /// How many keys the journal keeps one by one.
     pub(crate) journal_keys: usize,
     pub(crate) flush_timeout: Duration,
+    /// Whether tombstones may stand in this namespace, so that every invalidation has to spare them.
+    pub(crate) guarded: bool,
+    /// How long a guarded write bars its keys after its last sign of life.
+    pub(crate) hold: Duration,
 }
 
 impl Settings {

@@ -26,9 +26,10 @@ pub(crate) enum Count {
     DeferredInvalidations,
     ReplayedInvalidations,
     LostInvalidations,
+    UnguardedWrites,
 }
 
-const COUNTS: usize = Count::LostInvalidations as usize + 1;
+const COUNTS: usize = Count::UnguardedWrites as usize + 1;
 
 /// The counters of one function. Every hit writes to them, so threads have stripes of their own.
 #[derive(Default)]
@@ -82,6 +83,7 @@ impl Counters {
             deferred_invalidations: self.get(Count::DeferredInvalidations),
             replayed_invalidations: self.get(Count::ReplayedInvalidations),
             lost_invalidations: self.get(Count::LostInvalidations),
+            unguarded_writes: self.get(Count::UnguardedWrites),
         }
     }
 }
@@ -100,7 +102,8 @@ pub struct FunctionStats {
     pub misses: u64,
     /// Times that a read waited for another caller's load.
     pub waits: u64,
-    /// Loads without a lease: the store was away, or the wait budget was spent.
+    /// Loads without a lease: the store was away, the wait budget was spent, or a writer barred the
+    /// key.
     pub bypasses: u64,
     /// Times that the function ran to its end on behalf of the cache.
     pub loads: u64,
@@ -126,6 +129,9 @@ pub struct FunctionStats {
     /// Keys whose invalidation did not reach the store and will not: the runtime was ending, or the
     /// key could not be rendered.
     pub lost_invalidations: u64,
+    /// Writes that did not have the `guard` or `replica_lag` they ask for, from their beginning to
+    /// their end.
+    pub unguarded_writes: u64,
 }
 
 impl FunctionStats {
@@ -148,6 +154,7 @@ impl FunctionStats {
             deferred_invalidations: self.deferred_invalidations + other.deferred_invalidations,
             replayed_invalidations: self.replayed_invalidations + other.replayed_invalidations,
             lost_invalidations: self.lost_invalidations + other.lost_invalidations,
+            unguarded_writes: self.unguarded_writes + other.unguarded_writes,
         }
     }
 

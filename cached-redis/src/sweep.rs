@@ -5,6 +5,8 @@
 //! comes to stand meanwhile was loaded later. All of that holds on one server only: whoever relies
 //! on a sweep must know that the server has not changed meanwhile.
 
+use std::time::Duration;
+
 use crate::error::StoreError;
 use crate::handle::Inner;
 use crate::journal::replay::BATCH;
@@ -15,18 +17,25 @@ use crate::write;
 const EPOCH: &str = "#epoch";
 
 /// Removes all entries and leases of the cache's namespace; gives the number of keys.
-pub(crate) async fn namespace(inner: &Inner) -> Result<usize, StoreError> {
-    sweep(inner, &format!("{}:", inner.namespace)).await
+pub(crate) async fn namespace(
+    inner: &Inner,
+    hold_off: Option<Duration>,
+) -> Result<usize, StoreError> {
+    sweep(inner, &format!("{}:", inner.namespace), hold_off).await
 }
 
-async fn sweep(inner: &Inner, prefix: &str) -> Result<usize, StoreError> {
+async fn sweep(
+    inner: &Inner,
+    prefix: &str,
+    hold_off: Option<Duration>,
+) -> Result<usize, StoreError> {
     let epoch = format!("{}:{EPOCH}", inner.namespace);
     let (mut removed, mut cursor) = (0, 0);
     loop {
         let (mut keys, next) = inner.store.scan(prefix, cursor).await?;
         keys.retain(|key| *key != epoch);
         for batch in keys.chunks(BATCH) {
-            write::remove(inner, batch).await?;
+            write::remove(inner, batch, hold_off).await?;
         }
         removed += keys.len();
         if next == 0 {

@@ -5,7 +5,8 @@
 //!
 //! Invalidations are sent from tasks of their own. A write that was committed must be seen even if
 //! its caller is dropped, because a client hung up, at that very moment. Those that the store does not
-//! confirm go on in the [`journal`](crate::journal), before anybody learns that they ended.
+//! confirm go on in the [`journal`](crate::journal), before anybody learns that they ended. A write in
+//! two phases, which is seen even if its process dies at that moment, is in [`guard`](crate::guard).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +15,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, Unguarded};
 use crate::event::Event;
+use crate::guard::WriteGuard;
 use crate::handle::{self, Cache, Inner};
 use crate::journal::Attempt;
 use crate::key::KeyWriter;
@@ -25,39 +27,55 @@ use crate::registry::{DIRECT, Site, When, Writer};
 use crate::store::Store as _;
 use crate::{Error, Invalidation, Policy, codec};
 
-/// Invalidates `keys`, in one round trip.
-pub(crate) async fn invalidate(
-    inner: &Arc<Inner>,
-    site: &'static Site,
-    keys: Vec<String>,
-) -> Result<Invalidation, Error> {
-    let sent = Sending::new(inner, site, keys).spawn().await;
-    // An error means that the runtime is shutting down.
-    sent.map_err(|_| StoreError::Unavailable.into())
-}
-
-/// Removes what stands under `keys`: every invalidation, at once or replayed, comes down to this.
-pub(crate) async fn remove(inner: &Inner, keys: &[String]) -> Result<(), StoreError> {
-    let answer = inner.store.invalidate(keys).await;
+/// Removes what stands under `keys`, in one round trip: every invalidation, at once or replayed, comes
+/// down to this. Where tombstones may stand it spares them, and leaves one for the time of the hold-off.
+pub(crate) async fn remove(
+    inner: &Inner,
+    keys: &[String],
+    hold_off: Option<Duration>,
+) -> Result<(), StoreError> {
+    let answer = match inner.settings.guarded {
+        true => inner.store.invalidate_guarded(keys, hold_off).await,
+        false => inner.store.invalidate(keys).await,
+    };
     // Their fills are refused from now on, so nobody should wait for them any more.
     keys.iter().for_each(|key| inner.flights.abandon(key));
     answer
 }
 
+/// Invalidates `keys`, in one round trip.
+pub(crate) async fn invalidate(
+    inner: &Arc<Inner>,
+    site: &'static Site,
+    keys: Vec<String>,
+    hold_off: Option<Duration>,
+) -> Result<Invalidation, Error> {
+    let sent = Sending::new(inner, site, keys, hold_off).spawn().await;
+    // An error means that the runtime is shutting down.
+    sent.map_err(|_| StoreError::Unavailable.into())
+}
+
 /// An invalidation on its way. However it ends, it is told: a task that a runtime drops at its
 /// shutdown drops this too, with its keys still inside.
-struct Sending {
+pub(crate) struct Sending {
     inner: Arc<Inner>,
     site: &'static Site,
     keys: Vec<String>,
+    hold_off: Option<Duration>,
 }
 
 impl Sending {
-    fn new(inner: &Arc<Inner>, site: &'static Site, keys: Vec<String>) -> Self {
+    pub(crate) fn new(
+        inner: &Arc<Inner>,
+        site: &'static Site,
+        keys: Vec<String>,
+        hold_off: Option<Duration>,
+    ) -> Self {
         Self {
             inner: Arc::clone(inner),
             site,
             keys,
+            hold_off,
         }
     }
 
@@ -66,9 +84,18 @@ impl Sending {
         runtime.spawn(self.send())
     }
 
-    async fn send(mut self) -> Invalidation {
+    pub(crate) async fn send(self) -> Invalidation {
         let attempt = self.inner.journal.begin();
-        let answer = remove(&self.inner, &self.keys).await;
+        let answer = remove(&self.inner, &self.keys, self.hold_off).await;
+        self.answered(attempt, answer)
+    }
+
+    /// Ends with what the store has answered.
+    pub(crate) fn answered(
+        mut self,
+        attempt: Attempt,
+        answer: Result<(), StoreError>,
+    ) -> Invalidation {
         let keys = std::mem::take(&mut self.keys);
         let confirmed = answer.and_then(|()| {
             let settled = self.inner.journal.confirm(attempt, &keys);
@@ -92,7 +119,7 @@ impl Sending {
 
     /// Reads of these keys bypass the cache from here on, so before anybody learns of the end.
     fn defer(&self, attempt: Attempt, keys: &[String], error: &StoreError) -> Invalidation {
-        if self.inner.journal.keep(attempt, keys) {
+        if self.inner.journal.keep(attempt, keys, self.hold_off) {
             self.inner.emit(self.site, &Event::JournalOverflow);
         }
         let event = Event::Deferred(keys.len(), error);
@@ -131,7 +158,10 @@ where
     if inner.journal.pass(key).is_none() {
         return Ok(false);
     }
-    let lease = Lease::seize(inner, key).await?;
+    let Some(lease) = Lease::seize(inner, key).await? else {
+        inner.emit(&DIRECT.site, &Event::Refused);
+        return Ok(false);
+    };
     let packer = Packer {
         inner,
         function: &DIRECT,
@@ -158,26 +188,37 @@ where
 pub struct Write {
     writer: &'static Writer,
     cache: Option<Cache>,
+    /// What is to be invalidated in one phase.
     keys: Vec<String>,
+    /// Whether a key could not be rendered.
+    incomplete: bool,
+    guard: Option<WriteGuard>,
 }
 
 impl Write {
     /// A write that invalidates in the cache in scope, or else the installed one.
     pub fn new(writer: &'static Writer) -> Self {
-        let cache = handle::current().map(|cache| Cache::clone(&cache));
-        Self {
-            writer,
-            cache,
-            keys: Vec::new(),
-        }
+        Self::with(writer, handle::current().map(|cache| Cache::clone(&cache)))
     }
 
     /// A write that invalidates in this cache.
     pub fn on(writer: &'static Writer, cache: &Cache) -> Self {
+        Self::with(writer, Some(cache.clone()))
+    }
+
+    fn with(writer: &'static Writer, cache: Option<Cache>) -> Self {
+        if let Some(Cache { inner }) = &cache
+            && writer.info.needs_guarded()
+            && !inner.settings.guarded
+        {
+            inner.emit(&writer.site, &Event::Unguarded(&Unguarded::NotEnabled));
+        }
         Self {
             writer,
-            cache: Some(cache.clone()),
+            cache,
             keys: Vec::new(),
+            incomplete: false,
+            guard: None,
         }
     }
 
@@ -188,7 +229,10 @@ impl Write {
         render(&mut key);
         match key.finish() {
             Some(key) => self.keys.push(key),
-            None => cache.inner.emit(&self.writer.site, &Event::LostKey),
+            None => {
+                self.incomplete = true;
+                cache.inner.emit(&self.writer.site, &Event::LostKey);
+            }
         }
     }
 
@@ -206,13 +250,55 @@ impl Write {
         })
     }
 
+    /// Begins a guarded write. Where that fails, it goes on in one phase.
+    pub async fn begin(&mut self) {
+        match (self.bar().await, &self.cache) {
+            // The latter is told for every write as soon as it is made.
+            (Ok(()) | Err(Unguarded::NotEnabled), _) | (_, None) => {}
+            (Err(reason), Some(cache)) => cache
+                .inner
+                .emit(&self.writer.site, &Event::Unguarded(&reason)),
+        }
+    }
+
+    /// Begins a guarded write, or says why the function must not run.
+    pub async fn require(&mut self) -> Option<Unguarded> {
+        let reason = match self.incomplete {
+            true => Unguarded::Key,
+            false => self.bar().await.err()?,
+        };
+        if let Some(cache) = &self.cache {
+            let refused = Event::WriteRefused(&reason);
+            cache.inner.emit(&self.writer.site, &refused);
+        }
+        self.keys.clear();
+        Some(reason)
+    }
+
+    /// Until the keys are barred they stay here, so that a caller who is dropped meanwhile
+    /// invalidates them.
+    async fn bar(&mut self) -> Result<(), Unguarded> {
+        let Some(cache) = self.cache.as_ref().filter(|_| !self.keys.is_empty()) else {
+            return Ok(());
+        };
+        let (site, lag) = (&self.writer.site, self.writer.info.replica_lag);
+        let guard = WriteGuard::begin(&cache.inner, site, self.keys.clone(), lag).await?;
+        self.guard = Some(guard);
+        self.keys.clear();
+        Ok(())
+    }
+
     /// Invalidates before the function runs.
     pub async fn before(&mut self) {
         self.send_and_wait().await;
     }
 
-    /// Invalidates after the function has returned, if it should.
+    /// Invalidates after the function has returned, if it should; a guarded write ends in any case.
     pub async fn finish(mut self, ok: bool) {
+        if let Some(guard) = self.guard.take() {
+            // A failure has been counted and told.
+            let _ = guard.finish().await;
+        }
         if self.writer.info.when == When::Ok && !ok {
             self.keys.clear();
         }
@@ -229,7 +315,8 @@ impl Write {
     fn send(&mut self) -> Option<JoinHandle<Invalidation>> {
         let keys = std::mem::take(&mut self.keys);
         let cache = self.cache.as_ref().filter(|_| !keys.is_empty())?;
-        Some(Sending::new(&cache.inner, &self.writer.site, keys).spawn())
+        let (site, lag) = (&self.writer.site, self.writer.info.replica_lag);
+        Some(Sending::new(&cache.inner, site, keys, lag).spawn())
     }
 }
 

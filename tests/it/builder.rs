@@ -127,6 +127,7 @@ async fn zero_durations_are_refused() {
         "wait_budget"
     );
     assert_eq!(refused_setting(memory().lease(zero)).await, "lease");
+    assert_eq!(refused_setting(memory().hold(zero)).await, "hold");
     assert!(memory().ttl(zero).build().await.is_err());
     assert!(
         memory()

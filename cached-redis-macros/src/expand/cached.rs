@@ -108,7 +108,7 @@ fn policy(policy: &Policy, p: &TokenStream) -> TokenStream {
 }
 
 /// A `Duration`; an expression goes through the const function `check`, underlined where it fails.
-fn life(life: &Life, check: &str, p: &TokenStream) -> TokenStream {
+pub(super) fn life(life: &Life, check: &str, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     match life {
         Life::Millis(millis) => quote_spanned!(here=> #p::Duration::from_millis(#millis)),

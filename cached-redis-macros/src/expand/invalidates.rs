@@ -3,8 +3,10 @@
 use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 
+use super::cached::life;
 use super::key::{key_writer, late_keys};
-use super::{body, on_instance, place, private, string};
+use super::{at, body, on_instance, place, private, start, string};
+use crate::guarded::Guard;
 use crate::key::Key;
 use crate::signature::Function;
 use crate::validate::{Invalidates, When};
@@ -44,6 +46,7 @@ pub(crate) fn invalidates(invalidates: &Invalidates, function: &Function) -> Tok
     let (fragments, late) = late_keys(&after, &p);
     let early =
         (invalidates.when == When::Before).then(|| quote_spanned!(here=> __write.before().await;));
+    let begin = invalidates.guard.map(|guard| begin(guard, function, &p));
     let end = end(function, &after, &late, &p);
     function.with(&quote_spanned! {here=>
         let __writer = #registered;
@@ -51,8 +54,26 @@ pub(crate) fn invalidates(invalidates: &Invalidates, function: &Function) -> Tok
         #(#keys)*
         #(#fragments)*
         #early
+        #begin
         #end
     })
+}
+
+/// Bars the keys. Where that must succeed, the function may return its error before the body runs,
+/// underlined at the return type if that has no room for it.
+fn begin(guard: Guard, function: &Function, p: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
+    let Some(output) = function.output.as_ref().filter(|_| guard == Guard::Require) else {
+        return quote_spanned!(here=> __write.begin().await;);
+    };
+    let span = here.located_at(start(output));
+    let q = at(p, span);
+    let refusal = quote_spanned!(span=> <#output as #q::Refusal>::refusal(__unguarded));
+    quote_spanned! {here=>
+        if let #p::Some(__unguarded) = __write.require().await {
+            return #refusal;
+        }
+    }
 }
 
 /// Runs the body and tells the writer how it ended. A body that never returns has no end but a
@@ -98,11 +119,27 @@ fn registered_writer(
         When::Ok => quote_spanned!(here=> Ok),
         When::Before => quote_spanned!(here=> Before),
     };
+    let bound = invalidates.cache.is_some();
+    let guard = match invalidates.guard {
+        None => quote_spanned!(here=> #p::None),
+        Some(Guard::Prefer) => quote_spanned!(here=> #p::Some(#p::Guard::Prefer)),
+        Some(Guard::Require) => quote_spanned!(here=> #p::Some(#p::Guard::Require)),
+    };
+    let replica_lag = match &invalidates.replica_lag {
+        None => quote_spanned!(here=> #p::None),
+        Some(lag) => {
+            let lag = life(lag, "checked_replica_lag", p);
+            quote_spanned!(here=> #p::Some(#lag))
+        }
+    };
     quote_spanned! {here=> {
         static __CACHED_REDIS_WRITER: #p::Writer = #p::Writer::new(#p::WriterInfo {
             #place
             targets: &[#(#targets),*],
             when: #p::When::#when,
+            bound: #bound,
+            guard: #guard,
+            replica_lag: #replica_lag,
         });
         #p::inventory::submit! { #p::Registered::Writer(&__CACHED_REDIS_WRITER) }
         &__CACHED_REDIS_WRITER

@@ -6,6 +6,9 @@ async fn rows() -> impl Iterator<Item = Row> {
             line: ::core::line!(),
             targets: &["all"],
             when: ::cached_redis::__private::When::Before,
+            bound: false,
+            guard: ::cached_redis::__private::None,
+            replica_lag: ::cached_redis::__private::None,
         });
         ::cached_redis::__private::inventory::submit! {
             ::cached_redis::__private::Registered::Writer(& __CACHED_REDIS_WRITER)

@@ -6,6 +6,9 @@ async fn create(team: String) -> Result<User, DbError> {
             line: ::core::line!(),
             targets: &["user:<result.id>", "team:<team>:<result.id>:x", "all"],
             when: ::cached_redis::__private::When::Ok,
+            bound: false,
+            guard: ::cached_redis::__private::None,
+            replica_lag: ::cached_redis::__private::None,
         });
         ::cached_redis::__private::inventory::submit! {
             ::cached_redis::__private::Registered::Writer(& __CACHED_REDIS_WRITER)

@@ -6,6 +6,9 @@ async fn rename(&self, id: u64, name: &str) {
             line: ::core::line!(),
             targets: &["user:<id>", "team:<self.team>"],
             when: ::cached_redis::__private::When::Always,
+            bound: true,
+            guard: ::cached_redis::__private::None,
+            replica_lag: ::cached_redis::__private::None,
         });
         ::cached_redis::__private::inventory::submit! {
             ::cached_redis::__private::Registered::Writer(& __CACHED_REDIS_WRITER)

@@ -74,6 +74,9 @@ struct State {
     last_number: u64,
     life: u64,
     kept: Ledger<u64>,
+    /// The longest hold-off of what is kept: a replay leaves it for all, which costs loads and nothing
+    /// else.
+    hold_off: Option<Duration>,
     /// What was confirmed of late, if that is to be remembered.
     recent: Option<Ledger<Instant>>,
 }
@@ -92,9 +95,11 @@ pub(crate) struct Pass {
 }
 
 /// What is to be removed next.
-pub(crate) enum Work {
-    Keys(Attempt, Vec<String>),
-    Namespace(Attempt),
+pub(crate) struct Work {
+    attempt: Attempt,
+    /// `None`: the whole namespace.
+    keys: Option<Vec<String>>,
+    hold_off: Option<Duration>,
 }
 
 impl Journal {
@@ -107,6 +112,7 @@ impl Journal {
                 last_number: 0,
                 life: 0,
                 kept: Ledger::new(bound),
+                hold_off: None,
                 recent: remembers.then(|| Ledger::new(bound)),
             }),
             busy: watch::Sender::new(false),
@@ -171,8 +177,14 @@ impl Journal {
     }
 
     /// The store has not confirmed: keeps `keys`. `true` if with this the whole namespace is kept.
-    pub(crate) fn keep(&self, attempt: Attempt, keys: &[String]) -> bool {
+    pub(crate) fn keep(
+        &self,
+        attempt: Attempt,
+        keys: &[String],
+        hold_off: Option<Duration>,
+    ) -> bool {
         let mut state = self.lock();
+        state.hold_off = state.hold_off.max(hold_off);
         let before = state.kept.is_folded();
         for key in keys {
             state.kept.add(attempt.number, key);
@@ -185,13 +197,13 @@ impl Journal {
     pub(crate) fn next(&self, most: usize) -> Option<Work> {
         let mut state = self.lock();
         if state.kept.is_empty() {
+            state.hold_off = None;
             return None;
         }
-        let attempt = state.begin();
-        Some(if state.kept.is_folded() {
-            Work::Namespace(attempt)
-        } else {
-            Work::Keys(attempt, state.kept.oldest(most))
+        Some(Work {
+            attempt: state.begin(),
+            keys: (!state.kept.is_folded()).then(|| state.kept.oldest(most)),
+            hold_off: state.hold_off,
         })
     }
 

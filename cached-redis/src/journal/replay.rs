@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Weak};
 
-use super::{Journal, Work};
+use super::Journal;
 use crate::error::StoreError;
 use crate::event::Event;
 use crate::handle::Inner;
@@ -40,15 +40,17 @@ pub(crate) async fn run(journal: Arc<Journal>, cache: Weak<Inner>) {
 /// One attempt at what is to be removed next.
 async fn round(inner: &Inner) -> Result<(), StoreError> {
     let journal = &inner.journal;
-    let settled = match journal.next(BATCH) {
-        None => return Ok(()),
-        Some(Work::Keys(attempt, keys)) => {
-            write::remove(inner, &keys).await?;
-            journal.confirm(attempt, &keys)
+    let Some(work) = journal.next(BATCH) else {
+        return Ok(());
+    };
+    let settled = match &work.keys {
+        Some(keys) => {
+            write::remove(inner, keys, work.hold_off).await?;
+            journal.confirm(work.attempt, keys)
         }
-        Some(Work::Namespace(attempt)) => {
-            sweep::namespace(inner).await?;
-            journal.confirm_all(attempt)
+        None => {
+            sweep::namespace(inner, work.hold_off).await?;
+            journal.confirm_all(work.attempt)
         }
     };
     let keys = settled.ok_or(StoreError::Lost)?;

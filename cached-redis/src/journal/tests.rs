@@ -5,17 +5,14 @@ fn keys(names: &[&str]) -> Vec<String> {
 }
 
 fn next_keys(journal: &Journal) -> (Attempt, Vec<String>) {
-    match journal.next(100) {
-        Some(Work::Keys(attempt, keys)) => (attempt, keys),
-        _ => panic!("keys are kept"),
-    }
+    let work = journal.next(100).expect("something is kept");
+    (work.attempt, work.keys.expect("keys are kept"))
 }
 
 fn next_sweep(journal: &Journal) -> Attempt {
-    match journal.next(100) {
-        Some(Work::Namespace(attempt)) => attempt,
-        _ => panic!("the namespace is kept"),
-    }
+    let work = journal.next(100).expect("something is kept");
+    assert_eq!(work.keys, None, "the namespace is kept");
+    work.attempt
 }
 
 fn bypassed(journal: &Journal, key: &str) -> bool {
@@ -27,7 +24,7 @@ fn a_key_is_bypassed_from_its_failed_invalidation_to_its_replay() {
     let journal = Journal::new(9, true);
     let failed = journal.begin();
     assert!(!bypassed(&journal, "k"));
-    assert!(!journal.keep(failed, &keys(&["k"])));
+    assert!(!journal.keep(failed, &keys(&["k"]), None));
     assert!(bypassed(&journal, "k") && !bypassed(&journal, "other"));
     let (replay, kept) = next_keys(&journal);
     assert_eq!(kept, ["k"]);
@@ -40,10 +37,10 @@ fn a_key_is_bypassed_from_its_failed_invalidation_to_its_replay() {
 #[test]
 fn an_answer_to_an_older_replay_does_not_settle_a_newer_invalidation() {
     let journal = Journal::new(9, true);
-    journal.keep(journal.begin(), &keys(&["a", "b"]));
+    journal.keep(journal.begin(), &keys(&["a", "b"]), None);
     let (replay, kept) = next_keys(&journal);
     // Committed after the replay was sent.
-    journal.keep(journal.begin(), &keys(&["a"]));
+    journal.keep(journal.begin(), &keys(&["a"]), None);
     assert_eq!(journal.confirm(replay, &kept), Some(1));
     assert!(bypassed(&journal, "a") && !bypassed(&journal, "b"));
     assert_eq!(next_keys(&journal).1, ["a"]);
@@ -53,12 +50,12 @@ fn an_answer_to_an_older_replay_does_not_settle_a_newer_invalidation() {
 fn an_invalidation_that_started_later_settles_an_older_one() {
     let journal = Journal::new(9, true);
     let (older, newer) = (journal.begin(), journal.begin());
-    journal.keep(older, &keys(&["k"]));
+    journal.keep(older, &keys(&["k"]), None);
     assert_eq!(journal.confirm(newer, &keys(&["k"])), Some(1));
     assert!(!bypassed(&journal, "k"));
     // The other way round it proves nothing.
     let (older, newer) = (journal.begin(), journal.begin());
-    journal.keep(newer, &keys(&["k"]));
+    journal.keep(newer, &keys(&["k"]), None);
     assert_eq!(journal.confirm(older, &keys(&["k"])), Some(0));
     assert!(bypassed(&journal, "k"));
 }
@@ -66,20 +63,20 @@ fn an_invalidation_that_started_later_settles_an_older_one() {
 #[test]
 fn an_overflow_bypasses_everything_until_a_sweep_that_started_after_it() {
     let journal = Journal::new(2, true);
-    journal.keep(journal.begin(), &keys(&["a", "b"]));
+    journal.keep(journal.begin(), &keys(&["a", "b"]), None);
     assert!(!bypassed(&journal, "c"));
-    assert!(journal.keep(journal.begin(), &keys(&["c"])));
+    assert!(journal.keep(journal.begin(), &keys(&["c"]), None));
     assert!(bypassed(&journal, "whatever") && journal.pending().namespace);
     let sweep = next_sweep(&journal);
     // While it runs: one more key, and then too many again.
-    assert!(!journal.keep(journal.begin(), &keys(&["d", "e", "f"])));
+    assert!(!journal.keep(journal.begin(), &keys(&["d", "e", "f"]), None));
     assert_eq!(journal.confirm_all(sweep), Some(0));
     assert!(
         bypassed(&journal, "a"),
         "the sweep is older than the second overflow"
     );
     let sweep = next_sweep(&journal);
-    journal.keep(journal.begin(), &keys(&["g"]));
+    journal.keep(journal.begin(), &keys(&["g"]), None);
     assert_eq!(journal.confirm_all(sweep), Some(6));
     assert!(!bypassed(&journal, "a") && bypassed(&journal, "g"));
     assert_eq!(next_keys(&journal).1, ["g"]);
@@ -88,7 +85,7 @@ fn an_overflow_bypasses_everything_until_a_sweep_that_started_after_it() {
 #[test]
 fn what_an_earlier_server_confirmed_counts_for_nothing() {
     let journal = Journal::new(9, false);
-    journal.keep(journal.begin(), &keys(&["k"]));
+    journal.keep(journal.begin(), &keys(&["k"]), None);
     let (replay, kept) = next_keys(&journal);
     journal.connected(true);
     assert_eq!(journal.confirm(replay, &kept), None);
@@ -101,7 +98,7 @@ fn what_an_earlier_server_confirmed_counts_for_nothing() {
 #[test]
 fn a_sweep_across_a_change_of_server_counts_for_nothing() {
     let journal = Journal::new(0, false);
-    journal.keep(journal.begin(), &keys(&["k"]));
+    journal.keep(journal.begin(), &keys(&["k"]), None);
     let sweep = next_sweep(&journal);
     journal.connected(true);
     assert_eq!(journal.confirm_all(sweep), None);
@@ -113,7 +110,7 @@ fn what_was_seen_across_a_change_of_server_is_not_used() {
     let journal = Journal::new(9, true);
     let pass = journal.pass("k").unwrap();
     journal.connected(false);
-    journal.keep(journal.begin(), &keys(&["other"]));
+    journal.keep(journal.begin(), &keys(&["other"]), None);
     assert!(journal.stands(pass));
     journal.connected(true);
     assert!(!journal.stands(pass));
@@ -172,11 +169,26 @@ async fn who_waits_is_told_when_something_is_kept_and_when_nothing_is() {
         let journal = journal.clone();
         async move { journal.until(true).await }
     });
-    journal.keep(journal.begin(), &keys(&["k"]));
+    journal.keep(journal.begin(), &keys(&["k"]), None);
     waiting.await.unwrap();
     let second = Duration::from_secs(1);
     assert!(timeout(second, journal.until(false)).await.is_err());
     assert!(!journal.hurried(second).await);
     journal.connected(false);
     assert!(journal.hurried(second).await);
+}
+
+#[test]
+fn a_replay_leaves_the_longest_hold_off_that_was_asked_for() {
+    let journal = Journal::new(9, true);
+    let lag = |ms| Some(Duration::from_millis(ms));
+    for (key, hold_off) in [("a", lag(5)), ("b", lag(9)), ("c", None)] {
+        journal.keep(journal.begin(), &keys(&[key]), hold_off);
+    }
+    let work = journal.next(100).expect("keys are kept");
+    assert_eq!(work.hold_off, lag(9));
+    journal.confirm(work.attempt, &keys(&["a", "b", "c"]));
+    assert!(journal.next(100).is_none());
+    journal.keep(journal.begin(), &keys(&["d"]), None);
+    assert_eq!(journal.next(100).and_then(|work| work.hold_off), None);
 }

@@ -104,6 +104,8 @@ macro_rules! suite {
     };
 }
 
+mod tombstones;
+
 suite! {
     an_absent_key_is_acquired_once
     a_dead_entry_is_taken_over_while_it_stands
@@ -189,12 +191,12 @@ async fn foreign_bytes_are_taken_over_while_they_stand(subject: Subject) {
 async fn a_seized_lease_breaks_any_other(subject: Subject) {
     let store = &subject.store;
     store.acquire("k", lease(1), TTL).await.unwrap();
-    assert_eq!(store.seize("k", lease(2), LONG).await, Ok(()));
+    assert_eq!(store.seize("k", lease(2), LONG).await, Ok(true));
     subject.assert_ttl("k", LONG);
     assert_eq!(store.fill("k", token(1), entry(3), TTL).await, Ok(false));
     assert_eq!(store.fill("k", token(2), entry(4), TTL).await, Ok(true));
-    assert_eq!(store.seize("k", lease(5), TTL).await, Ok(()));
-    assert_eq!(store.seize("absent", lease(6), TTL).await, Ok(()));
+    assert_eq!(store.seize("k", lease(5), TTL).await, Ok(true));
+    assert_eq!(store.seize("absent", lease(6), TTL).await, Ok(true));
     assert_eq!(store.get("absent").await, Ok(Some(lease(6))));
     subject.assert_ttl("absent", TTL);
 }
@@ -356,7 +358,7 @@ async fn entries_expire(subject: Subject) {
 async fn times_to_live_are_cut_to_what_a_store_can_hold(subject: Subject) {
     let store = &subject.store;
     for ttl in [Duration::ZERO, Duration::from_nanos(1)] {
-        assert_eq!(store.seize("k", lease(1), ttl).await, Ok(()));
+        assert_eq!(store.seize("k", lease(1), ttl).await, Ok(true));
         tokio::time::sleep(Duration::from_millis(5)).await;
         assert_eq!(store.get("k").await, Ok(None));
     }

@@ -16,9 +16,10 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Store, bounded, envelope_token};
+use super::{Store, bounded, envelope_token, millis};
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
+use crate::tombstone::Tombstone;
 
 /// How much a memory store may hold; beyond it, entries that are read least leave.
 #[derive(Debug, Clone, Copy)]
@@ -123,6 +124,32 @@ impl MemoryStore {
             _ => (Change::Keep, false),
         })
     }
+
+    /// Lets `change` see and change the tombstone under each key, at a time in ms; one without
+    /// holders is none, and then nothing stands any more. `None` leaves the key as it was. Whether
+    /// all changes said so.
+    fn step_all(
+        &self,
+        keys: &[String],
+        token: Token,
+        change: impl Fn(&mut Tombstone, u64) -> Option<bool>,
+    ) -> bool {
+        let one = |key: &String| {
+            self.step(key, |standing| {
+                let now = self.now_ms();
+                let mut tombstone = Tombstone::read(standing, now);
+                let Some(done) = change(&mut tombstone, now) else {
+                    return (Change::Keep, false);
+                };
+                match tombstone.entry(token, now) {
+                    Some((bytes, life)) => (Change::Set(bytes, life), done),
+                    None => (Change::Remove, done),
+                }
+            })
+        };
+        // Every key has its turn, whatever became of the others.
+        keys.iter().map(one).fold(true, |all, done| all & done)
+    }
 }
 
 impl Store for MemoryStore {
@@ -156,9 +183,11 @@ impl Store for MemoryStore {
         }))
     }
 
-    async fn seize(&self, key: &str, lease: Bytes, ttl: Duration) -> Result<(), StoreError> {
-        self.step(key, |_| (Change::Set(lease, ttl), ()));
-        Ok(())
+    async fn seize(&self, key: &str, lease: Bytes, ttl: Duration) -> Result<bool, StoreError> {
+        Ok(self.step(key, |standing| match standing {
+            Some(bytes) if Tombstone::stands(bytes) => (Change::Keep, false),
+            _ => (Change::Set(lease, ttl), true),
+        }))
     }
 
     async fn extend(&self, key: &str, token: Token, ttl: Duration) -> Result<bool, StoreError> {
@@ -200,6 +229,48 @@ impl Store for MemoryStore {
         let keys = keys.filter(|key| key.starts_with(prefix)).collect();
         let next = (cursor + 1) % self.shards.len() as u64;
         Ok((keys, next))
+    }
+
+    async fn begin(&self, keys: &[String], token: Token, hold: Duration) -> Result<(), StoreError> {
+        let begun = self.step_all(keys, token, |tombstone, now| {
+            tombstone.begin(token, now + millis(hold)).then_some(true)
+        });
+        let code = "FULL".to_owned();
+        begun.then_some(()).ok_or(StoreError::Server { code })
+    }
+
+    async fn hold(
+        &self,
+        keys: &[String],
+        token: Token,
+        hold: Duration,
+    ) -> Result<bool, StoreError> {
+        Ok(self.step_all(keys, token, |tombstone, now| {
+            tombstone.hold(token, now + millis(hold)).then_some(true)
+        }))
+    }
+
+    async fn end(
+        &self,
+        keys: &[String],
+        token: Token,
+        hold_off: Option<Duration>,
+    ) -> Result<bool, StoreError> {
+        Ok(self.step_all(keys, token, |tombstone, now| {
+            Some(tombstone.end(token, hold_off.map(|time| now + millis(time))))
+        }))
+    }
+
+    async fn invalidate_guarded(
+        &self,
+        keys: &[String],
+        hold_off: Option<Duration>,
+    ) -> Result<(), StoreError> {
+        self.step_all(keys, Token::next(), |tombstone, now| {
+            tombstone.interfere(hold_off.map(|time| now + millis(time)));
+            Some(true)
+        });
+        Ok(())
     }
 
     fn now_ms(&self) -> u64 {

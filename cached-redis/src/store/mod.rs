@@ -4,7 +4,7 @@
 //! it was loaded under still stands. So each step below looks at a key and changes it in one
 //! indivisible move, in memory under a lock, on Redis in one command or script. Each may be repeated
 //! when its answer was lost: `fill` and `acquire_over` report the win again, `acquire` answers the own
-//! lease, and the others do nothing the second time.
+//! lease, `end` that its writer is gone, and the others do nothing the second time.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -53,13 +53,13 @@ pub(crate) trait Store: Send + Sync + 'static {
         ttl: Duration,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Puts `lease` over whatever stands there.
+    /// Puts `lease` over whatever stands there but a tombstone. `false`: a tombstone stands.
     fn seize(
         &self,
         key: &str,
         lease: Bytes,
         ttl: Duration,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Gives what carries `token` a new time to live. `false`: it no longer stands.
     fn extend(
@@ -95,6 +95,40 @@ pub(crate) trait Store: Send + Sync + 'static {
         prefix: &str,
         cursor: u64,
     ) -> impl Future<Output = Result<(Vec<String>, u64), StoreError>> + Send;
+
+    /// Adds a writer to the tombstones under `keys`, which replace whatever string stands there. An
+    /// error: at least one is missing.
+    fn begin(
+        &self,
+        keys: &[String],
+        token: Token,
+        hold: Duration,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Gives a writer a later deadline. `false`: under at least one key it is no longer there.
+    fn hold(
+        &self,
+        keys: &[String],
+        token: Token,
+        hold: Duration,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Takes a writer out of its tombstones, with a hold-off if one is given; where none stands,
+    /// removes what does. `false`: under at least one key the writer was no longer there.
+    fn end(
+        &self,
+        keys: &[String],
+        token: Token,
+        hold_off: Option<Duration>,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Removes all of `keys` but the tombstones that others still need, and leaves a hold-off if one
+    /// is given.
+    fn invalidate_guarded(
+        &self,
+        keys: &[String],
+        hold_off: Option<Duration>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The store's clock in ms since the Unix epoch, estimated without asking it.
     fn now_ms(&self) -> u64;
@@ -197,7 +231,7 @@ impl Store for AnyStore {
         dispatch!(self, acquire_over(key, seen, lease, ttl))
     }
 
-    async fn seize(&self, key: &str, lease: Bytes, ttl: Duration) -> Result<(), StoreError> {
+    async fn seize(&self, key: &str, lease: Bytes, ttl: Duration) -> Result<bool, StoreError> {
         dispatch!(self, seize(key, lease, ttl))
     }
 
@@ -225,6 +259,36 @@ impl Store for AnyStore {
 
     async fn scan(&self, prefix: &str, cursor: u64) -> Result<(Vec<String>, u64), StoreError> {
         dispatch!(self, scan(prefix, cursor))
+    }
+
+    async fn begin(&self, keys: &[String], token: Token, hold: Duration) -> Result<(), StoreError> {
+        dispatch!(self, begin(keys, token, hold))
+    }
+
+    async fn hold(
+        &self,
+        keys: &[String],
+        token: Token,
+        hold: Duration,
+    ) -> Result<bool, StoreError> {
+        dispatch!(self, hold(keys, token, hold))
+    }
+
+    async fn end(
+        &self,
+        keys: &[String],
+        token: Token,
+        hold_off: Option<Duration>,
+    ) -> Result<bool, StoreError> {
+        dispatch!(self, end(keys, token, hold_off))
+    }
+
+    async fn invalidate_guarded(
+        &self,
+        keys: &[String],
+        hold_off: Option<Duration>,
+    ) -> Result<(), StoreError> {
+        dispatch!(self, invalidate_guarded(keys, hold_off))
     }
 
     fn now_ms(&self) -> u64 {
@@ -255,6 +319,10 @@ fn bounded(ttl: Duration) -> Duration {
     const SHORTEST: Duration = Duration::from_millis(1);
     const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     ttl.clamp(SHORTEST, LONGEST)
+}
+
+fn millis(ttl: Duration) -> u64 {
+    bounded(ttl).as_millis() as u64
 }
 
 /// The token of an envelope: what two envelopes are told apart by. `None`: foreign bytes.

@@ -40,6 +40,27 @@ impl Link {
         reply::flag(&self.judged(answer.await.unwrap_or_else(Err))?)
     }
 
+    /// Runs a script on each of `keys`, in one round trip. Whether it said so of all.
+    pub(super) async fn run_all(
+        &self,
+        script: &Script,
+        keys: &[String],
+        args: &[&[u8]],
+    ) -> Result<bool, StoreError> {
+        if keys.is_empty() {
+            return Ok(true);
+        }
+        let mut connection = self.connection.current()?;
+        let run = script.run_all(&mut connection, keys, args);
+        let answers = self.deadline.limit(run).await.unwrap_or_else(Err);
+        let answers =
+            answers.and_then(|answers| answers.into_iter().collect::<Result<Vec<_>, _>>());
+        let answers = self.judged(answers)?;
+        answers
+            .iter()
+            .try_fold(true, |all, answer| Ok(reply::flag(answer)? && all))
+    }
+
     /// Reads `key`, together with others where there are any.
     pub(super) async fn read(self: &Arc<Self>, key: &str) -> Result<Option<Bytes>, StoreError> {
         loop {
@@ -83,7 +104,7 @@ impl Link {
     /// Every operation that was attempted comes through here. A server that became a replica refuses
     /// all writes, and where it may not serve what it has, reads; the name may by now lead to the new
     /// primary.
-    fn judged(&self, answer: Result<Value, StoreError>) -> Result<Value, StoreError> {
+    fn judged<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
         self.connection.ended(&answer);
         if let Err(StoreError::Server { code }) = &answer
             && matches!(code.as_str(), "READONLY" | "MASTERDOWN")

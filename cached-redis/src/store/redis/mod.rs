@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 
 use super::address::RedisAddress;
 use super::stats::StoreStats;
-use super::{Store, Watch, bounded, envelope_token};
+use super::{Store, Watch, envelope_token, millis};
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
 
@@ -176,10 +176,10 @@ impl Store for RedisStore {
         self.link.run(&script::ACQUIRE_OVER, key, &args).await
     }
 
-    async fn seize(&self, key: &str, lease: Bytes, ttl: Duration) -> Result<(), StoreError> {
+    async fn seize(&self, key: &str, lease: Bytes, ttl: Duration) -> Result<bool, StoreError> {
         let ttl = millis(ttl).to_string();
         let args = [&*lease, ttl.as_bytes()];
-        self.link.run(&script::SEIZE, key, &args).await.map(drop)
+        self.link.run(&script::SEIZE, key, &args).await
     }
 
     async fn extend(&self, key: &str, token: Token, ttl: Duration) -> Result<bool, StoreError> {
@@ -224,6 +224,50 @@ impl Store for RedisStore {
         reply::scanned(self.link.ask(&command).await?)
     }
 
+    async fn begin(&self, keys: &[String], token: Token, hold: Duration) -> Result<(), StoreError> {
+        let hold = millis(hold).to_string();
+        let args = [token.as_bytes(), hold.as_bytes()];
+        self.link
+            .run_all(&script::BEGIN, keys, &args)
+            .await
+            .map(drop)
+    }
+
+    async fn hold(
+        &self,
+        keys: &[String],
+        token: Token,
+        hold: Duration,
+    ) -> Result<bool, StoreError> {
+        let hold = millis(hold).to_string();
+        let args = [token.as_bytes(), hold.as_bytes()];
+        self.link.run_all(&script::HOLD, keys, &args).await
+    }
+
+    async fn end(
+        &self,
+        keys: &[String],
+        token: Token,
+        hold_off: Option<Duration>,
+    ) -> Result<bool, StoreError> {
+        let hold_off = millis_or_zero(hold_off);
+        let args = [token.as_bytes(), hold_off.as_bytes()];
+        self.link.run_all(&script::END, keys, &args).await
+    }
+
+    async fn invalidate_guarded(
+        &self,
+        keys: &[String],
+        hold_off: Option<Duration>,
+    ) -> Result<(), StoreError> {
+        let (token, hold_off) = (Token::next(), millis_or_zero(hold_off));
+        let args = [token.as_bytes(), hold_off.as_bytes()];
+        self.link
+            .run_all(&script::INVALIDATE, keys, &args)
+            .await
+            .map(drop)
+    }
+
     fn now_ms(&self) -> u64 {
         self.link.connection.now_ms()
     }
@@ -265,8 +309,9 @@ fn beginning_with(prefix: &str) -> String {
     pattern
 }
 
-fn millis(ttl: Duration) -> u64 {
-    bounded(ttl).as_millis() as u64
+/// A hold-off as scripts take it.
+fn millis_or_zero(time: Option<Duration>) -> String {
+    time.map_or(0, millis).to_string()
 }
 
 fn refuse_zero(setting: &'static str, is_zero: bool) -> Result<(), Error> {

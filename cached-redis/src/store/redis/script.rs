@@ -17,10 +17,10 @@ pub(super) struct Script {
 }
 
 macro_rules! script {
-    ($file:literal) => {
+    ($($file:literal),+) => {
         Script {
-            source: include_str!($file),
-            hash: LazyLock::new(|| hash(include_str!($file))),
+            source: concat!($(include_str!($file)),+),
+            hash: LazyLock::new(|| hash(concat!($(include_str!($file)),+))),
         }
     };
 }
@@ -32,8 +32,22 @@ pub(super) static FILL: Script = script!("lua/fill.lua");
 pub(super) static RELEASE: Script = script!("lua/release.lua");
 /// Run once for each connection, by the few who want it; not among those loaded for all.
 pub(super) static EPOCH: Script = script!("lua/epoch.lua");
+pub(super) static BEGIN: Script = script!("lua/tombstone.lua", "lua/begin.lua");
+pub(super) static HOLD: Script = script!("lua/tombstone.lua", "lua/hold.lua");
+pub(super) static END: Script = script!("lua/tombstone.lua", "lua/end.lua");
+pub(super) static INVALIDATE: Script = script!("lua/tombstone.lua", "lua/invalidate.lua");
 
-pub(super) static ALL: [&Script; 5] = [&ACQUIRE_OVER, &SEIZE, &EXTEND, &FILL, &RELEASE];
+pub(super) static ALL: [&Script; 9] = [
+    &ACQUIRE_OVER,
+    &SEIZE,
+    &EXTEND,
+    &FILL,
+    &RELEASE,
+    &BEGIN,
+    &HOLD,
+    &END,
+    &INVALIDATE,
+];
 
 impl Script {
     pub(super) fn source(&self) -> &'static str {
@@ -54,6 +68,53 @@ impl Script {
             }
             other => other,
         }
+    }
+
+    /// The step on each of `keys`, in one round trip. Where a server that forgot the script lets a
+    /// part of the commands fail, that part is sent again in full.
+    pub(super) async fn run_all(
+        &self,
+        connection: &mut MultiplexedConnection,
+        keys: &[String],
+        args: &[&[u8]],
+    ) -> Result<Vec<Result<Value, StoreError>>, StoreError> {
+        let known = keys
+            .iter()
+            .map(|key| command("EVALSHA", &self.hash, key, args));
+        let mut answers = send(connection, known).await?;
+        let unknown = |answer: &Result<Value, StoreError>| matches!(answer, Err(StoreError::Server { code }) if code == "NOSCRIPT");
+        let failed: Vec<_> = (0..answers.len())
+            .filter(|at| unknown(&answers[*at]))
+            .collect();
+        if !failed.is_empty() {
+            let full = failed
+                .iter()
+                .map(|at| command("EVAL", self.source, &keys[*at], args));
+            for (at, answer) in failed.iter().zip(send(connection, full).await?) {
+                answers[*at] = answer;
+            }
+        }
+        Ok(answers)
+    }
+}
+
+/// Sends commands in one write; the answer to each.
+async fn send(
+    connection: &mut MultiplexedConnection,
+    commands: impl Iterator<Item = Cmd>,
+) -> Result<Vec<Result<Value, StoreError>>, StoreError> {
+    let mut pipeline = redis::pipe();
+    for command in commands {
+        pipeline.add_command(command);
+    }
+    let count = pipeline.len();
+    match connection.send_packed_commands(&pipeline, 0, count).await {
+        Ok(answers) if answers.len() == count => Ok(answers
+            .into_iter()
+            .map(|answer| reply::value(Ok(answer)))
+            .collect()),
+        Ok(_) => Err(StoreError::Answer),
+        Err(failure) => Err(reply::error(&failure)),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::entry::Token;
 use crate::error::Error;
 use crate::store::address::Address;
 use crate::store::{Store, StoreError};
+use crate::tombstone::Tombstone;
 
 const TTL: Duration = Duration::from_secs(60);
 
@@ -263,6 +264,61 @@ async fn scripts_the_server_forgot_are_sent_again_once() {
 }
 
 #[tokio::test]
+async fn scripts_the_server_forgot_are_sent_again_for_all_keys_at_once() {
+    let server = Server::start();
+    let store = server.store().await;
+    let (keys, token) = (["a", "b", "c"].map(str::to_owned), Token([1; 16]));
+    for round in 1..=3 {
+        server.command(&[b"SCRIPT", b"FLUSH"]);
+        assert_eq!(store.begin(&keys, token, TTL).await, Ok(()));
+        assert_eq!(store.hold(&keys, token, TTL).await, Ok(true));
+        assert_eq!(store.end(&keys, token, None).await, Ok(true));
+        assert_eq!(store.invalidate_guarded(&keys, None).await, Ok(()));
+        let stats = server.command(&[b"INFO", b"commandstats"]);
+        // The first of the three that is sent in full makes the script known again.
+        let sent = format!("cmdstat_eval:calls={},", 12 * round);
+        assert!(stats.contains(&sent), "{stats}");
+    }
+}
+
+#[tokio::test]
+async fn of_several_keys_one_that_is_refused_fails_the_step_and_the_others_are_done() {
+    let server = Server::start();
+    let store = server.store().await;
+    let (keys, token) = (["a", "list", "c"].map(str::to_owned), Token([1; 16]));
+    server.command(&[b"RPUSH", b"list", b"item"]);
+    let begun = store.begin(&keys, token, TTL).await;
+    assert_eq!(begun, Err(StoreError::WrongType));
+    assert_eq!(server.command(&[b"LLEN", b"list"]), ":1");
+    for key in ["a", "c"] {
+        assert_eq!(store.hold(&[key.to_owned()], token, TTL).await, Ok(true));
+    }
+    let ended = store.end(&keys, token, None).await;
+    assert_eq!(ended, Err(StoreError::WrongType));
+    assert_eq!(server.command(&[b"DBSIZE"]), ":1", "the list");
+    // As any invalidation, a guarded one removes whatever stands there.
+    assert_eq!(store.invalidate_guarded(&keys, None).await, Ok(()));
+    assert_eq!(server.command(&[b"DBSIZE"]), ":0");
+}
+
+#[tokio::test]
+async fn the_deadlines_of_tombstones_are_of_the_servers_clock() {
+    let server = Server::start();
+    let store = server.store().await;
+    let token = Token([1; 16]);
+    store.begin(&["k".to_owned()], token, TTL).await.unwrap();
+    let expires: u64 = server.command(&[b"PEXPIRETIME", b"k"])[1..]
+        .parse()
+        .unwrap();
+    let entry = store.get("k").await.unwrap();
+    let before = |ms| Tombstone::read(entry.as_ref(), ms).writers();
+    assert_eq!(
+        (before(expires - 1), before(expires)),
+        (vec![token], vec![])
+    );
+}
+
+#[tokio::test]
 async fn every_step_works_for_a_login_that_may_not_load_scripts_or_ask_the_time() {
     let server = Server::start();
     server.command(&[
@@ -273,11 +329,39 @@ async fn every_step_works_for_a_login_that_may_not_load_scripts_or_ask_the_time(
     assert_eq!(server.command(&[b"ACL", b"WHOAMI"]), "default");
     assert_eq!(
         store.seize("k", Bytes::from_static(b"x"), TTL).await,
-        Ok(())
+        Ok(true)
     );
     assert_eq!(store.release("k", Token([1; 16])).await, Ok(false));
     let list = server.command(&[b"CLIENT", b"LIST", b"TYPE", b"normal"]);
     assert!(list.contains("user=ann"), "{list}");
+}
+
+#[tokio::test]
+async fn a_login_that_may_not_load_scripts_can_write_in_two_phases() {
+    let server = Server::start();
+    server.command(&[
+        b"ACL", b"SETUSER", b"ann", b"on", b">pw", b"~*", b"+@all", b"-script",
+    ]);
+    let store = store(&server.url().replace("//", "//ann:pw@"), settings(1000)).await;
+    let (keys, token) = (["a", "b"].map(str::to_owned), Token([1; 16]));
+    assert_eq!(store.begin(&keys, token, TTL).await, Ok(()));
+    assert_eq!(store.hold(&keys, token, TTL).await, Ok(true));
+    assert_eq!(store.end(&keys, token, None).await, Ok(true));
+}
+
+#[tokio::test]
+async fn a_login_that_may_not_ask_the_time_cannot_write_in_two_phases_but_invalidate() {
+    let server = Server::start();
+    server.command(&[
+        b"ACL", b"SETUSER", b"ann", b"on", b">pw", b"~*", b"+@all", b"-time",
+    ]);
+    let store = store(&server.url().replace("//", "//ann:pw@"), settings(1000)).await;
+    let (keys, token) = (["a", "b"].map(str::to_owned), Token([1; 16]));
+    let begun = store.begin(&keys, token, TTL).await;
+    assert_eq!(begun, Err(refusal("ERR")));
+    store.acquire("a", vec![1; 48].into(), TTL).await.unwrap();
+    assert_eq!(store.invalidate_guarded(&keys, None).await, Ok(()));
+    assert_eq!(store.get("a").await, Ok(None));
 }
 
 #[tokio::test]
@@ -389,6 +473,19 @@ async fn a_full_server_refuses_fills_and_takes_invalidations() {
     assert_eq!(store.get("k").await, Ok(Some(lease)));
     assert_eq!(store.invalidate(&["k".to_owned()]).await, Ok(()));
     assert_eq!(store.get("k").await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_full_server_takes_tombstones() {
+    let server = Server::start();
+    let store = server.store().await;
+    let (keys, token) = (["a", "b"].map(str::to_owned), Token([1; 16]));
+    server.command(&[b"CONFIG", b"SET", b"maxmemory", b"1"]);
+    assert_eq!(store.begin(&keys, token, TTL).await, Ok(()));
+    assert_eq!(store.hold(&keys, token, TTL).await, Ok(true));
+    assert_eq!(store.invalidate_guarded(&keys, Some(TTL)).await, Ok(()));
+    assert_eq!(store.end(&keys, token, None).await, Ok(true));
+    assert_eq!(server.command(&[b"DBSIZE"]), ":2", "the hold-offs");
 }
 
 #[tokio::test]

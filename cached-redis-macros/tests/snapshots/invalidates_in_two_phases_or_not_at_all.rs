@@ -1,0 +1,55 @@
+async fn rename(id: u64) -> ApiResult<()> {
+    let __writer = {
+        static __CACHED_REDIS_WRITER: ::cached_redis::__private::Writer = ::cached_redis::__private::Writer::new(::cached_redis::__private::WriterInfo {
+            path: ::core::concat!(::core::module_path!(), "::", "rename"),
+            file: ::core::file!(),
+            line: ::core::line!(),
+            targets: &["user:<id>"],
+            when: ::cached_redis::__private::When::Always,
+            bound: true,
+            guard: ::cached_redis::__private::Some(
+                ::cached_redis::__private::Guard::Require,
+            ),
+            replica_lag: ::cached_redis::__private::Some(
+                ::cached_redis::__private::checked_replica_lag(LAG),
+            ),
+        });
+        ::cached_redis::__private::inventory::submit! {
+            ::cached_redis::__private::Registered::Writer(& __CACHED_REDIS_WRITER)
+        }
+        &__CACHED_REDIS_WRITER
+    };
+    let mut __write = {
+        let __cache: &::cached_redis::__private::Cache = &CACHE;
+        ::cached_redis::__private::Write::on(__writer, __cache)
+    };
+    __write
+        .key(|__k| {
+            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            __k.text("user:");
+            (&::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
+        });
+    if let ::cached_redis::__private::Some(__unguarded) = __write.require().await {
+        return <ApiResult<
+            (),
+        > as ::cached_redis::__private::Refusal>::refusal(__unguarded);
+    }
+    let __result = async move {
+        if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
+            ApiResult<()>,
+        > {
+            return __never;
+        }
+        update(id).await
+    }
+        .await;
+    let __ok = {
+        use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
+        match (&::cached_redis::__private::outcome::Probe(&__result)).ok() {
+            ::cached_redis::__private::Some(_) => true,
+            ::cached_redis::__private::None => false,
+        }
+    };
+    __write.finish(__ok).await;
+    __result
+}
