@@ -58,7 +58,7 @@ async fn f7_functions_run_while_the_server_is_a_replica_and_hit_when_it_is_promo
         assert_eq!(cache.scope(read(&source, id)).await, 1);
     }
     assert_eq!(cache.scope(write(&source, 2)).await, 2);
-    assert_eq!(cache.stats().total().lost_invalidations, 1);
+    assert_eq!(cache.stats().total().deferred_invalidations, 1);
 
     server.promote();
     hits(&cache, &source, 3).await;
