@@ -156,8 +156,8 @@ impl Cache {
     /// Stores `value` under `key`; `Ok(false)` if an invalidation that came meanwhile, or one that is
     /// [deferred](Invalidation::Deferred), had precedence, or another `put` or load.
     ///
-    /// The value counts as loaded when `put` is called: vouch for it only if it is current at that
-    /// moment. For a value read from a source that others write to, use
+    /// `put` first takes a lease, and the value must still be current then: an invalidation that ends
+    /// before is not noticed. For a value read from a source that others write to, use
     /// [`get_or_fill`](Self::get_or_fill) or [`refreshed`](crate::CachedExt::refreshed), which
     /// fence the load as well.
     ///
