@@ -8,7 +8,7 @@ use tokio::runtime::Handle as Runtime;
 
 use crate::catalog::Catalog;
 use crate::handle::Inner;
-use crate::journal::Journal;
+use crate::journal::{Journal, replay};
 use crate::policy::LONGEST_TTL;
 use crate::settings::Settings;
 use crate::store::address::Address;
@@ -290,8 +290,9 @@ impl Builder {
         let journal = Journal::new(settings.journal_keys, remembers);
         let (memory, watch) = (self.memory, journal.clone());
         let store = AnyStore::open(address, redis, memory, self.require_connection, watch).await?;
+        let replay = replay::run(journal.clone(), runtime.clone());
         Ok(Cache {
-            inner: Inner::new(store, namespace, settings, journal, runtime),
+            inner: Inner::new(store, namespace, settings, journal, runtime, replay),
         })
     }
 

@@ -15,7 +15,7 @@ use crate::handle;
 use crate::registry::DIRECT;
 use crate::shape::{Fallible, FallibleOptional, Kept};
 use crate::stats::Stats;
-use crate::{Cache, Error, Policy, codec, key, read, write};
+use crate::{Cache, Error, Invalidation, Policy, codec, key, read, write};
 
 impl Cache {
     /// Starts configuring a cache.
@@ -312,17 +312,4 @@ impl Cache {
     fn key(&self, key: impl AsRef<str>) -> String {
         key::full_key(&self.inner.namespace, key.as_ref())
     }
-}
-
-/// How an invalidation went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Invalidation {
-    /// The store has confirmed it.
-    Done,
-    /// The store has not confirmed it; whether it has removed the entry is not known. The
-    /// invalidation is kept and replayed until it is confirmed. No read in this process that starts
-    /// from now on returns an older value, it runs the function instead. Other processes may, until
-    /// the replay, or until the TTL if this process ends before it.
-    Deferred,
 }

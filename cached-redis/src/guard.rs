@@ -20,14 +20,13 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::cache::Invalidation;
 use crate::entry::Token;
 use crate::error::{Error, StoreError, Unguarded};
 use crate::event::Event;
 use crate::handle::Inner;
 use crate::registry::Site;
 use crate::store::Store as _;
-use crate::write::Sending;
+use crate::write::{Invalidation, Sending};
 
 /// A write whose keys are barred; made by [`Cache::begin_write`](crate::Cache::begin_write).
 ///

@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Once, Weak};
 
 use once_cell::sync::OnceCell;
 use tokio::runtime::Handle as Runtime;
@@ -14,7 +14,7 @@ use crate::bypass::Bypasses;
 use crate::catalog;
 use crate::event::{self, Event, Outage};
 use crate::flight::Flights;
-use crate::journal::{Journal, replay};
+use crate::journal::Journal;
 use crate::registry::{self, Site};
 use crate::settings::Settings;
 use crate::stats::{Counters, Stats};
@@ -82,6 +82,7 @@ impl Inner {
         settings: Settings,
         journal: Arc<Journal>,
         runtime: Runtime,
+        replay: impl FnOnce(Weak<Self>) -> AbortHandle,
     ) -> Arc<Self> {
         let sites = registry::sites();
         catalog::refuse_shared_default_keys();
@@ -91,9 +92,7 @@ impl Inner {
             settings,
             flights: Flights::new(),
             bypasses: Arc::default(),
-            replay: runtime
-                .spawn(replay::run(Arc::clone(&journal), inner.clone()))
-                .abort_handle(),
+            replay: replay(inner.clone()),
             journal,
             counters: sites.iter().map(|_| Counters::default()).collect(),
             sites,

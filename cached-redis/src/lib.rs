@@ -38,11 +38,11 @@ mod template;
 mod thread;
 mod tombstone;
 mod write;
+mod writer;
 
 pub use cached_redis_macros::{invalidates, redis_cached};
 
 pub use builder::Builder;
-pub use cache::Invalidation;
 pub use catalog::{Catalog, Problem};
 #[cfg(feature = "bincode")]
 pub use codec::Bincode;
@@ -56,6 +56,7 @@ pub use key::{Key, KeyName};
 pub use policy::Policy;
 pub use stats::{FunctionStats, Pending, Stats};
 pub use store::stats::{BreakerState, StoreStats};
+pub use write::Invalidation;
 
 #[doc(hidden)]
 #[path = "private.rs"]

@@ -12,7 +12,7 @@ pub use crate::policy::{Policy, checked_negative_ttl, checked_replica_lag, check
 pub use crate::read::never;
 pub use crate::refusal::Refusal;
 pub use crate::registry::{Function, FunctionInfo, Guard, Registered, When, Writer, WriterInfo};
-pub use crate::write::Write;
+pub use crate::writer::Write;
 
 /// What a function under `#[redis_cached]` returns.
 pub mod shape {

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::handle::Inner;
-use crate::journal::replay::BATCH;
 use crate::store::Store as _;
 use crate::write;
+
+/// How many keys go in one command.
+pub(crate) const BATCH: usize = 500;
 
 /// A key of the namespace that is no entry and stays.
 const EPOCH: &str = "#epoch";

@@ -15,17 +15,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
 
-use crate::error::{StoreError, Unguarded};
+use crate::error::StoreError;
 use crate::event::Event;
-use crate::guard::WriteGuard;
-use crate::handle::{self, Cache, Inner};
+use crate::handle::Inner;
 use crate::journal::Attempt;
-use crate::key::KeyWriter;
 use crate::lease::Lease;
 use crate::pack::Packer;
-use crate::registry::{DIRECT, Site, When, Writer};
+use crate::registry::{DIRECT, Site};
 use crate::store::Store as _;
-use crate::{Error, Invalidation, Policy, codec};
+use crate::{Error, Policy, codec};
 
 /// Removes what stands under `keys`, in one round trip: every invalidation, at once or replayed, comes
 /// down to this. Where tombstones may stand it spares them, and leaves one for the time of the hold-off.
@@ -55,6 +53,19 @@ pub(crate) async fn invalidate(
     sent.map_err(|_| StoreError::Unavailable.into())
 }
 
+/// How an invalidation went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Invalidation {
+    /// The store has confirmed it.
+    Done,
+    /// The store has not confirmed it; whether it has removed the entry is not known. The
+    /// invalidation is kept and replayed until it is confirmed. No read in this process that starts
+    /// from now on returns an older value, it runs the function instead. Other processes may, until
+    /// the replay, or until the TTL if this process ends before it.
+    Deferred,
+}
+
 /// An invalidation on its way. However it ends, it is told: a task that a runtime drops at its
 /// shutdown drops this too, with its keys still inside.
 pub(crate) struct Sending {
@@ -79,7 +90,7 @@ impl Sending {
         }
     }
 
-    fn spawn(self) -> JoinHandle<Invalidation> {
+    pub(crate) fn spawn(self) -> JoinHandle<Invalidation> {
         let runtime = self.inner.runtime.clone();
         runtime.spawn(self.send())
     }
@@ -177,152 +188,4 @@ where
         if won { &Event::Fill } else { &Event::Refused },
     );
     Ok(won)
-}
-
-/// One call of a function under `#[invalidates]`.
-///
-/// Dropped before [`finish`](Self::finish), by a panic or because the caller is gone, it counts as
-/// "may have been committed" and invalidates.
-#[derive(Debug)]
-#[must_use]
-pub struct Write {
-    writer: &'static Writer,
-    cache: Option<Cache>,
-    /// What is to be invalidated in one phase.
-    keys: Vec<String>,
-    /// Whether a key could not be rendered.
-    incomplete: bool,
-    guard: Option<WriteGuard>,
-}
-
-impl Write {
-    /// A write that invalidates in the cache in scope, or else the installed one.
-    pub fn new(writer: &'static Writer) -> Self {
-        Self::with(writer, handle::current().map(|cache| Cache::clone(&cache)))
-    }
-
-    /// A write that invalidates in this cache.
-    pub fn on(writer: &'static Writer, cache: &Cache) -> Self {
-        Self::with(writer, Some(cache.clone()))
-    }
-
-    fn with(writer: &'static Writer, cache: Option<Cache>) -> Self {
-        if let Some(Cache { inner }) = &cache
-            && writer.info.needs_guarded()
-            && !inner.settings.guarded
-        {
-            inner.emit(&writer.site, &Event::Unguarded(&Unguarded::NotEnabled));
-        }
-        Self {
-            writer,
-            cache,
-            keys: Vec::new(),
-            incomplete: false,
-            guard: None,
-        }
-    }
-
-    /// Adds a target.
-    pub fn key(&mut self, render: impl FnOnce(&mut KeyWriter)) {
-        let Some(cache) = &self.cache else { return };
-        let mut key = KeyWriter::new(&cache.inner.namespace);
-        render(&mut key);
-        match key.finish() {
-            Some(key) => self.keys.push(key),
-            None => {
-                self.incomplete = true;
-                cache.inner.emit(&self.writer.site, &Event::LostKey);
-            }
-        }
-    }
-
-    /// Renders a part of a target whose rest is known only from the result. The function may move
-    /// its parameters away before that.
-    pub fn fragment(&mut self, render: impl FnOnce(&mut KeyWriter)) -> String {
-        let Some(cache) = &self.cache else {
-            return String::new();
-        };
-        let mut part = KeyWriter::bare();
-        render(&mut part);
-        part.into_fragment().unwrap_or_else(|unusable| {
-            cache.inner.emit(&self.writer.site, &Event::LostKey);
-            unusable
-        })
-    }
-
-    /// Begins a guarded write. Where that fails, it goes on in one phase.
-    pub async fn begin(&mut self) {
-        match (self.bar().await, &self.cache) {
-            // The latter is told for every write as soon as it is made.
-            (Ok(()) | Err(Unguarded::NotEnabled), _) | (_, None) => {}
-            (Err(reason), Some(cache)) => cache
-                .inner
-                .emit(&self.writer.site, &Event::Unguarded(&reason)),
-        }
-    }
-
-    /// Begins a guarded write, or says why the function must not run.
-    pub async fn require(&mut self) -> Option<Unguarded> {
-        let reason = match self.incomplete {
-            true => Unguarded::Key,
-            false => self.bar().await.err()?,
-        };
-        if let Some(cache) = &self.cache {
-            let refused = Event::WriteRefused(&reason);
-            cache.inner.emit(&self.writer.site, &refused);
-        }
-        self.keys.clear();
-        Some(reason)
-    }
-
-    /// Until the keys are barred they stay here, so that a caller who is dropped meanwhile
-    /// invalidates them.
-    async fn bar(&mut self) -> Result<(), Unguarded> {
-        let Some(cache) = self.cache.as_ref().filter(|_| !self.keys.is_empty()) else {
-            return Ok(());
-        };
-        let (site, lag) = (&self.writer.site, self.writer.info.replica_lag);
-        let guard = WriteGuard::begin(&cache.inner, site, self.keys.clone(), lag).await?;
-        self.guard = Some(guard);
-        self.keys.clear();
-        Ok(())
-    }
-
-    /// Invalidates before the function runs.
-    pub async fn before(&mut self) {
-        self.send_and_wait().await;
-    }
-
-    /// Invalidates after the function has returned, if it should; a guarded write ends in any case.
-    pub async fn finish(mut self, ok: bool) {
-        if let Some(guard) = self.guard.take() {
-            // A failure has been counted and told.
-            let _ = guard.finish().await;
-        }
-        if self.writer.info.when == When::Ok && !ok {
-            self.keys.clear();
-        }
-        self.send_and_wait().await;
-    }
-
-    async fn send_and_wait(&mut self) {
-        if let Some(task) = self.send() {
-            // A failure has been counted and told; the function's own result is what the caller gets.
-            let _ = task.await;
-        }
-    }
-
-    fn send(&mut self) -> Option<JoinHandle<Invalidation>> {
-        let keys = std::mem::take(&mut self.keys);
-        let cache = self.cache.as_ref().filter(|_| !keys.is_empty())?;
-        let (site, lag) = (&self.writer.site, self.writer.info.replica_lag);
-        Some(Sending::new(&cache.inner, site, keys, lag).spawn())
-    }
-}
-
-impl Drop for Write {
-    fn drop(&mut self) {
-        // Nobody is left to wait for it; the task runs to its end all the same.
-        drop(self.send());
-    }
 }

@@ -7,6 +7,9 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 const SLOTS: usize = 64;
 
+/// An odd number with its bits spread evenly (2^64 divided by the golden ratio).
+pub(super) const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+
 thread_local! {
     static SEEN: [Cell<Seen>; SLOTS] = const { [const { Cell::new(Seen::NOTHING) }; SLOTS] };
 }
@@ -53,7 +56,7 @@ impl Place {
     #[inline]
     fn slot(&self) -> usize {
         let spread = (self.list.rotate_left(17) ^ self.name) as u64;
-        (spread.wrapping_mul(super::tracer::SPREAD) >> 32) as usize % SLOTS
+        (spread.wrapping_mul(SPREAD) >> 32) as usize % SLOTS
     }
 }
 

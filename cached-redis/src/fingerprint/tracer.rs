@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use serde::de;
 
-use super::names;
+use super::names::{self, SPREAD};
 use crate::digest::DEEPEST;
 
 /// What the calls of one decoding have in common.
@@ -57,9 +57,6 @@ pub(super) enum Kind {
     StructVariant,
     End,
 }
-
-/// An odd number with its bits spread evenly (2^64 divided by the golden ratio).
-pub(super) const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 impl Trace {
     pub(super) fn new(room: usize) -> Self {

@@ -5,6 +5,9 @@
 
 use std::sync::{Arc, Weak};
 
+use tokio::runtime::Handle as Runtime;
+use tokio::task::AbortHandle;
+
 use super::Journal;
 use crate::error::StoreError;
 use crate::event::Event;
@@ -13,11 +16,16 @@ use crate::registry::DIRECT;
 use crate::store::redis::backoff::Backoff;
 use crate::{sweep, write};
 
-/// How many keys go in one command.
-pub(crate) const BATCH: usize = 500;
+/// Starts the task, once there is a cache to start it for.
+pub(crate) fn run(
+    journal: Arc<Journal>,
+    runtime: Runtime,
+) -> impl FnOnce(Weak<Inner>) -> AbortHandle {
+    move |cache| runtime.spawn(replay(journal, cache)).abort_handle()
+}
 
 /// Runs until the cache is gone, which it does not keep alive.
-pub(crate) async fn run(journal: Arc<Journal>, cache: Weak<Inner>) {
+async fn replay(journal: Arc<Journal>, cache: Weak<Inner>) {
     let mut backoff = Backoff::long();
     loop {
         journal.until(true).await;
@@ -40,7 +48,7 @@ pub(crate) async fn run(journal: Arc<Journal>, cache: Weak<Inner>) {
 /// One attempt at what is to be removed next.
 async fn round(inner: &Inner) -> Result<(), StoreError> {
     let journal = &inner.journal;
-    let Some(work) = journal.next(BATCH) else {
+    let Some(work) = journal.next(sweep::BATCH) else {
         return Ok(());
     };
     let settled = match &work.keys {

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use redis::aio::MultiplexedConnection;
@@ -16,7 +16,8 @@ use tokio::time::{sleep, timeout};
 
 use super::backoff::Backoff;
 use super::breaker::{Breaker, Probing};
-use super::handshake::{self, Failure, Opened, Route};
+use super::failure::Failure;
+use super::handshake::{self, Opened, Route};
 use super::{Background, RedisSettings, reply};
 use crate::error::StoreError;
 use crate::store::Watch;
@@ -127,7 +128,7 @@ impl Connection {
 
     pub(super) fn now_ms(&self) -> u64 {
         let offset = self.shared.clock_offset.load(Ordering::Relaxed);
-        local_ms().saturating_add_signed(offset)
+        handshake::local_ms().saturating_add_signed(offset)
     }
 }
 
@@ -135,12 +136,6 @@ impl Connection {
 async fn answers(mut connection: MultiplexedConnection) -> bool {
     let ping = connection.send_packed_command(&redis::cmd("PING")).await;
     reply::value(ping) != Err(StoreError::Lost)
-}
-
-/// The local clock, in ms since the Unix epoch.
-pub(super) fn local_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.unwrap_or_default().as_millis() as u64
 }
 
 /// The task: connect, hand out, wait for the end, again.

@@ -5,15 +5,15 @@
 //! unknown HELLO quotes the arguments, password included.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
-use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo, RedisError};
+use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::connection::local_ms;
+use super::failure::Failure;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use super::{Background, epoch, reply, script};
@@ -44,40 +44,6 @@ pub(super) struct Opened {
     pub(super) epoch: u32,
     /// Which life of which server this is; `None`: the server did not say.
     pub(super) run_id: Option<String>,
-}
-
-/// Why there is no connection.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
-    #[error("{0}")]
-    Io(io::ErrorKind),
-    #[error("no answer in time")]
-    Timeout,
-    #[error("{0}")]
-    Refused(#[from] StoreError),
-    #[error("the epoch of `on_failover` could not be agreed on: {0}")]
-    Epoch(StoreError),
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error.kind())
-    }
-}
-
-impl From<RedisError> for Failure {
-    fn from(error: RedisError) -> Self {
-        Self::Refused(reply::error(&error))
-    }
-}
-
-impl From<Failure> for StoreError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Io(_) | Failure::Timeout => Self::Unavailable,
-            Failure::Refused(error) | Failure::Epoch(error) => error,
-        }
-    }
 }
 
 /// Connects and logs in with RESP3, or RESP2 where HELLO is refused. With the key of an epoch and
@@ -194,6 +160,12 @@ async fn prepare(
         epoch: 0,
         run_id: answers.next().and_then(reply::run_id),
     })
+}
+
+/// The local clock, in ms since the Unix epoch.
+pub(super) fn local_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_millis() as u64
 }
 
 #[cfg(test)]

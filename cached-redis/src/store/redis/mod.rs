@@ -30,6 +30,7 @@ mod breaker;
 mod connection;
 mod deadline;
 mod epoch;
+mod failure;
 mod handshake;
 mod link;
 mod reply;

@@ -17,7 +17,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{self, AlertDescription, CertificateError, ClientConfig, RootCertStore};
 
-use super::handshake::Failure;
+use super::failure::Failure;
 use crate::error::{Error, StoreError, TlsProblem};
 use crate::store::address::{Endpoint, RedisAddress};
 
