@@ -156,7 +156,7 @@ impl Scan<'_> {
                 &format!("empty placeholder `{written}`"),
                 "write the parameter's name inside the brackets",
             );
-        } else if !is_ident(&name) || !path.iter().all(|step| is_ident(step) || is_index(step)) {
+        } else if !is_ident(&name) || !path.iter().all(|step| is_field(step) || is_index(step)) {
             self.refuse(
                 &format!("`{written}` is no placeholder"),
                 "write `<name>`, `<name.field>` or `<name.0>`",
@@ -223,6 +223,13 @@ fn is_ident(text: &str) -> bool {
             .is_ok_and(|ident| ident == text)
 }
 
+/// The field `r#type` is `<name.type>`. Four keywords cannot be raw, so no field has their names.
+fn is_field(text: &str) -> bool {
+    is_ident(text)
+        && !text.starts_with("r#")
+        && !matches!(text, "self" | "Self" | "super" | "crate")
+}
+
 fn is_index(text: &str) -> bool {
     text.parse::<u32>()
         .is_ok_and(|index| index.to_string() == text)
@@ -285,6 +292,8 @@ mod tests {
             ("user:< id >", "is no placeholder"),
             ("user:<id.>", "is no placeholder"),
             ("user:<id.+1>", "is no placeholder"),
+            ("user:<id.self>", "is no placeholder"),
+            ("user:<id.r#type>", "is no placeholder"),
             ("user:<1>", "is no placeholder"),
             ("user:<_>", "is no placeholder"),
             ("user:<id:x>", "unknown format"),

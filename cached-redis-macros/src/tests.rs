@@ -193,3 +193,37 @@ fn a_mistake_leaves_the_function_as_it_was() {
     );
     assert_snapshot("a_mistake_leaves_the_function_as_it_was", expansion);
 }
+
+#[test]
+fn every_name_a_field_can_have_expands() {
+    let expansion = entry::cached(
+        quote!(
+            ttl = 300,
+            key = "row:<row.type>:<row.r>:<row.0>:<row.union>"
+        ),
+        &quote! {
+            async fn cell(row: &Row) -> u64 {
+                1
+            }
+        },
+    );
+    let expansion = expansion.to_string();
+    assert!(expansion.contains("row . r#type"), "{expansion}");
+    assert!(!expansion.contains("compile_error"), "{expansion}");
+}
+
+#[test]
+fn names_that_no_field_can_have_are_refused_without_a_panic() {
+    for field in ["self", "Self", "super", "crate", "r#type", "_"] {
+        let key = format!("row:<row.{field}>");
+        let expansion = entry::cached(
+            quote!(ttl = 300, key = #key),
+            &quote! {
+                async fn cell(row: &Row) -> u64 {
+                    1
+                }
+            },
+        );
+        assert!(expansion.to_string().contains("is no placeholder"), "{key}");
+    }
+}

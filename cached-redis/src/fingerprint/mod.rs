@@ -12,9 +12,9 @@
 //! option was there, every list inside had an element), the others can say nothing new about it,
 //! so they are only guarded and not hashed: see [`elements`].
 //!
-//! The same wrapper guards the process against forged bytes: no sequence may claim more elements
-//! than there are bytes, nesting is limited, and texts are only copied once they were seen to be
-//! there.
+//! The same wrapper guards the process against forged bytes: sequences may not claim more elements
+//! than there are bytes, all of them together; nesting is limited, and texts are only copied once
+//! they were seen to be there.
 
 mod access;
 mod deserializer;
@@ -46,11 +46,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Fingerprinted<T> {
 }
 
 thread_local! {
-    /// How many elements a sequence may claim. serde has no place to carry it.
+    /// How many elements sequences may claim. serde has no place to carry it.
     static ROOM: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
-/// Runs a decoder over bytes in which no sequence can have more than `room` elements.
+/// Runs a decoder over bytes in which sequences cannot have more than `room` elements altogether.
 pub(crate) fn within<R>(room: usize, decode: impl FnOnce() -> R) -> R {
     ROOM.set(room);
     let result = decode();

@@ -240,6 +240,25 @@ fn k6_forged_lengths_are_refused_before_anything_is_allocated() {
     }
 }
 
+/// An element may be nothing in the bytes and large in memory.
+#[test]
+fn k6_nested_sequences_cannot_claim_the_same_bytes() {
+    #[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
+    struct Cell {
+        #[serde(skip)]
+        room: [u64; 16],
+    }
+    let forged = [100; 101];
+    assert!(read::<Vec<Vec<Cell>>>(&forged).is_none());
+    let few = (
+        vec![vec![Cell { room: [0; 16] }; 2]; 3],
+        "a long text".to_owned(),
+    );
+    assert_eq!(read(&bytes(&few)).map(|read| read.value), Some(few));
+    let full = vec![vec![0_u8]; 100];
+    assert_eq!(read(&bytes(&full)).map(|read| read.value), Some(full));
+}
+
 #[test]
 fn forged_nesting_is_refused_before_the_stack_ends() {
     #[derive(Serialize, Deserialize)]

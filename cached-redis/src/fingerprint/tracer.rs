@@ -11,7 +11,8 @@ use crate::digest::DEEPEST;
 pub(super) struct Trace {
     hash: Cell<u64>,
     depth: Cell<u32>,
-    room: usize,
+    /// How many elements may still be claimed.
+    room: Cell<usize>,
     /// Whether what was decoded since this was set has shown all of its type.
     whole: Cell<bool>,
 }
@@ -63,7 +64,7 @@ impl Trace {
         Self {
             hash: Cell::new(SPREAD),
             depth: Cell::new(0),
-            room,
+            room: Cell::new(room),
             whole: Cell::new(true),
         }
     }
@@ -99,10 +100,16 @@ pub(super) trait Tracer<'t>: Copy {
     /// A call with a name, and the names of fields or variants.
     fn named(self, kind: Kind, name: &'static str, list: &'static [&'static str]);
 
-    /// How many elements a sequence may claim.
+    /// Takes the elements that a sequence claims from those that there is room for. Each sequence
+    /// on its own would not do: nested ones could all claim the same bytes.
     #[inline]
-    fn room(self) -> usize {
-        self.trace().room
+    fn claim<E: de::Error>(self, length: usize) -> Result<(), E> {
+        let room = &self.trace().room;
+        let left = room.get().checked_sub(length);
+        let left =
+            left.ok_or_else(|| E::custom("more elements are claimed than there are bytes"))?;
+        room.set(left);
+        Ok(())
     }
 
     /// Part of the type does not show in this value.

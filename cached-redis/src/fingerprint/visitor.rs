@@ -40,17 +40,15 @@ impl<'t, V, T: Tracer<'t>> TracedVisitor<V, T> {
         }
     }
 
-    /// For what takes its length from the bytes. An element has at least one of them; those of no
+    /// For what takes its length from the bytes. Every element begins with a byte that no other
+    /// begins with, so that all claims together are no more than there are bytes; elements of no
     /// size at all would let a forged length run for years.
     #[inline]
     fn check<E: Error>(&self, claimed: Option<usize>) -> Result<(), E> {
-        if self.inside != Inside::Parts && claimed.is_some_and(|length| length > self.trace.room())
-        {
-            return Err(E::custom(
-                "a sequence claims more elements than there are bytes",
-            ));
+        match claimed {
+            Some(length) if self.inside != Inside::Parts => self.trace.claim(length),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
