@@ -6,12 +6,13 @@
 //! An outage of the store is so never a stampede on the source.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::watch;
 use tokio::task::yield_now;
 
 use crate::flight::{Landing, Place, Seat};
+use crate::sync::{Mutex, MutexGuard};
 
 type Landed = watch::Receiver<Option<Landing>>;
 
@@ -108,3 +109,6 @@ impl Drop for BypassLoad {
         self.leave();
     }
 }
+
+#[cfg(test)]
+mod schedules;

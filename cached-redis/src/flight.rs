@@ -13,11 +13,13 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::watch;
+
+use crate::sync::{AtomicUsize, Mutex, MutexGuard};
 
 /// A load error that waiters may share.
 pub(crate) type SharedError = Arc<dyn Any + Send + Sync>;
@@ -183,3 +185,6 @@ impl Drop for Flight {
         self.leave();
     }
 }
+
+#[cfg(test)]
+mod schedules;

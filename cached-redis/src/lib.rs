@@ -34,6 +34,7 @@ mod shape;
 mod stats;
 mod store;
 mod sweep;
+mod sync;
 mod template;
 mod thread;
 mod tombstone;

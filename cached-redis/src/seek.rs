@@ -305,6 +305,8 @@ impl Pause {
 }
 
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::Watch as _;

@@ -35,8 +35,8 @@
 //! [`OnFailover`](crate::OnFailover) says so, the keys removed in the last 30 s are kept again,
 //! before the first operation can use the new connection.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -44,9 +44,12 @@ use tokio::time::{Instant, timeout};
 
 use crate::stats::Pending;
 use crate::store::Watch;
+use crate::sync::{AtomicU64, Mutex, MutexGuard};
 
 mod ledger;
 pub(crate) mod replay;
+#[cfg(test)]
+mod schedules;
 #[cfg(test)]
 mod tests;
 

@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
+use crate::sync::carried;
 
 pub(crate) mod address;
 #[cfg(test)]
@@ -201,7 +202,7 @@ impl AnyStore {
 macro_rules! dispatch {
     ($store:expr, $method:ident($($argument:expr),*)) => {
         match $store {
-            AnyStore::Memory(store) => store.$method($($argument),*).await,
+            AnyStore::Memory(store) => carried(store.$method($($argument),*)).await,
             AnyStore::Redis(store) => store.$method($($argument),*).await,
         }
     };

@@ -9,8 +9,8 @@
 //! task that goes once to the end of the runtime's queue before it sends, and finds the keys of all
 //! who were ready; nothing ever waits for an answer to somebody else, nor for a timer.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 use redis::{Arg, Cmd};
@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::StoreError;
+use crate::sync::{AtomicBool, Mutex, MutexGuard, OnceLock};
 
 /// How many keys one command reads at most, so that a large answer does not hold up all readers.
 const MOST: usize = 64;
@@ -226,5 +227,7 @@ fn pick(answers: &Answers, place: usize) -> Answer {
     }
 }
 
+#[cfg(test)]
+mod schedules;
 #[cfg(test)]
 mod tests;

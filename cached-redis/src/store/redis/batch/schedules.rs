@@ -1,0 +1,141 @@
+use std::sync::atomic::Ordering::SeqCst;
+
+use shuttle::future::{block_on, spawn, yield_now};
+use shuttle::thread;
+
+use super::*;
+use crate::sync::explore::{Sometimes, explore};
+use crate::sync::fake::Source;
+
+static JOINED: Sometimes = Sometimes::new("a read joins a batch");
+static TOGETHER: Sometimes = Sometimes::new("a command reads several keys");
+
+/// A server whose keys hold their own names and what stands in the source.
+#[derive(Default)]
+struct Scene {
+    batches: Batches,
+    source: Source,
+    refuses: AtomicBool,
+}
+
+impl Scene {
+    /// A read that starts now gets its own key's answer, and none that was read before it came.
+    async fn read(self: Arc<Self>, key: String) {
+        let floor = self.source.floor();
+        let answer = loop {
+            let join = match self.batches.turn(&key) {
+                Turn::Alone(_sent) => break self.serve(key.as_bytes()),
+                Turn::Open(join) => {
+                    spawn(Arc::clone(&self).read_together(Arc::clone(&join.batch)));
+                    join
+                }
+                Turn::Join(join) => {
+                    JOINED.seen();
+                    join
+                }
+            };
+            if let Some(answer) = join.answer().await {
+                break answer.unwrap().unwrap();
+            }
+        };
+        check(&answer, &key, floor);
+    }
+
+    async fn read_together(self: Arc<Self>, batch: Arc<Batch>) {
+        yield_now().await;
+        let Some((command, _sent)) = self.batches.close(&batch) else {
+            return;
+        };
+        if self.refuses.load(SeqCst) {
+            self.batches.refuse();
+            return batch.land(None);
+        }
+        let keys = command.args_iter().skip(1);
+        let answers: Vec<_> = keys
+            .map(|key| match key {
+                Arg::Simple(key) => Some(self.serve(key)),
+                _ => None,
+            })
+            .collect();
+        if answers.len() > 1 {
+            TOGETHER.seen();
+        }
+        batch.land(Some(Ok(answers)));
+    }
+
+    fn serve(&self, key: &[u8]) -> Bytes {
+        let version = self.source.load().to_be_bytes();
+        [version.as_slice(), key].concat().into()
+    }
+
+    fn write(&self) {
+        let version = self.source.commit();
+        self.source.returned(version);
+    }
+}
+
+fn check(answer: &[u8], key: &str, floor: u64) {
+    let (version, name) = answer.split_at(8);
+    assert_eq!(name, key.as_bytes(), "the answer to another key");
+    let version = u64::from_be_bytes(version.try_into().unwrap());
+    assert!(version >= floor, "read at {version}, before {floor}");
+}
+
+fn read_all(scene: &Arc<Scene>, keys: &[&str]) {
+    let readers: Vec<_> = keys
+        .iter()
+        .map(|key| spawn(Arc::clone(scene).read((*key).to_owned())))
+        .collect();
+    let writing = Arc::clone(scene);
+    let writer = thread::spawn(move || {
+        writing.write();
+        block_on(Arc::clone(&writing).read("a".to_owned()));
+    });
+    readers
+        .into_iter()
+        .for_each(|reader| block_on(reader).unwrap());
+    writer.join().unwrap();
+    // A command is under way a moment longer than its answers need.
+    while scene.batches.state().in_flight > 0 {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn each_reader_gets_its_own_key_as_it_was_read_after_it_came() {
+    explore(&[&JOINED, &TOGETHER], || {
+        let scene = Arc::<Scene>::default();
+        read_all(&scene, &["a", "b", "a", "c"]);
+    });
+}
+
+#[test]
+fn readers_of_a_batch_that_is_given_up_go_on() {
+    explore(&[], || {
+        let scene = Arc::<Scene>::default();
+        scene.refuses.store(true, SeqCst);
+        read_all(&scene, &["a", "b", "a"]);
+    });
+}
+
+#[test]
+fn readers_of_a_full_batch_and_of_the_next_one_get_their_answers() {
+    explore(&[], || {
+        let scene = Arc::<Scene>::default();
+        let names: Vec<_> = (0..MOST).map(|n| format!("full {n}")).collect();
+        let full = {
+            let _sent = scene.batches.turn("first");
+            let mut joins = names.iter().map(|name| scene.batches.turn(name));
+            let Some(Turn::Open(first)) = joins.next() else {
+                unreachable!("the first of them opens the batch");
+            };
+            joins.for_each(|join| assert!(matches!(join, Turn::Join(_))));
+            first
+        };
+        let sending = spawn(Arc::clone(&scene).read_together(Arc::clone(&full.batch)));
+        read_all(&scene, &["next", &names[1], "next"]);
+        let first = block_on(full.answer()).unwrap().unwrap().unwrap();
+        check(&first, &names[0], 0);
+        block_on(sending).unwrap();
+    });
+}
