@@ -15,7 +15,7 @@ const ADDRESS: &str = "GUARD_REDIS";
 const PHASES: &str = "GUARD_PHASES";
 
 on_redis!(
-    a_writer_killed_after_its_commit_leaves_the_old_value_in_one_phase,
+    a_writer_killed_after_its_commit_leaves_the_old_value_until_its_ttl_in_one_phase,
     a_writer_killed_after_its_commit_leaves_no_old_value_in_two_phases,
 );
 
@@ -88,12 +88,23 @@ async fn cached(world: &World, source: &Source) -> Cache {
     cache
 }
 
-async fn a_writer_killed_after_its_commit_leaves_the_old_value_in_one_phase(mut world: World) {
+async fn a_writer_killed_after_its_commit_leaves_the_old_value_until_its_ttl_in_one_phase(
+    mut world: World,
+) {
     let source = Source::new();
     let cache = cached(&world, &source).await;
     commits_and_is_killed(&world.redis().url(), "one", &source);
     assert_eq!(source.version(), 2);
-    assert_eq!(cache.scope(read(&source, 1)).await, 1, "until its TTL");
+    assert_eq!(cache.scope(read(&source, 1)).await, 1);
+    let left = world.redis().lives()["it:killed:1"];
+    assert!(
+        (1..=63_000).contains(&left),
+        "a minute and the jitter: {left} ms"
+    );
+    // As if that time had passed.
+    world.redis().run::<()>(&["PEXPIRE", "it:killed:1", "1"]);
+    let new = async || cache.scope(read(&source, 1)).await == 2;
+    eventually("the end of its TTL", new).await;
 }
 
 async fn a_writer_killed_after_its_commit_leaves_no_old_value_in_two_phases(mut world: World) {

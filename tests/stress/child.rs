@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::faults::Weather;
 use crate::report::Counts;
-use crate::subject::{Subject, Way, pause};
+use crate::subject::{Ended, Subject, Way, pause};
 use crate::support::eventually;
-use crate::truth::Truth;
+use crate::truth::{Floors, Truth};
 use crate::{CHILD, KEYS, PROCESSES, READERS, WRITERS};
 
 /// What a process is told to do.
 pub(crate) struct Task {
     pub(crate) way: Way,
+    pub(crate) weather: Weather,
     pub(crate) index: usize,
     pub(crate) cache: String,
     pub(crate) source: String,
@@ -27,12 +29,13 @@ impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             way,
+            weather,
             index,
             cache,
             source,
             seconds,
         } = self;
-        write!(f, "{way} {index} {cache} {source} {seconds}")
+        write!(f, "{way} {weather} {index} {cache} {source} {seconds}")
     }
 }
 
@@ -41,9 +44,10 @@ impl Task {
     pub(crate) fn from_env() -> Option<Self> {
         let task = std::env::var(CHILD).ok()?;
         let mut words = task.split(' ').map(str::to_owned);
-        let mut next = || words.next().expect("the parent writes five words");
+        let mut next = || words.next().expect("the parent writes six words");
         Some(Self {
             way: next().parse().expect("a way"),
+            weather: next().parse().expect("a weather"),
             index: next().parse().expect("an index"),
             cache: next(),
             source: next(),
@@ -59,16 +63,18 @@ impl Task {
 
     async fn stress(&self) -> Counts {
         let worker = Worker {
-            subject: Subject::new(self.way, &self.cache).await,
+            subject: Subject::new(self.way, self.weather, &self.cache).await,
             truth: Truth::connect(&self.source).await,
             tally: Arc::default(),
+            floors: Floors::new(),
             until: Instant::now() + Duration::from_secs(self.seconds),
         };
         let mut workers = JoinSet::new();
-        for _ in 0..share(READERS, self.index) {
+        for _ in 0..share(READERS, self.index, PROCESSES) {
             workers.spawn(worker.clone().read());
         }
-        for _ in 0..share(WRITERS, self.index) {
+        // The last process only reads: it has no invalidations of its own to go by.
+        for _ in 0..share(WRITERS, self.index, PROCESSES - 1) {
             workers.spawn(worker.clone().write());
         }
         while let Some(ended) = workers.join_next().await {
@@ -79,9 +85,12 @@ impl Task {
     }
 }
 
-/// The share of a process in so many workers.
-fn share(workers: usize, index: usize) -> usize {
-    (workers + PROCESSES - 1 - index) / PROCESSES
+/// The share of a process in what so many do.
+fn share(workers: usize, index: usize, processes: usize) -> usize {
+    match index < processes {
+        true => (workers + processes - 1 - index) / processes,
+        false => 0,
+    }
 }
 
 #[derive(Clone)]
@@ -89,6 +98,7 @@ struct Worker {
     subject: Subject,
     truth: Truth,
     tally: Arc<Tally>,
+    floors: Floors,
     until: Instant,
 }
 
@@ -118,7 +128,7 @@ impl Worker {
     }
 
     async fn read_checked(&self, key: u64) {
-        let floor = self.truth.floor(key).await;
+        let floor = self.truth.floor(key).await.max(self.floors.of(key));
         let version = self.subject.read(&self.truth, key).await;
         add_one(&self.tally.reads);
         if version < floor {
@@ -138,13 +148,29 @@ impl Worker {
     }
 
     async fn write(self) {
+        let mut deferred = JoinSet::new();
         while Instant::now() < self.until {
             let key = some_key();
-            let version = self.subject.write(&self.truth, key).await;
-            self.truth.raise_floor(key, version).await;
+            let (version, ended) = self.subject.write(&self.truth, key).await;
+            match ended {
+                Ended::Confirmed => self.truth.raise_floor(key, version).await,
+                Ended::Deferred => {
+                    // It binds this process from now on.
+                    self.floors.raise(key, version);
+                    deferred.spawn(self.clone().replayed(key, version));
+                }
+                Ended::Failed => {}
+            }
             add_one(&self.tally.writes);
             pause(Duration::from_millis(8)).await;
         }
+        deferred.join_all().await;
+    }
+
+    /// An invalidation binds all processes as soon as nothing waits here any more.
+    async fn replayed(self, key: u64, version: u64) {
+        self.subject.flush().await;
+        self.truth.raise_floor(key, version).await;
     }
 
     /// Callers have their values before these are stored. A load whose caller was dropped has none.

@@ -7,12 +7,21 @@
 //! whatever it gets must not be below that floor. Pauses are injected where the races are: between
 //! a load and its return, and between a commit and its invalidation.
 //!
-//! The same is first done with a hand-written GET, SET and DEL. That must be caught with stale
-//! values, or the test could not see them.
+//! Then the same again while one fault follows the other: connections are cut, the server stops
+//! answering, is killed and comes back with an old snapshot, is replaced by a replica that lags. Not
+//! every invalidation is confirmed then. One that is deferred binds its own process at once, and the
+//! others as soon as its process has nothing left to replay.
 //!
-//! `STRESS_SECONDS` is how long the run with the cache takes: 15 by default, the other takes 5.
+//! Each is first done with a hand-written GET, SET and DEL. That must be caught with stale values, or
+//! the test could not see them. Under faults only those of its invalidations count that the server has
+//! confirmed.
+//!
+//! `STRESS_SECONDS` is how long a run with the cache takes: 15 by default and 12 under faults; one with
+//! the other takes 5 and 4.
 
+mod by_hand;
 mod child;
+mod faults;
 mod report;
 mod subject;
 #[allow(unused, reason = "shared by several programs, each uses its part")]
@@ -21,7 +30,9 @@ mod support;
 mod truth;
 
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::Duration;
 
+use faults::{Servers, Weather};
 use report::{Counts, Outcome};
 use subject::{Subject, Way};
 use support::{RedisServer, eventually};
@@ -32,8 +43,9 @@ const READERS: usize = 90;
 const WRITERS: usize = 8;
 const KEYS: u64 = 40;
 
-const SECONDS: u64 = 15;
-const NAIVE_SECONDS: u64 = 5;
+/// How long the cache written by hand and ours are under stress.
+const CALM_SECONDS: [u64; 2] = [5, 15];
+const STORMY_SECONDS: [u64; 2] = [4, 12];
 
 /// Tells a process that it is one of the three, and which.
 const CHILD: &str = "STRESS_CHILD";
@@ -46,18 +58,27 @@ fn main() -> ExitCode {
     if !is_wanted() {
         return ExitCode::SUCCESS;
     }
-    let naive = run(Way::Naive, NAIVE_SECONDS);
-    let ours = run(Way::Ours, seconds());
+    let failed = [
+        (Weather::Calm, CALM_SECONDS),
+        (Weather::Stormy, STORMY_SECONDS),
+    ]
+    .map(|(weather, seconds)| compare(weather, seconds));
+    match failed {
+        [false, false] => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// Whether the test fails.
+fn compare(weather: Weather, [by_hand, ours]: [u64; 2]) -> bool {
+    let naive = run(Way::Naive, weather, by_hand);
+    let ours = run(Way::Ours, weather, seconds().unwrap_or(ours));
     println!("{}", report::table(&naive, &ours));
-    let failures = report::failures(&naive, &ours);
+    let failures = report::failures(weather, &naive, &ours);
     for failure in &failures {
-        println!("stress test failed: {failure}");
+        println!("stress test failed: {weather:?}: {failure}");
     }
-    if failures.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    !failures.is_empty()
 }
 
 /// As other tests, this one is left out when a filter names another.
@@ -74,36 +95,38 @@ fn is_wanted() -> bool {
     named && !listed && !ignored
 }
 
-fn seconds() -> u64 {
-    match std::env::var("STRESS_SECONDS") {
-        Ok(seconds) => seconds
-            .parse()
-            .expect("STRESS_SECONDS is a number of seconds"),
-        Err(_) => SECONDS,
-    }
+fn seconds() -> Option<u64> {
+    let seconds = std::env::var("STRESS_SECONDS").ok()?;
+    let seconds = seconds.parse();
+    Some(seconds.expect("STRESS_SECONDS is a number of seconds"))
 }
 
 /// Puts one cache under stress, and looks at what is left when all is quiet.
-fn run(way: Way, seconds: u64) -> Outcome {
+fn run(way: Way, weather: Weather, seconds: u64) -> Outcome {
     println!(
-        "{way:?}: {PROCESSES} processes, {READERS} readers, {WRITERS} writers, {KEYS} keys, {seconds} s"
+        "{way:?}, {weather:?}: {PROCESSES} processes, {READERS} readers, {WRITERS} writers, {KEYS} keys, {seconds} s"
     );
-    let [cache, source] = [RedisServer::start(), RedisServer::start()];
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let mut servers = runtime.block_on(Servers::start());
+    let source = RedisServer::start();
     let children: Vec<_> = (0..PROCESSES)
         .map(|index| {
             let task = child::Task {
                 way,
+                weather,
                 index,
-                cache: cache.url(),
+                cache: servers.url(weather),
                 source: source.url(),
                 seconds,
             };
             spawn(&task)
         })
         .collect();
+    if weather == Weather::Stormy {
+        runtime.block_on(servers.storm(Duration::from_secs(seconds)));
+    }
     let counts = children.into_iter().map(counts_of).sum();
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let old_at_rest = runtime.block_on(old_at_rest(way, &cache, &source));
+    let old_at_rest = runtime.block_on(old_at_rest(way, weather, servers.primary(), &source));
     Outcome {
         counts,
         old_at_rest,
@@ -130,12 +153,13 @@ fn counts_of(child: Child) -> Counts {
 }
 
 /// The keys whose value in the cache is older than the source, now that nobody writes or loads.
-async fn old_at_rest(way: Way, cache: &RedisServer, source: &RedisServer) -> u64 {
+async fn old_at_rest(way: Way, weather: Weather, cache: &RedisServer, source: &RedisServer) -> u64 {
     // What the processes had sent has run when the server has closed their connections.
-    let quiet = async || cache.run::<String>(&["CLIENT", "LIST"]).lines().count() == 1;
+    let clients = || cache.run::<String>(&["CLIENT", "LIST", "TYPE", "normal"]);
+    let quiet = async || clients().lines().count() == 1;
     eventually("the connections of the processes to be gone", quiet).await;
     let truth = Truth::connect(&source.url()).await;
-    let subject = Subject::new(way, &cache.url()).await;
+    let subject = Subject::new(way, weather, &cache.url()).await;
     let mut old = 0;
     for key in 0..KEYS {
         let newest = truth.version(key).await;

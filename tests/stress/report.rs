@@ -4,6 +4,8 @@ use std::fmt;
 use std::iter::Sum;
 use std::str::FromStr;
 
+use crate::faults::Weather;
+
 /// The counts of one process, or of all.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Counts {
@@ -16,6 +18,10 @@ pub(crate) struct Counts {
     pub(crate) refused: u64,
     pub(crate) joined: u64,
     pub(crate) errors: u64,
+    pub(crate) deferred: u64,
+    pub(crate) replayed: u64,
+    pub(crate) lost: u64,
+    pub(crate) outdated: u64,
 }
 
 /// One run.
@@ -24,7 +30,7 @@ pub(crate) struct Outcome {
     pub(crate) old_at_rest: u64,
 }
 
-const FIELDS: usize = 9;
+const FIELDS: usize = 13;
 
 impl Counts {
     fn to_array(self) -> [u64; FIELDS] {
@@ -38,9 +44,14 @@ impl Counts {
             refused,
             joined,
             errors,
+            deferred,
+            replayed,
+            lost,
+            outdated,
         } = self;
         [
-            reads, writes, stale, loads, misses, fills, refused, joined, errors,
+            reads, writes, stale, loads, misses, fills, refused, joined, errors, deferred,
+            replayed, lost, outdated,
         ]
     }
 
@@ -55,6 +66,10 @@ impl Counts {
             refused,
             joined,
             errors,
+            deferred,
+            replayed,
+            lost,
+            outdated,
         ] = counts;
         Self {
             reads,
@@ -66,6 +81,10 @@ impl Counts {
             refused,
             joined,
             errors,
+            deferred,
+            replayed,
+            lost,
+            outdated,
         }
     }
 }
@@ -98,10 +117,10 @@ impl Sum for Counts {
 
 /// Both runs side by side.
 pub(crate) fn table(naive: &Outcome, ours: &Outcome) -> String {
-    let mut table = format!("{:22} {:>14} {:>14}\n", "", "by hand", "cached-redis");
+    let mut table = format!("{:24} {:>14} {:>14}\n", "", "by hand", "cached-redis");
     let mut row = |name: &str, naive: Option<u64>, ours: u64| {
         let naive = naive.map_or("-".to_owned(), |number| number.to_string());
-        table += &format!("{name:22} {naive:>14} {ours:>14}\n");
+        table += &format!("{name:24} {naive:>14} {ours:>14}\n");
     };
     let (n, o) = (naive.counts, ours.counts);
     row("reads", Some(n.reads), o.reads);
@@ -110,6 +129,10 @@ pub(crate) fn table(naive: &Outcome, ours: &Outcome) -> String {
     row("refused fills", None, o.refused);
     row("joined loads", None, o.joined);
     row("failed operations", None, o.errors);
+    row("deferred invalidations", None, o.deferred);
+    row("replayed invalidations", None, o.replayed);
+    row("lost invalidations", None, o.lost);
+    row("entries of a dead epoch", None, o.outdated);
     row("stale reads", Some(n.stale), o.stale);
     row(
         "old values at rest",
@@ -120,9 +143,21 @@ pub(crate) fn table(naive: &Outcome, ours: &Outcome) -> String {
 }
 
 /// Why the test fails; nothing if it does not.
-pub(crate) fn failures(naive: &Outcome, ours: &Outcome) -> Vec<String> {
+pub(crate) fn failures(weather: Weather, naive: &Outcome, ours: &Outcome) -> Vec<&'static str> {
+    let specific = match weather {
+        Weather::Calm => calm(ours).to_vec(),
+        Weather::Stormy => stormy(ours).to_vec(),
+    };
+    let rules = always(naive, ours).into_iter().chain(specific);
+    let broken = rules.filter(|(holds, _)| !holds);
+    broken.map(|(_, text)| text).collect()
+}
+
+type Rule = (bool, &'static str);
+
+fn always(naive: &Outcome, ours: &Outcome) -> [Rule; 7] {
     let o = ours.counts;
-    let rules = [
+    [
         (
             naive.counts.stale > 0,
             "the cache written by hand showed no stale read: this run could not have seen any",
@@ -132,10 +167,7 @@ pub(crate) fn failures(naive: &Outcome, ours: &Outcome) -> Vec<String> {
             ours.old_at_rest == 0,
             "values older than the source are left in the cache",
         ),
-        (
-            o.errors == 0,
-            "operations failed, so that the run says little",
-        ),
+        (o.lost == 0, "invalidations were lost"),
         (
             o.refused > 0,
             "no fill was refused: no load was overtaken by an invalidation",
@@ -145,7 +177,22 @@ pub(crate) fn failures(naive: &Outcome, ours: &Outcome) -> Vec<String> {
             o.reads > o.loads,
             "nothing was ever answered from the cache",
         ),
-    ];
-    let broken = rules.into_iter().filter(|(holds, _)| !holds);
-    broken.map(|(_, text)| text.to_owned()).collect()
+    ]
+}
+
+fn calm(ours: &Outcome) -> [Rule; 1] {
+    let failed = "operations failed, so that the run says little";
+    [(ours.counts.errors == 0, failed)]
+}
+
+fn stormy(ours: &Outcome) -> [Rule; 3] {
+    let o = ours.counts;
+    [
+        (o.deferred > 0, "no invalidation met a fault"),
+        (o.replayed > 0, "no invalidation was replayed"),
+        (
+            o.outdated > 0,
+            "no entry was met that a server had brought back",
+        ),
+    ]
 }

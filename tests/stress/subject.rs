@@ -2,15 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cached_redis::{Cache, invalidates, redis_cached};
-use redis::aio::MultiplexedConnection;
+use cached_redis::{Cache, OnFailover, invalidates, redis_cached};
 
+use crate::by_hand::ByHand;
+use crate::faults::Weather;
 use crate::report::Counts;
-use crate::truth::{self, Truth};
+use crate::truth::Truth;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Way {
@@ -68,97 +67,99 @@ pub(crate) async fn pause(usual: Duration) {
     }
 }
 
+/// How an invalidation ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Ended {
+    /// The server has confirmed it.
+    Confirmed,
+    /// It may be one that is to be replayed.
+    Deferred,
+    /// It may not have happened, and nobody will repeat it.
+    Failed,
+}
+
 /// One process's cache.
 #[derive(Clone)]
 pub(crate) enum Subject {
-    Naive(MultiplexedConnection, Arc<AtomicU64>),
+    Naive(ByHand),
     Ours(Cache),
 }
 
 impl Subject {
-    pub(crate) async fn new(way: Way, url: &str) -> Self {
+    pub(crate) async fn new(way: Way, weather: Weather, url: &str) -> Self {
         match way {
-            Way::Naive => Self::Naive(truth::connect(url).await, Arc::default()),
-            Way::Ours => {
-                // An operation that fails would be allowed to leave an old value; none shall.
-                let builder = Cache::builder().url(url).namespace("it");
-                let builder = builder
-                    .deadline(Duration::from_secs(60))
-                    .require_connection(true);
-                Self::Ours(builder.build().await.expect("the settings are right"))
-            }
+            Way::Naive => Self::Naive(ByHand::new(url)),
+            Way::Ours => Self::Ours(cache(weather, url).await),
         }
     }
 
     pub(crate) async fn read(&self, truth: &Truth, key: u64) -> u64 {
         match self {
             Self::Ours(cache) => cache.scope(read(truth, key)).await,
-            Self::Naive(connection, loads) => {
-                if let Some(version) = self.kept(key).await {
-                    return version;
-                }
-                loads.fetch_add(1, Ordering::Relaxed);
-                let version = load(truth, key).await;
-                let mut set = redis::cmd("SET");
-                let set = set.arg(naive_key(key)).arg(version).arg("EX").arg(600);
-                set.exec_async(&mut connection.clone())
-                    .await
-                    .expect("the cache answers");
-                version
-            }
+            Self::Naive(by_hand) => by_hand.read(key, || load(truth, key)).await,
         }
     }
 
     /// Returns when the invalidation has returned.
-    pub(crate) async fn write(&self, truth: &Truth, key: u64) -> u64 {
+    pub(crate) async fn write(&self, truth: &Truth, key: u64) -> (u64, Ended) {
         match self {
-            Self::Ours(cache) => cache.scope(write(truth, key)).await,
-            Self::Naive(connection, _) => {
-                let version = commit(truth, key).await;
-                let mut delete = redis::cmd("DEL");
-                let deleted = delete
-                    .arg(naive_key(key))
-                    .exec_async(&mut connection.clone())
-                    .await;
-                deleted.expect("the cache answers");
-                version
+            Self::Ours(cache) => {
+                let before = deferred(cache);
+                let version = cache.scope(write(truth, key)).await;
+                // One of another writer may be taken for this one's.
+                let all_confirmed = deferred(cache) == before;
+                let ended = match all_confirmed {
+                    true => Ended::Confirmed,
+                    false => Ended::Deferred,
+                };
+                (version, ended)
             }
+            Self::Naive(by_hand) => {
+                let version = commit(truth, key).await;
+                (version, by_hand.invalidate(key).await)
+            }
+        }
+    }
+
+    /// Waits until no invalidation waits any more.
+    pub(crate) async fn flush(&self) {
+        if let Self::Ours(cache) = self {
+            cache.flush().await.expect("the server is back by then");
         }
     }
 
     /// The value in the cache, if there is one.
     pub(crate) async fn kept(&self, key: u64) -> Option<u64> {
         match self {
-            Self::Ours(cache) => cache
-                .get(format!("stress:{key}"))
-                .await
-                .expect("the cache answers"),
-            Self::Naive(connection, _) => {
-                let get = redis::cmd("GET")
-                    .arg(naive_key(key))
-                    .query_async(&mut connection.clone())
-                    .await;
-                get.expect("the cache answers")
+            Self::Ours(cache) => {
+                let kept = cache.get(format!("stress:{key}")).await;
+                kept.expect("the cache answers")
             }
+            Self::Naive(by_hand) => by_hand.kept(key).await,
         }
     }
 
     /// What the cache itself counts.
     pub(crate) fn counts(&self) -> Counts {
         match self {
-            Self::Naive(_, loads) => Counts {
-                loads: loads.load(Ordering::Relaxed),
+            Self::Naive(by_hand) => Counts {
+                loads: by_hand.loads(),
                 ..Counts::default()
             },
             Self::Ours(cache) => {
-                let total = cache.stats().total();
+                let stats = cache.stats();
+                let total = stats.total();
                 Counts {
                     loads: total.loads,
                     misses: total.misses,
                     fills: total.fills,
                     refused: total.refused_fills,
                     joined: total.joined,
-                    errors: total.errors + total.lost_invalidations,
+                    errors: total.errors,
+                    deferred: total.deferred_invalidations,
+                    replayed: total.replayed_invalidations,
+                    lost: total.lost_invalidations,
+                    outdated: stats.store().outdated,
                     ..Counts::default()
                 }
             }
@@ -166,6 +167,19 @@ impl Subject {
     }
 }
 
-fn naive_key(key: u64) -> String {
-    format!("naive:{key}")
+async fn cache(weather: Weather, url: &str) -> Cache {
+    let builder = Cache::builder().url(url).namespace("it");
+    let builder = match weather {
+        // An operation that fails would be allowed to leave an old value elsewhere; none shall.
+        Weather::Calm => builder.deadline(Duration::from_secs(60)),
+        Weather::Stormy => builder
+            .on_failover(OnFailover::Epoch)
+            .flush_timeout(Duration::from_secs(60)),
+    };
+    let cache = builder.require_connection(weather == Weather::Calm);
+    cache.build().await.expect("the settings are right")
+}
+
+fn deferred(cache: &Cache) -> u64 {
+    cache.stats().total().deferred_invalidations
 }

@@ -1,9 +1,13 @@
 //! The source of truth: versions, and floors below which no read may come.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Script, ToRedisArgs};
+
+use crate::KEYS;
 
 /// Raises a number, and never lowers it.
 const RAISE: &str = "
@@ -63,8 +67,26 @@ impl Truth {
     }
 }
 
+/// The floors that bind one process alone: its own invalidations that wait for their replay.
+#[derive(Clone)]
+pub(crate) struct Floors(Arc<[AtomicU64]>);
+
+impl Floors {
+    pub(crate) fn new() -> Self {
+        Self((0..KEYS).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    pub(crate) fn of(&self, key: u64) -> u64 {
+        self.0[key as usize].load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn raise(&self, key: u64, version: u64) {
+        self.0[key as usize].fetch_max(version, Ordering::SeqCst);
+    }
+}
+
 /// A connection that waits however long a busy machine takes.
-pub(crate) async fn connect(url: &str) -> MultiplexedConnection {
+async fn connect(url: &str) -> MultiplexedConnection {
     let config =
         redis::AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(60)));
     let client = redis::Client::open(url).expect("the address is right");

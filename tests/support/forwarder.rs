@@ -1,10 +1,13 @@
-//! One address behind which servers can be exchanged, as a name or a load balancer does it.
+//! One address behind which servers can be exchanged, as a name or a load balancer does it, and
+//! connections lost, as networks do it.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::RedisServer;
@@ -14,7 +17,15 @@ use super::RedisServer;
 pub(crate) struct Forwarder {
     port: u16,
     target: Arc<AtomicU16>,
+    line: watch::Sender<Line>,
     accepting: JoinHandle<()>,
+}
+
+/// What happens to the connections.
+#[derive(Clone, Copy, Default)]
+struct Line {
+    cuts: u64,
+    silent: bool,
 }
 
 impl Forwarder {
@@ -22,10 +33,12 @@ impl Forwarder {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let target = Arc::new(AtomicU16::new(server.port()));
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&target)));
+        let line = watch::Sender::new(Line::default());
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&target), line.subscribe()));
         Self {
             port,
             target,
+            line,
             accepting,
         }
     }
@@ -33,6 +46,22 @@ impl Forwarder {
     /// Leads the connections that come from now on to another server.
     pub(crate) fn point_at(&self, server: &RedisServer) {
         self.target.store(server.port(), Ordering::SeqCst);
+    }
+
+    /// Closes all connections that there are.
+    pub(crate) fn cut(&self) {
+        self.line.send_modify(|line| line.cuts += 1);
+    }
+
+    /// From now on nothing gets through and nobody is told. The connections that are there, and those
+    /// that come before it [speaks](Self::speak), never carry anything again.
+    pub(crate) fn fall_silent(&self) {
+        self.line.send_modify(|line| line.silent = true);
+    }
+
+    /// Lets those that come from now on through.
+    pub(crate) fn speak(&self) {
+        self.line.send_modify(|line| line.silent = false);
     }
 
     /// The address, as a user writes it.
@@ -47,15 +76,36 @@ impl Drop for Forwarder {
     }
 }
 
-async fn accept(listener: TcpListener, target: Arc<AtomicU16>) {
+async fn accept(listener: TcpListener, target: Arc<AtomicU16>, line: watch::Receiver<Line>) {
     while let Ok((client, _)) = listener.accept().await {
-        tokio::spawn(forward(client, target.load(Ordering::SeqCst)));
+        let port = target.load(Ordering::SeqCst);
+        tokio::spawn(until_cut(client, port, line.clone()));
+    }
+}
+
+/// It ends with the forwarder as well.
+async fn until_cut(client: TcpStream, port: u16, line: watch::Receiver<Line>) {
+    let cuts = line.borrow().cuts;
+    let mut cut = line.clone();
+    tokio::select! {
+        () = forward(client, port, line) => {}
+        _ = cut.wait_for(|line| line.cuts > cuts) => {}
     }
 }
 
 /// An error on either side ends both.
-async fn forward(mut client: TcpStream, port: u16) {
-    if let Ok(mut server) = TcpStream::connect(("127.0.0.1", port)).await {
-        let _ = copy_bidirectional(&mut client, &mut server).await;
+async fn forward(mut client: TcpStream, port: u16, mut line: watch::Receiver<Line>) {
+    let Ok(mut server) = TcpStream::connect(("127.0.0.1", port)).await else {
+        return;
+    };
+    let silence = async {
+        // An error means the end of the forwarder, which ends this as well.
+        let _ = line.wait_for(|line| line.silent).await;
+    };
+    tokio::select! {
+        // In this order, so that a line that is silent carries not a byte.
+        biased;
+        () = silence => pending().await,
+        _ = copy_bidirectional(&mut client, &mut server) => {}
     }
 }

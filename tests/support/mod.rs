@@ -3,6 +3,7 @@
 pub(crate) mod forwarder;
 pub(crate) mod log;
 pub(crate) mod patience;
+pub(crate) mod process;
 pub(crate) mod rows;
 pub(crate) mod server;
 pub(crate) mod source;
@@ -13,6 +14,7 @@ pub(crate) mod world;
 pub(crate) use forwarder::Forwarder;
 pub(crate) use log::Log;
 pub(crate) use patience::{after_polls, eventually, in_time, poll_once};
+pub(crate) use process::signal;
 pub(crate) use rows::Rows;
 pub(crate) use server::RedisServer;
 pub(crate) use source::Source;

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use redis::{Client, Connection, FromRedisValue};
 
+use super::signal;
+
 /// Below the range from which the system takes ports for outgoing connections, so that nothing
 /// moves in while a test has its server down.
 const PORTS: std::ops::Range<u16> = 17_000..32_000;
@@ -160,12 +162,12 @@ impl RedisServer {
 
     /// Stops the process without ending it: connections stay and nothing is answered.
     pub(crate) fn freeze(&self) {
-        self.signal("STOP");
+        signal(&self.child, "STOP");
     }
 
     /// Lets a frozen server go on.
     pub(crate) fn thaw(&self) {
-        self.signal("CONT");
+        signal(&self.child, "CONT");
     }
 
     /// Ends the server at once, as `kill -9` does.
@@ -198,15 +200,6 @@ impl RedisServer {
         self.child = spawn(self.port, &self.dir, &self.args);
         assert!(self.is_up(), "redis-server starts on its old port");
     }
-
-    fn signal(&self, signal: &str) {
-        let kill = format!("kill -{signal} {}", self.child.id());
-        let status = Command::new("sh").args(["-c", &kill]).status();
-        assert!(
-            status.is_ok_and(|status| status.success()),
-            "`{kill}` works"
-        );
-    }
 }
 
 impl Drop for RedisServer {
@@ -229,6 +222,8 @@ fn spawn(port: u16, dir: &PathBuf, args: &[String]) -> Child {
             "--appendonly",
             "no",
         ])
+        // Else a replica waits five seconds for others to be served along with it.
+        .args(["--repl-diskless-sync-delay", "0"])
         .arg("--dir")
         .arg(dir)
         .args(
