@@ -13,6 +13,8 @@ use crate::policy::LONGEST_TTL;
 use crate::settings::Settings;
 use crate::store::address::Address;
 use crate::store::{AnyStore, MemoryLimits, RedisSettings};
+#[cfg(feature = "testing")]
+use crate::testing::{Faults, Recorder};
 use crate::{Cache, Error, Format, OnFailover, Policy};
 
 const DEFAULT_JITTER: f64 = 0.05;
@@ -62,6 +64,10 @@ pub struct Builder {
     redis: RedisSettings,
     memory: MemoryLimits,
     require_connection: bool,
+    #[cfg(feature = "testing")]
+    faults: Option<Faults>,
+    #[cfg(feature = "testing")]
+    recorder: Option<Recorder>,
 }
 
 impl Default for Builder {
@@ -82,6 +88,10 @@ impl Default for Builder {
             redis: RedisSettings::default(),
             memory: MemoryLimits::default(),
             require_connection: false,
+            #[cfg(feature = "testing")]
+            faults: None,
+            #[cfg(feature = "testing")]
+            recorder: None,
         }
     }
 }
@@ -260,6 +270,21 @@ impl Builder {
         self
     }
 
+    /// Puts faults between the cache and its store, whichever that is: see [`Faults`]. Connecting is
+    /// spared, and so are the circuit breaker and the connection of Redis, which are behind them.
+    #[cfg(feature = "testing")]
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.faults = Some(faults);
+        self
+    }
+
+    /// Records everything that the cache does: see [`Recorder`].
+    #[cfg(feature = "testing")]
+    pub fn recorder(mut self, recorder: Recorder) -> Self {
+        self.recorder = Some(recorder);
+        self
+    }
+
     /// Makes the cache.
     ///
     /// # Errors
@@ -286,10 +311,14 @@ impl Builder {
                 .then(|| format!("{namespace}:#epoch")),
             ..self.redis
         };
+        #[cfg(feature = "testing")]
+        let (faults, deadline) = (self.faults, redis.deadline);
         let remembers = settings.on_failover != OnFailover::Ttl && !address.is_memory();
         let journal = Journal::new(settings.journal_keys, remembers);
         let (memory, watch) = (self.memory, journal.clone());
         let store = AnyStore::open(address, redis, memory, self.require_connection, watch).await?;
+        #[cfg(feature = "testing")]
+        let store = store.behind(faults, deadline, &runtime);
         let replay = replay::run(journal.clone(), runtime.clone());
         Ok(Cache {
             inner: Inner::new(store, namespace, settings, journal, runtime, replay),
@@ -322,6 +351,8 @@ impl Builder {
 
     fn settings(&self) -> Result<Settings, Error> {
         self.redis.check()?;
+        #[cfg(feature = "testing")]
+        self.faults.as_ref().map_or(Ok(()), Faults::check)?;
         if self.wait.is_zero() {
             return Err(Error::setting("wait_budget", "must not be zero"));
         }
@@ -347,6 +378,8 @@ impl Builder {
             flush_timeout: self.flush_timeout,
             guarded: self.guarded,
             hold: self.hold,
+            #[cfg(feature = "testing")]
+            recorder: self.recorder.clone(),
         })
     }
 }

@@ -118,6 +118,10 @@ impl Inner {
     }
 
     pub(crate) fn emit(&self, site: &Site, event: &Event<'_>) {
+        #[cfg(feature = "testing")]
+        if let Some(recorder) = &self.settings.recorder {
+            recorder.record(site.name, event);
+        }
         event::emit(self.counters(site), &self.outage, site, event);
     }
 }

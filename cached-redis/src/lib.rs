@@ -36,6 +36,8 @@ mod store;
 mod sweep;
 mod sync;
 mod template;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod thread;
 mod tombstone;
 mod write;

@@ -22,6 +22,8 @@ pub(crate) struct Settings {
     pub(crate) guarded: bool,
     /// How long a guarded write bars its keys after its last sign of life.
     pub(crate) hold: Duration,
+    #[cfg(feature = "testing")]
+    pub(crate) recorder: Option<crate::testing::Recorder>,
 }
 
 impl Settings {

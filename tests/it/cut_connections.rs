@@ -95,7 +95,8 @@ async fn connections_that_carry_nothing_any_more_are_given_up_and_no_read_here_i
     assert!(all_new(&here, &rows).await && all_new(&there, &rows).await);
     let readers = rows.readers(&here, 4, |rows, id| async move { read(&rows, id).await });
     for _ in 0..3 {
-        net.address.fall_silent();
+        let before = net.address.accepted();
+        net.address.black_hole(true);
         for id in rows.ids() {
             let version = rows.write(id);
             in_time(here.invalidate(format!("cut:{id}"))).await.unwrap();
@@ -103,7 +104,10 @@ async fn connections_that_carry_nothing_any_more_are_given_up_and_no_read_here_i
             rows.acknowledge(id, version);
         }
         assert!(!here.stats().pending_invalidations().is_empty());
-        net.address.speak();
+        // Both give the connection up that they have.
+        let again = async || net.address.accepted() >= before + 2;
+        eventually("an attempt to connect", again).await;
+        net.address.black_hole(false);
         here.flush().await.unwrap();
         eventually("the replay there", async || all_new(&there, &rows).await).await;
     }

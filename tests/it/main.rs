@@ -14,9 +14,12 @@ mod condition;
 mod connections;
 mod cut_connections;
 mod direct;
+#[cfg(feature = "testing")]
+mod dropped_at_every_await;
 mod f10_durations;
 mod f11_secrets;
 mod f1_no_redis_at_start;
+mod f2_bad_network;
 mod f2_redis_gone;
 mod f3_silent_server;
 mod f4_one_load_without_redis;
@@ -28,6 +31,8 @@ mod f9_tls;
 mod failover_epoch;
 mod failover_replay;
 mod faults_table;
+#[cfg(feature = "testing")]
+mod faulty_store;
 mod guard;
 mod guard_killed_process;
 mod instances;
@@ -54,6 +59,8 @@ mod t5_panicking_load;
 mod t6_killed_process;
 mod t7_failing_load;
 mod t8_one_load;
+#[cfg(feature = "testing")]
+mod testing_kit;
 mod ttl;
 mod wait_budget;
 mod writers;

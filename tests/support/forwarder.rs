@@ -1,14 +1,16 @@
-//! One address behind which servers can be exchanged, as a name or a load balancer does it, and
-//! connections lost, as networks do it.
+//! One address behind which servers can be exchanged, as a name or a load balancer does it, over a
+//! network that can be made a bad one.
 
-use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use super::RedisServer;
 
@@ -16,96 +18,148 @@ use super::RedisServer;
 /// what one of them is cut off from, it finds closed.
 pub(crate) struct Forwarder {
     port: u16,
-    target: Arc<AtomicU16>,
-    line: watch::Sender<Line>,
+    network: Arc<Network>,
     accepting: JoinHandle<()>,
 }
 
-/// What happens to the connections.
+/// What all connections have in common.
+struct Network {
+    target: AtomicU16,
+    accepted: AtomicUsize,
+    weather: watch::Sender<Weather>,
+}
+
+/// How it goes with what is on its way.
 #[derive(Clone, Copy, Default)]
-struct Line {
-    cuts: u64,
-    silent: bool,
+struct Weather {
+    /// How long each piece takes.
+    delay: Duration,
+    /// Nothing gets through; what is on its way waits, as packets are sent again.
+    dark: bool,
+    /// Grows with each cut: connections from before have ended.
+    cuts: usize,
+    /// The same for half-closes: their servers have nothing more to say.
+    half_closes: usize,
 }
 
 impl Forwarder {
     pub(crate) async fn to(server: &RedisServer) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("it is bound").port();
-        let target = Arc::new(AtomicU16::new(server.port()));
-        let line = watch::Sender::new(Line::default());
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&target), line.subscribe()));
+        let network = Arc::new(Network {
+            target: AtomicU16::new(server.port()),
+            accepted: AtomicUsize::new(0),
+            weather: watch::Sender::default(),
+        });
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&network)));
         Self {
             port,
-            target,
-            line,
+            network,
             accepting,
         }
     }
 
     /// Leads the connections that come from now on to another server.
     pub(crate) fn point_at(&self, server: &RedisServer) {
-        self.target.store(server.port(), Ordering::SeqCst);
-    }
-
-    /// Closes all connections that there are.
-    pub(crate) fn cut(&self) {
-        self.line.send_modify(|line| line.cuts += 1);
-    }
-
-    /// From now on nothing gets through and nobody is told. The connections that are there, and those
-    /// that come before it [speaks](Self::speak), never carry anything again.
-    pub(crate) fn fall_silent(&self) {
-        self.line.send_modify(|line| line.silent = true);
-    }
-
-    /// Lets those that come from now on through.
-    pub(crate) fn speak(&self) {
-        self.line.send_modify(|line| line.silent = false);
+        self.network.target.store(server.port(), Ordering::SeqCst);
     }
 
     /// The address, as a user writes it.
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
+
+    /// How many connections were made so far.
+    pub(crate) fn accepted(&self) -> usize {
+        self.network.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Everything takes so long from now on, in either direction.
+    pub(crate) fn delay(&self, delay: Duration) {
+        self.change(|weather| weather.delay = delay);
+    }
+
+    /// While it is on, connections stand and are accepted, and nothing gets through. What was sent
+    /// arrives when it is over, even from a client that has gone.
+    pub(crate) fn black_hole(&self, on: bool) {
+        self.change(|weather| weather.dark = on);
+    }
+
+    /// Ends every connection on both sides, with what is on its way.
+    pub(crate) fn cut(&self) {
+        self.change(|weather| weather.cuts += 1);
+    }
+
+    /// Ends every connection on its way from the server: the client reads its end, while what it
+    /// still sends arrives.
+    pub(crate) fn half_close(&self) {
+        self.change(|weather| weather.half_closes += 1);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Weather)) {
+        self.network.weather.send_modify(change);
+    }
 }
 
 impl Drop for Forwarder {
     fn drop(&mut self) {
         self.accepting.abort();
+        self.cut();
     }
 }
 
-async fn accept(listener: TcpListener, target: Arc<AtomicU16>, line: watch::Receiver<Line>) {
+async fn accept(listener: TcpListener, network: Arc<Network>) {
     while let Ok((client, _)) = listener.accept().await {
-        let port = target.load(Ordering::SeqCst);
-        tokio::spawn(until_cut(client, port, line.clone()));
+        network.accepted.fetch_add(1, Ordering::SeqCst);
+        let weather = network.weather.subscribe();
+        tokio::spawn(forward(
+            client,
+            network.target.load(Ordering::SeqCst),
+            weather,
+        ));
     }
 }
 
-/// It ends with the forwarder as well.
-async fn until_cut(client: TcpStream, port: u16, line: watch::Receiver<Line>) {
-    let cuts = line.borrow().cuts;
-    let mut cut = line.clone();
-    tokio::select! {
-        () = forward(client, port, line) => {}
-        _ = cut.wait_for(|line| line.cuts > cuts) => {}
-    }
-}
-
-/// An error on either side ends both.
-async fn forward(mut client: TcpStream, port: u16, mut line: watch::Receiver<Line>) {
-    let Ok(mut server) = TcpStream::connect(("127.0.0.1", port)).await else {
+/// Until both directions have ended, or a cut.
+async fn forward(client: TcpStream, port: u16, weather: watch::Receiver<Weather>) {
+    let began = *weather.borrow();
+    let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else {
         return;
     };
-    let silence = async {
-        // An error means the end of the forwarder, which ends this as well.
-        let _ = line.wait_for(|line| line.silent).await;
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    let requests = pump(from_client, to_server, weather.clone());
+    let mut half_closed = weather.clone();
+    let answers = async {
+        // Dropped, it closes its direction.
+        tokio::select! {
+            () = pump(from_server, to_client, weather.clone()) => {}
+            _ = half_closed.wait_for(|now| now.half_closes > began.half_closes) => {}
+        }
     };
+    let mut cut = weather.clone();
     tokio::select! {
-        // In this order, so that a line that is silent carries not a byte.
-        biased;
-        () = silence => pending().await,
-        _ = copy_bidirectional(&mut client, &mut server) => {}
+        _ = async { tokio::join!(requests, answers) } => {}
+        _ = cut.wait_for(|now| now.cuts > began.cuts) => {}
+    }
+}
+
+/// One direction. At its end the other side reads the end as well.
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut weather: watch::Receiver<Weather>,
+) {
+    let mut piece = vec![0; 16 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut piece).await {
+        let delay = weather.borrow().delay;
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
+        // An error means that the forwarder is gone.
+        let light = weather.wait_for(|now| !now.dark).await.is_ok();
+        if !light || to.write_all(&piece[..length]).await.is_err() {
+            return;
+        }
     }
 }

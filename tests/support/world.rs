@@ -34,6 +34,11 @@ impl World {
         }
     }
 
+    /// The address.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// A builder whose deadline no busy machine misses.
     pub(crate) fn builder(&self) -> Builder {
         let builder = Cache::builder().url(&self.url).namespace("it");

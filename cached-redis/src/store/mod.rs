@@ -30,6 +30,9 @@ pub(crate) use redis::RedisSettings;
 use redis::RedisStore;
 use stats::StoreStats;
 
+#[cfg(feature = "testing")]
+use crate::testing::{Faults, FaultyStore};
+
 /// The steps a store offers. Times to live are cut to 1 ms … 100 years.
 pub(crate) trait Store: Send + Sync + 'static {
     /// What stands under `key`.
@@ -160,6 +163,9 @@ pub(crate) enum AnyStore {
     Memory(Arc<MemoryStore>),
     /// One Redis server.
     Redis(RedisStore),
+    /// Either of them, behind a bad network.
+    #[cfg(feature = "testing")]
+    Faulty(FaultyStore<AnyStore>),
 }
 
 impl AnyStore {
@@ -195,6 +201,22 @@ impl AnyStore {
                 ..StoreStats::default()
             },
             Self::Redis(store) => store.stats(),
+            #[cfg(feature = "testing")]
+            Self::Faulty(faulty) => faulty.store().stats(),
+        }
+    }
+
+    /// This store with faults before it, if there are any.
+    #[cfg(feature = "testing")]
+    pub(crate) fn behind(
+        self,
+        faults: Option<Faults>,
+        deadline: Duration,
+        runtime: &tokio::runtime::Handle,
+    ) -> Self {
+        match faults {
+            Some(faults) => Self::Faulty(FaultyStore::new(self, faults, deadline, runtime.clone())),
+            None => self,
         }
     }
 }
@@ -204,6 +226,8 @@ macro_rules! dispatch {
         match $store {
             AnyStore::Memory(store) => carried(store.$method($($argument),*)).await,
             AnyStore::Redis(store) => store.$method($($argument),*).await,
+            #[cfg(feature = "testing")]
+            AnyStore::Faulty(store) => store.$method($($argument),*).await,
         }
     };
 }
@@ -296,6 +320,8 @@ impl Store for AnyStore {
         match self {
             Self::Memory(store) => store.now_ms(),
             Self::Redis(store) => store.now_ms(),
+            #[cfg(feature = "testing")]
+            Self::Faulty(store) => store.now_ms(),
         }
     }
 
@@ -303,6 +329,8 @@ impl Store for AnyStore {
         match self {
             Self::Memory(store) => store.epoch(),
             Self::Redis(store) => store.epoch(),
+            #[cfg(feature = "testing")]
+            Self::Faulty(store) => store.epoch(),
         }
     }
 
@@ -310,6 +338,8 @@ impl Store for AnyStore {
         match self {
             Self::Memory(store) => store.is_current(epoch),
             Self::Redis(store) => store.is_current(epoch),
+            #[cfg(feature = "testing")]
+            Self::Faulty(store) => store.is_current(epoch),
         }
     }
 }

@@ -1,0 +1,239 @@
+//! Everything that a cache did, in order.
+//!
+//! It is derived from the one enum of events, as the counters and the `tracing` events are, and
+//! says as little as they do: never a key or a value.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::event::Event;
+
+/// Records what caches do: give it to [`Builder::recorder`](crate::Builder::recorder).
+///
+/// Cheap to clone; all clones are the same record. Several caches may share one.
+///
+/// ```
+/// use cached_redis::testing::{Recorded, Recorder};
+/// use cached_redis::{Cache, redis_cached};
+///
+/// #[redis_cached(key = "greeting:<name>", ttl = "5m")]
+/// async fn greeting(name: &str) -> String {
+///     format!("Hello, {name}!")
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), cached_redis::Error> {
+/// let recorder = Recorder::new();
+/// let cache = Cache::builder().url("memory://").recorder(recorder.clone()).build().await?;
+/// cache.scope(greeting("Ada")).await;
+/// recorder.wait_for(Recorded::Fill, 1).await; // a result is stored after the caller has it
+/// cache.scope(greeting("Ada")).await;
+///
+/// use Recorded::{Fill, Hit, Load, Miss};
+/// assert_eq!(recorder.of("greeting"), [Miss, Load, Fill, Hit]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Recorder(Arc<watch::Sender<Vec<Record>>>);
+
+/// One thing that a cache did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Record {
+    /// `module::function`, as in [`Stats`](crate::Stats); `(direct)` for calls without an attribute.
+    pub function: &'static str,
+    /// What it was.
+    pub event: Recorded,
+}
+
+/// What a cache does. The counters of [`FunctionStats`](crate::FunctionStats) say more about each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Recorded {
+    /// The store had the entry.
+    Hit,
+    /// Another caller's load answered this one.
+    Joined,
+    /// Nothing usable was there, and this caller got the lease.
+    Miss,
+    /// A read waits for another caller's load.
+    Wait,
+    /// The function runs without a lease.
+    Bypass,
+    /// The function returned.
+    Load,
+    /// The result was stored.
+    Fill,
+    /// The result was not stored, because the key was invalidated during the load.
+    RefusedFill,
+    /// What stood under the key is no entry of this function's type.
+    Undecodable,
+    /// The codec cannot read values of this type back; MessagePack keeps them from now on.
+    FellBack,
+    /// No codec can keep this value.
+    Unstorable,
+    /// A part of a read's key could not be rendered.
+    KeyFailed,
+    /// The policy that the attribute names does not exist, or gives no TTL.
+    NoPolicy,
+    /// The store did not answer, or not as it should.
+    Failed,
+    /// The store confirmed an invalidation.
+    Invalidated,
+    /// The store did not confirm an invalidation; it is kept for a replay.
+    Deferred,
+    /// The store confirmed deferred invalidations.
+    Replayed,
+    /// More keys are deferred than can be kept one by one.
+    JournalOverflow,
+    /// An invalidation did not reach the store and will not.
+    Lost,
+    /// A write goes on without the guard or the hold-off that it asks for.
+    Unguarded,
+    /// The tombstone of a running write was gone for a while.
+    GuardLapsed,
+    /// A write that must be guarded could not be, and its function did not run.
+    WriteRefused,
+}
+
+impl Recorder {
+    /// An empty record.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(Vec::new())))
+    }
+
+    /// Everything since the beginning, or since [`clear`](Self::clear).
+    #[must_use]
+    pub fn events(&self) -> Vec<Record> {
+        self.0.borrow().clone()
+    }
+
+    /// What one function did: its name, or as much of the end of its path as tells it from others.
+    #[must_use]
+    pub fn of(&self, function: &str) -> Vec<Recorded> {
+        let records = self.0.borrow();
+        let its = records.iter().filter(|record| record.is_of(function));
+        its.map(|record| record.event).collect()
+    }
+
+    /// How often it happened, in all functions.
+    #[must_use]
+    pub fn count(&self, event: Recorded) -> usize {
+        count(&self.0.borrow(), event)
+    }
+
+    /// Waits until it has happened so many times; not at all if it has already. It waits for ever
+    /// if it never does: put a `tokio::time::timeout` around it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn wait_for(&self, event: Recorded, times: usize) {
+        let mut records = self.0.subscribe();
+        // It cannot fail: the sender is here.
+        let _ = records
+            .wait_for(|records| count(records, event) >= times)
+            .await;
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.0.send_modify(Vec::clear);
+    }
+
+    pub(crate) fn record(&self, function: &'static str, event: &Event<'_>) {
+        let event = Recorded::from(event);
+        let record = Record { function, event };
+        self.0.send_modify(|records| records.push(record));
+    }
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.borrow().iter()).finish()
+    }
+}
+
+fn count(records: &[Record], event: Recorded) -> usize {
+    let such = records.iter().filter(|record| record.event == event);
+    such.count()
+}
+
+impl Record {
+    fn is_of(&self, function: &str) -> bool {
+        let before = self.function.strip_suffix(function);
+        before.is_some_and(|before| before.is_empty() || before.ends_with("::"))
+    }
+}
+
+impl From<&Event<'_>> for Recorded {
+    fn from(event: &Event<'_>) -> Self {
+        match event {
+            Event::Hit => Self::Hit,
+            Event::Joined => Self::Joined,
+            Event::Miss => Self::Miss,
+            Event::Wait => Self::Wait,
+            Event::Bypass => Self::Bypass,
+            Event::Loaded(_) => Self::Load,
+            Event::Fill => Self::Fill,
+            Event::Refused => Self::RefusedFill,
+            Event::Undecodable => Self::Undecodable,
+            Event::FellBack(_) => Self::FellBack,
+            Event::Unstorable(..) => Self::Unstorable,
+            Event::KeyFailed => Self::KeyFailed,
+            Event::NoPolicy(_) => Self::NoPolicy,
+            Event::Failed(_) => Self::Failed,
+            Event::Invalidated(_) => Self::Invalidated,
+            Event::Deferred(..) => Self::Deferred,
+            Event::Replayed(_) => Self::Replayed,
+            Event::JournalOverflow => Self::JournalOverflow,
+            Event::Lost(..) | Event::LostKey => Self::Lost,
+            Event::Unguarded(_) => Self::Unguarded,
+            Event::GuardLapsed => Self::GuardLapsed,
+            Event::WriteRefused(_) => Self::WriteRefused,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_is_found_by_the_end_of_its_path_and_by_no_part_of_a_name() {
+        let recorder = Recorder::new();
+        recorder.record("shop::stock::read", &Event::Hit);
+        recorder.record("shop::stock::misread", &Event::Miss);
+        for name in ["read", "stock::read", "shop::stock::read"] {
+            assert_eq!(recorder.of(name), [Recorded::Hit], "{name}");
+        }
+        assert_eq!(recorder.of("stock"), []);
+        recorder.clear();
+        assert_eq!(recorder.events(), []);
+    }
+
+    #[tokio::test]
+    async fn waiting_ends_with_the_last_of_so_many() {
+        let recorder = Recorder::new();
+        let waiting = tokio::spawn({
+            let recorder = recorder.clone();
+            async move { recorder.wait_for(Recorded::Fill, 2).await }
+        });
+        recorder.record("read", &Event::Fill);
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        recorder.record("read", &Event::Fill);
+        waiting.await.unwrap();
+        recorder.wait_for(Recorded::Fill, 2).await;
+    }
+}
