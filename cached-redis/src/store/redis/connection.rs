@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use redis::aio::MultiplexedConnection;
@@ -21,6 +22,9 @@ use super::{Background, RedisSettings, reply};
 use crate::error::StoreError;
 use crate::store::Watch;
 use crate::store::stats::{BreakerState, StoreStats};
+
+/// A connection that has lasted so long makes the next outage a new one.
+const STABLE: Duration = Duration::from_secs(1);
 
 pub(super) struct Connection {
     shared: Arc<Shared>,
@@ -169,7 +173,7 @@ impl Keeper {
                     let (connection, driver) = self.hand_out(opened);
                     drop(tried.take());
                     self.wait_for_end(connection, driver).await;
-                    if since.elapsed() >= backoff.cap() {
+                    if since.elapsed() >= STABLE {
                         backoff = Backoff::long();
                     }
                 }
