@@ -66,12 +66,12 @@ fn journaled(steps: &mut Steps<'_>, writer: usize, connected: bool) {
     if connected {
         steps.add(me, |next| {
             let attempt = next.attempt(writer);
-            next.make_known(writer, way);
+            next.make_known_late(writer, way);
             next.stage(writer, Stage::Replayed(attempt));
             What::Replays
         });
         steps.add(me, |next| {
-            next.make_known(writer, way);
+            next.make_known_late(writer, way);
             What::ReplayUnheard
         });
     }
@@ -155,6 +155,19 @@ impl Next<'_> {
                     false => What::PutRefused.of(version),
                 }
             }
+        }
+    }
+
+    /// What a replay does: of a write in two phases nothing but its invalidation is kept, and its
+    /// tombstone runs out by itself.
+    fn make_known_late(&mut self, writer: usize, way: Way) -> Did {
+        match way {
+            Way::TwoPhase => {
+                let version = self.state.writers[writer].version;
+                let hold = if self.config.hold_off { version } else { 0 };
+                self.invalidate(hold).into()
+            }
+            _ => self.make_known(writer, way),
         }
     }
 
