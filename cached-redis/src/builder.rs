@@ -6,16 +6,14 @@ use std::time::Duration;
 
 use tokio::runtime::Handle as Runtime;
 
-use crate::catalog::Catalog;
 use crate::handle::Inner;
 use crate::journal::{Journal, replay};
-use crate::policy::LONGEST_TTL;
-use crate::settings::Settings;
-use crate::store::address::Address;
 use crate::store::{AnyStore, MemoryLimits, RedisSettings};
 #[cfg(feature = "testing")]
 use crate::testing::{Faults, Recorder};
 use crate::{Cache, Error, Format, OnFailover, Policy};
+
+mod check;
 
 const DEFAULT_JITTER: f64 = 0.05;
 const DEFAULT_LEASE: Duration = Duration::from_secs(3);
@@ -23,10 +21,6 @@ const DEFAULT_WAIT: Duration = Duration::from_secs(10);
 const DEFAULT_JOURNAL_KEYS: usize = 10_000;
 const DEFAULT_FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_HOLD: Duration = Duration::from_secs(10);
-
-/// The shortest lease whose heartbeat, at a third of it, still has room for a round trip; and the
-/// shortest hold, for the same reason.
-const SHORTEST_LEASE: Duration = Duration::from_millis(30);
 
 /// Configures a [`Cache`]; made by [`Cache::builder`].
 ///
@@ -304,11 +298,9 @@ impl Builder {
         let address = self.address()?;
         let namespace = self.checked_namespace(&address)?;
         let settings = self.settings()?;
-        check_policies(&settings)?;
-        check_guarded(&settings)?;
+        check::functions(&settings)?;
         let redis = RedisSettings {
-            epoch_key: (settings.on_failover == OnFailover::Epoch)
-                .then(|| format!("{namespace}:#epoch")),
+            epoch_key: settings.on_failover.epoch_key(&namespace),
             ..self.redis
         };
         #[cfg(feature = "testing")]
@@ -324,100 +316,4 @@ impl Builder {
             inner: Inner::new(store, namespace, settings, journal, runtime, replay),
         })
     }
-
-    fn address(&self) -> Result<Address, Error> {
-        let url = self
-            .url
-            .as_deref()
-            .ok_or_else(|| Error::setting("url", "is missing"))?;
-        Address::parse(url)
-    }
-
-    fn checked_namespace(&self, address: &Address) -> Result<String, Error> {
-        let namespace = match &self.namespace {
-            Some(namespace) => namespace.clone(),
-            None if address.is_memory() => "app".to_owned(),
-            None => return Err(Error::setting("namespace", "is required on Redis")),
-        };
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
-        if namespace.is_empty() || !namespace.chars().all(allowed) {
-            return Err(Error::setting(
-                "namespace",
-                "must be of letters, digits, `_`, `-`, `.` and `/`, and not empty",
-            ));
-        }
-        Ok(namespace)
-    }
-
-    fn settings(&self) -> Result<Settings, Error> {
-        self.redis.check()?;
-        #[cfg(feature = "testing")]
-        self.faults.as_ref().map_or(Ok(()), Faults::check)?;
-        if self.wait.is_zero() {
-            return Err(Error::setting("wait_budget", "must not be zero"));
-        }
-        if self.lease < SHORTEST_LEASE {
-            return Err(Error::setting("lease", "must be at least 30 ms"));
-        }
-        if self.hold < SHORTEST_LEASE {
-            return Err(Error::setting("hold", "must be at least 30 ms"));
-        }
-        self.defaults.check("defaults")?;
-        for (name, policy) in &self.policies {
-            policy.check(format!("policy {name}"))?;
-        }
-        Ok(Settings {
-            defaults: self.defaults,
-            policies: self.policies.clone(),
-            format: self.format,
-            lease: self.lease,
-            // Added to the clock, a longer one would overflow it.
-            wait: self.wait.min(LONGEST_TTL),
-            on_failover: self.on_failover,
-            journal_keys: self.journal_keys,
-            flush_timeout: self.flush_timeout,
-            guarded: self.guarded,
-            hold: self.hold,
-            #[cfg(feature = "testing")]
-            recorder: self.recorder.clone(),
-        })
-    }
-}
-
-/// Every function that asks the default cache must find its policy, and a TTL.
-fn check_policies(settings: &Settings) -> Result<(), Error> {
-    for function in Catalog::collect()
-        .functions()
-        .iter()
-        .filter(|function| !function.info.bound)
-    {
-        let Some(policy) = settings.resolve(&function.info.policy) else {
-            let name = function.info.policy.name.unwrap_or_default();
-            return Err(Error::UnknownPolicy {
-                name,
-                function: function.info.path,
-            });
-        };
-        policy.check(function.info.path)?;
-        if policy.ttl.is_none() {
-            return Err(Error::setting(
-                function.info.path,
-                "no TTL: neither its policy nor the builder gives one",
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// A writer that asks for tombstones must find a namespace that spares them.
-fn check_guarded(settings: &Settings) -> Result<(), Error> {
-    let catalog = Catalog::collect();
-    let unguarded = catalog
-        .writers()
-        .iter()
-        .find(|writer| !settings.guarded && !writer.info.bound && writer.info.needs_guarded());
-    unguarded.map_or(Ok(()), |writer| {
-        let problem = "`guard` and `replica_lag` need `guarded(true)` on the builder";
-        Err(Error::setting(writer.info.path, problem))
-    })
 }

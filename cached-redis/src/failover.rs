@@ -35,3 +35,15 @@ pub enum OnFailover {
     /// old one, and only reads, cannot know; its first miss or invalidation finds out.
     Epoch,
 }
+
+impl OnFailover {
+    /// Where the number of the epoch stands, if there are epochs.
+    pub(crate) fn epoch_key(self, namespace: &str) -> Option<String> {
+        (self == Self::Epoch).then(|| epoch_key(namespace))
+    }
+}
+
+/// The key of a namespace that is no entry.
+pub(crate) fn epoch_key(namespace: &str) -> String {
+    format!("{namespace}:#epoch")
+}

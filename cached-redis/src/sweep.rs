@@ -8,15 +8,13 @@
 use std::time::Duration;
 
 use crate::error::StoreError;
+use crate::failover;
 use crate::handle::Inner;
 use crate::store::Store as _;
 use crate::write;
 
 /// How many keys go in one command.
 pub(crate) const BATCH: usize = 500;
-
-/// A key of the namespace that is no entry and stays.
-const EPOCH: &str = "#epoch";
 
 /// Removes all entries and leases of the cache's namespace; gives the number of keys.
 pub(crate) async fn namespace(
@@ -31,7 +29,7 @@ async fn sweep(
     prefix: &str,
     hold_off: Option<Duration>,
 ) -> Result<usize, StoreError> {
-    let epoch = format!("{}:{EPOCH}", inner.namespace);
+    let epoch = failover::epoch_key(&inner.namespace);
     let (mut removed, mut cursor) = (0, 0);
     loop {
         let (mut keys, next) = inner.store.scan(prefix, cursor).await?;

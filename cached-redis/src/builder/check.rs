@@ -1,0 +1,120 @@
+//! Refuses what cannot be meant, before anything is started.
+
+use std::time::Duration;
+
+use super::Builder;
+use crate::Error;
+use crate::catalog::Catalog;
+use crate::policy::LONGEST_TTL;
+use crate::settings::Settings;
+use crate::store::address::Address;
+#[cfg(feature = "testing")]
+use crate::testing::Faults;
+
+/// The shortest lease whose heartbeat, at a third of it, still has room for a round trip; and the
+/// shortest hold, for the same reason.
+const SHORTEST_LEASE: Duration = Duration::from_millis(30);
+
+impl Builder {
+    pub(super) fn address(&self) -> Result<Address, Error> {
+        let url = self
+            .url
+            .as_deref()
+            .ok_or_else(|| Error::setting("url", "is missing"))?;
+        Address::parse(url)
+    }
+
+    pub(super) fn checked_namespace(&self, address: &Address) -> Result<String, Error> {
+        let namespace = match &self.namespace {
+            Some(namespace) => namespace.clone(),
+            None if address.is_memory() => "app".to_owned(),
+            None => return Err(Error::setting("namespace", "is required on Redis")),
+        };
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+        if namespace.is_empty() || !namespace.chars().all(allowed) {
+            return Err(Error::setting(
+                "namespace",
+                "must be of letters, digits, `_`, `-`, `.` and `/`, and not empty",
+            ));
+        }
+        Ok(namespace)
+    }
+
+    pub(super) fn settings(&self) -> Result<Settings, Error> {
+        self.redis.check()?;
+        #[cfg(feature = "testing")]
+        self.faults.as_ref().map_or(Ok(()), Faults::check)?;
+        if self.wait.is_zero() {
+            return Err(Error::setting("wait_budget", "must not be zero"));
+        }
+        if self.lease < SHORTEST_LEASE {
+            return Err(Error::setting("lease", "must be at least 30 ms"));
+        }
+        if self.hold < SHORTEST_LEASE {
+            return Err(Error::setting("hold", "must be at least 30 ms"));
+        }
+        self.defaults.check("defaults")?;
+        for (name, policy) in &self.policies {
+            policy.check(format!("policy {name}"))?;
+        }
+        Ok(Settings {
+            defaults: self.defaults,
+            policies: self.policies.clone(),
+            format: self.format,
+            lease: self.lease,
+            // Added to the clock, a longer one would overflow it.
+            wait: self.wait.min(LONGEST_TTL),
+            on_failover: self.on_failover,
+            journal_keys: self.journal_keys,
+            flush_timeout: self.flush_timeout,
+            guarded: self.guarded,
+            hold: self.hold,
+            #[cfg(feature = "testing")]
+            recorder: self.recorder.clone(),
+        })
+    }
+}
+
+/// What the functions of the program ask for must be there.
+pub(super) fn functions(settings: &Settings) -> Result<(), Error> {
+    policies(settings)?;
+    guarded(settings)
+}
+
+/// Every function that asks the default cache must find its policy, and a TTL.
+fn policies(settings: &Settings) -> Result<(), Error> {
+    for function in Catalog::collect()
+        .functions()
+        .iter()
+        .filter(|function| !function.info.bound)
+    {
+        let Some(policy) = settings.resolve(&function.info.policy) else {
+            let name = function.info.policy.name.unwrap_or_default();
+            return Err(Error::UnknownPolicy {
+                name,
+                function: function.info.path,
+            });
+        };
+        policy.check(function.info.path)?;
+        if policy.ttl.is_none() {
+            return Err(Error::setting(
+                function.info.path,
+                "no TTL: neither its policy nor the builder gives one",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A writer that asks for tombstones must find a namespace that spares them.
+fn guarded(settings: &Settings) -> Result<(), Error> {
+    let catalog = Catalog::collect();
+    let unguarded = catalog
+        .writers()
+        .iter()
+        .find(|writer| !settings.guarded && !writer.info.bound && writer.info.needs_guarded());
+    unguarded.map_or(Ok(()), |writer| {
+        let problem = "`guard` and `replica_lag` need `guarded(true)` on the builder";
+        Err(Error::setting(writer.info.path, problem))
+    })
+}
