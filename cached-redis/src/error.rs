@@ -116,7 +116,9 @@ pub enum AddressProblem {
     #[error("has an unknown scheme; known are memory://, redis://, rediss:// and redis+unix://")]
     UnknownScheme,
     /// The scheme is known and planned, but does not work yet.
-    #[error("has a scheme that is not supported yet; use redis://, redis+unix:// or memory://")]
+    #[error(
+        "has a scheme that is not supported yet; use redis://, rediss://, redis+unix:// or memory://"
+    )]
     UnsupportedScheme,
     /// The address is one of TLS, and the crate was built without it.
     #[error("needs TLS; enable the feature `tls` of cached-redis")]

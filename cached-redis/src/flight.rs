@@ -125,6 +125,11 @@ impl Flights {
         }
     }
 
+    /// The same for each of `keys`.
+    pub(crate) fn abandon_all(&self, keys: &[String]) {
+        keys.iter().for_each(|key| self.abandon(key));
+    }
+
     fn shard(&self, key: &str) -> MutexGuard<'_, HashMap<String, Open>> {
         let shard = self.hasher.hash_one(key) as usize % self.shards.len();
         // A map of plain data is whole after every statement, so a panic elsewhere is no reason to stop.

@@ -128,9 +128,7 @@ impl GuardedWrite {
         let (store, hold) = (&self.inner.store, self.hold());
         store.begin(&self.keys, self.token, hold).await?;
         // Loads that run can no longer be stored, so nobody should wait for them.
-        self.keys
-            .iter()
-            .for_each(|key| self.inner.flights.abandon(key));
+        self.inner.flights.abandon_all(&self.keys);
         Ok(())
     }
 
@@ -172,9 +170,7 @@ impl GuardedWrite {
                     self.lapse();
                 }
                 // Loads that began before the tombstone stood cannot be stored any more.
-                self.keys
-                    .iter()
-                    .for_each(|key| self.inner.flights.abandon(key));
+                self.inner.flights.abandon_all(&self.keys);
                 sending.answered(attempt, Ok(()))
             }
             // The hold runs out by itself; the invalidation goes the way of all others.

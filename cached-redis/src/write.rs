@@ -37,7 +37,7 @@ pub(crate) async fn remove(
         false => inner.store.invalidate(keys).await,
     };
     // Their fills are refused from now on, so nobody should wait for them any more.
-    keys.iter().for_each(|key| inner.flights.abandon(key));
+    inner.flights.abandon_all(keys);
     answer
 }
 

@@ -38,13 +38,8 @@ async fn write(rows: &Rows, id: usize) -> u64 {
     rows.write(id)
 }
 
-/// A builder whose leases outlive every stall of a busy machine.
-fn patient(world: &World) -> Builder {
-    world.builder().lease(Duration::from_secs(600))
-}
-
 async fn process(world: &World) -> Cache {
-    patient(world).build().await.unwrap()
+    world.patient().build().await.unwrap()
 }
 
 /// Lets the server do everything but remove keys at our wish.
@@ -144,7 +139,7 @@ async fn f5_of_a_thousand_keys_invalidated_in_an_outage_none_is_served_old_here(
 }
 
 async fn f5_of_ten_times_the_keys_that_can_be_kept_none_is_served_old_here(world: World) {
-    let here = patient(&world).journal_keys(100).build().await.unwrap();
+    let here = world.patient().journal_keys(100).build().await.unwrap();
     a_thousand_in_an_outage(world, &here).await;
     assert_eq!(here.stats().total().replayed_invalidations, 1000);
 }
@@ -171,9 +166,9 @@ async fn a_thousand_in_an_outage(mut world: World, here: &Cache) {
 }
 
 async fn f5_more_keys_than_can_be_kept_are_the_whole_namespace(world: World) {
-    let here = patient(&world).journal_keys(10).build().await.unwrap();
+    let here = world.patient().journal_keys(10).build().await.unwrap();
     let there = process(&world).await;
-    let neighbour = patient(&world).namespace("it2").build().await.unwrap();
+    let neighbour = world.patient().namespace("it2").build().await.unwrap();
     let rows = Rows::new(2000);
     fill(&here, &rows).await;
     fill(&neighbour, &Rows::new(1)).await;
@@ -198,7 +193,7 @@ async fn f5_more_keys_than_can_be_kept_are_the_whole_namespace(world: World) {
 }
 
 async fn f5_invalidations_and_replays_side_by_side_leave_no_read_stale(world: World) {
-    let here = patient(&world).journal_keys(12).build().await.unwrap();
+    let here = world.patient().journal_keys(12).build().await.unwrap();
     let there = process(&world).await;
     let rows = Rows::new(20);
     fill(&here, &rows).await;

@@ -1,8 +1,6 @@
 //! A server that restarts from an old snapshot has entries again that had been invalidated. What the
 //! invalidating process does about it is a setting.
 
-use std::time::Duration;
-
 use cached_redis::{Builder, Cache, CachedExt as _, OnFailover, Status, invalidates, redis_cached};
 
 use crate::support::{Rows, World, eventually, filled, on_redis};
@@ -24,13 +22,8 @@ async fn write(rows: &Rows, id: usize) -> u64 {
     rows.write(id)
 }
 
-/// A builder whose leases outlive every stall of a busy machine.
-fn patient(world: &World) -> Builder {
-    world.builder().lease(Duration::from_secs(600))
-}
-
 async fn process(world: &World) -> Cache {
-    patient(world).build().await.unwrap()
+    world.patient().build().await.unwrap()
 }
 
 /// Caches all rows, takes a snapshot of that, and then changes and invalidates them.
@@ -73,17 +66,17 @@ async fn replays(mut world: World, builder: Builder) {
 async fn by_default_what_an_old_snapshot_brought_back_is_removed_before_it_is_served_here(
     world: World,
 ) {
-    let builder = patient(&world);
+    let builder = world.patient();
     replays(world, builder).await;
 }
 
 async fn more_invalidations_than_can_be_remembered_are_the_whole_namespace(world: World) {
-    let builder = patient(&world).journal_keys(50);
+    let builder = world.patient().journal_keys(50);
     replays(world, builder).await;
 }
 
 async fn left_to_the_ttl_an_old_snapshot_is_served(mut world: World) {
-    let builder = patient(&world).on_failover(OnFailover::Ttl);
+    let builder = world.patient().on_failover(OnFailover::Ttl);
     let cache = builder.build().await.unwrap();
     let rows = Rows::new(1);
     snapshot_and_change(&world, &cache, &rows).await;

@@ -28,7 +28,7 @@ fn reader(cache: &Cache, source: &Source) -> JoinHandle<u64> {
 
 /// A process that would wait for a leaked lease for longer than any test.
 async fn patient(world: &World) -> Cache {
-    let builder = world.builder().lease(Duration::from_secs(600));
+    let builder = world.patient();
     builder
         .wait_budget(Duration::from_secs(1200))
         .build()

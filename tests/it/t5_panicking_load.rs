@@ -42,7 +42,7 @@ fn reader(cache: &Cache, source: &Source, panics: bool) -> JoinHandle<u64> {
 }
 
 async fn patient(world: &World) -> Cache {
-    let builder = world.builder().lease(Duration::from_secs(600));
+    let builder = world.patient();
     builder
         .wait_budget(Duration::from_secs(1200))
         .build()

@@ -45,6 +45,11 @@ impl World {
         builder.deadline(Duration::from_secs(20))
     }
 
+    /// A builder whose leases outlive every stall of a busy machine as well.
+    pub(crate) fn patient(&self) -> Builder {
+        self.builder().lease(Duration::from_secs(600))
+    }
+
     /// A process.
     pub(crate) async fn cache(&self) -> Cache {
         self.builder()

@@ -9,11 +9,11 @@ use tokio::runtime::Handle as Runtime;
 use tokio::task::AbortHandle;
 
 use super::Journal;
+use crate::backoff::Backoff;
 use crate::error::StoreError;
 use crate::event::Event;
 use crate::handle::Inner;
 use crate::registry::DIRECT;
-use crate::store::redis::backoff::Backoff;
 use crate::{sweep, write};
 
 /// Starts the task, once there is a cache to start it for.

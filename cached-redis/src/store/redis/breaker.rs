@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::backoff::Backoff;
+use crate::backoff::Backoff;
 use crate::error::StoreError;
 use crate::store::stats::{BreakerState, StoreStats};
 

@@ -14,11 +14,11 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::backoff::Backoff;
 use super::breaker::{Breaker, Probing};
 use super::failure::Failure;
 use super::handshake::{self, Opened, Route};
 use super::{Background, RedisSettings, reply};
+use crate::backoff::Backoff;
 use crate::error::StoreError;
 use crate::store::Watch;
 use crate::store::stats::{BreakerState, StoreStats};

@@ -24,7 +24,6 @@ use super::{Store, Watch, envelope_token, millis};
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
 
-pub(crate) mod backoff;
 mod batch;
 mod breaker;
 mod connection;
