@@ -12,6 +12,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::{Expr, LitStr, Path};
 
+use crate::owned::without_self;
 use crate::signature::Function;
 use crate::syntax::braced;
 
@@ -29,7 +30,7 @@ fn private(krate: Option<&Path>) -> TokenStream {
 
 /// The same tokens with their hygiene, underlined at `span`: an expression is underlined from its
 /// first token to its last, so a path in front of it counts.
-fn at(tokens: &TokenStream, span: Span) -> TokenStream {
+pub(crate) fn at(tokens: &TokenStream, span: Span) -> TokenStream {
     let relocated = tokens.clone().into_iter().map(|mut token| {
         token.set_span(token.span().located_at(span));
         token
@@ -75,6 +76,19 @@ fn body(function: &Function, p: &TokenStream) -> TokenStream {
     let (statements, braces) = function.statements();
     let pin = pin(function, p);
     let block = braced(quote!(#pin #statements), here.located_at(braces));
+    quote_spanned!(here=> async move #block)
+}
+
+/// The same with statements before the body, and `self` bound by them where the function borrows it.
+fn body_after(first: &TokenStream, function: &Function, p: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
+    let (statements, braces) = function.statements();
+    let statements = match function.borrows_self() {
+        true => without_self(statements),
+        false => statements,
+    };
+    let pin = pin(function, p);
+    let block = braced(quote!(#first #pin #statements), here.located_at(braces));
     quote_spanned!(here=> async move #block)
 }
 

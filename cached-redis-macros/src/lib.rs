@@ -12,6 +12,7 @@ mod expand;
 mod guarded;
 mod key;
 mod option;
+mod owned;
 mod parameter;
 mod signature;
 mod syntax;
@@ -45,6 +46,12 @@ use proc_macro::TokenStream;
 /// | `ttl = …` | [how long](#durations) an entry is fresh | required, unless `policy` is given |
 /// | `jitter = 0.05` | uniform share of the TTL that is added or taken, 0 ≤ j < 1, so that entries of one moment do not expire in one moment | the builder's |
 /// | `negative_ttl = …` | life of a kept `None` (`Option`, `Result<Option<_>, _>`); `0` keeps none | the TTL, 30 s at most |
+/// | `stale_while_revalidate = …` | past the TTL, serve the old value for so long while one caller loads anew behind it ([details](#stale-values-and-early-refreshes)) | none |
+/// | `stale_if_error = …` | past the TTL, serve the old value for so long if the load fails | none |
+/// | `refresh_ahead = 0.8` | share of the TTL after which one caller loads anew behind the others | off |
+/// | `early_expiry = 1.0` | XFetch's β: refresh ahead of the TTL at random, the earlier the longer the load takes | off |
+/// | `soft_timeout = …` | with an old value inside a stale window: wait so long for the load, then return the old one and let the load go on | off |
+/// | `timeout = …` | give a call up after so long, with an error that the function's error type makes of `cached_redis::Timeout` by `From` | off |
 /// | `skip(a, b)` | parameters that are not part of the key | none |
 /// | `codec = …` | `bincode`, `msgpack`, `json`, or the path of a value of your own codec | the builder's |
 /// | `condition = …` | an expression over the parameters; where it is `false` the cache is not asked and nothing is stored | always |
@@ -83,6 +90,18 @@ use proc_macro::TokenStream;
 /// Seconds (`300`, `0.25`), a string (`"250ms"`, `"30s"`, `"5m"`, `"1h30m"`, `"2d"`), or a const
 /// `Duration` expression, which is checked when the crate is compiled. A TTL of less than a
 /// millisecond, or beyond 64 bits of them, is a compile error.
+///
+/// # Stale values and early refreshes
+///
+/// Entries are kept for their TTL and the longer of the two stale windows, each of which is counted
+/// from the TTL. An entry that was invalidated is gone, so it is never served again, and a load
+/// behind an entry replaces it only while that very entry stands.
+///
+/// With `stale_while_revalidate`, `refresh_ahead`, `early_expiry` or `soft_timeout`, loads may go on in
+/// a task of their own. What the function borrows is then copied by `ToOwned` before a load, so
+/// `&str` and `&Pool` work and `&mut T` does not; what is passed by value is moved. All of it is
+/// `Send` and `'static`. Where these options come from a `policy`, nothing is copied: one caller waits
+/// for the load, and the others are served the old value.
 ///
 /// # Where it can stand
 ///

@@ -8,8 +8,8 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser as _};
 use syn::{
-    Attribute, FnArg, GenericArgument, GenericParam, PathArguments, ReturnType, Signature, Token,
-    Type, TypeParamBound, Visibility,
+    Attribute, FnArg, GenericArgument, GenericParam, Pat, PathArguments, ReturnType, Signature,
+    Token, Type, TypeParamBound, Visibility,
 };
 
 use crate::boxed;
@@ -84,6 +84,31 @@ impl Function {
     /// is in, so it cannot tell two methods of one name apart.
     pub(crate) fn is_method(&self) -> bool {
         self.receiver.is_some() || mentions(self.signature.to_token_stream(), "Self")
+    }
+
+    pub(crate) fn is_boxed(&self) -> bool {
+        matches!(self.body, Body::Boxed(_))
+    }
+
+    pub(crate) fn borrows_self(&self) -> bool {
+        let receiver = self.signature.receiver();
+        receiver.is_some_and(|receiver| matches!(peel(&receiver.ty), Type::Reference(_)))
+    }
+
+    /// The arguments that are plain names, `self` among them, with their types.
+    pub(crate) fn arguments(&self) -> Vec<(Ident, &Type)> {
+        let mut named = Vec::new();
+        for input in &self.signature.inputs {
+            match input {
+                FnArg::Receiver(this) => named.push((Ident::from(this.self_token), &*this.ty)),
+                FnArg::Typed(typed) => {
+                    if let Pat::Ident(binding) = &*typed.pat {
+                        named.push((binding.ident.clone(), &*typed.ty));
+                    }
+                }
+            }
+        }
+        named
     }
 
     pub(crate) fn is_generic(&self) -> bool {

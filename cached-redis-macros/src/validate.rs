@@ -12,6 +12,7 @@ use crate::duration::{self, Life};
 use crate::errors::Errors;
 use crate::guarded::{Guard, refuse_before, refuse_result};
 use crate::key::{Key, Outcome};
+use crate::owned;
 use crate::parameter::Kind;
 use crate::signature::Function;
 use crate::syntax::{argument, mentions, peel, peel_expr};
@@ -25,6 +26,9 @@ pub(crate) struct Cached {
     pub(crate) codec: Option<Path>,
     pub(crate) condition: Option<Expr>,
     pub(crate) unless: Option<Expr>,
+    pub(crate) timeout: Option<Life>,
+    /// Whether the load is made to own its arguments, so that it can go on without its caller.
+    pub(crate) detached: bool,
     pub(crate) cache: Option<Expr>,
     pub(crate) krate: Option<Path>,
 }
@@ -34,6 +38,11 @@ pub(crate) struct Policy {
     pub(crate) ttl: Option<Life>,
     pub(crate) jitter: Option<TokenStream>,
     pub(crate) negative_ttl: Option<Life>,
+    pub(crate) stale_while_revalidate: Option<Life>,
+    pub(crate) stale_if_error: Option<Life>,
+    pub(crate) refresh_ahead: Option<TokenStream>,
+    pub(crate) early_expiry: Option<TokenStream>,
+    pub(crate) soft_timeout: Option<Life>,
     pub(crate) named: Option<LitStr>,
 }
 
@@ -58,7 +67,13 @@ impl Cached {
     /// `None` where something was refused.
     pub(crate) fn new(args: CachedArgs, function: &Function, errors: &mut Errors) -> Option<Self> {
         require_ttl(&args, errors);
+        require_window(&args, errors);
         let policy = Policy::new(&args, function, errors);
+        let detached = detached(&args, function, errors);
+        let timeout = args.timeout.as_ref().and_then(|timeout| {
+            refuse_outer_names("timeout", timeout, function, errors);
+            duration::parse("timeout", timeout, false, errors)
+        });
         let key = key(&args, function, errors);
         let output = kept(function, errors);
         let CachedArgs {
@@ -76,6 +91,8 @@ impl Cached {
             codec,
             condition,
             unless,
+            timeout,
+            detached,
             cache,
             krate,
         })
@@ -105,10 +122,16 @@ impl Policy {
         Self {
             ttl: life("ttl", &args.ttl, false),
             negative_ttl: life("negative_ttl", &args.negative_ttl, true),
-            jitter: args
-                .jitter
-                .as_ref()
-                .and_then(|value| jitter(value, function, errors)),
+            stale_while_revalidate: life(
+                "stale_while_revalidate",
+                &args.stale_while_revalidate,
+                true,
+            ),
+            stale_if_error: life("stale_if_error", &args.stale_if_error, true),
+            soft_timeout: life("soft_timeout", &args.soft_timeout, false),
+            jitter: factor(&JITTER, &args.jitter, function, errors),
+            refresh_ahead: factor(&REFRESH_AHEAD, &args.refresh_ahead, function, errors),
+            early_expiry: factor(&EARLY_EXPIRY, &args.early_expiry, function, errors),
             named: args.policy.clone().filter(|name| named(name, errors)),
         }
     }
@@ -146,18 +169,84 @@ fn refuse_outer_names(option: &str, value: &Expr, function: &Function, errors: &
     }
 }
 
+/// An option that is a plain number.
+struct Factor {
+    name: &'static str,
+    allows: fn(f64) -> bool,
+    wrong: &'static str,
+    help: &'static str,
+}
+
+const JITTER: Factor = Factor {
+    name: "jitter",
+    allows: |share| (0.0..1.0).contains(&share),
+    wrong: "`jitter` is not at least 0 and less than 1",
+    help: "write a share of the TTL, such as `0.05`",
+};
+
+const REFRESH_AHEAD: Factor = Factor {
+    name: "refresh_ahead",
+    allows: |share| share > 0.0 && share < 1.0,
+    wrong: "`refresh_ahead` is not between 0 and 1",
+    help: "write the share of the TTL after which to refresh, such as `0.8`",
+};
+
+const EARLY_EXPIRY: Factor = Factor {
+    name: "early_expiry",
+    allows: |beta| beta > 0.0 && beta.is_finite(),
+    wrong: "`early_expiry` is not more than 0",
+    help: "write XFetch's factor, usually `1.0`",
+};
+
 /// A literal is checked here, an expression when the function is first called.
-fn jitter(value: &Expr, function: &Function, errors: &mut Errors) -> Option<TokenStream> {
-    let Some(share) = number(peel_expr(value)) else {
-        refuse_outer_names("jitter", value, function, errors);
+fn factor(
+    factor: &Factor,
+    value: &Option<Expr>,
+    function: &Function,
+    errors: &mut Errors,
+) -> Option<TokenStream> {
+    let value = value.as_ref()?;
+    let Some(number) = number(peel_expr(value)) else {
+        refuse_outer_names(factor.name, value, function, errors);
         return Some(value.to_token_stream());
     };
-    if (0.0..1.0).contains(&share) {
-        return Some(Literal::f64_unsuffixed(share).into_token_stream());
+    if (factor.allows)(number) {
+        return Some(Literal::f64_unsuffixed(number).into_token_stream());
     }
-    let help = "write a share of the TTL, such as `0.05`";
-    errors.refuse(value, "`jitter` is not at least 0 and less than 1", help);
+    errors.refuse(value, factor.wrong, factor.help);
     None
+}
+
+/// Without a stale window there is never a value to return instead of waiting.
+fn require_window(args: &CachedArgs, errors: &mut Errors) {
+    let windowed = args.stale_while_revalidate.is_some() || args.stale_if_error.is_some();
+    if let Some(soft_timeout) = &args.soft_timeout
+        && !windowed
+        && args.policy.is_none()
+    {
+        errors.refuse(
+            soft_timeout,
+            "`soft_timeout` without a stale window: there would be no old value to return",
+            "add `stale_if_error = …`, or write `timeout = …` to give the load up with an error",
+        );
+    }
+}
+
+/// Whether an option lets the load go on without its caller.
+fn detached(args: &CachedArgs, function: &Function, errors: &mut Errors) -> bool {
+    let options = [
+        ("stale_while_revalidate", &args.stale_while_revalidate),
+        ("refresh_ahead", &args.refresh_ahead),
+        ("early_expiry", &args.early_expiry),
+        ("soft_timeout", &args.soft_timeout),
+    ];
+    let first = options
+        .into_iter()
+        .find_map(|(name, value)| Some((name, value.as_ref()?)));
+    if let Some((name, value)) = first {
+        owned::check(name, value, function, errors);
+    }
+    first.is_some()
 }
 
 /// The value of a literal, NaN where it is no number; `None` for an expression.

@@ -18,6 +18,7 @@ mod check;
 const DEFAULT_JITTER: f64 = 0.05;
 const DEFAULT_LEASE: Duration = Duration::from_secs(3);
 const DEFAULT_WAIT: Duration = Duration::from_secs(10);
+const DEFAULT_THROTTLE: Duration = Duration::from_secs(1);
 const DEFAULT_JOURNAL_KEYS: usize = 10_000;
 const DEFAULT_FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_HOLD: Duration = Duration::from_secs(10);
@@ -50,6 +51,7 @@ pub struct Builder {
     format: Format,
     lease: Duration,
     wait: Duration,
+    throttle: Duration,
     on_failover: OnFailover,
     journal_keys: usize,
     flush_timeout: Duration,
@@ -74,6 +76,7 @@ impl Default for Builder {
             format: Format::default(),
             lease: DEFAULT_LEASE,
             wait: DEFAULT_WAIT,
+            throttle: DEFAULT_THROTTLE,
             on_failover: OnFailover::default(),
             journal_keys: DEFAULT_JOURNAL_KEYS,
             flush_timeout: DEFAULT_FLUSH_TIMEOUT,
@@ -205,6 +208,15 @@ impl Builder {
     /// 10 s by default.
     pub fn wait_budget(mut self, budget: Duration) -> Self {
         self.wait = budget;
+        self
+    }
+
+    /// How long the source is left alone after a load failed whose old value can be served
+    /// ([`stale_while_revalidate`](Policy::stale_while_revalidate),
+    /// [`stale_if_error`](Policy::stale_if_error)): all processes together ask it once in this time,
+    /// counted from the failure. 1 s by default.
+    pub fn throttle(mut self, throttle: Duration) -> Self {
+        self.throttle = throttle;
         self
     }
 

@@ -6,12 +6,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
+use crate::behind::InPlace;
 use crate::builder::Builder;
 use crate::call::Call;
 use crate::catalog::Catalog;
 use crate::error::Unguarded;
 use crate::guard::WriteGuard;
 use crate::handle;
+use crate::read::Task;
 use crate::registry::DIRECT;
 use crate::shape::{Fallible, FallibleOptional, Kept};
 use crate::stats::Stats;
@@ -99,8 +101,10 @@ impl Cache {
             Fallible::new(),
             Kept,
             codec::FromCache,
-            read::never,
-            load,
+            Task {
+                load: InPlace(load),
+                unless: read::never,
+            },
         )
         .await
     }
@@ -133,8 +137,10 @@ impl Cache {
             FallibleOptional::new(),
             Kept,
             codec::FromCache,
-            read::never,
-            load,
+            Task {
+                load: InPlace(load),
+                unless: read::never,
+            },
         )
         .await
     }

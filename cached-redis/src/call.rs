@@ -70,6 +70,12 @@ impl Call {
         call
     }
 
+    /// The cache that this call asks, if any.
+    pub(crate) fn cache(&self) -> Option<&Cache> {
+        let asks = self.wish.mode != Mode::Uncached;
+        self.cache.as_deref().filter(|_| asks)
+    }
+
     /// The cache and the key; `None` when the function shall simply run.
     pub(crate) fn target(&self) -> Option<(&Arc<Inner>, &str)> {
         Some((&self.cache.as_ref()?.inner, self.key.as_deref()?))

@@ -162,6 +162,8 @@ impl<F: Future> CachedExt for F {}
 pub enum Status {
     /// From the cache.
     Hit,
+    /// From the cache, past its TTL: it is loaded anew meanwhile, or that failed.
+    Stale,
     /// From a load that another caller, here or in another process, had begun.
     Joined,
     /// The function ran and its result was handed to the cache.

@@ -17,6 +17,9 @@ pub(crate) const HEADER: usize = 48;
 
 const LAYOUT: u8 = 1;
 
+/// Flag of a value: it is kept for longer than it is fresh.
+pub(crate) const WINDOW: u8 = 64;
+
 /// The version of one entry, and the right to replace it: new for every lease and every value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Token(pub(crate) [u8; 16]);
@@ -135,7 +138,7 @@ impl Header {
     /// another tag generation, or compressed. A tombstone is obeyed whatever else it says, since
     /// not to fill is always right.
     fn payload<'a>(&self, extensions: usize, rest: &'a [u8]) -> Option<&'a [u8]> {
-        let plain = self.flags == 0 && extensions == 0;
+        let plain = self.flags & !WINDOW == 0 && extensions == 0;
         match self.kind {
             Kind::Value => plain.then_some(rest),
             Kind::Negative | Kind::Lease => (plain && rest.is_empty()).then_some(rest),

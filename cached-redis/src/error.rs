@@ -4,6 +4,7 @@
 //! are read by more people than may read the data.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use crate::stats::Pending;
 
@@ -62,6 +63,30 @@ impl Error {
             problem,
         }
     }
+}
+
+/// A call took longer than its `timeout` and was given up.
+///
+/// A function under `#[redis_cached(…, timeout = …)]` returns it, made into its own error by `From`.
+///
+/// ```
+/// # #[derive(Debug)]
+/// enum DbError {
+///     TooSlow(cached_redis::Timeout),
+/// }
+///
+/// impl From<cached_redis::Timeout> for DbError {
+///     fn from(timeout: cached_redis::Timeout) -> Self {
+///         Self::TooSlow(timeout)
+///     }
+/// }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no value after {after:?}")]
+#[non_exhaustive]
+pub struct Timeout {
+    /// How long the call had.
+    pub after: Duration,
 }
 
 /// Why a write is not guarded: the keys it will change could not all be barred before it began.

@@ -18,6 +18,10 @@ use crate::stats::{Count, Counters, Pending};
 pub(crate) enum Event<'a> {
     /// The store had the entry.
     Hit,
+    /// The store had the entry, past its TTL and inside a stale window.
+    Stale,
+    /// An entry that can be served is loaded anew.
+    Renewing,
     /// Another caller's load answered this one.
     Joined,
     /// Nothing usable was there and this caller got the lease.
@@ -26,6 +30,8 @@ pub(crate) enum Event<'a> {
     Wait,
     /// The function runs without a lease.
     Bypass,
+    /// A call took longer than its `timeout` and was given up.
+    TimedOut,
     /// The function returned.
     Loaded(Duration),
     /// The result was stored.
@@ -107,9 +113,12 @@ impl Outage {
 fn count(counters: &Counters, event: &Event<'_>) {
     match event {
         Event::Hit => counters.add(Count::Hits, 1),
+        Event::Stale => counters.add(Count::Stale, 1),
+        Event::Renewing => counters.add(Count::Renewals, 1),
         Event::Joined => counters.add(Count::Joined, 1),
         Event::Miss => counters.add(Count::Misses, 1),
         Event::Wait => counters.add(Count::Waits, 1),
+        Event::TimedOut => counters.add(Count::Timeouts, 1),
         Event::Bypass => counters.add(Count::Bypasses, 1),
         Event::Loaded(took) => {
             counters.add(Count::Loads, 1);
@@ -134,11 +143,15 @@ fn count(counters: &Counters, event: &Event<'_>) {
 
 fn tell(function: &str, event: &Event<'_>) {
     match event {
-        Event::Hit | Event::Joined => trace!(function, ?event, "cache"),
+        Event::Hit | Event::Stale | Event::Renewing | Event::Joined => {
+            trace!(function, ?event, "cache")
+        }
         Event::Miss | Event::Wait | Event::Bypass | Event::Loaded(_) | Event::Fill => {
             trace!(function, ?event, "cache");
         }
-        Event::Refused | Event::Invalidated(_) => debug!(function, ?event, "cache"),
+        Event::Refused | Event::TimedOut | Event::Invalidated(_) => {
+            debug!(function, ?event, "cache")
+        }
         Event::Undecodable => debug!(function, "an entry could not be read and is replaced"),
         Event::FellBack(error) => warn!(
             function, %error,

@@ -75,13 +75,15 @@ impl Fence {
     }
 }
 
-/// Sends a fill from a task of its own: a caller that is dropped now has a result all the same.
+/// Sends a fill from a task of its own: a caller that is dropped now has a result all the same. What
+/// is `held` is let go after it.
 pub(crate) fn fill(
     inner: &Arc<Inner>,
     site: &'static Site,
     key: &str,
     fence: Fence,
     flight: Option<Flight>,
+    held: impl Send + 'static,
     packed: Packed,
 ) -> JoinHandle<()> {
     let (cache, key) = (Arc::clone(inner), key.to_owned());
@@ -98,5 +100,6 @@ pub(crate) fn fill(
         if let Some(flight) = flight {
             flight.land(landing);
         }
+        drop(held);
     })
 }

@@ -16,6 +16,7 @@ use crate::event::{self, Event, Outage};
 use crate::flight::Flights;
 use crate::journal::Journal;
 use crate::registry::{self, Site};
+use crate::renewal::Renewals;
 use crate::settings::Settings;
 use crate::stats::{Counters, Stats};
 use crate::store::AnyStore;
@@ -62,6 +63,7 @@ pub(crate) struct Inner {
     /// Behind an `Arc` of their own, since each flight takes itself off the board.
     pub(crate) flights: Arc<Flights>,
     pub(crate) bypasses: Arc<Bypasses>,
+    pub(crate) renewals: Arc<Renewals>,
     /// Shared with the store, which tells it of new connections.
     pub(crate) journal: Arc<Journal>,
     /// The task that replays the journal.
@@ -92,6 +94,7 @@ impl Inner {
             settings,
             flights: Flights::new(),
             bypasses: Arc::default(),
+            renewals: Arc::default(),
             replay: replay(inner.clone()),
             journal,
             counters: sites.iter().map(|_| Counters::default()).collect(),

@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod backoff;
+mod behind;
 mod builder;
 mod bypass;
 mod cache;
@@ -18,10 +19,12 @@ mod failover;
 mod fence;
 mod fingerprint;
 mod flight;
+mod freshness;
 mod guard;
 mod handle;
 mod journal;
 mod key;
+mod late;
 mod lease;
 mod outcome;
 mod pack;
@@ -29,6 +32,7 @@ mod policy;
 mod read;
 mod refusal;
 mod registry;
+mod renewal;
 mod seek;
 mod settings;
 mod shape;
@@ -52,7 +56,7 @@ pub use catalog::{Catalog, Problem};
 pub use codec::Bincode;
 pub use codec::{Codec, CodecError, Format, Json, Msgpack};
 pub use control::{CacheInfo, CachedExt, Status};
-pub use error::{AddressProblem, Error, StoreError, TlsProblem, Unguarded};
+pub use error::{AddressProblem, Error, StoreError, Timeout, TlsProblem, Unguarded};
 pub use failover::OnFailover;
 pub use guard::WriteGuard;
 pub use handle::Cache;

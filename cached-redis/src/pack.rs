@@ -9,9 +9,10 @@ use serde::de::DeserializeOwned;
 
 use crate::Policy;
 use crate::codec::{self, Choice, CodecError, Encoded, Msgpack};
-use crate::entry::{HEADER, Header, Kind, Live, Token};
+use crate::entry::{HEADER, Header, Kind, Live, Token, WINDOW};
 use crate::event::Event;
 use crate::handle::Inner;
+use crate::policy::Life;
 use crate::registry::Function;
 use crate::store::Store as _;
 
@@ -52,8 +53,7 @@ impl<C: Choice> Packer<'_, C> {
             epoch,
             load_time: u32::try_from(took.as_micros() / 100).unwrap_or(u32::MAX),
             filled_at: self.inner.store.now_ms(),
-            // A TTL that does not fit is not recorded.
-            soft_ttl: u32::try_from(life.as_millis()).unwrap_or(0),
+            soft_ttl: life.soft_ttl,
             ..Header::new(Kind::Negative, Token::next())
         };
         let mut payload = Vec::new();
@@ -67,6 +67,7 @@ impl<C: Choice> Packer<'_, C> {
                 }
             };
             header.kind = Kind::Value;
+            header.flags |= if life.windowed { WINDOW } else { 0 };
             header.codec = encoded.codec;
             header.fingerprint = encoded.fingerprint;
             payload = encoded.payload;
@@ -74,11 +75,11 @@ impl<C: Choice> Packer<'_, C> {
         Some(Packed {
             entry: header.entry(&payload),
             header,
-            life,
+            life: life.kept,
         })
     }
 
-    fn life(&self, negative: bool) -> Option<Duration> {
+    fn life(&self, negative: bool) -> Option<Life> {
         self.inner.settings.resolve(self.policy)?.life(negative)
     }
 

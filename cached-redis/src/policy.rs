@@ -36,6 +36,11 @@ pub struct Policy {
     pub(crate) ttl: Option<Duration>,
     pub(crate) jitter: Option<f64>,
     pub(crate) negative_ttl: Option<Duration>,
+    pub(crate) stale_while_revalidate: Option<Duration>,
+    pub(crate) stale_if_error: Option<Duration>,
+    pub(crate) refresh_ahead: Option<f64>,
+    pub(crate) early_expiry: Option<f64>,
+    pub(crate) soft_timeout: Option<Duration>,
     pub(crate) name: Option<&'static str>,
 }
 
@@ -46,6 +51,11 @@ impl Policy {
             ttl: None,
             jitter: None,
             negative_ttl: None,
+            stale_while_revalidate: None,
+            stale_if_error: None,
+            refresh_ahead: None,
+            early_expiry: None,
+            soft_timeout: None,
             name: None,
         }
     }
@@ -72,6 +82,50 @@ impl Policy {
         self
     }
 
+    /// For how long past its TTL an entry is still served while it is loaded anew (RFC 5861). None by
+    /// default. An entry that was invalidated is gone and not served.
+    ///
+    /// Counted from the TTL; entries live for their TTL and the longer of the two stale windows. A
+    /// cached `None` has no stale windows, and neither has a TTL of more than 49 days.
+    pub const fn stale_while_revalidate(mut self, window: Duration) -> Self {
+        self.stale_while_revalidate = Some(window);
+        self
+    }
+
+    /// For how long past its TTL an entry is served when the load fails (RFC 5861). None by default.
+    /// After a failed load the source is left alone for the
+    /// [throttle](crate::Builder::throttle).
+    pub const fn stale_if_error(mut self, window: Duration) -> Self {
+        self.stale_if_error = Some(window);
+        self
+    }
+
+    /// The share of the TTL after which one caller loads an entry anew while it goes on being served:
+    /// `0.8` of 300 s refreshes after 240 s. Between 0 and 1; off by default.
+    pub const fn refresh_ahead(mut self, share: f64) -> Self {
+        self.refresh_ahead = Some(share);
+        self
+    }
+
+    /// XFetch's β: each look at an entry may expire it early, the more likely the closer it is to its
+    /// TTL and the longer its load took, so that a hot entry is loaded anew before it is gone. More
+    /// than 0; 1 is the paper's choice, a larger one is more eager. Off by default.
+    ///
+    /// Vattani, Chierichetti and Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB
+    /// 2015.
+    pub const fn early_expiry(mut self, beta: f64) -> Self {
+        self.early_expiry = Some(beta);
+        self
+    }
+
+    /// How long a caller waits for a load while there is an entry past its TTL that could be served if
+    /// it failed: after that it gets this one, and the load goes on. Needs a stale window. Off by
+    /// default.
+    pub const fn soft_timeout(mut self, timeout: Duration) -> Self {
+        self.soft_timeout = Some(timeout);
+        self
+    }
+
     /// Takes what is not set here from the policy that was given this name in
     /// [`Builder::policy`](crate::Builder::policy).
     pub const fn named(mut self, name: &'static str) -> Self {
@@ -85,6 +139,11 @@ impl Policy {
             ttl: self.ttl.or(base.ttl),
             jitter: self.jitter.or(base.jitter),
             negative_ttl: self.negative_ttl.or(base.negative_ttl),
+            stale_while_revalidate: self.stale_while_revalidate.or(base.stale_while_revalidate),
+            stale_if_error: self.stale_if_error.or(base.stale_if_error),
+            refresh_ahead: self.refresh_ahead.or(base.refresh_ahead),
+            early_expiry: self.early_expiry.or(base.early_expiry),
+            soft_timeout: self.soft_timeout.or(base.soft_timeout),
             name: self.name.or(base.name),
         }
     }
@@ -94,18 +153,43 @@ impl Policy {
         if self.ttl.is_some_and(|ttl| ttl.is_zero()) {
             return Err(Error::setting(setting, "a TTL must be more than zero"));
         }
-        match self.jitter {
-            Some(jitter) if !(0.0..1.0).contains(&jitter) => Err(Error::setting(
-                setting,
-                "jitter must be at least 0 and below 1",
-            )),
-            _ => Ok(()),
+        if self
+            .jitter
+            .is_some_and(|jitter| !(0.0..1.0).contains(&jitter))
+        {
+            let problem = "jitter must be at least 0 and below 1";
+            return Err(Error::setting(setting, problem));
         }
+        if self
+            .refresh_ahead
+            .is_some_and(|share| !(share > 0.0 && share < 1.0))
+        {
+            let problem = "refresh_ahead must be more than 0 and below 1";
+            return Err(Error::setting(setting, problem));
+        }
+        if self
+            .early_expiry
+            .is_some_and(|beta| !(beta > 0.0 && beta.is_finite()))
+        {
+            let problem = "early_expiry must be more than 0 and finite";
+            return Err(Error::setting(setting, problem));
+        }
+        Ok(())
+    }
+
+    /// Whether a reader has to know the age of an entry: an option says so, or may, in the policy of
+    /// the name.
+    pub(crate) fn watches_age(&self) -> bool {
+        self.name.is_some()
+            || self.stale_while_revalidate.is_some()
+            || self.stale_if_error.is_some()
+            || self.refresh_ahead.is_some()
+            || self.early_expiry.is_some()
     }
 
     /// The life of one entry: with jitter for values, the negative TTL for `None`. `None` means
     /// "do not keep it" or that no layer gave a TTL.
-    pub(crate) fn life(&self, negative: bool) -> Option<Duration> {
+    pub(crate) fn life(&self, negative: bool) -> Option<Life> {
         let ttl = self.ttl?.min(LONGEST_TTL);
         let base = match negative {
             true => self
@@ -118,55 +202,84 @@ impl Policy {
             return None;
         }
         let spread = self.jitter.unwrap_or(0.0) * (2.0 * fastrand::f64() - 1.0);
-        Some(base.mul_f64(1.0 + spread).max(Duration::from_millis(1)))
+        let fresh = base.mul_f64(1.0 + spread).max(Duration::from_millis(1));
+        let window = match negative {
+            true => None,
+            false => self.stale_while_revalidate.max(self.stale_if_error),
+        };
+        Some(Life::new(
+            fresh,
+            window.unwrap_or_default().min(LONGEST_TTL),
+        ))
     }
 }
 
-/// Checks a TTL that is a constant expression, in the user's own build.
-///
-/// # Panics
-///
-/// When `ttl` is zero or has more milliseconds than a `u64` holds; evaluated in a `const`, that is
-/// a compile error.
-#[doc(hidden)]
-#[must_use]
-#[track_caller]
-pub const fn checked_ttl(ttl: Duration) -> Duration {
-    assert!(!ttl.is_zero(), "a TTL must be more than zero");
-    checked_negative_ttl(ttl)
+/// How long one entry lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Life {
+    /// For how long it is fresh, in ms; 0 where that does not fit.
+    pub(crate) soft_ttl: u32,
+    /// For how long it is kept.
+    pub(crate) kept: Duration,
+    /// Whether that is longer than it is fresh.
+    pub(crate) windowed: bool,
 }
 
-/// Checks a negative TTL that is a constant expression, in the user's own build.
-///
-/// # Panics
-///
-/// When `ttl` has more milliseconds than a `u64` holds.
-#[doc(hidden)]
-#[must_use]
-#[track_caller]
-pub const fn checked_negative_ttl(ttl: Duration) -> Duration {
-    assert!(
-        ttl.as_millis() <= u64::MAX as u128,
-        "a TTL must fit into `u64` milliseconds"
-    );
-    ttl
+impl Life {
+    fn new(fresh: Duration, window: Duration) -> Self {
+        match u32::try_from(fresh.as_millis()) {
+            Ok(soft_ttl) => Self {
+                soft_ttl,
+                kept: fresh + window,
+                windowed: !window.is_zero(),
+            },
+            // A TTL that does not fit is not recorded, and past it nobody could tell.
+            Err(_) => Self {
+                soft_ttl: 0,
+                kept: fresh,
+                windowed: false,
+            },
+        }
+    }
 }
 
-/// Checks a replica lag that is a constant expression, in the user's own build.
-///
-/// # Panics
-///
-/// When `lag` is zero or has more milliseconds than a `u64` holds.
-#[doc(hidden)]
-#[must_use]
-#[track_caller]
-pub const fn checked_replica_lag(lag: Duration) -> Duration {
-    assert!(!lag.is_zero(), "a replica lag must be more than zero");
-    assert!(
-        lag.as_millis() <= u64::MAX as u128,
-        "a replica lag must fit into `u64` milliseconds"
-    );
-    lag
+/// Makes the checks of constant expressions, in the user's own build.
+macro_rules! checked {
+    ($($(#[$doc:meta])* $name:ident: $what:literal, $zero:ident;)+) => {$(
+        $(#[$doc])*
+        ///
+        /// # Panics
+        ///
+        /// When the time is out of its range; evaluated in a `const`, that is a compile error.
+        #[doc(hidden)]
+        #[must_use]
+        #[track_caller]
+        pub const fn $name(time: Duration) -> Duration {
+            checked!(@$zero time, $what);
+            assert!(
+                time.as_millis() <= u64::MAX as u128,
+                concat!($what, " must fit into `u64` milliseconds")
+            );
+            time
+        }
+    )+};
+    (@refused $time:ident, $what:literal) => {
+        assert!(!$time.is_zero(), concat!($what, " must be more than zero"));
+    };
+    (@allowed $time:ident, $what:literal) => {};
+}
+
+checked! {
+    /// Checks a TTL.
+    checked_ttl: "a TTL", refused;
+    /// Checks a negative TTL.
+    checked_negative_ttl: "a TTL", allowed;
+    /// Checks a replica lag.
+    checked_replica_lag: "a replica lag", refused;
+    /// Checks a stale window.
+    checked_window: "a stale window", allowed;
+    /// Checks a timeout.
+    checked_timeout: "a timeout", refused;
 }
 
 #[cfg(test)]
@@ -185,7 +298,9 @@ mod tests {
     #[test]
     fn jitter_stays_inside_its_share() {
         let policy = Policy::new().ttl(100 * SECOND).jitter(0.05);
-        let lives: Vec<_> = (0..1000).map(|_| policy.life(false).unwrap()).collect();
+        let lives: Vec<_> = (0..1000)
+            .map(|_| policy.life(false).unwrap().kept)
+            .collect();
         assert!(
             lives
                 .iter()
@@ -197,7 +312,7 @@ mod tests {
 
     #[test]
     fn none_lives_thirty_seconds_at_most_unless_told() {
-        let life = |policy: Policy| policy.jitter(0.0).life(true);
+        let life = |policy: Policy| Some(policy.jitter(0.0).life(true)?.kept);
         assert_eq!(life(Policy::new().ttl(300 * SECOND)), Some(30 * SECOND));
         assert_eq!(life(Policy::new().ttl(SECOND)), Some(SECOND));
         assert_eq!(
@@ -212,8 +327,40 @@ mod tests {
 
     #[test]
     fn odd_durations_neither_panic_nor_vanish() {
-        let life = |ttl| Policy::new().ttl(ttl).jitter(0.9).life(false).unwrap();
+        let life = |ttl| {
+            let policy = Policy::new().ttl(ttl).jitter(0.9);
+            policy.life(false).unwrap().kept
+        };
         assert!(life(Duration::from_nanos(1)) >= Duration::from_millis(1));
         assert!(life(Duration::MAX) <= 2 * LONGEST_TTL);
+    }
+
+    #[test]
+    fn an_entry_is_kept_for_its_ttl_and_the_longer_window() {
+        let policy = Policy::new()
+            .ttl(10 * SECOND)
+            .jitter(0.0)
+            .stale_while_revalidate(SECOND)
+            .stale_if_error(60 * SECOND);
+        let life = policy.life(false).unwrap();
+        assert_eq!((life.soft_ttl, life.kept), (10_000, 70 * SECOND));
+        let negative = policy.life(true).unwrap();
+        assert_eq!((negative.soft_ttl, negative.kept), (10_000, 10 * SECOND));
+        let long = policy.ttl(LONGEST_TTL).life(false).unwrap();
+        assert_eq!((long.soft_ttl, long.kept), (0, LONGEST_TTL));
+        let odd = policy.stale_if_error(Duration::MAX).life(false).unwrap();
+        assert_eq!(odd.kept, 10 * SECOND + LONGEST_TTL);
+    }
+
+    #[test]
+    fn shares_and_factors_out_of_range_are_refused() {
+        let refused = |policy: Policy| policy.check("p").is_err();
+        for share in [0.0, 1.0, -0.5, f64::NAN] {
+            assert!(refused(Policy::new().refresh_ahead(share)), "{share}");
+        }
+        for beta in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(refused(Policy::new().early_expiry(beta)), "{beta}");
+        }
+        assert!(!refused(Policy::new().refresh_ahead(0.8).early_expiry(1.0)));
     }
 }

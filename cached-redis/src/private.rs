@@ -8,7 +8,10 @@ pub use crate::Cache;
 pub use crate::call::Call;
 pub use crate::catalog::assert_catalog;
 pub use crate::key::{KeyName, KeyWriter, part};
-pub use crate::policy::{Policy, checked_negative_ttl, checked_replica_lag, checked_ttl};
+pub use crate::late::held;
+pub use crate::policy::{
+    Policy, checked_negative_ttl, checked_replica_lag, checked_timeout, checked_ttl, checked_window,
+};
 pub use crate::read::never;
 pub use crate::refusal::Refusal;
 pub use crate::registry::{Function, FunctionInfo, Guard, Registered, When, Writer, WriterInfo};
@@ -36,7 +39,9 @@ pub mod codec {
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::behind::{Detached, InPlace};
 use crate::codec::Choice;
+use crate::read::Task;
 use crate::shape::{ErrorSharing, Shape};
 
 /// A value that can be kept. The name is for the compiler's message.
@@ -60,12 +65,38 @@ pub fn read<S, E, C, U, F, L>(
 ) -> impl Future<Output = S::Return>
 where
     S: Shape<Value: Cacheable>,
-    E: ErrorSharing<S::Error>,
+    E: ErrorSharing<S::Error> + Copy,
     C: Choice,
     U: FnOnce(&S::Ok) -> bool,
     F: FnOnce() -> L,
     L: Future<Output = S::Return>,
 {
     let policy = &call.function.info.policy;
-    crate::read::read(call, policy, shape, errors, codec, unless, load)
+    let load = InPlace(load);
+    crate::read::read(call, policy, shape, errors, codec, Task { load, unless })
+}
+
+/// The same for a load that can go on without its caller: `load` makes it own what it needs.
+pub fn read_behind<S, E, C, U, F, G, L>(
+    call: Call,
+    shape: S,
+    errors: E,
+    codec: C,
+    unless: U,
+    load: F,
+) -> impl Future<Output = S::Return>
+where
+    S: Shape<Value: Cacheable> + Send + Sync + 'static,
+    S::Ok: Send + 'static,
+    S::Error: Send + 'static,
+    E: ErrorSharing<S::Error> + Copy + Send + Sync + 'static,
+    C: Choice + Send + Sync + 'static,
+    U: FnOnce(&S::Ok) -> bool + Send + 'static,
+    F: FnOnce() -> G,
+    G: FnOnce() -> L + Send + 'static,
+    L: Future<Output = S::Return> + Send + 'static,
+{
+    let policy = &call.function.info.policy;
+    let load = Detached(load);
+    crate::read::read(call, policy, shape, errors, codec, Task { load, unless })
 }

@@ -17,6 +17,9 @@
 //!
 //! The load runs in the caller's own task, so borrowed arguments and `&self` just work. If that
 //! caller is dropped, so are its flight and its lease: waiters start over with their own loads.
+//!
+//! An entry that is to be loaded anew while it is served, or that may be served if a load fails, goes
+//! its own way: see [`behind`](crate::behind).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,15 +30,17 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::behind::{Behind, Kept, Load, Renewal, Revalidated};
 use crate::bypass::BypassLoad;
 use crate::call::Call;
 use crate::codec::Choice;
 use crate::control::{self, CacheInfo, Mode, Status, Wish};
-use crate::entry::{Header, Kind, Live};
+use crate::entry::{Header, Kind, Live, WINDOW};
 use crate::error::StoreError;
 use crate::event::Event;
 use crate::fence::{self, Fence};
 use crate::flight::{Flight, Landing};
+use crate::freshness::{self, Freshness};
 use crate::handle::Inner;
 use crate::lease::Lease;
 use crate::pack::{Packed, Packer};
@@ -49,31 +54,35 @@ pub fn never<T>(_: &T) -> bool {
     false
 }
 
+/// What a call runs when there is nothing to serve, and whether its result is to be kept.
+pub(crate) struct Task<U, F> {
+    pub(crate) load: F,
+    pub(crate) unless: U,
+}
+
 /// Answers a call from the cache, or by its load.
-pub(crate) async fn read<S, E, C, U, F, L>(
+pub(crate) async fn read<S, E, C, U, F>(
     call: Call,
     policy: &Policy,
-    _shape: S,
+    shape: S,
     errors: E,
     codec: C,
-    unless: U,
-    load: F,
+    task: Task<U, F>,
 ) -> S::Return
 where
     S: Shape<Value: Serialize + DeserializeOwned>,
-    E: ErrorSharing<S::Error>,
+    E: ErrorSharing<S::Error> + Copy,
     C: Choice,
     U: FnOnce(&S::Ok) -> bool,
-    F: FnOnce() -> L,
-    L: Future<Output = S::Return>,
+    F: Behind<S, E, C, U>,
 {
     let Some((inner, key)) = call.target() else {
-        return load().await;
+        return task.load.run().await;
     };
     if inner.settings.lacks_ttl(policy) {
         let first = call.function.without_policy.first();
         inner.emit(&call.function.site, &Event::NoPolicy(first));
-        return load().await;
+        return task.load.run().await;
     }
     let packer = Packer {
         inner,
@@ -85,13 +94,14 @@ where
         inner,
         key,
         wish: call.wish,
+        shape,
         errors,
         packer,
     };
     let result = match call.wish.mode {
-        Mode::Cached => reader.find::<S, U, F, L>(load, unless).await,
-        Mode::Refreshed => reader.refresh::<S, U, F, L>(load, unless).await,
-        Mode::Uncached => return load().await,
+        Mode::Cached => reader.find(task).await,
+        Mode::Refreshed => reader.refresh(task).await,
+        Mode::Uncached => return task.load.run().await,
     };
     S::returned(result)
 }
@@ -108,7 +118,10 @@ pub(crate) async fn peek<T: DeserializeOwned>(
     let Some(header) = header.filter(|header| header.kind == Kind::Value) else {
         return Ok(None);
     };
-    if !inner.store.is_current(header.epoch) {
+    let now_ms = inner.store.now_ms();
+    if !inner.store.is_current(header.epoch)
+        || freshness::judge(&Policy::new(), &header, now_ms) == Freshness::Dead
+    {
         return Ok(None);
     }
     let function = &crate::registry::DIRECT;
@@ -140,33 +153,58 @@ async fn look(inner: &Inner, key: &str) -> Result<Option<Bytes>, StoreError> {
 }
 
 /// One read and all it needs to know.
-struct Reader<'a, E, C> {
-    inner: &'a Arc<Inner>,
-    key: &'a str,
-    wish: Wish,
-    errors: E,
-    packer: Packer<'a, C>,
+pub(crate) struct Reader<'a, S, E, C> {
+    pub(crate) inner: &'a Arc<Inner>,
+    pub(crate) key: &'a str,
+    pub(crate) wish: Wish,
+    pub(crate) shape: S,
+    pub(crate) errors: E,
+    pub(crate) packer: Packer<'a, C>,
 }
 
-impl<E, C: Choice> Reader<'_, E, C> {
-    async fn find<S, U, F, L>(&self, load: F, unless: U) -> Result<S::Ok, S::Error>
+impl<S, E, C> Reader<'_, S, E, C>
+where
+    S: Shape<Value: Serialize + DeserializeOwned>,
+    E: ErrorSharing<S::Error> + Copy,
+    C: Choice,
+{
+    async fn find<U, F>(&self, task: Task<U, F>) -> Result<S::Ok, S::Error>
     where
-        S: Shape<Value: Serialize + DeserializeOwned>,
-        E: ErrorSharing<S::Error>,
         U: FnOnce(&S::Ok) -> bool,
-        F: FnOnce() -> L,
-        L: Future<Output = S::Return>,
+        F: Behind<S, E, C, U>,
     {
         let mut seek = Seek::new(self.inner, self.packer.function, self.key);
+        // A value past its TTL, for the case that no load succeeds.
+        let mut kept: Option<Kept<S::Ok>> = None;
         loop {
             match seek.next().await {
-                Found::Live(live, status) => match self.packer.unpack(&live).and_then(S::ok) {
-                    Some(ok) => {
-                        self.answered(status, &live.header);
-                        return Ok(ok);
+                Found::Live(live, status) => {
+                    let Some(value) = self.packer.unpack(&live).and_then(S::ok) else {
+                        seek.undecodable(live);
+                        continue;
+                    };
+                    let found = Kept {
+                        value,
+                        header: live.header,
+                    };
+                    match self.judge(&live.header) {
+                        Freshness::Fresh => return Ok(self.serve(found, status)),
+                        Freshness::Early => {
+                            return Ok(self.renew(found, status, task).await);
+                        }
+                        Freshness::Revalidate => {
+                            return Ok(self.renew(found, Status::Stale, task).await);
+                        }
+                        Freshness::IfError if self.inner.renewals.rests(self.key) => {
+                            return Ok(self.serve(found, Status::Stale));
+                        }
+                        Freshness::IfError => {
+                            seek.expired(live.header, self.policy().soft_timeout);
+                            kept = Some(found);
+                        }
+                        Freshness::Dead => seek.outdated(live),
                     }
-                    None => seek.undecodable(live),
-                },
+                }
                 Found::Failed(shared) => {
                     // Another error type under the same key is another function's load: look again.
                     if let Some(error) = self.errors.take(&shared) {
@@ -174,46 +212,56 @@ impl<E, C: Choice> Reader<'_, E, C> {
                         return Err(error);
                     }
                 }
-                Found::Lead(flight, lease) => {
-                    return self.lead::<S, U, F, L>(flight, lease, load, unless).await;
+                Found::Lead(flight, lease) => return self.lead(flight, lease, task).await,
+                Found::Renew(flight, claim, header) => {
+                    let Some(kept) = kept.take() else { continue };
+                    let renewal = Renewal::claimed(flight, claim, &header);
+                    let job = self.job(renewal, task);
+                    return match self.revalidate(job).await {
+                        Revalidated::Loaded(value) => Ok(value),
+                        Revalidated::Failed(error) if !seek.stands(&kept.header).await => {
+                            Err(error)
+                        }
+                        Revalidated::Failed(_) | Revalidated::Late => {
+                            Ok(self.serve(kept, Status::Stale))
+                        }
+                    };
                 }
-                Found::Alone(place) => return self.load_alone::<S, F, L>(place, load).await,
+                Found::Kept => match kept.take() {
+                    Some(kept) if seek.stands(&kept.header).await => {
+                        return Ok(self.serve(kept, Status::Stale));
+                    }
+                    _ => seek.lost(),
+                },
+                Found::Alone(place) => return self.load_alone(place, task.load).await,
             }
         }
     }
 
     /// Loads under a lease and fills.
-    async fn lead<S, U, F, L>(
+    async fn lead<U, F>(
         &self,
         flight: Flight,
         lease: Lease,
-        load: F,
-        unless: U,
+        task: Task<U, F>,
     ) -> Result<S::Ok, S::Error>
     where
-        S: Shape<Value: Serialize + DeserializeOwned>,
-        E: ErrorSharing<S::Error>,
         U: FnOnce(&S::Ok) -> bool,
-        F: FnOnce() -> L,
-        L: Future<Output = S::Return>,
+        F: Load<S::Return>,
     {
         self.emit(&Event::Miss);
-        let (result, took) = self.load::<S, F, L>(load).await;
+        let (result, took) = self.load(task.load).await;
         match &result {
             Err(error) => {
                 drop(lease);
-                flight.land(
-                    self.errors
-                        .share(error)
-                        .map_or(Landing::Again, Landing::Failed),
-                );
+                flight.land(self.failure(error));
             }
-            Ok(ok) => match self.packed::<S, U>(ok, took, lease.epoch(), unless) {
+            Ok(ok) => match self.packed(ok, took, lease.epoch(), task.unless) {
                 Some(packed) => {
                     self.answered(Status::Miss, &packed.header);
                     // Before the fill is sent: who comes from here on must look for itself.
                     flight.close();
-                    self.fill(Fence::Lease(lease), Some(flight), packed);
+                    self.fill(Fence::Lease(lease), Some(flight), (), packed);
                 }
                 // Not to be kept: those who waited share the next load instead of queueing for leases.
                 None => flight.land(Landing::Bypass),
@@ -223,12 +271,10 @@ impl<E, C: Choice> Reader<'_, E, C> {
     }
 
     /// Loads without looking and replaces what stands there, unless that changes meanwhile.
-    async fn refresh<S, U, F, L>(&self, load: F, unless: U) -> Result<S::Ok, S::Error>
+    async fn refresh<U, F>(&self, task: Task<U, F>) -> Result<S::Ok, S::Error>
     where
-        S: Shape<Value: Serialize + DeserializeOwned>,
         U: FnOnce(&S::Ok) -> bool,
-        F: FnOnce() -> L,
-        L: Future<Output = S::Return>,
+        F: Load<S::Return>,
     {
         let fence = Fence::raise(self.inner, self.key).await;
         let fence = fence.unwrap_or_else(|error| {
@@ -237,39 +283,33 @@ impl<E, C: Choice> Reader<'_, E, C> {
         });
         let Some(fence) = fence else {
             self.emit(&Event::Bypass);
-            return self.load::<S, F, L>(load).await.0;
+            return self.load(task.load).await.0;
         };
         self.emit(&Event::Miss);
-        let (result, took) = self.load::<S, F, L>(load).await;
+        let (result, took) = self.load(task.load).await;
         if let Some(packed) = result
             .as_ref()
             .ok()
-            .and_then(|ok| self.packed::<S, U>(ok, took, fence.epoch(), unless))
+            .and_then(|ok| self.packed(ok, took, fence.epoch(), task.unless))
         {
             self.answered(Status::Miss, &packed.header);
             // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
-            let _ = self.fill(fence, None, packed).await;
+            let _ = self.fill(fence, None, (), packed).await;
         }
         result
     }
 
     /// Loads without a lease: nothing is stored.
-    async fn load_alone<S, F, L>(&self, place: BypassLoad, load: F) -> Result<S::Ok, S::Error>
+    async fn load_alone<F>(&self, place: BypassLoad, load: F) -> Result<S::Ok, S::Error>
     where
-        S: Shape<Value: Serialize + DeserializeOwned>,
-        E: ErrorSharing<S::Error>,
-        F: FnOnce() -> L,
-        L: Future<Output = S::Return>,
+        F: Load<S::Return>,
     {
         place.start().await;
         self.emit(&Event::Bypass);
         let epoch = self.inner.store.epoch();
-        let (result, took) = self.load::<S, F, L>(load).await;
+        let (result, took) = self.load(load).await;
         let landing = match &result {
-            Err(error) => self
-                .errors
-                .share(error)
-                .map_or(Landing::Again, Landing::Failed),
+            Err(error) => self.failure(error),
             Ok(ok) if place.is_shared() => {
                 let packed = self.packer.pack(S::value(ok), took, epoch);
                 packed.map_or(Landing::Again, |packed| Landing::Shared(packed.entry))
@@ -281,22 +321,31 @@ impl<E, C: Choice> Reader<'_, E, C> {
     }
 
     /// Runs the function.
-    async fn load<S, F, L>(&self, load: F) -> (Result<S::Ok, S::Error>, Duration)
+    pub(crate) async fn load<F>(&self, load: F) -> (Result<S::Ok, S::Error>, Duration)
     where
-        S: Shape,
-        F: FnOnce() -> L,
-        L: Future<Output = S::Return>,
+        F: Load<S::Return>,
     {
         let started = Instant::now();
-        let returned = load().await;
+        let returned = load.run().await;
         let took = started.elapsed();
         self.emit(&Event::Loaded(took));
         (S::result(returned), took)
     }
 
-    fn packed<S, U>(&self, ok: &S::Ok, took: Duration, epoch: u32, unless: U) -> Option<Packed>
+    /// What those who waited for a load that failed are told.
+    fn failure(&self, error: &S::Error) -> Landing {
+        let shared = self.errors.share(error);
+        shared.map_or(Landing::Again, Landing::Failed)
+    }
+
+    pub(crate) fn packed<U>(
+        &self,
+        ok: &S::Ok,
+        took: Duration,
+        epoch: u32,
+        unless: U,
+    ) -> Option<Packed>
     where
-        S: Shape<Value: Serialize + DeserializeOwned>,
         U: FnOnce(&S::Ok) -> bool,
     {
         if unless(ok) {
@@ -305,15 +354,42 @@ impl<E, C: Choice> Reader<'_, E, C> {
         self.packer.pack(S::value(ok), took, epoch)
     }
 
-    fn fill(&self, fence: Fence, flight: Option<Flight>, packed: Packed) -> JoinHandle<()> {
+    pub(crate) fn fill(
+        &self,
+        fence: Fence,
+        flight: Option<Flight>,
+        held: impl Send + 'static,
+        packed: Packed,
+    ) -> JoinHandle<()> {
         let site = &self.packer.function.site;
-        fence::fill(self.inner, site, self.key, fence, flight, packed)
+        fence::fill(self.inner, site, self.key, fence, flight, held, packed)
+    }
+
+    /// How fresh an entry is for this function. Without an option that asks for its age, one that is
+    /// not kept beyond its TTL need not be asked.
+    fn judge(&self, header: &Header) -> Freshness {
+        if !self.packer.policy.watches_age() && header.flags & WINDOW == 0 {
+            return Freshness::Fresh;
+        }
+        freshness::judge(&self.policy(), header, self.inner.store.now_ms())
+    }
+
+    /// The policy with all that its name and the defaults add.
+    pub(crate) fn policy(&self) -> Policy {
+        let policy = self.inner.settings.resolve(self.packer.policy);
+        policy.unwrap_or(*self.packer.policy)
+    }
+
+    pub(crate) fn serve(&self, kept: Kept<S::Ok>, status: Status) -> S::Ok {
+        self.answered(status, &kept.header);
+        kept.value
     }
 
     /// Counts an answer, and describes it to whoever asked.
-    fn answered(&self, status: Status, header: &Header) {
+    pub(crate) fn answered(&self, status: Status, header: &Header) {
         match status {
             Status::Hit => self.emit(&Event::Hit),
+            Status::Stale => self.emit(&Event::Stale),
             Status::Joined => self.emit(&Event::Joined),
             Status::Miss | Status::Bypass => {}
         }
@@ -327,7 +403,7 @@ impl<E, C: Choice> Reader<'_, E, C> {
         }
     }
 
-    fn emit(&self, event: &Event<'_>) {
+    pub(crate) fn emit(&self, event: &Event<'_>) {
         self.inner.emit(&self.packer.function.site, event);
     }
 }

@@ -18,6 +18,7 @@ use crate::handle::Inner;
 use crate::journal::Pass;
 use crate::lease::Lease;
 use crate::registry::Function;
+use crate::renewal::{Claim, Claimed};
 use crate::store::Store as _;
 
 /// The first pause between two looks at a lease of another process, and the bounds of the last:
@@ -34,6 +35,11 @@ pub(crate) enum Found {
     Failed(SharedError),
     /// The right to load.
     Lead(Flight, Lease),
+    /// The right to load anew what is past its TTL.
+    Renew(Flight, Claim, Header),
+    /// Nobody else's load is to be waited for any longer, and none to be begun: what the reader holds
+    /// is to be served.
+    Kept,
     /// The right to load without a lease.
     Alone(BypassLoad),
 }
@@ -43,8 +49,9 @@ enum Step {
     Found(Found),
     /// Look again.
     Again,
-    /// The store is away, the time to wait is spent, or the key's invalidation is to be replayed:
-    /// load without it.
+    /// The time to wait is spent.
+    Spent,
+    /// The store is away, or the key's invalidation is to be replayed: load without it.
     Bypass,
 }
 
@@ -61,6 +68,8 @@ enum Seen {
     /// Somebody loads it.
     Leased(Token),
     Live(Live),
+    /// What the reader holds already and may serve only if a load fails.
+    Expired(Header),
     /// A tombstone: nobody may fill.
     Barred,
     /// Bytes that are no entry, or none of this type or of this epoch.
@@ -72,8 +81,10 @@ pub(crate) struct Seek<'a> {
     inner: &'a Arc<Inner>,
     function: &'static Function,
     key: &'a str,
-    /// An entry that was found and could not be decoded.
-    dead: Option<Bytes>,
+    /// What was found last and cannot be served as it is.
+    unusable: Option<Seen>,
+    /// Whether the reader holds a value past its TTL, which is better than to wait in vain.
+    holds: bool,
     /// When this reader stops waiting for others; set when it first waits.
     until: Option<Instant>,
     /// What this round's looks are good for.
@@ -86,7 +97,8 @@ impl<'a> Seek<'a> {
             inner,
             function,
             key,
-            dead: None,
+            unusable: None,
+            holds: false,
             until: None,
             pass: Pass::default(),
         }
@@ -95,14 +107,41 @@ impl<'a> Seek<'a> {
     /// What was found last could not be decoded: replace it.
     pub(crate) fn undecodable(&mut self, live: Live) {
         self.emit(&Event::Undecodable);
-        self.dead = Some(live.entry);
+        self.outdated(live);
+    }
+
+    /// What was found last is too old: replace it.
+    pub(crate) fn outdated(&mut self, live: Live) {
+        self.unusable = Some(Seen::Dead(live.entry));
+    }
+
+    /// What was found last is past its TTL. The reader holds its value and serves it if no load
+    /// succeeds in time.
+    pub(crate) fn expired(&mut self, header: Header, patience: Option<Duration>) {
+        let patience = patience.unwrap_or(self.inner.settings.wait);
+        self.holds = true;
+        self.until
+            .get_or_insert(Instant::now() + patience.min(self.inner.settings.wait));
+        self.unusable = Some(Seen::Expired(header));
+    }
+
+    /// The value that the reader held is gone.
+    pub(crate) fn lost(&mut self) {
+        self.holds = false;
+    }
+
+    /// Whether the entry with this header still stands.
+    pub(crate) async fn stands(&self, header: &Header) -> bool {
+        let seen = self.look().await;
+        matches!(seen, Ok(Seen::Live(live)) if live.header.token == header.token)
     }
 
     /// Goes on until there is something for the caller to do.
     pub(crate) async fn next(&mut self) -> Found {
         loop {
             let step = match self.step().await {
-                Step::Bypass => match self.inner.bypasses.enter(self.key) {
+                Step::Spent if self.holds => return Found::Kept,
+                Step::Spent | Step::Bypass => match self.inner.bypasses.enter(self.key) {
                     Place::Lead(load) => return Found::Alone(load),
                     Place::Seat(seat) => self.landed(seat.landing().await),
                 },
@@ -119,8 +158,8 @@ impl<'a> Seek<'a> {
             Some(pass) => self.pass = pass,
             None => return Step::Bypass,
         }
-        let seen = match self.dead.take() {
-            Some(dead) => Seen::Dead(dead),
+        let seen = match self.unusable.take() {
+            Some(seen) => seen,
             None => {
                 // Joining needs no look of one's own: the fill, if it wins, comes later than this.
                 if let Some(seat) = self.inner.flights.join(self.key) {
@@ -148,8 +187,10 @@ impl<'a> Seek<'a> {
         } else {
             Instant::now() + self.inner.settings.wait
         };
-        let landing = timeout_at(until, seat.landing()).await;
-        self.landed(landing.unwrap_or(Landing::Bypass))
+        match timeout_at(until, seat.landing()).await {
+            Ok(landing) => self.landed(landing),
+            Err(_) => Step::Spent,
+        }
     }
 
     fn landed(&self, landing: Landing) -> Step {
@@ -160,7 +201,7 @@ impl<'a> Seek<'a> {
             },
             Landing::Failed(error) => Step::Found(Found::Failed(error)),
             Landing::Again => Step::Again,
-            Landing::Bypass => Step::Bypass,
+            Landing::Bypass => Step::Spent,
         }
     }
 
@@ -172,11 +213,27 @@ impl<'a> Seek<'a> {
             let next = match seen {
                 Seen::Live(live) => return self.live(live),
                 Seen::Barred => break Step::Bypass,
-                Seen::Leased(_) if Instant::now() >= self.wait() => break Step::Bypass,
+                Seen::Leased(_) if Instant::now() >= self.wait() => break Step::Spent,
                 Seen::Leased(_) => {
                     sleep(pause.next()).await;
                     self.look().await
                 }
+                Seen::Expired(header) => match Claim::ask(self.inner, self.key).await {
+                    Ok(Claimed::Granted(claim)) => {
+                        return Step::Found(Found::Renew(flight, claim, header));
+                    }
+                    Ok(Claimed::Rests(time)) => {
+                        self.inner.renewals.rest(self.key, time);
+                        flight.land(Landing::Again);
+                        return Step::Spent;
+                    }
+                    Ok(Claimed::Taken) if Instant::now() >= self.wait() => break Step::Spent,
+                    Ok(Claimed::Taken) => {
+                        sleep(pause.next()).await;
+                        self.look_past(header).await
+                    }
+                    Err(error) => Err(error),
+                },
                 Seen::Absent | Seen::Dead(_) => match self.acquire(seen).await {
                     Ok(Asked::Granted(lease)) => return Step::Found(Found::Lead(flight, lease)),
                     Ok(Asked::Refused(seen)) => Ok(seen),
@@ -226,6 +283,14 @@ impl<'a> Seek<'a> {
             .get(self.key)
             .await
             .map(|entry| self.seen(entry))
+    }
+
+    /// What stands there, if it is another entry than the one that is held.
+    async fn look_past(&self, held: Header) -> Result<Seen, StoreError> {
+        Ok(match self.look().await? {
+            Seen::Live(live) if live.header.token == held.token => Seen::Expired(held),
+            seen => seen,
+        })
     }
 
     fn seen(&self, entry: Option<Bytes>) -> Seen {

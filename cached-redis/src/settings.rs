@@ -14,6 +14,8 @@ pub(crate) struct Settings {
     pub(crate) format: Format,
     pub(crate) lease: Duration,
     pub(crate) wait: Duration,
+    /// How long the source is left alone after a failed load of an entry that can be served.
+    pub(crate) throttle: Duration,
     pub(crate) on_failover: OnFailover,
     /// How many keys the journal keeps one by one.
     pub(crate) journal_keys: usize,

@@ -185,11 +185,11 @@ pub trait ErrorSharing<E> {
 }
 
 /// Errors that are cloned for those who waited.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Shared;
 
 /// Errors that stay with the caller whose load failed.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Kept;
 
 impl<E: Clone + Send + Sync + 'static> ErrorSharing<E> for Shared {

@@ -11,10 +11,13 @@ use crate::thread;
 #[derive(Clone, Copy)]
 pub(crate) enum Count {
     Hits,
+    Stale,
+    Renewals,
     Joined,
     Misses,
     Waits,
     Bypasses,
+    Timeouts,
     Loads,
     LoadMicros,
     Fills,
@@ -68,10 +71,13 @@ impl Counters {
         FunctionStats {
             function,
             hits: self.get(Count::Hits),
+            stale: self.get(Count::Stale),
+            renewals: self.get(Count::Renewals),
             joined: self.get(Count::Joined),
             misses: self.get(Count::Misses),
             waits: self.get(Count::Waits),
             bypasses: self.get(Count::Bypasses),
+            timeouts: self.get(Count::Timeouts),
             loads: self.get(Count::Loads),
             load_time: Duration::from_micros(self.get(Count::LoadMicros)),
             fills: self.get(Count::Fills),
@@ -96,6 +102,10 @@ pub struct FunctionStats {
     pub function: &'static str,
     /// Reads answered by the store.
     pub hits: u64,
+    /// Reads answered by an entry past its TTL, inside a stale window.
+    pub stale: u64,
+    /// Loads of entries that could be served meanwhile: behind a read, or in a stale window.
+    pub renewals: u64,
     /// Reads answered by a load that another caller had begun.
     pub joined: u64,
     /// Reads that got the lease and loaded.
@@ -105,6 +115,8 @@ pub struct FunctionStats {
     /// Loads without a lease: the store was away, the wait budget was spent, or a writer barred the
     /// key.
     pub bypasses: u64,
+    /// Calls that were given up after their `timeout`.
+    pub timeouts: u64,
     /// Times that the function ran to its end on behalf of the cache.
     pub loads: u64,
     /// The time of those loads together.
@@ -139,10 +151,13 @@ impl FunctionStats {
         Self {
             function: self.function,
             hits: self.hits + other.hits,
+            stale: self.stale + other.stale,
+            renewals: self.renewals + other.renewals,
             joined: self.joined + other.joined,
             misses: self.misses + other.misses,
             waits: self.waits + other.waits,
             bypasses: self.bypasses + other.bypasses,
+            timeouts: self.timeouts + other.timeouts,
             loads: self.loads + other.loads,
             load_time: self.load_time + other.load_time,
             fills: self.fills + other.fills,
@@ -161,7 +176,7 @@ impl FunctionStats {
     /// Reads that the cache answered, as a share of all reads; 0 when there were none.
     #[must_use]
     pub fn hit_rate(&self) -> f64 {
-        let answered = self.hits + self.joined;
+        let answered = self.hits + self.stale + self.joined;
         let reads = answered + self.misses + self.bypasses;
         if reads == 0 {
             0.0
@@ -286,8 +301,9 @@ impl fmt::Display for Stats {
 type Column = (&'static str, fn(&FunctionStats) -> u64);
 
 /// What the table shows; the fields have the rest.
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 11] = [
     ("hits", |row| row.hits),
+    ("stale", |row| row.stale),
     ("joined", |row| row.joined),
     ("misses", |row| row.misses),
     ("bypasses", |row| row.bypasses),

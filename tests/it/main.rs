@@ -50,6 +50,7 @@ mod odd_server;
 mod per_call;
 mod policies;
 mod replica_lag;
+mod stale;
 mod stats;
 mod t1_no_stale_read;
 mod t2_no_merged_invalidation;

@@ -5,8 +5,9 @@ use quote::{ToTokens, quote_spanned};
 use syn::{Expr, Path};
 
 use super::key::key_writer;
-use super::{at, body, on_instance, place, private, start, string};
+use super::{at, body, body_after, on_instance, place, private, start, string};
 use crate::duration::Life;
+use crate::owned;
 use crate::signature::Function;
 use crate::syntax::find;
 use crate::text;
@@ -89,22 +90,35 @@ fn option(text: Option<String>, p: &TokenStream) -> TokenStream {
 /// `Policy::new().ttl(…)`, with the calls for what was written.
 fn policy(policy: &Policy, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
-    let ttl = policy.ttl.as_ref().map(|ttl| life(ttl, "checked_ttl", p));
-    let ttl = ttl.map(|ttl| quote_spanned!(here=> .ttl(#ttl)));
-    let jitter = policy
-        .jitter
-        .as_ref()
-        .map(|jitter| quote_spanned!(here=> .jitter(#jitter)));
-    let negative = policy
-        .negative_ttl
-        .as_ref()
-        .map(|ttl| life(ttl, "checked_negative_ttl", p));
-    let negative = negative.map(|ttl| quote_spanned!(here=> .negative_ttl(#ttl)));
+    let lives = [
+        ("ttl", "checked_ttl", &policy.ttl),
+        ("negative_ttl", "checked_negative_ttl", &policy.negative_ttl),
+        (
+            "stale_while_revalidate",
+            "checked_window",
+            &policy.stale_while_revalidate,
+        ),
+        ("stale_if_error", "checked_window", &policy.stale_if_error),
+        ("soft_timeout", "checked_timeout", &policy.soft_timeout),
+    ];
+    let lives = lives.into_iter().filter_map(|(name, check, written)| {
+        let (name, life) = (Ident::new(name, here), life(written.as_ref()?, check, p));
+        Some(quote_spanned!(here=> .#name(#life)))
+    });
+    let factors = [
+        ("jitter", &policy.jitter),
+        ("refresh_ahead", &policy.refresh_ahead),
+        ("early_expiry", &policy.early_expiry),
+    ];
+    let factors = factors.into_iter().filter_map(|(name, factor)| {
+        let (name, factor) = (Ident::new(name, here), factor.as_ref()?);
+        Some(quote_spanned!(here=> .#name(#factor)))
+    });
     let named = policy
         .named
         .as_ref()
         .map(|name| quote_spanned!(here=> .named(#name)));
-    quote_spanned!(here=> #p::Policy::new() #ttl #jitter #negative #named)
+    quote_spanned!(here=> #p::Policy::new() #(#lives)* #(#factors)* #named)
 }
 
 /// A `Duration`; an expression goes through the const function `check`, underlined where it fails.
@@ -160,12 +174,36 @@ fn read(cached: &Cached, function: &Function, p: &TokenStream) -> TokenStream {
     let span = Span::mixed_site().located_at(start(&cached.output));
     let codec = codec(cached.codec.as_ref(), p);
     let unless = unless(cached.unless.as_ref(), p);
-    let load = body(function, p);
-    let load = quote_spanned!(Span::mixed_site()=> move || #load);
-    let p = at(p, span);
-    quote_spanned! {span=>
-        #p::read(__call, __shape, __errors, #codec, #unless, #load).await
+    let (name, load) = match cached.detached {
+        false => ("read", in_place(function, p)),
+        true => ("read_behind", detached(function, p)),
+    };
+    let (q, name) = (at(p, span), Ident::new(name, span));
+    let read = quote_spanned! {span=>
+        #q::#name(__call, __shape, __errors, #codec, #unless, #load)
+    };
+    match &cached.timeout {
+        None => quote_spanned!(span=> #read.await),
+        Some(timeout) => {
+            let timeout = life(timeout, "checked_timeout", p);
+            quote_spanned! {span=> {
+                let __timer = __call.timer(#timeout);
+                __timer.run(#read).await
+            }}
+        }
     }
+}
+
+fn in_place(function: &Function, p: &TokenStream) -> TokenStream {
+    let load = body(function, p);
+    quote_spanned!(Span::mixed_site()=> move || #load)
+}
+
+/// The body in a closure that owns what the function borrows.
+fn detached(function: &Function, p: &TokenStream) -> TokenStream {
+    owned::load(&owned::borrowed(function), p, |names| {
+        body_after(names, function, p)
+    })
 }
 
 fn codec(codec: Option<&Path>, p: &TokenStream) -> TokenStream {

@@ -20,10 +20,10 @@ pub(crate) async fn search<T: Named, const N: usize>(
             bound: true,
             policy: facade::cached_redis::__private::Policy::new()
                 .ttl(facade::cached_redis::__private::Duration::from_millis(5400000u64))
-                .jitter(0.05)
                 .negative_ttl(
                     facade::cached_redis::__private::checked_negative_ttl(self::NEGATIVE),
                 )
+                .jitter(0.05)
                 .named("hot"),
             codec: facade::cached_redis::__private::Some("msgpack"),
         });

@@ -53,6 +53,9 @@ impl Builder {
         if self.hold < SHORTEST_LEASE {
             return Err(Error::setting("hold", "must be at least 30 ms"));
         }
+        if self.throttle.is_zero() {
+            return Err(Error::setting("throttle", "must not be zero"));
+        }
         self.defaults.check("defaults")?;
         for (name, policy) in &self.policies {
             policy.check(format!("policy {name}"))?;
@@ -64,6 +67,7 @@ impl Builder {
             lease: self.lease,
             // Added to the clock, a longer one would overflow it.
             wait: self.wait.min(LONGEST_TTL),
+            throttle: self.throttle.min(LONGEST_TTL),
             on_failover: self.on_failover,
             journal_keys: self.journal_keys,
             flush_timeout: self.flush_timeout,

@@ -55,6 +55,10 @@ pub struct Record {
 pub enum Recorded {
     /// The store had the entry.
     Hit,
+    /// The store had the entry, past its TTL and inside a stale window.
+    Stale,
+    /// An entry that can be served is loaded anew.
+    Renewing,
     /// Another caller's load answered this one.
     Joined,
     /// Nothing usable was there, and this caller got the lease.
@@ -63,6 +67,8 @@ pub enum Recorded {
     Wait,
     /// The function runs without a lease.
     Bypass,
+    /// A call took longer than its `timeout` and was given up.
+    TimedOut,
     /// The function returned.
     Load,
     /// The result was stored.
@@ -180,10 +186,13 @@ impl From<&Event<'_>> for Recorded {
     fn from(event: &Event<'_>) -> Self {
         match event {
             Event::Hit => Self::Hit,
+            Event::Stale => Self::Stale,
+            Event::Renewing => Self::Renewing,
             Event::Joined => Self::Joined,
             Event::Miss => Self::Miss,
             Event::Wait => Self::Wait,
             Event::Bypass => Self::Bypass,
+            Event::TimedOut => Self::TimedOut,
             Event::Loaded(_) => Self::Load,
             Event::Fill => Self::Fill,
             Event::Refused => Self::RefusedFill,

@@ -1,0 +1,119 @@
+//! Loads that go on without their caller own what they need.
+//!
+//! What is passed by value moves into the load; what is borrowed is copied first, and only when there
+//! is something to load. The body still sees `name: &str`, and `self`.
+
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use quote::{format_ident, quote_spanned};
+use syn::spanned::Spanned as _;
+use syn::{Expr, Type};
+
+use crate::errors::Errors;
+use crate::signature::Function;
+use crate::syntax::peel;
+
+/// Something that the function borrows.
+pub(crate) struct Borrowed {
+    /// As the body names it.
+    name: Ident,
+    span: Span,
+}
+
+/// Refuses what cannot be copied: an exclusive borrow, and the boxed form of a method, which has
+/// bound its arguments for one run already.
+pub(crate) fn check(option: &str, value: &Expr, function: &Function, errors: &mut Errors) {
+    if function.is_boxed() {
+        errors.refuse(
+            value,
+            format!("`{option}` cannot be used under `#[async_trait]`"),
+            "write the cached function outside of the trait, and call it from the method",
+        );
+    }
+    for (ident, ty) in function.arguments() {
+        if let Type::Reference(reference) = peel(ty)
+            && reference.mutability.is_some()
+        {
+            errors.refuse(
+                ty,
+                format!("a load that goes on behind its caller cannot borrow `{ident}` mutably"),
+                format!("pass `{ident}` by value or behind an `Arc`, or remove `{option}`"),
+            );
+        }
+    }
+}
+
+/// What the function borrows.
+pub(crate) fn borrowed(function: &Function) -> Vec<Borrowed> {
+    let arguments = function.arguments().into_iter();
+    let references = arguments.filter(|(_, ty)| matches!(peel(ty), Type::Reference(_)));
+    references
+        .map(|(name, ty)| Borrowed {
+            name,
+            span: ty.span(),
+        })
+        .collect()
+}
+
+/// `move || { let copy = held(name); …; move || async move { let name = copy.get(); …; BODY } }`,
+/// where `inner` makes the innermost part of what comes before the body and of the body's tokens.
+pub(crate) fn load(
+    borrowed: &[Borrowed],
+    p: &TokenStream,
+    inner: impl FnOnce(&TokenStream) -> TokenStream,
+) -> TokenStream {
+    let here = Span::mixed_site();
+    let copies: Vec<_> = (0..borrowed.len())
+        .map(|i| format_ident!("__copy_{i}", span = here))
+        .collect();
+    let held = borrowed.iter().zip(&copies).map(|(argument, copy)| {
+        let name = &argument.name;
+        // Underlined at the type, if that cannot be copied.
+        let span = here.located_at(argument.span);
+        let p = super::expand::at(p, span);
+        quote_spanned!(span=> let #copy = #p::held(#name);)
+    });
+    let names = borrowed.iter().zip(&copies).map(|(argument, copy)| {
+        let name = body_name(&argument.name);
+        quote_spanned!(here=> #[allow(unused_variables)] let #name = #copy.get();)
+    });
+    let names = quote_spanned!(here=> #(#names)*);
+    let inner = inner(&names);
+    quote_spanned!(here=> move || { #(#held)* move || #inner })
+}
+
+fn body_name(name: &Ident) -> Ident {
+    match name == "self" {
+        true => this(Span::mixed_site()),
+        false => name.clone(),
+    }
+}
+
+fn this(span: Span) -> Ident {
+    Ident::new("__self", Span::mixed_site().located_at(span))
+}
+
+/// The body with `self` as a name that can be bound. `self::path` stays.
+pub(crate) fn without_self(body: TokenStream) -> TokenStream {
+    let mut tokens = body.into_iter().peekable();
+    let mut renamed = Vec::new();
+    while let Some(token) = tokens.next() {
+        renamed.push(match token {
+            TokenTree::Ident(ident) if ident == "self" => match starts_path(tokens.peek()) {
+                true => TokenTree::Ident(ident),
+                false => TokenTree::Ident(this(ident.span())),
+            },
+            TokenTree::Group(group) => {
+                let mut new = Group::new(group.delimiter(), without_self(group.stream()));
+                new.set_span(group.span());
+                TokenTree::Group(new)
+            }
+            other => other,
+        });
+    }
+    renamed.into_iter().collect()
+}
+
+/// The `:` of `self::NAME`; of `self: Self` there is none in a body.
+fn starts_path(next: Option<&TokenTree>) -> bool {
+    matches!(next, Some(TokenTree::Punct(punct)) if punct.as_char() == ':')
+}

@@ -1,0 +1,402 @@
+//! Loads behind an entry that goes on being served.
+//!
+//! Such a load replaces the entry by compare-and-set on its token, so it fills nothing once anything,
+//! an invalidation above all, has happened to that entry (o6 of the model; s1 with stale windows).
+//! Where the load owns all that it needs, it runs in a task of its own and no caller waits for it
+//! ([`Detached`]). Where it borrows from its caller, that one runs it ([`InPlace`]) while the others
+//! are served the old value.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::Policy;
+use crate::codec::Choice;
+use crate::control::{Status, Wish};
+use crate::entry::{Header, Token};
+use crate::event::Event;
+use crate::fence::Fence;
+use crate::flight::{Flight, Landing};
+use crate::handle::Inner;
+use crate::pack::{Packed, Packer};
+use crate::read::{Reader, Task};
+use crate::registry::Function;
+use crate::renewal::{Claim, Claimed, Permit};
+use crate::shape::{ErrorSharing, Shape};
+use crate::store::Store as _;
+
+/// A value that can be served, and the header of its entry.
+pub(crate) struct Kept<T> {
+    pub(crate) value: T,
+    pub(crate) header: Header,
+}
+
+/// The right to replace one entry by what is loaded anew.
+pub(crate) struct Renewal {
+    token: Token,
+    epoch: u32,
+    /// Those who wait for the load, if the entry may not be served to them.
+    flight: Option<Flight>,
+    /// Absent until it is asked for.
+    claim: Option<Claim>,
+    permit: Option<Permit>,
+}
+
+impl Renewal {
+    /// Of an entry that is served meanwhile; the claim is still to be asked for.
+    fn permitted(permit: Permit, header: &Header) -> Self {
+        Self {
+            token: header.token,
+            epoch: header.epoch,
+            flight: None,
+            claim: None,
+            permit: Some(permit),
+        }
+    }
+
+    /// Of an entry that others wait for to be replaced.
+    pub(crate) fn claimed(flight: Flight, claim: Claim, header: &Header) -> Self {
+        Self {
+            token: header.token,
+            epoch: header.epoch,
+            flight: Some(flight),
+            claim: Some(claim),
+            permit: None,
+        }
+    }
+}
+
+/// How a load went that its caller waited for.
+pub(crate) enum Revalidated<T, E> {
+    Loaded(T),
+    Failed(E),
+    /// It goes on without its caller, whose patience is over.
+    Late,
+}
+
+/// A load behind an entry, with all that it needs and without the caller.
+pub(crate) struct Job<S, E, C, U, F> {
+    inner: Arc<Inner>,
+    key: String,
+    function: &'static Function,
+    policy: Policy,
+    codec: C,
+    shape: S,
+    errors: E,
+    renewal: Renewal,
+    task: Task<U, F>,
+}
+
+/// A result, and the header of the entry that was made of it.
+pub(crate) type Ran<S> = (
+    Result<<S as Shape>::Ok, <S as Shape>::Error>,
+    Option<Header>,
+);
+
+impl<S, E, C, U, F> Job<S, E, C, U, F>
+where
+    S: Shape<Value: Serialize + DeserializeOwned>,
+    E: ErrorSharing<S::Error> + Copy,
+    C: Choice,
+    U: FnOnce(&S::Ok) -> bool,
+    F: Load<S::Return>,
+{
+    /// Loads and replaces the entry. `None`: another process does, or it is not to be tried now.
+    async fn run(self) -> Option<Ran<S>> {
+        let Self { renewal, task, .. } = self;
+        let reader = Reader {
+            inner: &self.inner,
+            key: &self.key,
+            wish: Wish::default(),
+            shape: self.shape,
+            errors: self.errors,
+            packer: Packer {
+                inner: &self.inner,
+                function: self.function,
+                policy: &self.policy,
+                codec: self.codec,
+            },
+        };
+        reader.run(renewal, task).await
+    }
+}
+
+impl<S, E, C, U, F, G> Job<S, E, C, U, Detached<F>>
+where
+    F: FnOnce() -> G,
+{
+    /// The same with a load that borrows nothing.
+    fn owning(self) -> Job<S, E, C, U, InPlace<G>> {
+        let Task { load, unless } = self.task;
+        let task = Task {
+            load: InPlace((load.0)()),
+            unless,
+        };
+        Job {
+            inner: self.inner,
+            key: self.key,
+            function: self.function,
+            policy: self.policy,
+            codec: self.codec,
+            shape: self.shape,
+            errors: self.errors,
+            renewal: self.renewal,
+            task,
+        }
+    }
+}
+
+impl<S, E, C> Reader<'_, S, E, C>
+where
+    S: Shape<Value: Serialize + DeserializeOwned>,
+    E: ErrorSharing<S::Error> + Copy,
+    C: Choice,
+{
+    /// Serves `found` and loads it anew behind that, unless somebody does.
+    pub(crate) async fn renew<U, F>(
+        &self,
+        found: Kept<S::Ok>,
+        status: Status,
+        task: Task<U, F>,
+    ) -> S::Ok
+    where
+        F: Behind<S, E, C, U>,
+    {
+        if let Some(permit) = self.inner.renewals.begin(self.key) {
+            let job = self.job(Renewal::permitted(permit, &found.header), task);
+            if let Some(Revalidated::Loaded(value)) = F::behind(job).await.map(|ran| self.told(ran))
+            {
+                return value;
+            }
+        }
+        self.serve(found, status)
+    }
+
+    /// Loads anew, and waits for it no longer than the soft timeout says.
+    pub(crate) async fn revalidate<U, F>(
+        &self,
+        job: Job<S, E, C, U, F>,
+    ) -> Revalidated<S::Ok, S::Error>
+    where
+        F: Behind<S, E, C, U>,
+    {
+        let patience = self.policy().soft_timeout;
+        let ran = F::within(job, patience).await;
+        ran.map_or(Revalidated::Late, |ran| self.told(ran))
+    }
+
+    fn told(&self, (result, header): Ran<S>) -> Revalidated<S::Ok, S::Error> {
+        match result {
+            Ok(value) => {
+                if let Some(header) = header {
+                    self.answered(Status::Miss, &header);
+                }
+                Revalidated::Loaded(value)
+            }
+            Err(error) => Revalidated::Failed(error),
+        }
+    }
+
+    pub(crate) fn job<U, F>(&self, renewal: Renewal, task: Task<U, F>) -> Job<S, E, C, U, F> {
+        Job {
+            inner: Arc::clone(self.inner),
+            key: self.key.to_owned(),
+            function: self.packer.function,
+            policy: *self.packer.policy,
+            codec: self.packer.codec,
+            shape: self.shape,
+            errors: self.errors,
+            renewal,
+            task,
+        }
+    }
+
+    async fn run<U, F>(&self, mut renewal: Renewal, task: Task<U, F>) -> Option<Ran<S>>
+    where
+        U: FnOnce(&S::Ok) -> bool,
+        F: Load<S::Return>,
+    {
+        let claim = self.claim(&mut renewal).await?;
+        self.emit(&Event::Renewing);
+        let (result, took) = self.load(task.load).await;
+        let packed = match &result {
+            Ok(ok) => self.packed(ok, took, renewal.epoch, task.unless),
+            Err(_) => {
+                self.failed(renewal, claim);
+                return Some((result, None));
+            }
+        };
+        let header = packed.as_ref().map(|packed| packed.header);
+        match packed {
+            Some(packed) => self.replace(renewal, claim, packed),
+            None => self.remove(renewal, claim).await,
+        }
+        Some((result, header))
+    }
+
+    /// The claim, asked for if that is still to be done.
+    async fn claim(&self, renewal: &mut Renewal) -> Option<Claim> {
+        if let Some(claim) = renewal.claim.take() {
+            return Some(claim);
+        }
+        let claimed = match Claim::ask(self.inner, self.key).await {
+            Ok(Claimed::Granted(claim)) => return Some(claim),
+            Ok(claimed) => claimed,
+            Err(error) => {
+                self.emit(&Event::Failed(&error));
+                return None;
+            }
+        };
+        if let (Some(permit), Some(time)) = (&mut renewal.permit, claimed.rest()) {
+            permit.rest(time);
+        }
+        None
+    }
+
+    /// The source is to be left alone for a while, here and in other processes.
+    fn failed(&self, mut renewal: Renewal, claim: Claim) {
+        let throttle = self.inner.settings.throttle;
+        match &mut renewal.permit {
+            Some(permit) => permit.rest(throttle),
+            None => self.inner.renewals.rest(self.key, throttle),
+        }
+        claim.failed(self.inner);
+        if let Some(flight) = renewal.flight {
+            flight.land(Landing::Again);
+        }
+    }
+
+    fn replace(&self, renewal: Renewal, claim: Claim, packed: Packed) {
+        let fence = Fence::Entry(renewal.token, renewal.epoch);
+        if let Some(flight) = &renewal.flight {
+            // Before the fill is sent: who comes from here on must look for itself.
+            flight.close();
+        }
+        let held = (claim, renewal.permit);
+        self.fill(fence, renewal.flight, held, packed);
+    }
+
+    /// What was loaded is not to be kept, and so the old value is not to be served any longer.
+    async fn remove(&self, renewal: Renewal, claim: Claim) {
+        if let Err(error) = self.inner.store.release(self.key, renewal.token).await {
+            self.emit(&Event::Failed(&error));
+        }
+        drop(claim);
+        if let Some(flight) = renewal.flight {
+            flight.land(Landing::Again);
+        }
+    }
+}
+
+/// The user's function, ready to run.
+pub(crate) trait Load<R> {
+    /// Runs it.
+    fn run(self) -> impl Future<Output = R>;
+}
+
+/// A load that borrows from its caller, and so runs in its caller's task.
+pub(crate) struct InPlace<F>(pub(crate) F);
+
+impl<R, F: FnOnce() -> L, L: Future<Output = R>> Load<R> for InPlace<F> {
+    fn run(self) -> impl Future<Output = R> {
+        (self.0)()
+    }
+}
+
+/// A load that can be made to own what it needs, and so to run in a task of its own.
+pub(crate) struct Detached<F>(pub(crate) F);
+
+impl<R, F, G, L> Load<R> for Detached<F>
+where
+    F: FnOnce() -> G,
+    G: FnOnce() -> L,
+    L: Future<Output = R>,
+{
+    fn run(self) -> impl Future<Output = R> {
+        (self.0)()()
+    }
+}
+
+/// Where a load runs that its caller need not wait for.
+pub(crate) trait Behind<S: Shape, E, C, U>: Load<S::Return> + Sized {
+    /// Runs it behind the caller. What it gave, if the caller had to run it and it ran.
+    fn behind(job: Job<S, E, C, U, Self>) -> impl Future<Output = Option<Ran<S>>>;
+
+    /// Runs it and waits for it no longer than `patience`, if it can go on without the caller.
+    fn within(
+        job: Job<S, E, C, U, Self>,
+        patience: Option<Duration>,
+    ) -> impl Future<Output = Option<Ran<S>>>;
+}
+
+impl<S, E, C, U, F, L> Behind<S, E, C, U> for InPlace<F>
+where
+    S: Shape<Value: Serialize + DeserializeOwned>,
+    E: ErrorSharing<S::Error> + Copy,
+    C: Choice,
+    U: FnOnce(&S::Ok) -> bool,
+    F: FnOnce() -> L,
+    L: Future<Output = S::Return>,
+{
+    async fn behind(job: Job<S, E, C, U, Self>) -> Option<Ran<S>> {
+        job.run().await
+    }
+
+    async fn within(job: Job<S, E, C, U, Self>, _: Option<Duration>) -> Option<Ran<S>> {
+        job.run().await
+    }
+}
+
+impl<S, E, C, U, F, G, L> Behind<S, E, C, U> for Detached<F>
+where
+    S: Shape<Value: Serialize + DeserializeOwned> + Send + Sync + 'static,
+    S::Ok: Send + 'static,
+    S::Error: Send + 'static,
+    E: ErrorSharing<S::Error> + Copy + Send + Sync + 'static,
+    C: Choice + Send + Sync + 'static,
+    U: FnOnce(&S::Ok) -> bool + Send + 'static,
+    F: FnOnce() -> G,
+    G: FnOnce() -> L + Send + 'static,
+    L: Future<Output = S::Return> + Send + 'static,
+{
+    async fn behind(job: Job<S, E, C, U, Self>) -> Option<Ran<S>> {
+        spawn(job);
+        None
+    }
+
+    async fn within(job: Job<S, E, C, U, Self>, patience: Option<Duration>) -> Option<Ran<S>> {
+        let Some(patience) = patience else {
+            return job.run().await;
+        };
+        match timeout(patience, spawn(job)).await.ok()? {
+            Ok(ran) => ran,
+            // The load has panicked, as it would have in the caller's task; or the runtime ends.
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => None,
+            },
+        }
+    }
+}
+
+/// Makes the load own what it needs, and runs it in a task of its own.
+fn spawn<S, E, C, U, F, G, L>(job: Job<S, E, C, U, Detached<F>>) -> JoinHandle<Option<Ran<S>>>
+where
+    S: Shape<Value: Serialize + DeserializeOwned> + Send + Sync + 'static,
+    S::Ok: Send + 'static,
+    S::Error: Send + 'static,
+    E: ErrorSharing<S::Error> + Copy + Send + Sync + 'static,
+    C: Choice + Send + Sync + 'static,
+    U: FnOnce(&S::Ok) -> bool + Send + 'static,
+    F: FnOnce() -> G,
+    G: FnOnce() -> L + Send + 'static,
+    L: Future<Output = S::Return> + Send + 'static,
+{
+    let runtime = job.inner.runtime.clone();
+    let job = job.owning();
+    runtime.spawn(job.run())
+}

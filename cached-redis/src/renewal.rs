@@ -1,0 +1,214 @@
+//! Who loads an entry anew that goes on being served meanwhile.
+//!
+//! One caller of a process ([`Permit`]) and, for economy, one process of all ([`Claim`]). After a load
+//! that failed nobody asks the source again for a while, the **throttle**, counted from the failure
+//! and whatever the age of the entry: an outage of the source sees one load per throttle, not one per
+//! read. None of this is needed for correctness: what is loaded replaces the entry only while that
+//! very entry stands, which no invalidation leaves it to.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::entry::{Header, Kind, Token};
+use crate::error::StoreError;
+use crate::handle::Inner;
+use crate::lease::Lease;
+use crate::store::Store as _;
+use crate::sync::{Mutex, MutexGuard};
+
+/// How long a process leaves a key alone that another one loads.
+const TAKEN: Duration = Duration::from_millis(100);
+
+/// Keys are tidied up when there are so many.
+const MANY: usize = 1024;
+
+/// The renewals of one cache, by key.
+#[derive(Default)]
+pub(crate) struct Renewals {
+    keys: Mutex<HashMap<String, State>>,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Running,
+    /// To be left alone until then.
+    Rests(Instant),
+}
+
+impl State {
+    fn is_over(self) -> bool {
+        matches!(self, Self::Rests(until) if until <= Instant::now())
+    }
+}
+
+impl Renewals {
+    /// The right to renew `key` in this process; `None` while somebody does or it is to rest.
+    pub(crate) fn begin(self: &Arc<Self>, key: &str) -> Option<Permit> {
+        let mut keys = self.lock();
+        if keys.get(key).is_some_and(|state| !state.is_over()) {
+            return None;
+        }
+        if keys.len() >= MANY {
+            keys.retain(|_, state| !state.is_over());
+        }
+        keys.insert(key.to_owned(), State::Running);
+        Some(Permit {
+            renewals: Arc::clone(self),
+            key: key.to_owned(),
+            rest: None,
+        })
+    }
+
+    /// Whether the last load failed so short ago that none is to be tried.
+    pub(crate) fn rests(&self, key: &str) -> bool {
+        let state = self.lock().get(key).copied();
+        state.is_some_and(|state| matches!(state, State::Rests(_)) && !state.is_over())
+    }
+
+    /// Leaves `key` alone for so long.
+    pub(crate) fn rest(&self, key: &str, time: Duration) {
+        let until = State::Rests(Instant::now() + time);
+        self.lock().insert(key.to_owned(), until);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, State>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to renew one key in this process, until it is dropped.
+pub(crate) struct Permit {
+    renewals: Arc<Renewals>,
+    key: String,
+    rest: Option<Duration>,
+}
+
+impl Permit {
+    /// Leaves the key alone for so long after the end.
+    pub(crate) fn rest(&mut self, time: Duration) {
+        self.rest = Some(time);
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        match self.rest {
+            Some(time) => self.renewals.rest(&self.key, time),
+            None => drop(self.renewals.lock().remove(&self.key)),
+        }
+    }
+}
+
+/// The right to renew one key among all processes: a lease beside the entry, which stays where it is.
+pub(crate) struct Claim(Lease);
+
+/// The answer to asking for a claim.
+pub(crate) enum Claimed {
+    Granted(Claim),
+    /// Another process loads.
+    Taken,
+    /// A load has failed; none is to be tried for so long.
+    Rests(Duration),
+}
+
+impl Claimed {
+    /// For how long to leave the key alone, if the claim was not granted.
+    pub(crate) fn rest(&self) -> Option<Duration> {
+        match self {
+            Self::Granted(_) => None,
+            Self::Taken => Some(TAKEN),
+            Self::Rests(time) => Some(*time),
+        }
+    }
+}
+
+impl Claim {
+    /// Asks for the claim on `key`.
+    pub(crate) async fn ask(inner: &Arc<Inner>, key: &str) -> Result<Claimed, StoreError> {
+        let beside = beside(inner, key);
+        let lease = Lease::new(inner, &beside);
+        let (store, life) = (&inner.store, inner.settings.lease);
+        let standing = store.acquire(&beside, lease.entry(), life).await?;
+        let header = standing.as_ref().and_then(|entry| Header::parse(entry));
+        Ok(match header.map(|(header, _)| header) {
+            // Foreign bytes do not forbid anything.
+            None => Claimed::Granted(Self(lease.granted())),
+            // The command was sent twice, and the first one was granted.
+            Some(header) if header.token == lease.token() => {
+                Claimed::Granted(Self(lease.granted()))
+            }
+            Some(header) => {
+                lease.refused();
+                match header.kind {
+                    Kind::Negative => Claimed::Rests(left(&header, store.now_ms())),
+                    _ => Claimed::Taken,
+                }
+            }
+        })
+    }
+
+    /// The load has failed: leaves word of it for the time of the throttle.
+    pub(crate) fn failed(self, inner: &Inner) {
+        let throttle = inner.settings.throttle;
+        let word = word(inner.store.now_ms(), throttle);
+        inner.runtime.spawn(async move {
+            // Unanswered, this process alone rests.
+            let _ = self.0.fill(word, throttle).await;
+        });
+    }
+}
+
+/// Where the claim on `key` stands.
+fn beside(inner: &Inner, key: &str) -> String {
+    let logical = key.get(inner.namespace.len() + 1..).unwrap_or(key);
+    format!("{}:#refresh:{logical}", inner.namespace)
+}
+
+fn word(now_ms: u64, throttle: Duration) -> Bytes {
+    let header = Header {
+        filled_at: now_ms,
+        soft_ttl: u32::try_from(throttle.as_millis()).unwrap_or(u32::MAX),
+        ..Header::new(Kind::Negative, Token::next())
+    };
+    header.entry(&[])
+}
+
+fn left(header: &Header, now_ms: u64) -> Duration {
+    let age = now_ms.saturating_sub(header.filled_at);
+    Duration::from_millis(u64::from(header.soft_ttl).saturating_sub(age))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_renews_and_a_failed_key_rests_for_the_throttle() {
+        let renewals = Arc::<Renewals>::default();
+        let mut permit = renewals.begin("k").unwrap();
+        assert!(renewals.begin("k").is_none());
+        assert!(renewals.begin("other").is_some());
+        permit.rest(Duration::from_secs(1));
+        drop(permit);
+        assert!(renewals.begin("k").is_none() && renewals.rests("k"));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(!renewals.rests("k"));
+        drop(renewals.begin("k").unwrap());
+        assert!(renewals.lock().get("k").is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn keys_that_rested_do_not_pile_up() {
+        let renewals = Arc::<Renewals>::default();
+        for key in 0..MANY {
+            renewals.rest(&key.to_string(), Duration::from_secs(1));
+        }
+        tokio::time::advance(Duration::from_secs(2)).await;
+        let _permit = renewals.begin("k").unwrap();
+        assert_eq!(renewals.lock().len(), 1);
+    }
+}
