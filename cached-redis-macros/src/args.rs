@@ -13,6 +13,7 @@ use crate::option::{Piece, Word, Written, pieces};
 const CACHED: &[&str] = &[
     "key",
     "ttl",
+    "ttl_with",
     "jitter",
     "negative_ttl",
     "stale_while_revalidate",
@@ -25,6 +26,7 @@ const CACHED: &[&str] = &[
     "codec",
     "condition",
     "unless",
+    "nested",
     "cache",
     "policy",
     "crate",
@@ -38,6 +40,7 @@ const INVALIDATES: &[&str] = &["when", "guard", "replica_lag", "cache", "crate"]
 pub(crate) struct CachedArgs {
     pub(crate) key: Option<LitStr>,
     pub(crate) ttl: Option<Expr>,
+    pub(crate) ttl_with: Option<Path>,
     pub(crate) jitter: Option<Expr>,
     pub(crate) negative_ttl: Option<Expr>,
     pub(crate) stale_while_revalidate: Option<Expr>,
@@ -50,6 +53,7 @@ pub(crate) struct CachedArgs {
     pub(crate) codec: Option<Path>,
     pub(crate) condition: Option<Expr>,
     pub(crate) unless: Option<Expr>,
+    pub(crate) nested: Option<bool>,
     pub(crate) cache: Option<Expr>,
     pub(crate) policy: Option<LitStr>,
     pub(crate) krate: Option<Path>,
@@ -91,6 +95,10 @@ impl CachedArgs {
                 self.names_ttl = true;
                 option.set(&mut self.ttl, Written::expression, errors);
             }
+            "ttl_with" => {
+                self.names_ttl = true;
+                option.set(&mut self.ttl_with, Written::function, errors);
+            }
             "jitter" => option.set(&mut self.jitter, Written::expression, errors),
             "negative_ttl" => option.set(&mut self.negative_ttl, Written::expression, errors),
             "stale_while_revalidate" => option.set(
@@ -107,6 +115,7 @@ impl CachedArgs {
             "codec" => option.set(&mut self.codec, Written::codec, errors),
             "condition" => option.set(&mut self.condition, Written::expression, errors),
             "unless" => option.set(&mut self.unless, Written::expression, errors),
+            "nested" => option.set(&mut self.nested, Written::switch, errors),
             "cache" => option.set(&mut self.cache, Written::expression, errors),
             "policy" => {
                 // A policy may bring the TTL, so a second mistake about it would be noise.

@@ -44,6 +44,7 @@ use proc_macro::TokenStream;
 /// |---|---|---|
 /// | `key = "…"` | the [key template](#keys) | module, name and all parameters |
 /// | `ttl = …` | [how long](#durations) an entry is fresh | required, unless `policy` is given |
+/// | `ttl_with = …` | path of a `fn(&T) -> Duration` that tells the TTL of each value, in the place of `ttl`; zero: not stored | none |
 /// | `jitter = 0.05` | uniform share of the TTL that is added or taken, 0 ≤ j < 1, so that entries of one moment do not expire in one moment | the builder's |
 /// | `negative_ttl = …` | life of a kept `None` (`Option`, `Result<Option<_>, _>`); `0` keeps none | the TTL, 30 s at most |
 /// | `stale_while_revalidate = …` | past the TTL, serve the old value for so long while one caller loads anew behind it ([details](#stale-values-and-early-refreshes)) | none |
@@ -56,6 +57,7 @@ use proc_macro::TokenStream;
 /// | `codec = …` | `bincode`, `msgpack`, `json`, or the path of a value of your own codec | the builder's |
 /// | `condition = …` | an expression over the parameters; where it is `false` the cache is not asked and nothing is stored | always |
 /// | `unless = …` | an expression over `result`, a reference to the `Ok` value; where it is `true` the value is not stored | never |
+/// | `nested = false` | cached functions that this one calls have no say in its entry: by default, a value past its TTL that one of them was served keeps this result from being stored | `true` |
 /// | `cache = …` | the instance: an expression that borrows as `&Cache`, such as `self.cache` or a static | the scope's, else the installed one |
 /// | `policy = "…"` | a policy of that name from the builder; options beside it override it | none |
 /// | `crate = …` | path of the `cached-redis` crate, where it is renamed or re-exported | `::cached_redis` |

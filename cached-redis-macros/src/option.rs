@@ -6,7 +6,7 @@ use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse as _, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
-use syn::{Expr, LitStr, Path, Token, parenthesized, token};
+use syn::{Expr, ExprLit, Lit, LitStr, Path, Token, parenthesized, token};
 
 use crate::errors::{Errors, list, near};
 use crate::syntax::{literal, peel_expr};
@@ -134,6 +134,39 @@ impl Written {
             other => {
                 let help = "write `bincode`, `msgpack`, `json`, or the path of your own codec";
                 errors.refuse(other, "this is no codec", help);
+                None
+            }
+        }
+    }
+
+    /// The path of a function.
+    pub(crate) fn function(&self, errors: &mut Errors) -> Option<Path> {
+        let value = self.expression(errors)?;
+        match peel_expr(&value) {
+            Expr::Path(path) if path.qself.is_none() => Some(path.path.clone()),
+            other => {
+                let message = format!("`{}` is not given as the path of a function", self.name);
+                errors.refuse(
+                    other,
+                    message,
+                    format!("write `{} = path::to::it`", self.name),
+                );
+                None
+            }
+        }
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn switch(&self, errors: &mut Errors) -> Option<bool> {
+        let value = self.expression(errors)?;
+        match peel_expr(&value) {
+            Expr::Lit(ExprLit {
+                lit: Lit::Bool(switch),
+                ..
+            }) => Some(switch.value),
+            other => {
+                let message = format!("`{}` is neither `true` nor `false`", self.name);
+                errors.refuse(other, message, format!("write `{} = false`", self.name));
                 None
             }
         }

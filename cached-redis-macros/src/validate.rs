@@ -26,6 +26,7 @@ pub(crate) struct Cached {
     pub(crate) codec: Option<Path>,
     pub(crate) condition: Option<Expr>,
     pub(crate) unless: Option<Expr>,
+    pub(crate) ttl_with: Option<Path>,
     pub(crate) timeout: Option<Life>,
     /// Whether the load is made to own its arguments, so that it can go on without its caller.
     pub(crate) detached: bool,
@@ -43,6 +44,10 @@ pub(crate) struct Policy {
     pub(crate) refresh_ahead: Option<TokenStream>,
     pub(crate) early_expiry: Option<TokenStream>,
     pub(crate) soft_timeout: Option<Life>,
+    /// Whether each value tells its own TTL.
+    pub(crate) told: bool,
+    /// Whether calls inside of a load have no say in its result.
+    pub(crate) alone: bool,
     pub(crate) named: Option<LitStr>,
 }
 
@@ -68,6 +73,7 @@ impl Cached {
     pub(crate) fn new(args: CachedArgs, function: &Function, errors: &mut Errors) -> Option<Self> {
         require_ttl(&args, errors);
         require_window(&args, errors);
+        refuse_two_ttls(&args, errors);
         let policy = Policy::new(&args, function, errors);
         let detached = detached(&args, function, errors);
         let timeout = args.timeout.as_ref().and_then(|timeout| {
@@ -80,6 +86,7 @@ impl Cached {
             codec,
             condition,
             unless,
+            ttl_with,
             cache,
             krate,
             ..
@@ -91,6 +98,7 @@ impl Cached {
             codec,
             condition,
             unless,
+            ttl_with,
             timeout,
             detached,
             cache,
@@ -132,6 +140,8 @@ impl Policy {
             jitter: factor(&JITTER, &args.jitter, function, errors),
             refresh_ahead: factor(&REFRESH_AHEAD, &args.refresh_ahead, function, errors),
             early_expiry: factor(&EARLY_EXPIRY, &args.early_expiry, function, errors),
+            told: args.ttl_with.is_some(),
+            alone: args.nested == Some(false),
             named: args.policy.clone().filter(|name| named(name, errors)),
         }
     }
@@ -215,6 +225,14 @@ fn factor(
     }
     errors.refuse(value, factor.wrong, factor.help);
     None
+}
+
+/// One of them would have no effect.
+fn refuse_two_ttls(args: &CachedArgs, errors: &mut Errors) {
+    if let (Some(ttl), Some(_)) = (&args.ttl, &args.ttl_with) {
+        let help = "remove one of them; `ttl_with` decides for each value";
+        errors.refuse(ttl, "both `ttl` and `ttl_with`", help);
+    }
 }
 
 /// Without a stale window there is never a value to return instead of waiting.

@@ -28,6 +28,7 @@ use crate::registry::Function;
 use crate::renewal::{Claim, Claimed, Permit};
 use crate::shape::{ErrorSharing, Shape};
 use crate::store::Store as _;
+use crate::verdict::Verdict;
 
 /// A value that can be served, and the header of its entry.
 pub(crate) struct Kept<T> {
@@ -102,7 +103,7 @@ where
     S: Shape<Value: Serialize + DeserializeOwned>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
-    U: FnOnce(&S::Ok) -> bool,
+    U: FnOnce(&S::Ok) -> Verdict,
     F: Load<S::Return>,
 {
     /// Loads and replaces the entry. `None`: another process does, or it is not to be tried now.
@@ -131,10 +132,10 @@ where
 {
     /// The same with a load that borrows nothing.
     fn owning(self) -> Job<S, E, C, U, InPlace<G>> {
-        let Task { load, unless } = self.task;
+        let Task { load, verdict } = self.task;
         let task = Task {
             load: InPlace((load.0)()),
-            unless,
+            verdict,
         };
         Job {
             inner: self.inner,
@@ -217,14 +218,14 @@ where
 
     async fn run<U, F>(&self, mut renewal: Renewal, task: Task<U, F>) -> Option<Ran<S>>
     where
-        U: FnOnce(&S::Ok) -> bool,
+        U: FnOnce(&S::Ok) -> Verdict,
         F: Load<S::Return>,
     {
         let claim = self.claim(&mut renewal).await?;
         self.emit(&Event::Renewing);
-        let (result, took) = self.load(task.load).await;
+        let (result, loaded) = self.load(task.load).await;
         let packed = match &result {
-            Ok(ok) => self.packed(ok, took, renewal.epoch, task.unless),
+            Ok(ok) => self.packed(ok, &loaded, renewal.epoch, task.verdict),
             Err(_) => {
                 self.failed(renewal, claim);
                 return Some((result, None));
@@ -338,7 +339,7 @@ where
     S: Shape<Value: Serialize + DeserializeOwned>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
-    U: FnOnce(&S::Ok) -> bool,
+    U: FnOnce(&S::Ok) -> Verdict,
     F: FnOnce() -> L,
     L: Future<Output = S::Return>,
 {
@@ -358,7 +359,7 @@ where
     S::Error: Send + 'static,
     E: ErrorSharing<S::Error> + Copy + Send + Sync + 'static,
     C: Choice + Send + Sync + 'static,
-    U: FnOnce(&S::Ok) -> bool + Send + 'static,
+    U: FnOnce(&S::Ok) -> Verdict + Send + 'static,
     F: FnOnce() -> G,
     G: FnOnce() -> L + Send + 'static,
     L: Future<Output = S::Return> + Send + 'static,
@@ -391,7 +392,7 @@ where
     S::Error: Send + 'static,
     E: ErrorSharing<S::Error> + Copy + Send + Sync + 'static,
     C: Choice + Send + Sync + 'static,
-    U: FnOnce(&S::Ok) -> bool + Send + 'static,
+    U: FnOnce(&S::Ok) -> Verdict + Send + 'static,
     F: FnOnce() -> G,
     G: FnOnce() -> L + Send + 'static,
     L: Future<Output = S::Return> + Send + 'static,

@@ -17,7 +17,7 @@ use crate::read::Task;
 use crate::registry::DIRECT;
 use crate::shape::{Fallible, FallibleOptional, Kept};
 use crate::stats::Stats;
-use crate::{Cache, Error, Invalidation, Policy, codec, key, read, write};
+use crate::{Cache, Error, Invalidation, Policy, codec, key, read, verdict, write};
 
 impl Cache {
     /// Starts configuring a cache.
@@ -103,7 +103,7 @@ impl Cache {
             codec::FromCache,
             Task {
                 load: InPlace(load),
-                unless: read::never,
+                verdict: verdict::store,
             },
         )
         .await
@@ -139,7 +139,7 @@ impl Cache {
             codec::FromCache,
             Task {
                 load: InPlace(load),
-                unless: read::never,
+                verdict: verdict::store,
             },
         )
         .await

@@ -23,6 +23,16 @@ pub(crate) struct Packed {
     pub(crate) life: Duration,
 }
 
+/// What is known of a load when its result is packed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Loaded {
+    pub(crate) took: Duration,
+    /// How long the result is fresh, if that is not the policy's matter.
+    pub(crate) ttl: Option<Duration>,
+    /// Whether the result is not to be stored.
+    pub(crate) forbidden: bool,
+}
+
 /// Makes entries of one function's values, and values of its entries.
 #[derive(Clone, Copy)]
 pub(crate) struct Packer<'a, C> {
@@ -44,14 +54,14 @@ impl<C: Choice> Packer<'_, C> {
 
     /// The entry of a value, or of an absence; `None` if the policy or the codec does not let it
     /// be kept. `epoch` is that of before the load.
-    pub(crate) fn pack<T>(&self, value: Option<&T>, took: Duration, epoch: u32) -> Option<Packed>
+    pub(crate) fn pack<T>(&self, value: Option<&T>, loaded: &Loaded, epoch: u32) -> Option<Packed>
     where
         T: Serialize + DeserializeOwned,
     {
-        let life = self.life(value.is_none())?;
+        let life = self.life(value.is_none(), loaded.ttl)?;
         let mut header = Header {
             epoch,
-            load_time: u32::try_from(took.as_micros() / 100).unwrap_or(u32::MAX),
+            load_time: u32::try_from(loaded.took.as_micros() / 100).unwrap_or(u32::MAX),
             filled_at: self.inner.store.now_ms(),
             soft_ttl: life.soft_ttl,
             ..Header::new(Kind::Negative, Token::next())
@@ -79,8 +89,9 @@ impl<C: Choice> Packer<'_, C> {
         })
     }
 
-    fn life(&self, negative: bool) -> Option<Life> {
-        self.inner.settings.resolve(self.policy)?.life(negative)
+    fn life(&self, negative: bool, ttl: Option<Duration>) -> Option<Life> {
+        let policy = self.inner.settings.resolve(self.policy)?;
+        policy.lasting(ttl.filter(|_| !negative)).life(negative)
     }
 
     fn encode<T>(&self, value: &T) -> Result<Encoded, CodecError>

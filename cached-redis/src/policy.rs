@@ -42,6 +42,10 @@ pub struct Policy {
     pub(crate) early_expiry: Option<f64>,
     pub(crate) soft_timeout: Option<Duration>,
     pub(crate) name: Option<&'static str>,
+    /// Whether each value tells its own TTL.
+    pub(crate) told: bool,
+    /// Whether calls inside of a load have no say in its result.
+    pub(crate) alone: bool,
 }
 
 impl Policy {
@@ -57,6 +61,8 @@ impl Policy {
             early_expiry: None,
             soft_timeout: None,
             name: None,
+            told: false,
+            alone: false,
         }
     }
 
@@ -133,6 +139,29 @@ impl Policy {
         self
     }
 
+    /// Each value tells its own TTL: what the option `ttl_with` comes to.
+    #[doc(hidden)]
+    pub const fn told(mut self) -> Self {
+        self.told = true;
+        self
+    }
+
+    /// Calls of cached functions inside of a load have no say in its result: what the option
+    /// `nested = false` comes to.
+    #[doc(hidden)]
+    pub const fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
+    /// This policy with another TTL, if there is one.
+    pub(crate) fn lasting(self, ttl: Option<Duration>) -> Self {
+        Self {
+            ttl: ttl.or(self.ttl),
+            ..self
+        }
+    }
+
     /// What is set here, else what is set in `base`.
     pub(crate) fn over(self, base: Self) -> Self {
         Self {
@@ -145,6 +174,8 @@ impl Policy {
             early_expiry: self.early_expiry.or(base.early_expiry),
             soft_timeout: self.soft_timeout.or(base.soft_timeout),
             name: self.name.or(base.name),
+            told: self.told || base.told,
+            alone: self.alone || base.alone,
         }
     }
 
@@ -190,13 +221,14 @@ impl Policy {
     /// The life of one entry: with jitter for values, the negative TTL for `None`. `None` means
     /// "do not keep it" or that no layer gave a TTL.
     pub(crate) fn life(&self, negative: bool) -> Option<Life> {
-        let ttl = self.ttl?.min(LONGEST_TTL);
+        let ttl = self.ttl.map(|ttl| ttl.min(LONGEST_TTL));
         let base = match negative {
-            true => self
-                .negative_ttl
-                .unwrap_or(ttl.min(NEGATIVE_TTL))
-                .min(LONGEST_TTL),
-            false => ttl,
+            true => {
+                let most = ttl.or(self.told.then_some(NEGATIVE_TTL))?;
+                let negative = self.negative_ttl.unwrap_or(most.min(NEGATIVE_TTL));
+                negative.min(LONGEST_TTL)
+            }
+            false => ttl?,
         };
         if base.is_zero() {
             return None;

@@ -12,7 +12,6 @@ pub use crate::late::held;
 pub use crate::policy::{
     Policy, checked_negative_ttl, checked_replica_lag, checked_timeout, checked_ttl, checked_window,
 };
-pub use crate::read::never;
 pub use crate::refusal::Refusal;
 pub use crate::registry::{Function, FunctionInfo, Guard, Registered, When, Writer, WriterInfo};
 pub use crate::writer::Write;
@@ -29,6 +28,11 @@ pub mod outcome {
     pub use crate::outcome::{ByAny, ByResult, Probe};
 }
 
+/// What becomes of a result.
+pub mod verdict {
+    pub use crate::verdict::{Verdict, store, ttl_with, unless};
+}
+
 /// What the option `codec` can name.
 pub mod codec {
     #[cfg(feature = "bincode")]
@@ -43,6 +47,7 @@ use crate::behind::{Detached, InPlace};
 use crate::codec::Choice;
 use crate::read::Task;
 use crate::shape::{ErrorSharing, Shape};
+use crate::verdict::Verdict;
 
 /// A value that can be kept. The name is for the compiler's message.
 #[diagnostic::on_unimplemented(
@@ -60,20 +65,20 @@ pub fn read<S, E, C, U, F, L>(
     shape: S,
     errors: E,
     codec: C,
-    unless: U,
+    verdict: U,
     load: F,
 ) -> impl Future<Output = S::Return>
 where
     S: Shape<Value: Cacheable>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
-    U: FnOnce(&S::Ok) -> bool,
+    U: FnOnce(&S::Ok) -> Verdict,
     F: FnOnce() -> L,
     L: Future<Output = S::Return>,
 {
     let policy = &call.function.info.policy;
     let load = InPlace(load);
-    crate::read::read(call, policy, shape, errors, codec, Task { load, unless })
+    crate::read::read(call, policy, shape, errors, codec, Task { load, verdict })
 }
 
 /// The same for a load that can go on without its caller: `load` makes it own what it needs.
@@ -82,7 +87,7 @@ pub fn read_behind<S, E, C, U, F, G, L>(
     shape: S,
     errors: E,
     codec: C,
-    unless: U,
+    verdict: U,
     load: F,
 ) -> impl Future<Output = S::Return>
 where
@@ -91,12 +96,12 @@ where
     S::Error: Send + 'static,
     E: ErrorSharing<S::Error> + Copy + Send + Sync + 'static,
     C: Choice + Send + Sync + 'static,
-    U: FnOnce(&S::Ok) -> bool + Send + 'static,
+    U: FnOnce(&S::Ok) -> Verdict + Send + 'static,
     F: FnOnce() -> G,
     G: FnOnce() -> L + Send + 'static,
     L: Future<Output = S::Return> + Send + 'static,
 {
     let policy = &call.function.info.policy;
     let load = Detached(load);
-    crate::read::read(call, policy, shape, errors, codec, Task { load, unless })
+    crate::read::read(call, policy, shape, errors, codec, Task { load, verdict })
 }

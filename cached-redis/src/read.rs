@@ -22,7 +22,6 @@
 //! its own way: see [`behind`](crate::behind).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -43,21 +42,18 @@ use crate::flight::{Flight, Landing};
 use crate::freshness::{self, Freshness};
 use crate::handle::Inner;
 use crate::lease::Lease;
-use crate::pack::{Packed, Packer};
+use crate::loading::{self, Loading};
+use crate::pack::{Loaded, Packed, Packer};
 use crate::seek::{Found, Seek};
 use crate::shape::{ErrorSharing, Shape};
 use crate::store::Store as _;
+use crate::verdict::Verdict;
 use crate::{Error, Policy};
 
-/// The `unless` of functions that have none.
-pub fn never<T>(_: &T) -> bool {
-    false
-}
-
-/// What a call runs when there is nothing to serve, and whether its result is to be kept.
+/// What a call runs when there is nothing to serve, and what becomes of its result.
 pub(crate) struct Task<U, F> {
     pub(crate) load: F,
-    pub(crate) unless: U,
+    pub(crate) verdict: U,
 }
 
 /// Answers a call from the cache, or by its load.
@@ -73,7 +69,7 @@ where
     S: Shape<Value: Serialize + DeserializeOwned>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
-    U: FnOnce(&S::Ok) -> bool,
+    U: FnOnce(&S::Ok) -> Verdict,
     F: Behind<S, E, C, U>,
 {
     let Some((inner, key)) = call.target() else {
@@ -100,7 +96,7 @@ where
     };
     let result = match call.wish.mode {
         Mode::Cached => reader.find(task).await,
-        Mode::Refreshed => reader.refresh(task).await,
+        Mode::Refreshed => Box::pin(reader.refresh(task)).await,
         Mode::Uncached => return task.load.run().await,
     };
     S::returned(result)
@@ -168,9 +164,10 @@ where
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
 {
+    /// What runs the load is boxed: the future of a hit stays small, however large the function's is.
     async fn find<U, F>(&self, task: Task<U, F>) -> Result<S::Ok, S::Error>
     where
-        U: FnOnce(&S::Ok) -> bool,
+        U: FnOnce(&S::Ok) -> Verdict,
         F: Behind<S, E, C, U>,
     {
         let mut seek = Seek::new(self.inner, self.packer.function, self.key);
@@ -190,10 +187,10 @@ where
                     match self.judge(&live.header) {
                         Freshness::Fresh => return Ok(self.serve(found, status)),
                         Freshness::Early => {
-                            return Ok(self.renew(found, status, task).await);
+                            return Ok(Box::pin(self.renew(found, status, task)).await);
                         }
                         Freshness::Revalidate => {
-                            return Ok(self.renew(found, Status::Stale, task).await);
+                            return Ok(Box::pin(self.renew(found, Status::Stale, task)).await);
                         }
                         Freshness::IfError if self.inner.renewals.rests(self.key) => {
                             return Ok(self.serve(found, Status::Stale));
@@ -212,12 +209,14 @@ where
                         return Err(error);
                     }
                 }
-                Found::Lead(flight, lease) => return self.lead(flight, lease, task).await,
+                Found::Lead(flight, lease) => {
+                    return Box::pin(self.lead(flight, lease, task)).await;
+                }
                 Found::Renew(flight, claim, header) => {
                     let Some(kept) = kept.take() else { continue };
                     let renewal = Renewal::claimed(flight, claim, &header);
                     let job = self.job(renewal, task);
-                    return match self.revalidate(job).await {
+                    return match Box::pin(self.revalidate(job)).await {
                         Revalidated::Loaded(value) => Ok(value),
                         Revalidated::Failed(error) if !seek.stands(&kept.header).await => {
                             Err(error)
@@ -233,7 +232,7 @@ where
                     }
                     _ => seek.lost(),
                 },
-                Found::Alone(place) => return self.load_alone(place, task.load).await,
+                Found::Alone(place) => return Box::pin(self.load_alone(place, task.load)).await,
             }
         }
     }
@@ -246,17 +245,17 @@ where
         task: Task<U, F>,
     ) -> Result<S::Ok, S::Error>
     where
-        U: FnOnce(&S::Ok) -> bool,
+        U: FnOnce(&S::Ok) -> Verdict,
         F: Load<S::Return>,
     {
         self.emit(&Event::Miss);
-        let (result, took) = self.load(task.load).await;
+        let (result, loaded) = self.load(task.load).await;
         match &result {
             Err(error) => {
                 drop(lease);
                 flight.land(self.failure(error));
             }
-            Ok(ok) => match self.packed(ok, took, lease.epoch(), task.unless) {
+            Ok(ok) => match self.packed(ok, &loaded, lease.epoch(), task.verdict) {
                 Some(packed) => {
                     self.answered(Status::Miss, &packed.header);
                     // Before the fill is sent: who comes from here on must look for itself.
@@ -273,7 +272,7 @@ where
     /// Loads without looking and replaces what stands there, unless that changes meanwhile.
     async fn refresh<U, F>(&self, task: Task<U, F>) -> Result<S::Ok, S::Error>
     where
-        U: FnOnce(&S::Ok) -> bool,
+        U: FnOnce(&S::Ok) -> Verdict,
         F: Load<S::Return>,
     {
         let fence = Fence::raise(self.inner, self.key).await;
@@ -286,11 +285,11 @@ where
             return self.load(task.load).await.0;
         };
         self.emit(&Event::Miss);
-        let (result, took) = self.load(task.load).await;
+        let (result, loaded) = self.load(task.load).await;
         if let Some(packed) = result
             .as_ref()
             .ok()
-            .and_then(|ok| self.packed(ok, took, fence.epoch(), task.unless))
+            .and_then(|ok| self.packed(ok, &loaded, fence.epoch(), task.verdict))
         {
             self.answered(Status::Miss, &packed.header);
             // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
@@ -307,11 +306,11 @@ where
         place.start().await;
         self.emit(&Event::Bypass);
         let epoch = self.inner.store.epoch();
-        let (result, took) = self.load(load).await;
+        let (result, loaded) = self.load(load).await;
         let landing = match &result {
             Err(error) => self.failure(error),
             Ok(ok) if place.is_shared() => {
-                let packed = self.packer.pack(S::value(ok), took, epoch);
+                let packed = self.packer.pack(S::value(ok), &loaded, epoch);
                 packed.map_or(Landing::Again, |packed| Landing::Shared(packed.entry))
             }
             Ok(_) => Landing::Again,
@@ -321,15 +320,25 @@ where
     }
 
     /// Runs the function.
-    pub(crate) async fn load<F>(&self, load: F) -> (Result<S::Ok, S::Error>, Duration)
+    pub(crate) async fn load<F>(&self, load: F) -> (Result<S::Ok, S::Error>, Loaded)
     where
         F: Load<S::Return>,
     {
         let started = Instant::now();
-        let returned = load.run().await;
+        let (returned, said) = Loading::run(self.packer.policy.alone, || load.run()).await;
         let took = started.elapsed();
         self.emit(&Event::Loaded(took));
-        (S::result(returned), took)
+        if said.stale {
+            loading::served_stale();
+        }
+        let ttl = said.ttl;
+        let forbidden = said.forbids();
+        let loaded = Loaded {
+            took,
+            ttl,
+            forbidden,
+        };
+        (S::result(returned), loaded)
     }
 
     /// What those who waited for a load that failed are told.
@@ -338,20 +347,25 @@ where
         shared.map_or(Landing::Again, Landing::Failed)
     }
 
+    /// The entry of a result; `None` if it is not to be stored.
     pub(crate) fn packed<U>(
         &self,
         ok: &S::Ok,
-        took: Duration,
+        loaded: &Loaded,
         epoch: u32,
-        unless: U,
+        verdict: U,
     ) -> Option<Packed>
     where
-        U: FnOnce(&S::Ok) -> bool,
+        U: FnOnce(&S::Ok) -> Verdict,
     {
-        if unless(ok) {
-            return None;
-        }
-        self.packer.pack(S::value(ok), took, epoch)
+        let ttl = match verdict(ok) {
+            Verdict::Discard => return None,
+            _ if loaded.forbidden => return None,
+            Verdict::StoreFor(ttl) => loaded.ttl.or(Some(ttl)),
+            Verdict::Store => loaded.ttl,
+        };
+        let loaded = Loaded { ttl, ..*loaded };
+        self.packer.pack(S::value(ok), &loaded, epoch)
     }
 
     pub(crate) fn fill(
@@ -389,7 +403,10 @@ where
     pub(crate) fn answered(&self, status: Status, header: &Header) {
         match status {
             Status::Hit => self.emit(&Event::Hit),
-            Status::Stale => self.emit(&Event::Stale),
+            Status::Stale => {
+                self.emit(&Event::Stale);
+                loading::served_stale();
+            }
             Status::Joined => self.emit(&Event::Joined),
             Status::Miss | Status::Bypass => {}
         }

@@ -20,7 +20,7 @@ use crate::event::Event;
 use crate::handle::Inner;
 use crate::journal::Attempt;
 use crate::lease::Lease;
-use crate::pack::Packer;
+use crate::pack::{Loaded, Packer};
 use crate::registry::{DIRECT, Site};
 use crate::store::Store as _;
 use crate::{Error, Policy, codec};
@@ -180,7 +180,7 @@ where
         codec: codec::FromCache,
     };
     let packed = packer
-        .pack(Some(value), Duration::ZERO, lease.epoch())
+        .pack(Some(value), &Loaded::default(), lease.epoch())
         .ok_or(Error::Unstorable)?;
     let won = lease.fill(packed.entry, packed.life).await?;
     inner.emit(

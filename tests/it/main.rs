@@ -12,6 +12,7 @@ mod catalog;
 mod commands;
 mod condition;
 mod connections;
+mod current;
 mod cut_connections;
 mod direct;
 #[cfg(feature = "testing")]

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
-use syn::{Expr, Path};
+use syn::Path;
 
 use super::key::key_writer;
 use super::{at, body, body_after, on_instance, place, private, start, string};
@@ -118,7 +118,9 @@ fn policy(policy: &Policy, p: &TokenStream) -> TokenStream {
         .named
         .as_ref()
         .map(|name| quote_spanned!(here=> .named(#name)));
-    quote_spanned!(here=> #p::Policy::new() #(#lives)* #(#factors)* #named)
+    let told = policy.told.then(|| quote_spanned!(here=> .told()));
+    let alone = policy.alone.then(|| quote_spanned!(here=> .alone()));
+    quote_spanned!(here=> #p::Policy::new() #(#lives)* #(#factors)* #told #alone #named)
 }
 
 /// A `Duration`; an expression goes through the const function `check`, underlined where it fails.
@@ -173,14 +175,14 @@ fn probes(output: &impl ToTokens, p: &TokenStream) -> TokenStream {
 fn read(cached: &Cached, function: &Function, p: &TokenStream) -> TokenStream {
     let span = Span::mixed_site().located_at(start(&cached.output));
     let codec = codec(cached.codec.as_ref(), p);
-    let unless = unless(cached.unless.as_ref(), p);
+    let verdict = verdict(cached, p);
     let (name, load) = match cached.detached {
         false => ("read", in_place(function, p)),
         true => ("read_behind", detached(function, p)),
     };
     let (q, name) = (at(p, span), Ident::new(name, span));
     let read = quote_spanned! {span=>
-        #q::#name(__call, __shape, __errors, #codec, #unless, #load)
+        #q::#name(__call, __shape, __errors, #codec, #verdict, #load)
     };
     match &cached.timeout {
         None => quote_spanned!(span=> #read.await),
@@ -220,14 +222,29 @@ fn codec(codec: Option<&Path>, p: &TokenStream) -> TokenStream {
     }
 }
 
-/// The user's `result` is theirs by hygiene, so the closure takes the very ident they wrote.
-/// Using it here keeps an expression that does not look at it free of warnings.
-fn unless(unless: Option<&Expr>, p: &TokenStream) -> TokenStream {
+/// What becomes of a result: what `unless` and `ttl_with` say.
+fn verdict(cached: &Cached, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
-    let Some(unless) = unless else {
-        return quote_spanned!(here=> #p::never);
+    let ttl = |ok: &Ident| {
+        let path = cached.ttl_with.as_ref()?;
+        let span = here.located_at(start(path));
+        let p = at(p, span);
+        Some(quote_spanned!(span=> #p::verdict::ttl_with(__shape, #ok, #path)))
     };
+    let moved = cached.detached.then(|| quote_spanned!(here=> move));
+    let Some(unless) = &cached.unless else {
+        return match ttl(&Ident::new("__ok", here)) {
+            Some(ttl) => quote_spanned!(here=> #moved |__ok| #ttl),
+            None => quote_spanned!(here=> #p::verdict::store),
+        };
+    };
+    // The user's `result` is theirs by hygiene, so the closure takes the very ident they wrote.
     let result = find(unless.to_token_stream(), "result")
         .unwrap_or_else(|| Ident::new("result", Span::call_site()));
-    quote_spanned!(here=> |#result| { let _ = #result; #unless })
+    let ttl = ttl(&result).map(|ttl| quote_spanned!(here=> .and(|| #ttl)));
+    // Using it here keeps an expression that does not look at it free of warnings.
+    quote_spanned!(here=> #moved |#result| {
+        let _ = #result;
+        #p::verdict::unless(#unless) #ttl
+    })
 }
