@@ -53,6 +53,7 @@ use proc_macro::TokenStream;
 /// | `early_expiry = 1.0` | XFetch's β: refresh ahead of the TTL at random, the earlier the longer the load takes | off |
 /// | `soft_timeout = …` | with an old value inside a stale window: wait so long for the load, then return the old one and let the load go on | off |
 /// | `timeout = …` | give a call up after so long, with an error that the function's error type makes of `cached_redis::Timeout` by `From` | off |
+/// | `audit = 0.001` | share of hits that are checked against the source in the background; the result is in `FunctionStats::fresh_ratio` | 0 |
 /// | `skip(a, b)` | parameters that are not part of the key | none |
 /// | `codec = …` | `bincode`, `msgpack`, `json`, or the path of a value of your own codec | the builder's |
 /// | `condition = …` | an expression over the parameters; where it is `false` the cache is not asked and nothing is stored | always |
@@ -99,7 +100,7 @@ use proc_macro::TokenStream;
 /// from the TTL. An entry that was invalidated is gone, so it is never served again, and a load
 /// behind an entry replaces it only while that very entry stands.
 ///
-/// With `stale_while_revalidate`, `refresh_ahead`, `early_expiry` or `soft_timeout`, loads may go on in
+/// With `stale_while_revalidate`, `refresh_ahead`, `early_expiry`, `soft_timeout` or `audit`, loads may go on in
 /// a task of their own. What the function borrows is then copied by `ToOwned` before a load, so
 /// `&str` and `&Pool` work and `&mut T` does not; what is passed by value is moved. All of it is
 /// `Send` and `'static`. Where these options come from a `policy`, nothing is copied: one caller waits

@@ -43,6 +43,7 @@ pub(crate) struct Policy {
     pub(crate) stale_if_error: Option<Life>,
     pub(crate) refresh_ahead: Option<TokenStream>,
     pub(crate) early_expiry: Option<TokenStream>,
+    pub(crate) audit: Option<TokenStream>,
     pub(crate) soft_timeout: Option<Life>,
     /// Whether each value tells its own TTL.
     pub(crate) told: bool,
@@ -142,6 +143,7 @@ impl Policy {
             early_expiry: factor(&EARLY_EXPIRY, &args.early_expiry, function, errors),
             told: args.ttl_with.is_some(),
             alone: args.nested == Some(false),
+            audit: factor(&AUDIT, &args.audit, function, errors),
             named: args.policy.clone().filter(|name| named(name, errors)),
         }
     }
@@ -208,6 +210,13 @@ const EARLY_EXPIRY: Factor = Factor {
     help: "write XFetch's factor, usually `1.0`",
 };
 
+const AUDIT: Factor = Factor {
+    name: "audit",
+    allows: |share| (0.0..=1.0).contains(&share),
+    wrong: "`audit` is not between 0 and 1",
+    help: "write the share of hits to check, such as `0.001`",
+};
+
 /// A literal is checked here, an expression when the function is first called.
 fn factor(
     factor: &Factor,
@@ -257,6 +266,7 @@ fn detached(args: &CachedArgs, function: &Function, errors: &mut Errors) -> bool
         ("refresh_ahead", &args.refresh_ahead),
         ("early_expiry", &args.early_expiry),
         ("soft_timeout", &args.soft_timeout),
+        ("audit", &args.audit),
     ];
     let first = options
         .into_iter()

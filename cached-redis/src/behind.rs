@@ -11,13 +11,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::Policy;
 use crate::codec::Choice;
 use crate::control::{Status, Wish};
-use crate::entry::{Header, Token};
+use crate::entry::{Header, Live, Token};
 use crate::event::Event;
 use crate::fence::Fence;
 use crate::flight::{Flight, Landing};
@@ -79,8 +78,8 @@ pub(crate) enum Revalidated<T, E> {
     Late,
 }
 
-/// A load behind an entry, with all that it needs and without the caller.
-pub(crate) struct Job<S, E, C, U, F> {
+/// A reader that borrows nothing from its caller.
+pub(crate) struct Owned<S, E, C> {
     inner: Arc<Inner>,
     key: String,
     function: &'static Function,
@@ -88,7 +87,29 @@ pub(crate) struct Job<S, E, C, U, F> {
     codec: C,
     shape: S,
     errors: E,
-    renewal: Renewal,
+}
+
+impl<S: Copy, E: Copy, C: Copy> Owned<S, E, C> {
+    fn reader(&self) -> Reader<'_, S, E, C> {
+        Reader {
+            inner: &self.inner,
+            key: &self.key,
+            wish: Wish::default(),
+            shape: self.shape,
+            errors: self.errors,
+            packer: Packer {
+                inner: &self.inner,
+                function: self.function,
+                policy: &self.policy,
+                codec: self.codec,
+            },
+        }
+    }
+}
+
+/// A load behind an entry, with all that it needs and without the caller.
+pub(crate) struct Job<S, E, C, U, F> {
+    reader: Owned<S, E, C>,
     task: Task<U, F>,
 }
 
@@ -107,22 +128,13 @@ where
     F: Load<S::Return>,
 {
     /// Loads and replaces the entry. `None`: another process does, or it is not to be tried now.
-    async fn run(self) -> Option<Ran<S>> {
-        let Self { renewal, task, .. } = self;
-        let reader = Reader {
-            inner: &self.inner,
-            key: &self.key,
-            wish: Wish::default(),
-            shape: self.shape,
-            errors: self.errors,
-            packer: Packer {
-                inner: &self.inner,
-                function: self.function,
-                policy: &self.policy,
-                codec: self.codec,
-            },
-        };
-        reader.run(renewal, task).await
+    async fn run(self, renewal: Renewal) -> Option<Ran<S>> {
+        self.reader.reader().run(renewal, self.task).await
+    }
+
+    /// Loads, and compares with the result what was served.
+    async fn audit(self, served: Live) {
+        self.reader.reader().audit(&served, self.task.load).await;
     }
 }
 
@@ -133,20 +145,12 @@ where
     /// The same with a load that borrows nothing.
     fn owning(self) -> Job<S, E, C, U, InPlace<G>> {
         let Task { load, verdict } = self.task;
-        let task = Task {
-            load: InPlace((load.0)()),
-            verdict,
-        };
         Job {
-            inner: self.inner,
-            key: self.key,
-            function: self.function,
-            policy: self.policy,
-            codec: self.codec,
-            shape: self.shape,
-            errors: self.errors,
-            renewal: self.renewal,
-            task,
+            reader: self.reader,
+            task: Task {
+                load: InPlace((load.0)()),
+                verdict,
+            },
         }
     }
 }
@@ -168,9 +172,9 @@ where
         F: Behind<S, E, C, U>,
     {
         if let Some(permit) = self.inner.renewals.begin(self.key) {
-            let job = self.job(Renewal::permitted(permit, &found.header), task);
-            if let Some(Revalidated::Loaded(value)) = F::behind(job).await.map(|ran| self.told(ran))
-            {
+            let renewal = Renewal::permitted(permit, &found.header);
+            let ran = F::behind(self.job(task), renewal).await;
+            if let Some(Revalidated::Loaded(value)) = ran.map(|ran| self.told(ran)) {
                 return value;
             }
         }
@@ -180,13 +184,14 @@ where
     /// Loads anew, and waits for it no longer than the soft timeout says.
     pub(crate) async fn revalidate<U, F>(
         &self,
-        job: Job<S, E, C, U, F>,
+        renewal: Renewal,
+        task: Task<U, F>,
     ) -> Revalidated<S::Ok, S::Error>
     where
         F: Behind<S, E, C, U>,
     {
         let patience = self.policy().soft_timeout;
-        let ran = F::within(job, patience).await;
+        let ran = F::within(self.job(task), renewal, patience).await;
         ran.map_or(Revalidated::Late, |ran| self.told(ran))
     }
 
@@ -202,8 +207,8 @@ where
         }
     }
 
-    pub(crate) fn job<U, F>(&self, renewal: Renewal, task: Task<U, F>) -> Job<S, E, C, U, F> {
-        Job {
+    pub(crate) fn job<U, F>(&self, task: Task<U, F>) -> Job<S, E, C, U, F> {
+        let reader = Owned {
             inner: Arc::clone(self.inner),
             key: self.key.to_owned(),
             function: self.packer.function,
@@ -211,9 +216,8 @@ where
             codec: self.packer.codec,
             shape: self.shape,
             errors: self.errors,
-            renewal,
-            task,
-        }
+        };
+        Job { reader, task }
     }
 
     async fn run<U, F>(&self, mut renewal: Renewal, task: Task<U, F>) -> Option<Ran<S>>
@@ -325,13 +329,18 @@ where
 /// Where a load runs that its caller need not wait for.
 pub(crate) trait Behind<S: Shape, E, C, U>: Load<S::Return> + Sized {
     /// Runs it behind the caller. What it gave, if the caller had to run it and it ran.
-    fn behind(job: Job<S, E, C, U, Self>) -> impl Future<Output = Option<Ran<S>>>;
+    fn behind(job: Job<S, E, C, U, Self>, renewal: Renewal)
+    -> impl Future<Output = Option<Ran<S>>>;
 
     /// Runs it and waits for it no longer than `patience`, if it can go on without the caller.
     fn within(
         job: Job<S, E, C, U, Self>,
+        renewal: Renewal,
         patience: Option<Duration>,
     ) -> impl Future<Output = Option<Ran<S>>>;
+
+    /// Runs it to compare its result with what was served, if it can go on without the caller.
+    fn audit(job: Job<S, E, C, U, Self>, served: Live);
 }
 
 impl<S, E, C, U, F, L> Behind<S, E, C, U> for InPlace<F>
@@ -343,13 +352,20 @@ where
     F: FnOnce() -> L,
     L: Future<Output = S::Return>,
 {
-    async fn behind(job: Job<S, E, C, U, Self>) -> Option<Ran<S>> {
-        job.run().await
+    async fn behind(job: Job<S, E, C, U, Self>, renewal: Renewal) -> Option<Ran<S>> {
+        job.run(renewal).await
     }
 
-    async fn within(job: Job<S, E, C, U, Self>, _: Option<Duration>) -> Option<Ran<S>> {
-        job.run().await
+    async fn within(
+        job: Job<S, E, C, U, Self>,
+        renewal: Renewal,
+        _: Option<Duration>,
+    ) -> Option<Ran<S>> {
+        job.run(renewal).await
     }
+
+    /// No caller is to pay for it.
+    fn audit(_: Job<S, E, C, U, Self>, _: Live) {}
 }
 
 impl<S, E, C, U, F, G, L> Behind<S, E, C, U> for Detached<F>
@@ -364,16 +380,23 @@ where
     G: FnOnce() -> L + Send + 'static,
     L: Future<Output = S::Return> + Send + 'static,
 {
-    async fn behind(job: Job<S, E, C, U, Self>) -> Option<Ran<S>> {
-        spawn(job);
+    async fn behind(job: Job<S, E, C, U, Self>, renewal: Renewal) -> Option<Ran<S>> {
+        let runtime = job.reader.inner.runtime.clone();
+        runtime.spawn(job.owning().run(renewal));
         None
     }
 
-    async fn within(job: Job<S, E, C, U, Self>, patience: Option<Duration>) -> Option<Ran<S>> {
+    async fn within(
+        job: Job<S, E, C, U, Self>,
+        renewal: Renewal,
+        patience: Option<Duration>,
+    ) -> Option<Ran<S>> {
         let Some(patience) = patience else {
-            return job.run().await;
+            return job.run(renewal).await;
         };
-        match timeout(patience, spawn(job)).await.ok()? {
+        let runtime = job.reader.inner.runtime.clone();
+        let running = runtime.spawn(job.owning().run(renewal));
+        match timeout(patience, running).await.ok()? {
             Ok(ran) => ran,
             // The load has panicked, as it would have in the caller's task; or the runtime ends.
             Err(error) => match error.try_into_panic() {
@@ -382,22 +405,9 @@ where
             },
         }
     }
-}
 
-/// Makes the load own what it needs, and runs it in a task of its own.
-fn spawn<S, E, C, U, F, G, L>(job: Job<S, E, C, U, Detached<F>>) -> JoinHandle<Option<Ran<S>>>
-where
-    S: Shape<Value: Serialize + DeserializeOwned> + Send + Sync + 'static,
-    S::Ok: Send + 'static,
-    S::Error: Send + 'static,
-    E: ErrorSharing<S::Error> + Copy + Send + Sync + 'static,
-    C: Choice + Send + Sync + 'static,
-    U: FnOnce(&S::Ok) -> Verdict + Send + 'static,
-    F: FnOnce() -> G,
-    G: FnOnce() -> L + Send + 'static,
-    L: Future<Output = S::Return> + Send + 'static,
-{
-    let runtime = job.inner.runtime.clone();
-    let job = job.owning();
-    runtime.spawn(job.run())
+    fn audit(job: Job<S, E, C, U, Self>, served: Live) {
+        let runtime = job.reader.inner.runtime.clone();
+        runtime.spawn(job.owning().audit(served));
+    }
 }

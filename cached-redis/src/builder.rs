@@ -11,7 +11,7 @@ use crate::journal::{Journal, replay};
 use crate::store::{AnyStore, MemoryLimits, RedisSettings};
 #[cfg(feature = "testing")]
 use crate::testing::{Faults, Recorder};
-use crate::{Cache, Error, Format, OnFailover, Policy};
+use crate::{Cache, Error, Format, Mode, OnFailover, Policy};
 
 mod check;
 
@@ -48,6 +48,7 @@ pub struct Builder {
     namespace: Option<String>,
     defaults: Policy,
     policies: HashMap<String, Policy>,
+    modes: Vec<(String, Mode)>,
     format: Format,
     lease: Duration,
     wait: Duration,
@@ -73,6 +74,7 @@ impl Default for Builder {
             namespace: None,
             defaults: Policy::new().jitter(DEFAULT_JITTER),
             policies: HashMap::new(),
+            modes: Vec::new(),
             format: Format::default(),
             lease: DEFAULT_LEASE,
             wait: DEFAULT_WAIT,
@@ -138,6 +140,13 @@ impl Builder {
     /// A policy that attributes can name: `#[redis_cached(policy = "slow", …)]`.
     pub fn policy(mut self, name: impl Into<String>, policy: Policy) -> Self {
         self.policies.insert(name.into(), policy);
+        self
+    }
+
+    /// How much the function of this name, with or without its module, uses the cache; see [`Mode`].
+    /// [`Mode::On`] by default.
+    pub fn mode(mut self, function: impl Into<String>, mode: Mode) -> Self {
+        self.modes.push((function.into(), mode));
         self
     }
 
@@ -324,8 +333,10 @@ impl Builder {
         #[cfg(feature = "testing")]
         let store = store.behind(faults, deadline, &runtime);
         let replay = replay::run(journal.clone(), runtime.clone());
-        Ok(Cache {
-            inner: Inner::new(store, namespace, settings, journal, runtime, replay),
-        })
+        let inner = Inner::new(store, namespace, settings, journal, runtime, replay);
+        for (function, mode) in &self.modes {
+            inner.modes.set(function, *mode)?;
+        }
+        Ok(Cache { inner })
     }
 }

@@ -14,10 +14,10 @@ use crate::error::Unguarded;
 use crate::guard::WriteGuard;
 use crate::handle;
 use crate::read::Task;
-use crate::registry::DIRECT;
+use crate::registry::{self, DIRECT};
 use crate::shape::{Fallible, FallibleOptional, Kept};
 use crate::stats::Stats;
-use crate::{Cache, Error, Invalidation, Policy, codec, key, read, verdict, write};
+use crate::{Cache, Error, Invalidation, Mode, Policy, codec, key, read, verdict, write};
 
 impl Cache {
     /// Starts configuring a cache.
@@ -303,6 +303,25 @@ impl Cache {
     ) -> Result<WriteGuard, Error> {
         let keys = keys.into_iter().map(|key| self.key(key)).collect();
         Ok(WriteGuard::begin(&self.inner, &DIRECT.site, keys, None).await?)
+    }
+
+    /// How much the function of this name, with or without its module, uses this cache.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownFunction`] and [`Error::AmbiguousFunction`].
+    pub fn mode(&self, function: &str) -> Result<Mode, Error> {
+        let function = registry::function(function)?;
+        Ok(self.inner.modes.of(&function.site))
+    }
+
+    /// Changes how much a function uses this cache, from its next call on: see [`Mode`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownFunction`] and [`Error::AmbiguousFunction`].
+    pub fn set_mode(&self, function: &str, mode: Mode) -> Result<(), Error> {
+        self.inner.modes.set(function, mode)
     }
 
     /// What happened since the cache was built, per function.

@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::handle::{self, Cache, Handle, Inner};
 use crate::key::KeyWriter;
 use crate::registry::Function;
+use crate::rollout;
 
 /// A call that is being prepared.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ use crate::registry::Function;
 pub struct Call {
     pub(crate) function: &'static Function,
     pub(crate) wish: Wish,
+    /// How much the function uses this cache.
+    pub(crate) mode: rollout::Mode,
     cache: Option<Handle>,
     key: Option<String>,
 }
@@ -32,10 +35,15 @@ impl Call {
 
     fn with(function: &'static Function, cache: Option<Handle>) -> Self {
         let cache = cache.filter(|_| !function.conflicting.load(Ordering::Relaxed));
+        let mode = cache
+            .as_ref()
+            .map(|cache| cache.inner.modes.of(&function.site));
+        let mode = mode.unwrap_or_default();
         Self {
             function,
             wish: control::take(),
-            cache,
+            mode,
+            cache: cache.filter(|_| mode != rollout::Mode::Off),
             key: None,
         }
     }

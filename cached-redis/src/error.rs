@@ -41,6 +41,20 @@ pub enum Error {
     /// Another cache has been installed already; it stays.
     #[error("a cache is installed already")]
     AlreadyInstalled,
+    /// No cached function of the program has this name.
+    #[error("no cached function is named `{function}`")]
+    UnknownFunction {
+        /// The name.
+        function: String,
+    },
+    /// More than one cached function of the program has this name. Say its module too.
+    #[error("`{function}` may be any of: {}", candidates.join(", "))]
+    AmbiguousFunction {
+        /// The name.
+        function: String,
+        /// The paths of those that have it.
+        candidates: Vec<&'static str>,
+    },
     /// No codec can read the value back, or the policy does not let it be kept.
     #[error("the value cannot be kept")]
     Unstorable,

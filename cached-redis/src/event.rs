@@ -22,6 +22,8 @@ pub(crate) enum Event<'a> {
     Stale,
     /// An entry that can be served is loaded anew.
     Renewing,
+    /// What the cache serves was compared with the source.
+    Audited { fresh: bool },
     /// Another caller's load answered this one.
     Joined,
     /// Nothing usable was there and this caller got the lease.
@@ -115,6 +117,10 @@ fn count(counters: &Counters, event: &Event<'_>) {
         Event::Hit => counters.add(Count::Hits, 1),
         Event::Stale => counters.add(Count::Stale, 1),
         Event::Renewing => counters.add(Count::Renewals, 1),
+        Event::Audited { fresh } => {
+            counters.add(Count::Audits, 1);
+            counters.add(Count::StaleAudits, u64::from(!fresh));
+        }
         Event::Joined => counters.add(Count::Joined, 1),
         Event::Miss => counters.add(Count::Misses, 1),
         Event::Wait => counters.add(Count::Waits, 1),
@@ -143,6 +149,11 @@ fn count(counters: &Counters, event: &Event<'_>) {
 
 fn tell(function: &str, event: &Event<'_>) {
     match event {
+        Event::Audited { fresh: false } => warn!(
+            function,
+            "the cache holds a value that the source no longer has: does every writer invalidate its key?"
+        ),
+        Event::Audited { fresh: true } => trace!(function, ?event, "cache"),
         Event::Hit | Event::Stale | Event::Renewing | Event::Joined => {
             trace!(function, ?event, "cache")
         }

@@ -17,6 +17,7 @@ use crate::flight::Flights;
 use crate::journal::Journal;
 use crate::registry::{self, Site};
 use crate::renewal::Renewals;
+use crate::rollout::Modes;
 use crate::settings::Settings;
 use crate::stats::{Counters, Stats};
 use crate::store::AnyStore;
@@ -64,6 +65,7 @@ pub(crate) struct Inner {
     pub(crate) flights: Arc<Flights>,
     pub(crate) bypasses: Arc<Bypasses>,
     pub(crate) renewals: Arc<Renewals>,
+    pub(crate) modes: Modes,
     /// Shared with the store, which tells it of new connections.
     pub(crate) journal: Arc<Journal>,
     /// The task that replays the journal.
@@ -95,6 +97,7 @@ impl Inner {
             flights: Flights::new(),
             bypasses: Arc::default(),
             renewals: Arc::default(),
+            modes: Modes::new(sites.len()),
             replay: replay(inner.clone()),
             journal,
             counters: sites.iter().map(|_| Counters::default()).collect(),

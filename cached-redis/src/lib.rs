@@ -1,6 +1,7 @@
 #![doc = include_str!("docs/front.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod audit;
 mod backoff;
 mod behind;
 mod builder;
@@ -34,6 +35,7 @@ mod read;
 mod refusal;
 mod registry;
 mod renewal;
+mod rollout;
 mod seek;
 mod settings;
 mod shape;
@@ -65,6 +67,7 @@ pub use handle::Cache;
 pub use key::{Key, KeyName};
 pub use loading::{Current, current};
 pub use policy::Policy;
+pub use rollout::Mode;
 pub use stats::{FunctionStats, Pending, Stats};
 pub use store::stats::{BreakerState, StoreStats};
 pub use write::Invalidation;

@@ -41,6 +41,7 @@ pub struct Policy {
     pub(crate) refresh_ahead: Option<f64>,
     pub(crate) early_expiry: Option<f64>,
     pub(crate) soft_timeout: Option<Duration>,
+    pub(crate) audit: Option<f64>,
     pub(crate) name: Option<&'static str>,
     /// Whether each value tells its own TTL.
     pub(crate) told: bool,
@@ -60,6 +61,7 @@ impl Policy {
             refresh_ahead: None,
             early_expiry: None,
             soft_timeout: None,
+            audit: None,
             name: None,
             told: false,
             alone: false,
@@ -139,6 +141,14 @@ impl Policy {
         self
     }
 
+    /// The share of hits that are checked against the source in the background: what the option
+    /// `audit` comes to.
+    #[doc(hidden)]
+    pub const fn audit(mut self, share: f64) -> Self {
+        self.audit = Some(share);
+        self
+    }
+
     /// Each value tells its own TTL: what the option `ttl_with` comes to.
     #[doc(hidden)]
     pub const fn told(mut self) -> Self {
@@ -173,6 +183,7 @@ impl Policy {
             refresh_ahead: self.refresh_ahead.or(base.refresh_ahead),
             early_expiry: self.early_expiry.or(base.early_expiry),
             soft_timeout: self.soft_timeout.or(base.soft_timeout),
+            audit: self.audit.or(base.audit),
             name: self.name.or(base.name),
             told: self.told || base.told,
             alone: self.alone || base.alone,

@@ -44,6 +44,7 @@ use crate::handle::Inner;
 use crate::lease::Lease;
 use crate::loading::{self, Loading};
 use crate::pack::{Loaded, Packed, Packer};
+use crate::rollout;
 use crate::seek::{Found, Seek};
 use crate::shape::{ErrorSharing, Shape};
 use crate::store::Store as _;
@@ -95,6 +96,7 @@ where
         packer,
     };
     let result = match call.wish.mode {
+        Mode::Cached if call.mode == rollout::Mode::Shadow => Box::pin(reader.shadow(task)).await,
         Mode::Cached => reader.find(task).await,
         Mode::Refreshed => Box::pin(reader.refresh(task)).await,
         Mode::Uncached => return task.load.run().await,
@@ -107,19 +109,14 @@ pub(crate) async fn peek<T: DeserializeOwned>(
     inner: &Inner,
     key: &str,
 ) -> Result<Option<T>, Error> {
-    let Some(entry) = look(inner, key).await? else {
-        return Ok(None);
-    };
-    let header = Header::parse(&entry).map(|(header, _)| header);
-    let Some(header) = header.filter(|header| header.kind == Kind::Value) else {
-        return Ok(None);
-    };
     let now_ms = inner.store.now_ms();
-    if !inner.store.is_current(header.epoch)
-        || freshness::judge(&Policy::new(), &header, now_ms) == Freshness::Dead
-    {
+    let live = look(inner, key).await?.filter(|live| {
+        let freshness = freshness::judge(&Policy::new(), &live.header, now_ms);
+        live.header.kind == Kind::Value && freshness != Freshness::Dead
+    });
+    let Some(live) = live else {
         return Ok(None);
-    }
+    };
     let function = &crate::registry::DIRECT;
     let packer = Packer {
         inner,
@@ -127,7 +124,7 @@ pub(crate) async fn peek<T: DeserializeOwned>(
         policy: &function.info.policy,
         codec: crate::codec::FromCache,
     };
-    let value = packer.unpack(&Live { header, entry });
+    let value = packer.unpack(&live);
     let event = if value.is_some() {
         Event::Hit
     } else {
@@ -137,15 +134,22 @@ pub(crate) async fn peek<T: DeserializeOwned>(
     Ok(value.flatten())
 }
 
-/// What stands under `key`; nothing, while its invalidation is to be replayed.
-async fn look(inner: &Inner, key: &str) -> Result<Option<Bytes>, StoreError> {
+/// The entry that stands under `key`; nothing, while its invalidation is to be replayed.
+async fn look(inner: &Inner, key: &str) -> Result<Option<Live>, StoreError> {
     while let Some(pass) = inner.journal.pass(key) {
         let entry = inner.store.get(key).await?;
         if inner.journal.stands(pass) {
-            return Ok(entry);
+            return Ok(entry.and_then(|entry| live(inner, entry)));
         }
     }
     Ok(None)
+}
+
+fn live(inner: &Inner, entry: Bytes) -> Option<Live> {
+    let (header, _) = Header::parse(&entry)?;
+    let has_value = matches!(header.kind, Kind::Value | Kind::Negative);
+    let is_live = has_value && inner.store.is_current(header.epoch);
+    is_live.then_some(Live { header, entry })
 }
 
 /// One read and all it needs to know.
@@ -165,7 +169,7 @@ where
     C: Choice,
 {
     /// What runs the load is boxed: the future of a hit stays small, however large the function's is.
-    async fn find<U, F>(&self, task: Task<U, F>) -> Result<S::Ok, S::Error>
+    pub(crate) async fn find<U, F>(&self, task: Task<U, F>) -> Result<S::Ok, S::Error>
     where
         U: FnOnce(&S::Ok) -> Verdict,
         F: Behind<S, E, C, U>,
@@ -185,7 +189,12 @@ where
                         header: live.header,
                     };
                     match self.judge(&live.header) {
-                        Freshness::Fresh => return Ok(self.serve(found, status)),
+                        Freshness::Fresh => {
+                            if self.is_drawn() {
+                                F::audit(self.job(task), live);
+                            }
+                            return Ok(self.serve(found, status));
+                        }
                         Freshness::Early => {
                             return Ok(Box::pin(self.renew(found, status, task)).await);
                         }
@@ -215,8 +224,7 @@ where
                 Found::Renew(flight, claim, header) => {
                     let Some(kept) = kept.take() else { continue };
                     let renewal = Renewal::claimed(flight, claim, &header);
-                    let job = self.job(renewal, task);
-                    return match Box::pin(self.revalidate(job)).await {
+                    return match Box::pin(self.revalidate(renewal, task)).await {
                         Revalidated::Loaded(value) => Ok(value),
                         Revalidated::Failed(error) if !seek.stands(&kept.header).await => {
                             Err(error)
@@ -377,6 +385,18 @@ where
     ) -> JoinHandle<()> {
         let site = &self.packer.function.site;
         fence::fill(self.inner, site, self.key, fence, flight, held, packed)
+    }
+
+    /// What stands there and would be served as fresh.
+    pub(crate) async fn fresh(&self) -> Result<Option<Live>, StoreError> {
+        let live = look(self.inner, self.key).await?;
+        Ok(live.filter(|live| self.judge(&live.header) == Freshness::Fresh))
+    }
+
+    /// Whether this hit belongs to the share that is audited.
+    fn is_drawn(&self) -> bool {
+        let audit = self.packer.policy.audit;
+        audit.is_some_and(|share| fastrand::f64() < share)
     }
 
     /// How fresh an entry is for this function. Without an option that asks for its age, one that is

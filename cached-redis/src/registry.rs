@@ -4,7 +4,7 @@ use std::iter;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::Policy;
+use crate::{Error, Policy};
 
 /// A function's name and its place in the counters of every cache.
 #[derive(Debug)]
@@ -195,6 +195,29 @@ pub(crate) fn registered() -> (Vec<&'static Function>, Vec<&'static Writer>) {
     functions.sort_by_key(|function| (function.info.file, function.info.line));
     writers.sort_by_key(|writer| (writer.info.file, writer.info.line));
     (functions, writers)
+}
+
+/// The cached function of this name, which may begin with its module.
+pub(crate) fn function(name: &str) -> Result<&'static Function, Error> {
+    let named = |function: &&Function| {
+        let rest = function.info.path.strip_suffix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with("::"))
+    };
+    let mut found: Vec<_> = registered().0.into_iter().filter(named).collect();
+    // A whole path is also the end of others.
+    if found.iter().any(|function| function.info.path == name) {
+        found.retain(|function| function.info.path == name);
+    }
+    match found.as_slice() {
+        [function] => Ok(function),
+        [] => Err(Error::UnknownFunction {
+            function: name.to_owned(),
+        }),
+        candidates => Err(Error::AmbiguousFunction {
+            function: name.to_owned(),
+            candidates: candidates.iter().map(|it| it.info.path).collect(),
+        }),
+    }
 }
 
 /// All sites, in the order of their slots.

@@ -13,6 +13,8 @@ pub(crate) enum Count {
     Hits,
     Stale,
     Renewals,
+    Audits,
+    StaleAudits,
     Joined,
     Misses,
     Waits,
@@ -73,6 +75,8 @@ impl Counters {
             hits: self.get(Count::Hits),
             stale: self.get(Count::Stale),
             renewals: self.get(Count::Renewals),
+            audits: self.get(Count::Audits),
+            stale_audits: self.get(Count::StaleAudits),
             joined: self.get(Count::Joined),
             misses: self.get(Count::Misses),
             waits: self.get(Count::Waits),
@@ -106,6 +110,11 @@ pub struct FunctionStats {
     pub stale: u64,
     /// Loads of entries that could be served meanwhile: behind a read, or in a stale window.
     pub renewals: u64,
+    /// Values of the cache that were compared with the source: by the option `audit`, or in
+    /// [`Mode::Shadow`](crate::Mode::Shadow).
+    pub audits: u64,
+    /// Those that differed from the source and still stood a moment later.
+    pub stale_audits: u64,
     /// Reads answered by a load that another caller had begun.
     pub joined: u64,
     /// Reads that got the lease and loaded.
@@ -153,6 +162,8 @@ impl FunctionStats {
             hits: self.hits + other.hits,
             stale: self.stale + other.stale,
             renewals: self.renewals + other.renewals,
+            audits: self.audits + other.audits,
+            stale_audits: self.stale_audits + other.stale_audits,
             joined: self.joined + other.joined,
             misses: self.misses + other.misses,
             waits: self.waits + other.waits,
@@ -171,6 +182,14 @@ impl FunctionStats {
             lost_invalidations: self.lost_invalidations + other.lost_invalidations,
             unguarded_writes: self.unguarded_writes + other.unguarded_writes,
         }
+    }
+
+    /// Values of the cache that were as fresh as the source, as a share of those that were compared;
+    /// `None` when none was. Less than 1 means that something changes the source without invalidating.
+    #[must_use]
+    pub fn fresh_ratio(&self) -> Option<f64> {
+        let stale = self.stale_audits as f64;
+        (self.audits > 0).then(|| 1.0 - stale / self.audits as f64)
     }
 
     /// Reads that the cache answered, as a share of all reads; 0 when there were none.

@@ -109,6 +109,7 @@ fn policy(policy: &Policy, p: &TokenStream) -> TokenStream {
         ("jitter", &policy.jitter),
         ("refresh_ahead", &policy.refresh_ahead),
         ("early_expiry", &policy.early_expiry),
+        ("audit", &policy.audit),
     ];
     let factors = factors.into_iter().filter_map(|(name, factor)| {
         let (name, factor) = (Ident::new(name, here), factor.as_ref()?);

@@ -78,6 +78,11 @@ fn same<T: Serialize>(value: &T, digest: Digest, read: &T) -> bool {
     }
 }
 
+/// Whether two values are the same as far as serde sees them.
+pub(crate) fn same_values<T: Serialize>(one: &T, other: &T) -> bool {
+    digest::of(one).is_ok_and(|digest| same(one, digest, other))
+}
+
 /// Decodes what stands behind `header`, if it was written in `codec` or fell back to MessagePack,
 /// and by this very type. Anything else is a miss.
 pub(crate) fn decode_checked<C, T>(codec: &C, header: &Header, payload: &[u8]) -> Option<T>

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 #[cfg(feature = "bincode")]
 pub use self::bincode::Bincode;
-pub(crate) use self::check::{Encoded, decode_checked, encode_checked};
+pub(crate) use self::check::{Encoded, decode_checked, encode_checked, same_values};
 pub use self::choice::{Choice, FromCache};
 pub use self::error::CodecError;
 pub use self::json::Json;

@@ -59,6 +59,10 @@ pub enum Recorded {
     Stale,
     /// An entry that can be served is loaded anew.
     Renewing,
+    /// A value of the cache was compared with the source and was as fresh.
+    AuditedFresh,
+    /// A value of the cache was compared with the source and was stale.
+    AuditedStale,
     /// Another caller's load answered this one.
     Joined,
     /// Nothing usable was there, and this caller got the lease.
@@ -188,6 +192,8 @@ impl From<&Event<'_>> for Recorded {
             Event::Hit => Self::Hit,
             Event::Stale => Self::Stale,
             Event::Renewing => Self::Renewing,
+            Event::Audited { fresh: true } => Self::AuditedFresh,
+            Event::Audited { fresh: false } => Self::AuditedStale,
             Event::Joined => Self::Joined,
             Event::Miss => Self::Miss,
             Event::Wait => Self::Wait,

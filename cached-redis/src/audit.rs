@@ -1,0 +1,89 @@
+//! Whether what the cache serves is what the source has: the promise, measured in production.
+//!
+//! A share of the hits (`audit`), or every read in shadow mode, is compared with a load of its own. A
+//! difference alone says nothing: a write may have been committed between the two, and its
+//! invalidation be on its way. So after a moment the entry is looked at again, and only a value that
+//! **still** stands counts as stale. After the idea of Polaris, "Cache made consistent", Meta 2022.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::behind::{Behind, Load};
+use crate::codec::{Choice, same_values};
+use crate::entry::{Header, Live, Token};
+use crate::event::Event;
+use crate::handle::Inner;
+use crate::read::{Reader, Task};
+use crate::shape::{ErrorSharing, Shape};
+use crate::store::Store as _;
+use crate::verdict::Verdict;
+
+/// How long a committed write has to bring its invalidation to the store.
+const GRACE: Duration = Duration::from_millis(100);
+
+impl<S, E, C> Reader<'_, S, E, C>
+where
+    S: Shape<Value: Serialize + DeserializeOwned>,
+    E: ErrorSharing<S::Error> + Copy,
+    C: Choice,
+{
+    /// Loads, and compares with the result what the cache has served.
+    pub(crate) async fn audit<F: Load<S::Return>>(&self, served: &Live, load: F) {
+        // An error of the source says nothing of the entry.
+        if let (Ok(ok), _) = self.load(load).await {
+            self.compare(served, &ok);
+        }
+    }
+
+    /// Runs the function for its result; what the cache would have served is compared with it.
+    pub(crate) async fn shadow<U, F>(&self, task: Task<U, F>) -> Result<S::Ok, S::Error>
+    where
+        U: FnOnce(&S::Ok) -> Verdict,
+        F: Behind<S, E, C, U>,
+    {
+        // A store that fails is told of where the result is to be stored.
+        let standing = self.fresh().await.ok().flatten();
+        let Some(standing) = standing else {
+            return self.find(task).await;
+        };
+        self.emit(&Event::Bypass);
+        let (result, _) = self.load(task.load).await;
+        if let Ok(ok) = &result {
+            self.compare(&standing, ok);
+        }
+        result
+    }
+
+    /// Nobody waits for the second look.
+    fn compare(&self, standing: &Live, loaded: &S::Ok) {
+        let site = &self.packer.function.site;
+        if self.equals(standing, loaded) {
+            return self.emit(&Event::Audited { fresh: true });
+        }
+        let (inner, key) = (Arc::clone(self.inner), self.key.to_owned());
+        let token = standing.header.token;
+        self.inner.runtime.spawn(async move {
+            let fresh = !persists(&inner, &key, token).await;
+            inner.emit(site, &Event::Audited { fresh });
+        });
+    }
+
+    fn equals(&self, standing: &Live, loaded: &S::Ok) -> bool {
+        match (self.packer.unpack::<S::Value>(standing), S::value(loaded)) {
+            (Some(Some(standing)), Some(loaded)) => same_values(&standing, loaded),
+            (Some(None), None) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Whether the entry still stands when a writer has had its time.
+async fn persists(inner: &Inner, key: &str, token: Token) -> bool {
+    tokio::time::sleep(GRACE).await;
+    let entry = inner.store.get(key).await.ok().flatten();
+    let header = entry.and_then(|entry| Some(Header::parse(&entry)?.0));
+    header.is_some_and(|header| header.token == token)
+}
