@@ -60,6 +60,27 @@ pub(crate) fn refuse_before(guard: &Word, when: Option<When>, errors: &mut Error
     }
 }
 
+/// Only a key that is named can be barred: also one under which nothing stands.
+pub(crate) fn refuse_patterns(
+    option: &str,
+    literals: &[LitStr],
+    targets: &[Option<Key>],
+    errors: &mut Errors,
+) {
+    let is_pattern = |key: &Option<Key>| key.as_ref().is_some_and(Key::is_pattern);
+    let patterns = literals
+        .iter()
+        .zip(targets)
+        .filter(|(_, key)| is_pattern(key));
+    for (literal, _) in patterns {
+        errors.refuse(
+            literal,
+            format!("`{option}` bars keys, and a pattern names none"),
+            format!("move it to a second `#[invalidates]` without `{option}`"),
+        );
+    }
+}
+
 /// The keys are barred before the function runs, when there is no result yet.
 pub(crate) fn refuse_result(literals: &[LitStr], targets: &[Option<Key>], errors: &mut Errors) {
     let needs_result = |key: &Option<Key>| key.as_ref().is_some_and(Key::needs_result);

@@ -101,6 +101,13 @@ impl Key {
         }
     }
 
+    /// Whether there is a wildcard in the text. One in a value is escaped, and a default key has none.
+    pub(crate) fn is_pattern(&self) -> bool {
+        self.pieces
+            .iter()
+            .any(|piece| matches!(piece, Piece::Text(text) if text.contains('*')))
+    }
+
     pub(crate) fn needs_result(&self) -> bool {
         self.pieces
             .iter()

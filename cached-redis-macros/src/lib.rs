@@ -141,7 +141,11 @@ pub fn redis_cached(args: TokenStream, item: TokenStream) -> TokenStream {
 /// The templates of [`macro@redis_cached`], written so that they give the reader's key. They name
 /// the parameters they need; the others need no mention. `<result>` and `<result.field>` stand
 /// for the `Ok` value (the value itself where it is no `Result`), unless a parameter is called
-/// `result`; they need `when = "ok"`. Every key is exact: patterns (`*`) are not supported yet.
+/// `result`; they need `when = "ok"`.
+///
+/// A `*` in the text makes a target a pattern: `"user:<id>:*"` removes all keys that match. It stands
+/// for any text, a `:` included, and is the only wildcard; a `*` in a value is none. The exact keys
+/// still go in one round trip, each pattern takes a scan over the whole store.
 ///
 /// # Options
 ///
@@ -157,7 +161,8 @@ pub fn redis_cached(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `crate = …` | path of the `cached-redis` crate | `::cached_redis` |
 ///
 /// `guard` and `replica_lag` need `guarded(true)` on the builder, in every process that invalidates
-/// in the namespace; `build` fails without. A key with `<result>` cannot be guarded. With no cache
+/// in the namespace; `build` fails without. A key with `<result>` cannot be guarded, and a pattern can
+/// have neither of the two. With no cache
 /// installed, the function simply runs, whatever its `guard`.
 ///
 /// # Cancel safety

@@ -109,7 +109,12 @@ fn cached_method_that_was_boxed() {
 #[test]
 fn invalidates_several_keys() {
     let expansion = entry::invalidates(
-        quote!("user:<id>", "team:<self.team>", cache = self.cache),
+        quote!(
+            "user:<id>",
+            "team:<self.team>",
+            "user:<id>:*",
+            cache = self.cache
+        ),
         &quote! {
             async fn rename(&self, id: u64, name: &str) {
                 self.db.rename(id, name).await
@@ -126,6 +131,7 @@ fn invalidates_by_the_result() {
             "user:<result.id>",
             "team:<team>:<result.id>:x",
             "all",
+            "team:<team>:<result.id>:*",
             when = "ok"
         ),
         &quote! {

@@ -10,7 +10,7 @@ use crate::accounted::{check_accounted, check_skipped};
 use crate::args::{CachedArgs, InvalidatesArgs};
 use crate::duration::{self, Life};
 use crate::errors::Errors;
-use crate::guarded::{Guard, refuse_before, refuse_result};
+use crate::guarded::{Guard, refuse_before, refuse_patterns, refuse_result};
 use crate::key::{Key, Outcome};
 use crate::owned;
 use crate::parameter::Kind;
@@ -373,11 +373,13 @@ impl Invalidates {
         let guard = args.guard.as_ref().map(|guard| {
             refuse_before(guard, when, errors);
             refuse_result(&args.targets, &targets, errors);
+            refuse_patterns("guard", &args.targets, &targets, errors);
             Guard::parse(guard, function, errors)
         });
         let replica_lag = args.replica_lag.as_ref().map(|lag| {
             let life = duration::parse("replica_lag", lag, false, errors)?;
             refuse_outer_names("replica_lag", lag, function, errors);
+            refuse_patterns("replica_lag", &args.targets, &targets, errors);
             Some(life)
         });
         let targets = targets.into_iter().collect::<Option<_>>()?;
@@ -426,13 +428,20 @@ fn target(
     errors: &mut Errors,
 ) -> Option<Key> {
     let template = Template::parse(literal, errors);
-    let star = |part: &Part| matches!(part, Part::Text(text) if text.contains('*'));
-    if template.parts.iter().any(star) {
-        let help = "name each key exactly: a `*` would not match anything";
-        errors.refuse(literal, "patterns are not supported yet", help);
-        return None;
-    }
+    refuse_odd_stars(literal, &template, errors);
     Key::resolve(&template, function, outcome, errors)
+}
+
+/// A slip of the pen must not empty the cache.
+fn refuse_odd_stars(literal: &LitStr, template: &Template, errors: &mut Errors) {
+    let double = |part: &Part| matches!(part, Part::Text(text) if text.contains("**"));
+    if literal.value() == "*" {
+        let help = "begin it with some text, such as `\"user:*\"`";
+        errors.refuse(literal, "this pattern matches every key there is", help);
+    } else if template.parts.iter().any(double) {
+        let help = "write one `*`: it stands for any text, a `:` included";
+        errors.refuse(literal, "`**` is no more than `*`", help);
+    }
 }
 
 /// The text of the option `codec`, for the catalogue.

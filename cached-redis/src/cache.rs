@@ -13,11 +13,12 @@ use crate::catalog::Catalog;
 use crate::error::Unguarded;
 use crate::guard::WriteGuard;
 use crate::handle;
+use crate::key::Pattern;
 use crate::read::Task;
 use crate::registry::{self, DIRECT};
 use crate::shape::{Fallible, FallibleOptional, Kept};
 use crate::stats::Stats;
-use crate::{Cache, Error, Invalidation, Mode, Policy, codec, key, read, verdict, write};
+use crate::{Cache, Error, Invalidation, Mode, Policy, codec, key, matching, read, verdict, write};
 
 impl Cache {
     /// Starts configuring a cache.
@@ -247,6 +248,82 @@ impl Cache {
     ) -> Result<Invalidation, Error> {
         let keys = keys.into_iter().map(|key| self.key(key)).collect();
         write::invalidate(&self.inner, &DIRECT.site, keys, hold_off).await
+    }
+
+    /// Removes the entries under all keys that match `pattern`, in which `*` stands for any text and
+    /// everything else for itself. Once this has returned, all that [`invalidate`](Self::invalidate)
+    /// promises holds for each of these keys.
+    ///
+    /// The store is scanned from one end to the other, whatever the number of keys that match; see
+    /// [patterns](crate::docs::guide#patterns). Build the pattern with [`Key`](crate::Key) when it
+    /// contains foreign values: a `*` in one of them is then no wildcard.
+    ///
+    /// ```
+    /// # use cached_redis::{Cache, Key};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), cached_redis::Error> {
+    /// # let cache = Cache::builder().url("memory://").build().await?;
+    /// # let name = "a*b";
+    /// cache.invalidate_matching("user:42:*").await?;
+    /// cache.invalidate_matching(Key::new("search:").value(name).text(":*")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the pattern matches every key there is; and as [`invalidate`](Self::invalidate).
+    ///
+    /// # Cancel safety
+    ///
+    /// Polled once, the invalidation is sent even if this future is dropped.
+    pub async fn invalidate_matching(
+        &self,
+        pattern: impl AsRef<str>,
+    ) -> Result<Invalidation, Error> {
+        let pattern = Pattern::new(&self.inner.namespace, pattern.as_ref());
+        if pattern.is_everything() {
+            return Err(Error::setting("pattern", "matches every key there is"));
+        }
+        matching::invalidate(&self.inner, &DIRECT.site, pattern).await
+    }
+
+    /// Removes all entries of one function under `#[redis_cached]`, known by its name alone or with
+    /// its module: `"get_user"`, `"users::get_user"`. Once this has returned, all that
+    /// [`invalidate`](Self::invalidate) promises holds for each of its keys.
+    ///
+    /// The entries are those under the keys that its template can make, so functions that share a
+    /// template lose theirs as well. The store is scanned from one end to the other, as for a
+    /// [pattern](Self::invalidate_matching).
+    ///
+    /// ```standalone_crate
+    /// # use cached_redis::{Cache, redis_cached};
+    /// #[redis_cached(ttl = 60, key = "user:<id>")]
+    /// async fn get_user(id: u64) -> String {
+    ///     format!("user {id}")
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), cached_redis::Error> {
+    /// # let cache = Cache::builder().url("memory://").build().await?;
+    /// cache.clear("get_user").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownFunction`] and [`Error::AmbiguousFunction`]; and as
+    /// [`invalidate`](Self::invalidate).
+    ///
+    /// # Cancel safety
+    ///
+    /// Polled once, the invalidation is sent even if this future is dropped.
+    pub async fn clear(&self, function: &str) -> Result<Invalidation, Error> {
+        let function = registry::function(function)?;
+        let template = function.info.template;
+        let all = Pattern::of_template(&self.inner.namespace, template);
+        matching::invalidate(&self.inner, &function.site, all).await
     }
 
     /// Waits until the store has confirmed all deferred invalidations, but not longer than

@@ -55,6 +55,9 @@ pub(crate) enum Event<'a> {
     Failed(&'a StoreError),
     /// Keys were invalidated.
     Invalidated(usize),
+    /// All keys that match a pattern were looked for, and so many removed. Not `done`: the store
+    /// failed before the end.
+    Swept { keys: usize, done: bool },
     /// The store did not confirm an invalidation; its keys are kept for a replay.
     Deferred(usize, &'a StoreError),
     /// Deferred keys were confirmed.
@@ -136,7 +139,9 @@ fn count(counters: &Counters, event: &Event<'_>) {
         Event::FellBack(_) => {}
         Event::Unstorable(..) => counters.add(Count::Unstorable, 1),
         Event::KeyFailed | Event::NoPolicy(_) | Event::Failed(_) => counters.add(Count::Errors, 1),
-        Event::Invalidated(keys) => counters.add(Count::Invalidations, *keys as u64),
+        Event::Invalidated(keys) | Event::Swept { keys, .. } => {
+            counters.add(Count::Invalidations, *keys as u64);
+        }
         Event::Deferred(keys, _) => counters.add(Count::DeferredInvalidations, *keys as u64),
         Event::Replayed(keys) => counters.add(Count::ReplayedInvalidations, *keys as u64),
         Event::JournalOverflow => {}
@@ -161,8 +166,9 @@ fn tell(function: &str, event: &Event<'_>) {
             trace!(function, ?event, "cache");
         }
         Event::Refused | Event::TimedOut | Event::Invalidated(_) => {
-            debug!(function, ?event, "cache")
+            debug!(function, ?event, "cache");
         }
+        Event::Swept { keys, done } => debug!(function, keys, done, "a sweep has ended"),
         Event::Undecodable => debug!(function, "an entry could not be read and is replaced"),
         Event::FellBack(error) => warn!(
             function, %error,

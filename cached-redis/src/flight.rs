@@ -130,6 +130,20 @@ impl Flights {
         keys.iter().for_each(|key| self.abandon(key));
     }
 
+    /// The same for each key of which `outdated` says so.
+    pub(crate) fn abandon_if(&self, outdated: impl Fn(&str) -> bool) {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = shard.len();
+            shard.retain(|key, _| !outdated(key));
+            self.count
+                .fetch_sub(before - shard.len(), Ordering::Release);
+        }
+    }
+
     fn shard(&self, key: &str) -> MutexGuard<'_, HashMap<String, Open>> {
         let shard = self.hasher.hash_one(key) as usize % self.shards.len();
         // A map of plain data is whole after every statement, so a panic elsewhere is no reason to stop.

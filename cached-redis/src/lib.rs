@@ -28,6 +28,7 @@ mod key;
 mod late;
 mod lease;
 mod loading;
+mod matching;
 mod outcome;
 mod pack;
 mod policy;

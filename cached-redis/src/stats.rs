@@ -140,9 +140,10 @@ pub struct FunctionStats {
     pub unstorable: u64,
     /// Operations that failed: no connection, no answer in time, an error of the server.
     pub errors: u64,
-    /// Keys invalidated.
+    /// Keys invalidated; of a pattern those that were found.
     pub invalidations: u64,
-    /// Keys whose invalidation the store did not confirm, so that it is replayed later.
+    /// Keys whose invalidation the store did not confirm, so that it is replayed later. Here and
+    /// below a pattern counts as one.
     pub deferred_invalidations: u64,
     /// Deferred keys that the store has confirmed since, each counted once however often it was
     /// deferred. Those of the replay are counted under `(direct)`.
@@ -265,6 +266,8 @@ impl Stats {
 pub struct Pending {
     /// How many keys.
     pub keys: usize,
+    /// How many patterns; each stands for all keys that match it.
+    pub patterns: usize,
     /// Whether they are too many to be kept one by one, so that the whole namespace is bypassed and
     /// then invalidated.
     pub namespace: bool,
@@ -274,20 +277,28 @@ impl Pending {
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.keys == 0 && !self.namespace
+        self.keys == 0 && self.patterns == 0 && !self.namespace
     }
 }
 
 impl fmt::Display for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { keys, namespace } = self;
-        let plural = if *keys == 1 { "" } else { "s" };
+        let Self {
+            keys,
+            patterns,
+            namespace,
+        } = self;
+        let plural = |count| if count == 1 { "" } else { "s" };
         let all = if *namespace {
             " and with them the whole namespace"
         } else {
             ""
         };
-        write!(f, "{keys} key{plural}{all}")
+        write!(f, "{keys} key{}", plural(*keys))?;
+        if *patterns > 0 {
+            write!(f, ", {patterns} pattern{}", plural(*patterns))?;
+        }
+        f.write_str(all)
     }
 }
 

@@ -8,6 +8,8 @@ pub(crate) enum Step {
     Text(char),
     /// Any value; values contain no character that templates use to separate them.
     Value,
+    /// Any text: the wildcard of a pattern.
+    Any,
 }
 
 /// The template without the names of its placeholders.
@@ -25,32 +27,40 @@ pub(crate) fn shape(template: &str) -> Vec<Step> {
     steps
 }
 
-/// Whether some values make the two templates the same key.
-pub(crate) fn overlap(a: &str, b: &str) -> bool {
-    meets(&shape(a), &shape(b))
+/// Whether some values make a key of `template` one that `target` invalidates.
+pub(crate) fn overlap(template: &str, target: &str) -> bool {
+    let mut pattern = shape(target);
+    for step in &mut pattern {
+        if *step == Step::Text('*') {
+            *step = Step::Any;
+        }
+    }
+    meets(&shape(template), &pattern)
 }
 
 fn meets(a: &[Step], b: &[Step]) -> bool {
     match (a, b) {
         ([], []) => true,
-        ([Step::Value, rest @ ..], []) | ([], [Step::Value, rest @ ..]) => meets(rest, &[]),
-        ([], _) | (_, []) => false,
         ([Step::Text(x), a @ ..], [Step::Text(y), b @ ..]) => x == y && meets(a, b),
-        // A value ends here, or takes one more step of the other template.
-        ([Step::Value, rest @ ..], [step, others @ ..]) => {
-            meets(rest, b) || (fits(*step) && meets(a, others))
-        }
-        ([step, others @ ..], [Step::Value, rest @ ..]) => {
-            meets(a, rest) || (fits(*step) && meets(others, b))
-        }
+        ([Step::Value | Step::Any, ..], _) => spans(a, b),
+        (_, [Step::Value | Step::Any, ..]) => spans(b, a),
+        _ => false,
     }
 }
 
-/// Whether a value can contain this step: separators are escaped in values.
-fn fits(step: Step) -> bool {
-    match step {
-        Step::Text(c) => !":*?[]{}<>\\ ".contains(c),
-        Step::Value => true,
+/// Whether they meet, where `a` begins with a value or a wildcard. It ends here, or takes one more
+/// step of the other one.
+fn spans(a: &[Step], b: &[Step]) -> bool {
+    let [first, rest @ ..] = a else { return false };
+    let more = |(step, others): (&Step, &[Step])| takes(*first, *step) && meets(a, others);
+    meets(rest, b) || b.split_first().is_some_and(more)
+}
+
+/// Whether the text of `step` can contain `other`: separators are escaped in values.
+fn takes(step: Step, other: Step) -> bool {
+    match (step, other) {
+        (Step::Value, Step::Text(c)) => !":*?[]{}<>\\ ".contains(c),
+        _ => true,
     }
 }
 
@@ -73,5 +83,18 @@ mod tests {
         assert!(!overlap("user:<id>", "users:<id>"));
         assert!(!overlap("config:<name>", "config:main:eu"));
         assert!(!overlap("user:<id>", ""));
+    }
+
+    #[test]
+    fn a_pattern_overlaps_what_it_can_match() {
+        assert!(overlap("user:<id>:items", "user:<id>:*"));
+        assert!(overlap("user:<id>:a:<b>", "user:<id>:*"));
+        assert!(overlap("user:<id>", "user:*"));
+        assert!(overlap("user:<id>", "*er:4*2"));
+        assert!(overlap("a:<x>:b", "*:*b"));
+        assert!(!overlap("user:<id>", "user:<id>:*"));
+        assert!(!overlap("user:<id>:items", "users:*"));
+        assert!(!overlap("a:<x>", "a:*:b"));
+        assert!(!overlap("a:*", "a:b"), "a star of a cached key is a star");
     }
 }

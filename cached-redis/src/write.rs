@@ -66,6 +66,13 @@ pub enum Invalidation {
     Deferred,
 }
 
+impl Invalidation {
+    /// That of two which belong together: done if both are.
+    pub(crate) fn and(self, other: Self) -> Self {
+        if self == Self::Done { other } else { self }
+    }
+}
+
 /// An invalidation on its way. However it ends, it is told: a task that a runtime drops at its
 /// shutdown drops this too, with its keys still inside.
 pub(crate) struct Sending {

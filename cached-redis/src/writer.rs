@@ -7,9 +7,10 @@ use crate::error::Unguarded;
 use crate::event::Event;
 use crate::guard::WriteGuard;
 use crate::handle::{self, Cache};
-use crate::key::KeyWriter;
+use crate::key::{KeyWriter, Pattern};
+use crate::matching;
 use crate::registry::{When, Writer};
-use crate::write::{Invalidation, Sending};
+use crate::write::Invalidation;
 
 /// One call of a function under `#[invalidates]`.
 ///
@@ -22,6 +23,7 @@ pub struct Write {
     cache: Option<Cache>,
     /// What is to be invalidated in one phase.
     keys: Vec<String>,
+    patterns: Vec<Pattern>,
     /// Whether a key could not be rendered.
     incomplete: bool,
     guard: Option<WriteGuard>,
@@ -49,6 +51,7 @@ impl Write {
             writer,
             cache,
             keys: Vec::new(),
+            patterns: Vec::new(),
             incomplete: false,
             guard: None,
         }
@@ -65,6 +68,18 @@ impl Write {
                 self.incomplete = true;
                 cache.inner.emit(&self.writer.site, &Event::LostKey);
             }
+        }
+    }
+
+    /// Adds a target with a `*` in its text.
+    pub fn pattern(&mut self, render: impl FnOnce(&mut KeyWriter)) {
+        let Some(cache) = &self.cache else { return };
+        let namespace = &cache.inner.namespace;
+        let mut text = KeyWriter::new(namespace);
+        render(&mut text);
+        match text.finish_pattern(namespace) {
+            Some(pattern) => self.patterns.push(pattern),
+            None => cache.inner.emit(&self.writer.site, &Event::LostKey),
         }
     }
 
@@ -133,6 +148,7 @@ impl Write {
         }
         if self.writer.info.when == When::Ok && !ok {
             self.keys.clear();
+            self.patterns.clear();
         }
         self.send_and_wait().await;
     }
@@ -146,9 +162,11 @@ impl Write {
 
     fn send(&mut self) -> Option<JoinHandle<Invalidation>> {
         let keys = std::mem::take(&mut self.keys);
-        let cache = self.cache.as_ref().filter(|_| !keys.is_empty())?;
+        let patterns = std::mem::take(&mut self.patterns);
+        let some = !keys.is_empty() || !patterns.is_empty();
+        let cache = self.cache.as_ref().filter(|_| some)?;
         let (site, lag) = (&self.writer.site, self.writer.info.replica_lag);
-        Some(Sending::new(&cache.inner, site, keys, lag).spawn())
+        Some(matching::spawn(&cache.inner, site, keys, patterns, lag))
     }
 }
 

@@ -41,6 +41,9 @@ mod unsound {
         let _ = id;
     }
 
+    #[invalidates("catalog:sound:*", "catalog:nobody:*")]
+    pub(super) async fn wide() {}
+
     pub(super) mod twice {
         use cached_redis::redis_cached;
 
@@ -83,6 +86,7 @@ async fn every_problem_is_found() {
     unsound::generic(1_u64).await;
     unsound::half_useless(1).await;
     unsound::misspelt(1).await;
+    unsound::wide().await;
     assert_eq!(
         (
             unsound::twice::A::find(1).await,
@@ -98,6 +102,7 @@ async fn every_problem_is_found() {
             "`it::catalog::unsound::misspelt` invalidates \"catalog:sound:<id>\", which matches no cached function",
             "`it::catalog::unsound::number` keeps `u64` under \"catalog:two-types:<id>\", where `it::catalog::unsound::text` keeps `String`",
             "`it::catalog::unsound::twice::find` has the same default key as `it::catalog::unsound::twice::find`: give each a `key`",
+            "`it::catalog::unsound::wide` invalidates \"catalog:nobody:*\", which matches no cached function",
         ]
     );
 }

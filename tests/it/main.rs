@@ -48,6 +48,7 @@ mod macros;
 mod minimal_user;
 mod negative;
 mod odd_server;
+mod patterns;
 mod per_call;
 mod policies;
 mod replica_lag;

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 
 use super::cached::life;
-use super::key::{key_writer, late_keys};
+use super::key::{adder, key_writer, late_keys};
 use super::{at, body, on_instance, place, private, start, string};
 use crate::guarded::Guard;
 use crate::key::Key;
@@ -40,8 +40,8 @@ pub(crate) fn invalidates(invalidates: &Invalidates, function: &Function) -> Tok
         .iter()
         .partition(|target| target.needs_result());
     let keys = before.into_iter().map(|target| {
-        let key = key_writer(&target.pieces, &p);
-        quote_spanned!(here=> __write.key(#key);)
+        let (add, key) = (adder(target), key_writer(&target.pieces, &p));
+        quote_spanned!(here=> __write.#add(#key);)
     });
     let (fragments, late) = late_keys(&after, &p);
     let early =

@@ -75,6 +75,16 @@ fn write_value(place: &TokenStream, span: Span, format: Format, p: &TokenStream)
     }
 }
 
+/// The method that takes a target.
+pub(super) fn adder(target: &Key) -> Ident {
+    let name = if target.is_pattern() {
+        "pattern"
+    } else {
+        "key"
+    };
+    Ident::new(name, Span::mixed_site())
+}
+
 /// Keys with `<result…>`. The body may move its parameters away, so what the key takes from them
 /// is rendered before it, into fragments, and only the result's parts after it.
 pub(super) fn late_keys(targets: &[&Key], p: &TokenStream) -> (Vec<TokenStream>, TokenStream) {
@@ -97,7 +107,8 @@ pub(super) fn late_keys(targets: &[&Key], p: &TokenStream) -> (Vec<TokenStream>,
             quote_spanned!(here=> __k.text(&#name);)
         });
         let writes: TokenStream = writes.collect();
-        keys.push(quote_spanned!(here=> __write.key(|__k| { #writes });));
+        let add = adder(target);
+        keys.push(quote_spanned!(here=> __write.#add(|__k| { #writes });));
     }
     (fragments, keys.into_iter().collect())
 }

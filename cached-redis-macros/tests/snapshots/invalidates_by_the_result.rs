@@ -4,7 +4,12 @@ async fn create(team: String) -> Result<User, DbError> {
             path: ::core::concat!(::core::module_path!(), "::", "create"),
             file: ::core::file!(),
             line: ::core::line!(),
-            targets: &["user:<result.id>", "team:<team>:<result.id>:x", "all"],
+            targets: &[
+                "user:<result.id>",
+                "team:<team>:<result.id>:x",
+                "all",
+                "team:<team>:<result.id>:*",
+            ],
             when: ::cached_redis::__private::When::Ok,
             bound: false,
             guard: ::cached_redis::__private::None,
@@ -21,6 +26,13 @@ async fn create(team: String) -> Result<User, DbError> {
             __k.text("all");
         });
     let __fragment0 = __write
+        .fragment(|__k| {
+            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            __k.text("team:");
+            (&::cached_redis::__private::part::Probe(&team)).part().write(&team, __k);
+            __k.text(":");
+        });
+    let __fragment1 = __write
         .fragment(|__k| {
             use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
             __k.text("team:");
@@ -67,6 +79,21 @@ async fn create(team: String) -> Result<User, DbError> {
                         }
                         {
                             __k.text(":x");
+                        }
+                    });
+                __write
+                    .pattern(|__k| {
+                        __k.text(&__fragment1);
+                        {
+                            use ::cached_redis::__private::part::{
+                                ByDisplay as _, ByOption as _,
+                            };
+                            (&::cached_redis::__private::part::Probe(&__value.id))
+                                .part()
+                                .write(&__value.id, __k);
+                        }
+                        {
+                            __k.text(":*");
                         }
                     });
                 true

@@ -4,7 +4,7 @@ async fn rename(&self, id: u64, name: &str) {
             path: ::core::concat!(::core::module_path!(), "::", "rename"),
             file: ::core::file!(),
             line: ::core::line!(),
-            targets: &["user:<id>", "team:<self.team>"],
+            targets: &["user:<id>", "team:<self.team>", "user:<id>:*"],
             when: ::cached_redis::__private::When::Always,
             bound: true,
             guard: ::cached_redis::__private::None,
@@ -32,6 +32,13 @@ async fn rename(&self, id: u64, name: &str) {
             (&::cached_redis::__private::part::Probe(&self.team))
                 .part()
                 .write(&self.team, __k);
+        });
+    __write
+        .pattern(|__k| {
+            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            __k.text("user:");
+            (&::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
+            __k.text(":*");
         });
     let __result = async move {
         if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<

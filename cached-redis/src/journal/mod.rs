@@ -26,6 +26,10 @@
 //! More keys than the bound are kept as "the whole namespace", under the greatest of their numbers,
 //! which only a sweep of the namespace settles, by the same rule.
 //!
+//! A [pattern](Pattern) is kept as such, and every key that matches is a key that is kept; only a
+//! sweep of that pattern, or of the namespace, settles it. More patterns than a few are the whole
+//! namespace too.
+//!
 //! # Lives
 //!
 //! An answer says nothing about a server that came after the one that gave it: after a restart or a
@@ -42,10 +46,12 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 
+use crate::key::Pattern;
 use crate::stats::Pending;
 use crate::store::Watch;
 use crate::sync::{AtomicU64, Mutex, MutexGuard};
 
+mod book;
 mod ledger;
 pub(crate) mod replay;
 #[cfg(test)]
@@ -53,7 +59,7 @@ mod schedules;
 #[cfg(test)]
 mod tests;
 
-use ledger::Ledger;
+use book::Book;
 
 /// For how long a confirmed invalidation is remembered in case the server is replaced.
 const REMEMBERED: Duration = Duration::from_secs(30);
@@ -76,12 +82,12 @@ struct Gate(AtomicU64);
 struct State {
     last_number: u64,
     life: u64,
-    kept: Ledger<u64>,
+    kept: Book<u64>,
     /// The longest hold-off of what is kept: a replay leaves it for all, which costs loads and nothing
     /// else.
     hold_off: Option<Duration>,
     /// What was confirmed of late, if that is to be remembered.
-    recent: Option<Ledger<Instant>>,
+    recent: Option<Book<Instant>>,
 }
 
 /// The start of an attempt to remove something.
@@ -100,9 +106,15 @@ pub(crate) struct Pass {
 /// What is to be removed next.
 pub(crate) struct Work {
     attempt: Attempt,
-    /// `None`: the whole namespace.
-    keys: Option<Vec<String>>,
+    target: Target,
     hold_off: Option<Duration>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) enum Target {
+    Keys(Vec<String>),
+    Pattern(Pattern),
+    Namespace,
 }
 
 impl Journal {
@@ -114,9 +126,9 @@ impl Journal {
             state: Mutex::new(State {
                 last_number: 0,
                 life: 0,
-                kept: Ledger::new(bound),
+                kept: Book::new(bound),
                 hold_off: None,
-                recent: remembers.then(|| Ledger::new(bound)),
+                recent: remembers.then(|| Book::new(bound)),
             }),
             busy: watch::Sender::new(false),
             wake: Notify::new(),
@@ -145,26 +157,35 @@ impl Journal {
     pub(crate) fn confirm(&self, attempt: Attempt, keys: &[String]) -> Option<usize> {
         self.confirmed(
             attempt,
-            |kept| kept.settle(attempt.number, keys),
+            |kept| kept.keys.settle(attempt.number, keys),
             |recent| {
                 for key in keys {
-                    recent.add(Instant::now(), key);
+                    recent.keys.add(Instant::now(), key);
                 }
             },
         )
     }
 
+    /// The same for all keys that match `pattern`.
+    pub(crate) fn confirm_pattern(&self, attempt: Attempt, pattern: &Pattern) -> Option<usize> {
+        self.confirmed(
+            attempt,
+            |kept| kept.settle_pattern(attempt.number, pattern),
+            |recent| recent.add_pattern(Instant::now(), pattern),
+        )
+    }
+
     /// The same for everything in the namespace.
     pub(crate) fn confirm_all(&self, attempt: Attempt) -> Option<usize> {
-        let all = |kept: &mut Ledger<u64>| kept.settle_all(attempt.number);
-        self.confirmed(attempt, all, |recent| recent.fold(Instant::now(), 0))
+        let all = |kept: &mut Book<u64>| kept.settle_all(attempt.number);
+        self.confirmed(attempt, all, |recent| recent.keys.fold(Instant::now(), 0))
     }
 
     fn confirmed(
         &self,
         attempt: Attempt,
-        settle: impl FnOnce(&mut Ledger<u64>) -> usize,
-        remember: impl FnOnce(&mut Ledger<Instant>),
+        settle: impl FnOnce(&mut Book<u64>) -> usize,
+        remember: impl FnOnce(&mut Book<Instant>),
     ) -> Option<usize> {
         let mut state = self.lock();
         if state.life != attempt.life {
@@ -186,14 +207,25 @@ impl Journal {
         keys: &[String],
         hold_off: Option<Duration>,
     ) -> bool {
+        self.kept(hold_off, |kept| {
+            for key in keys {
+                kept.keys.add(attempt.number, key);
+            }
+        })
+    }
+
+    /// The same for all keys that match `pattern`.
+    pub(crate) fn keep_pattern(&self, attempt: Attempt, pattern: &Pattern) -> bool {
+        self.kept(None, |kept| kept.add_pattern(attempt.number, pattern))
+    }
+
+    fn kept(&self, hold_off: Option<Duration>, add: impl FnOnce(&mut Book<u64>)) -> bool {
         let mut state = self.lock();
         state.hold_off = state.hold_off.max(hold_off);
-        let before = state.kept.is_folded();
-        for key in keys {
-            state.kept.add(attempt.number, key);
-        }
+        let before = state.kept.keys.is_folded();
+        add(&mut state.kept);
         self.publish(&state);
-        state.kept.is_folded() && !before
+        state.kept.keys.is_folded() && !before
     }
 
     /// What to remove next, at most `most` keys at once; `None` if nothing is kept.
@@ -205,7 +237,7 @@ impl Journal {
         }
         Some(Work {
             attempt: state.begin(),
-            keys: (!state.kept.is_folded()).then(|| state.kept.oldest(most)),
+            target: state.target(most),
             hold_off: state.hold_off,
         })
     }
@@ -214,8 +246,9 @@ impl Journal {
     pub(crate) fn pending(&self) -> Pending {
         let state = self.lock();
         Pending {
-            keys: state.kept.len(),
-            namespace: state.kept.is_folded(),
+            keys: state.kept.keys.len(),
+            patterns: state.kept.patterns(),
+            namespace: state.kept.keys.is_folded(),
         }
     }
 
@@ -258,6 +291,17 @@ impl State {
         }
     }
 
+    /// Keys first: they take one command.
+    fn target(&self, most: usize) -> Target {
+        if self.kept.keys.is_folded() {
+            return Target::Namespace;
+        }
+        match self.kept.pattern() {
+            Some(pattern) if self.kept.keys.is_empty() => Target::Pattern(pattern.clone()),
+            _ => Target::Keys(self.kept.keys.oldest(most)),
+        }
+    }
+
     /// Keeps what the server before had confirmed of late; gives the number of those keys.
     fn keep_recent(&mut self) -> usize {
         let Attempt { number, .. } = self.begin();
@@ -269,7 +313,7 @@ impl State {
     }
 }
 
-impl Ledger<Instant> {
+impl Book<Instant> {
     /// Drops what is older than is to be remembered.
     fn forget(&mut self) {
         if let Some(oldest) = Instant::now().checked_sub(REMEMBERED) {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use tokio::runtime::Handle as Runtime;
 use tokio::task::AbortHandle;
 
-use super::Journal;
+use super::{Journal, Target};
 use crate::backoff::Backoff;
 use crate::error::StoreError;
 use crate::event::Event;
@@ -51,12 +51,16 @@ async fn round(inner: &Inner) -> Result<(), StoreError> {
     let Some(work) = journal.next(sweep::BATCH) else {
         return Ok(());
     };
-    let settled = match &work.keys {
-        Some(keys) => {
+    let settled = match &work.target {
+        Target::Keys(keys) => {
             write::remove(inner, keys, work.hold_off).await?;
             journal.confirm(work.attempt, keys)
         }
-        None => {
+        Target::Pattern(pattern) => {
+            sweep::sweep(inner, &DIRECT.site, pattern, work.hold_off).await?;
+            journal.confirm_pattern(work.attempt, pattern)
+        }
+        Target::Namespace => {
             sweep::namespace(inner, work.hold_off).await?;
             journal.confirm_all(work.attempt)
         }

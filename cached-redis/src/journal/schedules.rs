@@ -87,9 +87,9 @@ impl Scene {
             return;
         };
         if self.remove() {
-            let settled = match &work.keys {
-                Some(keys) => self.journal.confirm(work.attempt, keys),
-                None => self.journal.confirm_all(work.attempt),
+            let settled = match &work.target {
+                Target::Keys(keys) => self.journal.confirm(work.attempt, keys),
+                _ => self.journal.confirm_all(work.attempt),
             };
             match settled {
                 Some(_) => REPLAYED.seen(),
@@ -186,9 +186,9 @@ fn an_older_confirmation_settles_nothing_newer(bound: usize) {
                     continue;
                 };
                 confirming.fetch_max(work.attempt.number, SeqCst);
-                match &work.keys {
-                    Some(keys) => journal.confirm(work.attempt, keys),
-                    None => journal.confirm_all(work.attempt),
+                match &work.target {
+                    Target::Keys(keys) => journal.confirm(work.attempt, keys),
+                    _ => journal.confirm_all(work.attempt),
                 };
             }
         }
@@ -202,9 +202,9 @@ fn an_older_confirmation_settles_nothing_newer(bound: usize) {
     keeping.join().unwrap();
     replaying.join().unwrap();
     while let Some(work) = journal.next(9) {
-        match &work.keys {
-            Some(keys) => journal.confirm(work.attempt, keys),
-            None => journal.confirm_all(work.attempt),
+        match &work.target {
+            Target::Keys(keys) => journal.confirm(work.attempt, keys),
+            _ => journal.confirm_all(work.attempt),
         };
     }
     assert!(journal.pass("k").is_some(), "the gate opens again");

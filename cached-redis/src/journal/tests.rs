@@ -6,12 +6,21 @@ fn keys(names: &[&str]) -> Vec<String> {
 
 fn next_keys(journal: &Journal) -> (Attempt, Vec<String>) {
     let work = journal.next(100).expect("something is kept");
-    (work.attempt, work.keys.expect("keys are kept"))
+    match work.target {
+        Target::Keys(keys) => (work.attempt, keys),
+        other => panic!("{other:?} instead of keys"),
+    }
+}
+
+fn next_pattern(journal: &Journal, pattern: &Pattern) -> Attempt {
+    let work = journal.next(100).expect("something is kept");
+    assert_eq!(work.target, Target::Pattern(pattern.clone()));
+    work.attempt
 }
 
 fn next_sweep(journal: &Journal) -> Attempt {
     let work = journal.next(100).expect("something is kept");
-    assert_eq!(work.keys, None, "the namespace is kept");
+    assert_eq!(work.target, Target::Namespace);
     work.attempt
 }
 
@@ -93,6 +102,40 @@ fn what_an_earlier_server_confirmed_counts_for_nothing() {
     let (replay, kept) = next_keys(&journal);
     journal.connected(false);
     assert_eq!(journal.confirm(replay, &kept), Some(1), "the same server");
+}
+
+#[test]
+fn keys_that_match_are_bypassed_until_their_pattern_is_replayed() {
+    let (journal, a) = (Journal::new(9, true), Pattern::new("it", "a:*"));
+    assert!(!journal.keep_pattern(journal.begin(), &a));
+    assert!(bypassed(&journal, "it:a:1") && !bypassed(&journal, "it:b:1"));
+    journal.keep(journal.begin(), &keys(&["it:b:1"]), None);
+    let (replay, kept) = next_keys(&journal);
+    assert_eq!(journal.confirm(replay, &kept), Some(1), "keys go first");
+    let replay = next_pattern(&journal, &a);
+    // Committed after the sweep began.
+    journal.keep_pattern(journal.begin(), &a);
+    assert_eq!(journal.confirm_pattern(replay, &a), Some(0));
+    let replay = next_pattern(&journal, &a);
+    assert!(bypassed(&journal, "it:a:1"));
+    assert_eq!(journal.confirm_pattern(replay, &a), Some(1));
+    assert!(!bypassed(&journal, "it:a:1") && journal.pending().is_empty());
+}
+
+#[test]
+fn a_sweep_of_a_pattern_across_a_change_of_server_counts_for_nothing() {
+    let (journal, a) = (Journal::new(9, true), Pattern::new("it", "a:*"));
+    let sweep = journal.begin();
+    journal.connected(true);
+    assert_eq!(journal.confirm_pattern(sweep, &a), None);
+    let sweep = journal.begin();
+    assert_eq!(journal.confirm_pattern(sweep, &a), Some(0));
+    // Nor does one that was confirmed of late.
+    journal.connected(true);
+    assert!(bypassed(&journal, "it:a:1"));
+    let replay = next_pattern(&journal, &a);
+    assert_eq!(journal.confirm_pattern(replay, &a), Some(1));
+    assert!(!bypassed(&journal, "it:a:1"));
 }
 
 #[test]

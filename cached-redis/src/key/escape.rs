@@ -39,7 +39,7 @@ impl fmt::Write for Escaped<'_> {
 }
 
 fn push(out: &mut String, c: char) {
-    if c.is_whitespace() || c.is_control() || u8::try_from(c).is_ok_and(is_reserved) {
+    if is_escaped(c) {
         for byte in c.encode_utf8(&mut [0; 4]).bytes() {
             out.push('%');
             out.push(hex(byte >> 4));
@@ -48,6 +48,15 @@ fn push(out: &mut String, c: char) {
     } else {
         out.push(c);
     }
+}
+
+fn is_escaped(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || u8::try_from(c).is_ok_and(is_reserved)
+}
+
+/// Whether no value renders with this character in it.
+pub(super) fn separates(c: char) -> bool {
+    is_escaped(c) && c != '%'
 }
 
 fn hex(nibble: u8) -> char {

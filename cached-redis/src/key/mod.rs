@@ -5,6 +5,7 @@
 mod escape;
 mod name;
 pub mod part;
+mod pattern;
 mod render;
 mod writer;
 
@@ -13,6 +14,7 @@ use std::fmt;
 use serde::Serialize;
 
 pub use self::name::KeyName;
+pub(crate) use self::pattern::Pattern;
 use self::render::Rendered;
 pub use self::writer::KeyWriter;
 pub(crate) use self::writer::full_key;

@@ -6,15 +6,15 @@ use std::fmt::{self, Write as _};
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::KeyName;
 use super::render::Rendered;
+use super::{KeyName, Pattern};
 
 /// Longest logical key that is kept as it is, in bytes.
 const LONGEST: usize = 512;
 
 /// What a cut key has in the place of its tail: `%#` and 32 hex digits. No value renders `%#`.
 const CUT: &str = "%#";
-const CUT_KEY: usize = LONGEST - CUT.len() - 32;
+pub(super) const CUT_KEY: usize = LONGEST - CUT.len() - 32;
 
 /// Room for the usual key, so that rendering allocates once.
 const ROOM: usize = 64;
@@ -57,6 +57,13 @@ impl KeyWriter {
     pub(crate) fn finish(self) -> Option<String> {
         let whole = self.rendered.is_whole();
         whole.then(|| shortened(self.rendered.into_string(), self.prefix))
+    }
+
+    /// The pattern that was rendered: every `*` in it is the template's, values have none.
+    pub(crate) fn finish_pattern(self, namespace: &str) -> Option<Pattern> {
+        let whole = self.rendered.is_whole();
+        let text = self.rendered.into_string();
+        whole.then(|| Pattern::new(namespace, &text[self.prefix..]))
     }
 
     /// Literal text of the template.
@@ -111,7 +118,25 @@ pub(crate) fn full_key(namespace: &str, logical: &str) -> String {
     shortened(key, namespace.len() + 1)
 }
 
-fn shortened(mut key: String, prefix: usize) -> String {
+/// Keys that begin with `#` are the cache's own, such as that of the epoch: none that is rendered does.
+pub(super) fn own(mut key: String, prefix: usize) -> String {
+    if key.as_bytes().get(prefix) == Some(&b'#') {
+        key.replace_range(prefix..=prefix, "%23");
+    }
+    key
+}
+
+/// What is left of a key that was cut; `None` if it looks whole.
+pub(super) fn remains(key: &str) -> Option<&str> {
+    let (head, tail) = key.split_at_checked(key.len().checked_sub(CUT.len() + 32)?)?;
+    let hash = tail.strip_prefix(CUT)?;
+    hash.bytes()
+        .all(|byte| byte.is_ascii_hexdigit())
+        .then_some(head)
+}
+
+pub(super) fn shortened(key: String, prefix: usize) -> String {
+    let mut key = own(key, prefix);
     let logical = &key[prefix..];
     if logical.len() > LONGEST {
         let hash = xxh3_128(logical.as_bytes());

@@ -93,6 +93,8 @@ pub enum Recorded {
     Failed,
     /// The store confirmed an invalidation.
     Invalidated,
+    /// All keys that match a pattern were looked for and removed, or the store failed before the end.
+    Swept,
     /// The store did not confirm an invalidation; it is kept for a replay.
     Deferred,
     /// The store confirmed deferred invalidations.
@@ -209,6 +211,7 @@ impl From<&Event<'_>> for Recorded {
             Event::NoPolicy(_) => Self::NoPolicy,
             Event::Failed(_) => Self::Failed,
             Event::Invalidated(_) => Self::Invalidated,
+            Event::Swept { .. } => Self::Swept,
             Event::Deferred(..) => Self::Deferred,
             Event::Replayed(_) => Self::Replayed,
             Event::JournalOverflow => Self::JournalOverflow,

@@ -1,6 +1,6 @@
 use cached_redis::invalidates;
 
-#[invalidates("user:<id>:*")]
+#[invalidates("user:<id>", "user:<id>:*", guard)]
 async fn rename(id: u64) -> Result<u64, String> {
     Ok(id)
 }
