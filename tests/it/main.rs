@@ -52,6 +52,7 @@ mod patterns;
 mod per_call;
 mod policies;
 mod replica_lag;
+mod rollout;
 mod stale;
 mod stats;
 mod t1_no_stale_read;

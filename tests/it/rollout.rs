@@ -1,0 +1,155 @@
+//! How much a function uses the cache, and whether what it is served is what the source has.
+
+use cached_redis::{Cache, CachedExt as _, Error, FunctionStats, Mode, Status, redis_cached};
+
+use crate::support::{Source, World, eventually, filled, on_both_stores};
+
+on_both_stores!(
+    a_function_that_is_off_neither_asks_nor_fills_the_cache,
+    a_mode_can_be_changed_while_the_program_runs,
+    in_shadow_mode_every_call_loads_and_what_the_cache_has_is_compared,
+    in_shadow_mode_a_value_that_was_not_invalidated_is_found_out,
+    in_shadow_mode_a_write_that_is_just_being_invalidated_does_not_count,
+    an_audit_finds_a_source_that_changed_without_an_invalidation,
+    an_audit_of_an_absence_is_one_too,
+    an_audit_whose_load_fails_says_nothing,
+);
+
+#[redis_cached(ttl = 600, key = "rollout:<id>", cache = cache, skip(cache, source))]
+async fn rolled(cache: &Cache, source: &Source, id: u64) -> u64 {
+    source.load().await
+}
+
+#[redis_cached(ttl = 600, audit = 1, key = "audited:<id>", cache = cache, skip(cache, source))]
+async fn audited(cache: &Cache, source: &Source, id: u64) -> Option<u64> {
+    let version = source.load().await;
+    (id != 404).then_some(version)
+}
+
+#[redis_cached(ttl = 600, audit = 1, key = "failing:<id>", cache = cache, skip(cache, source))]
+async fn failing(cache: &Cache, source: &Source, id: u64) -> Result<u64, ()> {
+    source.try_load().await.ok_or(())
+}
+
+fn stats(cache: &Cache, function: &str) -> FunctionStats {
+    *cache.stats().function(function).expect("it is annotated")
+}
+
+async fn audits(cache: &Cache, function: &str, count: u64) -> FunctionStats {
+    eventually("the audits", async || {
+        stats(cache, function).audits >= count
+    })
+    .await;
+    stats(cache, function)
+}
+
+async fn a_function_that_is_off_neither_asks_nor_fills_the_cache(world: World) {
+    let builder = world.builder().mode("rolled", Mode::Off);
+    let (cache, source) = (builder.build().await.unwrap(), Source::new());
+    for loads in 1..=3 {
+        let (_, info) = rolled(&cache, &source, 1).with_info().await;
+        assert_eq!((info.status(), source.loads()), (Status::Bypass, loads));
+    }
+    assert_eq!(cache.get::<u64>("rollout:1").await.unwrap(), None);
+}
+
+async fn a_mode_can_be_changed_while_the_program_runs(world: World) {
+    let (cache, source) = (world.cache().await, Source::new());
+    rolled(&cache, &source, 1).await;
+    filled(&cache, 1).await;
+    cache.set_mode("rollout::rolled", Mode::Off).unwrap();
+    assert_eq!(cache.mode("rolled").unwrap(), Mode::Off);
+    rolled(&cache, &source, 1).await;
+    cache.set_mode("rolled", Mode::On).unwrap();
+    rolled(&cache, &source, 1).await;
+    assert_eq!(source.loads(), 2, "one for the miss, one while it was off");
+}
+
+async fn in_shadow_mode_every_call_loads_and_what_the_cache_has_is_compared(world: World) {
+    let builder = world.builder().mode("rolled", Mode::Shadow);
+    let (cache, source) = (builder.build().await.unwrap(), Source::new());
+    rolled(&cache, &source, 1).await;
+    filled(&cache, 1).await;
+    for loads in 2..=4 {
+        assert_eq!(rolled(&cache, &source, 1).await, 1);
+        assert_eq!(source.loads(), loads);
+    }
+    let stats = audits(&cache, "rolled", 3).await;
+    assert_eq!((stats.audits, stats.fresh_ratio()), (3, Some(1.0)));
+}
+
+async fn in_shadow_mode_a_value_that_was_not_invalidated_is_found_out(world: World) {
+    let builder = world.builder().mode("rolled", Mode::Shadow);
+    let (cache, source) = (builder.build().await.unwrap(), Source::new());
+    rolled(&cache, &source, 1).await;
+    filled(&cache, 1).await;
+    source.write();
+    assert_eq!(rolled(&cache, &source, 1).await, 2, "the load is served");
+    let stats = audits(&cache, "rolled", 1).await;
+    assert_eq!((stats.stale_audits, stats.fresh_ratio()), (1, Some(0.0)));
+}
+
+async fn in_shadow_mode_a_write_that_is_just_being_invalidated_does_not_count(world: World) {
+    let builder = world.builder().mode("rolled", Mode::Shadow);
+    let (cache, source) = (builder.build().await.unwrap(), Source::new());
+    rolled(&cache, &source, 1).await;
+    filled(&cache, 1).await;
+    source.write();
+    assert_eq!(rolled(&cache, &source, 1).await, 2);
+    // Between the difference and the second look.
+    cache.invalidate("rollout:1").await.unwrap();
+    let stats = audits(&cache, "rolled", 1).await;
+    assert_eq!(stats.fresh_ratio(), Some(1.0));
+}
+
+async fn an_audit_finds_a_source_that_changed_without_an_invalidation(world: World) {
+    let (cache, source) = (world.cache().await, Source::new());
+    audited(&cache, &source, 1).await;
+    filled(&cache, 1).await;
+    assert_eq!(audited(&cache, &source, 1).await, Some(1));
+    assert_eq!(audits(&cache, "audited", 1).await.stale_audits, 0);
+    source.write();
+    assert_eq!(
+        audited(&cache, &source, 1).await,
+        Some(1),
+        "a hit is served as it is"
+    );
+    let stats = audits(&cache, "audited", 2).await;
+    assert_eq!((stats.stale_audits, stats.fresh_ratio()), (1, Some(0.5)));
+    assert_eq!(stats.fills, 1, "an audit stores nothing");
+}
+
+async fn an_audit_of_an_absence_is_one_too(world: World) {
+    let (cache, source) = (world.cache().await, Source::new());
+    audited(&cache, &source, 404).await;
+    filled(&cache, 1).await;
+    audited(&cache, &source, 404).await;
+    assert_eq!(audits(&cache, "audited", 1).await.fresh_ratio(), Some(1.0));
+}
+
+async fn an_audit_whose_load_fails_says_nothing(world: World) {
+    let (cache, source) = (world.cache().await, Source::new());
+    failing(&cache, &source, 1).await.unwrap();
+    filled(&cache, 1).await;
+    source.fail(1);
+    assert_eq!(failing(&cache, &source, 1).await, Ok(1));
+    source.begun(2).await;
+    failing(&cache, &source, 1).await.unwrap();
+    assert_eq!(audits(&cache, "failing", 1).await.audits, 1);
+}
+
+#[tokio::test]
+async fn a_function_of_an_unknown_name_has_no_mode() {
+    let builder = World::in_memory().builder().mode("no_such", Mode::Off);
+    assert!(matches!(
+        builder.build().await,
+        Err(Error::UnknownFunction { .. })
+    ));
+    let cache = World::in_memory().cache().await;
+    assert!(matches!(
+        cache.mode("no_such"),
+        Err(Error::UnknownFunction { .. })
+    ));
+    let set = cache.set_mode("no_such", Mode::Off);
+    assert!(matches!(set, Err(Error::UnknownFunction { .. })));
+}
