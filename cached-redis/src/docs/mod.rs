@@ -8,3 +8,9 @@ pub mod keys {}
 
 #[doc = include_str!("consistency.md")]
 pub mod consistency {}
+
+#[doc = include_str!("strategies.md")]
+pub mod strategies {}
+
+#[doc = include_str!("rollout.md")]
+pub mod rollout {}
