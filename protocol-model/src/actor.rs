@@ -1,6 +1,6 @@
 //! How far readers and writers can be.
 
-use crate::state::{Epoch, Key, Token, Version};
+use crate::state::{Epoch, Generation, Key, Token, Version};
 
 /// One call of a cached function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,10 +16,42 @@ pub struct Reader {
 pub enum Seen {
     /// Nothing.
     Absent,
-    /// An entry of another epoch: to be replaced if it still stands.
+    /// An entry of another epoch or generation: to be replaced if it still stands.
     Dead(Token),
+    /// A value past its TTL, to be served if it cannot be replaced.
+    Expired(Token, Version),
     /// Somebody's lease.
     Leased,
+}
+
+/// What is noted before a load begins, to be stored with its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stamp {
+    /// A server that the process was connected to.
+    pub epoch: Epoch,
+    /// What was read of the tag.
+    pub tag: Tag,
+}
+
+/// What a reader knows of the tag, or an entry says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tag {
+    /// None is known of.
+    Unknown,
+    /// It has no generation, or none was read: to be read or created before a load.
+    Unread,
+    /// Its generation.
+    Read(Generation),
+}
+
+impl Tag {
+    /// Where it was read.
+    pub fn generation(self) -> Option<Generation> {
+        match self {
+            Self::Read(generation) => Some(generation),
+            Self::Unknown | Self::Unread => None,
+        }
+    }
 }
 
 /// What a load has given, on its way to the store.
@@ -30,7 +62,9 @@ pub struct Loaded {
     /// What was loaded.
     pub version: Version,
     /// To be stored with it.
-    pub epoch: Epoch,
+    pub stamp: Stamp,
+    /// Whether it replaces a value past its TTL and not a lease.
+    pub renews: bool,
 }
 
 impl Loaded {
@@ -39,13 +73,14 @@ impl Loaded {
         Key::Value {
             token,
             version: self.version,
-            epoch: self.epoch,
+            stamp: self.stamp,
             stale: false,
         }
     }
 }
 
-/// How far a reader is. `epoch` is a server its process was connected to before the step at hand.
+/// How far a reader is. `epoch` is a server its process was connected to before the step at hand,
+/// `stamp` has that and what was read of the tag by then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the fields are those of Key and Flight")]
 pub enum Phase {
@@ -55,12 +90,20 @@ pub enum Phase {
     Again,
     /// Its GET is under way.
     Look { epoch: Epoch },
+    /// Its GET of the tag was answered, that of the key is under way.
+    LookOn { stamp: Stamp, leads: bool },
     /// Its GET has shown no value; it does not lead yet.
-    Looked { seen: Seen, epoch: Epoch },
+    Looked { seen: Seen, stamp: Stamp },
     /// Asks for the lease, or watches somebody else's.
-    Contend { seen: Seen, epoch: Epoch },
+    Contend { seen: Seen, stamp: Stamp },
+    /// Has seen a value that names a tag; the tag's GET is under way.
+    Weigh { entry: Loaded, leads: bool },
     /// Holds the lease; its load has begun.
-    Load { token: Token, epoch: Epoch },
+    Load { token: Token, stamp: Stamp },
+    /// Its load has called another cached function, which has missed.
+    InnerLoad { token: Token, stamp: Stamp },
+    /// The source has answered that function; its fill is under way.
+    InnerFill(Loaded),
     /// The source has answered.
     HasLoaded(Loaded),
     /// Has returned; its fill is under way.
@@ -68,9 +111,11 @@ pub enum Phase {
     /// The fill has run; its answer is under way, and somebody may be waiting for it.
     Filled {
         version: Version,
-        epoch: Epoch,
+        stamp: Stamp,
         won: bool,
     },
+    /// The fill has won, and the tag's generation was read again.
+    Reread { version: Version, same: bool },
     /// The fill is under way, and nobody waits for its answer any more.
     Late(Loaded),
     /// Waits for the end of a flight.
@@ -86,11 +131,11 @@ pub enum Phase {
     /// `.refreshed()`: its GET is under way.
     Fence,
     /// `.refreshed()`: takes the lease whatever stands there.
-    Seize { epoch: Epoch },
+    Seize { stamp: Stamp },
     /// `put`: takes the lease whatever stands there, for a value it was given.
     Put { version: Version },
     /// Loads, to replace the value with this token.
-    Refresh { token: Token, epoch: Epoch },
+    Refresh { token: Token, stamp: Stamp },
     /// The compare-and-set of a refresh is under way.
     Refreshing(Loaded),
     /// Over.
@@ -101,20 +146,40 @@ impl Phase {
     /// What it remembers of the key.
     pub fn token(self) -> Option<Token> {
         match self {
-            Self::Looked {
-                seen: Seen::Dead(token),
-                ..
-            }
-            | Self::Contend {
-                seen: Seen::Dead(token),
-                ..
-            }
-            | Self::Load { token, .. }
-            | Self::Refresh { token, .. }
-            | Self::HasLoaded(Loaded { token, .. })
-            | Self::Filling(Loaded { token, .. })
-            | Self::Late(Loaded { token, .. })
-            | Self::Refreshing(Loaded { token, .. }) => Some(token),
+            Self::Looked { seen, .. } | Self::Contend { seen, .. } => match seen {
+                Seen::Dead(token) | Seen::Expired(token, _) => Some(token),
+                Seen::Absent | Seen::Leased => None,
+            },
+            Self::Load { token, .. }
+            | Self::InnerLoad { token, .. }
+            | Self::Refresh { token, .. } => Some(token),
+            _ => self.loaded().map(|loaded| loaded.token),
+        }
+    }
+
+    /// What it remembers of the tag.
+    pub fn generation(self) -> Option<Generation> {
+        match self {
+            Self::LookOn { stamp, .. }
+            | Self::Looked { stamp, .. }
+            | Self::Contend { stamp, .. }
+            | Self::Load { stamp, .. }
+            | Self::InnerLoad { stamp, .. }
+            | Self::Filled { stamp, .. }
+            | Self::Seize { stamp }
+            | Self::Refresh { stamp, .. } => stamp.tag.generation(),
+            _ => self.loaded()?.stamp.tag.generation(),
+        }
+    }
+
+    fn loaded(self) -> Option<Loaded> {
+        match self {
+            Self::Weigh { entry: loaded, .. }
+            | Self::InnerFill(loaded)
+            | Self::HasLoaded(loaded)
+            | Self::Filling(loaded)
+            | Self::Late(loaded)
+            | Self::Refreshing(loaded) => Some(loaded),
             _ => None,
         }
     }

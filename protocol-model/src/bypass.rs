@@ -12,7 +12,7 @@ pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
     let me = Who::Reader(reader);
     match steps.now.readers[reader].phase {
         Phase::Bypass if steps.config.bypass == Bypass::Each => {
-            steps.load(me, |next, version| {
+            steps.call(me, |next, version| {
                 let flaw = next.returns_loaded(reader, version);
                 What::LoadsAlone.of(version).with(flaw)
             });
@@ -21,7 +21,7 @@ pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
         // From its start nobody joins a load; nothing else happens between that and its look at
         // the source, so the two are one step.
         Phase::Pending if !steps.now.is_loading_alone(home(reader)) => {
-            steps.load(me, |next, version| {
+            steps.call(me, |next, version| {
                 next.enter(reader, Phase::Answered { version });
                 What::LoadsAlone.of(version)
             });
@@ -36,7 +36,11 @@ pub(crate) fn drop_steps(steps: &mut Steps<'_>, reader: usize) {
     let at_work = matches!(
         steps.now.readers[reader].phase,
         Phase::Contend { .. }
+            | Phase::LookOn { .. }
+            | Phase::Weigh { .. }
             | Phase::Load { .. }
+            | Phase::InnerLoad { .. }
+            | Phase::InnerFill(_)
             | Phase::HasLoaded(_)
             | Phase::Pending
             | Phase::Answered { .. }

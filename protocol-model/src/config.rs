@@ -2,6 +2,7 @@
 
 use crate::server::Condition;
 use crate::state::{PROCESSES, READERS, WRITERS};
+use crate::tag::Tags;
 
 /// One protocol in one world.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +22,12 @@ pub struct Config {
     pub sharing: Sharing,
     /// Who shares a load made without one.
     pub bypass: Bypass,
-    /// Stale-while-revalidate, and what its refresh asks for.
+    /// Values past their TTL are served and refreshed; what the refresh asks for.
     pub refresh: Option<Condition>,
+    /// They are served only if the load fails.
+    pub if_error: Option<IfError>,
+    /// The entry has a tag.
+    pub tags: Option<Tags>,
     /// Whether a lease that is taken whatever stands there gives way to a tombstone.
     pub seize_spares_tombstones: bool,
     /// Whether invalidations spare the tombstones of other writers.
@@ -72,6 +77,8 @@ pub enum Way {
     Invalidate,
     /// Delete, commit, delete, and once more after a while.
     DeleteTwice,
+    /// Commit, then invalidate the tag of the entry instead of the entry.
+    InvalidateTag,
     /// Commit, then store the value.
     Store,
     /// Bar fills, commit, end. The tombstone knows all writers in progress.
@@ -141,6 +148,15 @@ pub enum Bypass {
     Running,
 }
 
+/// Who gets a value past its TTL when a load has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfError {
+    /// Who has seen it with a look of its own.
+    OwnLook,
+    /// Whoever is in the flight as well.
+    Flight,
+}
+
 /// How a process treats invalidations that wait for Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Journal {
@@ -197,6 +213,8 @@ impl Config {
             },
             bypass: Bypass::Next,
             refresh: None,
+            if_error: None,
+            tags: None,
             seize_spares_tombstones: true,
             invalidate_spares_tombstones: true,
             hold_off: false,

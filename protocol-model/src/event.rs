@@ -33,6 +33,8 @@ pub enum Who {
     Writer(usize),
     /// A process.
     Process(usize),
+    /// A caller of `update`.
+    Updater(usize),
     /// Redis or the source.
     World,
 }
@@ -43,6 +45,7 @@ impl fmt::Display for Who {
             Self::Reader(reader) => write!(f, "R{reader}"),
             Self::Writer(writer) => write!(f, "W{writer}"),
             Self::Process(process) => write!(f, "P{process}"),
+            Self::Updater(updater) => write!(f, "U{updater}"),
             Self::World => f.write_str("--"),
         }
     }
@@ -72,13 +75,19 @@ kinds! {
     Joins "wants at least {v} and joins a flight"
     JoinsLate "wants at least {v} and waits for the end of a flight without sharing it"
     FindsRedisAway "GET fails: the connection is gone"
+    ReadsTagFirst "GET of the tag"
     SeesNothing "GET: nothing"
-    SeesDead "GET: an entry of another epoch, a miss"
+    SeesDead "GET: an entry of another epoch or generation, a miss"
+    SeesMarker "GET: a marker with the name of a tag, a miss"
+    SeesTagged "GET: {v}, under a tag"
+    WeighsDead "GET of the tag: another generation, a miss"
+    WeighsLive "GET of the tag: still the generation of {v}, returned"
     SeesLease "GET: somebody's lease"
     SeesTombstone "GET: a tombstone, nobody may fill"
     LooksAgain "GET: {v}, but the server has changed since its look began: once more"
     Hits "GET: {v}, returned"
     HitsStale "GET: {v}, past its TTL: returned, to be refreshed"
+    SeesExpired "GET: {v}, past its TTL: to be returned if the load fails"
     Leads "leads a flight"
     TakesLease "takes the lease"
     TakesOverDead "takes the lease over a dead entry"
@@ -87,14 +96,29 @@ kinds! {
     GivesUp "has waited long enough"
 
     // Load and fill
+    ReadsGeneration "reads the tag's generation, which somebody has created"
+    CreatesGeneration "creates a generation of the tag"
     Loads "reads {v} from the source"
     Fills "sends its fill of {v} and returns it"
     Stored "'s fill of {v} runs in Redis: stored"
     Refused "'s fill of {v} runs in Redis: refused"
+    Marks "'s marker runs in Redis: stored, without {v}"
+    RereadsSame "reads the tag's generation again: it is the same"
+    RereadsOther "reads the tag's generation again: it is another"
+    Renews "reads {v} from the source, to replace the value past its TTL"
+    ServesExpired "'s load fails: returns {v}, past its TTL"
     Shares "'s flight ends: those in it return {v}"
     SharesNot "'s flight ends: those in it start over"
     AnswerLost "'s fill gets no answer: those in its flight load without it"
     Dropped "is dropped"
+
+    // A function called by the load
+    InnerHits "calls the inner function: GET: {v}"
+    InnerMisses "calls the inner function: GET: nothing that lives"
+    InnerLoads "'s inner call reads {v} from the source"
+    InnerStored "'s inner fill of {v} runs in Redis: stored"
+    InnerRefused "'s inner fill of {v} is refused or lost"
+    InnerGoes "the inner value expires or is evicted"
 
     // Bypass
     Queues "is to run the next load without a lease"
@@ -120,6 +144,7 @@ kinds! {
     BeginsBeside "begins: the tombstone of another writer is tainted and now names both"
     Commits "commits {v}"
     Invalidates "invalidates"
+    InvalidatesTag "invalidates the tag"
     Taints "invalidates: the tombstone of another writer stays, tainted"
     Ends "ends: the tombstone is gone"
     EndsBeside "ends: the tombstone of another writer stays, tainted"
@@ -146,6 +171,7 @@ kinds! {
     LeaseRunsOut "the lease runs out"
     ValueGoes "the value expires or is evicted"
     TurnsStale "the value passes its TTL"
+    GenerationGoes "the tag's generation is evicted"
     TombstoneRunsOut "a writer's part of the tombstone runs out"
     TombstoneEvicted "the tombstone is evicted"
     HoldEnds "the hold-off ends"
@@ -154,6 +180,18 @@ kinds! {
     FailsOver "Redis fails over or restarts: the key is as in the copy"
     Connects "connects to the new server"
     ConnectsJournaling "connects to the new server, its recent invalidations in the journal"
+
+    // Updates
+    GetsToUpdate "GET, to be updated"
+    Sets "'s SET runs in Redis"
+    Swaps "'s compare-and-set runs in Redis: stored"
+    SwapRefused "'s compare-and-set runs in Redis: refused"
+    SwapRepeated "'s compare-and-set runs in Redis again: its own value stands there"
+    Resends "gets no answer and sends the same once more"
+    Updated "is told that it has updated"
+    TriesAgain "is refused and begins anew"
+    RunsOutOfTries "is refused and gives up"
+    IsInDoubt "cannot know whether it has updated, and says so"
 }
 
 /// What breaks the promise.
@@ -175,14 +213,22 @@ pub enum Flaw {
         /// The source's.
         row: Version,
     },
+    /// An update counts more or less often than its caller was told.
+    Miscounted {
+        /// Whose.
+        updater: usize,
+        /// How often it counts.
+        times: u8,
+    },
 }
 
 impl Flaw {
-    /// The two kinds by name.
+    /// The kinds by name.
     pub fn name(self) -> &'static str {
         match self {
             Self::StaleRead { .. } => "stale read",
             Self::Stranded { .. } => "stranded",
+            Self::Miscounted { .. } => "miscounted",
         }
     }
 }
@@ -201,6 +247,10 @@ impl fmt::Display for Flaw {
             Self::Stranded { kept, row } => write!(
                 f,
                 "nothing is under way, the source has v{row}, the cache keeps v{kept}"
+            ),
+            Self::Miscounted { updater, times } => write!(
+                f,
+                "U{updater}'s update counts {times} times, and its caller was told otherwise"
             ),
         }
     }

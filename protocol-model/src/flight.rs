@@ -1,6 +1,6 @@
 //! Flights: how readers of one process share a load made under a lease.
 
-use crate::actor::{Loaded, Phase};
+use crate::actor::{Loaded, Phase, Tag};
 use crate::config::{Config, Sharing};
 use crate::event::Flaw;
 use crate::state::{Flight, State, Token, Version};
@@ -74,13 +74,14 @@ impl Next<'_> {
         }
     }
 
-    /// The flight of a reader in the same process that holds the lease which was just seen, where
-    /// such a look is what entitles to share it.
-    pub(crate) fn flight_with(&self, seen: Token, reader: usize) -> Option<Flight> {
+    /// The flight of a reader in the same process that holds the lease which was just seen, and has
+    /// read the same of the tag, where such a look is what entitles to share it.
+    pub(crate) fn flight_with(&self, seen: Token, tag: Tag, reader: usize) -> Option<Flight> {
         let holds = |phase| {
-            matches!(phase, Phase::Load { token, .. }
-                | Phase::HasLoaded(Loaded { token, .. })
-                | Phase::Filling(Loaded { token, .. }) if token == seen)
+            matches!(phase, Phase::Load { token, stamp }
+                | Phase::HasLoaded(Loaded { token, stamp, .. })
+                | Phase::Filling(Loaded { token, stamp, .. })
+                if token == seen && stamp.tag == tag)
         };
         let (leader, _) = self
             .state

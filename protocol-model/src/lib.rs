@@ -16,18 +16,22 @@
 //! # What is modelled
 //!
 //! One key in Redis, one row in the source (a version that each commit increases), three readers in
-//! two processes, two writers. A [`State`] is one moment of all that. Each thing that can happen to it
-//! is one indivisible step: a command that runs in Redis, a look at the source, a decision that a
-//! process makes for itself. Commands that were sent run at any later time, so a fill may arrive when
-//! everybody has forgotten it. Leases run out and values go at any time. A reader may be dropped, the
-//! answer to a fill may be lost. Where a configuration says so, writers die between their commit and
-//! their invalidation, Redis is out of reach for a writer, it fails over to an older copy, or the
-//! source is read from a replica that lags.
+//! two processes, two writers; where a configuration says so, also the generation of a tag, and the
+//! entry of another function that the load calls. A [`State`] is one moment of all that. Each thing
+//! that can happen to it is one indivisible step: a command that runs in Redis, a look at the source, a
+//! decision that a process makes for itself. Commands that were sent run at any later time, so a fill
+//! may arrive when everybody has forgotten it. Leases run out and values go at any time. A reader may
+//! be dropped, the answer to a fill may be lost. Where a configuration says so, writers die between
+//! their commit and their invalidation, Redis is out of reach for a writer, it fails over to an older
+//! copy, or the source is read from a replica that lags.
 //!
 //! Two things must never be the case ([`Flaw`]):
 //!
 //! * A read returns an older version than one whose invalidation had returned when the read began.
 //! * Nothing is under way any more, and the cache keeps an older version than the source has.
+//!
+//! `update`, where the value in the cache is the truth, is a model of its own ([`Updates`]): three
+//! callers read, change and put back one value. Each update must count as often as its caller was told.
 //!
 //! The [`table`] lists the configurations: the protocol as shipped, in several worlds; its parts; and
 //! **broken twins**, each of which leaves one rule out. The twins are as important as the rest. A
@@ -41,12 +45,25 @@
 //! it began. A hold is longer than the write it announces, and a hold-off longer than the lag (c4 shows
 //! what happens otherwise). Tombstones are not evicted (c8). Nothing is assumed about clocks and delays.
 //!
-//! The bounds are what one model can have: one key, each reader and each writer acts once, one reader
-//! is dropped, Redis fails over once. No counter-example is known that needs more. Not modelled are tags,
-//! the cache in the process, and redirections of a cluster.
+//! The bounds are what one model can have: one key with one tag, each reader and each writer acts once,
+//! one reader is dropped, Redis fails over once. No counter-example is known that needs more. Not
+//! modelled are the cache in the process, redirections of a cluster, and tags across a failover.
 //!
 //! Three things keep the states few without hiding anything: readers that are alike start in one
-//! order, so do writers, and a token that nobody remembers is used again.
+//! order, so do writers, and a token or generation that nobody remembers is used again.
+//!
+//! # What needs no model of its own
+//!
+//! A **batch** is to each of its keys what a single read is. Its `MGET` is a look at each; each missing
+//! key gets a lease and a flight of its own; the one load begins when the last of these leases has been
+//! asked for; each fill is granted or refused by its own lease, and each flight ends with its own fill.
+//! Between any two steps of a reader here, all others may take any number, so it does not matter what
+//! the batch does for its other keys between the lease of one and its load, or its load and its fill. A
+//! key whose lease is refused is read as by itself.
+//!
+//! **Several tags** of one entry are to it what one is: it is dead if one of them has another generation
+//! than it was stamped with, and an invalidation changes one of them. An inner function that is **shared**
+//! by its readers hands the stamp of its leader on to each of them, as an inner hit does here.
 //!
 //! # How it is laid out
 //!
@@ -57,6 +74,10 @@
 //! | `search` | a reader's way to a value or to the right to load |
 //! | `flight`, `load` | a load under a lease, who shares it, its fill |
 //! | `bypass`, `refresh` | a load without a lease; `.refreshed()`, `put`, stale-while-revalidate |
+//! | `expired` | stale-if-error |
+//! | `tag` | a tag's generations, before a load and after a fill |
+//! | `nested` | a load that calls another cached function |
+//! | `update` | read-modify-write |
 //! | `writer` | commit, invalidation, two phases, journal |
 //! | `world` | what runs out, lags and fails |
 //! | `config`, `table` | what is varied; the configurations and what is expected of each |
@@ -83,8 +104,10 @@ mod bypass;
 mod checker;
 mod config;
 mod event;
+mod expired;
 mod flight;
 mod load;
+mod nested;
 mod protocol;
 mod refresh;
 mod report;
@@ -93,6 +116,8 @@ mod server;
 mod state;
 mod step;
 mod table;
+mod tag;
+mod update;
 mod world;
 mod writer;
 
@@ -103,4 +128,6 @@ pub use event::{Event, Flaw, What, Who};
 pub use report::{Bounds, Summary, run};
 pub use server::Condition;
 pub use state::*;
-pub use table::{Row, Verdict, table};
+pub use table::{Row, Subject, Verdict, table};
+pub use tag::{Change, Origin, Recheck, Stamping, Tags};
+pub use update::*;

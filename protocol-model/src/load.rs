@@ -1,23 +1,36 @@
 //! A load under a lease, its fill, and what becomes of those who wait for it.
 
-use crate::actor::{Loaded, Phase};
+use crate::actor::{Loaded, Phase, Stamp};
 use crate::config::{Failover, Sharing};
 use crate::event::{What, Who};
 use crate::flight::Landing;
 use crate::server;
-use crate::state::{Epoch, Version};
+use crate::state::{Key, Version};
 use crate::step::{Did, Next, Steps, home};
+use crate::tag::Stamping;
 
 /// What a reader that holds a lease can do.
 pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
     let me = Who::Reader(reader);
     let connected = steps.reaches_redis(home(reader));
     match steps.now.readers[reader].phase {
-        Phase::Load { token, epoch } => steps.load(me, |next, version| {
+        Phase::Load { token, stamp } if steps.config.calls_inner() => {
+            steps.add(me, |next| next.call_inner(reader, token, stamp));
+        }
+        Phase::Load { token, stamp } if steps.config.is_to_be_read(stamp) => {
+            steps.add(me, |next| {
+                let (tag, what) = next.name();
+                let stamp = Stamp { tag, ..stamp };
+                next.enter(reader, Phase::Load { token, stamp });
+                what
+            });
+        }
+        Phase::Load { token, stamp } => steps.load(me, |next, version| {
             let loaded = Loaded {
                 token,
                 version,
-                epoch,
+                stamp,
+                renews: false,
             };
             next.enter(reader, Phase::HasLoaded(loaded));
             What::Loads.of(version)
@@ -34,10 +47,13 @@ pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
         Phase::Late(loaded) if connected => steps.add(me, |next| next.fill(reader, loaded)),
         Phase::Filled {
             version,
-            epoch,
+            stamp,
             won,
         } => {
-            steps.add(me, |next| next.answered(reader, version, epoch, won));
+            match steps.config.rereads(stamp, won) {
+                true => steps.add(me, |next| next.reread(reader, version, stamp)),
+                false => steps.add(me, |next| next.answered(reader, version, stamp, won)),
+            }
             if steps.config.drops {
                 steps.add(me, |next| next.lose_answer(reader, Phase::Done));
             }
@@ -53,7 +69,10 @@ impl Next<'_> {
             noted_late: true, ..
         }) = self.config.failover
         {
-            loaded.epoch = self.state.processes[home(reader)].epoch;
+            loaded.stamp.epoch = self.state.processes[home(reader)].epoch;
+        }
+        if self.config.stamps(Stamping::AtFill) {
+            loaded.stamp.tag = self.name().0;
         }
         self.close(reader);
         let flaw = self.returns_loaded(reader, loaded.version);
@@ -62,30 +81,46 @@ impl Next<'_> {
     }
 
     fn fill(&mut self, reader: usize, loaded: Loaded) -> Did {
-        let Loaded {
-            token,
-            version,
-            epoch,
-        } = loaded;
-        let entry = loaded.entry(self.state.fresh_token());
-        let won = server::fill(&mut self.state.key, self.config.fill, token, entry);
+        let Loaded { version, stamp, .. } = loaded;
+        let marks = self.config.marks(loaded);
+        let token = self.state.fresh_token();
+        let entry = match marks {
+            true => Key::Marker { token },
+            false => loaded.entry(token),
+        };
+        let condition = match loaded.renews {
+            true => self.config.refresh_condition(),
+            false => self.config.fill,
+        };
+        let won = server::fill(&mut self.state.key, condition, loaded.token, entry);
         let phase = match self.state.leads(reader) {
             true => Phase::Filled {
                 version,
-                epoch,
+                stamp,
                 won,
             },
             // Nobody is there to be told.
             false => Phase::Done,
         };
         self.enter(reader, phase);
-        let what = if won { What::Stored } else { What::Refused };
+        let what = match won {
+            true if loaded.renews => What::RefreshStored,
+            true if marks => What::Marks,
+            true => What::Stored,
+            false if loaded.renews => What::RefreshRefused,
+            false => What::Refused,
+        };
         what.of(version)
     }
 
-    fn answered(&mut self, reader: usize, version: Version, epoch: Epoch, won: bool) -> Did {
+    fn answered(&mut self, reader: usize, version: Version, stamp: Stamp, won: bool) -> Did {
+        let shared = self.is_shared(reader, stamp, won);
+        self.land_shared(reader, version, shared)
+    }
+
+    pub(crate) fn land_shared(&mut self, reader: usize, version: Version, shared: bool) -> Did {
         self.enter(reader, Phase::Done);
-        if !self.is_shared(reader, epoch, won) {
+        if !shared {
             let flaw = self.land(reader, Landing::Again);
             return What::SharesNot.of(version).with(flaw);
         }
@@ -93,20 +128,20 @@ impl Next<'_> {
         What::Shares.of(version).with(flaw)
     }
 
-    fn is_shared(&self, reader: usize, epoch: Epoch, won: bool) -> bool {
+    fn is_shared(&self, reader: usize, stamp: Stamp, won: bool) -> bool {
         let same_server = match self.config.failover {
             Some(Failover::Epoch { shared_across, .. }) => {
-                shared_across || epoch == self.state.processes[home(reader)].epoch
+                shared_across || stamp.epoch == self.state.processes[home(reader)].epoch
             }
             _ => true,
         };
         match self.config.sharing {
             Sharing::Anytime | Sharing::OwnLook | Sharing::Flight { refused: true, .. } => true,
-            _ => won && same_server,
+            _ => won && same_server && self.config.shares_unstamped(stamp),
         }
     }
 
-    fn lose_answer(&mut self, reader: usize, phase: Phase) -> Did {
+    pub(crate) fn lose_answer(&mut self, reader: usize, phase: Phase) -> Did {
         self.enter(reader, phase);
         let flaw = self.land(reader, Landing::Bypass);
         Did::from(What::AnswerLost).with(flaw)

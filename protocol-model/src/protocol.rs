@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::event::{Event, Flaw};
 use crate::state::{Key, PROCESSES, READERS, State, WRITERS};
 use crate::step::Steps;
-use crate::{bypass, load, refresh, search, world, writer};
+use crate::{bypass, load, nested, refresh, search, tag, world, writer};
 
 impl Model for Config {
     type State = State;
@@ -22,6 +22,8 @@ impl Model for Config {
         for reader in 0..READERS {
             search::steps(&mut steps, reader);
             load::steps(&mut steps, reader);
+            tag::steps(&mut steps, reader);
+            nested::steps(&mut steps, reader);
             bypass::steps(&mut steps, reader);
             refresh::steps(&mut steps, reader);
             bypass::drop_steps(&mut steps, reader);
@@ -45,7 +47,8 @@ impl Model for Config {
             Key::Value { version, .. }
                 if readers && writers && source && connected && version < state.row =>
             {
-                let usable = (0..PROCESSES).any(|process| !self.is_dead(state, state.key, process));
+                let usable = (0..PROCESSES)
+                    .any(|process| !self.is_dead(state, state.key, process, state.shown_tag()));
                 usable.then_some(Flaw::Stranded {
                     kept: version,
                     row: state.row,

@@ -1,10 +1,10 @@
 //! Stores that nobody missed: a stale value that is refreshed, `.refreshed()` and `put`.
 
-use crate::actor::{Loaded, Phase};
+use crate::actor::{Loaded, Phase, Stamp};
 use crate::config::Config;
 use crate::event::{What, Who};
 use crate::server::{self, Condition};
-use crate::state::{Epoch, Key, Token, Version};
+use crate::state::{Key, Token, Version};
 use crate::step::{Did, Next, Steps, home};
 
 /// What a reader that replaces an entry can do.
@@ -13,15 +13,16 @@ pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
     let connected = steps.reaches_redis(home(reader));
     match steps.now.readers[reader].phase {
         Phase::Fence if connected => steps.add(me, |next| next.fence(reader)),
-        Phase::Seize { epoch } if connected => steps.add(me, |next| next.seize(reader, epoch)),
+        Phase::Seize { stamp } if connected => steps.add(me, |next| next.seize(reader, stamp)),
         Phase::Put { version } if connected => {
             steps.add(me, |next| next.seize_to_put(reader, version));
         }
-        Phase::Refresh { token, epoch } => steps.load(me, |next, version| {
+        Phase::Refresh { token, stamp } => steps.load(me, |next, version| {
             let loaded = Loaded {
                 token,
                 version,
-                epoch,
+                stamp,
+                renews: true,
             };
             // A caller of `.refreshed()` gets its own load, which is as new as can be.
             next.state.readers[reader].floor = 0;
@@ -37,7 +38,7 @@ pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
 
 impl Config {
     /// `.refreshed()` compares tokens whatever stale-while-revalidate does.
-    fn refresh_condition(&self) -> Condition {
+    pub(crate) fn refresh_condition(&self) -> Condition {
         self.refresh.unwrap_or(Condition::Token)
     }
 }
@@ -45,25 +46,25 @@ impl Config {
 impl Next<'_> {
     fn fence(&mut self, reader: usize) -> Did {
         let epoch = self.state.processes[home(reader)].epoch;
-        let dead = self
-            .config
-            .is_dead(&self.state, self.state.key, home(reader));
+        let tag = self.seen_tag();
+        let stamp = Stamp { epoch, tag };
+        let dead = (self.config).is_dead(&self.state, self.state.key, home(reader), tag);
         match self.state.key {
             Key::Value { token, version, .. } if !dead => {
-                self.enter(reader, Phase::Refresh { token, epoch });
+                self.enter(reader, Phase::Refresh { token, stamp });
                 What::FencedByEntry.of(version)
             }
             _ => {
-                self.enter(reader, Phase::Seize { epoch });
+                self.enter(reader, Phase::Seize { stamp });
                 What::FencedByLease.into()
             }
         }
     }
 
-    fn seize(&mut self, reader: usize, epoch: Epoch) -> Did {
-        match self.seized(epoch) {
+    fn seize(&mut self, reader: usize, stamp: Stamp) -> Did {
+        match self.seized(stamp) {
             Some(token) => {
-                self.enter(reader, Phase::Load { token, epoch });
+                self.enter(reader, Phase::Load { token, stamp });
                 What::Seizes.into()
             }
             None => {
@@ -75,13 +76,16 @@ impl Next<'_> {
 
     fn seize_to_put(&mut self, reader: usize, version: Version) -> Did {
         let epoch = self.state.processes[home(reader)].epoch;
+        let tag = self.seen_tag();
+        let stamp = Stamp { epoch, tag };
         self.state.readers[reader].floor = 0;
-        match self.seized(epoch) {
+        match self.seized(stamp) {
             Some(token) => {
                 let loaded = Loaded {
                     token,
                     version,
-                    epoch,
+                    stamp,
+                    renews: false,
                 };
                 self.enter(reader, Phase::Late(loaded));
                 What::Seizes.into()
@@ -93,9 +97,12 @@ impl Next<'_> {
         }
     }
 
-    fn seized(&mut self, epoch: Epoch) -> Option<Token> {
+    fn seized(&mut self, stamp: Stamp) -> Option<Token> {
         let token = self.state.fresh_token();
-        let lease = Key::Lease { token, epoch };
+        let lease = Key::Lease {
+            token,
+            epoch: stamp.epoch,
+        };
         let spares = self.config.seize_spares_tombstones;
         server::seize(&mut self.state.key, lease, spares).then_some(token)
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::checker::{Outcome, explore};
 use crate::config::Config;
 use crate::event::{Event, Flaw, What};
-use crate::table::{Row, Verdict};
+use crate::table::{Row, Subject, Verdict};
 
 /// Rows explored at a time.
 const THREADS: usize = 2;
@@ -134,10 +134,13 @@ struct Finding {
 impl Finding {
     fn of(row: &Row, bounds: Bounds) -> Self {
         let began = Instant::now();
-        let outcome = parts(row, bounds)
-            .iter()
-            .map(explore)
-            .fold(Outcome::default(), Outcome::and);
+        let outcome = match row.subject {
+            Subject::Key(config) => parts(config, row.verdict, bounds)
+                .iter()
+                .map(explore)
+                .fold(Outcome::default(), Outcome::and),
+            Subject::Updates(updates) => explore(&updates),
+        };
         Self {
             surprise: surprise(row.verdict, &outcome),
             outcome,
@@ -185,19 +188,20 @@ impl Verdict {
             Self::Holds(_) => "holds",
             Self::StaleRead => "stale read",
             Self::Stranded => "stranded",
+            Self::Miscounted => "miscounted",
         }
     }
 }
 
-fn parts(row: &Row, bounds: Bounds) -> Vec<Config> {
-    match (bounds, row.verdict) {
-        (Bounds::Small, Verdict::Holds(_)) if row.config.has_one_writer() => {
-            vec![row.config.two_readers()]
+fn parts(config: Config, verdict: Verdict, bounds: Bounds) -> Vec<Config> {
+    match (bounds, verdict) {
+        (Bounds::Small, Verdict::Holds(_)) if config.has_one_writer() => {
+            vec![config.two_readers()]
         }
         (Bounds::Small, Verdict::Holds(_)) => {
-            vec![row.config.one_writer(), row.config.two_readers()]
+            vec![config.one_writer(), config.two_readers()]
         }
-        _ => vec![row.config],
+        _ => vec![config],
     }
 }
 

@@ -1,12 +1,13 @@
 //! A reader's way to a value, or to the right to load it.
 
-use crate::actor::{Phase, Seen};
+use crate::actor::{Loaded, Phase, Seen, Stamp, Tag};
 use crate::config::{Call, Lease, Sharing};
-use crate::event::{What, Who};
+use crate::event::{Flaw, What, Who};
 use crate::flight::Landing;
 use crate::server;
-use crate::state::{Epoch, Flight, Key, State, Token};
+use crate::state::{Epoch, Flight, Key, State, Token, Version};
 use crate::step::{Did, Next, Steps, home};
+use crate::{Config, expired};
 
 /// What a reader that has no right to load yet can do.
 pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
@@ -21,25 +22,26 @@ pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
             steps.add(me, |next| next.look(reader, epoch, false));
         }
         Phase::Look { .. } => steps.add(me, |next| next.give_up(reader, What::FindsRedisAway)),
-        Phase::Looked { seen, epoch } => {
+        Phase::Looked { seen, stamp } => {
             steps.add(me, |next| {
-                next.lead_or_sit(reader, Phase::Contend { seen, epoch })
+                next.lead_or_sit(reader, Phase::Contend { seen, stamp })
             });
         }
-        Phase::Contend { seen, epoch } => contend(steps, reader, seen, epoch),
+        Phase::Contend { seen, stamp } => contend(steps, reader, seen, stamp),
         Phase::Seated { .. } => steps.add(me, |next| next.give_up(reader, What::GivesUp)),
         _ => {}
     }
 }
 
-fn contend(steps: &mut Steps<'_>, reader: usize, seen: Seen, epoch: Epoch) {
+fn contend(steps: &mut Steps<'_>, reader: usize, seen: Seen, stamp: Stamp) {
     let me = Who::Reader(reader);
     let connected = steps.reaches_redis(home(reader));
     if connected {
         match seen {
-            Seen::Leased => steps.add(me, |next| next.look(reader, epoch, true)),
-            Seen::Absent => steps.add(me, |next| next.acquire(reader, None, epoch)),
-            Seen::Dead(over) => steps.add(me, |next| next.acquire(reader, Some(over), epoch)),
+            Seen::Leased => steps.add(me, |next| next.look(reader, stamp.epoch, true)),
+            Seen::Absent => steps.add(me, |next| next.acquire(reader, None, stamp)),
+            Seen::Dead(over) => steps.add(me, |next| next.acquire(reader, Some(over), stamp)),
+            Seen::Expired(token, kept) => expired::steps(steps, reader, token, kept, stamp),
         }
     }
     if seen == Seen::Leased || !connected {
@@ -47,7 +49,7 @@ fn contend(steps: &mut Steps<'_>, reader: usize, seen: Seen, epoch: Epoch) {
     }
 }
 
-impl crate::Config {
+impl Config {
     /// The first two readers are alike and in one process: the order in which they start is all
     /// that tells them apart, so one order is enough.
     fn may_start(&self, state: &State, reader: usize) -> bool {
@@ -117,69 +119,119 @@ impl Next<'_> {
         }
     }
 
-    /// A GET, or a refusal of the lease that tells what stands there.
+    /// A GET, and with it one of the tag where that is known.
     fn look(&mut self, reader: usize, epoch: Epoch, leads: bool) -> Did {
-        let same_server = epoch == self.state.processes[home(reader)].epoch;
-        let goes_on = |seen| match self.config.flies_early() && !leads {
-            true => Phase::Looked { seen, epoch },
-            false => Phase::Contend { seen, epoch },
+        let tag = self.seen_tag();
+        let stamp = Stamp { epoch, tag };
+        match self.config.tags {
+            Some(tags) if tags.apart => {
+                self.enter(reader, Phase::LookOn { stamp, leads });
+                What::ReadsTagFirst.into()
+            }
+            _ => self.sees(reader, stamp, leads),
+        }
+    }
+
+    /// What a GET shows, or a refusal of the lease that tells what stands there.
+    pub(crate) fn sees(&mut self, reader: usize, stamp: Stamp, leads: bool) -> Did {
+        let unnamed = Stamp {
+            tag: Tag::Unread,
+            ..stamp
         };
-        let (phase, what) = match self.state.key {
-            key if self.config.is_dead(&self.state, key, home(reader)) => (
-                key.token()
-                    .map_or(Phase::Again, |token| goes_on(Seen::Dead(token))),
-                What::SeesDead,
-            ),
-            Key::Absent => (goes_on(Seen::Absent), What::SeesNothing),
-            Key::Lease { token, .. } => match self.flight_with(token, reader) {
+        let (seen, stamp, what) = match self.state.key {
+            Key::Value {
+                token,
+                version,
+                stamp,
+                ..
+            } if self.config.is_to_be_weighed(stamp) => {
+                let entry = Loaded {
+                    token,
+                    version,
+                    stamp,
+                    renews: false,
+                };
+                self.enter(reader, Phase::Weigh { entry, leads });
+                return What::SeesTagged.of(version);
+            }
+            key if (self.config).is_dead(&self.state, key, home(reader), stamp.tag) => {
+                match key.token() {
+                    Some(token) => (Seen::Dead(token), stamp, What::SeesDead),
+                    None => (Seen::Absent, stamp, What::SeesNothing),
+                }
+            }
+            Key::Absent => (Seen::Absent, stamp, What::SeesNothing),
+            Key::Marker { token } => (Seen::Dead(token), unnamed, What::SeesMarker),
+            Key::Lease { token, .. } => match self.flight_with(token, stamp.tag, reader) {
                 Some(flight) => return self.sit(reader, flight),
-                None => (goes_on(Seen::Leased), What::SeesLease),
+                None => (Seen::Leased, stamp, What::SeesLease),
             },
             Key::Tombstone { .. } => return self.give_up(reader, What::SeesTombstone),
             Key::Value {
                 token,
                 version,
+                stale: true,
+                ..
+            } if self.config.if_error.is_some() => {
+                (Seen::Expired(token, version), stamp, What::SeesExpired)
+            }
+            Key::Value {
+                token,
+                version,
                 stale,
                 ..
-            } if same_server || !self.config.looks_again() => {
-                let flaw = self.returns(reader, version);
-                let flaw = flaw.or(self.land(reader, Landing::of_hit(self.config, version)));
-                let refreshes = stale && self.config.refresh.is_some();
-                if refreshes {
-                    self.enter(reader, Phase::Refresh { token, epoch });
-                }
-                let what = if refreshes {
-                    What::HitsStale
-                } else {
-                    What::Hits
-                };
-                return what.of(version).with(flaw);
-            }
-            Key::Value { version, .. } => {
-                self.enter(reader, Phase::Again);
-                let flaw = self.land(reader, Landing::Again);
-                return What::LooksAgain.of(version).with(flaw);
-            }
+            } => return self.sees_value(reader, token, version, stale, stamp),
         };
-        self.enter(reader, phase);
+        self.enter(reader, self.config.after_look(seen, stamp, leads));
         what.into()
     }
 
-    fn acquire(&mut self, reader: usize, over: Option<Token>, epoch: Epoch) -> Did {
+    fn sees_value(
+        &mut self,
+        reader: usize,
+        token: Token,
+        version: Version,
+        stale: bool,
+        stamp: Stamp,
+    ) -> Did {
+        let same_server = stamp.epoch == self.state.processes[home(reader)].epoch;
+        if self.config.looks_again() && !same_server {
+            self.enter(reader, Phase::Again);
+            let flaw = self.land(reader, Landing::Again);
+            return What::LooksAgain.of(version).with(flaw);
+        }
+        let flaw = self.hit(reader, version);
+        if !(stale && self.config.refresh.is_some()) {
+            return What::Hits.of(version).with(flaw);
+        }
+        self.enter(reader, Phase::Refresh { token, stamp });
+        What::HitsStale.of(version).with(flaw)
+    }
+
+    /// Ends a read with a value that lives.
+    pub(crate) fn hit(&mut self, reader: usize, version: Version) -> Option<Flaw> {
+        let flaw = self.returns(reader, version);
+        flaw.or(self.land(reader, Landing::of_hit(self.config, version)))
+    }
+
+    fn acquire(&mut self, reader: usize, over: Option<Token>, stamp: Stamp) -> Did {
         let token = match self.config.lease {
             Lease::None => {
-                self.enter(reader, Phase::Load { token: 0, epoch });
+                self.enter(reader, Phase::Load { token: 0, stamp });
                 return What::Misses.into();
             }
             Lease::PerProcess => 1 + home(reader) as u8,
             Lease::PerAttempt => self.state.fresh_token(),
         };
-        let lease = Key::Lease { token, epoch };
+        let lease = Key::Lease {
+            token,
+            epoch: stamp.epoch,
+        };
         if !server::acquire(&mut self.state.key, over, lease) {
-            let did = self.look(reader, epoch, true);
+            let did = self.sees(reader, stamp, true);
             return What::IsRefusedLease.of(did.version).with(did.flaw);
         }
-        self.enter(reader, Phase::Load { token, epoch });
+        self.enter(reader, Phase::Load { token, stamp });
         if matches!(
             self.config.sharing,
             Sharing::UntilAnswered | Sharing::UntilSent

@@ -2,7 +2,7 @@
 //!
 //! Small on purpose, since millions of these are kept. Versions, tokens and epochs are bytes.
 
-use crate::actor::{Phase, Reader, Stage, Writer};
+use crate::actor::{Phase, Reader, Stage, Stamp, Tag, Writer};
 
 /// Readers there can be. The first two run in process 0, the third in process 1.
 pub const READERS: usize = 3;
@@ -20,6 +20,8 @@ pub type Version = u8;
 pub type Token = u8;
 /// Which server, counted by failovers, an entry or a connection belongs to.
 pub type Epoch = u8;
+/// What stands under a tag's key; 0 is nothing.
+pub type Generation = u8;
 
 /// Tokens below this one are those of processes, where leases are named after them.
 const FIRST_TOKEN: Token = 1 + PROCESSES as Token;
@@ -31,6 +33,10 @@ pub struct State {
     pub key: Key,
     /// What stood there when Redis was last replicated or saved.
     pub copy: Key,
+    /// What stands under the key of the entry's tag.
+    pub tag: Generation,
+    /// What stands under the key of the function that the load calls.
+    pub inner: Option<Inner>,
     /// The server that answers: 0, or 1 after a failover.
     pub server: Epoch,
     /// The row in the primary of the source.
@@ -67,10 +73,15 @@ pub enum Key {
         token: Token,
         /// The row's when it was loaded.
         version: Version,
-        /// That of the lease it was loaded under.
-        epoch: Epoch,
-        /// Whether it is past its TTL and served while somebody refreshes it.
+        /// What it was loaded under.
+        stamp: Stamp,
+        /// Whether it is past its TTL and served while somebody refreshes it, or if nobody can.
         stale: bool,
+    },
+    /// No value, but the name of the tag that the next one will have.
+    Marker {
+        /// Its own.
+        token: Token,
     },
     /// Nobody may fill.
     Tombstone {
@@ -87,7 +98,9 @@ impl Key {
     /// What a compare-and-set compares.
     pub fn token(self) -> Option<Token> {
         match self {
-            Self::Lease { token, .. } | Self::Value { token, .. } => Some(token),
+            Self::Lease { token, .. } | Self::Value { token, .. } | Self::Marker { token } => {
+                Some(token)
+            }
             Self::Absent | Self::Tombstone { .. } => None,
         }
     }
@@ -95,10 +108,28 @@ impl Key {
     /// Of leases and values.
     pub fn epoch(self) -> Option<Epoch> {
         match self {
-            Self::Lease { epoch, .. } | Self::Value { epoch, .. } => Some(epoch),
-            Self::Absent | Self::Tombstone { .. } => None,
+            Self::Lease { epoch, .. } => Some(epoch),
+            Self::Value { stamp, .. } => Some(stamp.epoch),
+            Self::Absent | Self::Marker { .. } | Self::Tombstone { .. } => None,
         }
     }
+
+    fn generation(self) -> Option<Generation> {
+        match self {
+            Self::Value { stamp, .. } => stamp.tag.generation(),
+            _ => None,
+        }
+    }
+}
+
+/// The entry of the function that the load calls. A token would tell it from others; here nothing
+/// compares it, so that whatever a compare-and-set refuses or grants is among what can happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Inner {
+    /// The row's when it was loaded.
+    pub version: Version,
+    /// The tag's, as read before that.
+    pub generation: Generation,
 }
 
 /// What the readers and writers of one process share.
@@ -127,6 +158,8 @@ impl State {
         Self {
             key: Key::Absent,
             copy: Key::Absent,
+            tag: 0,
+            inner: None,
             server: 0,
             row: 0,
             row_replica: 0,
@@ -163,6 +196,37 @@ impl State {
         (FIRST_TOKEN..)
             .find(|token| !remembered(*token))
             .unwrap_or(Token::MAX)
+    }
+
+    /// A generation that nobody remembers, as random ones are.
+    pub fn fresh_generation(&self) -> Generation {
+        let remembered = |generation| {
+            self.tag == generation
+                || (self.inner).is_some_and(|inner| inner.generation == generation)
+                || [self.key, self.copy]
+                    .iter()
+                    .any(|key| key.generation() == Some(generation))
+                || self
+                    .readers
+                    .iter()
+                    .any(|reader| reader.phase.generation() == Some(generation))
+        };
+        (1..)
+            .find(|generation| !remembered(*generation))
+            .unwrap_or(Generation::MAX)
+    }
+
+    /// What a command that reads the tag's key shows.
+    pub fn shown_tag(&self) -> Tag {
+        match self.tag {
+            0 => Tag::Unread,
+            generation => Tag::Read(generation),
+        }
+    }
+
+    /// The entry of the function that the load calls, unless it is dead.
+    pub fn live_inner(&self) -> Option<Inner> {
+        self.inner.filter(|inner| inner.generation == self.tag)
     }
 
     /// The readers of a process.

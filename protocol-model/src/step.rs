@@ -1,6 +1,6 @@
 //! How the files on readers, writers and the world describe what can happen next.
 
-use crate::actor::{Phase, Stage};
+use crate::actor::{Phase, Seen, Stage, Stamp, Tag};
 use crate::checker::Step;
 use crate::config::{Config, Failover, Sharing};
 use crate::event::{Event, Flaw, What, Who};
@@ -90,6 +90,20 @@ impl<'a> Steps<'a> {
         }
     }
 
+    /// Adds a call of the function for each version that it may give now.
+    pub(crate) fn call<D: Into<Did>>(
+        &mut self,
+        who: Who,
+        change: impl Fn(&mut Next<'_>, Version) -> D,
+    ) {
+        self.load(who, &change);
+        if self.config.calls_inner()
+            && let Some(inner) = self.now.live_inner()
+        {
+            self.add(who, |next| change(next, inner.version));
+        }
+    }
+
     /// Whether commands of this process get through to the server there is now.
     pub(crate) fn reaches_redis(&self, process: usize) -> bool {
         self.now.processes[process].epoch == self.now.server
@@ -120,12 +134,21 @@ impl Next<'_> {
 }
 
 impl Config {
-    /// Whether a process takes this entry for one of another server.
-    pub(crate) fn is_dead(&self, state: &State, key: Key, process: usize) -> bool {
-        matches!(self.failover, Some(Failover::Epoch { .. }))
+    /// Whether a process that has read `tag` takes this entry for one of another server or generation.
+    pub(crate) fn is_dead(&self, state: &State, key: Key, process: usize, tag: Tag) -> bool {
+        let other_server = matches!(self.failover, Some(Failover::Epoch { .. }))
             && key
                 .epoch()
-                .is_some_and(|epoch| epoch != state.processes[process].epoch)
+                .is_some_and(|epoch| epoch != state.processes[process].epoch);
+        other_server || Self::is_outdated(key, tag)
+    }
+
+    /// Where a reader is once it has looked in vain.
+    pub(crate) fn after_look(&self, seen: Seen, stamp: Stamp, leads: bool) -> Phase {
+        match self.flies_early() && !leads {
+            true => Phase::Looked { seen, stamp },
+            false => Phase::Contend { seen, stamp },
+        }
     }
 
     /// Whether reads of the key go past the cache in this process.

@@ -10,6 +10,7 @@ use crate::step::{Next, Steps};
 /// What can happen to the key, to the source and to connections.
 pub(crate) fn steps(steps: &mut Steps<'_>) {
     key_steps(steps);
+    tag_steps(steps);
     if steps.config.lag && steps.now.row_replica < steps.now.row {
         steps.add(Who::World, |next| {
             next.state.row_replica = next.state.row;
@@ -25,10 +26,11 @@ fn key_steps(steps: &mut Steps<'_>) {
     match steps.now.key {
         Key::Absent => {}
         Key::Lease { .. } => steps.add(Who::World, |next| next.remove(What::LeaseRunsOut)),
+        Key::Marker { .. } => steps.add(Who::World, |next| next.remove(What::ValueGoes)),
         Key::Value {
             token,
             version,
-            epoch,
+            stamp,
             stale,
         } => {
             steps.add(Who::World, |next| next.remove(What::ValueGoes));
@@ -37,7 +39,7 @@ fn key_steps(steps: &mut Steps<'_>) {
                     next.state.key = Key::Value {
                         token,
                         version,
-                        epoch,
+                        stamp,
                         stale: true,
                     };
                     What::TurnsStale
@@ -45,6 +47,22 @@ fn key_steps(steps: &mut Steps<'_>) {
             }
         }
         Key::Tombstone { writers, hold, .. } => tombstone_steps(steps, writers, hold),
+    }
+}
+
+fn tag_steps(steps: &mut Steps<'_>) {
+    let evicted = steps.config.tags.is_some_and(|tags| tags.evicted);
+    if evicted && steps.now.tag != 0 {
+        steps.add(Who::World, |next| {
+            next.state.tag = 0;
+            What::GenerationGoes
+        });
+    }
+    if steps.now.inner.is_some() {
+        steps.add(Who::World, |next| {
+            next.state.inner = None;
+            What::InnerGoes
+        });
     }
 }
 

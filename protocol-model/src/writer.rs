@@ -1,6 +1,6 @@
 //! A writer: commit, and make it known.
 
-use crate::actor::{Attempt, Stage};
+use crate::actor::{Attempt, Stage, Stamp, Tag};
 use crate::config::{Config, Failover, Promise, Way};
 use crate::event::{What, Who};
 use crate::server;
@@ -129,7 +129,10 @@ impl Next<'_> {
         let value = Key::Value {
             token: self.state.fresh_token(),
             version,
-            epoch: self.state.server,
+            stamp: Stamp {
+                epoch: self.state.server,
+                tag: Tag::Unknown,
+            },
             stale: false,
         };
         let hold = if self.config.hold_off { version } else { 0 };
@@ -140,6 +143,7 @@ impl Next<'_> {
                 What::Invalidates.into()
             }
             Way::Invalidate => self.invalidate(hold).into(),
+            Way::InvalidateTag => self.change_tag().into(),
             Way::Store => {
                 self.state.key = value;
                 What::StoresWritten.of(version)
@@ -274,7 +278,10 @@ impl Next<'_> {
 
     fn bind_own_process(&mut self, writer: usize) {
         let process = self.config.writer_home[writer];
-        self.abandon(process);
+        // Which flights are under a tag is not known: those are checked when they land.
+        if self.config.writers[writer] != Way::InvalidateTag {
+            self.abandon(process);
+        }
         let own = &mut self.state.processes[process].floor;
         *own = self.state.writers[writer].version.max(*own);
     }

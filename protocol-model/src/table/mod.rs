@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::event::What;
+use crate::update::Updates;
 
 mod dying;
 mod lagging;
@@ -9,6 +10,8 @@ mod others;
 mod outages;
 mod refreshing;
 mod sharing;
+mod tagging;
+mod updating;
 
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -17,10 +20,19 @@ pub struct Row {
     pub name: &'static str,
     /// What it is, in a few words.
     pub about: &'static str,
-    /// The protocol and the world.
-    pub config: Config,
+    /// What is explored.
+    pub subject: Subject,
     /// What is expected.
     pub verdict: Verdict,
+}
+
+/// What is explored.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject {
+    /// The protocol of one key, and its world.
+    Key(Config),
+    /// Read-modify-write of one value.
+    Updates(Updates),
 }
 
 /// What an exploration should find.
@@ -32,13 +44,15 @@ pub enum Verdict {
     StaleRead,
     /// An old value that stays until its TTL.
     Stranded,
+    /// An update that was lost, or counts twice.
+    Miscounted,
 }
 
 const fn row(name: &'static str, about: &'static str, verdict: Verdict, config: Config) -> Row {
     Row {
         name,
         about,
-        config,
+        subject: Subject::Key(config),
         verdict,
     }
 }
@@ -54,6 +68,10 @@ pub fn table() -> Vec<Row> {
         lagging::rows(),
         outages::journaling(),
         outages::failing_over(),
+        tagging::known_before(),
+        tagging::known_after(),
+        tagging::nesting(),
+        updating::rows(),
     ]
     .concat()
 }

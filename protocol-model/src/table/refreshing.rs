@@ -1,8 +1,8 @@
 //! Replacing what stands there.
 
-use super::Verdict::{Holds, Stranded};
+use super::Verdict::{Holds, StaleRead, Stranded};
 use super::{Row, SHIPPED, row};
-use crate::config::{Call, Config, Way};
+use crate::config::{Call, Config, IfError, Way};
 use crate::event::What;
 use crate::server::Condition;
 
@@ -10,6 +10,10 @@ pub(super) fn rows() -> Vec<Row> {
     let stale = |condition| Config {
         refresh: Some(condition),
         ..SHIPPED
+    };
+    let if_error = |condition, who| Config {
+        if_error: Some(who),
+        ..stale(condition)
     };
     let refreshed = Config {
         readers: [Call::Refreshed, Call::Read, Call::Read],
@@ -38,6 +42,32 @@ pub(super) fn rows() -> Vec<Row> {
             "stale-while-revalidate, the refresh by compare-and-set",
             Holds(&[What::HitsStale, What::RefreshStored, What::RefreshRefused]),
             stale(Condition::Token),
+        ),
+        row(
+            "o7",
+            "stale-if-error: who has seen the value serves it if the load fails",
+            Holds(&[
+                What::SeesExpired,
+                What::Renews,
+                What::ServesExpired,
+                What::Joins,
+                What::Shares,
+                What::RefreshStored,
+                What::RefreshRefused,
+            ]),
+            if_error(Condition::Token, IfError::OwnLook),
+        ),
+        row(
+            "o7b",
+            "o7, and what was loaded is stored by SET",
+            Stranded,
+            if_error(Condition::Always, IfError::OwnLook).one_writer(),
+        ),
+        row(
+            "o7c",
+            "o7, and whoever waits for the load that fails is served, too",
+            StaleRead,
+            if_error(Condition::Token, IfError::Flight).one_writer(),
         ),
         row(
             "s1",

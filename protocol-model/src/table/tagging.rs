@@ -1,0 +1,283 @@
+//! Tags: an entry lives as long as its generation of the tag.
+
+use super::Verdict::{Holds, StaleRead, Stranded};
+use super::{Row, SHIPPED, row};
+use crate::config::{Call, Config, Journal, Sharing, Way};
+use crate::event::What;
+use crate::server::Condition;
+use crate::tag::{Change, Origin, Recheck, Stamping, Tags};
+
+/// As shipped, of a tag that is known from the function's arguments.
+const TAGS: Tags = Tags {
+    origin: Origin::Arguments,
+    apart: false,
+    stamp: Stamping::BeforeLoad,
+    recheck: Recheck::Always,
+    change: Change::Unlink,
+    evicted: false,
+};
+
+const fn with(tags: Tags) -> Config {
+    Config {
+        tags: Some(tags),
+        writers: [Way::InvalidateTag; 2],
+        ..SHIPPED
+    }
+}
+
+/// The tag is known before the load.
+pub(super) fn known_before() -> Vec<Row> {
+    let tagged = with(TAGS);
+    let counted = Tags {
+        change: Change::Count,
+        ..TAGS
+    };
+    vec![
+        row(
+            "t1",
+            "entries are stamped with the generation that the fill finds",
+            Stranded,
+            with(Tags {
+                stamp: Stamping::AtFill,
+                ..TAGS
+            }),
+        ),
+        row(
+            "t2",
+            "stamped before the load, and a fill that won is shared at once",
+            StaleRead,
+            with(Tags {
+                recheck: Recheck::Never,
+                ..TAGS
+            }),
+        ),
+        row(
+            "t3",
+            "as shipped: stamped before the load, shared if the generation is still the same after the fill",
+            Holds(&[
+                What::CreatesGeneration,
+                What::ReadsGeneration,
+                What::Joins,
+                What::RereadsSame,
+                What::RereadsOther,
+                What::Shares,
+                What::SeesDead,
+                What::TakesOverDead,
+                What::Refused,
+                What::Dropped,
+            ]),
+            tagged,
+        ),
+        row(
+            "t3b",
+            "shared by who saw the leader's lease and its generation itself",
+            Holds(&[What::Joins, What::Shares, What::SeesDead]),
+            Config {
+                sharing: Sharing::OwnLook,
+                ..tagged
+            },
+        ),
+        row(
+            "t4",
+            "t3 with stale-while-revalidate",
+            Holds(&[
+                What::HitsStale,
+                What::RefreshStored,
+                What::RefreshRefused,
+                What::RereadsOther,
+            ]),
+            Config {
+                refresh: Some(Condition::Token),
+                // Fewer states; other rows have dropped readers.
+                drops: false,
+                ..tagged
+            },
+        ),
+        row(
+            "t4b",
+            "t3 with .refreshed()",
+            Holds(&[
+                What::FencedByEntry,
+                What::FencedByLease,
+                What::RefreshStored,
+                What::RefreshRefused,
+                What::Seizes,
+            ]),
+            Config {
+                readers: [Call::Refreshed, Call::Read, Call::Read],
+                ..tagged.one_writer()
+            },
+        ),
+        row(
+            "t5",
+            "t3, and an invalidation sets a new random generation; beside one of the entry",
+            Holds(&[What::InvalidatesTag, What::Invalidates, What::RereadsOther]),
+            Config {
+                writers: [Way::InvalidateTag, Way::Invalidate],
+                drops: false,
+                ..with(Tags {
+                    change: Change::Renew,
+                    ..TAGS
+                })
+            },
+        ),
+        row(
+            "t6",
+            "t3, and the generation is evicted at any time",
+            Holds(&[What::GenerationGoes, What::RereadsOther, What::SeesDead]),
+            with(Tags {
+                evicted: true,
+                ..TAGS
+            })
+            .one_writer(),
+        ),
+        row(
+            "t6b",
+            "t6 with counters, which begin anew at 1",
+            Stranded,
+            with(Tags {
+                evicted: true,
+                ..counted
+            }),
+        ),
+        row(
+            "t6c",
+            "counters that are never lost",
+            Holds(&[What::CreatesGeneration, What::RereadsOther, What::SeesDead]),
+            with(counted).one_writer(),
+        ),
+        row(
+            "t7",
+            "t3, the generation is read with one command and the entry with a later one",
+            Holds(&[
+                What::ReadsTagFirst,
+                What::RereadsSame,
+                What::RereadsOther,
+                What::SeesDead,
+            ]),
+            with(Tags {
+                apart: true,
+                ..TAGS
+            })
+            .one_writer(),
+        ),
+        row(
+            "t8",
+            "t3, and Redis is out of reach for a writer: d2 with tags",
+            Holds(&[
+                What::IsJournaled,
+                What::FindsJournaled,
+                What::ReplayAnswered,
+                What::RereadsOther,
+            ]),
+            Config {
+                writer_home: [0, 0],
+                journal: Some(Journal {
+                    bypassed: true,
+                    clears_newer: false,
+                }),
+                ..tagged.one_writer()
+            },
+        ),
+    ]
+}
+
+/// The tag is known from what was loaded.
+pub(super) fn known_after() -> Vec<Row> {
+    let late = Tags {
+        origin: Origin::Result,
+        ..TAGS
+    };
+    vec![
+        row(
+            "k1",
+            "a tag found while loading; its generation is read then",
+            Stranded,
+            with(Tags {
+                stamp: Stamping::AtFill,
+                ..late
+            }),
+        ),
+        row(
+            "k2",
+            "a marker with its name is stored; who finds that reads the generation before it loads",
+            Holds(&[
+                What::Marks,
+                What::SharesNot,
+                What::SeesMarker,
+                What::TakesOverDead,
+                What::CreatesGeneration,
+                What::ReadsGeneration,
+                What::SeesTagged,
+                What::WeighsLive,
+                What::WeighsDead,
+                What::RereadsSame,
+                What::RereadsOther,
+            ]),
+            with(late),
+        ),
+        row(
+            "k2b",
+            "k2, and who joined the load before the marker shares it",
+            StaleRead,
+            with(Tags {
+                recheck: Recheck::Stamped,
+                ..late
+            }),
+        ),
+        row(
+            "k3",
+            "the entry does not name the tag, so readers do not read its generation",
+            Stranded,
+            with(Tags {
+                stamp: Stamping::Never,
+                ..late
+            }),
+        ),
+    ]
+}
+
+/// The load calls another function whose entry has the tag.
+pub(super) fn nesting() -> Vec<Row> {
+    let nested = Tags {
+        origin: Origin::Inner,
+        ..TAGS
+    };
+    vec![
+        row(
+            "i1",
+            "a load calls a cached function: its entry names the inner tag, with the inner stamp",
+            Holds(&[
+                What::InnerHits,
+                What::InnerMisses,
+                What::InnerStored,
+                What::InnerRefused,
+                What::WeighsLive,
+                What::WeighsDead,
+                What::RereadsSame,
+                What::RereadsOther,
+                What::Shares,
+            ]),
+            with(nested).one_writer(),
+        ),
+        row(
+            "i2",
+            "the outer entry knows nothing of the inner tag",
+            Stranded,
+            with(Tags {
+                stamp: Stamping::Never,
+                recheck: Recheck::Never,
+                ..nested
+            }),
+        ),
+        row(
+            "i3",
+            "the outer entry is stamped with the generation that its fill finds",
+            Stranded,
+            with(Tags {
+                stamp: Stamping::AtFill,
+                ..nested
+            }),
+        ),
+    ]
+}

@@ -1,0 +1,198 @@
+//! Tags: whoever reads an entry compares the generation it was stamped with to the one that stands
+//! under the tag's key, and whoever fills has read that before its load.
+
+use crate::actor::{Loaded, Phase, Seen, Stamp, Tag};
+use crate::config::{Config, Sharing};
+use crate::event::{What, Who};
+use crate::state::{Generation, Key, Version};
+use crate::step::{Did, Next, Steps, home};
+
+/// A tag of the entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tags {
+    /// Where it comes from.
+    pub origin: Origin,
+    /// A look reads the generation with one command and the entry with a later one.
+    pub apart: bool,
+    /// When the generation is read that an entry is stamped with.
+    pub stamp: Stamping,
+    /// Which loads are shared only if the generation is still the one they were stamped with.
+    pub recheck: Recheck,
+    /// What an invalidation does to the generation.
+    pub change: Change,
+    /// The generation may be evicted.
+    pub evicted: bool,
+}
+
+/// Where a tag comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The function's arguments: each look reads its generation as well.
+    Arguments,
+    /// What was loaded. The entry names the tag, and who has read the entry reads the generation.
+    Result,
+    /// Another cached function that the load calls. The entry names it, as above.
+    Inner,
+}
+
+/// When the generation is read that an entry is stamped with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamping {
+    /// Before the load; where the tag is not known by then, a marker is stored in the entry's place.
+    BeforeLoad,
+    /// When the fill is sent.
+    AtFill,
+    /// Never: the entry says nothing of the tag.
+    Never,
+}
+
+/// Which loads are shared only if the generation is still the one they were stamped with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recheck {
+    /// None.
+    Never,
+    /// Those that have a stamp.
+    Stamped,
+    /// All; those without a stamp are not shared.
+    Always,
+}
+
+/// What the invalidation of a tag does to its generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// `UNLINK`; whoever loads next creates a random one.
+    Unlink,
+    /// `SET` of a new random one.
+    Renew,
+    /// `INCR`; whoever finds none creates 1.
+    Count,
+}
+
+/// What a reader that deals with a tag's generation can do. Before a load: [`Next::name`].
+pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
+    let me = Who::Reader(reader);
+    match steps.now.readers[reader].phase {
+        Phase::LookOn { stamp, leads } if steps.reaches_redis(home(reader)) => {
+            steps.add(me, |next| next.sees(reader, stamp, leads));
+        }
+        Phase::Weigh { entry, leads } if steps.reaches_redis(home(reader)) => {
+            steps.add(me, |next| next.weigh(reader, entry, leads));
+        }
+        Phase::Reread { version, same } => {
+            steps.add(me, |next| next.land_shared(reader, version, same));
+            if steps.config.drops {
+                steps.add(me, |next| next.lose_answer(reader, Phase::Done));
+            }
+        }
+        _ => {}
+    }
+}
+
+impl Config {
+    /// Whether an entry is of another generation than the one that was read.
+    pub(crate) fn is_outdated(key: Key, tag: Tag) -> bool {
+        matches!(key, Key::Value { stamp, .. } if stamp.tag != Tag::Unknown && stamp.tag != tag)
+    }
+
+    /// Whether the tag has to be read after the entry that names it.
+    pub(crate) fn is_to_be_weighed(&self, stamp: Stamp) -> bool {
+        let named = |tags: Tags| tags.origin != Origin::Arguments;
+        self.tags.is_some_and(named) && stamp.tag != Tag::Unknown
+    }
+
+    /// Whether the generation must be read or created before the load.
+    pub(crate) fn is_to_be_read(&self, stamp: Stamp) -> bool {
+        self.stamps(Stamping::BeforeLoad) && stamp.tag == Tag::Unread
+    }
+
+    /// Whether what was loaded must not be stored, only the name of its tag.
+    pub(crate) fn marks(&self, loaded: Loaded) -> bool {
+        self.stamps(Stamping::BeforeLoad) && loaded.stamp.tag == Tag::Unknown
+    }
+
+    /// Whether the generation is read again before the load is shared.
+    pub(crate) fn rereads(&self, stamp: Stamp, won: bool) -> bool {
+        let rechecks = |tags: Tags| tags.recheck != Recheck::Never;
+        let own_look = self.sharing == Sharing::OwnLook;
+        won && !own_look && self.tags.is_some_and(rechecks) && stamp.tag != Tag::Unknown
+    }
+
+    /// Whether a load without a stamp may be shared.
+    pub(crate) fn shares_unstamped(&self, stamp: Stamp) -> bool {
+        let all = |tags: Tags| tags.recheck == Recheck::Always;
+        !(self.tags.is_some_and(all) && stamp.tag == Tag::Unknown)
+    }
+
+    pub(crate) fn stamps(&self, when: Stamping) -> bool {
+        self.tags.is_some_and(|tags| tags.stamp == when)
+    }
+
+    pub(crate) fn calls_inner(&self) -> bool {
+        self.tags.is_some_and(|tags| tags.origin == Origin::Inner)
+    }
+
+    fn counts_generations(&self) -> bool {
+        self.tags.is_some_and(|tags| tags.change == Change::Count)
+    }
+}
+
+impl Next<'_> {
+    /// What a look at the key shows of the tag.
+    pub(crate) fn seen_tag(&self) -> Tag {
+        match self.config.tags {
+            Some(tags) if tags.origin == Origin::Arguments => self.state.shown_tag(),
+            _ => Tag::Unknown,
+        }
+    }
+
+    /// `SET NX GET` of a generation.
+    pub(crate) fn name(&mut self) -> (Tag, What) {
+        let what = match self.state.tag {
+            0 => What::CreatesGeneration,
+            _ => What::ReadsGeneration,
+        };
+        if self.state.tag == 0 {
+            self.state.tag = self.new_generation();
+        }
+        (Tag::Read(self.state.tag), what)
+    }
+
+    fn new_generation(&self) -> Generation {
+        match self.config.counts_generations() {
+            true => 1,
+            false => self.state.fresh_generation(),
+        }
+    }
+
+    /// An invalidation of the tag.
+    pub(crate) fn change_tag(&mut self) -> What {
+        self.state.tag = match self.config.tags.map(|tags| tags.change) {
+            Some(Change::Renew) => self.state.fresh_generation(),
+            Some(Change::Count) => self.state.tag + 1,
+            Some(Change::Unlink) | None => 0,
+        };
+        What::InvalidatesTag
+    }
+
+    fn weigh(&mut self, reader: usize, entry: Loaded, leads: bool) -> Did {
+        let tag = self.state.shown_tag();
+        if tag == entry.stamp.tag {
+            let flaw = self.hit(reader, entry.version);
+            return What::WeighsLive.of(entry.version).with(flaw);
+        }
+        let stamp = Stamp { tag, ..entry.stamp };
+        let seen = Seen::Dead(entry.token);
+        self.enter(reader, self.config.after_look(seen, stamp, leads));
+        What::WeighsDead.into()
+    }
+
+    /// The generation is read again after a fill that won.
+    pub(crate) fn reread(&mut self, reader: usize, version: Version, stamp: Stamp) -> What {
+        let same = stamp.tag == self.state.shown_tag();
+        self.enter(reader, Phase::Reread { version, same });
+        match same {
+            true => What::RereadsSame,
+            false => What::RereadsOther,
+        }
+    }
+}
