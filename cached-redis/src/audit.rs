@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::behind::{Behind, Load};
+use crate::behind::Load;
 use crate::codec::{Choice, same_values};
 use crate::entry::{Header, Live, Token};
 use crate::event::Event;
@@ -42,12 +42,12 @@ where
     pub(crate) async fn shadow<U, F>(&self, task: Task<U, F>) -> Result<S::Ok, S::Error>
     where
         U: FnOnce(&S::Ok) -> Verdict,
-        F: Behind<S, E, C, U>,
+        F: Load<S::Return>,
     {
         // A store that fails is told of where the result is to be stored.
         let standing = self.fresh().await.ok().flatten();
         let Some(standing) = standing else {
-            return self.find(task).await;
+            return self.refresh(task).await;
         };
         self.emit(&Event::Bypass);
         let (result, _) = self.load(task.load).await;

@@ -169,7 +169,7 @@ where
     C: Choice,
 {
     /// What runs the load is boxed: the future of a hit stays small, however large the function's is.
-    pub(crate) async fn find<U, F>(&self, task: Task<U, F>) -> Result<S::Ok, S::Error>
+    async fn find<U, F>(&self, task: Task<U, F>) -> Result<S::Ok, S::Error>
     where
         U: FnOnce(&S::Ok) -> Verdict,
         F: Behind<S, E, C, U>,
@@ -278,7 +278,7 @@ where
     }
 
     /// Loads without looking and replaces what stands there, unless that changes meanwhile.
-    async fn refresh<U, F>(&self, task: Task<U, F>) -> Result<S::Ok, S::Error>
+    pub(crate) async fn refresh<U, F>(&self, task: Task<U, F>) -> Result<S::Ok, S::Error>
     where
         U: FnOnce(&S::Ok) -> Verdict,
         F: Load<S::Return>,
