@@ -1,4 +1,4 @@
-//! How long to wait before the next attempt: to connect, or to repeat what failed.
+//! How long to wait before the next attempt: to connect, to repeat what failed, or to win a race.
 //!
 //! All processes lose a restarting server at the same moment; drawn at random, their attempts do not
 //! come back at the same moment too.
@@ -19,6 +19,11 @@ impl Backoff {
     /// From 100 ms to 2 s: to look whether a silent server answers again.
     pub(crate) fn short() -> Self {
         Self::between(Duration::from_millis(100), Duration::from_secs(2))
+    }
+
+    /// From 1 ms to 128 ms: others were faster, or have what is wanted.
+    pub(crate) fn contention() -> Self {
+        Self::between(Duration::from_millis(1), Duration::from_millis(128))
     }
 
     fn between(first: Duration, cap: Duration) -> Self {
@@ -44,7 +49,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_cap_and_vary() {
-        for mut backoff in [Backoff::long(), Backoff::short()] {
+        for mut backoff in [Backoff::long(), Backoff::short(), Backoff::contention()] {
             let mut most = backoff.next;
             for _ in 0..20 {
                 let wait = backoff.next();

@@ -19,6 +19,7 @@ const DEFAULT_JITTER: f64 = 0.05;
 const DEFAULT_LEASE: Duration = Duration::from_secs(3);
 const DEFAULT_WAIT: Duration = Duration::from_secs(10);
 const DEFAULT_THROTTLE: Duration = Duration::from_secs(1);
+const DEFAULT_UPDATE_ATTEMPTS: u32 = 64;
 const DEFAULT_JOURNAL_KEYS: usize = 10_000;
 const DEFAULT_FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_HOLD: Duration = Duration::from_secs(10);
@@ -53,6 +54,7 @@ pub struct Builder {
     lease: Duration,
     wait: Duration,
     throttle: Duration,
+    update_attempts: u32,
     on_failover: OnFailover,
     journal_keys: usize,
     flush_timeout: Duration,
@@ -79,6 +81,7 @@ impl Default for Builder {
             lease: DEFAULT_LEASE,
             wait: DEFAULT_WAIT,
             throttle: DEFAULT_THROTTLE,
+            update_attempts: DEFAULT_UPDATE_ATTEMPTS,
             on_failover: OnFailover::default(),
             journal_keys: DEFAULT_JOURNAL_KEYS,
             flush_timeout: DEFAULT_FLUSH_TIMEOUT,
@@ -206,15 +209,15 @@ impl Builder {
         self
     }
 
-    /// How long the right to load a key outlives a process that died with it. 3 s by default;
-    /// loads may take longer, a heartbeat renews the lease.
+    /// How long the right to load a key, or a [lock](Cache::lock), outlives a process that died with
+    /// it. 3 s by default; loads and locks may take longer, a heartbeat renews the lease.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
     }
 
-    /// How long a read waits for a load that another caller runs, before it loads for itself.
-    /// 10 s by default.
+    /// How long a read waits for a load that another caller runs, before it loads for itself, and
+    /// how long [`Cache::lock`] and [`Cache::update`] wait before they give up. 10 s by default.
     pub fn wait_budget(mut self, budget: Duration) -> Self {
         self.wait = budget;
         self
@@ -226,6 +229,13 @@ impl Builder {
     /// counted from the failure. 1 s by default.
     pub fn throttle(mut self, throttle: Duration) -> Self {
         self.throttle = throttle;
+        self
+    }
+
+    /// How often [`Cache::update`] tries, each time against what others have stored meanwhile, before
+    /// it fails with [`Error::Contended`]. 64 by default, with pauses that double from 1 ms to 128 ms.
+    pub fn update_attempts(mut self, attempts: u32) -> Self {
+        self.update_attempts = attempts;
         self
     }
 

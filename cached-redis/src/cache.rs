@@ -411,7 +411,7 @@ impl Cache {
         Catalog::collect()
     }
 
-    fn key(&self, key: impl AsRef<str>) -> String {
+    pub(crate) fn key(&self, key: impl AsRef<str>) -> String {
         key::full_key(&self.inner.namespace, key.as_ref())
     }
 }

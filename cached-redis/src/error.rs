@@ -58,6 +58,27 @@ pub enum Error {
     /// No codec can read the value back, or the policy does not let it be kept.
     #[error("the value cannot be kept")]
     Unstorable,
+    /// Others changed or held the key each time and all the time that
+    /// [`Cache::update`](crate::Cache::update) or [`Cache::lock`](crate::Cache::lock) tried. Nothing
+    /// was changed; it may succeed later.
+    #[error("others changed or held the key at every attempt")]
+    Contended,
+    /// The store did not answer whether it has stored an update, and later something else stood
+    /// there: it may have been stored, it may still be, or it may be lost. Read the value before you
+    /// try again.
+    #[error("it is not known whether the update was stored")]
+    Unconfirmed,
+    /// What stands under the key is no entry of this type, so it cannot be updated; it is left
+    /// untouched. [`Cache::invalidate`](crate::Cache::invalidate) the key to begin anew.
+    #[error("what stands under the key is no value of this type")]
+    Unreadable,
+    /// An invalidation of the key was [deferred](crate::Invalidation::Deferred), so what stands there
+    /// may be outdated. Nothing was changed; it may succeed after the replay.
+    #[error("an invalidation of the key has not been confirmed yet")]
+    Deferred,
+    /// The lock was lost before it was released: others may have held it meanwhile.
+    #[error("the lock was lost before it was released")]
+    LockLost,
     /// Invalidations still wait for the store when [`Cache::flush`](crate::Cache::flush) gave up.
     /// They go on being tried while the cache lives.
     #[error("invalidations were not confirmed in time: {pending}")]
@@ -141,6 +162,13 @@ impl From<Unguarded> for Error {
             Unguarded::Key => Self::setting("key", "could not be rendered"),
             Unguarded::Store(error) => Self::Store(error),
         }
+    }
+}
+
+impl StoreError {
+    /// Whether the step certainly has not run and will not.
+    pub(crate) fn is_definite(&self) -> bool {
+        !matches!(self, Self::Timeout | Self::Lost | Self::Answer)
     }
 }
 

@@ -72,6 +72,8 @@ pub(crate) enum Event<'a> {
     GuardLapsed,
     /// A write that must be guarded could not be, and its function did not run.
     WriteRefused(&'a Unguarded),
+    /// A lock was lost while its holder still worked under it.
+    LockLost,
     /// An invalidation could not even be attempted, since its key could not be rendered.
     LostKey,
 }
@@ -148,6 +150,7 @@ fn count(counters: &Counters, event: &Event<'_>) {
         Event::Lost(keys, _) => counters.add(Count::LostInvalidations, *keys as u64),
         Event::LostKey => counters.add(Count::LostInvalidations, 1),
         Event::Unguarded(_) | Event::GuardLapsed => counters.add(Count::UnguardedWrites, 1),
+        Event::LockLost => counters.add(Count::LostLocks, 1),
         Event::WriteRefused(_) => counters.add(Count::Errors, 1),
     }
 }
@@ -220,6 +223,10 @@ fn tell(function: &str, event: &Event<'_>) {
         Event::WriteRefused(reason) => {
             warn!(function, %reason, "a write that must be guarded could not be, and is refused");
         }
+        Event::LockLost => warn!(
+            function,
+            "a lock was lost before it was released: others may hold it now"
+        ),
         Event::LostKey => error!(
             function,
             "the key of an invalidation could not be rendered: readers may see the old value until its TTL"

@@ -58,6 +58,21 @@ impl Fence {
         }
     }
 
+    /// What carries this token may be replaced.
+    pub(crate) fn token(&self) -> Token {
+        match self {
+            Self::Entry(token, _) => *token,
+            Self::Lease(lease) => lease.token(),
+        }
+    }
+
+    /// An entry has taken the place of what it stands for.
+    pub(crate) fn replaced(self) {
+        if let Self::Lease(lease) = self {
+            lease.replaced();
+        }
+    }
+
     async fn fill(
         self,
         inner: &Inner,

@@ -56,6 +56,29 @@ impl Lease {
         Ok(None)
     }
 
+    /// Takes the lease if nothing stands, or if `dead` still does; `None`: something else stands.
+    pub(crate) async fn take(
+        inner: &Arc<Inner>,
+        key: &str,
+        dead: Option<Bytes>,
+    ) -> Result<Option<Self>, StoreError> {
+        let lease = Self::new(inner, key);
+        let (store, life) = (&inner.store, inner.settings.lease);
+        let granted = match dead {
+            Some(dead) => store.acquire_over(key, dead, lease.entry(), life).await?,
+            None => {
+                let standing = store.acquire(key, lease.entry(), life).await?;
+                // Our own: the command was sent twice, and the first one was granted.
+                standing.is_none_or(|standing| standing == lease.entry())
+            }
+        };
+        if granted {
+            return Ok(Some(lease.granted()));
+        }
+        lease.refused();
+        Ok(None)
+    }
+
     pub(crate) fn token(&self) -> Token {
         self.token
     }
@@ -94,6 +117,11 @@ impl Lease {
         self.held = false;
         // The answer may be that of a new server, where the lease stands although it was invalidated.
         Ok(won && store.epoch() == self.epoch)
+    }
+
+    /// What was stored has taken its place: there is nothing to release.
+    pub(crate) fn replaced(mut self) {
+        self.held = false;
     }
 
     fn stop_heartbeat(&mut self) {

@@ -16,6 +16,8 @@ pub(crate) struct Settings {
     pub(crate) wait: Duration,
     /// How long the source is left alone after a failed load of an entry that can be served.
     pub(crate) throttle: Duration,
+    /// How often an update tries before it gives up.
+    pub(crate) update_attempts: u32,
     pub(crate) on_failover: OnFailover,
     /// How many keys the journal keeps one by one.
     pub(crate) journal_keys: usize,

@@ -32,9 +32,10 @@ pub(crate) enum Count {
     ReplayedInvalidations,
     LostInvalidations,
     UnguardedWrites,
+    LostLocks,
 }
 
-const COUNTS: usize = Count::UnguardedWrites as usize + 1;
+const COUNTS: usize = Count::LostLocks as usize + 1;
 
 /// The counters of one function. Every hit writes to them, so threads have stripes of their own.
 #[derive(Default)]
@@ -94,6 +95,7 @@ impl Counters {
             replayed_invalidations: self.get(Count::ReplayedInvalidations),
             lost_invalidations: self.get(Count::LostInvalidations),
             unguarded_writes: self.get(Count::UnguardedWrites),
+            lost_locks: self.get(Count::LostLocks),
         }
     }
 }
@@ -132,7 +134,8 @@ pub struct FunctionStats {
     pub load_time: Duration,
     /// Results that were stored.
     pub fills: u64,
-    /// Results that were not stored because the key was invalidated during the load.
+    /// Results that were not stored because the key was invalidated during the load, and attempts of
+    /// updates that others overtook.
     pub refused_fills: u64,
     /// Entries that could not be read as this function's type and were replaced.
     pub undecodable: u64,
@@ -154,6 +157,8 @@ pub struct FunctionStats {
     /// Writes that did not have the `guard` or `replica_lag` they ask for, from their beginning to
     /// their end.
     pub unguarded_writes: u64,
+    /// Locks that were lost before they were released.
+    pub lost_locks: u64,
 }
 
 impl FunctionStats {
@@ -182,6 +187,7 @@ impl FunctionStats {
             replayed_invalidations: self.replayed_invalidations + other.replayed_invalidations,
             lost_invalidations: self.lost_invalidations + other.lost_invalidations,
             unguarded_writes: self.unguarded_writes + other.unguarded_writes,
+            lost_locks: self.lost_locks + other.lost_locks,
         }
     }
 

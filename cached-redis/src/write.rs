@@ -155,6 +155,18 @@ impl Drop for Sending {
     }
 }
 
+/// Refuses a policy under which nothing can be stored.
+pub(crate) fn check(inner: &Inner, policy: &Policy) -> Result<(), Error> {
+    policy.check("policy")?;
+    if inner.settings.lacks_ttl(policy) {
+        return Err(Error::setting(
+            "policy",
+            "no TTL: neither the policy nor the builder gives one",
+        ));
+    }
+    Ok(())
+}
+
 /// Stores a value that is current now: takes the lease first, so that an invalidation from here on
 /// has precedence over it.
 pub(crate) async fn put<T>(
@@ -166,13 +178,7 @@ pub(crate) async fn put<T>(
 where
     T: Serialize + DeserializeOwned,
 {
-    policy.check("policy")?;
-    if inner.settings.lacks_ttl(policy) {
-        return Err(Error::setting(
-            "policy",
-            "no TTL: neither the policy nor the builder gives one",
-        ));
-    }
+    check(inner, policy)?;
     if inner.journal.pass(key).is_none() {
         return Ok(false);
     }

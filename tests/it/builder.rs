@@ -128,6 +128,10 @@ async fn zero_durations_are_refused() {
     );
     assert_eq!(refused_setting(memory().lease(zero)).await, "lease");
     assert_eq!(refused_setting(memory().hold(zero)).await, "hold");
+    assert_eq!(
+        refused_setting(memory().update_attempts(0)).await,
+        "update_attempts"
+    );
     assert!(memory().ttl(zero).build().await.is_err());
     assert!(
         memory()

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use cached_redis::testing::{Faults, HeldClock};
-use cached_redis::{Cache, CachedExt as _, Invalidation, Policy, Status};
+use cached_redis::{Cache, CachedExt as _, Error, Invalidation, Policy, Status};
 use cached_redis::{invalidates, redis_cached};
 use tokio::time::Instant;
 
@@ -39,16 +39,18 @@ enum What {
     Read,
     Refresh,
     Put,
+    Update,
     Invalidation,
     Write,
     GuardedWrite,
     WriteByHand,
 }
 
-const ALL: [What; 7] = [
+const ALL: [What; 8] = [
     What::Read,
     What::Refresh,
     What::Put,
+    What::Update,
     What::Invalidation,
     What::Write,
     What::GuardedWrite,
@@ -61,6 +63,10 @@ impl What {
             Self::Read => drop(read(source, 1).await),
             Self::Refresh => drop(read(source, 1).refreshed().await),
             Self::Put => drop(cache.put(&POLICY, KEY, &source.version()).await),
+            Self::Update => {
+                let current = |_: Option<u64>| Ok::<_, Error>(source.version());
+                drop(cache.update(&POLICY, KEY, current).await);
+            }
             Self::Invalidation => {
                 source.write();
                 drop(cache.invalidate(KEY).await);

@@ -44,6 +44,7 @@ mod k5_unreadable_types;
 mod k6_foreign_bytes;
 mod k6_foreign_types;
 mod k7_only_ok_is_kept;
+mod lock;
 mod macros;
 mod minimal_user;
 mod negative;
@@ -66,6 +67,8 @@ mod t8_one_load;
 #[cfg(feature = "testing")]
 mod testing_kit;
 mod ttl;
+mod update;
+mod update_versioned;
 mod wait_budget;
 mod writers;
 mod zombie_fill;

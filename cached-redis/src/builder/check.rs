@@ -47,6 +47,9 @@ impl Builder {
         if self.wait.is_zero() {
             return Err(Error::setting("wait_budget", "must not be zero"));
         }
+        if self.update_attempts == 0 {
+            return Err(Error::setting("update_attempts", "must not be zero"));
+        }
         if self.lease < SHORTEST_LEASE {
             return Err(Error::setting("lease", "must be at least 30 ms"));
         }
@@ -68,6 +71,7 @@ impl Builder {
             // Added to the clock, a longer one would overflow it.
             wait: self.wait.min(LONGEST_TTL),
             throttle: self.throttle.min(LONGEST_TTL),
+            update_attempts: self.update_attempts,
             on_failover: self.on_failover,
             journal_keys: self.journal_keys,
             flush_timeout: self.flush_timeout,

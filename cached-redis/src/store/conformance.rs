@@ -104,6 +104,7 @@ macro_rules! suite {
     };
 }
 
+mod locks;
 mod tombstones;
 
 suite! {

@@ -16,9 +16,10 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Store, bounded, envelope_token, millis};
+use super::{Grant, Store, bounded, envelope_token, millis};
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
+use crate::fencing::Record;
 use crate::tombstone::Tombstone;
 
 /// How much a memory store may hold; beyond it, entries that are read least leave.
@@ -150,6 +151,24 @@ impl MemoryStore {
         // Every key has its turn, whatever became of the others.
         keys.iter().map(one).fold(true, |all, done| all & done)
     }
+
+    /// Lets `change` see and change the record of a lock, at a time in µs. `None`: foreign bytes
+    /// stand there.
+    fn step_lock<R>(&self, key: &str, change: impl FnOnce(&mut Record, u64) -> R) -> Option<R> {
+        self.step(key, |standing| {
+            let now = self.epoch_ms * 1000 + self.origin.elapsed().as_micros() as u64;
+            let Some(before) = Record::read(standing) else {
+                return (Change::Keep, None);
+            };
+            let mut record = before.clone();
+            let result = Some(change(&mut record, now));
+            if record == before {
+                return (Change::Keep, result);
+            }
+            let (text, life) = record.entry(now);
+            (Change::Set(text, life), result)
+        })
+    }
 }
 
 impl Store for MemoryStore {
@@ -271,6 +290,26 @@ impl Store for MemoryStore {
             Some(true)
         });
         Ok(())
+    }
+
+    async fn lock(&self, key: &str, holder: Token, life: Duration) -> Result<Grant, StoreError> {
+        let granted = self.step_lock(key, |record, now| record.grant(holder, now, bounded(life)));
+        granted.ok_or(StoreError::WrongType)
+    }
+
+    async fn extend_lock(
+        &self,
+        key: &str,
+        holder: Token,
+        life: Duration,
+    ) -> Result<bool, StoreError> {
+        let extended = self.step_lock(key, |record, now| record.extend(holder, now, bounded(life)));
+        Ok(extended.unwrap_or(false))
+    }
+
+    async fn unlock(&self, key: &str, holder: Token) -> Result<bool, StoreError> {
+        let freed = self.step_lock(key, |record, now| record.end(holder, now));
+        Ok(freed.unwrap_or(false))
     }
 
     fn now_ms(&self) -> u64 {

@@ -134,6 +134,30 @@ pub(crate) trait Store: Send + Sync + 'static {
         hold_off: Option<Duration>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
+    /// Grants the lock under `key`, unless somebody else holds it. A repetition is granted the same
+    /// number, for as long as from now on.
+    fn lock(
+        &self,
+        key: &str,
+        holder: Token,
+        life: Duration,
+    ) -> impl Future<Output = Result<Grant, StoreError>> + Send;
+
+    /// Gives a lock a later deadline. `false`: `holder` holds it no longer.
+    fn extend_lock(
+        &self,
+        key: &str,
+        holder: Token,
+        life: Duration,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Frees a lock. `false`: `holder` held it no longer.
+    fn unlock(
+        &self,
+        key: &str,
+        holder: Token,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
     /// The store's clock in ms since the Unix epoch, estimated without asking it.
     fn now_ms(&self) -> u64;
 
@@ -147,6 +171,15 @@ pub(crate) trait Store: Send + Sync + 'static {
     fn is_current(&self, epoch: u32) -> bool {
         epoch == self.epoch()
     }
+}
+
+/// The answer to asking for a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grant {
+    /// It is ours, under a number that is greater than those of all grants before.
+    Ours(u64),
+    /// Somebody else holds it, for so long yet.
+    Theirs(Duration),
 }
 
 /// Who must know of connections. A store in memory has none to tell of.
@@ -314,6 +347,23 @@ impl Store for AnyStore {
         hold_off: Option<Duration>,
     ) -> Result<(), StoreError> {
         dispatch!(self, invalidate_guarded(keys, hold_off))
+    }
+
+    async fn lock(&self, key: &str, holder: Token, life: Duration) -> Result<Grant, StoreError> {
+        dispatch!(self, lock(key, holder, life))
+    }
+
+    async fn extend_lock(
+        &self,
+        key: &str,
+        holder: Token,
+        life: Duration,
+    ) -> Result<bool, StoreError> {
+        dispatch!(self, extend_lock(key, holder, life))
+    }
+
+    async fn unlock(&self, key: &str, holder: Token) -> Result<bool, StoreError> {
+        dispatch!(self, unlock(key, holder))
     }
 
     fn now_ms(&self) -> u64 {

@@ -16,7 +16,7 @@ use super::Faults;
 use super::faults::Fate;
 use crate::entry::Token;
 use crate::error::StoreError;
-use crate::store::Store;
+use crate::store::{Grant, Store};
 
 /// How many deadlines a step is held back if no later one comes.
 const HELD_BACK: u32 = 10;
@@ -225,6 +225,31 @@ impl<S: Store> Store for FaultyStore<S> {
     ) -> impl Future<Output = Answer<()>> + Send {
         let keys = keys.to_vec();
         step!(self, store => store.invalidate_guarded(&keys, hold_off))
+    }
+
+    fn lock(
+        &self,
+        key: &str,
+        holder: Token,
+        life: Duration,
+    ) -> impl Future<Output = Answer<Grant>> + Send {
+        let key = key.to_owned();
+        step!(self, store => store.lock(&key, holder, life))
+    }
+
+    fn extend_lock(
+        &self,
+        key: &str,
+        holder: Token,
+        life: Duration,
+    ) -> impl Future<Output = Answer<bool>> + Send {
+        let key = key.to_owned();
+        step!(self, store => store.extend_lock(&key, holder, life))
+    }
+
+    fn unlock(&self, key: &str, holder: Token) -> impl Future<Output = Answer<bool>> + Send {
+        let key = key.to_owned();
+        step!(self, store => store.unlock(&key, holder))
     }
 
     fn now_ms(&self) -> u64 {

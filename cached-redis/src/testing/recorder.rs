@@ -107,6 +107,8 @@ pub enum Recorded {
     Unguarded,
     /// The tombstone of a running write was gone for a while.
     GuardLapsed,
+    /// A lock was lost before it was released.
+    LockLost,
     /// A write that must be guarded could not be, and its function did not run.
     WriteRefused,
 }
@@ -218,6 +220,7 @@ impl From<&Event<'_>> for Recorded {
             Event::Lost(..) | Event::LostKey => Self::Lost,
             Event::Unguarded(_) => Self::Unguarded,
             Event::GuardLapsed => Self::GuardLapsed,
+            Event::LockLost => Self::LockLost,
             Event::WriteRefused(_) => Self::WriteRefused,
         }
     }

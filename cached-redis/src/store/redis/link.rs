@@ -35,9 +35,19 @@ impl Link {
         key: &str,
         args: &[&[u8]],
     ) -> Result<bool, StoreError> {
+        reply::flag(&self.evaluate(script, key, args).await?)
+    }
+
+    /// The same for a script that says more than yes or no.
+    pub(super) async fn evaluate(
+        &self,
+        script: &Script,
+        key: &str,
+        args: &[&[u8]],
+    ) -> Result<Value, StoreError> {
         let mut connection = self.connection.current()?;
         let answer = self.deadline.limit(script.run(&mut connection, key, args));
-        reply::flag(&self.judged(answer.await.unwrap_or_else(Err))?)
+        self.judged(answer.await.unwrap_or_else(Err))
     }
 
     /// Runs a script on each of `keys`, in one round trip. Whether it said so of all.

@@ -20,9 +20,10 @@ use tokio::task::JoinHandle;
 
 use super::address::RedisAddress;
 use super::stats::StoreStats;
-use super::{Store, Watch, envelope_token, millis};
+use super::{Grant, Store, Watch, envelope_token, millis};
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
+use crate::fencing;
 
 mod batch;
 mod breaker;
@@ -266,6 +267,29 @@ impl Store for RedisStore {
             .run_all(&script::INVALIDATE, keys, &args)
             .await
             .map(drop)
+    }
+
+    async fn lock(&self, key: &str, holder: Token, life: Duration) -> Result<Grant, StoreError> {
+        let (holder, life) = (fencing::name(holder), millis(life).to_string());
+        let args = [holder.as_bytes(), life.as_bytes()];
+        reply::grant(&self.link.evaluate(&script::LOCK, key, &args).await?)
+    }
+
+    async fn extend_lock(
+        &self,
+        key: &str,
+        holder: Token,
+        life: Duration,
+    ) -> Result<bool, StoreError> {
+        let (holder, life) = (fencing::name(holder), millis(life).to_string());
+        let args = [holder.as_bytes(), life.as_bytes()];
+        self.link.run(&script::EXTEND_LOCK, key, &args).await
+    }
+
+    async fn unlock(&self, key: &str, holder: Token) -> Result<bool, StoreError> {
+        let holder = fencing::name(holder);
+        let args = [holder.as_bytes()];
+        self.link.run(&script::UNLOCK, key, &args).await
     }
 
     fn now_ms(&self) -> u64 {

@@ -3,10 +3,13 @@
 //! Error texts of the server may quote arguments, so of an error only its code goes on, and only if
 //! it looks like one.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use redis::{ErrorKind, RedisError, RedisResult, ServerError, Value};
 
 use crate::error::StoreError;
+use crate::store::Grant;
 
 /// Sorts errors out: those of the connection, and those that came as an answer.
 pub(super) fn value(answer: RedisResult<Value>) -> Result<Value, StoreError> {
@@ -38,6 +41,15 @@ pub(super) fn all_bytes(value: Value) -> Result<Vec<Option<Bytes>>, StoreError> 
 pub(super) fn flag(value: &Value) -> Result<bool, StoreError> {
     match value {
         Value::Int(number) => Ok(*number == 1),
+        _ => Err(StoreError::Answer),
+    }
+}
+
+/// The answer to asking for a lock: its number; or, negative, for how many ms somebody else holds it.
+pub(super) fn grant(value: &Value) -> Result<Grant, StoreError> {
+    match value {
+        Value::Int(number) if *number > 0 => Ok(Grant::Ours(number.unsigned_abs())),
+        Value::Int(left) => Ok(Grant::Theirs(Duration::from_millis(left.unsigned_abs()))),
         _ => Err(StoreError::Answer),
     }
 }
@@ -128,6 +140,7 @@ mod tests {
     fn answers_that_a_step_cannot_have_are_errors() {
         assert_eq!(bytes(Value::Int(1)), Err(StoreError::Answer));
         assert_eq!(flag(&Value::Nil), Err(StoreError::Answer));
+        assert_eq!(grant(&Value::Nil), Err(StoreError::Answer));
         assert_eq!(time_ms(Value::Nil), None);
     }
 }

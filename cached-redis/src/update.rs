@@ -1,0 +1,285 @@
+//! Changing a value that has no source but the cache: counters, stock, sessions.
+//!
+//! Two callers that read 5 and store 6 have lost one of their updates. Here nobody stores over what
+//! he has not seen: each update reads, computes, and stores only if the very entry it has read still
+//! stands, by its token, in one atomic step (what `WATCH`, `MULTI` and `EXEC` do, on a connection that
+//! is shared). Whoever loses that race begins again with the winner's value.
+//!
+//! Where nothing stands there is no token to compare with: the update takes the lease of the key
+//! first, as a load does, so an invalidation in between is noticed as well. The lease of somebody's load
+//! is waited for, since what it brings is what is to be updated; so is a tombstone.
+//!
+//! An answer that got lost leaves open whether the update was stored. Trying again from the start
+//! might apply it twice, so the same entry is sent again instead: the store says "won" if it stands,
+//! stores it if that can still be done, and otherwise nobody knows.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep};
+
+use crate::backoff::Backoff;
+use crate::codec::FromCache;
+use crate::entry::{Header, Kind, Live, Token};
+use crate::event::Event;
+use crate::fence::Fence;
+use crate::handle::Inner;
+use crate::journal::Pass;
+use crate::lease::Lease;
+use crate::pack::{Loaded, Packed, Packer};
+use crate::registry::DIRECT;
+use crate::store::Store as _;
+use crate::{Cache, Error, Policy, write};
+
+/// How often an entry is sent whose storing was not confirmed, with pauses from 50 ms.
+const SENDINGS: u32 = 4;
+
+impl Cache {
+    /// Replaces the value under `key` by what `change` makes of it, and returns the new one: an
+    /// optimistic read-modify-write that loses no update, however many callers in however many
+    /// processes there are. See [updating a cached value](crate::docs::guide#updating-a-cached-value).
+    ///
+    /// `change` gets `None` where nothing stands: never stored, expired, evicted or invalidated. It may
+    /// run several times, each time with the current value, so it should do nothing but compute. Its
+    /// error gives up: nothing is changed, and the error is returned. `E` is made of the cache's own
+    /// errors as well; [`Error`] itself will do where `change` has none.
+    ///
+    /// Each update gives the entry the whole TTL of `policy` anew. [`get`](Self::get) reads it.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cached_redis::{Cache, Error, Policy};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// # let cache = Cache::builder().url("memory://").build().await?;
+    /// const VISITS: Policy = Policy::new().ttl(Duration::from_secs(3600));
+    ///
+    /// for visit in 1..=3 {
+    ///     let visits = cache
+    ///         .update(&VISITS, "visits:home", |visits: Option<u64>| {
+    ///             Ok::<_, Error>(visits.unwrap_or(0) + 1)
+    ///         })
+    ///         .await?;
+    ///     assert_eq!(visits, visit);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of `change`, and made of [`Error`], all but `Unconfirmed` with nothing changed:
+    ///
+    /// * [`Error::Contended`]: others were faster at each of
+    ///   [`update_attempts`](crate::Builder::update_attempts), or a load or a guarded write held the
+    ///   key for the [`wait_budget`](crate::Builder::wait_budget);
+    /// * [`Error::Unconfirmed`]: it may have been stored;
+    /// * [`Error::Deferred`]: an invalidation of the key waits for its replay;
+    /// * [`Error::Unreadable`]: something that is no `T` stands there;
+    /// * [`Error::Unstorable`], [`Error::Setting`]: the value or the policy cannot be used;
+    /// * [`Error::Store`]: the store is away or refuses.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the update was made or not, once or not at all.
+    pub async fn update<T, E, F>(
+        &self,
+        policy: &Policy,
+        key: impl AsRef<str>,
+        mut change: F,
+    ) -> Result<T, E>
+    where
+        T: Serialize + DeserializeOwned,
+        E: From<Error>,
+        F: FnMut(Option<T>) -> Result<T, E>,
+    {
+        write::check(&self.inner, policy)?;
+        let update = Update::new(&self.inner, policy, self.key(key));
+        let mut backoff = Backoff::contention();
+        for attempt in 1.. {
+            let base = update.base().await?;
+            let value = change(update.value(&base)?)?;
+            let packed = update.pack(&value, &base)?;
+            if update.set(base, packed).await? {
+                return Ok(value);
+            }
+            if attempt >= self.inner.settings.update_attempts {
+                break;
+            }
+            sleep(backoff.next()).await;
+        }
+        Err(Error::Contended.into())
+    }
+}
+
+/// What stood when an attempt began.
+struct Base {
+    /// `None`: nothing.
+    live: Option<Live>,
+    fence: Fence,
+    pass: Pass,
+}
+
+struct Update<'a> {
+    inner: &'a Arc<Inner>,
+    key: String,
+    packer: Packer<'a, FromCache>,
+    /// Until when it waits for those who hold the key.
+    until: Instant,
+}
+
+impl<'a> Update<'a> {
+    fn new(inner: &'a Arc<Inner>, policy: &'a Policy, key: String) -> Self {
+        let packer = Packer {
+            inner,
+            function: &DIRECT,
+            policy,
+            codec: FromCache,
+        };
+        Self {
+            inner,
+            key,
+            packer,
+            until: Instant::now() + inner.settings.wait,
+        }
+    }
+
+    /// What stands now, and the right to replace it while it does.
+    async fn base(&self) -> Result<Base, Error> {
+        let mut backoff = Backoff::contention();
+        loop {
+            let pass = self.pass()?;
+            let seen = self.inner.store.get(&self.key).await?;
+            if let Some((live, fence)) = self.judge(seen).await? {
+                return Ok(Base { live, fence, pass });
+            }
+            if Instant::now() >= self.until {
+                return Err(Error::Contended);
+            }
+            sleep(backoff.next()).await;
+        }
+    }
+
+    fn pass(&self) -> Result<Pass, Error> {
+        self.inner.journal.pass(&self.key).ok_or(Error::Deferred)
+    }
+
+    /// `None`: somebody holds the key.
+    async fn judge(&self, seen: Option<Bytes>) -> Result<Option<(Option<Live>, Fence)>, Error> {
+        let dead = match seen {
+            None => None,
+            Some(entry) => {
+                let header = Header::parse(&entry).map(|(header, _)| header);
+                let header = header.ok_or_else(|| self.unreadable())?;
+                match header.kind {
+                    Kind::Lease | Kind::Tombstone => return Ok(None),
+                    Kind::Value | Kind::Negative if self.inner.store.is_current(header.epoch) => {
+                        let fence = Fence::Entry(header.token, header.epoch);
+                        return Ok(Some((Some(Live { header, entry }), fence)));
+                    }
+                    // It may have been invalidated on a server that is gone.
+                    Kind::Value | Kind::Negative => Some(entry),
+                }
+            }
+        };
+        let lease = Lease::take(self.inner, &self.key, dead).await?;
+        Ok(lease.map(|lease| (None, Fence::Lease(lease))))
+    }
+
+    /// A miss to readers; here it may be all that there is of what others have stored.
+    fn unreadable(&self) -> Error {
+        self.emit(&Event::Undecodable);
+        Error::Unreadable
+    }
+
+    fn value<T: DeserializeOwned>(&self, base: &Base) -> Result<Option<T>, Error> {
+        let Some(live) = &base.live else {
+            return Ok(None);
+        };
+        self.packer.unpack(live).ok_or_else(|| self.unreadable())
+    }
+
+    fn pack<T>(&self, value: &T, base: &Base) -> Result<Packed, Error>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let epoch = base.fence.epoch();
+        let packed = self.packer.pack(Some(value), &Loaded::default(), epoch);
+        packed.ok_or(Error::Unstorable)
+    }
+
+    /// Whether the new value has taken the place of the one that was read.
+    async fn set(&self, base: Base, packed: Packed) -> Result<bool, Error> {
+        let Base { fence, pass, .. } = base;
+        let (store, epoch) = (&self.inner.store, fence.epoch());
+        self.pass()?;
+        // On another server an entry may be back that was invalidated.
+        if !self.inner.journal.stands(pass) || store.epoch() != epoch {
+            return Ok(false);
+        }
+        let stored = self.send(fence.token(), packed).await?;
+        if stored {
+            fence.replaced();
+        }
+        let won = stored && store.epoch() == epoch;
+        self.emit(if won { &Event::Fill } else { &Event::Refused });
+        Ok(won)
+    }
+
+    /// Sends the entry until it is known what has become of it.
+    async fn send(&self, token: Token, packed: Packed) -> Result<bool, Error> {
+        let mut backoff = Backoff::long();
+        // Whether one that was sent may have been stored, and replaced since.
+        let mut open = false;
+        for _ in 0..SENDINGS {
+            let entry = packed.entry.clone();
+            let sent = self.inner.store.fill(&self.key, token, entry, packed.life);
+            match sent.await {
+                Ok(true) => return Ok(true),
+                Ok(false) if open => break,
+                Ok(false) => return Ok(false),
+                Err(error) if error.is_definite() && !open => return Err(error.into()),
+                Err(error) => {
+                    self.emit(&Event::Failed(&error));
+                    open = true;
+                }
+            }
+            sleep(backoff.next()).await;
+        }
+        Err(Error::Unconfirmed)
+    }
+
+    fn emit(&self, event: &Event<'_>) {
+        self.inner.emit(&DIRECT.site, event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::store::Watch as _;
+
+    const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
+
+    #[tokio::test]
+    async fn what_was_read_across_a_change_of_server_is_read_again() {
+        let cache = Cache::builder().url("memory://").build().await.unwrap();
+        let mut seen = Vec::new();
+        for _ in 0..2 {
+            let journal = &cache.inner.journal;
+            let update = cache.update(&POLICY, "k", |old: Option<u64>| {
+                seen.push(old);
+                if seen.len() % 2 == 1 {
+                    journal.connected(true);
+                }
+                Ok::<_, Error>(old.unwrap_or(0) + 1)
+            });
+            update.await.unwrap();
+        }
+        assert_eq!(seen, [None, None, Some(1), Some(1)]);
+    }
+}
