@@ -42,7 +42,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     );
 
     let database = Database::create().await?;
-    let traffic = Traffic::new(Shop::new(database.clone()));
+    let traffic = Traffic::new(Shop::new(database.clone(), cache.clone()));
     let took = traffic.run().await?;
     database.close().await;
 

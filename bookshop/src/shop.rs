@@ -1,8 +1,8 @@
 //! The shop's queries. The attributes are all that caching takes: what a read is kept under, and
 //! which reads a write makes outdated.
 
-use cached_redis::{invalidates, redis_cached};
-use sqlx::{Error, Result};
+use cached_redis::{Cache, invalidates, redis_cached, write_through};
+use sqlx::{Error, Result, SqliteConnection};
 
 use crate::db::{Database, all, first, insert, run, version};
 use crate::model::{Book, BookRef, Chart, Rating, Shelf, Stock, Subject, Written};
@@ -11,11 +11,12 @@ use crate::model::{Book, BookRef, Chart, Rating, Shelf, Stock, Subject, Written}
 #[derive(Clone)]
 pub(crate) struct Shop {
     database: Database,
+    cache: Cache,
 }
 
 impl Shop {
-    pub(crate) fn new(database: Database) -> Self {
-        Self { database }
+    pub(crate) fn new(database: Database, cache: Cache) -> Self {
+        Self { database, cache }
     }
 
     /// `None` is kept too, but not for long: asking for books that do not exist stays cheap.
@@ -96,17 +97,30 @@ impl Shop {
         ])
     }
 
-    #[invalidates("stock:<book>")]
-    pub(crate) async fn restock(&self, book: i64, copies: i64) -> Result<Written> {
+    /// What is written here is what is read next: it is stored at once.
+    #[write_through(key = "stock:<book>", ttl = "1m")]
+    pub(crate) async fn restock(&self, book: i64, copies: i64) -> Result<Stock> {
         let sql = "UPDATE stock SET copies = copies + ?, version = version + 1
-                   WHERE book = ? RETURNING version";
+                   WHERE book = ? RETURNING copies, version";
         let mut db = self.database.write().await?;
-        let stock: Option<(i64,)> = first(&mut db, sql, &[copies, book]).await?;
+        let row = first(&mut db, sql, &[copies, book]).await?;
         db.commit().await?;
-        Ok(stock
-            .map(|(version,)| (Subject::Stock(book), version))
-            .into_iter()
-            .collect())
+        let (copies, version) = row.unwrap_or_default();
+        Ok(Stock { copies, version })
+    }
+
+    /// Takes a copy of one book back and gives one of another out: both, or neither. What its steps
+    /// make outdated is invalidated when the transaction has been committed, and not at all if it is
+    /// rolled back.
+    pub(crate) async fn exchange(&self, back: i64, out: i64) -> Result<Written> {
+        let mut db = self.database.write().await?;
+        let after = self.cache.after_commit();
+        let Some(written) = after.scope(swap(&mut db, back, out)).await? else {
+            // Sold out, or not published yet. Dropped, the transaction is rolled back.
+            return Ok(Written::new());
+        };
+        after.commit_with(db.commit()).await?;
+        Ok(written)
     }
 
     /// The title is on the author's shelf and in the chart as well.
@@ -168,6 +182,25 @@ impl Shop {
         db.commit().await?;
         Ok(vec![(Subject::Rating(book), rating)])
     }
+}
+
+async fn swap(db: &mut SqliteConnection, back: i64, out: i64) -> Result<Option<Written>> {
+    let back = move_copies(db, back, 1).await?;
+    let out = move_copies(db, out, -1).await?;
+    Ok(back.zip(out).map(|(back, out)| vec![back, out]))
+}
+
+/// A step of a transaction: `None` if there are not as many copies.
+#[invalidates("stock:<book>")]
+async fn move_copies(
+    db: &mut SqliteConnection,
+    book: i64,
+    copies: i64,
+) -> Result<Option<(Subject, i64)>> {
+    let sql = "UPDATE stock SET copies = copies + ?1, version = version + 1
+               WHERE book = ?2 AND copies + ?1 >= 0 RETURNING version";
+    let stock: Option<(i64,)> = first(db, sql, &[copies, book]).await?;
+    Ok(stock.map(|(version,)| (Subject::Stock(book), version)))
 }
 
 const NEW_BOOK: &str = "UPDATE books SET version = version + 1 WHERE id = ? RETURNING version";

@@ -158,7 +158,11 @@ impl Traffic {
         let title = format!("Volume {}, edition {}", book.id, rng.u16(..));
         let written = match rng.u32(0..100) {
             0..40 => shop.sell(book).await?,
-            40..60 => shop.restock(book.id, rng.i64(1..10)).await?,
+            40..55 => {
+                let stock = shop.restock(book.id, rng.i64(1..10)).await?;
+                vec![(Subject::Stock(book.id), stock.version)]
+            }
+            55..60 => shop.exchange(some_book(rng), book.id).await?,
             60..85 => shop.review(book.id, rng.i64(1..=5)).await?,
             85..95 => shop.rename(book, &title).await?,
             _ => shop.publish(book, &title).await?,

@@ -33,6 +33,22 @@ const CACHED: &[&str] = &[
     "crate",
 ];
 
+/// The options of `#[write_through]`, which mean the same there.
+const WRITE_THROUGH: &[&str] = &[
+    "key",
+    "ttl",
+    "ttl_with",
+    "jitter",
+    "negative_ttl",
+    "stale_while_revalidate",
+    "stale_if_error",
+    "codec",
+    "unless",
+    "cache",
+    "policy",
+    "crate",
+];
+
 /// The options of `#[invalidates]`, beside its keys.
 const INVALIDATES: &[&str] = &["when", "guard", "replica_lag", "cache", "crate"];
 
@@ -76,6 +92,20 @@ pub(crate) struct InvalidatesArgs {
 
 impl CachedArgs {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+        Self::parse_for("redis_cached", CACHED, tokens, errors)
+    }
+
+    /// Those of `#[write_through]`.
+    pub(crate) fn parse_through(tokens: TokenStream, errors: &mut Errors) -> Self {
+        Self::parse_for("write_through", WRITE_THROUGH, tokens, errors)
+    }
+
+    fn parse_for(
+        attribute: &str,
+        known: &[&'static str],
+        tokens: TokenStream,
+        errors: &mut Errors,
+    ) -> Self {
         let mut args = Self::default();
         for piece in pieces(tokens, errors) {
             match piece {
@@ -84,12 +114,20 @@ impl CachedArgs {
                     "a key without its name",
                     format!("write `key = {:?}`", key.value()),
                 ),
-                Piece::Option(option) => args.take(option, errors),
+                Piece::Option(option) if known.contains(&option.name.to_string().as_str()) => {
+                    args.take(option, errors);
+                }
+                Piece::Option(option) => {
+                    // A misspelt `ttl` is one mistake, and not a missing one as well.
+                    let meant = option.unknown(attribute, known, errors);
+                    args.names_ttl |= matches!(meant, Some("ttl" | "policy"));
+                }
             }
         }
         args
     }
 
+    /// Takes an option that is known.
     fn take(&mut self, option: Written, errors: &mut Errors) {
         match option.name.to_string().as_str() {
             "key" => option.set(&mut self.key, Written::string, errors),
@@ -126,11 +164,7 @@ impl CachedArgs {
                 option.set(&mut self.policy, Written::string, errors);
             }
             "crate" => option.set(&mut self.krate, Written::krate, errors),
-            _ => {
-                // A misspelt `ttl` is one mistake, and not a missing one as well.
-                let meant = option.unknown("redis_cached", CACHED, errors);
-                self.names_ttl |= matches!(meant, Some("ttl" | "policy"));
-            }
+            _ => {}
         }
     }
 }

@@ -6,6 +6,7 @@
 mod cached;
 mod invalidates;
 mod key;
+mod write_through;
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -18,6 +19,7 @@ use crate::syntax::braced;
 
 pub(crate) use cached::cached;
 pub(crate) use invalidates::invalidates;
+pub(crate) use write_through::write_through;
 
 /// `::cached_redis::__private`, or what `crate = …` names.
 fn private(krate: Option<&Path>) -> TokenStream {

@@ -1,6 +1,6 @@
 //! The attributes of [`cached-redis`](https://docs.rs/cached-redis).
 //!
-//! Depend on `cached-redis`, which re-exports both: what the attributes expand to names items of
+//! Depend on `cached-redis`, which re-exports them: what the attributes expand to names items of
 //! that crate.
 
 mod accounted;
@@ -174,6 +174,47 @@ pub fn invalidates(args: TokenStream, item: TokenStream) -> TokenStream {
     entry::invalidates(args.into(), &item.into()).into()
 }
 
+/// Stores the value that the function has written.
+///
+/// ```text
+/// #[write_through(key = "user:<id>", ttl = 300)]
+/// async fn rename_user(id: u64, name: &str) -> Result<User, DbError> { … }
+/// ```
+///
+/// The function changes the source and returns the new value, of the very type that the
+/// [`macro@redis_cached`] functions of this key keep. When it has returned, that value is stored, and
+/// their next call is a hit. If anybody else has written meanwhile, in whatever way, the key is
+/// invalidated instead; so it is after an `Err`, a panic and a dropped caller, since the write may have
+/// been committed.
+///
+/// While the function runs, the key is barred: readers load for themselves and store nothing. If the
+/// store is away, the function runs all the same, and the invalidation of the key is kept and replayed.
+///
+/// The function begins its transaction itself and commits it before it returns: in one that is older,
+/// it may not see what others have committed. Inside the scope of an `after_commit` nothing is stored,
+/// and the key is invalidated at the commit.
+///
+/// # Options
+///
+/// | option | meaning | default |
+/// |---|---|---|
+/// | `key = "…"` | the [key template](macro@redis_cached#keys), written so that it gives the readers' key. It names the parameters it needs; the others need no mention. `<result>` is refused, because it is needed before | required |
+/// | `ttl = …`, `ttl_with = …`, `jitter = …`, `negative_ttl = …`, `stale_while_revalidate = …`, `stale_if_error = …`, `policy = "…"` | how long the entry lives, as for [`macro@redis_cached`] | `ttl` or `policy` is required |
+/// | `codec = …` | that of the readers | the builder's |
+/// | `unless = …` | an expression over `result`, a reference to the `Ok` value; where it is `true` the value is not stored, and the key invalidated | never |
+/// | `cache = …` | the instance, as for `redis_cached` | the scope's, else the installed one |
+/// | `crate = …` | path of the `cached-redis` crate | `::cached_redis` |
+///
+/// Other keys that the write makes old stand in an [`macro@invalidates`] beside it.
+///
+/// # Cancel safety
+///
+/// Dropping the future counts as a write that may have been committed: the key is invalidated.
+#[proc_macro_attribute]
+pub fn write_through(args: TokenStream, item: TokenStream) -> TokenStream {
+    entry::write_through(args.into(), &item.into()).into()
+}
+
 /// The same over `proc_macro2`, which unit tests can call.
 mod entry {
     use proc_macro2::TokenStream;
@@ -203,6 +244,17 @@ mod entry {
         let expanded = function.and_then(|function| {
             let checked = Invalidates::new(args, &function, &mut errors)?;
             Some(expand::invalidates(&checked, &function))
+        });
+        finish(errors, expanded, item)
+    }
+
+    pub(crate) fn write_through(args: TokenStream, item: &TokenStream) -> TokenStream {
+        let mut errors = Errors::default();
+        let args = CachedArgs::parse_through(args, &mut errors);
+        let function = Function::parse(item.clone(), "write_through", &mut errors);
+        let expanded = function.and_then(|function| {
+            let checked = Cached::through(args, &function, &mut errors)?;
+            Some(expand::write_through(&checked, &function))
         });
         finish(errors, expanded, item)
     }

@@ -188,6 +188,28 @@ fn invalidates_before_a_function_of_hidden_type() {
 }
 
 #[test]
+fn written_through_with_every_option() {
+    let expansion = entry::write_through(
+        quote! {
+            key = "user:<self.tenant>:<id>",
+            ttl = TTL,
+            jitter = 0.1,
+            negative_ttl = 0,
+            codec = json,
+            unless = result.is_none(),
+            cache = self.cache,
+            policy = "hot",
+        },
+        &quote! {
+            async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
+                self.db.rename(id, name).await?
+            }
+        },
+    );
+    assert_snapshot("written_through_with_every_option", expansion);
+}
+
+#[test]
 fn a_mistake_leaves_the_function_as_it_was() {
     let expansion = entry::cached(
         quote!(tll = 300, key = "user:<idd>"),

@@ -82,7 +82,32 @@ impl Cached {
             duration::parse("timeout", timeout, false, errors)
         });
         let key = key(&args, function, errors);
-        let output = kept(function, errors);
+        let output = kept("redis_cached", "a cached function", function, errors);
+        Self::of(args, policy, (timeout, detached), key, output)
+    }
+
+    /// A function whose value is written through: the same, of a key that is needed before it runs and
+    /// names what it needs.
+    pub(crate) fn through(
+        args: CachedArgs,
+        function: &Function,
+        errors: &mut Errors,
+    ) -> Option<Self> {
+        require_ttl(&args, errors);
+        refuse_two_ttls(&args, errors);
+        let policy = Policy::new(&args, function, errors);
+        let key = written_key(&args, function, errors);
+        let output = kept("write_through", "a write-through", function, errors);
+        Self::of(args, policy, (None, false), key, output)
+    }
+
+    fn of(
+        args: CachedArgs,
+        policy: Policy,
+        (timeout, detached): (Option<Life>, bool),
+        key: Option<Key>,
+        output: Option<Type>,
+    ) -> Option<Self> {
         let CachedArgs {
             codec,
             condition,
@@ -318,8 +343,28 @@ fn default_key(skipped: &[Ident], function: &Function, errors: &mut Errors) -> O
     Some(Key::default_of(function, skipped))
 }
 
+/// A writer has no key by default: it is the reader's.
+fn written_key(args: &CachedArgs, function: &Function, errors: &mut Errors) -> Option<Key> {
+    let Some(literal) = &args.key else {
+        let help = "write the key of the function that reads it: `key = \"user:<id>\"`";
+        errors.refuse_at(Span::call_site(), "`key` is missing", help);
+        return None;
+    };
+    let template = Template::parse(literal, errors);
+    let key = Key::resolve(&template, function, Outcome::Ok, errors)?;
+    if key.needs_result() {
+        errors.refuse(
+            literal,
+            "the key is needed before the function runs, when `<result>` is unknown",
+            "name parameters; for what is known only afterwards: `#[invalidates(…, when = \"ok\")]`",
+        );
+        return None;
+    }
+    Some(key)
+}
+
 /// The type of what is kept: owned, nameable, and not nothing.
-fn kept(function: &Function, errors: &mut Errors) -> Option<Type> {
+fn kept(attribute: &str, what: &str, function: &Function, errors: &mut Errors) -> Option<Type> {
     let Some(output) = function
         .output
         .as_ref()
@@ -329,16 +374,18 @@ fn kept(function: &Function, errors: &mut Errors) -> Option<Type> {
         errors.refuse(
             function.name(),
             message,
-            "return the value, or remove `#[redis_cached]`",
+            format!("return the value, or remove `#[{attribute}]`"),
         );
         return None;
     };
     if function.returns_impl_trait() {
         let help = "write the type itself";
-        errors.refuse(output, "a cached function cannot return `impl Trait`", help);
+        let message = format!("{what} cannot return `impl Trait`");
+        errors.refuse(output, message, help);
     } else if returns_reference(output) {
         let help = "return an owned value, such as `String` for `&str`";
-        errors.refuse(output, "a cached function cannot return a reference", help);
+        let message = format!("{what} cannot return a reference");
+        errors.refuse(output, message, help);
     } else {
         return Some(output.clone());
     }

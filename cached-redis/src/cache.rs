@@ -18,7 +18,11 @@ use crate::read::Task;
 use crate::registry::{self, DIRECT};
 use crate::shape::{Fallible, FallibleOptional, Kept};
 use crate::stats::Stats;
-use crate::{Cache, Error, Invalidation, Mode, Policy, codec, key, matching, read, verdict, write};
+use crate::through::{self, Through};
+use crate::{
+    AfterCommit, Cache, Error, Invalidation, Mode, Policy, codec, key, matching, read, verdict,
+    write,
+};
 
 impl Cache {
     /// Starts configuring a cache.
@@ -164,9 +168,9 @@ impl Cache {
     /// [deferred](Invalidation::Deferred), had precedence, or another `put` or load.
     ///
     /// `put` first takes a lease, and the value must still be current then: an invalidation that ends
-    /// before is not noticed. For a value read from a source that others write to, use
-    /// [`get_or_fill`](Self::get_or_fill) or [`refreshed`](crate::CachedExt::refreshed), which
-    /// fence the load as well.
+    /// before is not noticed. For a value that was read from a source that others write to, use
+    /// [`get_or_fill`](Self::get_or_fill) or [`refreshed`](crate::CachedExt::refreshed), and for one that
+    /// is written there [`put_through`](Self::put_through); they fence the load, and the write, as well.
     ///
     /// # Errors
     ///
@@ -185,6 +189,64 @@ impl Cache {
         T: Serialize + DeserializeOwned,
     {
         write::put(&self.inner, policy, &self.key(key), value).await
+    }
+
+    /// Runs `write`, which changes the source and returns the new value, and stores that under
+    /// `policy` if nobody else has written meanwhile; else, and after an error, the key is invalidated.
+    /// What `#[write_through]` does, without the attribute; see
+    /// [writing safely](crate::docs::writing#write-through).
+    ///
+    /// ```
+    /// # use std::{io, time::Duration};
+    /// # use cached_redis::{Cache, Policy};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let cache = Cache::builder().url("memory://").build().await?;
+    /// const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
+    ///
+    /// let price = cache
+    ///     .put_through(&POLICY, "price:7", || async { /* UPDATE … RETURNING */ Ok::<_, io::Error>(990_u64) })
+    ///     .await?;
+    /// assert_eq!(cache.get("price:7").await?, Some(price));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of `write`. The store's never: without it, `write` runs, and the key's invalidation is
+    /// [deferred](Invalidation::Deferred).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while `write` runs, it may have been committed: the key is invalidated.
+    pub async fn put_through<T, E, F, L>(
+        &self,
+        policy: &Policy,
+        key: impl AsRef<str>,
+        write: F,
+    ) -> Result<T, E>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce() -> L,
+        L: Future<Output = Result<T, E>>,
+    {
+        let through = Through::direct(self, self.key(key));
+        through::write(
+            through,
+            policy,
+            Fallible::new(),
+            codec::FromCache,
+            verdict::store,
+            write,
+        )
+        .await
+    }
+
+    /// Collects what the functions inside a transaction invalidate, to send it when the transaction has
+    /// been committed; see [writing safely](crate::docs::writing#transactions).
+    pub fn after_commit(&self) -> AfterCommit {
+        AfterCommit::new(&self.inner)
     }
 
     /// Removes the entry under `key`. Once this has returned [`Invalidation::Done`], no read that

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::atomic::Ordering;
 
-use crate::registry::{Function, FunctionInfo, Guard, Writer, WriterInfo, registered};
+use crate::registry::{Function, FunctionInfo, Guard, Writer, registered};
 use crate::template;
 
 /// Two methods of one name in one module get the same default key, and an attribute cannot see
@@ -59,14 +59,15 @@ impl Catalog {
         &self.functions
     }
 
-    /// The functions under `#[invalidates]`.
+    /// The functions under `#[invalidates]` and `#[write_through]`.
     pub(crate) fn writers(&self) -> &[&'static Writer] {
         &self.writers
     }
 
     /// What is wrong with the catalogue as a whole; empty when nothing is.
     ///
-    /// * an `#[invalidates]` target that matches the key of no cached function,
+    /// * an `#[invalidates]` target, or a `#[write_through]` key, that matches the key of no cached
+    ///   function,
     /// * two value types behind one key template (generic functions are left out),
     /// * two functions with the same default key.
     #[must_use]
@@ -113,7 +114,14 @@ impl Catalog {
             .map(|(writer, target)| {
                 Problem::new(
                     writer.info.path,
-                    format!("invalidates \"{target}\", which matches no cached function"),
+                    format!(
+                        "{} \"{target}\", which matches no cached function",
+                        if writer.through {
+                            "writes through to"
+                        } else {
+                            "invalidates"
+                        }
+                    ),
                 )
             })
             .collect()
@@ -130,19 +138,21 @@ impl Catalog {
         self.writers
             .iter()
             .filter(hits)
-            .map(|writer| described(&writer.info))
+            .map(|writer| described(writer))
             .collect()
     }
 }
 
 /// A writer's path, and what it does beside the plain invalidation.
-fn described(writer: &WriterInfo) -> String {
+fn described(writer: &Writer) -> String {
+    let through = writer.through.then(|| "write-through".to_owned());
+    let writer = &writer.info;
     let guard = writer.guard.map(|guard| match guard {
         Guard::Prefer => "guard".to_owned(),
         Guard::Require => "guard required".to_owned(),
     });
     let lag = writer.replica_lag.map(|lag| format!("replica lag {lag:?}"));
-    let extras: Vec<_> = guard.into_iter().chain(lag).collect();
+    let extras: Vec<_> = through.into_iter().chain(guard).chain(lag).collect();
     if extras.is_empty() {
         return writer.path.to_owned();
     }

@@ -38,7 +38,8 @@ pub(crate) enum Event<'a> {
     Loaded(Duration),
     /// The result was stored.
     Fill,
-    /// The lease was gone when the result came: something invalidated the key during the load.
+    /// The lease was gone when the result came: something invalidated the key during the load. Or
+    /// another writer has interfered with a write-through.
     Refused,
     /// What stood under the key is no entry of this function's type.
     Undecodable,

@@ -12,7 +12,11 @@
 //!
 //! One task per write sends all of this, in this order. The caller only has the other end of a
 //! channel: finished, dropped or panicking, it closes the channel, and the task ends the write.
+//!
+//! A write-through is a write in two phases that ends with its value; see [`through`](crate::through)
+//! for when that may take the tombstone's place.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,19 +28,21 @@ use crate::entry::Token;
 use crate::error::{Error, StoreError, Unguarded};
 use crate::event::Event;
 use crate::handle::Inner;
+use crate::pack::Packed;
 use crate::registry::Site;
-use crate::store::Store as _;
+use crate::store::{Put, Store as _};
 use crate::write::{Invalidation, Sending};
 
 /// A write whose keys are barred; made by [`Cache::begin_write`](crate::Cache::begin_write).
 ///
 /// Dropped without [`finish`](Self::finish), the write may have been committed: the keys are
 /// invalidated all the same, in the background.
-#[derive(Debug)]
 #[must_use = "dropped at once, the write would not be guarded while it runs"]
 pub struct WriteGuard {
     /// Closing it ends the write. It says what hold-off there is to be then.
     hold_off: watch::Sender<Option<Duration>>,
+    /// What was written, if the write ends with it.
+    value: oneshot::Sender<Packed>,
     task: JoinHandle<Option<Invalidation>>,
 }
 
@@ -45,30 +51,46 @@ impl WriteGuard {
     pub(crate) async fn begin(
         inner: &Arc<Inner>,
         site: &'static Site,
-        mut keys: Vec<String>,
+        keys: Vec<String>,
         hold_off: Option<Duration>,
     ) -> Result<Self, Unguarded> {
         if !inner.settings.guarded {
             return Err(Unguarded::NotEnabled);
         }
+        Self::bar(inner, site, keys, hold_off).await
+    }
+
+    /// The same where others may remove the tombstones.
+    pub(crate) async fn bar(
+        inner: &Arc<Inner>,
+        site: &'static Site,
+        mut keys: Vec<String>,
+        hold_off: Option<Duration>,
+    ) -> Result<Self, Unguarded> {
         // The second end of one key would find no tombstone.
         keys.sort_unstable();
         keys.dedup();
         let (hold_off, watched) = watch::channel(hold_off);
         let (begun, answer) = oneshot::channel();
+        let (value, written) = oneshot::channel();
         let write = GuardedWrite {
             inner: Arc::clone(inner),
             site,
             keys,
             token: Token::next(),
             hold_off: watched,
+            written,
             lapsed: false,
         };
         let task = inner.runtime.spawn(write.run(begun));
         // Without an answer the runtime is shutting down.
         let answer = answer.await.unwrap_or(Err(StoreError::Unavailable));
         answer.map_err(Unguarded::Store)?;
-        Ok(Self { hold_off, task })
+        Ok(Self {
+            hold_off,
+            value,
+            task,
+        })
     }
 
     /// For so long after the end nobody stores what is loaded under the keys: a source whose
@@ -90,10 +112,25 @@ impl WriteGuard {
     ///
     /// Dropped early, the write ends all the same.
     pub async fn finish(self) -> Result<Invalidation, Error> {
-        drop(self.hold_off);
         // An error means that the runtime is shutting down.
-        let ended = self.task.await.unwrap_or(None);
+        let ended = self.close(None).await.unwrap_or(None);
         ended.ok_or(StoreError::Unavailable.into())
+    }
+
+    /// Ends the write, with its value if there is one; the task that does it.
+    pub(crate) fn close(self, written: Option<Packed>) -> JoinHandle<Option<Invalidation>> {
+        if let Some(written) = written {
+            // Nobody takes it if the runtime is shutting down.
+            let _ = self.value.send(written);
+        }
+        self.task
+    }
+}
+
+impl fmt::Debug for WriteGuard {
+    /// Says nothing of what is written.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteGuard").finish_non_exhaustive()
     }
 }
 
@@ -104,7 +141,8 @@ struct GuardedWrite {
     keys: Vec<String>,
     token: Token,
     hold_off: watch::Receiver<Option<Duration>>,
-    /// Whether it was told already that the keys were not barred for a while.
+    written: oneshot::Receiver<Packed>,
+    /// Whether the keys were not barred for a while, so that others may have written unnoticed.
     lapsed: bool,
 }
 
@@ -164,22 +202,59 @@ impl GuardedWrite {
         let (keys, hold_off) = (self.keys.clone(), *self.hold_off.borrow());
         let sending = Sending::new(&self.inner, self.site, keys, hold_off);
         let attempt = self.inner.journal.begin();
-        match self.inner.store.end(&self.keys, self.token, hold_off).await {
-            Ok(stood) => {
-                if !stood {
-                    self.lapse();
-                }
-                // Loads that began before the tombstone stood cannot be stored any more.
-                self.inner.flights.abandon_all(&self.keys);
-                sending.answered(attempt, Ok(()))
-            }
+        let ended = match self.written.try_recv() {
+            Ok(written) => self.put(written).await,
+            Err(_) => self.open(hold_off).await,
+        };
+        let Ok(ended) = ended else {
             // The hold runs out by itself; the invalidation goes the way of all others.
-            Err(_) => sending.send().await,
+            return sending.send().await;
+        };
+        if ended == Put::Lapsed {
+            self.lapse();
+        }
+        // Loads that began before the tombstone stood cannot be stored any more.
+        self.inner.flights.abandon_all(&self.keys);
+        match ended {
+            Put::Stored => sending.stored(attempt),
+            Put::Ended | Put::Lapsed => sending.answered(attempt, Ok(())),
         }
     }
 
+    async fn open(&self, hold_off: Option<Duration>) -> Result<Put, StoreError> {
+        let stood = self.inner.store.end(&self.keys, self.token, hold_off);
+        Ok(match stood.await? {
+            true => Put::Ended,
+            false => Put::Lapsed,
+        })
+    }
+
+    /// Ends with the value, unless something speaks against it.
+    async fn put(&self, written: Packed) -> Result<Put, StoreError> {
+        let (store, epoch) = (&self.inner.store, written.header.epoch);
+        let ended = match &self.keys[..] {
+            [key] if self.may_put(key, epoch) => {
+                let put = store.put(key, self.token, written.entry, written.life);
+                put.await?
+            }
+            _ => self.open(None).await?,
+        };
+        if ended != Put::Stored {
+            self.inner.emit(self.site, &Event::Refused);
+        } else if store.epoch() != epoch {
+            return Err(StoreError::Lost);
+        }
+        Ok(ended)
+    }
+
+    fn may_put(&self, key: &str, epoch: u32) -> bool {
+        !self.lapsed && self.inner.store.epoch() == epoch && self.inner.journal.pass(key).is_some()
+    }
+
     fn lapse(&mut self) {
-        if !std::mem::replace(&mut self.lapsed, true) {
+        let first = !std::mem::replace(&mut self.lapsed, true);
+        // Elsewhere any invalidation removes a tombstone.
+        if first && self.inner.settings.guarded {
             self.inner.emit(self.site, &Event::GuardLapsed);
         }
     }

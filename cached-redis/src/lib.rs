@@ -1,6 +1,7 @@
 #![doc = include_str!("docs/front.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod after_commit;
 mod audit;
 mod backoff;
 mod behind;
@@ -50,6 +51,7 @@ mod template;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod thread;
+mod through;
 mod tombstone;
 mod update;
 mod verdict;
@@ -57,8 +59,9 @@ mod versioned;
 mod write;
 mod writer;
 
-pub use cached_redis_macros::{invalidates, redis_cached};
+pub use cached_redis_macros::{invalidates, redis_cached, write_through};
 
+pub use after_commit::AfterCommit;
 pub use builder::Builder;
 pub use catalog::{Catalog, Problem};
 #[cfg(feature = "bincode")]

@@ -7,15 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
-
 use crate::error::StoreError;
 use crate::event::Event;
 use crate::handle::Inner;
 use crate::key::Pattern;
 use crate::registry::Site;
 use crate::write::{Invalidation, Sending};
-use crate::{Error, sweep};
+use crate::{Error, after_commit, sweep, write};
 
 /// Invalidates all keys that match `pattern`.
 pub(crate) async fn invalidate(
@@ -23,27 +21,32 @@ pub(crate) async fn invalidate(
     site: &'static Site,
     pattern: Pattern,
 ) -> Result<Invalidation, Error> {
-    let sent = match pattern.exact() {
-        Some(key) => spawn(inner, site, vec![key], Vec::new(), None),
-        None => spawn(inner, site, Vec::new(), vec![pattern], None),
+    if let Some(key) = pattern.exact() {
+        return write::invalidate(inner, site, vec![key], None).await;
+    }
+    let Err(patterns) = after_commit::collect_patterns(inner, vec![pattern]) else {
+        return Ok(Invalidation::Collected);
     };
+    let sent = inner
+        .runtime
+        .spawn(sending(inner, site, Vec::new(), patterns, None));
     // An error means that the runtime is shutting down.
     sent.await.map_err(|_| StoreError::Unavailable.into())
 }
 
 /// Invalidates `keys` in one round trip, and then what matches `patterns`. The hold-off is for keys:
-/// it could not be left where nothing stands.
-pub(crate) fn spawn(
+/// it could not be left where nothing stands. To be spawned; dropped before its end, it is told.
+pub(crate) fn sending(
     inner: &Arc<Inner>,
     site: &'static Site,
     keys: Vec<String>,
     patterns: Vec<Pattern>,
     hold_off: Option<Duration>,
-) -> JoinHandle<Invalidation> {
+) -> impl Future<Output = Invalidation> + use<> {
     let sending = (!keys.is_empty()).then(|| Sending::new(inner, site, keys, hold_off));
     let matching = |pattern| Matching::new(inner, site, pattern);
     let sweeps: Vec<_> = patterns.into_iter().map(matching).collect();
-    inner.runtime.spawn(async move {
+    async move {
         let mut outcome = Invalidation::Done;
         if let Some(sending) = sending {
             outcome = sending.send().await;
@@ -52,7 +55,7 @@ pub(crate) fn spawn(
             outcome = outcome.and(sweep.send().await);
         }
         outcome
-    })
+    }
 }
 
 /// A sweep on its way. However it ends, it is told: a task that a runtime drops at its shutdown

@@ -14,7 +14,9 @@ use crate::event::Event;
 use crate::handle::Inner;
 use crate::policy::Life;
 use crate::registry::Function;
+use crate::shape::Shape;
 use crate::store::Store as _;
+use crate::verdict::Verdict;
 
 /// A whole entry and how long it lives.
 pub(crate) struct Packed {
@@ -50,6 +52,26 @@ impl<C: Choice> Packer<'_, C> {
         }
         let codec = self.codec.choose(self.inner.settings.format);
         codec::decode_checked(&codec, &live.header, &live.entry[HEADER..]).map(Some)
+    }
+
+    /// The entry of what a function returned, if it is to be stored.
+    pub(crate) fn judge<S>(
+        &self,
+        ok: &S::Ok,
+        loaded: &Loaded,
+        epoch: u32,
+        verdict: Verdict,
+    ) -> Option<Packed>
+    where
+        S: Shape<Value: Serialize + DeserializeOwned>,
+    {
+        let ttl = match verdict {
+            Verdict::Discard => return None,
+            _ if loaded.forbidden => return None,
+            Verdict::StoreFor(ttl) => loaded.ttl.or(Some(ttl)),
+            Verdict::Store => loaded.ttl,
+        };
+        self.pack(S::value(ok), &Loaded { ttl, ..*loaded }, epoch)
     }
 
     /// The entry of a value, or of an absence; `None` if the policy or the codec does not let it

@@ -14,6 +14,8 @@ pub use crate::policy::{
 };
 pub use crate::refusal::Refusal;
 pub use crate::registry::{Function, FunctionInfo, Guard, Registered, When, Writer, WriterInfo};
+pub use crate::registry::{WriteThrough, WriteThroughInfo};
+pub use crate::through::Through;
 pub use crate::writer::Write;
 
 /// What a function under `#[redis_cached]` returns.
@@ -104,4 +106,23 @@ where
     let policy = &call.function.info.policy;
     let load = Detached(load);
     crate::read::read(call, policy, shape, errors, codec, Task { load, verdict })
+}
+
+/// Runs a function under `#[write_through]`.
+pub fn write_through<S, C, U, F, L>(
+    through: Through,
+    shape: S,
+    codec: C,
+    verdict: U,
+    write: F,
+) -> impl Future<Output = S::Return>
+where
+    S: Shape<Value: Cacheable>,
+    C: Choice,
+    U: FnOnce(&S::Ok) -> Verdict,
+    F: FnOnce() -> L,
+    L: Future<Output = S::Return>,
+{
+    let policy = through.policy();
+    crate::through::write(through, policy, shape, codec, verdict, write)
 }

@@ -366,14 +366,7 @@ where
     where
         U: FnOnce(&S::Ok) -> Verdict,
     {
-        let ttl = match verdict(ok) {
-            Verdict::Discard => return None,
-            _ if loaded.forbidden => return None,
-            Verdict::StoreFor(ttl) => loaded.ttl.or(Some(ttl)),
-            Verdict::Store => loaded.ttl,
-        };
-        let loaded = Loaded { ttl, ..*loaded };
-        self.packer.pack(S::value(ok), &loaded, epoch)
+        self.packer.judge::<S>(ok, loaded, epoch, verdict(ok))
     }
 
     pub(crate) fn fill(

@@ -142,19 +142,89 @@ impl WriterInfo {
     }
 }
 
-/// One function under `#[invalidates]`.
+/// One function under `#[invalidates]`, or under `#[write_through]`.
 #[derive(Debug)]
 pub struct Writer {
     pub(crate) info: WriterInfo,
     pub(crate) site: Site,
+    /// Whether it stores what it has written.
+    pub(crate) through: bool,
 }
 
 impl Writer {
     /// Made in a static by the attribute.
     #[must_use]
     pub const fn new(info: WriterInfo) -> Self {
-        let site = Site::new(info.path);
-        Self { info, site }
+        let (site, through) = (Site::new(info.path), false);
+        Self {
+            info,
+            site,
+            through,
+        }
+    }
+}
+
+/// What `#[write_through]` knows about its function.
+#[derive(Clone, Copy, Debug)]
+pub struct WriteThroughInfo {
+    /// Path of the function.
+    pub path: &'static str,
+    /// Source file.
+    pub file: &'static str,
+    /// Line of the attribute.
+    pub line: u32,
+    /// The key template, alone.
+    pub targets: &'static [&'static str],
+    /// The return type, as written.
+    pub value: &'static str,
+    /// Whether the function has type or const parameters.
+    pub generic: bool,
+    /// Whether the attribute names its cache.
+    pub bound: bool,
+    /// What the attribute says of the life of entries.
+    pub policy: Policy,
+    /// The codec, as written.
+    pub codec: Option<&'static str>,
+}
+
+/// One function under `#[write_through]`: a writer that makes entries as a cached function does.
+#[derive(Debug)]
+pub struct WriteThrough {
+    pub(crate) function: Function,
+    pub(crate) writer: Writer,
+}
+
+impl WriteThrough {
+    /// Made in a static by the attribute.
+    #[must_use]
+    pub const fn new(info: WriteThroughInfo) -> Self {
+        let function = Function::new(FunctionInfo {
+            path: info.path,
+            file: info.file,
+            line: info.line,
+            template: match info.targets {
+                [template, ..] => template,
+                [] => "",
+            },
+            default_key: false,
+            value: info.value,
+            generic: info.generic,
+            bound: info.bound,
+            policy: info.policy,
+            codec: info.codec,
+        });
+        let mut writer = Writer::new(WriterInfo {
+            path: info.path,
+            file: info.file,
+            line: info.line,
+            targets: info.targets,
+            when: When::Always,
+            bound: info.bound,
+            guard: None,
+            replica_lag: None,
+        });
+        writer.through = true;
+        Self { function, writer }
     }
 }
 
@@ -165,6 +235,8 @@ pub enum Registered {
     Cached(&'static Function),
     /// A writer.
     Writer(&'static Writer),
+    /// A writer whose value is stored.
+    Through(&'static WriteThrough),
 }
 
 inventory::collect!(Registered);
@@ -183,6 +255,19 @@ pub(crate) static DIRECT: Function = Function::new(FunctionInfo {
     codec: None,
 });
 
+/// The writes that no attribute made.
+pub(crate) static DIRECT_THROUGH: WriteThrough = WriteThrough::new(WriteThroughInfo {
+    path: "(direct)",
+    file: "",
+    line: 0,
+    targets: &[],
+    value: "",
+    generic: true,
+    bound: true,
+    policy: Policy::new(),
+    codec: None,
+});
+
 /// The functions and the writers of the program, in the order of files and lines.
 pub(crate) fn registered() -> (Vec<&'static Function>, Vec<&'static Writer>) {
     let (mut functions, mut writers) = (Vec::new(), Vec::new());
@@ -190,6 +275,7 @@ pub(crate) fn registered() -> (Vec<&'static Function>, Vec<&'static Writer>) {
         match registered {
             Registered::Cached(function) => functions.push(*function),
             Registered::Writer(writer) => writers.push(*writer),
+            Registered::Through(through) => writers.push(&through.writer),
         }
     }
     functions.sort_by_key(|function| (function.info.file, function.info.line));
@@ -233,5 +319,19 @@ pub(crate) fn sites() -> Vec<&'static Site> {
     for (slot, site) in sites.iter().enumerate() {
         site.slot.store(slot, Ordering::Relaxed);
     }
+    for through in write_throughs() {
+        let slot = through.writer.site.slot();
+        through.function.site.slot.store(slot, Ordering::Relaxed);
+    }
     sites
+}
+
+/// The writers whose values are stored.
+pub(crate) fn write_throughs() -> impl Iterator<Item = &'static WriteThrough> {
+    inventory::iter::<Registered>
+        .into_iter()
+        .filter_map(|registered| match registered {
+            Registered::Through(through) => Some(*through),
+            _ => None,
+        })
 }

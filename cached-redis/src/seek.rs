@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::bypass::BypassLoad;
+use crate::after_commit;
+use crate::bypass::{BypassLoad, Bypasses};
 use crate::control::Status;
 use crate::entry::{Header, Kind, Live, Token};
 use crate::error::StoreError;
@@ -141,7 +142,7 @@ impl<'a> Seek<'a> {
         loop {
             let step = match self.step().await {
                 Step::Spent if self.holds => return Found::Kept,
-                Step::Spent | Step::Bypass => match self.inner.bypasses.enter(self.key) {
+                Step::Spent | Step::Bypass => match self.board().enter(self.key) {
                     Place::Lead(load) => return Found::Alone(load),
                     Place::Seat(seat) => self.landed(seat.landing().await),
                 },
@@ -150,6 +151,14 @@ impl<'a> Seek<'a> {
             if let Step::Found(found) = step {
                 return found;
             }
+        }
+    }
+
+    /// Where a load without a lease is shared. What an open transaction sees is nobody else's.
+    fn board(&self) -> Arc<Bypasses> {
+        match after_commit::is_open(self.inner) {
+            true => Arc::default(),
+            false => Arc::clone(&self.inner.bypasses),
         }
     }
 

@@ -134,8 +134,9 @@ pub struct FunctionStats {
     pub load_time: Duration,
     /// Results that were stored.
     pub fills: u64,
-    /// Results that were not stored because the key was invalidated during the load, and attempts of
-    /// updates that others overtook.
+    /// Results that were not stored because the key was invalidated during the load; of a
+    /// write-through, because another writer had interfered; and attempts of updates that others
+    /// overtook.
     pub refused_fills: u64,
     /// Entries that could not be read as this function's type and were replaced.
     pub undecodable: u64,
@@ -155,7 +156,7 @@ pub struct FunctionStats {
     /// key could not be rendered.
     pub lost_invalidations: u64,
     /// Writes that did not have the `guard` or `replica_lag` they ask for, from their beginning to
-    /// their end.
+    /// their end; and write-throughs that could only invalidate, because the store was away.
     pub unguarded_writes: u64,
     /// Locks that were lost before they were released.
     pub lost_locks: u64,

@@ -80,6 +80,12 @@ impl Tombstone {
         stood
     }
 
+    /// Whether what this writer wrote is what stands in the source: it is the only one, and nobody
+    /// has interfered.
+    pub(crate) fn is_alone(&self, token: Token) -> bool {
+        matches!(&self.holders[..], [holder] if holder.0 == token) && !self.tainted
+    }
+
     /// Something was written by none of the writers that stay.
     pub(crate) fn interfere(&mut self, hold_off: Option<u64>) {
         if let Some(until) = hold_off {

@@ -6,7 +6,9 @@
 //! Invalidations are sent from tasks of their own. A write that was committed must be seen even if
 //! its caller is dropped, because a client hung up, at that very moment. Those that the store does not
 //! confirm go on in the [`journal`](crate::journal), before anybody learns that they ended. A write in
-//! two phases, which is seen even if its process dies at that moment, is in [`guard`](crate::guard).
+//! two phases, which is seen even if its process dies at that moment, is in [`guard`](crate::guard), one
+//! that ends with its value in [`through`](crate::through), and what waits for the commit of a
+//! transaction in [`after_commit`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +25,7 @@ use crate::lease::Lease;
 use crate::pack::{Loaded, Packer};
 use crate::registry::{DIRECT, Site};
 use crate::store::Store as _;
-use crate::{Error, Policy, codec};
+use crate::{Error, Policy, after_commit, codec};
 
 /// Removes what stands under `keys`, in one round trip: every invalidation, at once or replayed, comes
 /// down to this. Where tombstones may stand it spares them, and leaves one for the time of the hold-off.
@@ -48,6 +50,9 @@ pub(crate) async fn invalidate(
     keys: Vec<String>,
     hold_off: Option<Duration>,
 ) -> Result<Invalidation, Error> {
+    let Err(keys) = after_commit::collect(inner, keys, hold_off) else {
+        return Ok(Invalidation::Collected);
+    };
     let sent = Sending::new(inner, site, keys, hold_off).spawn().await;
     // An error means that the runtime is shutting down.
     sent.map_err(|_| StoreError::Unavailable.into())
@@ -64,6 +69,8 @@ pub enum Invalidation {
     /// from now on returns an older value, it runs the function instead. Other processes may, until
     /// the replay, or until the TTL if this process ends before it.
     Deferred,
+    /// It is sent at the commit: see [`AfterCommit`](crate::AfterCommit).
+    Collected,
 }
 
 impl Invalidation {
@@ -123,6 +130,16 @@ impl Sending {
             Ok(settled) => self.done(keys.len(), settled),
             Err(error) => self.defer(attempt, &keys, &error),
         }
+    }
+
+    /// Ends with the value that was written in the place of what stood there.
+    pub(crate) fn stored(mut self, attempt: Attempt) -> Invalidation {
+        let keys = std::mem::take(&mut self.keys);
+        if !self.inner.journal.replaced(attempt, &keys) {
+            return self.defer(attempt, &keys, &StoreError::Lost);
+        }
+        self.inner.emit(self.site, &Event::Fill);
+        Invalidation::Done
     }
 
     fn done(&self, keys: usize, settled: usize) -> Invalidation {

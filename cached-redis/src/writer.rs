@@ -3,16 +3,18 @@
 
 use tokio::task::JoinHandle;
 
+use crate::after_commit;
 use crate::error::Unguarded;
 use crate::event::Event;
 use crate::guard::WriteGuard;
 use crate::handle::{self, Cache};
 use crate::key::{KeyWriter, Pattern};
 use crate::matching;
+use crate::pack::Packed;
 use crate::registry::{When, Writer};
 use crate::write::Invalidation;
 
-/// One call of a function under `#[invalidates]`.
+/// One call of a function under `#[invalidates]`, or under `#[write_through]`.
 ///
 /// Dropped before [`finish`](Self::finish), by a panic or because the caller is gone, it counts as
 /// "may have been committed" and invalidates.
@@ -38,6 +40,11 @@ impl Write {
     /// A write that invalidates in this cache.
     pub fn on(writer: &'static Writer, cache: &Cache) -> Self {
         Self::with(writer, Some(cache.clone()))
+    }
+
+    /// The cache that it invalidates in.
+    pub(crate) fn cache(&self) -> Option<&Cache> {
+        self.cache.as_ref()
     }
 
     fn with(writer: &'static Writer, cache: Option<Cache>) -> Self {
@@ -81,6 +88,11 @@ impl Write {
             Some(pattern) => self.patterns.push(pattern),
             None => cache.inner.emit(&self.writer.site, &Event::LostKey),
         }
+    }
+
+    /// Adds a target that was given by hand.
+    pub(crate) fn full_key(&mut self, key: String) {
+        self.keys.push(key);
     }
 
     /// Renders a part of a target whose rest is known only from the result. The function may move
@@ -129,8 +141,11 @@ impl Write {
             return Ok(());
         };
         let (site, lag) = (&self.writer.site, self.writer.info.replica_lag);
-        let guard = WriteGuard::begin(&cache.inner, site, self.keys.clone(), lag).await?;
-        self.guard = Some(guard);
+        let keys = self.keys.clone();
+        self.guard = Some(match self.writer.through {
+            true => WriteGuard::bar(&cache.inner, site, keys, lag).await?,
+            false => WriteGuard::begin(&cache.inner, site, keys, lag).await?,
+        });
         self.keys.clear();
         Ok(())
     }
@@ -142,7 +157,7 @@ impl Write {
 
     /// Invalidates after the function has returned, if it should; a guarded write ends in any case.
     pub async fn finish(mut self, ok: bool) {
-        if let Some(guard) = self.guard.take() {
+        if let Some(guard) = self.ending() {
             // A failure has been counted and told.
             let _ = guard.finish().await;
         }
@@ -151,6 +166,29 @@ impl Write {
             self.patterns.clear();
         }
         self.send_and_wait().await;
+    }
+
+    /// The cache, if the write has begun, so that it can end with its value.
+    pub(crate) fn begun(&self) -> Option<&Cache> {
+        self.cache.as_ref().filter(|_| self.guard.is_some())
+    }
+
+    /// Ends a write-through, with its value if there is one to store.
+    pub(crate) async fn put(mut self, written: Option<Packed>) {
+        if let Some(guard) = self.guard.take() {
+            // As above.
+            let _ = guard.close(written).await;
+        }
+        self.send_and_wait().await;
+    }
+
+    /// The guard, if it ends with this call and not with the commit of a transaction.
+    fn ending(&mut self) -> Option<WriteGuard> {
+        let guard = self.guard.take()?;
+        match &self.cache {
+            Some(cache) => after_commit::keep(&cache.inner, guard).err(),
+            None => Some(guard),
+        }
     }
 
     async fn send_and_wait(&mut self) {
@@ -166,13 +204,23 @@ impl Write {
         let some = !keys.is_empty() || !patterns.is_empty();
         let cache = self.cache.as_ref().filter(|_| some)?;
         let (site, lag) = (&self.writer.site, self.writer.info.replica_lag);
-        Some(matching::spawn(&cache.inner, site, keys, patterns, lag))
+        let keys = after_commit::collect(&cache.inner, keys, lag)
+            .err()
+            .unwrap_or_default();
+        let patterns = after_commit::collect_patterns(&cache.inner, patterns)
+            .err()
+            .unwrap_or_default();
+        if keys.is_empty() && patterns.is_empty() {
+            return None;
+        }
+        let sending = matching::sending(&cache.inner, site, keys, patterns, lag);
+        Some(cache.inner.runtime.spawn(sending))
     }
 }
 
 impl Drop for Write {
     fn drop(&mut self) {
-        // Nobody is left to wait for it; the task runs to its end all the same.
-        drop(self.send());
+        // Nobody is left to wait for it; the tasks run to their ends all the same.
+        drop((self.ending(), self.send()));
     }
 }

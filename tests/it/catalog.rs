@@ -5,7 +5,7 @@ use crate::support::World;
 
 /// The functions and what is wrong with them.
 mod unsound {
-    use cached_redis::{invalidates, redis_cached};
+    use cached_redis::{invalidates, redis_cached, write_through};
 
     #[redis_cached(ttl = 60, key = "catalog:two-types:<id>")]
     pub(super) async fn number(id: u64) -> u64 {
@@ -43,6 +43,15 @@ mod unsound {
 
     #[invalidates("catalog:sound:*", "catalog:nobody:*")]
     pub(super) async fn wide() {}
+    #[write_through(ttl = 60, key = "catalog:sound:<id>:item")]
+    pub(super) async fn written_to_nobody(id: u64) -> u64 {
+        id
+    }
+
+    #[write_through(ttl = 60, key = "catalog:sound:<id>:items")]
+    pub(super) async fn written_through(id: u64) -> Result<Vec<u64>, String> {
+        Ok(vec![id])
+    }
 
     pub(super) mod twice {
         use cached_redis::redis_cached;
@@ -87,6 +96,8 @@ async fn every_problem_is_found() {
     unsound::half_useless(1).await;
     unsound::misspelt(1).await;
     unsound::wide().await;
+    unsound::written_to_nobody(1).await;
+    unsound::written_through(1).await.unwrap();
     assert_eq!(
         (
             unsound::twice::A::find(1).await,
@@ -103,6 +114,7 @@ async fn every_problem_is_found() {
             "`it::catalog::unsound::number` keeps `u64` under \"catalog:two-types:<id>\", where `it::catalog::unsound::text` keeps `String`",
             "`it::catalog::unsound::twice::find` has the same default key as `it::catalog::unsound::twice::find`: give each a `key`",
             "`it::catalog::unsound::wide` invalidates \"catalog:nobody:*\", which matches no cached function",
+            "`it::catalog::unsound::written_to_nobody` writes through to \"catalog:sound:<id>:item\", which matches no cached function",
         ]
     );
 }
@@ -126,6 +138,7 @@ async fn the_table_has_a_row_for_each_function() {
         "300s",
         "it::catalog::unsound::sound",
         "it::catalog::unsound::half_useless",
+        "it::catalog::unsound::written_through (write-through)",
         "tests/it/catalog.rs:",
     ] {
         assert!(row.contains(cell), "no `{cell}` in\n{row}");

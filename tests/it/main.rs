@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod after_commit;
 mod builder;
 mod catalog;
 mod commands;
@@ -70,5 +71,6 @@ mod ttl;
 mod update;
 mod update_versioned;
 mod wait_budget;
+mod write_through;
 mod writers;
 mod zombie_fill;

@@ -79,7 +79,7 @@ fn in_module(text: &str) -> TokenStream {
     quote_spanned!(here=> ::core::concat!(::core::module_path!(), #text))
 }
 
-fn option(text: Option<String>, p: &TokenStream) -> TokenStream {
+pub(super) fn option(text: Option<String>, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     match text {
         Some(text) => quote_spanned!(here=> #p::Some(#text)),
@@ -88,7 +88,7 @@ fn option(text: Option<String>, p: &TokenStream) -> TokenStream {
 }
 
 /// `Policy::new().ttl(…)`, with the calls for what was written.
-fn policy(policy: &Policy, p: &TokenStream) -> TokenStream {
+pub(super) fn policy(policy: &Policy, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let lives = [
         ("ttl", "checked_ttl", &policy.ttl),
@@ -154,8 +154,8 @@ fn call(cached: &Cached, p: &TokenStream) -> TokenStream {
 }
 
 /// What the return type is to the cache, found by trait dispatch and not by its name, so that
-/// aliases work; and whether its error can be handed to several callers.
-fn probes(output: &impl ToTokens, p: &TokenStream) -> TokenStream {
+/// aliases work.
+pub(super) fn shape(output: &impl ToTokens, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let span = here.located_at(start(output));
     let q = at(p, span);
@@ -165,6 +165,15 @@ fn probes(output: &impl ToTokens, p: &TokenStream) -> TokenStream {
             use #p::shape::{ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _};
             #shape
         };
+    }
+}
+
+/// The shape, and whether its error can be handed to several callers.
+fn probes(output: &impl ToTokens, p: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
+    let shape = shape(output, p);
+    quote_spanned! {here=>
+        #shape
         let __errors = {
             use #p::shape::{ErrorsKept as _, ErrorsShared as _};
             (&__shape.errors()).errors()
@@ -209,7 +218,7 @@ fn detached(function: &Function, p: &TokenStream) -> TokenStream {
     })
 }
 
-fn codec(codec: Option<&Path>, p: &TokenStream) -> TokenStream {
+pub(super) fn codec(codec: Option<&Path>, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let Some(path) = codec else {
         return quote_spanned!(here=> #p::codec::Default);
@@ -224,7 +233,7 @@ fn codec(codec: Option<&Path>, p: &TokenStream) -> TokenStream {
 }
 
 /// What becomes of a result: what `unless` and `ttl_with` say.
-fn verdict(cached: &Cached, p: &TokenStream) -> TokenStream {
+pub(super) fn verdict(cached: &Cached, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let ttl = |ok: &Ident| {
         let path = cached.ttl_with.as_ref()?;

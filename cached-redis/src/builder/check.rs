@@ -6,6 +6,7 @@ use super::Builder;
 use crate::Error;
 use crate::catalog::Catalog;
 use crate::policy::LONGEST_TTL;
+use crate::registry::write_throughs;
 use crate::settings::Settings;
 use crate::store::address::Address;
 #[cfg(feature = "testing")]
@@ -91,11 +92,10 @@ pub(super) fn functions(settings: &Settings) -> Result<(), Error> {
 
 /// Every function that asks the default cache must find its policy, and a TTL.
 fn policies(settings: &Settings) -> Result<(), Error> {
-    for function in Catalog::collect()
-        .functions()
-        .iter()
-        .filter(|function| !function.info.bound)
-    {
+    let catalog = Catalog::collect();
+    let through = write_throughs().map(|through| &through.function);
+    let functions = catalog.functions().iter().copied().chain(through);
+    for function in functions.filter(|function| !function.info.bound) {
         let Some(policy) = settings.resolve(&function.info.policy) else {
             let name = function.info.policy.name.unwrap_or_default();
             return Err(Error::UnknownPolicy {

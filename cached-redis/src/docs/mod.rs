@@ -1,7 +1,10 @@
-//! Long pages: how to use it, how keys work, what is promised.
+//! Long pages: how to use it, how to write safely, how keys work, what is promised.
 
 #[doc = include_str!("guide.md")]
 pub mod guide {}
+
+#[doc = include_str!("writing.md")]
+pub mod writing {}
 
 #[doc = include_str!("keys.md")]
 pub mod keys {}

@@ -39,6 +39,7 @@
 //! [`OnFailover`](crate::OnFailover) says so, the keys removed in the last 30 s are kept again,
 //! before the first operation can use the new connection.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -52,6 +53,7 @@ use crate::store::Watch;
 use crate::sync::{AtomicU64, Mutex, MutexGuard};
 
 mod book;
+mod hold;
 mod ledger;
 pub(crate) mod replay;
 #[cfg(test)]
@@ -60,6 +62,7 @@ mod schedules;
 mod tests;
 
 use book::Book;
+pub(crate) use hold::Hold;
 
 /// For how long a confirmed invalidation is remembered in case the server is replaced.
 const REMEMBERED: Duration = Duration::from_secs(30);
@@ -74,8 +77,8 @@ pub(crate) struct Journal {
     wake: Notify,
 }
 
-/// All that a read looks at while nothing is kept: twice the life, plus one if anything is. Alone on
-/// its cache line, so that writers do not take it away from readers.
+/// All that a read looks at while nothing is kept or held: twice the life, plus one if anything is.
+/// Alone on its cache line, so that writers do not take it away from readers.
 #[repr(align(128))]
 struct Gate(AtomicU64);
 
@@ -83,6 +86,10 @@ struct State {
     last_number: u64,
     life: u64,
     kept: Book<u64>,
+    /// What writes that are not committed yet are changing, and how many of them.
+    held: HashMap<String, usize>,
+    /// The same of patterns, each as often as it is held.
+    held_patterns: Vec<Pattern>,
     /// The longest hold-off of what is kept: a replay leaves it for all, which costs loads and nothing
     /// else.
     hold_off: Option<Duration>,
@@ -127,6 +134,8 @@ impl Journal {
                 last_number: 0,
                 life: 0,
                 kept: Book::new(bound),
+                held: HashMap::new(),
+                held_patterns: Vec::new(),
                 hold_off: None,
                 recent: remembers.then(|| Book::new(bound)),
             }),
@@ -135,11 +144,12 @@ impl Journal {
         })
     }
 
-    /// Leave to use the store for `key`; `None` while its invalidation is to be replayed.
+    /// Leave to use the store for `key`; `None` while its invalidation is to be replayed, or is still
+    /// to come with a commit.
     pub(crate) fn pass(&self, key: &str) -> Option<Pass> {
         let gate = self.gate.0.load(Ordering::Acquire);
-        let kept = gate & 1 == 1 && self.lock().kept.holds(key);
-        (!kept).then_some(Pass { life: gate >> 1 })
+        let barred = gate & 1 == 1 && self.lock().bars(key);
+        (!barred).then_some(Pass { life: gate >> 1 })
     }
 
     /// Whether what was seen under `pass` may be used: the server is still the same.
@@ -155,15 +165,8 @@ impl Journal {
     /// The store has confirmed that `keys` were removed. Gives the number of kept keys that this
     /// has settled; `None` if the server has changed since the start, so that nothing is confirmed.
     pub(crate) fn confirm(&self, attempt: Attempt, keys: &[String]) -> Option<usize> {
-        self.confirmed(
-            attempt,
-            |kept| kept.keys.settle(attempt.number, keys),
-            |recent| {
-                for key in keys {
-                    recent.keys.add(Instant::now(), key);
-                }
-            },
-        )
+        let settle = |kept: &mut Book<u64>| kept.keys.settle(attempt.number, keys);
+        self.confirmed(attempt, settle, |recent| recent.add_now(keys))
     }
 
     /// The same for all keys that match `pattern`.
@@ -179,6 +182,14 @@ impl Journal {
     pub(crate) fn confirm_all(&self, attempt: Attempt) -> Option<usize> {
         let all = |kept: &mut Book<u64>| kept.settle_all(attempt.number);
         self.confirmed(attempt, all, |recent| recent.keys.fold(Instant::now(), 0))
+    }
+
+    /// The store has confirmed that a value that was written stands in the place of what stood under
+    /// `keys`. This settles nothing: what is kept may have been committed after that value. `false`
+    /// if the server has changed since the start.
+    pub(crate) fn replaced(&self, attempt: Attempt, keys: &[String]) -> bool {
+        self.confirmed(attempt, |_| 0, |recent| recent.add_now(keys))
+            .is_some()
     }
 
     fn confirmed(
@@ -228,6 +239,35 @@ impl Journal {
         state.kept.keys.is_folded() && !before
     }
 
+    /// Lets reads bypass `key` as often as it is [released](Self::release).
+    fn hold(&self, key: &str) {
+        let mut state = self.lock();
+        *state.held.entry(key.to_owned()).or_default() += 1;
+        self.publish(&state);
+    }
+
+    /// The same for all keys that match `pattern`.
+    fn hold_pattern(&self, pattern: &Pattern) {
+        let mut state = self.lock();
+        state.held_patterns.push(pattern.clone());
+        self.publish(&state);
+    }
+
+    fn release(&self, keys: &BTreeSet<String>, patterns: &[Pattern]) {
+        let mut state = self.lock();
+        for pattern in patterns {
+            let held = state.held_patterns.iter().position(|held| held == pattern);
+            held.map(|held| state.held_patterns.swap_remove(held));
+        }
+        for key in keys {
+            if let Some(holds) = state.held.get_mut(key) {
+                *holds -= 1;
+            }
+        }
+        state.held.retain(|_, holds| *holds > 0);
+        self.publish(&state);
+    }
+
     /// What to remove next, at most `most` keys at once; `None` if nothing is kept.
     pub(crate) fn next(&self, most: usize) -> Option<Work> {
         let mut state = self.lock();
@@ -271,7 +311,8 @@ impl Journal {
     /// Tells the readers, under the lock.
     fn publish(&self, state: &State) {
         let busy = !state.kept.is_empty();
-        let gate = state.life << 1 | u64::from(busy);
+        let bars = busy || !state.held.is_empty() || !state.held_patterns.is_empty();
+        let gate = state.life << 1 | u64::from(bars);
         self.gate.0.store(gate, Ordering::Release);
         self.busy
             .send_if_modified(|now| std::mem::replace(now, busy) != busy);
@@ -302,6 +343,12 @@ impl State {
         }
     }
 
+    fn bars(&self, key: &str) -> bool {
+        self.kept.holds(key)
+            || self.held.contains_key(key)
+            || self.held_patterns.iter().any(|held| held.matches(key))
+    }
+
     /// Keeps what the server before had confirmed of late; gives the number of those keys.
     fn keep_recent(&mut self) -> usize {
         let Attempt { number, .. } = self.begin();
@@ -314,6 +361,12 @@ impl State {
 }
 
 impl Book<Instant> {
+    fn add_now(&mut self, keys: &[String]) {
+        for key in keys {
+            self.keys.add(Instant::now(), key);
+        }
+    }
+
     /// Drops what is older than is to be remembered.
     fn forget(&mut self) {
         if let Some(oldest) = Instant::now().checked_sub(REMEMBERED) {

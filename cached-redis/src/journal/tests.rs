@@ -44,6 +44,52 @@ fn a_key_is_bypassed_from_its_failed_invalidation_to_its_replay() {
 }
 
 #[test]
+fn a_held_key_is_bypassed_until_all_who_hold_it_have_ended() {
+    let journal = Journal::new(9, true);
+    let (mut first, mut second) = (Hold::new(&journal), Hold::new(&journal));
+    for key in ["a", "b", "a"] {
+        first.add(key.to_owned());
+    }
+    second.add("b".to_owned());
+    assert_eq!(first.keys(), ["a", "b"]);
+    assert!(bypassed(&journal, "a") && bypassed(&journal, "b") && !bypassed(&journal, "c"));
+    assert!(journal.pending().is_empty() && journal.next(1).is_none());
+    drop(first);
+    assert!(!bypassed(&journal, "a") && bypassed(&journal, "b"));
+    // Neither a replay nor a confirmation releases it, and releasing it settles nothing.
+    journal.keep(journal.begin(), &keys(&["b"]), None);
+    drop(second);
+    assert!(bypassed(&journal, "b"));
+    let (replay, kept) = next_keys(&journal);
+    let _third = {
+        let mut third = Hold::new(&journal);
+        third.add("b".to_owned());
+        third
+    };
+    assert_eq!(journal.confirm(replay, &kept), Some(1));
+    assert!(bypassed(&journal, "b"));
+}
+
+#[test]
+fn a_value_that_was_stored_settles_nothing_and_is_removed_when_the_server_is_replaced() {
+    let journal = Journal::new(9, true);
+    journal.keep(journal.begin(), &keys(&["k"]), None);
+    let put = journal.begin();
+    assert!(journal.replaced(put, &keys(&["k"])));
+    assert!(
+        bypassed(&journal, "k"),
+        "it may have been committed after the value"
+    );
+    let (replay, kept) = next_keys(&journal);
+    assert_eq!(journal.confirm(replay, &kept), Some(1));
+    assert!(journal.replaced(journal.begin(), &keys(&["other"])));
+    let across = journal.begin();
+    journal.connected(true);
+    assert!(bypassed(&journal, "other"));
+    assert!(!journal.replaced(across, &keys(&["k"])));
+}
+
+#[test]
 fn an_answer_to_an_older_replay_does_not_settle_a_newer_invalidation() {
     let journal = Journal::new(9, true);
     journal.keep(journal.begin(), &keys(&["a", "b"]), None);

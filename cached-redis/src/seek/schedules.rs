@@ -84,6 +84,7 @@ impl Scene {
                 // Where the flight may still be in the air.
                 Arc::clone(&self).read(1 - process).await;
             }
+            Invalidation::Collected => unreachable!("no transaction is open"),
             Invalidation::Deferred => {
                 DEFERRED.seen();
                 self.floors[process].fetch_max(version, Relaxed);

@@ -16,7 +16,7 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Grant, Store, bounded, envelope_token, millis};
+use super::{Grant, Put, Store, bounded, envelope_token, millis};
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
 use crate::fencing::Record;
@@ -60,6 +60,16 @@ enum Change {
     Keep,
     Set(Bytes, Duration),
     Remove,
+}
+
+impl Change {
+    /// Puts `tombstone` there; one without holders is none.
+    fn to(tombstone: &Tombstone, token: Token, now: u64) -> Self {
+        match tombstone.entry(token, now) {
+            Some((bytes, life)) => Self::Set(bytes, life),
+            None => Self::Remove,
+        }
+    }
 }
 
 impl MemoryStore {
@@ -142,10 +152,7 @@ impl MemoryStore {
                 let Some(done) = change(&mut tombstone, now) else {
                     return (Change::Keep, false);
                 };
-                match tombstone.entry(token, now) {
-                    Some((bytes, life)) => (Change::Set(bytes, life), done),
-                    None => (Change::Remove, done),
-                }
+                (Change::to(&tombstone, token, now), done)
             })
         };
         // Every key has its turn, whatever became of the others.
@@ -277,6 +284,30 @@ impl Store for MemoryStore {
     ) -> Result<bool, StoreError> {
         Ok(self.step_all(keys, token, |tombstone, now| {
             Some(tombstone.end(token, hold_off.map(|time| now + millis(time))))
+        }))
+    }
+
+    async fn put(
+        &self,
+        key: &str,
+        token: Token,
+        entry: Bytes,
+        ttl: Duration,
+    ) -> Result<Put, StoreError> {
+        Ok(self.step(key, |standing| {
+            if standing.is_some_and(|bytes| same(bytes, &entry)) {
+                return (Change::Keep, Put::Stored);
+            }
+            let now = self.now_ms();
+            let mut tombstone = Tombstone::read(standing, now);
+            if tombstone.is_alone(token) {
+                return (Change::Set(entry, ttl), Put::Stored);
+            }
+            let ended = match tombstone.end(token, None) {
+                true => Put::Ended,
+                false => Put::Lapsed,
+            };
+            (Change::to(&tombstone, token, now), ended)
         }))
     }
 

@@ -4,7 +4,8 @@
 //! it was loaded under still stands. So each step below looks at a key and changes it in one
 //! indivisible move, in memory under a lock, on Redis in one command or script. Each may be repeated
 //! when its answer was lost: `fill` and `acquire_over` report the win again, `acquire` answers the own
-//! lease, `end` that its writer is gone, and the others do nothing the second time.
+//! lease, `put` the value it has put, `end` that its writer is gone, and the others do nothing the
+//! second time.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -126,6 +127,16 @@ pub(crate) trait Store: Send + Sync + 'static {
         hold_off: Option<Duration>,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
+    /// Ends a writer of one key with the value it wrote: `entry` takes the place of its tombstone, if
+    /// it is the only one there and nobody has interfered. Else as [`end`](Self::end).
+    fn put(
+        &self,
+        key: &str,
+        token: Token,
+        entry: Bytes,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<Put, StoreError>> + Send;
+
     /// Removes all of `keys` but the tombstones that others still need, and leaves a hold-off if one
     /// is given.
     fn invalidate_guarded(
@@ -180,6 +191,17 @@ pub(crate) enum Grant {
     Ours(u64),
     /// Somebody else holds it, for so long yet.
     Theirs(Duration),
+}
+
+/// How a write ended that brought a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Put {
+    /// The value stands.
+    Stored,
+    /// Others have written too: the key was invalidated.
+    Ended,
+    /// The same, and the writer was no longer there.
+    Lapsed,
 }
 
 /// Who must know of connections. A store in memory has none to tell of.
@@ -339,6 +361,16 @@ impl Store for AnyStore {
         hold_off: Option<Duration>,
     ) -> Result<bool, StoreError> {
         dispatch!(self, end(keys, token, hold_off))
+    }
+
+    async fn put(
+        &self,
+        key: &str,
+        token: Token,
+        entry: Bytes,
+        ttl: Duration,
+    ) -> Result<Put, StoreError> {
+        dispatch!(self, put(key, token, entry, ttl))
     }
 
     async fn invalidate_guarded(

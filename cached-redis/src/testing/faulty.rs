@@ -16,7 +16,7 @@ use super::Faults;
 use super::faults::Fate;
 use crate::entry::Token;
 use crate::error::StoreError;
-use crate::store::{Grant, Store};
+use crate::store::{Grant, Put, Store};
 
 /// How many deadlines a step is held back if no later one comes.
 const HELD_BACK: u32 = 10;
@@ -216,6 +216,17 @@ impl<S: Store> Store for FaultyStore<S> {
     ) -> impl Future<Output = Answer<bool>> + Send {
         let keys = keys.to_vec();
         step!(self, store => store.end(&keys, token, hold_off))
+    }
+
+    fn put(
+        &self,
+        key: &str,
+        token: Token,
+        entry: Bytes,
+        ttl: Duration,
+    ) -> impl Future<Output = Answer<Put>> + Send {
+        let key = key.to_owned();
+        step!(self, store => store.put(&key, token, entry, ttl))
     }
 
     fn invalidate_guarded(

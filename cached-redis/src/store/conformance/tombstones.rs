@@ -1,6 +1,7 @@
 //! What every store must do with tombstones.
 
 use super::*;
+use crate::store::Put;
 use crate::tombstone::{MOST_WRITERS, Tombstone};
 
 suite! {
@@ -10,6 +11,11 @@ suite! {
     the_second_writer_taints_the_tombstone
     an_end_without_tombstone_removes_what_stands
     an_end_sent_twice_is_an_invalidation
+    a_put_takes_the_place_of_the_tombstone_of_its_only_writer
+    a_put_sent_twice_stores_its_value_once
+    a_put_after_anybody_interfered_is_an_end
+    a_put_beside_another_writer_leaves_its_tombstone
+    a_put_without_its_tombstone_removes_what_stands
     an_invalidation_spares_the_tombstone_of_a_writer
     an_invalidation_removes_everything_else
     a_hold_off_bars_the_key_until_it_is_over
@@ -147,6 +153,85 @@ async fn an_end_sent_twice_is_an_invalidation(subject: Subject) {
     store.seize("k", entry(2), TTL).await.unwrap();
     assert_eq!(store.end(&keys(), token(1), None).await, Ok(false));
     assert_eq!(store.get("k").await, Ok(None));
+}
+
+async fn a_put_takes_the_place_of_the_tombstone_of_its_only_writer(subject: Subject) {
+    let store = &subject.store;
+    for hold in [LONG, TTL] {
+        store.begin(&keys(), token(1), hold).await.unwrap();
+        assert_eq!(store.hold(&keys(), token(1), hold).await, Ok(true));
+        let put = store.put("k", token(1), entry(7), TTL).await;
+        assert_eq!(put, Ok(Put::Stored));
+        assert_eq!(store.get("k").await, Ok(Some(entry(7))));
+        subject.assert_ttl("k", TTL);
+    }
+}
+
+async fn a_put_sent_twice_stores_its_value_once(subject: Subject) {
+    let store = &subject.store;
+    let put = || store.put("k", token(1), entry(7), TTL);
+    store.begin(&keys(), token(1), LONG).await.unwrap();
+    assert_eq!(put().await, Ok(Put::Stored));
+    assert_eq!(put().await, Ok(Put::Stored));
+    assert_eq!(store.get("k").await, Ok(Some(entry(7))));
+    // Invalidated in between, it does not come back.
+    store.invalidate_guarded(&keys(), None).await.unwrap();
+    assert_eq!(put().await, Ok(Put::Lapsed));
+    assert_eq!(store.get("k").await, Ok(None));
+}
+
+async fn a_put_after_anybody_interfered_is_an_end(subject: Subject) {
+    let store = &subject.store;
+    let put = || store.put("k", token(1), entry(7), TTL);
+    store.begin(&keys(), token(1), LONG).await.unwrap();
+    store.invalidate_guarded(&keys(), None).await.unwrap();
+    assert_eq!(put().await, Ok(Put::Ended));
+    assert_eq!(store.get("k").await, Ok(None));
+    // Another writer that came and went.
+    store.begin(&keys(), token(1), LONG).await.unwrap();
+    store.begin(&keys(), token(2), LONG).await.unwrap();
+    store.end(&keys(), token(2), None).await.unwrap();
+    assert_eq!(put().await, Ok(Put::Ended));
+    assert_eq!(store.get("k").await, Ok(None));
+    // A hold-off: not even this value is to be stored yet.
+    store.invalidate_guarded(&keys(), Some(LONG)).await.unwrap();
+    store.begin(&keys(), token(1), LONG).await.unwrap();
+    assert_eq!(put().await, Ok(Put::Ended));
+    subject.assert_barred("k").await;
+}
+
+async fn a_put_beside_another_writer_leaves_its_tombstone(subject: Subject) {
+    let store = &subject.store;
+    store.begin(&keys(), token(1), LONG).await.unwrap();
+    store.begin(&keys(), token(2), LONG).await.unwrap();
+    let first = store.put("k", token(1), entry(7), TTL).await;
+    assert_eq!(first, Ok(Put::Ended));
+    subject.assert_barred("k").await;
+    assert_eq!(subject.writers("k").await, [2]);
+    // Whose commit came last nobody knows.
+    let second = store.put("k", token(2), entry(8), TTL).await;
+    assert_eq!(second, Ok(Put::Ended));
+    assert_eq!(store.get("k").await, Ok(None));
+}
+
+async fn a_put_without_its_tombstone_removes_what_stands(subject: Subject) {
+    let store = &subject.store;
+    store.seize("value", entry(6), TTL).await.unwrap();
+    store.acquire("lease", lease(6), TTL).await.unwrap();
+    subject.plant("foreign", b"hello");
+    for key in ["absent", "value", "lease", "foreign"] {
+        let put = store.put(key, token(1), entry(7), TTL).await;
+        assert_eq!(put, Ok(Put::Lapsed), "{key}");
+        assert_eq!(store.get(key).await, Ok(None));
+    }
+    // So does one whose hold has run out and whose place another has taken.
+    store.begin(&keys(), token(1), SHORT).await.unwrap();
+    tokio::time::sleep(2 * SHORT).await;
+    store.begin(&keys(), token(2), TTL).await.unwrap();
+    let late = store.put("k", token(1), entry(7), TTL).await;
+    assert_eq!(late, Ok(Put::Lapsed));
+    assert!(subject.is_tainted("k").await);
+    assert_eq!(subject.writers("k").await, [2]);
 }
 
 async fn an_invalidation_spares_the_tombstone_of_a_writer(subject: Subject) {

@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 
 use super::address::RedisAddress;
 use super::stats::StoreStats;
-use super::{Grant, Store, Watch, envelope_token, millis};
+use super::{Grant, Put, Store, Watch, envelope_token, millis};
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
 use crate::fencing;
@@ -254,6 +254,18 @@ impl Store for RedisStore {
         let hold_off = millis_or_zero(hold_off);
         let args = [token.as_bytes(), hold_off.as_bytes()];
         self.link.run_all(&script::END, keys, &args).await
+    }
+
+    async fn put(
+        &self,
+        key: &str,
+        token: Token,
+        entry: Bytes,
+        ttl: Duration,
+    ) -> Result<Put, StoreError> {
+        let ttl = millis(ttl).to_string();
+        let args = [token.as_bytes(), &*entry, ttl.as_bytes()];
+        reply::put(&self.link.evaluate(&script::PUT, key, &args).await?)
     }
 
     async fn invalidate_guarded(

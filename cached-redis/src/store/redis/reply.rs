@@ -9,7 +9,7 @@ use bytes::Bytes;
 use redis::{ErrorKind, RedisError, RedisResult, ServerError, Value};
 
 use crate::error::StoreError;
-use crate::store::Grant;
+use crate::store::{Grant, Put};
 
 /// Sorts errors out: those of the connection, and those that came as an answer.
 pub(super) fn value(answer: RedisResult<Value>) -> Result<Value, StoreError> {
@@ -50,6 +50,16 @@ pub(super) fn grant(value: &Value) -> Result<Grant, StoreError> {
     match value {
         Value::Int(number) if *number > 0 => Ok(Grant::Ours(number.unsigned_abs())),
         Value::Int(left) => Ok(Grant::Theirs(Duration::from_millis(left.unsigned_abs()))),
+        _ => Err(StoreError::Answer),
+    }
+}
+
+/// The number that the script of a write-through answers.
+pub(super) fn put(value: &Value) -> Result<Put, StoreError> {
+    match value {
+        Value::Int(2) => Ok(Put::Stored),
+        Value::Int(1) => Ok(Put::Ended),
+        Value::Int(0) => Ok(Put::Lapsed),
         _ => Err(StoreError::Answer),
     }
 }

@@ -35,6 +35,7 @@ pub(super) static EPOCH: Script = script!("lua/epoch.lua");
 pub(super) static BEGIN: Script = script!("lua/tombstone.lua", "lua/begin.lua");
 pub(super) static HOLD: Script = script!("lua/tombstone.lua", "lua/hold.lua");
 pub(super) static END: Script = script!("lua/tombstone.lua", "lua/end.lua");
+pub(super) static PUT: Script = script!("lua/tombstone.lua", "lua/put.lua");
 pub(super) static INVALIDATE: Script = script!("lua/tombstone.lua", "lua/invalidate.lua");
 
 /// Locks are of the few who want them too.
@@ -42,7 +43,7 @@ pub(super) static LOCK: Script = script!("lua/fencing.lua", "lua/lock.lua");
 pub(super) static EXTEND_LOCK: Script = script!("lua/fencing.lua", "lua/extend_lock.lua");
 pub(super) static UNLOCK: Script = script!("lua/fencing.lua", "lua/unlock.lua");
 
-pub(super) static ALL: [&Script; 9] = [
+pub(super) static ALL: [&Script; 10] = [
     &ACQUIRE_OVER,
     &SEIZE,
     &EXTEND,
@@ -51,6 +52,7 @@ pub(super) static ALL: [&Script; 9] = [
     &BEGIN,
     &HOLD,
     &END,
+    &PUT,
     &INVALIDATE,
 ];
 

@@ -1,0 +1,83 @@
+//! `#[write_through]`: bind the key, then await one function of the runtime with the body in it.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens as _, quote_spanned};
+
+use super::cached::{codec, option, policy, shape, verdict};
+use super::key::key_writer;
+use super::{at, body, on_instance, place, private, start, string};
+use crate::signature::Function;
+use crate::text;
+use crate::validate::{Cached, path_text};
+
+/// ```text
+/// #[write_through(ttl = 300, key = "user:<id>")]
+/// async fn rename_user(id: u64) -> User { BODY }
+///
+/// async fn rename_user(id: u64) -> User {
+///     let written = { static WRITE_THROUGH: WriteThrough = …; inventory::submit! { … } &WRITE_THROUGH };
+///     let mut through = Through::new(written);
+///     through.key(|k| { k.text("user:"); … });
+///     let shape = …;
+///     write_through(through, shape, codec::Default, verdict::store, move || async move { BODY }).await
+/// }
+/// ```
+pub(crate) fn write_through(written: &Cached, function: &Function) -> TokenStream {
+    let here = Span::mixed_site();
+    let p = private(written.krate.as_ref());
+    let registered = registered(written, function, &p);
+    let through = on_instance(
+        &quote_spanned!(here=> #p::Through),
+        "__written",
+        &written.cache,
+        &p,
+    );
+    let key = key_writer(&written.key.pieces, &p);
+    let shape = shape(&written.output, &p);
+    let write = write(written, function, &p);
+    function.with(&quote_spanned! {here=>
+        let __written = #registered;
+        let mut __through = #through;
+        __through.key(#key);
+        #shape
+        #write
+    })
+}
+
+/// The block whose value is the function's one static, known to the catalogue.
+fn registered(written: &Cached, function: &Function, p: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
+    let place = place(function);
+    let target = string(&written.key.template);
+    let value = text::of(written.output.to_token_stream());
+    let generic = function.is_generic();
+    let bound = written.cache.is_some();
+    let policy = policy(&written.policy, p);
+    let codec = option(written.codec.as_ref().map(path_text), p);
+    quote_spanned! {here=> {
+        static __CACHED_REDIS_WRITE_THROUGH: #p::WriteThrough = #p::WriteThrough::new(#p::WriteThroughInfo {
+            #place
+            targets: &[#target],
+            value: #value,
+            generic: #generic,
+            bound: #bound,
+            policy: #policy,
+            codec: #codec,
+        });
+        #p::inventory::submit! { #p::Registered::Through(&__CACHED_REDIS_WRITE_THROUGH) }
+        &__CACHED_REDIS_WRITE_THROUGH
+    }}
+}
+
+/// `write_through(…).await`, underlined at the return type: what the value cannot do is said there.
+fn write(written: &Cached, function: &Function, p: &TokenStream) -> TokenStream {
+    let span = Span::mixed_site().located_at(start(&written.output));
+    let codec = codec(written.codec.as_ref(), p);
+    let verdict = verdict(written, p);
+    let body = body(function, p);
+    let body = quote_spanned!(Span::mixed_site()=> move || #body);
+    let p = at(p, span);
+    quote_spanned! {span=>
+        #p::write_through(__through, __shape, #codec, #verdict, #body).await
+    }
+}

@@ -1,0 +1,65 @@
+async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
+    let __written = {
+        static __CACHED_REDIS_WRITE_THROUGH: ::cached_redis::__private::WriteThrough = ::cached_redis::__private::WriteThrough::new(::cached_redis::__private::WriteThroughInfo {
+            path: ::core::concat!(::core::module_path!(), "::", "rename"),
+            file: ::core::file!(),
+            line: ::core::line!(),
+            targets: &["user:<self.tenant>:<id>"],
+            value: "Result<Option<User>, DbError>",
+            generic: false,
+            bound: true,
+            policy: ::cached_redis::__private::Policy::new()
+                .ttl(::cached_redis::__private::checked_ttl(TTL))
+                .jitter(0.1)
+                .negative_ttl(::cached_redis::__private::Duration::from_millis(0u64))
+                .named("hot"),
+            codec: ::cached_redis::__private::Some("json"),
+        });
+        ::cached_redis::__private::inventory::submit! {
+            ::cached_redis::__private::Registered::Through(&
+            __CACHED_REDIS_WRITE_THROUGH)
+        }
+        &__CACHED_REDIS_WRITE_THROUGH
+    };
+    let mut __through = {
+        let __cache: &::cached_redis::__private::Cache = &self.cache;
+        ::cached_redis::__private::Through::on(__written, __cache)
+    };
+    __through
+        .key(|__k| {
+            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            __k.text("user:");
+            (&::cached_redis::__private::part::Probe(&self.tenant))
+                .part()
+                .write(&self.tenant, __k);
+            __k.text(":");
+            (&::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
+        });
+    let __shape = {
+        use ::cached_redis::__private::shape::{
+            ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _,
+        };
+        (&&&::cached_redis::__private::shape::Probe::<
+            Result<Option<User>, DbError>,
+        >::new())
+            .shape()
+    };
+    ::cached_redis::__private::write_through(
+            __through,
+            __shape,
+            ::cached_redis::__private::codec::Json,
+            |result| {
+                let _ = result;
+                result.is_none()
+            },
+            move || async move {
+                if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
+                    Result<Option<User>, DbError>,
+                > {
+                    return __never;
+                }
+                self.db.rename(id, name).await?
+            },
+        )
+        .await
+}

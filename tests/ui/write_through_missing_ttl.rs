@@ -1,0 +1,8 @@
+use cached_redis::write_through;
+
+#[write_through(key = "user:<id>")]
+async fn rename(id: u64) -> Result<u64, String> {
+    Ok(id)
+}
+
+fn main() {}
