@@ -76,7 +76,7 @@ pub(crate) async fn search<T: Named, const N: usize>(
             facade::cached_redis::__private::codec::Msgpack,
             |result| {
                 let _ = result;
-                result.is_empty()
+                facade::cached_redis::__private::verdict::unless(result.is_empty())
             },
             move || async move {
                 if let facade::cached_redis::__private::Some(__never) = facade::cached_redis::__private::None::<

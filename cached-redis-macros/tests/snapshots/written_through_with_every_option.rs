@@ -10,8 +10,8 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
             bound: true,
             policy: ::cached_redis::__private::Policy::new()
                 .ttl(::cached_redis::__private::checked_ttl(TTL))
-                .jitter(0.1)
                 .negative_ttl(::cached_redis::__private::Duration::from_millis(0u64))
+                .jitter(0.1)
                 .named("hot"),
             codec: ::cached_redis::__private::Some("json"),
         });
@@ -50,7 +50,7 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
             ::cached_redis::__private::codec::Json,
             |result| {
                 let _ = result;
-                result.is_none()
+                ::cached_redis::__private::verdict::unless(result.is_none())
             },
             move || async move {
                 if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
