@@ -6,6 +6,7 @@
 mod cached;
 mod invalidates;
 mod key;
+mod version;
 mod write_through;
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};

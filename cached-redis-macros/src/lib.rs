@@ -54,6 +54,7 @@ use proc_macro::TokenStream;
 /// | `soft_timeout = …` | with an old value inside a stale window: wait so long for the load, then return the old one and let the load go on | off |
 /// | `timeout = …` | give a call up after so long, with an error that the function's error type makes of `cached_redis::Timeout` by `From` | off |
 /// | `audit = 0.001` | share of hits that are checked against the source in the background; the result is in `FunctionStats::fresh_ratio` | 0 |
+/// | `version = …` | path of an async function of the same arguments that tells the source's current version (anything with `Display`, or a `Result` of it): an entry of another version is a miss | none |
 /// | `skip(a, b)` | parameters that are not part of the key | none |
 /// | `codec = …` | `bincode`, `msgpack`, `json`, or the path of a value of your own codec | the builder's |
 /// | `condition = …` | an expression over the parameters; where it is `false` the cache is not asked and nothing is stored | always |

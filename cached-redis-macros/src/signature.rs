@@ -95,6 +95,11 @@ impl Function {
         receiver.is_some_and(|receiver| matches!(peel(&receiver.ty), Type::Reference(_)))
     }
 
+    /// Whether an argument is a pattern, whose parts cannot be put together again.
+    pub(crate) fn has_unnamed_arguments(&self) -> bool {
+        self.arguments().len() < self.signature.inputs.len()
+    }
+
     /// The arguments that are plain names, `self` among them, with their types.
     pub(crate) fn arguments(&self) -> Vec<(Ident, &Type)> {
         let mut named = Vec::new();

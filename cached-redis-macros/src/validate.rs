@@ -27,6 +27,8 @@ pub(crate) struct Cached {
     pub(crate) condition: Option<Expr>,
     pub(crate) unless: Option<Expr>,
     pub(crate) ttl_with: Option<Path>,
+    /// Tells the source's version, given the function's own arguments.
+    pub(crate) version: Option<Path>,
     pub(crate) timeout: Option<Life>,
     /// Whether the load is made to own its arguments, so that it can go on without its caller.
     pub(crate) detached: bool,
@@ -75,6 +77,7 @@ impl Cached {
         require_ttl(&args, errors);
         require_window(&args, errors);
         refuse_two_ttls(&args, errors);
+        require_names(&args, function, errors);
         let policy = Policy::new(&args, function, errors);
         let detached = detached(&args, function, errors);
         let timeout = args.timeout.as_ref().and_then(|timeout| {
@@ -113,6 +116,7 @@ impl Cached {
             condition,
             unless,
             ttl_with,
+            version,
             cache,
             krate,
             ..
@@ -125,6 +129,7 @@ impl Cached {
             condition,
             unless,
             ttl_with,
+            version,
             timeout,
             detached,
             cache,
@@ -266,6 +271,18 @@ fn refuse_two_ttls(args: &CachedArgs, errors: &mut Errors) {
     if let (Some(ttl), Some(_)) = (&args.ttl, &args.ttl_with) {
         let help = "remove one of them; `ttl_with` decides for each value";
         errors.refuse(ttl, "both `ttl` and `ttl_with`", help);
+    }
+}
+
+/// The version is asked for with the same arguments, so each needs a name.
+fn require_names(args: &CachedArgs, function: &Function, errors: &mut Errors) {
+    let Some(version) = &args.version else { return };
+    if function.has_unnamed_arguments() {
+        errors.refuse(
+            version,
+            "`version` needs a name for every argument: it is called with the same ones",
+            "write `name: Type` in the place of each pattern",
+        );
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Call {
     pub(crate) mode: rollout::Mode,
     cache: Option<Handle>,
     key: Option<String>,
+    /// That of the source, as read before anything else, where the function can tell it.
+    pub(crate) version: Option<u64>,
 }
 
 impl Call {
@@ -45,6 +47,7 @@ impl Call {
             mode,
             cache: cache.filter(|_| mode != rollout::Mode::Off),
             key: None,
+            version: None,
         }
     }
 
@@ -68,6 +71,20 @@ impl Call {
         self.key = writer.finish();
         if self.key.is_none() {
             cache.inner.emit(&self.function.site, &Event::KeyFailed);
+        }
+    }
+
+    /// Whether the cache will be asked.
+    pub fn asks(&self) -> bool {
+        self.target().is_some() && self.wish.mode != Mode::Uncached
+    }
+
+    /// The source's version. When it is not known, nobody can tell what an entry is worth, and the
+    /// function simply runs.
+    pub fn version(&mut self, version: Option<u64>) {
+        self.version = version;
+        if let (None, Some(cache)) = (version, self.cache.take_if(|_| version.is_none())) {
+            cache.inner.emit(&self.function.site, &Event::NoVersion);
         }
     }
 

@@ -50,6 +50,8 @@ pub(crate) enum Event<'a> {
     Unstorable(&'a CodecError, bool),
     /// A part of the key could not be rendered.
     KeyFailed,
+    /// The source did not tell its version.
+    NoVersion,
     /// The policy that the attribute names does not exist, or gives no TTL.
     NoPolicy(bool),
     /// The store did not answer, or not as it should.
@@ -141,7 +143,9 @@ fn count(counters: &Counters, event: &Event<'_>) {
         Event::Undecodable => counters.add(Count::Undecodable, 1),
         Event::FellBack(_) => {}
         Event::Unstorable(..) => counters.add(Count::Unstorable, 1),
-        Event::KeyFailed | Event::NoPolicy(_) | Event::Failed(_) => counters.add(Count::Errors, 1),
+        Event::KeyFailed | Event::NoVersion | Event::NoPolicy(_) | Event::Failed(_) => {
+            counters.add(Count::Errors, 1)
+        }
         Event::Invalidated(keys) | Event::Swept { keys, .. } => {
             counters.add(Count::Invalidations, *keys as u64);
         }
@@ -182,6 +186,10 @@ fn tell(function: &str, event: &Event<'_>) {
         Event::Unstorable(error, true) => {
             warn!(function, %error, "a value cannot be kept and is loaded each time");
         }
+        Event::NoVersion => warn!(
+            function,
+            "the source's version is not known, the call is not cached"
+        ),
         Event::KeyFailed => error!(
             function,
             "a key could not be rendered, the call is not cached"

@@ -55,6 +55,7 @@ mod through;
 mod tombstone;
 mod update;
 mod verdict;
+mod version;
 mod versioned;
 mod write;
 mod writer;

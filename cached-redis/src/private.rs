@@ -16,6 +16,7 @@ pub use crate::refusal::Refusal;
 pub use crate::registry::{Function, FunctionInfo, Guard, Registered, When, Writer, WriterInfo};
 pub use crate::registry::{WriteThrough, WriteThroughInfo};
 pub use crate::through::Through;
+pub use crate::version::source_version;
 pub use crate::writer::Write;
 
 /// What a function under `#[redis_cached]` returns.

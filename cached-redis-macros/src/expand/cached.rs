@@ -5,6 +5,7 @@ use quote::{ToTokens, quote_spanned};
 use syn::Path;
 
 use super::key::key_writer;
+use super::version;
 use super::{at, body, body_after, on_instance, place, private, start, string};
 use crate::duration::Life;
 use crate::owned;
@@ -31,12 +32,15 @@ pub(crate) fn cached(cached: &Cached, function: &Function) -> TokenStream {
     let registered = registered_function(cached, function, &p);
     let call = call(cached, &p);
     let key = key_writer(&cached.key.pieces, &p);
+    let version = cached.version.as_ref();
+    let version = version.map(|path| version::version(path, function, &p));
     let probes = probes(&cached.output, &p);
     let read = read(cached, function, &p);
     function.with(&quote_spanned! {here=>
         let __function = #registered;
         let mut __call = #call;
         __call.key(#key);
+        #version
         #probes
         #read
     })

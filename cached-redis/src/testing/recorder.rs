@@ -87,6 +87,8 @@ pub enum Recorded {
     Unstorable,
     /// A part of a read's key could not be rendered.
     KeyFailed,
+    /// The source did not tell its version.
+    NoVersion,
     /// The policy that the attribute names does not exist, or gives no TTL.
     NoPolicy,
     /// The store did not answer, or not as it should.
@@ -210,6 +212,7 @@ impl From<&Event<'_>> for Recorded {
             Event::FellBack(_) => Self::FellBack,
             Event::Unstorable(..) => Self::Unstorable,
             Event::KeyFailed => Self::KeyFailed,
+            Event::NoVersion => Self::NoVersion,
             Event::NoPolicy(_) => Self::NoPolicy,
             Event::Failed(_) => Self::Failed,
             Event::Invalidated(_) => Self::Invalidated,
