@@ -51,7 +51,7 @@ const WRITE_THROUGH: &[&str] = &[
 ];
 
 /// The options of `#[invalidates]`, beside its keys.
-const INVALIDATES: &[&str] = &["when", "guard", "replica_lag", "cache", "crate"];
+const INVALIDATES: &[&str] = &["when", "guard", "replica_lag", "publish", "cache", "crate"];
 
 /// `#[redis_cached(…)]` as written.
 #[derive(Default)]
@@ -88,6 +88,7 @@ pub(crate) struct InvalidatesArgs {
     pub(crate) when: Option<LitStr>,
     pub(crate) guard: Option<Word>,
     pub(crate) replica_lag: Option<Expr>,
+    pub(crate) publish: Option<()>,
     pub(crate) cache: Option<Expr>,
     pub(crate) krate: Option<Path>,
 }
@@ -201,6 +202,7 @@ impl InvalidatesArgs {
             "when" => option.set(&mut self.when, Written::string, errors),
             "guard" => option.set(&mut self.guard, Written::word, errors),
             "replica_lag" => option.set(&mut self.replica_lag, Written::expression, errors),
+            "publish" => option.set(&mut self.publish, Written::flag, errors),
             "cache" => option.set(&mut self.cache, Written::expression, errors),
             "crate" => option.set(&mut self.krate, Written::krate, errors),
             _ => {

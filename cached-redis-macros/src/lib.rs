@@ -158,6 +158,7 @@ pub fn redis_cached(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `guard` | in two phases: the keys are barred before the function runs, so that no old value outlives its commit even if the process dies before it can invalidate; where they cannot be barred, the function runs and invalidates as usual. The same as `guard = "prefer"` | in one phase |
 /// | `guard = "require"` | in two phases or not at all: where the keys cannot be barred, the function's body does not run and it returns an error, which its error type makes of `cached_redis::Unguarded` by `From` | |
 /// | `replica_lag = …` | for so long after the invalidation (a [duration](macro@redis_cached#durations), written as a TTL is) nothing that is loaded under the keys is stored: for sources whose replicas lag | none |
+/// | `publish` | once the keys are removed, an event says so to every service that listens: see `cached_redis::docs::events` | nobody is told |
 /// | `cache = …` | the instance, as for `redis_cached` | the scope's, else the installed one |
 /// | `crate = …` | path of the `cached-redis` crate | `::cached_redis` |
 ///

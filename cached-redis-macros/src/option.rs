@@ -115,6 +115,18 @@ impl Written {
         Some(Word { name, value })
     }
 
+    /// The name alone.
+    pub(crate) fn flag(&self, errors: &mut Errors) -> Option<()> {
+        match &self.value {
+            Value::Nothing => Some(()),
+            Value::Unreadable => None,
+            Value::Expr(_) | Value::List(_) => {
+                let help = format!("write `{}`, or leave it out", self.name);
+                self.wrong("no value", &help, errors)
+            }
+        }
+    }
+
     pub(crate) fn names(&self, errors: &mut Errors) -> Option<Vec<Ident>> {
         match &self.value {
             Value::List(names) => Some(names.clone()),

@@ -146,7 +146,7 @@ fn invalidates_by_the_result() {
 #[test]
 fn invalidates_in_two_phases() {
     let expansion = entry::invalidates(
-        quote!("user:<id>", guard, replica_lag = "2s"),
+        quote!("user:<id>", guard, replica_lag = "2s", publish),
         &quote! {
             async fn rename(id: u64) {
                 update(id).await

@@ -60,6 +60,7 @@ pub(crate) struct Invalidates {
     pub(crate) when: When,
     pub(crate) guard: Option<Guard>,
     pub(crate) replica_lag: Option<Life>,
+    pub(crate) publish: bool,
     pub(crate) cache: Option<Expr>,
     pub(crate) krate: Option<Path>,
 }
@@ -452,6 +453,7 @@ impl Invalidates {
             when: when?,
             guard: transposed(guard)?,
             replica_lag: transposed(replica_lag)?,
+            publish: args.publish.is_some(),
             cache: args.cache,
             krate: args.krate,
         })

@@ -52,6 +52,8 @@ struct Collector {
 struct Targets {
     keys: Hold,
     hold_off: Option<Duration>,
+    /// Whether others are to hear of it: one that asks for it does so for all.
+    publish: bool,
     guards: Vec<WriteGuard>,
 }
 
@@ -89,7 +91,7 @@ impl AfterCommit {
         let keys = keys
             .into_iter()
             .map(|key| key::full_key(namespace, key.as_ref()));
-        self.collector.add(keys, None);
+        self.collector.add(keys, None, false);
     }
 
     /// Runs `future`. What functions under `#[invalidates]` and `#[write_through]`, and the methods of
@@ -156,8 +158,14 @@ impl fmt::Debug for AfterCommit {
 }
 
 impl Collector {
-    fn add(&self, keys: impl IntoIterator<Item = String>, hold_off: Option<Duration>) {
+    fn add(
+        &self,
+        keys: impl IntoIterator<Item = String>,
+        hold_off: Option<Duration>,
+        publish: bool,
+    ) {
         let mut targets = self.lock();
+        targets.publish |= publish;
         // The longest for all, which costs loads and nothing else.
         targets.hold_off = targets.hold_off.max(hold_off);
         keys.into_iter().for_each(|key| targets.keys.add(key));
@@ -172,11 +180,13 @@ impl Collector {
         let Targets {
             keys,
             hold_off,
+            publish,
             guards,
         } = self.take();
         let (site, inner) = (&DIRECT.site, &self.inner);
         // Before the task: one that never runs must tell that they are lost.
-        let sending = matching::sending(inner, site, keys.keys(), keys.patterns(), hold_off);
+        let sending =
+            matching::sending(inner, site, keys.keys(), keys.patterns(), hold_off, publish);
         inner.runtime.spawn(async move {
             let guards: Vec<_> = guards.into_iter().map(|guard| guard.close(None)).collect();
             let mut sent = sending.await;
@@ -200,6 +210,7 @@ impl Targets {
         Self {
             keys: Hold::new(&inner.journal),
             hold_off: None,
+            publish: false,
             guards: Vec::new(),
         }
     }
@@ -234,11 +245,12 @@ pub(crate) fn collect(
     inner: &Arc<Inner>,
     keys: Vec<String>,
     hold_off: Option<Duration>,
+    publish: bool,
 ) -> Result<(), Vec<String>> {
     let Some(collector) = collector(inner) else {
         return Err(keys);
     };
-    collector.add(keys, hold_off);
+    collector.add(keys, hold_off, publish);
     Ok(())
 }
 
@@ -246,11 +258,13 @@ pub(crate) fn collect(
 pub(crate) fn collect_patterns(
     inner: &Arc<Inner>,
     patterns: Vec<Pattern>,
+    publish: bool,
 ) -> Result<(), Vec<Pattern>> {
     let Some(collector) = collector(inner) else {
         return Err(patterns);
     };
     let mut targets = collector.lock();
+    targets.publish |= publish;
     let keys = &mut targets.keys;
     patterns
         .into_iter()

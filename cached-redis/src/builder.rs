@@ -60,6 +60,7 @@ pub struct Builder {
     flush_timeout: Duration,
     guarded: bool,
     hold: Duration,
+    event_stream: Option<u64>,
     redis: RedisSettings,
     memory: MemoryLimits,
     require_connection: bool,
@@ -87,6 +88,7 @@ impl Default for Builder {
             flush_timeout: DEFAULT_FLUSH_TIMEOUT,
             guarded: false,
             hold: DEFAULT_HOLD,
+            event_stream: None,
             redis: RedisSettings::default(),
             memory: MemoryLimits::default(),
             require_connection: false,
@@ -276,6 +278,17 @@ impl Builder {
         self
     }
 
+    /// Keeps the last events that this process publishes, about so many, in a stream, for
+    /// [`durable_events`](Cache::durable_events): see [events](crate::docs::events). Off by default;
+    /// every process that publishes should set it, and the same.
+    ///
+    /// The stream stands under `namespace:#stream`, without a TTL. A service finds all that it missed as
+    /// long as fewer than `most` events were published meanwhile.
+    pub fn event_stream(mut self, most: u64) -> Self {
+        self.event_stream = Some(most);
+        self
+    }
+
     /// The most entries that a `memory://` store keeps. 100,000 by default.
     pub fn memory_entries(mut self, entries: u64) -> Self {
         self.memory.entries = entries;
@@ -328,7 +341,7 @@ impl Builder {
             .map_err(|_| Error::setting("runtime", "`build` needs a Tokio runtime"))?;
         let address = self.address()?;
         let namespace = self.checked_namespace(&address)?;
-        let settings = self.settings()?;
+        let settings = self.settings(&namespace)?;
         check::functions(&settings)?;
         let redis = RedisSettings {
             epoch_key: settings.on_failover.epoch_key(&namespace),

@@ -152,7 +152,9 @@ fn described(writer: &Writer) -> String {
         Guard::Require => "guard required".to_owned(),
     });
     let lag = writer.replica_lag.map(|lag| format!("replica lag {lag:?}"));
-    let extras: Vec<_> = through.into_iter().chain(guard).chain(lag).collect();
+    let publish = writer.publish.then(|| "published".to_owned());
+    let extras = through.into_iter().chain(guard).chain(lag).chain(publish);
+    let extras: Vec<_> = extras.collect();
     if extras.is_empty() {
         return writer.path.to_owned();
     }

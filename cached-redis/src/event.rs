@@ -10,6 +10,7 @@ use tracing::{debug, error, info, trace, warn};
 
 use crate::codec::CodecError;
 use crate::error::{StoreError, Unguarded};
+use crate::feed::Malformed;
 use crate::registry::Site;
 use crate::stats::{Count, Counters, Pending};
 
@@ -79,6 +80,19 @@ pub(crate) enum Event<'a> {
     LockLost,
     /// An invalidation could not even be attempted, since its key could not be rendered.
     LostKey,
+    /// An event of an invalidation was published.
+    Published,
+    /// An event is sent later: the store did not confirm it, or not yet its invalidation.
+    PublishDeferred(Option<&'a StoreError>),
+    /// An event cannot be sent, and there is no room to keep it.
+    PublishLost,
+    /// A message of another service led to an invalidation.
+    Ingested,
+    /// A message of another service was, in whole or in part, none that can be served.
+    /// The second part says whether it is the first one of its kind.
+    Malformed(Malformed, bool),
+    /// Messages of other services may have been missed.
+    IngestionGap,
 }
 
 /// Counts `event` and tells `tracing`.
@@ -96,6 +110,9 @@ pub(crate) fn emit(counters: &Counters, outage: &Outage, site: &Site, event: &Ev
 
 /// Tells that a cache ended with invalidations that the store has not confirmed.
 pub(crate) fn abandoned(pending: Pending) {
+    if pending.keys == 0 && !pending.namespace {
+        return warn!(%pending, "a cache was dropped before its events were published");
+    }
     warn!(
         %pending,
         "a cache was dropped before its deferred invalidations were replayed: \
@@ -157,6 +174,12 @@ fn count(counters: &Counters, event: &Event<'_>) {
         Event::Unguarded(_) | Event::GuardLapsed => counters.add(Count::UnguardedWrites, 1),
         Event::LockLost => counters.add(Count::LostLocks, 1),
         Event::WriteRefused(_) => counters.add(Count::Errors, 1),
+        Event::Published => counters.add(Count::Published, 1),
+        Event::PublishDeferred(_) => counters.add(Count::DeferredEvents, 1),
+        Event::PublishLost => counters.add(Count::LostEvents, 1),
+        Event::Ingested => counters.add(Count::Ingested, 1),
+        Event::Malformed(..) => counters.add(Count::Malformed, 1),
+        Event::IngestionGap => counters.add(Count::IngestionGaps, 1),
     }
 }
 
@@ -239,6 +262,23 @@ fn tell(function: &str, event: &Event<'_>) {
         Event::LostKey => error!(
             function,
             "the key of an invalidation could not be rendered: readers may see the old value until its TTL"
+        ),
+        Event::Published | Event::Ingested => trace!(function, ?event, "events"),
+        Event::PublishDeferred(None) => debug!(function, "an event waits for its invalidation"),
+        Event::PublishDeferred(Some(error)) => {
+            warn!(function, %error, "an event could not be published yet and is sent later");
+        }
+        Event::PublishLost => error!(
+            function,
+            "an event is not published: too many wait for the store already"
+        ),
+        Event::Malformed(kind, true) => {
+            warn!(%kind, "a message that should invalidate something was refused");
+        }
+        Event::Malformed(kind, false) => debug!(%kind, "a message was refused, as told before"),
+        Event::IngestionGap => warn!(
+            "messages that should invalidate something may have been missed: readers may see old values \
+             until their TTL"
         ),
     }
 }

@@ -18,6 +18,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -43,6 +44,8 @@ pub struct WriteGuard {
     hold_off: watch::Sender<Option<Duration>>,
     /// What was written, if the write ends with it.
     value: oneshot::Sender<Packed>,
+    /// Whether others are to hear of the end.
+    publish: Arc<AtomicBool>,
     task: JoinHandle<Option<Invalidation>>,
 }
 
@@ -73,6 +76,7 @@ impl WriteGuard {
         let (hold_off, watched) = watch::channel(hold_off);
         let (begun, answer) = oneshot::channel();
         let (value, written) = oneshot::channel();
+        let publish = Arc::<AtomicBool>::default();
         let write = GuardedWrite {
             inner: Arc::clone(inner),
             site,
@@ -80,6 +84,7 @@ impl WriteGuard {
             token: Token::next(),
             hold_off: watched,
             written,
+            publish: Arc::clone(&publish),
             lapsed: false,
         };
         let task = inner.runtime.spawn(write.run(begun));
@@ -89,6 +94,7 @@ impl WriteGuard {
         Ok(Self {
             hold_off,
             value,
+            publish,
             task,
         })
     }
@@ -97,6 +103,13 @@ impl WriteGuard {
     /// replicas lag may still answer with the old value.
     pub fn replica_lag(self, lag: Duration) -> Self {
         self.hold_off.send_replace(Some(lag));
+        self
+    }
+
+    /// Publishes the end of the write as an event: see
+    /// [`Cache::publishing`](crate::Cache::publishing).
+    pub fn publish(self) -> Self {
+        self.publish.store(true, Ordering::Relaxed);
         self
     }
 
@@ -142,6 +155,7 @@ struct GuardedWrite {
     token: Token,
     hold_off: watch::Receiver<Option<Duration>>,
     written: oneshot::Receiver<Packed>,
+    publish: Arc<AtomicBool>,
     /// Whether the keys were not barred for a while, so that others may have written unnoticed.
     lapsed: bool,
 }
@@ -200,7 +214,8 @@ impl GuardedWrite {
 
     async fn end(mut self) -> Invalidation {
         let (keys, hold_off) = (self.keys.clone(), *self.hold_off.borrow());
-        let sending = Sending::new(&self.inner, self.site, keys, hold_off);
+        let publish = self.publish.load(Ordering::Relaxed);
+        let sending = Sending::new(&self.inner, self.site, keys, hold_off).publishing(publish);
         let attempt = self.inner.journal.begin();
         let ended = match self.written.try_recv() {
             Ok(written) => self.put(written).await,
@@ -216,8 +231,8 @@ impl GuardedWrite {
         // Loads that began before the tombstone stood cannot be stored any more.
         self.inner.flights.abandon_all(&self.keys);
         match ended {
-            Put::Stored => sending.stored(attempt),
-            Put::Ended | Put::Lapsed => sending.answered(attempt, Ok(())),
+            Put::Stored => sending.stored(attempt).await,
+            Put::Ended | Put::Lapsed => sending.answered(attempt, Ok(())).await,
         }
     }
 

@@ -13,13 +13,14 @@ use tokio::task::AbortHandle;
 use crate::bypass::Bypasses;
 use crate::catalog;
 use crate::event::{self, Event, Outage};
+use crate::feed::outbox::Outbox;
 use crate::flight::Flights;
 use crate::journal::Journal;
 use crate::registry::{self, Site};
 use crate::renewal::Renewals;
 use crate::rollout::Modes;
 use crate::settings::Settings;
-use crate::stats::{Counters, Stats};
+use crate::stats::{Counters, Pending, Stats};
 use crate::store::AnyStore;
 
 /// A cache: the client of one store, under one namespace.
@@ -68,6 +69,7 @@ pub(crate) struct Inner {
     pub(crate) modes: Modes,
     /// Shared with the store, which tells it of new connections.
     pub(crate) journal: Arc<Journal>,
+    pub(crate) outbox: Arc<Outbox>,
     /// The task that replays the journal.
     replay: AbortHandle,
     /// By the slot of the site; never grows, because all sites are known at link time.
@@ -93,16 +95,17 @@ impl Inner {
         Arc::new_cyclic(|inner| Self {
             store,
             namespace,
-            settings,
             flights: Flights::new(),
             bypasses: Arc::default(),
             renewals: Arc::default(),
             modes: Modes::new(sites.len()),
+            outbox: Outbox::new(settings.outlet.clone(), settings.journal_keys),
             replay: replay(inner.clone()),
             journal,
             counters: sites.iter().map(|_| Counters::default()).collect(),
             sites,
             outage: Outage::default(),
+            settings,
             runtime,
         })
     }
@@ -119,7 +122,14 @@ impl Inner {
                 .map(|(site, counters)| counters.snapshot(site.name))
                 .collect(),
             store: self.store.stats(),
-            pending: self.journal.pending(),
+            pending: self.pending(),
+        }
+    }
+
+    pub(crate) fn pending(&self) -> Pending {
+        Pending {
+            events: self.outbox.waiting(),
+            ..self.journal.pending()
         }
     }
 
@@ -135,7 +145,7 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.replay.abort();
-        let pending = self.journal.pending();
+        let pending = self.pending();
         if !pending.is_empty() {
             event::abandoned(pending);
         }

@@ -3,6 +3,7 @@
 
 mod after_commit;
 mod audit;
+mod background;
 mod backoff;
 mod behind;
 mod builder;
@@ -18,6 +19,7 @@ mod entry;
 mod error;
 mod event;
 mod failover;
+mod feed;
 mod fence;
 mod fencing;
 mod fingerprint;
@@ -71,6 +73,9 @@ pub use codec::{Codec, CodecError, Format, Json, Msgpack};
 pub use control::{CacheInfo, CachedExt, Status};
 pub use error::{AddressProblem, Error, StoreError, Timeout, TlsProblem, Unguarded};
 pub use failover::OnFailover;
+pub use feed::{
+    Consumer, DurableEvents, Events, Invalidated, InvalidationListener, Notice, Publishing,
+};
 pub use guard::WriteGuard;
 pub use handle::Cache;
 pub use key::{Key, KeyName};

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::event::Event;
+use crate::feed::outbox::{self, Announcement};
 use crate::handle::Inner;
 use crate::key::Pattern;
 use crate::registry::Site;
@@ -24,12 +25,12 @@ pub(crate) async fn invalidate(
     if let Some(key) = pattern.exact() {
         return write::invalidate(inner, site, vec![key], None).await;
     }
-    let Err(patterns) = after_commit::collect_patterns(inner, vec![pattern]) else {
+    let Err(patterns) = after_commit::collect_patterns(inner, vec![pattern], false) else {
         return Ok(Invalidation::Collected);
     };
     let sent = inner
         .runtime
-        .spawn(sending(inner, site, Vec::new(), patterns, None));
+        .spawn(sending(inner, site, Vec::new(), patterns, None, false));
     // An error means that the runtime is shutting down.
     sent.await.map_err(|_| StoreError::Unavailable.into())
 }
@@ -42,9 +43,13 @@ pub(crate) fn sending(
     keys: Vec<String>,
     patterns: Vec<Pattern>,
     hold_off: Option<Duration>,
+    publish: bool,
 ) -> impl Future<Output = Invalidation> + use<> {
-    let sending = (!keys.is_empty()).then(|| Sending::new(inner, site, keys, hold_off));
-    let matching = |pattern| Matching::new(inner, site, pattern);
+    let sending = (!keys.is_empty()).then(|| {
+        let sending = Sending::new(inner, site, keys, hold_off);
+        sending.publishing(publish)
+    });
+    let matching = |pattern| Matching::new(inner, site, pattern, publish);
     let sweeps: Vec<_> = patterns.into_iter().map(matching).collect();
     async move {
         let mut outcome = Invalidation::Done;
@@ -64,15 +69,18 @@ struct Matching {
     inner: Arc<Inner>,
     site: &'static Site,
     pattern: Pattern,
+    /// Whether others are to hear of the end.
+    publish: bool,
     ended: bool,
 }
 
 impl Matching {
-    fn new(inner: &Arc<Inner>, site: &'static Site, pattern: Pattern) -> Self {
+    fn new(inner: &Arc<Inner>, site: &'static Site, pattern: Pattern, publish: bool) -> Self {
         Self {
             inner: Arc::clone(inner),
             site,
             pattern,
+            publish,
             ended: false,
         }
     }
@@ -85,7 +93,7 @@ impl Matching {
             settled.ok_or(StoreError::Lost)
         });
         self.ended = true;
-        match confirmed {
+        let ended = match confirmed {
             Ok(settled) => {
                 if settled > 0 {
                     self.inner.emit(self.site, &Event::Replayed(settled));
@@ -100,7 +108,12 @@ impl Matching {
                 self.inner.emit(self.site, &Event::Deferred(1, &error));
                 Invalidation::Deferred
             }
+        };
+        if self.publish {
+            let announcement = Announcement::of_pattern(&self.inner, self.site, &self.pattern);
+            outbox::publish(&self.inner, announcement).await;
         }
+        ended
     }
 }
 

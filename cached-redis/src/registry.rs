@@ -133,6 +133,8 @@ pub struct WriterInfo {
     pub guard: Option<Guard>,
     /// For how long nobody may fill afterwards.
     pub replica_lag: Option<Duration>,
+    /// Whether others are to hear of it.
+    pub publish: bool,
 }
 
 impl WriterInfo {
@@ -222,6 +224,7 @@ impl WriteThrough {
             bound: info.bound,
             guard: None,
             replica_lag: None,
+            publish: false,
         });
         writer.through = true;
         Self { function, writer }

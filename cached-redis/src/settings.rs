@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::store::Outlet;
 use crate::{Format, OnFailover, Policy};
 
 /// The settings that the flows look at.
@@ -26,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) guarded: bool,
     /// How long a guarded write bars its keys after its last sign of life.
     pub(crate) hold: Duration,
+    /// Where events go.
+    pub(crate) outlet: Outlet,
     #[cfg(feature = "testing")]
     pub(crate) recorder: Option<crate::testing::Recorder>,
 }

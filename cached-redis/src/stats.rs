@@ -33,9 +33,15 @@ pub(crate) enum Count {
     LostInvalidations,
     UnguardedWrites,
     LostLocks,
+    Published,
+    DeferredEvents,
+    LostEvents,
+    Ingested,
+    Malformed,
+    IngestionGaps,
 }
 
-const COUNTS: usize = Count::LostLocks as usize + 1;
+const COUNTS: usize = Count::IngestionGaps as usize + 1;
 
 /// The counters of one function. Every hit writes to them, so threads have stripes of their own.
 #[derive(Default)]
@@ -96,6 +102,12 @@ impl Counters {
             lost_invalidations: self.get(Count::LostInvalidations),
             unguarded_writes: self.get(Count::UnguardedWrites),
             lost_locks: self.get(Count::LostLocks),
+            published_events: self.get(Count::Published),
+            deferred_events: self.get(Count::DeferredEvents),
+            lost_events: self.get(Count::LostEvents),
+            ingested_messages: self.get(Count::Ingested),
+            malformed_messages: self.get(Count::Malformed),
+            ingestion_gaps: self.get(Count::IngestionGaps),
         }
     }
 }
@@ -160,6 +172,20 @@ pub struct FunctionStats {
     pub unguarded_writes: u64,
     /// Locks that were lost before they were released.
     pub lost_locks: u64,
+    /// Events of invalidations that the store has confirmed.
+    pub published_events: u64,
+    /// Events that the store did not confirm at once, or whose invalidation it did not, so that they
+    /// are sent later.
+    pub deferred_events: u64,
+    /// Events that will not be sent, because there was no room to keep them.
+    pub lost_events: u64,
+    /// Messages of others that led to an invalidation; counted under `(direct)`, as are the next two.
+    pub ingested_messages: u64,
+    /// Messages of others that, in whole or in part, could not be understood or served.
+    pub malformed_messages: u64,
+    /// Times that messages of others may have been missed: a connection was lost, or they came too
+    /// fast.
+    pub ingestion_gaps: u64,
 }
 
 impl FunctionStats {
@@ -189,6 +215,12 @@ impl FunctionStats {
             lost_invalidations: self.lost_invalidations + other.lost_invalidations,
             unguarded_writes: self.unguarded_writes + other.unguarded_writes,
             lost_locks: self.lost_locks + other.lost_locks,
+            published_events: self.published_events + other.published_events,
+            deferred_events: self.deferred_events + other.deferred_events,
+            lost_events: self.lost_events + other.lost_events,
+            ingested_messages: self.ingested_messages + other.ingested_messages,
+            malformed_messages: self.malformed_messages + other.malformed_messages,
+            ingestion_gaps: self.ingestion_gaps + other.ingestion_gaps,
         }
     }
 
@@ -265,7 +297,8 @@ impl Stats {
     }
 }
 
-/// Invalidations that the store has not confirmed yet; this process bypasses the cache for them.
+/// Invalidations that the store has not confirmed yet, for which this process bypasses the cache; and
+/// events that it has not.
 ///
 /// Its `Display` is a short text, such as `3 keys`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -278,13 +311,15 @@ pub struct Pending {
     /// Whether they are too many to be kept one by one, so that the whole namespace is bypassed and
     /// then invalidated.
     pub namespace: bool,
+    /// How many events wait to be published, for their invalidation or by themselves.
+    pub events: usize,
 }
 
 impl Pending {
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.keys == 0 && self.patterns == 0 && !self.namespace
+        self.keys == 0 && self.patterns == 0 && !self.namespace && self.events == 0
     }
 }
 
@@ -294,6 +329,7 @@ impl fmt::Display for Pending {
             keys,
             patterns,
             namespace,
+            events,
         } = self;
         let plural = |count| if count == 1 { "" } else { "s" };
         let all = if *namespace {
@@ -305,7 +341,11 @@ impl fmt::Display for Pending {
         if *patterns > 0 {
             write!(f, ", {patterns} pattern{}", plural(*patterns))?;
         }
-        f.write_str(all)
+        f.write_str(all)?;
+        match *events {
+            0 => Ok(()),
+            events => write!(f, ", {events} event{}", plural(events)),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use crate::error::StoreError;
 use crate::event::Event;
+use crate::feed::outbox::{self, Announcement};
 use crate::handle::Inner;
 use crate::journal::Attempt;
 use crate::lease::Lease;
@@ -50,12 +51,10 @@ pub(crate) async fn invalidate(
     keys: Vec<String>,
     hold_off: Option<Duration>,
 ) -> Result<Invalidation, Error> {
-    let Err(keys) = after_commit::collect(inner, keys, hold_off) else {
+    let Err(keys) = after_commit::collect(inner, keys, hold_off, false) else {
         return Ok(Invalidation::Collected);
     };
-    let sent = Sending::new(inner, site, keys, hold_off).spawn().await;
-    // An error means that the runtime is shutting down.
-    sent.map_err(|_| StoreError::Unavailable.into())
+    Sending::new(inner, site, keys, hold_off).wait().await
 }
 
 /// How an invalidation went.
@@ -87,6 +86,8 @@ pub(crate) struct Sending {
     site: &'static Site,
     keys: Vec<String>,
     hold_off: Option<Duration>,
+    /// Whether others are to hear of it.
+    publish: bool,
 }
 
 impl Sending {
@@ -101,7 +102,21 @@ impl Sending {
             site,
             keys,
             hold_off,
+            publish: false,
         }
+    }
+
+    /// Whether an event goes out once it is confirmed.
+    pub(crate) fn publishing(mut self, publish: bool) -> Self {
+        self.publish = publish;
+        self
+    }
+
+    /// Sends it from a task of its own, and waits for the end.
+    pub(crate) async fn wait(self) -> Result<Invalidation, Error> {
+        // An error means that the runtime is shutting down.
+        let sent = self.spawn().await;
+        sent.map_err(|_| StoreError::Unavailable.into())
     }
 
     pub(crate) fn spawn(self) -> JoinHandle<Invalidation> {
@@ -112,11 +127,11 @@ impl Sending {
     pub(crate) async fn send(self) -> Invalidation {
         let attempt = self.inner.journal.begin();
         let answer = remove(&self.inner, &self.keys, self.hold_off).await;
-        self.answered(attempt, answer)
+        self.answered(attempt, answer).await
     }
 
     /// Ends with what the store has answered.
-    pub(crate) fn answered(
+    pub(crate) async fn answered(
         mut self,
         attempt: Attempt,
         answer: Result<(), StoreError>,
@@ -126,20 +141,34 @@ impl Sending {
             let settled = self.inner.journal.confirm(attempt, &keys);
             settled.ok_or(StoreError::Lost)
         });
-        match confirmed {
-            Ok(settled) => self.done(keys.len(), settled),
-            Err(error) => self.defer(attempt, &keys, &error),
+        let ended = match &confirmed {
+            Ok(settled) => self.done(keys.len(), *settled),
+            Err(error) => self.defer(attempt, &keys, error),
+        };
+        self.announce(&keys).await;
+        ended
+    }
+
+    /// To be called at the end: the keys of one that is deferred are in the journal, which this waits for.
+    async fn announce(&self, keys: &[String]) {
+        if self.publish && !keys.is_empty() {
+            let announcement = Announcement::new(&self.inner, self.site, keys);
+            outbox::publish(&self.inner, announcement).await;
         }
     }
 
     /// Ends with the value that was written in the place of what stood there.
-    pub(crate) fn stored(mut self, attempt: Attempt) -> Invalidation {
+    pub(crate) async fn stored(mut self, attempt: Attempt) -> Invalidation {
         let keys = std::mem::take(&mut self.keys);
-        if !self.inner.journal.replaced(attempt, &keys) {
-            return self.defer(attempt, &keys, &StoreError::Lost);
-        }
-        self.inner.emit(self.site, &Event::Fill);
-        Invalidation::Done
+        let ended = match self.inner.journal.replaced(attempt, &keys) {
+            true => {
+                self.inner.emit(self.site, &Event::Fill);
+                Invalidation::Done
+            }
+            false => self.defer(attempt, &keys, &StoreError::Lost),
+        };
+        self.announce(&keys).await;
+        ended
     }
 
     fn done(&self, keys: usize, settled: usize) -> Invalidation {

@@ -142,9 +142,13 @@ impl Write {
         };
         let (site, lag) = (&self.writer.site, self.writer.info.replica_lag);
         let keys = self.keys.clone();
-        self.guard = Some(match self.writer.through {
+        let guard = match self.writer.through {
             true => WriteGuard::bar(&cache.inner, site, keys, lag).await?,
             false => WriteGuard::begin(&cache.inner, site, keys, lag).await?,
+        };
+        self.guard = Some(match self.writer.info.publish {
+            true => guard.publish(),
+            false => guard,
         });
         self.keys.clear();
         Ok(())
@@ -204,16 +208,17 @@ impl Write {
         let some = !keys.is_empty() || !patterns.is_empty();
         let cache = self.cache.as_ref().filter(|_| some)?;
         let (site, lag) = (&self.writer.site, self.writer.info.replica_lag);
-        let keys = after_commit::collect(&cache.inner, keys, lag)
+        let publish = self.writer.info.publish;
+        let keys = after_commit::collect(&cache.inner, keys, lag, publish)
             .err()
             .unwrap_or_default();
-        let patterns = after_commit::collect_patterns(&cache.inner, patterns)
+        let patterns = after_commit::collect_patterns(&cache.inner, patterns, publish)
             .err()
             .unwrap_or_default();
         if keys.is_empty() && patterns.is_empty() {
             return None;
         }
-        let sending = matching::sending(&cache.inner, site, keys, patterns, lag);
+        let sending = matching::sending(&cache.inner, site, keys, patterns, lag, publish);
         Some(cache.inner.runtime.spawn(sending))
     }
 }

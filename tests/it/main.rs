@@ -18,6 +18,8 @@ mod cut_connections;
 mod direct;
 #[cfg(feature = "testing")]
 mod dropped_at_every_await;
+mod events;
+mod events_durable;
 mod f10_durations;
 mod f11_secrets;
 mod f1_no_redis_at_start;
@@ -37,6 +39,8 @@ mod faults_table;
 mod faulty_store;
 mod guard;
 mod guard_killed_process;
+#[cfg(feature = "testing")]
+mod ingestion;
 mod instances;
 mod k1_keys;
 mod k2_default_keys;

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use cached_redis::{Builder, Cache, CachedExt as _, Policy, Status, invalidates, redis_cached};
+use cached_redis::{
+    Builder, Cache, CachedExt as _, Consumer, Notice, Policy, Status, invalidates, redis_cached,
+};
 
 use crate::support::{RedisServer, Source, World, eventually, filled, in_time, on_redis};
 
@@ -11,6 +13,7 @@ on_redis!(
     the_user_of_the_guide_may_do_all_that_is_needed,
     the_user_of_the_guide_may_do_nothing_else,
     a_command_that_is_not_allowed_never_fails_a_function,
+    the_user_of_a_service_with_events_may_do_all_that_they_need,
 );
 
 #[redis_cached(ttl = 60, key = "user:<id>", skip(source))]
@@ -35,6 +38,16 @@ fn rules() -> Vec<&'static str> {
         .lines()
         .filter_map(|line| line.strip_prefix("user app "));
     let rules = lines.next().expect("the guide has the line of a user");
+    rules.split_whitespace().collect()
+}
+
+/// What the chapter on events adds.
+fn rules_of_events() -> Vec<&'static str> {
+    const CHAPTER: &str = include_str!("../../cached-redis/src/docs/events.md");
+    let mut lines = CHAPTER
+        .lines()
+        .filter(|line| line.starts_with("&shop:#events"));
+    let rules = lines.next().expect("the chapter has the line");
     rules.split_whitespace().collect()
 }
 
@@ -174,4 +187,34 @@ async fn a_command_that_is_not_allowed_never_fails_a_function(mut world: World) 
     let source = Source::new();
     let hit = async || cache.scope(read(&source, 1).with_info()).await.1.status() == Status::Hit;
     eventually("a hit", hit).await;
+}
+
+async fn the_user_of_a_service_with_events_may_do_all_that_they_need(mut world: World) {
+    let server = world.redis();
+    create(server, &[rules(), rules_of_events()].concat());
+    let cache = builder(server).event_stream(10).build().await.unwrap();
+    let mut events = cache.events().await;
+    let claim_after = Duration::from_millis(20);
+    let consumer = Consumer::new("billing", "one").claim_after(claim_after);
+    let mut durable = cache.durable_events(consumer).await;
+    let _listener = cache.listen_for_invalidations("cache_invalidation").await;
+    cache.publishing().invalidate("a").await.unwrap();
+    assert!(matches!(
+        in_time(events.next()).await,
+        Some(Notice::Invalidated(_))
+    ));
+    // The second one is the same, claimed again.
+    let mut last = None;
+    for _ in 0..2 {
+        let Some(Notice::Invalidated(event)) = in_time(durable.next()).await else {
+            panic!("no gap, but an event");
+        };
+        assert_eq!(event.keys, ["a"]);
+        last = Some(event);
+    }
+    durable.ack(&last.unwrap()).await.unwrap();
+    server.run::<()>(&["PUBLISH", "cache_invalidation", "user:1"]);
+    let ingested = async || cache.stats().total().ingested_messages == 1;
+    eventually("the message", ingested).await;
+    assert_eq!(denied(server), [""; 0]);
 }

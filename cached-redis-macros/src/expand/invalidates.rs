@@ -132,6 +132,7 @@ fn registered_writer(
             quote_spanned!(here=> #p::Some(#lag))
         }
     };
+    let publish = invalidates.publish;
     quote_spanned! {here=> {
         static __CACHED_REDIS_WRITER: #p::Writer = #p::Writer::new(#p::WriterInfo {
             #place
@@ -140,6 +141,7 @@ fn registered_writer(
             bound: #bound,
             guard: #guard,
             replica_lag: #replica_lag,
+            publish: #publish,
         });
         #p::inventory::submit! { #p::Registered::Writer(&__CACHED_REDIS_WRITER) }
         &__CACHED_REDIS_WRITER

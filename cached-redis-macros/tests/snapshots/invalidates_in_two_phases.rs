@@ -13,6 +13,7 @@ async fn rename(id: u64) {
             replica_lag: ::cached_redis::__private::Some(
                 ::cached_redis::__private::Duration::from_millis(2000u64),
             ),
+            publish: true,
         });
         ::cached_redis::__private::inventory::submit! {
             ::cached_redis::__private::Registered::Writer(& __CACHED_REDIS_WRITER)

@@ -13,6 +13,7 @@ async fn rename(id: u64) -> ApiResult<()> {
             replica_lag: ::cached_redis::__private::Some(
                 ::cached_redis::__private::checked_replica_lag(LAG),
             ),
+            publish: false,
         });
         ::cached_redis::__private::inventory::submit! {
             ::cached_redis::__private::Registered::Writer(& __CACHED_REDIS_WRITER)

@@ -9,6 +9,7 @@ async fn rename(&self, id: u64, name: &str) {
             bound: true,
             guard: ::cached_redis::__private::None,
             replica_lag: ::cached_redis::__private::None,
+            publish: false,
         });
         ::cached_redis::__private::inventory::submit! {
             ::cached_redis::__private::Registered::Writer(& __CACHED_REDIS_WRITER)

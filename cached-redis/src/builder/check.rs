@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Builder;
 use crate::Error;
 use crate::catalog::Catalog;
+use crate::feed;
 use crate::policy::LONGEST_TTL;
 use crate::registry::write_throughs;
 use crate::settings::Settings;
@@ -41,7 +42,7 @@ impl Builder {
         Ok(namespace)
     }
 
-    pub(super) fn settings(&self) -> Result<Settings, Error> {
+    pub(super) fn settings(&self, namespace: &str) -> Result<Settings, Error> {
         self.redis.check()?;
         #[cfg(feature = "testing")]
         self.faults.as_ref().map_or(Ok(()), Faults::check)?;
@@ -59,6 +60,9 @@ impl Builder {
         }
         if self.throttle.is_zero() {
             return Err(Error::setting("throttle", "must not be zero"));
+        }
+        if self.event_stream == Some(0) {
+            return Err(Error::setting("event_stream", "must not be zero"));
         }
         self.defaults.check("defaults")?;
         for (name, policy) in &self.policies {
@@ -78,6 +82,7 @@ impl Builder {
             flush_timeout: self.flush_timeout,
             guarded: self.guarded,
             hold: self.hold,
+            outlet: feed::outlet(namespace, self.event_stream),
             #[cfg(feature = "testing")]
             recorder: self.recorder.clone(),
         })

@@ -1,4 +1,4 @@
-//! Long pages: how to use it, how to write safely, how keys work, what is promised.
+//! Long pages: how to use it, which option for what, how keys work, what is promised, what others hear.
 
 #[doc = include_str!("guide.md")]
 pub mod guide {}
@@ -17,3 +17,6 @@ pub mod strategies {}
 
 #[doc = include_str!("rollout.md")]
 pub mod rollout {}
+
+#[doc = include_str!("events.md")]
+pub mod events {}

@@ -70,6 +70,11 @@ impl<N: Copy + Ord> Book<N> {
                 .any(|(_, pattern)| pattern.matches(key))
     }
 
+    /// Whether `pattern` waits, as such or in what stands for every key.
+    pub(super) fn holds_pattern(&self, pattern: &Pattern) -> bool {
+        self.keys.is_folded() || self.patterns.iter().any(|(_, known)| known == pattern)
+    }
+
     /// The pattern that has been kept longest.
     pub(super) fn pattern(&self) -> Option<&Pattern> {
         self.patterns.first().map(|(_, pattern)| pattern)

@@ -152,6 +152,11 @@ impl Journal {
         (!barred).then_some(Pass { life: gate >> 1 })
     }
 
+    /// Whether the invalidation of `pattern` is to be replayed.
+    pub(crate) fn keeps(&self, pattern: &Pattern) -> bool {
+        self.lock().kept.holds_pattern(pattern)
+    }
+
     /// Whether what was seen under `pass` may be used: the server is still the same.
     pub(crate) fn stands(&self, pass: Pass) -> bool {
         self.gate.0.load(Ordering::Acquire) >> 1 == pass.life
@@ -289,6 +294,7 @@ impl Journal {
             keys: state.kept.keys.len(),
             patterns: state.kept.patterns(),
             namespace: state.kept.keys.is_folded(),
+            events: 0,
         }
     }
 

@@ -60,6 +60,11 @@ impl Pattern {
         }
     }
 
+    /// Its text, without the namespace.
+    pub(crate) fn text(&self) -> String {
+        self.parts.join("*")[self.prefix..].to_owned()
+    }
+
     /// The only key there is, if there is no wildcard.
     pub(crate) fn exact(&self) -> Option<String> {
         match self.parts.as_slice() {

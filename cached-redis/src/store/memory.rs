@@ -16,11 +16,16 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Grant, Put, Store, bounded, envelope_token, millis};
+use super::{Grant, Outlet, Put, Store, bounded, envelope_token, millis};
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
 use crate::fencing::Record;
 use crate::tombstone::Tombstone;
+
+mod feed;
+
+use feed::Feeds;
+pub(super) use feed::MemoryLog;
 
 /// How much a memory store may hold; beyond it, entries that are read least leave.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +51,7 @@ pub(crate) struct MemoryStore {
     /// Where tokio's clock stood at `epoch_ms`.
     origin: Instant,
     epoch_ms: u64,
+    feeds: Feeds,
 }
 
 type Shard = Cache<Box<str>, Slot, Cost>;
@@ -102,6 +108,7 @@ impl MemoryStore {
                 .collect(),
             origin: Instant::now(),
             epoch_ms: unix_ms(),
+            feeds: Feeds::default(),
         })
     }
 
@@ -341,6 +348,11 @@ impl Store for MemoryStore {
     async fn unlock(&self, key: &str, holder: Token) -> Result<bool, StoreError> {
         let freed = self.step_lock(key, |record, now| record.end(holder, now));
         Ok(freed.unwrap_or(false))
+    }
+
+    async fn publish(&self, outlet: &Outlet, message: Bytes) -> Result<(), StoreError> {
+        self.send(outlet, &message);
+        Ok(())
     }
 
     fn now_ms(&self) -> u64 {

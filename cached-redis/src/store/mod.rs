@@ -20,6 +20,9 @@ use crate::sync::carried;
 pub(crate) mod address;
 #[cfg(test)]
 mod conformance;
+mod listen;
+pub(crate) mod log;
+pub(crate) mod mailbox;
 pub(crate) mod memory;
 pub(crate) mod redis;
 pub(crate) mod stats;
@@ -169,6 +172,13 @@ pub(crate) trait Store: Send + Sync + 'static {
         holder: Token,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
+    /// Sends `message` to whoever listens at this moment, and appends it to a log if there is one.
+    fn publish(
+        &self,
+        outlet: &Outlet,
+        message: Bytes,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
     /// The store's clock in ms since the Unix epoch, estimated without asking it.
     fn now_ms(&self) -> u64;
 
@@ -204,6 +214,27 @@ pub(crate) enum Put {
     Lapsed,
 }
 
+/// Where a message goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Outlet {
+    /// To those who listen at this moment.
+    pub(crate) channel: String,
+    /// To those who come later as well.
+    pub(crate) retention: Option<Retention>,
+}
+
+/// A log that keeps the last messages.
+#[derive(Clone, Debug)]
+pub(crate) struct Retention {
+    /// Where it stands.
+    pub(crate) log: String,
+    /// How many it keeps: about as many on Redis, exactly as many in memory.
+    pub(crate) most: u64,
+}
+
+/// The name of the field of a log's entry that holds the message.
+pub(crate) const FIELD: &str = "event";
+
 /// Who must know of connections. A store in memory has none to tell of.
 pub(crate) trait Watch: Send + Sync + 'static {
     /// A connection is about to be handed out; `changed`: to another server (or another life of it)
@@ -221,6 +252,12 @@ pub(crate) enum AnyStore {
     /// Either of them, behind a bad network.
     #[cfg(feature = "testing")]
     Faulty(FaultyStore<AnyStore>),
+}
+
+/// A store without the faults before it.
+enum Bare<'a> {
+    Memory(&'a Arc<MemoryStore>),
+    Redis(&'a RedisStore),
 }
 
 impl AnyStore {
@@ -258,6 +295,16 @@ impl AnyStore {
             Self::Redis(store) => store.stats(),
             #[cfg(feature = "testing")]
             Self::Faulty(faulty) => faulty.store().stats(),
+        }
+    }
+
+    /// What all that is not a step goes to: faults stand before steps alone.
+    fn bare(&self) -> Bare<'_> {
+        match self {
+            Self::Memory(store) => Bare::Memory(store),
+            Self::Redis(store) => Bare::Redis(store),
+            #[cfg(feature = "testing")]
+            Self::Faulty(faulty) => faulty.store().bare(),
         }
     }
 
@@ -396,6 +443,10 @@ impl Store for AnyStore {
 
     async fn unlock(&self, key: &str, holder: Token) -> Result<bool, StoreError> {
         dispatch!(self, unlock(key, holder))
+    }
+
+    async fn publish(&self, outlet: &Outlet, message: Bytes) -> Result<(), StoreError> {
+        dispatch!(self, publish(outlet, message))
     }
 
     fn now_ms(&self) -> u64 {

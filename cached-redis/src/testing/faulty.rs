@@ -16,7 +16,7 @@ use super::Faults;
 use super::faults::Fate;
 use crate::entry::Token;
 use crate::error::StoreError;
-use crate::store::{Grant, Put, Store};
+use crate::store::{Grant, Outlet, Put, Store};
 
 /// How many deadlines a step is held back if no later one comes.
 const HELD_BACK: u32 = 10;
@@ -261,6 +261,11 @@ impl<S: Store> Store for FaultyStore<S> {
     fn unlock(&self, key: &str, holder: Token) -> impl Future<Output = Answer<bool>> + Send {
         let key = key.to_owned();
         step!(self, store => store.unlock(&key, holder))
+    }
+
+    fn publish(&self, outlet: &Outlet, message: Bytes) -> impl Future<Output = Answer<()>> + Send {
+        let outlet = outlet.clone();
+        step!(self, store => store.publish(&outlet, message))
     }
 
     fn now_ms(&self) -> u64 {

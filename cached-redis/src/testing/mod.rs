@@ -11,6 +11,7 @@
 //! | [`Faults`] | delays, fails, loses and reorders what a cache asks of its store, by a seed |
 //! | [`HeldClock`] | moves Tokio's paused clock, and lets everything that comes due run |
 //! | [`Recorder`] | everything that a cache did, in order |
+//! | [`publish`] | a message as another program sends it |
 //!
 //! ```
 //! use cached_redis::testing::{Faults, Recorded, Recorder};
@@ -46,9 +47,11 @@
 mod clock;
 mod faults;
 mod faulty;
+mod message;
 mod recorder;
 
 pub use clock::HeldClock;
 pub use faults::{Faults, Injected};
 pub(crate) use faulty::FaultyStore;
+pub use message::publish;
 pub use recorder::{Record, Recorded, Recorder};

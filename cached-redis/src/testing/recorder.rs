@@ -113,6 +113,18 @@ pub enum Recorded {
     LockLost,
     /// A write that must be guarded could not be, and its function did not run.
     WriteRefused,
+    /// An event of an invalidation was published.
+    Published,
+    /// An event is sent later: the store did not confirm it, or not yet its invalidation.
+    PublishDeferred,
+    /// An event will not be sent: there was no room to keep it.
+    PublishLost,
+    /// A message of another service led to an invalidation.
+    Ingested,
+    /// A message of another service was none that can be served.
+    Malformed,
+    /// Messages of other services may have been missed.
+    IngestionGap,
 }
 
 impl Recorder {
@@ -225,6 +237,12 @@ impl From<&Event<'_>> for Recorded {
             Event::GuardLapsed => Self::GuardLapsed,
             Event::LockLost => Self::LockLost,
             Event::WriteRefused(_) => Self::WriteRefused,
+            Event::Published => Self::Published,
+            Event::PublishDeferred(_) => Self::PublishDeferred,
+            Event::PublishLost => Self::PublishLost,
+            Event::Ingested => Self::Ingested,
+            Event::Malformed(..) => Self::Malformed,
+            Event::IngestionGap => Self::IngestionGap,
         }
     }
 }

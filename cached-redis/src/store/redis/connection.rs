@@ -17,7 +17,8 @@ use tokio::time::{Instant, sleep, timeout};
 use super::breaker::{Breaker, Probing};
 use super::failure::Failure;
 use super::handshake::{self, Opened, Route};
-use super::{Background, RedisSettings, reply};
+use super::{RedisSettings, reply};
+use crate::background::Background;
 use crate::backoff::Backoff;
 use crate::error::StoreError;
 use crate::store::Watch;
@@ -51,7 +52,11 @@ struct Live {
 
 impl Connection {
     /// Starts the task and waits until its first attempt is over.
-    pub(super) async fn open(route: Route, settings: RedisSettings, watch: Arc<dyn Watch>) -> Self {
+    pub(super) async fn open(
+        route: Arc<Route>,
+        settings: RedisSettings,
+        watch: Arc<dyn Watch>,
+    ) -> Self {
         let shared = Arc::new(Shared {
             live: ArcSwapOption::empty(),
             breaker: Breaker::new(settings.breaker_failures),
@@ -144,7 +149,7 @@ async fn answers(mut connection: MultiplexedConnection) -> bool {
 /// The task: connect, hand out, wait for the end, again.
 struct Keeper {
     shared: Arc<Shared>,
-    route: Route,
+    route: Arc<Route>,
     settings: RedisSettings,
     watch: Arc<dyn Watch>,
     last: Option<Identity>,

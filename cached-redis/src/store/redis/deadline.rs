@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use super::Background;
+use crate::background::Background;
 use crate::error::StoreError;
 use crate::thread;
 

@@ -7,7 +7,7 @@
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use redis::aio::MultiplexedConnection;
+use redis::aio::{MultiplexedConnection, PubSub};
 use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
 use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -16,7 +16,8 @@ use tokio::net::TcpStream;
 use super::failure::Failure;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
-use super::{Background, epoch, reply, script};
+use super::{epoch, reply, script};
+use crate::background::Background;
 use crate::error::StoreError;
 use crate::store::address::{Endpoint, Login, RedisAddress};
 
@@ -72,22 +73,45 @@ fn refuses_hello(error: &StoreError) -> bool {
 
 async fn start(route: &Route, protocol: ProtocolVersion) -> Result<Opened, Failure> {
     let info = info(&route.address, protocol);
-    let (connection, driver) = match &route.address.endpoint {
+    let (connection, driver) = log_in(&info, dial(route).await?).await?;
+    prepare(connection, driver).await
+}
+
+/// A connection for commands that block, and so for one user. What it carries is the same under
+/// either protocol, so there is no HELLO to be refused.
+pub(super) async fn open_bare(
+    route: &Route,
+) -> Result<(MultiplexedConnection, Background), Failure> {
+    let info = info(&route.address, ProtocolVersion::RESP2);
+    log_in(&info, dial(route).await?).await
+}
+
+/// A connection for subscriptions.
+pub(super) async fn open_pubsub(route: &Route) -> Result<PubSub, Failure> {
+    let info = info(&route.address, ProtocolVersion::RESP2);
+    Ok(PubSub::new(&info, dial(route).await?).await?)
+}
+
+/// A way to the server, whatever it is made of.
+trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<W: AsyncRead + AsyncWrite + Unpin + Send> Wire for W {}
+
+async fn dial(route: &Route) -> Result<Box<dyn Wire>, Failure> {
+    match &route.address.endpoint {
         Endpoint::Tcp { host, port, .. } => {
             let stream = tcp(host, *port).await?;
             #[cfg(feature = "tls")]
             if let Some(tls) = &route.tls {
-                let (connection, driver) = log_in(&info, tls.secure(host, stream).await?).await?;
-                return prepare(connection, driver).await;
+                return Ok(Box::new(tls.secure(host, stream).await?));
             }
-            log_in(&info, stream).await?
+            Ok(Box::new(stream))
         }
         #[cfg(unix)]
-        Endpoint::Unix(path) => log_in(&info, tokio::net::UnixStream::connect(path).await?).await?,
+        Endpoint::Unix(path) => Ok(Box::new(tokio::net::UnixStream::connect(path).await?)),
         #[cfg(not(unix))]
-        Endpoint::Unix(_) => return Err(Failure::Io(io::ErrorKind::Unsupported)),
-    };
-    prepare(connection, driver).await
+        Endpoint::Unix(_) => Err(Failure::Io(io::ErrorKind::Unsupported)),
+    }
 }
 
 fn info(address: &RedisAddress, protocol: ProtocolVersion) -> RedisConnectionInfo {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use redis::{Cmd, Value};
+use redis::{Cmd, Pipeline, Value};
 use tokio::runtime::Handle as Runtime;
 use tokio::task::yield_now;
 
@@ -27,6 +27,14 @@ impl Link {
         let mut connection = self.connection.current()?;
         let answer = self.deadline.limit(connection.send_packed_command(command));
         self.judged(answer.await.and_then(reply::value))
+    }
+
+    /// Sends commands in one round trip; the answers, if none of them is an error.
+    pub(super) async fn ask_all(&self, commands: &Pipeline) -> Result<Vec<Value>, StoreError> {
+        let mut connection = self.connection.current()?;
+        let sent = connection.send_packed_commands(commands, 0, commands.len());
+        let answers = self.deadline.limit(sent).await.and_then(reply::values);
+        self.judged(answers)
     }
 
     pub(super) async fn run(

@@ -16,11 +16,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use redis::Cmd;
 use tokio::runtime::Handle as Runtime;
-use tokio::task::JoinHandle;
 
 use super::address::RedisAddress;
 use super::stats::StoreStats;
-use super::{Grant, Put, Store, Watch, envelope_token, millis};
+use super::{Grant, Outlet, Put, Store, Watch, envelope_token, millis};
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
 use crate::fencing;
@@ -33,6 +32,9 @@ mod epoch;
 mod failure;
 mod handshake;
 mod link;
+mod listen;
+mod log;
+mod publish;
 mod reply;
 mod script;
 #[cfg(test)]
@@ -95,7 +97,9 @@ impl RedisSettings {
 /// See the module. Dropping it ends its tasks and closes its connection.
 pub(crate) struct RedisStore {
     link: Arc<Link>,
-    address: RedisAddress,
+    /// For connections beside that of the link.
+    route: Arc<Route>,
+    connect_timeout: Duration,
     /// Entries of another epoch that were met.
     outdated: AtomicU64,
 }
@@ -108,20 +112,22 @@ impl RedisStore {
         watch: Arc<dyn Watch>,
     ) -> Result<Self, Error> {
         settings.check()?;
-        let route = Route {
-            address: address.clone(),
+        let route = Arc::new(Route {
             #[cfg(feature = "tls")]
             tls: Tls::of(&address, &settings.tls)?,
-        };
+            address,
+        });
+        let connect_timeout = settings.connect_timeout;
         let link = Link {
             deadline: Deadline::new(settings.deadline),
             batches: Batches::default(),
-            connection: Connection::open(route, settings, watch).await,
+            connection: Connection::open(Arc::clone(&route), settings, watch).await,
             runtime: Runtime::current(),
         };
         Ok(Self {
             link: Arc::new(link),
-            address,
+            route,
+            connect_timeout,
             outdated: AtomicU64::new(0),
         })
     }
@@ -304,6 +310,10 @@ impl Store for RedisStore {
         self.link.run(&script::UNLOCK, key, &args).await
     }
 
+    async fn publish(&self, outlet: &Outlet, message: Bytes) -> Result<(), StoreError> {
+        publish::publish(&self.link, outlet, &message).await
+    }
+
     fn now_ms(&self) -> u64 {
         self.link.connection.now_ms()
     }
@@ -328,7 +338,7 @@ impl Store for RedisStore {
 
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RedisStore({})", self.address)
+        write!(f, "RedisStore({})", self.route.address)
     }
 }
 
@@ -356,13 +366,4 @@ fn refuse_zero(setting: &'static str, is_zero: bool) -> Result<(), Error> {
         return Err(Error::setting(setting, problem));
     }
     Ok(())
-}
-
-/// A task that ends with its owner.
-struct Background(JoinHandle<()>);
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }

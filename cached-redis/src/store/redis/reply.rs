@@ -20,6 +20,34 @@ pub(super) fn value(answer: RedisResult<Value>) -> Result<Value, StoreError> {
     }
 }
 
+/// The same for several answers, of which none may be an error.
+pub(super) fn values(answers: RedisResult<Vec<Value>>) -> Result<Vec<Value>, StoreError> {
+    let answers = answers.map_err(|failure| error(&failure))?;
+    answers
+        .into_iter()
+        .map(|answer| value(Ok(answer)))
+        .collect()
+}
+
+/// A list; of nothing where there is none.
+pub(super) fn list(value: Value) -> Result<Vec<Value>, StoreError> {
+    match value {
+        Value::Array(values) => Ok(values),
+        Value::Nil => Ok(Vec::new()),
+        _ => Err(StoreError::Answer),
+    }
+}
+
+/// A list of so many.
+pub(super) fn some<const N: usize>(value: Value) -> Result<[Value; N], StoreError> {
+    list(value)?.try_into().map_err(|_| StoreError::Answer)
+}
+
+/// A text.
+pub(super) fn text(value: Value) -> Result<String, StoreError> {
+    redis::from_redis_value(value).map_err(|_| StoreError::Answer)
+}
+
 /// A string or nothing. Takes over the reply's buffer.
 pub(super) fn bytes(value: Value) -> Result<Option<Bytes>, StoreError> {
     match value {

@@ -1,0 +1,37 @@
+//! What others should know of invalidations: events that a cache sends, and that it listens to.
+//!
+//! A writer that publishes sends an event once the store has confirmed its invalidation, and never
+//! before: whoever reads on hearing of it must not get the old value. Those that the store has not
+//! confirmed wait in the [`outbox`], beside the journal's keys.
+//!
+//! Not to be confused with [`event`](crate::event), which is what a process says of itself.
+
+mod durable;
+mod events;
+mod ingest;
+pub(crate) mod outbox;
+mod publishing;
+mod wire;
+
+pub use durable::{Consumer, DurableEvents};
+pub use events::{Events, Notice};
+pub use ingest::InvalidationListener;
+pub(crate) use ingest::Malformed;
+pub use publishing::Publishing;
+pub use wire::Invalidated;
+
+use crate::store::{Outlet, Retention};
+
+/// Where the events of a namespace go; into a stream as well, if it is to keep some.
+pub(crate) fn outlet(namespace: &str, keep: Option<u64>) -> Outlet {
+    let log = stream_key(namespace);
+    Outlet {
+        channel: format!("{namespace}:#events"),
+        retention: keep.map(|most| Retention { log, most }),
+    }
+}
+
+/// The key of the stream, which is no entry.
+pub(crate) fn stream_key(namespace: &str) -> String {
+    format!("{namespace}:#stream")
+}

@@ -1,0 +1,248 @@
+//! Sends events, and keeps those that could not be sent yet.
+//!
+//! An event has to wait while one of its keys is in the [`journal`](crate::journal): until the
+//! replay, others may still be served the old value, and whoever reads on hearing of the event would
+//! get it. Here wait as well those that the store did not confirm. They are sent until it does, so an
+//! event may go out twice, but with one and the same id.
+//!
+//! The task that sends what waits runs only while something does.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::sleep;
+
+use super::wire::{Targets, Wire};
+use crate::backoff::Backoff;
+use crate::error::StoreError;
+use crate::event::Event;
+use crate::handle::Inner;
+use crate::journal::Journal;
+use crate::key::Pattern;
+use crate::registry::Site;
+use crate::store::{Outlet, Store as _};
+
+/// See the module.
+pub(crate) struct Outbox {
+    outlet: Outlet,
+    /// By which the events of this cache are told from those of others.
+    source: String,
+    numbers: AtomicU64,
+    state: Mutex<State>,
+    /// How many keys all that waits may have together.
+    bound: usize,
+    /// How many events wait, for those who wait for that.
+    waiting: watch::Sender<usize>,
+    /// Reasons to try again at once.
+    wake: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Announcement>,
+    keys: usize,
+    /// Whether the task runs.
+    running: bool,
+}
+
+/// An event to be.
+#[derive(Clone)]
+pub(crate) struct Announcement {
+    site: &'static Site,
+    number: u64,
+    /// With their namespace.
+    keys: Arc<[String]>,
+    pattern: Option<Pattern>,
+}
+
+/// What the task does next.
+enum Next {
+    Send(Announcement),
+    /// All that waits does so for the journal.
+    Wait,
+    Nothing,
+}
+
+impl Announcement {
+    pub(crate) fn new(inner: &Inner, site: &'static Site, keys: &[String]) -> Self {
+        Self {
+            site,
+            number: inner.outbox.numbers.fetch_add(1, Ordering::Relaxed) + 1,
+            keys: keys.into(),
+            pattern: None,
+        }
+    }
+
+    /// Of all keys that match.
+    pub(crate) fn of_pattern(inner: &Inner, site: &'static Site, pattern: &Pattern) -> Self {
+        Self {
+            pattern: Some(pattern.clone()),
+            ..Self::new(inner, site, &[])
+        }
+    }
+
+    fn is_due(&self, journal: &Journal) -> bool {
+        let waits = |pattern| journal.keeps(pattern);
+        !self.pattern.as_ref().is_some_and(waits)
+            && self.keys.iter().all(|key| journal.pass(key).is_some())
+    }
+
+    /// How much room it takes.
+    fn size(&self) -> usize {
+        self.keys.len() + usize::from(self.pattern.is_some())
+    }
+}
+
+/// Sends it if its keys are confirmed; keeps it for later if they are not, or the store does not
+/// confirm.
+pub(crate) async fn publish(inner: &Arc<Inner>, announcement: Announcement) {
+    let failure = match announcement.is_due(&inner.journal) {
+        true => match send(inner, &announcement).await {
+            Ok(()) => return,
+            Err(error) => Some(error),
+        },
+        false => None,
+    };
+    let site = announcement.site;
+    let kept = inner.outbox.keep(announcement, || {
+        let task = run(Arc::downgrade(inner));
+        inner.runtime.spawn(task);
+    });
+    let event = match kept {
+        true => Event::PublishDeferred(failure.as_ref()),
+        false => Event::PublishLost,
+    };
+    inner.emit(site, &event);
+}
+
+async fn send(inner: &Inner, announcement: &Announcement) -> Result<(), StoreError> {
+    let outbox = &inner.outbox;
+    let logical = |key: &String| key[inner.namespace.len() + 1..].to_owned();
+    let wire = Wire {
+        id: format!("{}-{}", outbox.source, announcement.number),
+        by: outbox.source.clone(),
+        at: inner.store.now_ms(),
+        targets: Targets {
+            keys: announcement.keys.iter().map(logical).collect(),
+            patterns: announcement.pattern.iter().map(Pattern::text).collect(),
+            ..Targets::default()
+        },
+    };
+    let message = wire.encode().into();
+    inner.store.publish(&outbox.outlet, message).await?;
+    inner.emit(announcement.site, &Event::Published);
+    Ok(())
+}
+
+/// The task. It does not keep the cache alive while it waits.
+async fn run(cache: Weak<Inner>) {
+    let mut backoff = Backoff::long();
+    while let Some(inner) = cache.upgrade() {
+        let barred = match inner.outbox.next(&inner.journal) {
+            Next::Nothing => return,
+            Next::Wait => true,
+            Next::Send(announcement) => match send(&inner, &announcement).await {
+                Ok(()) => {
+                    inner.outbox.sent(&announcement);
+                    backoff = Backoff::long();
+                    continue;
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "events still wait for the store");
+                    false
+                }
+            },
+        };
+        let (outbox, journal) = (Arc::clone(&inner.outbox), Arc::clone(&inner.journal));
+        drop(inner);
+        outbox.pause(&journal, barred, backoff.next()).await;
+    }
+}
+
+impl Outbox {
+    /// An empty one with room for `bound` keys.
+    pub(crate) fn new(outlet: Outlet, bound: usize) -> Arc<Self> {
+        Arc::new(Self {
+            outlet,
+            source: format!("{:016x}", fastrand::u64(..)),
+            numbers: AtomicU64::new(0),
+            state: Mutex::default(),
+            bound,
+            waiting: watch::Sender::new(0),
+            wake: Notify::new(),
+        })
+    }
+
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
+    pub(crate) fn channel(&self) -> &str {
+        &self.outlet.channel
+    }
+
+    /// How many events wait.
+    pub(crate) fn waiting(&self) -> usize {
+        *self.waiting.borrow()
+    }
+
+    /// Waits until none does, trying at once.
+    pub(crate) async fn until_empty(&self) {
+        self.wake.notify_one();
+        // It cannot fail: the sender is here.
+        let _ = self.waiting.subscribe().wait_for(|now| *now == 0).await;
+    }
+
+    /// `false`: there is no room. `start` starts the task, if it does not run.
+    fn keep(&self, announcement: Announcement, start: impl FnOnce()) -> bool {
+        let mut state = self.lock();
+        let keys = state.keys + announcement.size();
+        if keys > self.bound {
+            return false;
+        }
+        state.keys = keys;
+        state.waiting.push_back(announcement);
+        self.waiting.send_replace(state.waiting.len());
+        if !std::mem::replace(&mut state.running, true) {
+            start();
+        }
+        true
+    }
+
+    fn next(&self, journal: &Journal) -> Next {
+        let mut state = self.lock();
+        if state.waiting.is_empty() {
+            state.running = false;
+            return Next::Nothing;
+        }
+        let mut waiting = state.waiting.iter();
+        let due = waiting.find(|announcement| announcement.is_due(journal));
+        due.map_or(Next::Wait, |announcement| Next::Send(announcement.clone()))
+    }
+
+    fn sent(&self, announcement: &Announcement) {
+        let mut state = self.lock();
+        let mut waiting = state.waiting.iter();
+        if let Some(at) = waiting.position(|other| other.number == announcement.number) {
+            state.waiting.remove(at);
+            state.keys -= announcement.size();
+        }
+        self.waiting.send_replace(state.waiting.len());
+    }
+
+    /// Waits for so long, or until there is a reason to try again.
+    async fn pause(&self, journal: &Journal, barred: bool, most: Duration) {
+        tokio::select! {
+            () = sleep(most) => {}
+            () = self.wake.notified() => {}
+            () = journal.until(false), if barred => {}
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

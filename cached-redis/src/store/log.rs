@@ -1,0 +1,226 @@
+//! Following a log of messages as one consumer of a group.
+//!
+//! The log keeps what was published, and the group how far it has come, so a consumer that was down
+//! finds all of it. An entry that was handed out stays *pending* until it is acknowledged: after a
+//! crash the consumer of the same name finds it first, and one that does not come back loses it to
+//! the others after a while. So every entry arrives at least once, in the order of the log as long as
+//! nothing fails.
+//!
+//! What the log no longer holds is told as a gap.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep};
+
+use crate::backoff::Backoff;
+use crate::error::StoreError;
+
+/// How many entries are asked for at once.
+pub(crate) const BATCH: usize = 64;
+
+/// Who reads a log.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader {
+    /// Where the log stands.
+    pub(crate) log: String,
+    pub(crate) group: String,
+    pub(crate) consumer: String,
+    /// Whether a group that is new begins with the oldest entry there is, or with the next one.
+    pub(crate) from_start: bool,
+    /// After how long without an acknowledgement an entry goes to whoever asks for it.
+    pub(crate) claim_after: Duration,
+    /// Whether it is a message that the taker understands; else it is a gap, and acknowledged.
+    pub(crate) readable: fn(&[u8]) -> bool,
+}
+
+/// What a consumer hears.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// The id of an entry, and the message in it.
+    Message(String, Bytes),
+    /// Some entries were gone before they were read.
+    Gap,
+}
+
+/// Some entries of a log.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// Whether some before them are gone.
+    pub(crate) gap: bool,
+    /// Without a message: the entry is no longer there, or is none of ours.
+    pub(crate) entries: Vec<(String, Option<Bytes>)>,
+    /// Whether to ask for more at once.
+    pub(crate) more: bool,
+}
+
+/// One consumer's way to the log.
+pub(crate) trait Log: Send + Sync + 'static {
+    /// Connects, and makes the group if there is none: `true`.
+    fn open(&mut self, from_start: bool) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// The oldest that were handed to this consumer after the entry `after`, and not acknowledged.
+    fn pending(&mut self, after: &str) -> impl Future<Output = Result<Batch, StoreError>> + Send;
+
+    /// The next that nobody was handed; waits a while for some.
+    fn fresh(&mut self, wait: Duration) -> impl Future<Output = Result<Batch, StoreError>> + Send;
+
+    /// What was handed to somebody long ago and not acknowledged: it is handed to this consumer.
+    fn claim(&mut self) -> impl Future<Output = Result<Batch, StoreError>> + Send;
+
+    /// Takes entries off what is pending.
+    fn acknowledge(
+        &mut self,
+        ids: Vec<String>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Hands on all that comes, until nobody takes it any more. `tried` is dropped when the first attempt
+/// to join the group is over.
+pub(crate) async fn follow(
+    log: impl Log,
+    reader: Arc<Reader>,
+    taker: mpsc::Sender<Entry>,
+    tried: oneshot::Sender<()>,
+) {
+    let mut follower = Follower {
+        log,
+        reader,
+        taker,
+        tried: Some(tried),
+        joined: false,
+        failed: false,
+        after: "0".to_owned(),
+    };
+    let mut backoff = Backoff::long();
+    loop {
+        let began = Instant::now();
+        let Err(End::Failed(error)) = follower.session().await else {
+            return;
+        };
+        follower.tell(&error);
+        if began.elapsed() >= backoff.cap() {
+            backoff = Backoff::long();
+        }
+        sleep(backoff.next()).await;
+    }
+}
+
+struct Follower<L> {
+    log: L,
+    reader: Arc<Reader>,
+    taker: mpsc::Sender<Entry>,
+    tried: Option<oneshot::Sender<()>>,
+    /// Whether there was a group that we belong to.
+    joined: bool,
+    /// Whether the last attempt failed, so that it need not be told again.
+    failed: bool,
+    /// The last entry that was handed on: those of an answer that got lost are behind it.
+    after: String,
+}
+
+enum End {
+    /// Nobody takes what we hand on.
+    Closed,
+    Failed(StoreError),
+}
+
+impl From<StoreError> for End {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl<L: Log> Follower<L> {
+    async fn session(&mut self) -> Result<Infallible, End> {
+        self.join().await?;
+        self.catch_up().await?;
+        self.keep_up().await
+    }
+
+    async fn join(&mut self) -> Result<(), End> {
+        // A group that is gone was told how far it had come by nobody: all that is there is new to it.
+        let from_start = self.reader.from_start || self.joined;
+        let created = self.log.open(from_start).await?;
+        let missed = created && (self.joined || self.failed && !from_start);
+        (self.joined, self.failed) = (true, false);
+        self.tried = None;
+        if missed {
+            self.hand_on(Entry::Gap).await?;
+        }
+        Ok(())
+    }
+
+    /// What this consumer was handed before it crashed, or by an answer that got lost.
+    async fn catch_up(&mut self) -> Result<(), End> {
+        loop {
+            let batch = self.log.pending(&self.after).await?;
+            if batch.entries.is_empty() {
+                return Ok(());
+            }
+            self.advance(batch).await?;
+        }
+    }
+
+    async fn keep_up(&mut self) -> Result<Infallible, End> {
+        let every = self.reader.claim_after / 2;
+        let mut due = Instant::now();
+        loop {
+            if Instant::now() >= due {
+                let abandoned = self.log.claim().await?;
+                let more = abandoned.more;
+                self.take(abandoned).await?;
+                due = Instant::now() + if more { Duration::ZERO } else { every };
+            }
+            let wait = due.saturating_duration_since(Instant::now());
+            let batch = self.log.fresh(wait).await?;
+            self.advance(batch).await?;
+        }
+    }
+
+    async fn advance(&mut self, batch: Batch) -> Result<(), End> {
+        let last = batch.entries.last().map(|(id, _)| id.clone());
+        self.take(batch).await?;
+        self.after = last.unwrap_or_else(|| std::mem::take(&mut self.after));
+        Ok(())
+    }
+
+    async fn take(&mut self, batch: Batch) -> Result<(), End> {
+        if batch.gap {
+            self.hand_on(Entry::Gap).await?;
+        }
+        let mut unreadable = Vec::new();
+        for (id, message) in batch.entries {
+            let entry = match message.filter(|message| (self.reader.readable)(message)) {
+                Some(message) => Entry::Message(id, message),
+                None => {
+                    unreadable.push(id);
+                    Entry::Gap
+                }
+            };
+            self.hand_on(entry).await?;
+        }
+        if !unreadable.is_empty() {
+            self.log.acknowledge(unreadable).await?;
+        }
+        Ok(())
+    }
+
+    async fn hand_on(&self, entry: Entry) -> Result<(), End> {
+        self.taker.send(entry).await.map_err(|_| End::Closed)
+    }
+
+    /// Once per outage aloud.
+    fn tell(&mut self, error: &StoreError) {
+        self.tried = None;
+        if std::mem::replace(&mut self.failed, true) {
+            tracing::debug!(%error, "the stream of events still cannot be read");
+        } else {
+            tracing::warn!(%error, "the stream of events cannot be read, going on trying");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Hearing what is sent on a channel, on a connection of its own.
+//!
+//! A server sends each message once, to those who are subscribed at that moment. So whatever was sent
+//! between the loss of a connection and the next subscription is missed, and each subscription but a
+//! first one that succeeds at once is told as a gap. A connection that is silent is asked for a sign
+//! of life: a server that has vanished sends no messages either.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::Stream;
+use redis::aio::PubSub;
+use redis::{Msg, Value};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::RedisStore;
+use super::failure::Failure;
+use super::handshake::{self, Route};
+use crate::background::Background;
+use crate::backoff::Backoff;
+use crate::store::mailbox::{Heard, Mailbox, Slot, mailbox};
+
+/// After how long a silent connection is asked whether it still is one.
+const SILENCE: Duration = Duration::from_secs(5);
+
+impl RedisStore {
+    /// Returns when the first attempt to subscribe is over.
+    pub(in crate::store) async fn listen(&self, channel: &str) -> (Mailbox, Background) {
+        let (slot, mailbox) = mailbox();
+        let (tried, first_try) = oneshot::channel();
+        let subscriber = Subscriber {
+            route: Arc::clone(&self.route),
+            patience: self.connect_timeout,
+            channel: channel.to_owned(),
+            slot,
+        };
+        let task = self.link.runtime.spawn(subscriber.run(tried));
+        // Nothing is sent: it is dropped when the attempt is over.
+        let _ = first_try.await;
+        (mailbox, Background(task))
+    }
+}
+
+/// The task: subscribe, hand on, and again, until its listener is gone and it with him.
+struct Subscriber {
+    route: Arc<Route>,
+    /// How long an attempt, or a sign of life, may take.
+    patience: Duration,
+    channel: String,
+    slot: Slot,
+}
+
+impl Subscriber {
+    async fn run(self, tried: oneshot::Sender<()>) {
+        let mut tried = Some(tried);
+        let mut backoff = Backoff::long();
+        let mut failures = 0_u32;
+        let mut missed = false;
+        loop {
+            match self.subscribe().await {
+                Ok(subscription) => {
+                    if missed {
+                        self.slot.put(Heard::Gap);
+                    }
+                    failures = 0;
+                    drop(tried.take());
+                    let since = Instant::now();
+                    self.hand_on(subscription).await;
+                    if since.elapsed() >= backoff.cap() {
+                        backoff = Backoff::long();
+                    }
+                }
+                Err(failure) => {
+                    self.report(&failure, failures);
+                    failures = failures.saturating_add(1);
+                    drop(tried.take());
+                }
+            }
+            missed = true;
+            sleep(backoff.next()).await;
+        }
+    }
+
+    async fn subscribe(&self) -> Result<PubSub, Failure> {
+        let attempt = async {
+            let mut subscription = handshake::open_pubsub(&self.route).await?;
+            subscription.subscribe(&self.channel).await?;
+            Ok(subscription)
+        };
+        let attempt = timeout(self.patience, attempt).await;
+        attempt.unwrap_or(Err(Failure::Timeout))
+    }
+
+    /// Until the connection is lost.
+    async fn hand_on(&self, subscription: PubSub) {
+        let (mut sink, mut messages) = subscription.split();
+        loop {
+            tokio::select! {
+                message = next(&mut messages) => match message {
+                    Some(message) => self.put(&message),
+                    None => return,
+                },
+                () = sleep(SILENCE) => {
+                    let sign = timeout(self.patience, sink.ping::<Value>()).await;
+                    if !matches!(sign, Ok(Ok(_))) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn put(&self, message: &Msg) {
+        let bytes = Bytes::copy_from_slice(message.get_payload_bytes());
+        self.slot.put(Heard::Message(bytes));
+    }
+
+    /// Once per outage aloud.
+    fn report(&self, failure: &Failure, before: u32) {
+        let address = &self.route.address;
+        if before == 0 {
+            tracing::warn!(%address, %failure, "cannot subscribe, going on trying");
+        } else {
+            tracing::debug!(%address, %failure, "still cannot subscribe");
+        }
+    }
+}
+
+async fn next(messages: &mut (impl Stream<Item = Msg> + Unpin)) -> Option<Msg> {
+    poll_fn(|context| Pin::new(&mut *messages).poll_next(context)).await
+}

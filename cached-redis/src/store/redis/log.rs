@@ -1,0 +1,289 @@
+//! A log on a Redis Stream, read as a consumer of a group, on a connection of its own: its reads
+//! block, and would hold up everything else on a shared one.
+//!
+//! A stream is cut at its old end whoever has still to read it. Before each read the server is asked,
+//! in the same round trip, how far the group has come and what the stream still begins with; where
+//! that leaves a hole, entries may be gone unread. It says "may": of an entry that was cut off
+//! nobody knows whether it was the last one read or the first one missed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, Pipeline, Value};
+use tokio::time::timeout;
+
+use super::failure::Failure;
+use super::handshake::{self, Route};
+use super::{RedisStore, reply};
+use crate::background::Background;
+use crate::error::StoreError;
+use crate::store::FIELD;
+use crate::store::log::{BATCH, Batch, Log, Reader};
+
+/// The longest time that a read waits for entries: the server's silence is noticed after it.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// One consumer's connection.
+pub(in crate::store) struct RedisLog {
+    route: Arc<Route>,
+    /// How long an attempt to connect, or an answer, may take.
+    patience: Duration,
+    reader: Arc<Reader>,
+    live: Option<(MultiplexedConnection, Background)>,
+    /// Where the next look for abandoned entries begins.
+    claimed: String,
+}
+
+const START: &str = "0-0";
+
+impl RedisStore {
+    pub(in crate::store) fn log(&self, reader: Arc<Reader>) -> RedisLog {
+        RedisLog {
+            route: Arc::clone(&self.route),
+            patience: self.connect_timeout,
+            reader,
+            live: None,
+            claimed: START.to_owned(),
+        }
+    }
+
+    pub(in crate::store) async fn acknowledge(
+        &self,
+        reader: &Reader,
+        id: &str,
+    ) -> Result<(), StoreError> {
+        self.link.ask(&acknowledge(reader, &[id])).await.map(drop)
+    }
+}
+
+impl Log for RedisLog {
+    async fn open(&mut self, from_start: bool) -> Result<bool, StoreError> {
+        self.live = None;
+        let attempt = timeout(self.patience, handshake::open_bare(&self.route)).await;
+        self.live = Some(attempt.unwrap_or(Err(Failure::Timeout))?);
+        let Reader { log, group, .. } = &*self.reader;
+        let mut create = redis::cmd("XGROUP");
+        create.arg("CREATE").arg(log).arg(group);
+        create
+            .arg(if from_start { "0" } else { "$" })
+            .arg("MKSTREAM");
+        match self.ask(&create).await {
+            Ok(_) => Ok(true),
+            Err(StoreError::Server { code }) if code == "BUSYGROUP" => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn pending(&mut self, after: &str) -> Result<Batch, StoreError> {
+        let entries = self.ask(&read(&self.reader, None, after)).await?;
+        Ok(Batch {
+            entries: of_one_log(entries)?,
+            ..Batch::default()
+        })
+    }
+
+    async fn fresh(&mut self, wait: Duration) -> Result<Batch, StoreError> {
+        let wait = wait.clamp(Duration::from_millis(1), LONGEST_WAIT);
+        let Reader { log, group, .. } = &*self.reader;
+        let mut commands = redis::pipe();
+        commands.cmd("XINFO").arg("STREAM").arg(log);
+        commands.cmd("XINFO").arg("GROUPS").arg(log);
+        commands.add_command(read(&self.reader, Some(wait), ">"));
+        let answers = self.send(&commands, wait).await?;
+        let [stream, groups, entries] = answers.try_into().map_err(|_| StoreError::Answer)?;
+        let entries = of_one_log(reply::value(Ok(entries))?)?;
+        // A user who may not ask is told of no holes.
+        let hole = Extent::of(stream).zip(delivered(groups, group));
+        let hole = hole.is_some_and(|(extent, delivered)| extent.leaves_hole_after(delivered));
+        Ok(Batch {
+            gap: hole && !entries.is_empty(),
+            entries,
+            more: false,
+        })
+    }
+
+    async fn claim(&mut self) -> Result<Batch, StoreError> {
+        let Reader {
+            log,
+            group,
+            consumer,
+            claim_after,
+            ..
+        } = &*self.reader;
+        let mut command = redis::cmd("XAUTOCLAIM");
+        command.arg(log).arg(group).arg(consumer);
+        command.arg(claim_after.as_millis() as u64);
+        command.arg(&self.claimed).arg("COUNT").arg(BATCH);
+        let [next, entries, gone] = reply::some(self.ask(&command).await?)?;
+        self.claimed = reply::text(next)?;
+        Ok(Batch {
+            gap: !reply::list(gone)?.is_empty(),
+            entries: entries_of(entries)?,
+            more: self.claimed != START,
+        })
+    }
+
+    async fn acknowledge(&mut self, ids: Vec<String>) -> Result<(), StoreError> {
+        let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+        let command = acknowledge(&self.reader, &ids);
+        self.ask(&command).await.map(drop)
+    }
+}
+
+impl RedisLog {
+    async fn ask(&self, command: &Cmd) -> Result<Value, StoreError> {
+        let mut commands = redis::pipe();
+        commands.add_command(command.clone());
+        let answers = self.send(&commands, Duration::ZERO).await?;
+        let [answer] = answers.try_into().map_err(|_| StoreError::Answer)?;
+        reply::value(Ok(answer))
+    }
+
+    /// The answers, which may be errors, to commands that may take `wait`.
+    async fn send(&self, commands: &Pipeline, wait: Duration) -> Result<Vec<Value>, StoreError> {
+        let (connection, _) = self.live.as_ref().ok_or(StoreError::Unavailable)?;
+        let mut connection = connection.clone();
+        let sent = connection.send_packed_commands(commands, 0, commands.len());
+        let answers = timeout(wait + self.patience, sent).await;
+        let answers = answers.map_err(|_| StoreError::Timeout)?;
+        answers.map_err(|failure| reply::error(&failure))
+    }
+}
+
+/// Reads new entries, for which it may wait, or those after an id that are pending.
+fn read(reader: &Reader, wait: Option<Duration>, after: &str) -> Cmd {
+    let mut command = redis::cmd("XREADGROUP");
+    command
+        .arg("GROUP")
+        .arg(&reader.group)
+        .arg(&reader.consumer);
+    command.arg("COUNT").arg(BATCH);
+    if let Some(wait) = wait {
+        command.arg("BLOCK").arg(wait.as_millis() as u64);
+    }
+    command.arg("STREAMS").arg(&reader.log).arg(after);
+    command
+}
+
+fn acknowledge(reader: &Reader, ids: &[&str]) -> Cmd {
+    let mut command = redis::cmd("XACK");
+    command.arg(&reader.log).arg(&reader.group).arg(ids);
+    command
+}
+
+type Entries = Vec<(String, Option<Bytes>)>;
+
+/// The answer to a read of one log; nothing where there was nothing in time.
+fn of_one_log(value: Value) -> Result<Entries, StoreError> {
+    match reply::list(value)?.pop() {
+        Some(log) => {
+            let [_, entries] = reply::some(log)?;
+            entries_of(entries)
+        }
+        None => Ok(Vec::new()),
+    }
+}
+
+fn entries_of(value: Value) -> Result<Entries, StoreError> {
+    let entry = |value| {
+        let [id, fields] = reply::some(value)?;
+        Ok((reply::text(id)?, message(fields)?))
+    };
+    reply::list(value)?.into_iter().map(entry).collect()
+}
+
+/// The field of ours; `None` where there is none, or the entry is no longer there.
+fn message(fields: Value) -> Result<Option<Bytes>, StoreError> {
+    match find(reply::list(fields)?, FIELD) {
+        Some(value) => reply::bytes(value),
+        None => Ok(None),
+    }
+}
+
+/// The value behind a name, in a list of both in turn.
+fn find(pairs: Vec<Value>, name: &str) -> Option<Value> {
+    let mut values = pairs.into_iter();
+    while let (Some(key), Some(value)) = (values.next(), values.next()) {
+        if matches!(&key, Value::BulkString(key) if key == name.as_bytes()) {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// The id of an entry, in the order of the stream.
+type Id = (u64, u64);
+
+fn id(value: Value) -> Option<Id> {
+    let text = reply::text(value).ok()?;
+    let (ms, number) = text.split_once('-')?;
+    Some((ms.parse().ok()?, number.parse().ok()?))
+}
+
+/// What a stream holds of all that was ever in it.
+struct Extent {
+    first: Option<Id>,
+    last_ever: Id,
+    /// Whether anything was cut off.
+    cut: bool,
+}
+
+impl Extent {
+    fn of(stream: Value) -> Option<Self> {
+        let fields = reply::list(stream).ok()?;
+        let field = |name| find(fields.clone(), name);
+        let count = |name| redis::from_redis_value::<u64>(field(name)?).ok();
+        let first = reply::list(field("first-entry")?).ok()?.into_iter().next();
+        Some(Self {
+            first: first.and_then(id),
+            last_ever: id(field("last-generated-id")?)?,
+            cut: count("entries-added")? > count("length")?,
+        })
+    }
+
+    fn leaves_hole_after(&self, delivered: Id) -> bool {
+        let next_is_there = self.first.is_some_and(|first| first <= delivered);
+        self.cut && delivered < self.last_ever && !next_is_there
+    }
+}
+
+/// How far a group has come.
+fn delivered(groups: Value, group: &str) -> Option<Id> {
+    let groups = reply::list(groups).ok()?.into_iter();
+    let mut groups = groups.filter_map(|fields| reply::list(fields).ok());
+    let named = |fields: &Vec<Value>| {
+        let name = find(fields.clone(), "name").map(reply::text);
+        matches!(name, Some(Ok(name)) if name == group)
+    };
+    id(find(groups.find(named)?, "last-delivered-id")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hole_is_where_something_was_cut_off_behind_the_last_entry_that_was_read() {
+        let extent = |first, cut| Extent {
+            first,
+            last_ever: (9, 0),
+            cut,
+        };
+        let some = extent(Some((5, 1)), true);
+        assert!(some.leaves_hole_after((5, 0)), "(5, 1) may not be the next");
+        assert!(!some.leaves_hole_after((5, 1)));
+        assert!(!some.leaves_hole_after((7, 3)));
+        assert!(!extent(Some((5, 1)), false).leaves_hole_after((0, 0)));
+        let none = extent(None, true);
+        assert!(none.leaves_hole_after((8, 0)) && !none.leaves_hole_after((9, 0)));
+    }
+
+    #[test]
+    fn ids_are_ordered_by_their_numbers() {
+        let id = |text: &str| id(Value::BulkString(text.into()));
+        assert!(id("9-10") > id("9-9") && id("10-0") > id("9-10"));
+        assert_eq!(id("9"), None);
+    }
+}
