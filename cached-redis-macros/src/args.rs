@@ -8,6 +8,7 @@ use syn::{Expr, LitStr, Path};
 
 use crate::errors::Errors;
 use crate::option::{Piece, Word, Written, pieces};
+use crate::tag;
 
 /// The options of `#[redis_cached]`.
 const CACHED: &[&str] = &[
@@ -24,6 +25,7 @@ const CACHED: &[&str] = &[
     "timeout",
     "audit",
     "version",
+    "tags",
     "skip",
     "codec",
     "condition",
@@ -51,7 +53,15 @@ const WRITE_THROUGH: &[&str] = &[
 ];
 
 /// The options of `#[invalidates]`, beside its keys.
-const INVALIDATES: &[&str] = &["when", "guard", "replica_lag", "publish", "cache", "crate"];
+const INVALIDATES: &[&str] = &[
+    "tag",
+    "when",
+    "guard",
+    "replica_lag",
+    "publish",
+    "cache",
+    "crate",
+];
 
 /// `#[redis_cached(…)]` as written.
 #[derive(Default)]
@@ -69,6 +79,7 @@ pub(crate) struct CachedArgs {
     pub(crate) timeout: Option<Expr>,
     pub(crate) audit: Option<Expr>,
     pub(crate) version: Option<Path>,
+    pub(crate) tags: Option<Vec<LitStr>>,
     pub(crate) skip: Option<Vec<Ident>>,
     pub(crate) codec: Option<Path>,
     pub(crate) condition: Option<Expr>,
@@ -85,12 +96,15 @@ pub(crate) struct CachedArgs {
 #[derive(Default)]
 pub(crate) struct InvalidatesArgs {
     pub(crate) targets: Vec<LitStr>,
+    pub(crate) tags: Vec<LitStr>,
     pub(crate) when: Option<LitStr>,
     pub(crate) guard: Option<Word>,
     pub(crate) replica_lag: Option<Expr>,
     pub(crate) publish: Option<()>,
     pub(crate) cache: Option<Expr>,
     pub(crate) krate: Option<Path>,
+    /// `tag` was written, be it readable or not: no target is missing.
+    pub(crate) names_tag: bool,
 }
 
 impl CachedArgs {
@@ -156,6 +170,7 @@ impl CachedArgs {
             "timeout" => option.set(&mut self.timeout, Written::expression, errors),
             "audit" => option.set(&mut self.audit, Written::expression, errors),
             "version" => option.set(&mut self.version, Written::function, errors),
+            "tags" => option.set(&mut self.tags, tag::list, errors),
             "skip" => option.set(&mut self.skip, Written::names, errors),
             "codec" => option.set(&mut self.codec, Written::codec, errors),
             "condition" => option.set(&mut self.condition, Written::expression, errors),
@@ -199,6 +214,11 @@ impl InvalidatesArgs {
 
     fn take(&mut self, option: Written, errors: &mut Errors) {
         match option.name.to_string().as_str() {
+            "tag" => {
+                self.names_tag = true;
+                let tag = option.string(errors);
+                tag::add(&mut self.tags, tag, errors);
+            }
             "when" => option.set(&mut self.when, Written::string, errors),
             "guard" => option.set(&mut self.guard, Written::word, errors),
             "replica_lag" => option.set(&mut self.replica_lag, Written::expression, errors),
@@ -206,7 +226,8 @@ impl InvalidatesArgs {
             "cache" => option.set(&mut self.cache, Written::expression, errors),
             "crate" => option.set(&mut self.krate, Written::krate, errors),
             _ => {
-                option.unknown("invalidates", INVALIDATES, errors);
+                let meant = option.unknown("invalidates", INVALIDATES, errors);
+                self.names_tag |= meant == Some("tag");
             }
         }
     }

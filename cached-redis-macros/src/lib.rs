@@ -16,6 +16,7 @@ mod owned;
 mod parameter;
 mod signature;
 mod syntax;
+mod tag;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -55,6 +56,7 @@ use proc_macro::TokenStream;
 /// | `timeout = …` | give a call up after so long, with an error that the function's error type makes of `cached_redis::Timeout` by `From` | off |
 /// | `audit = 0.001` | share of hits that are checked against the source in the background; the result is in `FunctionStats::fresh_ratio` | 0 |
 /// | `version = …` | path of an async function of the same arguments that tells the source's current version (anything with `Display`, or a `Result` of it): an entry of another version is a miss | none |
+/// | `tags = ["…"]` | [tags](#tags): labels of the entry, each of which drops all its entries at once; one alone needs no brackets | none |
 /// | `skip(a, b)` | parameters that are not part of the key | none |
 /// | `codec = …` | `bincode`, `msgpack`, `json`, or the path of a value of your own codec | the builder's |
 /// | `condition = …` | an expression over the parameters; where it is `false` the cache is not asked and nothing is stored | always |
@@ -88,6 +90,13 @@ use proc_macro::TokenStream;
 ///
 /// Without `key`, the key is the module's path, the function's name and all parameters that are
 /// not skipped. A method needs a `key`: the type it belongs to cannot be seen from an attribute.
+///
+/// # Tags
+///
+/// A tag is a template as a key is, over the same parameters, those in `skip(…)` included:
+/// `tags = ["team:<team>", "users"]`. `#[invalidates(tag = "team:<team>")]` and
+/// `cache.invalidate_tag("team:7")` drop every entry that carries it, however many there are, by one
+/// command. A hit of a tagged function reads its tags along with its entry.
 ///
 /// # Durations
 ///
@@ -152,6 +161,7 @@ pub fn redis_cached(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | meaning | default |
 /// |---|---|---|
+/// | `tag = "…"` | a [tag](macro@redis_cached#tags): all entries that carry it are dropped, in the same round trip as the keys, and by the same rules; may be repeated, and stand without keys | none |
 /// | `when = "always"` | after `Ok`, `Err`, a panic and a dropped caller alike, since a write that failed for its caller may have been committed | this one |
 /// | `when = "ok"` | after `Ok`, and wherever it is unknown how the write ended | |
 /// | `when = "before"` | before the function runs instead; the weaker one, as a reader may store the old value again meanwhile | |

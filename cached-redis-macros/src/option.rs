@@ -257,8 +257,10 @@ fn assigned(input: ParseStream<'_>) -> syn::Result<Value> {
 fn listed(input: ParseStream<'_>) -> syn::Result<Value> {
     let list;
     parenthesized!(list in input);
-    let names = Punctuated::<Ident, Token![,]>::parse_terminated_with(&list, Ident::parse_any)?;
-    Ok(Value::List(names.into_iter().collect()))
+    let names = Punctuated::<Ident, Token![,]>::parse_terminated_with(&list, Ident::parse_any);
+    // Left over, it would be a mistake of the whole attribute.
+    while list.parse::<TokenTree>().is_ok() {}
+    Ok(Value::List(names?.into_iter().collect()))
 }
 
 fn separator(input: ParseStream<'_>, errors: &mut Errors) {

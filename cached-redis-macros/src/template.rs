@@ -49,9 +49,19 @@ pub(crate) enum Format {
 }
 
 impl Template {
-    /// Reads the literal.
+    /// Reads the literal of a key.
     pub(crate) fn parse(literal: &LitStr, errors: &mut Errors) -> Self {
+        Self::of("key", literal, errors)
+    }
+
+    /// Reads the literal of a tag.
+    pub(crate) fn tag(literal: &LitStr, errors: &mut Errors) -> Self {
+        Self::of("tag", literal, errors)
+    }
+
+    fn of(what: &'static str, literal: &LitStr, errors: &mut Errors) -> Self {
         let mut scan = Scan {
+            what,
             literal,
             errors,
             parts: Vec::new(),
@@ -59,7 +69,8 @@ impl Template {
         };
         let text = literal.value();
         if text.is_empty() {
-            scan.refuse("the key is empty", "write something like `\"user:<id>\"`");
+            let message = format!("the {what} is empty");
+            scan.refuse(&message, "write something like `\"user:<id>\"`");
         }
         scan.run(&text);
         scan.check_boundaries();
@@ -80,6 +91,8 @@ impl Template {
 }
 
 struct Scan<'a> {
+    /// What the template makes, for messages.
+    what: &'static str,
     literal: &'a LitStr,
     errors: &'a mut Errors,
     parts: Vec<Part>,
@@ -100,7 +113,7 @@ impl Scan<'_> {
                 self.opened(after)
             } else {
                 self.refuse(
-                    "stray `>` in the key",
+                    &format!("stray `>` in the {}", self.what),
                     "write `<name>` for a parameter; values never need a literal `>`",
                 );
                 after
@@ -119,7 +132,7 @@ impl Scan<'_> {
     fn opened<'t>(&mut self, after: &'t str) -> &'t str {
         if let Some(rest) = after.strip_prefix('<') {
             self.refuse(
-                "`<<` in the key",
+                &format!("`<<` in the {}", self.what),
                 "a literal `<` cannot be written; write `<name>` for a parameter",
             );
             return rest;
@@ -130,7 +143,8 @@ impl Scan<'_> {
                 &after[end + 1..]
             }
             end => {
-                self.refuse("unclosed `<` in the key", "close the placeholder with `>`");
+                let message = format!("unclosed `<` in the {}", self.what);
+                self.refuse(&message, "close the placeholder with `>`");
                 &after[end.unwrap_or(after.len())..]
             }
         }
@@ -184,7 +198,8 @@ impl Scan<'_> {
             let kept_apart = format!("{left}:{right}");
             self.refuse(
                 &format!(
-                    "nothing keeps the values of `{written}` apart, so two calls could share a key"
+                    "nothing keeps the values of `{written}` apart, so two calls could share a {}",
+                    self.what
                 ),
                 &format!("put a `:` between them: `{kept_apart}`"),
             );

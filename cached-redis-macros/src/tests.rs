@@ -60,6 +60,42 @@ fn cached_with_every_option() {
 }
 
 #[test]
+fn cached_with_tags() {
+    let expansion = entry::cached(
+        quote!(
+            ttl = 300,
+            key = "user:<id>",
+            tags = ["team:<user.team>", "users"],
+            skip(user)
+        ),
+        &quote! {
+            async fn orders(id: u64, user: &User) -> Vec<Order> {
+                load(id).await
+            }
+        },
+    );
+    assert_snapshot("cached_with_tags", expansion);
+}
+
+#[test]
+fn invalidates_keys_and_tags() {
+    let expansion = entry::invalidates(
+        quote!(
+            "user:<id>",
+            tag = "team:<team>",
+            tag = "user:<id>:<result.id>",
+            when = "ok"
+        ),
+        &quote! {
+            async fn rename(id: u64, team: String) -> Result<User, DbError> {
+                store(id, team).await
+            }
+        },
+    );
+    assert_snapshot("invalidates_keys_and_tags", expansion);
+}
+
+#[test]
 fn cached_with_the_default_key() {
     let expansion = entry::cached(
         quote!(ttl = 300),

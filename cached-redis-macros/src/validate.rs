@@ -16,12 +16,14 @@ use crate::owned;
 use crate::parameter::Kind;
 use crate::signature::Function;
 use crate::syntax::{argument, mentions, peel, peel_expr};
+use crate::tag;
 use crate::template::{Part, Template};
 
 /// A cached function.
 pub(crate) struct Cached {
     pub(crate) output: Type,
     pub(crate) key: Key,
+    pub(crate) tags: Vec<Key>,
     pub(crate) policy: Policy,
     pub(crate) codec: Option<Path>,
     pub(crate) condition: Option<Expr>,
@@ -57,6 +59,7 @@ pub(crate) struct Policy {
 /// A function that writes what others cache.
 pub(crate) struct Invalidates {
     pub(crate) targets: Vec<Key>,
+    pub(crate) tags: Vec<Key>,
     pub(crate) when: When,
     pub(crate) guard: Option<Guard>,
     pub(crate) replica_lag: Option<Life>,
@@ -86,8 +89,11 @@ impl Cached {
             duration::parse("timeout", timeout, false, errors)
         });
         let key = key(&args, function, errors);
+        let tags = args.tags.as_deref().unwrap_or_default();
+        let tags = tag::resolve(tags, function, Outcome::Unknown, errors);
+        let tags = tags.into_iter().collect();
         let output = kept("redis_cached", "a cached function", function, errors);
-        Self::of(args, policy, (timeout, detached), key, output)
+        Self::of(args, policy, (timeout, detached), tags, key, output)
     }
 
     /// A function whose value is written through: the same, of a key that is needed before it runs and
@@ -102,13 +108,14 @@ impl Cached {
         let policy = Policy::new(&args, function, errors);
         let key = written_key(&args, function, errors);
         let output = kept("write_through", "a write-through", function, errors);
-        Self::of(args, policy, (None, false), key, output)
+        Self::of(args, policy, (None, false), Some(Vec::new()), key, output)
     }
 
     fn of(
         args: CachedArgs,
         policy: Policy,
         (timeout, detached): (Option<Life>, bool),
+        tags: Option<Vec<Key>>,
         key: Option<Key>,
         output: Option<Type>,
     ) -> Option<Self> {
@@ -125,6 +132,7 @@ impl Cached {
         Some(Self {
             output: output?,
             key: key?,
+            tags: tags?,
             policy,
             codec,
             condition,
@@ -435,10 +443,12 @@ impl Invalidates {
         };
         let resolve = |target| self::target(target, function, outcome, errors);
         let targets: Vec<_> = args.targets.iter().map(resolve).collect();
+        let tags = tag::resolve(&args.tags, function, outcome, errors);
         let guard = args.guard.as_ref().map(|guard| {
             refuse_before(guard, when, errors);
             refuse_result(&args.targets, &targets, errors);
             refuse_patterns("guard", &args.targets, &targets, errors);
+            refuse_result(&args.tags, &tags, errors);
             Guard::parse(guard, function, errors)
         });
         let replica_lag = args.replica_lag.as_ref().map(|lag| {
@@ -450,6 +460,7 @@ impl Invalidates {
         let targets = targets.into_iter().collect::<Option<_>>()?;
         Some(Self {
             targets,
+            tags: tags.into_iter().collect::<Option<_>>()?,
             when: when?,
             guard: transposed(guard)?,
             replica_lag: transposed(replica_lag)?,
@@ -461,7 +472,7 @@ impl Invalidates {
 }
 
 fn require_target(args: &InvalidatesArgs, errors: &mut Errors) {
-    if args.targets.is_empty() {
+    if args.targets.is_empty() && !args.names_tag {
         let help = "write the keys it changes: `#[invalidates(\"user:<id>\")]`";
         errors.refuse_at(Span::call_site(), "`#[invalidates]` names no key", help);
     }

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -27,18 +28,21 @@ use crate::registry::Function;
 use crate::renewal::{Claim, Claimed, Permit};
 use crate::shape::{ErrorSharing, Shape};
 use crate::store::Store as _;
+use crate::tag::{Basis, Stamp, Tags};
 use crate::verdict::Verdict;
 
-/// A value that can be served, and the header of its entry.
+/// A value that can be served, and its entry.
 pub(crate) struct Kept<T> {
     pub(crate) value: T,
-    pub(crate) header: Header,
+    pub(crate) live: Live,
 }
 
 /// The right to replace one entry by what is loaded anew.
 pub(crate) struct Renewal {
     token: Token,
     epoch: u32,
+    /// The entry, which may name tags that the function cannot know.
+    entry: Bytes,
     /// Those who wait for the load, if the entry may not be served to them.
     flight: Option<Flight>,
     /// Absent until it is asked for.
@@ -48,10 +52,11 @@ pub(crate) struct Renewal {
 
 impl Renewal {
     /// Of an entry that is served meanwhile; the claim is still to be asked for.
-    fn permitted(permit: Permit, header: &Header) -> Self {
+    fn permitted(permit: Permit, live: &Live) -> Self {
         Self {
-            token: header.token,
-            epoch: header.epoch,
+            token: live.header.token,
+            epoch: live.header.epoch,
+            entry: live.entry.clone(),
             flight: None,
             claim: None,
             permit: Some(permit),
@@ -59,10 +64,11 @@ impl Renewal {
     }
 
     /// Of an entry that others wait for to be replaced.
-    pub(crate) fn claimed(flight: Flight, claim: Claim, header: &Header) -> Self {
+    pub(crate) fn claimed(flight: Flight, claim: Claim, live: &Live) -> Self {
         Self {
-            token: header.token,
-            epoch: header.epoch,
+            token: live.header.token,
+            epoch: live.header.epoch,
+            entry: live.entry.clone(),
             flight: Some(flight),
             claim: Some(claim),
             permit: None,
@@ -82,6 +88,7 @@ pub(crate) enum Revalidated<T, E> {
 pub(crate) struct Owned<S, E, C> {
     inner: Arc<Inner>,
     key: String,
+    tags: Tags,
     function: &'static Function,
     policy: Policy,
     codec: C,
@@ -94,6 +101,7 @@ impl<S: Copy, E: Copy, C: Copy> Owned<S, E, C> {
         Reader {
             inner: &self.inner,
             key: &self.key,
+            tags: &self.tags,
             wish: Wish::default(),
             shape: self.shape,
             errors: self.errors,
@@ -172,7 +180,7 @@ where
         F: Behind<S, E, C, U>,
     {
         if let Some(permit) = self.inner.renewals.begin(self.key) {
-            let renewal = Renewal::permitted(permit, &found.header);
+            let renewal = Renewal::permitted(permit, &found.live);
             let ran = F::behind(self.job(task), renewal).await;
             if let Some(Revalidated::Loaded(value)) = ran.map(|ran| self.told(ran)) {
                 return value;
@@ -211,6 +219,7 @@ where
         let reader = Owned {
             inner: Arc::clone(self.inner),
             key: self.key.to_owned(),
+            tags: self.tags.clone(),
             function: self.packer.function,
             policy: *self.packer.policy,
             codec: self.packer.codec,
@@ -226,10 +235,11 @@ where
         F: Load<S::Return>,
     {
         let claim = self.claim(&mut renewal).await?;
+        let basis = self.basis(&renewal).await?;
         self.emit(&Event::Renewing);
         let (result, loaded) = self.load(task.load).await;
         let packed = match &result {
-            Ok(ok) => self.packed(ok, &loaded, renewal.epoch, task.verdict),
+            Ok(ok) => self.packed(ok, &loaded, &basis, task.verdict),
             Err(_) => {
                 self.failed(renewal, claim);
                 return Some((result, None));
@@ -237,7 +247,7 @@ where
         };
         let header = packed.as_ref().map(|packed| packed.header);
         match packed {
-            Some(packed) => self.replace(renewal, claim, packed),
+            Some(packed) => self.replace(renewal, claim, basis, packed),
             None => self.remove(renewal, claim).await,
         }
         Some((result, header))
@@ -262,6 +272,20 @@ where
         None
     }
 
+    /// What the load begins from; `None` if one of the tags is barred or the store is away.
+    async fn basis(&self, renewal: &Renewal) -> Option<Basis> {
+        let Packer { inner, policy, .. } = self.packer;
+        let stamp = Stamp::take(inner, self.tags, policy, Some(&renewal.entry)).await;
+        let stamp = stamp.unwrap_or_else(|error| {
+            self.emit(&Event::Failed(&error));
+            None
+        });
+        Some(Basis {
+            epoch: renewal.epoch,
+            stamp: stamp?,
+        })
+    }
+
     /// The source is to be left alone for a while, here and in other processes.
     fn failed(&self, mut renewal: Renewal, claim: Claim) {
         let throttle = self.inner.settings.throttle;
@@ -275,8 +299,8 @@ where
         }
     }
 
-    fn replace(&self, renewal: Renewal, claim: Claim, packed: Packed) {
-        let fence = Fence::Entry(renewal.token, renewal.epoch);
+    fn replace(&self, renewal: Renewal, claim: Claim, basis: Basis, packed: Packed) {
+        let fence = Fence::Entry(renewal.token, basis);
         if let Some(flight) = &renewal.flight {
             // Before the fill is sent: who comes from here on must look for itself.
             flight.close();

@@ -36,6 +36,7 @@ impl Bypasses {
         if let Some(pending) = &queue.pending {
             return Place::Seat(Seat {
                 landing: pending.clone(),
+                loads: true,
                 shares: true,
             });
         }

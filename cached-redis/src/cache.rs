@@ -19,10 +19,11 @@ use crate::read::Task;
 use crate::registry::{self, DIRECT};
 use crate::shape::{Fallible, FallibleOptional, Kept};
 use crate::stats::Stats;
+use crate::tag::Tags;
 use crate::through::{self, Through};
 use crate::{
-    AfterCommit, Cache, Error, Invalidation, Mode, Policy, codec, key, matching, read, verdict,
-    write,
+    AfterCommit, Cache, Error, Invalidation, Mode, Policy, codec, key, matching, read, tagged,
+    verdict, write,
 };
 
 impl Cache {
@@ -189,7 +190,7 @@ impl Cache {
     where
         T: Serialize + DeserializeOwned,
     {
-        write::put(&self.inner, policy, &self.key(key), value).await
+        write::put(&self.inner, policy, &self.key(key), &Tags::default(), value).await
     }
 
     /// Runs `write`, which changes the source and returns the new value, and stores that under
@@ -384,6 +385,9 @@ impl Cache {
     /// Polled once, the invalidation is sent even if this future is dropped.
     pub async fn clear(&self, function: &str) -> Result<Invalidation, Error> {
         let function = registry::function(function)?;
+        if !function.info.tags.is_empty() {
+            return tagged::clear(&self.inner, function).await;
+        }
         let template = function.info.template;
         let all = Pattern::of_template(&self.inner.namespace, template);
         matching::invalidate(&self.inner, &function.site, all).await

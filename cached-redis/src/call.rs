@@ -9,6 +9,7 @@ use crate::handle::{self, Cache, Handle, Inner};
 use crate::key::KeyWriter;
 use crate::registry::Function;
 use crate::rollout;
+use crate::tag::{self, Tags};
 
 /// A call that is being prepared.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub struct Call {
     key: Option<String>,
     /// That of the source, as read before anything else, where the function can tell it.
     pub(crate) version: Option<u64>,
+    pub(crate) tags: Tags,
 }
 
 impl Call {
@@ -48,6 +50,7 @@ impl Call {
             cache: cache.filter(|_| mode != rollout::Mode::Off),
             key: None,
             version: None,
+            tags: Tags::default(),
         }
     }
 
@@ -69,8 +72,29 @@ impl Call {
         let mut writer = KeyWriter::new(&cache.inner.namespace);
         render(&mut writer);
         self.key = writer.finish();
+        let info = &self.function.info;
         if self.key.is_none() {
             cache.inner.emit(&self.function.site, &Event::KeyFailed);
+        } else if !info.tags.is_empty() {
+            let own = tag::function_key(&cache.inner.namespace, info.template);
+            self.tags.add(own);
+        }
+    }
+
+    /// Renders a tag, after the key. A call that lacks one could not be invalidated by it, so it is
+    /// not cached.
+    pub fn tag(&mut self, render: impl FnOnce(&mut KeyWriter)) {
+        let Some(cache) = self.cache.as_ref().filter(|_| self.key.is_some()) else {
+            return;
+        };
+        let mut writer = KeyWriter::marked(&cache.inner.namespace, tag::TAG);
+        render(&mut writer);
+        match writer.finish() {
+            Some(tag) => self.tags.add(tag),
+            None => {
+                self.key = None;
+                cache.inner.emit(&self.function.site, &Event::KeyFailed);
+            }
         }
     }
 
@@ -99,6 +123,12 @@ impl Call {
     pub(crate) fn cache(&self) -> Option<&Cache> {
         let asks = self.wish.mode != Mode::Uncached;
         self.cache.as_deref().filter(|_| asks)
+    }
+
+    /// The same for an entry with these tags.
+    pub(crate) fn tagged(mut self, tags: Tags) -> Self {
+        self.tags = tags;
+        self
     }
 
     /// The cache and the key; `None` when the function shall simply run.

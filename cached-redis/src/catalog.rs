@@ -4,10 +4,11 @@
 //! runs, and mistakes that no single function shows can be found: a writer that invalidates what
 //! nobody reads, two types behind one key.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::Ordering;
 
-use crate::registry::{Function, FunctionInfo, Guard, Writer, registered};
+use crate::registry::{Function, FunctionInfo, Guard, Writer, WriterInfo, registered};
 use crate::template;
 
 /// Two methods of one name in one module get the same default key, and an attribute cannot see
@@ -68,11 +69,14 @@ impl Catalog {
     ///
     /// * an `#[invalidates]` target, or a `#[write_through]` key, that matches the key of no cached
     ///   function,
+    /// * a tag that no cached function carries, and an `#[invalidates]` drops,
     /// * two value types behind one key template (generic functions are left out),
+    /// * two functions with one key template and different tags: neither takes the other's entries,
     /// * two functions with the same default key.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = self.useless_targets();
+        problems.extend(self.useless_tags());
         for (a, b) in pairs(&self.functions) {
             let same = template::shape(a.info.template) == template::shape(b.info.template);
             if same && a.info.default_key && b.info.default_key {
@@ -89,6 +93,14 @@ impl Catalog {
                     format!(
                         "keeps `{}` under \"{}\", where `{}` keeps `{}`",
                         a.info.value, a.info.template, b.info.path, b.info.value
+                    ),
+                ));
+            } else if same && tag_shapes(&a.info) != tag_shapes(&b.info) {
+                problems.push(Problem::new(
+                    a.info.path,
+                    format!(
+                        "has other tags under \"{}\" than `{}`: each replaces the other's entries",
+                        a.info.template, b.info.path
                     ),
                 ));
             }
@@ -127,13 +139,25 @@ impl Catalog {
             .collect()
     }
 
-    fn invalidated_by(&self, template: &str) -> Vec<String> {
+    fn useless_tags(&self) -> Vec<Problem> {
+        let carried = |tag| self.functions.iter().any(|one| carries(&one.info, tag));
+        let mut problems = Vec::new();
+        for writer in &self.writers {
+            for tag in writer.info.tags.iter().filter(|tag| !carried(tag)) {
+                let text =
+                    format!("invalidates the tag \"{tag}\", which no cached function carries");
+                problems.push(Problem::new(writer.info.path, text));
+            }
+        }
+        problems
+    }
+
+    fn invalidated_by(&self, function: &FunctionInfo) -> Vec<String> {
         let hits = |writer: &&&Writer| {
-            writer
-                .info
-                .targets
-                .iter()
-                .any(|target| template::overlap(template, target))
+            let WriterInfo { targets, tags, .. } = &writer.info;
+            let mut targets = targets.iter();
+            targets.any(|target| template::overlap(function.template, target))
+                || tags.iter().any(|tag| carries(function, tag))
         };
         self.writers
             .iter()
@@ -141,6 +165,18 @@ impl Catalog {
             .map(|writer| described(writer))
             .collect()
     }
+}
+
+/// Whether some call of the function has some tag of this template.
+fn carries(function: &FunctionInfo, tag: &str) -> bool {
+    let mut own = function.tags.iter();
+    own.any(|own| template::overlap(own, tag))
+}
+
+/// The tags of a function, however their placeholders are named and in whatever order.
+fn tag_shapes(function: &FunctionInfo) -> BTreeSet<String> {
+    let tags = function.tags.iter();
+    tags.map(|tag| template::outline(tag)).collect()
 }
 
 /// A writer's path, and what it does beside the plain invalidation.
@@ -199,7 +235,7 @@ impl Catalog {
             (None, Some(name)) => format!("policy {name}"),
             (None, None) => "default".to_owned(),
         };
-        let writers = match self.invalidated_by(info.template) {
+        let writers = match self.invalidated_by(info) {
             writers if writers.is_empty() => "-".to_owned(),
             writers => writers.join(", "),
         };

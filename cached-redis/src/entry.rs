@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
+use crate::extension::{self, Extensions};
+
 /// First byte of every entry.
 pub(crate) const MAGIC: u8 = 0xCA;
 
@@ -16,9 +18,6 @@ pub(crate) const MAGIC: u8 = 0xCA;
 pub(crate) const HEADER: usize = 48;
 
 const LAYOUT: u8 = 1;
-
-/// Flag of a value: it is kept for longer than it is fresh.
-pub(crate) const WINDOW: u8 = 64;
 
 /// The version of one entry, and the right to replace it: new for every lease and every value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,6 +92,8 @@ pub(crate) struct Header {
     /// For how long it is fresh, in ms; 0 = as long as it lives.
     pub(crate) soft_ttl: u32,
     pub(crate) codec: u8,
+    /// Length of the extensions.
+    pub(crate) extensions: u16,
 }
 
 impl Header {
@@ -108,7 +109,13 @@ impl Header {
             filled_at: 0,
             soft_ttl: 0,
             codec: 0,
+            extensions: 0,
         }
+    }
+
+    /// Whether the entry is of a generation of its tags.
+    pub(crate) fn is_tagged(&self) -> bool {
+        self.flags & extension::TAGS != 0
     }
 
     /// The header and the payload behind it, or nothing if this is no entry of this layout.
@@ -127,23 +134,24 @@ impl Header {
             filled_at: u64::from_le_bytes(field(header, 32)),
             soft_ttl: u32::from_le_bytes(field(header, 40)),
             codec: header[46],
+            extensions: u16::from_le_bytes(field(header, 44)),
         };
-        let extensions = usize::from(u16::from_le_bytes(field(header, 44)));
-        Some((parsed, parsed.payload(extensions, rest)?))
+        Some((parsed, parsed.payload(rest)?))
     }
 
-    /// What follows the header, if it is what this kind may have.
-    ///
-    /// This version knows no flag and no extension, so an entry with any is dead: it may be of
-    /// another tag generation, or compressed. A tombstone is obeyed whatever else it says, since
-    /// not to fill is always right.
-    fn payload<'a>(&self, extensions: usize, rest: &'a [u8]) -> Option<&'a [u8]> {
-        let plain = self.flags & !WINDOW == 0 && extensions == 0;
-        match self.kind {
-            Kind::Value => plain.then_some(rest),
-            Kind::Negative | Kind::Lease => (plain && rest.is_empty()).then_some(rest),
-            Kind::Tombstone => rest.get(extensions..)?.is_empty().then_some(&[]),
-        }
+    /// What follows header and extensions, if it is what this kind may have. A tombstone is obeyed
+    /// whatever else it says, since not to fill is always right.
+    fn payload<'a>(&self, rest: &'a [u8]) -> Option<&'a [u8]> {
+        let (extensions, payload) = rest.split_at_checked(self.extensions.into())?;
+        let plain = self.flags == 0 && extensions.is_empty();
+        let sound = match self.kind {
+            Kind::Value | Kind::Negative => {
+                plain || Extensions::parse(self.flags, extensions).is_some()
+            }
+            Kind::Lease => plain,
+            Kind::Tombstone => true,
+        };
+        (sound && (self.kind == Kind::Value || payload.is_empty())).then_some(payload)
     }
 
     /// The bytes of a lease.
@@ -151,20 +159,16 @@ impl Header {
         Self::new(Kind::Lease, token).bytes()
     }
 
-    /// The bytes of an entry: this header, no extensions, the payload.
-    pub(crate) fn entry(self, payload: &[u8]) -> Bytes {
-        let mut entry = Vec::with_capacity(HEADER + payload.len());
-        entry.extend_from_slice(&self.bytes());
-        entry.extend_from_slice(payload);
-        Bytes::from(entry)
+    /// The bytes of an entry with these extensions; `None` if they are too long.
+    pub(crate) fn entry(mut self, extensions: &Extensions<'_>, payload: &[u8]) -> Option<Bytes> {
+        self.flags = extensions.flags();
+        Some(self.extended(&extensions.bytes()?, payload))
     }
 
-    /// The bytes of an entry that is a header and extensions, without a payload.
-    pub(crate) fn extended(self, extensions: &[u8]) -> Bytes {
-        let mut header = self.bytes();
-        let length = u16::try_from(extensions.len()).unwrap_or(u16::MAX);
-        header[44..46].copy_from_slice(&length.to_le_bytes());
-        Bytes::from([&header, extensions].concat())
+    /// The bytes of an entry: this header, extensions that its flags announce, the payload.
+    pub(crate) fn extended(mut self, extensions: &[u8], payload: &[u8]) -> Bytes {
+        self.extensions = u16::try_from(extensions.len()).unwrap_or(u16::MAX);
+        Bytes::from([&self.bytes(), extensions, payload].concat())
     }
 
     fn bytes(&self) -> [u8; HEADER] {
@@ -179,15 +183,36 @@ impl Header {
         header[28..32].copy_from_slice(&self.load_time.to_le_bytes());
         header[32..40].copy_from_slice(&self.filled_at.to_le_bytes());
         header[40..44].copy_from_slice(&self.soft_ttl.to_le_bytes());
+        header[44..46].copy_from_slice(&self.extensions.to_le_bytes());
         header[46] = self.codec;
         header
     }
 }
 
 /// An entry with a value or a known absence in it.
+#[derive(Clone)]
 pub(crate) struct Live {
     pub(crate) header: Header,
     pub(crate) entry: Bytes,
+}
+
+impl Live {
+    pub(crate) fn payload(&self) -> &[u8] {
+        let at = HEADER + usize::from(self.header.extensions);
+        self.entry.get(at..).unwrap_or_default()
+    }
+}
+
+/// The extensions of an entry that has a value or an absence in it, dead or alive.
+pub(crate) fn extensions(entry: &[u8]) -> Option<Extensions<'_>> {
+    let (header, _) = Header::parse(entry)?;
+    if !matches!(header.kind, Kind::Value | Kind::Negative) {
+        return None;
+    }
+    Extensions::parse(
+        header.flags,
+        entry[HEADER..].get(..header.extensions.into())?,
+    )
 }
 
 fn field<const N: usize>(header: &[u8; HEADER], at: usize) -> [u8; N] {
@@ -210,7 +235,7 @@ mod tests {
             codec: 1,
             ..Header::new(Kind::Value, Token::next())
         };
-        header.entry(b"payload").to_vec()
+        header.extended(&[], b"payload").to_vec()
     }
 
     fn with(at: usize, byte: u8) -> Vec<u8> {
@@ -236,7 +261,8 @@ mod tests {
             ("an unknown kind", with(1, b'X')),
             ("an unknown layout", with(2, 2)),
             ("layout 0", with(2, 0)),
-            ("an unknown flag", with(3, 1)),
+            ("an unknown flag", with(3, 4)),
+            ("a flag without its extension", with(3, 1)),
             ("extensions", with(44, 1)),
             ("many extensions", with(45, 0xFF)),
             ("the reserved byte", with(47, 1)),
@@ -257,12 +283,40 @@ mod tests {
     }
 
     #[test]
+    fn a_payload_begins_behind_its_extensions() {
+        let parts = Extensions {
+            stamp: Some([1; 8]),
+            named: vec!["users"],
+            ..Extensions::default()
+        };
+        let header = Header::new(Kind::Value, Token::next());
+        let entry = header.entry(&parts, b"payload").unwrap();
+        let (header, payload) = Header::parse(&entry).unwrap();
+        assert_eq!(payload, b"payload");
+        let live = Live { header, entry };
+        assert!(live.payload() == b"payload" && live.header.is_tagged());
+        assert_eq!(extensions(&live.entry), Some(parts));
+    }
+
+    #[test]
+    fn k6_extensions_of_a_lease_or_before_too_little_are_no_entries() {
+        let parts = Extensions {
+            stamp: Some([1; 8]),
+            ..Extensions::default()
+        };
+        let lease = Header::new(Kind::Lease, Token::next()).entry(&parts, b"");
+        assert_eq!(Header::parse(&lease.unwrap()), None);
+        let entry = Header::new(Kind::Value, Token::next()).entry(&parts, b"");
+        assert_eq!(Header::parse(&entry.unwrap()[..HEADER + 7]), None);
+    }
+
+    #[test]
     fn tombstones_of_later_versions_are_obeyed() {
         let mut tombstone = Header::new(Kind::Tombstone, Token::next())
-            .entry(&[1; 24])
+            .extended(&[], &[1; 24])
             .to_vec();
         assert_eq!(Header::parse(&tombstone), None);
-        tombstone[3] = 8 | 16;
+        tombstone[3] = 4 | 8 | 16;
         tombstone[44] = 24;
         let (header, payload) = Header::parse(&tombstone).unwrap();
         assert_eq!((header.kind, payload), (Kind::Tombstone, &b""[..]));

@@ -44,6 +44,8 @@ pub(crate) enum Event<'a> {
     Refused,
     /// What stood under the key is no entry of this function's type.
     Undecodable,
+    /// A tag of the entry that was found has been invalidated since, or its generation was lost.
+    Outdated,
     /// The codec cannot read this value back; MessagePack keeps this function's values from now on.
     FellBack(&'a CodecError),
     /// No codec can keep this value.
@@ -53,6 +55,8 @@ pub(crate) enum Event<'a> {
     KeyFailed,
     /// The source did not tell its version.
     NoVersion,
+    /// There are more tags than an entry can name.
+    TooManyTags,
     /// The policy that the attribute names does not exist, or gives no TTL.
     NoPolicy(bool),
     /// The store did not answer, or not as it should.
@@ -158,11 +162,14 @@ fn count(counters: &Counters, event: &Event<'_>) {
         Event::Fill => counters.add(Count::Fills, 1),
         Event::Refused => counters.add(Count::RefusedFills, 1),
         Event::Undecodable => counters.add(Count::Undecodable, 1),
+        Event::Outdated => counters.add(Count::Outdated, 1),
         Event::FellBack(_) => {}
         Event::Unstorable(..) => counters.add(Count::Unstorable, 1),
-        Event::KeyFailed | Event::NoVersion | Event::NoPolicy(_) | Event::Failed(_) => {
-            counters.add(Count::Errors, 1)
-        }
+        Event::KeyFailed
+        | Event::NoVersion
+        | Event::TooManyTags
+        | Event::NoPolicy(_)
+        | Event::Failed(_) => counters.add(Count::Errors, 1),
         Event::Invalidated(keys) | Event::Swept { keys, .. } => {
             counters.add(Count::Invalidations, *keys as u64);
         }
@@ -191,9 +198,14 @@ fn tell(function: &str, event: &Event<'_>) {
         ),
         Event::Audited { fresh: true } => trace!(function, ?event, "cache"),
         Event::Hit | Event::Stale | Event::Renewing | Event::Joined => {
-            trace!(function, ?event, "cache")
+            trace!(function, ?event, "cache");
         }
-        Event::Miss | Event::Wait | Event::Bypass | Event::Loaded(_) | Event::Fill => {
+        Event::Miss
+        | Event::Wait
+        | Event::Bypass
+        | Event::Loaded(_)
+        | Event::Fill
+        | Event::Outdated => {
             trace!(function, ?event, "cache");
         }
         Event::Refused | Event::TimedOut | Event::Invalidated(_) => {
@@ -216,6 +228,10 @@ fn tell(function: &str, event: &Event<'_>) {
         Event::KeyFailed => error!(
             function,
             "a key could not be rendered, the call is not cached"
+        ),
+        Event::TooManyTags => error!(
+            function,
+            "more tags than an entry can have, the call is not cached"
         ),
         Event::Unstorable(_, false) | Event::NoPolicy(false) => {
             debug!(function, "not kept, for the reason told before");

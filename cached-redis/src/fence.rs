@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
+use crate::Policy;
 use crate::entry::{Header, Kind, Token};
 use crate::error::StoreError;
 use crate::event::Event;
@@ -17,11 +18,12 @@ use crate::lease::Lease;
 use crate::pack::Packed;
 use crate::registry::Site;
 use crate::store::Store as _;
+use crate::tag::{Basis, Stamp, Tags};
 
 /// What a fill is conditional on.
 pub(crate) enum Fence {
-    /// The entry that stood there when the load began, and its epoch.
-    Entry(Token, u32),
+    /// The entry that stood there when the load began, whose epoch the new one carries on.
+    Entry(Token, Basis),
     /// A lease.
     Lease(Lease),
 }
@@ -30,8 +32,13 @@ impl Fence {
     /// For a load that starts now whatever stands there: an entry goes on being served meanwhile;
     /// anything else, another load's lease too, gives way. `None`: the cache is to be bypassed, or a
     /// tombstone stands, and nobody may fill.
-    pub(crate) async fn raise(inner: &Arc<Inner>, key: &str) -> Result<Option<Self>, StoreError> {
-        if inner.journal.pass(key).is_none() {
+    pub(crate) async fn raise(
+        inner: &Arc<Inner>,
+        key: &str,
+        tags: &Tags,
+        policy: &Policy,
+    ) -> Result<Option<Self>, StoreError> {
+        if inner.journal.pass_all(key, tags.keys()).is_none() {
             return Ok(None);
         }
         let entry = inner.store.get(key).await?;
@@ -39,22 +46,34 @@ impl Fence {
             .as_ref()
             .and_then(|entry| Header::parse(entry))
             .map(|(header, _)| header);
-        Ok(match header {
+        let fence = match header {
             Some(header)
                 if matches!(header.kind, Kind::Value | Kind::Negative)
                     && inner.store.is_current(header.epoch) =>
             {
-                Some(Self::Entry(header.token, header.epoch))
+                Self::Entry(header.token, Basis::of(header.epoch))
             }
-            _ => Lease::seize(inner, key).await?.map(Self::Lease),
-        })
+            _ => match Lease::seize(inner, key).await? {
+                Some(lease) => Self::Lease(lease),
+                None => return Ok(None),
+            },
+        };
+        let stamp = Stamp::take(inner, tags, policy, entry.as_deref()).await?;
+        Ok(stamp.map(|stamp| fence.stamped(stamp)))
     }
 
-    /// The epoch that an entry filled behind this fence carries.
-    pub(crate) fn epoch(&self) -> u32 {
+    fn stamped(self, stamp: Stamp) -> Self {
         match self {
-            Self::Entry(_, epoch) => *epoch,
-            Self::Lease(lease) => lease.epoch(),
+            Self::Entry(token, basis) => Self::Entry(token, Basis { stamp, ..basis }),
+            Self::Lease(lease) => Self::Lease(lease.stamped(stamp)),
+        }
+    }
+
+    /// What an entry filled behind this fence says of its load.
+    pub(crate) fn basis(&self) -> &Basis {
+        match self {
+            Self::Entry(_, basis) => basis,
+            Self::Lease(lease) => lease.basis(),
         }
     }
 
@@ -81,9 +100,9 @@ impl Fence {
         life: Duration,
     ) -> Result<bool, StoreError> {
         match self {
-            Self::Entry(token, epoch) => {
+            Self::Entry(token, basis) => {
                 let won = inner.store.fill(key, token, entry, life).await?;
-                Ok(won && inner.store.epoch() == epoch)
+                Ok(won && inner.store.epoch() == basis.epoch)
             }
             Self::Lease(lease) => lease.fill(entry, life).await,
         }
@@ -102,6 +121,7 @@ pub(crate) fn fill(
     packed: Packed,
 ) -> JoinHandle<()> {
     let (cache, key) = (Arc::clone(inner), key.to_owned());
+    let basis = fence.basis().clone();
     inner.runtime.spawn(async move {
         let filled = fence
             .fill(&cache, &key, packed.entry.clone(), packed.life)
@@ -113,8 +133,20 @@ pub(crate) fn fill(
         };
         cache.emit(site, &event);
         if let Some(flight) = flight {
+            let landing = checked(&cache, &basis, &flight, landing).await;
             flight.land(landing);
         }
         drop(held);
     })
+}
+
+/// A lease outlives the invalidation of a tag, so a won fill alone does not say that those who joined
+/// came before it.
+async fn checked(inner: &Inner, basis: &Basis, flight: &Flight, landing: Landing) -> Landing {
+    match landing {
+        Landing::Shared(_) if basis.stamp.is_empty() => landing,
+        Landing::Shared(_) if flight.is_joined() && basis.stands(inner).await => landing,
+        Landing::Shared(_) => Landing::Again,
+        _ => landing,
+    }
 }

@@ -40,7 +40,9 @@ pub(crate) enum Landing {
 /// A reader's place in somebody else's flight.
 pub(crate) struct Seat {
     pub(crate) landing: watch::Receiver<Option<Landing>>,
-    /// Whether the flight was still open when this reader joined.
+    /// Whether the load was still running when this reader joined.
+    pub(crate) loads: bool,
+    /// Whether its result may be this reader's.
     pub(crate) shares: bool,
 }
 
@@ -76,6 +78,8 @@ pub(crate) struct Flights {
 struct Open {
     landing: watch::Receiver<Option<Landing>>,
     joinable: bool,
+    /// The tags for which the result is checked before it is shared.
+    cover: u64,
 }
 
 impl Flights {
@@ -88,24 +92,26 @@ impl Flights {
         })
     }
 
-    /// A seat in the flight of `key`, if there is one.
-    pub(crate) fn join(&self, key: &str) -> Option<Seat> {
+    /// A seat in the flight of `key`, if there is one, for a reader whose tags are told apart by
+    /// `cover`.
+    pub(crate) fn join(&self, key: &str, cover: u64) -> Option<Seat> {
         if self.count.load(Ordering::Acquire) == 0 {
             return None;
         }
-        self.shard(key).get(key).map(Open::seat)
+        self.shard(key).get(key).map(|open| open.seat(cover))
     }
 
     /// The lead of `key`, or a seat beside whoever has it. To be called only after the reader's own
     /// look-up missed: a hit that was seen before a reader came must not be shared with it.
-    pub(crate) fn enter(self: &Arc<Self>, key: &str) -> Place<Flight> {
+    pub(crate) fn enter(self: &Arc<Self>, key: &str, cover: u64) -> Place<Flight> {
         match self.shard(key).entry(key.to_owned()) {
-            Entry::Occupied(open) => Place::Seat(open.get().seat()),
+            Entry::Occupied(open) => Place::Seat(open.get().seat(cover)),
             Entry::Vacant(vacant) => {
                 let (sender, landing) = watch::channel(None);
                 vacant.insert(Open {
                     landing,
                     joinable: true,
+                    cover,
                 });
                 self.count.fetch_add(1, Ordering::Release);
                 Place::Lead(Flight {
@@ -154,10 +160,11 @@ impl Flights {
 }
 
 impl Open {
-    fn seat(&self) -> Seat {
+    fn seat(&self, cover: u64) -> Seat {
         Seat {
             landing: self.landing.clone(),
-            shares: self.joinable,
+            loads: self.joinable,
+            shares: self.joinable && self.cover == cover,
         }
     }
 }
@@ -175,6 +182,13 @@ impl Flight {
         if let Some(open) = self.own(&mut self.flights.shard(&self.key)) {
             open.joinable = false;
         }
+    }
+
+    /// Whether anybody sits in it. Nobody gets a seat while this is looked at.
+    pub(crate) fn is_joined(&self) -> bool {
+        let mut shard = self.flights.shard(&self.key);
+        let on_board = usize::from(self.own(&mut shard).is_some());
+        self.sender.receiver_count() > on_board
     }
 
     /// Ends the flight.

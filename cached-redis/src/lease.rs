@@ -15,6 +15,7 @@ use crate::entry::{Header, Token};
 use crate::error::StoreError;
 use crate::handle::Inner;
 use crate::store::Store as _;
+use crate::tag::{Basis, Stamp};
 
 /// A lease that is asked for or granted. Dropping it releases it: the asking or the load failed,
 /// panicked or was given up.
@@ -22,8 +23,8 @@ pub(crate) struct Lease {
     inner: Arc<Inner>,
     key: String,
     token: Token,
-    /// That of the store when the lease was asked for.
-    epoch: u32,
+    /// The epoch is that of the store when the lease was asked for.
+    basis: Basis,
     /// Whether the key may carry our token. True before the store is asked, since an answer that
     /// never came may have been a grant.
     held: bool,
@@ -38,7 +39,7 @@ impl Lease {
             key: key.to_owned(),
             token: Token::next(),
             // Before it is sent: a later one begins anew, and this lease may outlive an invalidation.
-            epoch: inner.store.epoch(),
+            basis: Basis::of(inner.store.epoch()),
             held: true,
             heartbeat: None,
         }
@@ -83,9 +84,15 @@ impl Lease {
         self.token
     }
 
-    /// The epoch that an entry filled under this lease carries.
-    pub(crate) fn epoch(&self) -> u32 {
-        self.epoch
+    /// What an entry filled under this lease says of its load.
+    pub(crate) fn basis(&self) -> &Basis {
+        &self.basis
+    }
+
+    /// The tags have been read too.
+    pub(crate) fn stamped(mut self, stamp: Stamp) -> Self {
+        self.basis.stamp = stamp;
+        self
     }
 
     /// What stands under the key while the lease does.
@@ -110,13 +117,13 @@ impl Lease {
     pub(crate) async fn fill(mut self, entry: Bytes, ttl: Duration) -> Result<bool, StoreError> {
         self.stop_heartbeat();
         let store = &self.inner.store;
-        if store.epoch() != self.epoch {
+        if store.epoch() != self.basis.epoch {
             return Ok(false);
         }
         let won = store.fill(&self.key, self.token, entry, ttl).await?;
         self.held = false;
         // The answer may be that of a new server, where the lease stands although it was invalidated.
-        Ok(won && store.epoch() == self.epoch)
+        Ok(won && store.epoch() == self.basis.epoch)
     }
 
     /// What was stored has taken its place: there is nothing to release.

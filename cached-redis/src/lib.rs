@@ -18,6 +18,7 @@ pub mod docs;
 mod entry;
 mod error;
 mod event;
+mod extension;
 mod failover;
 mod feed;
 mod fence;
@@ -49,6 +50,8 @@ mod stats;
 mod store;
 mod sweep;
 mod sync;
+mod tag;
+mod tagged;
 mod template;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -85,6 +88,7 @@ pub use policy::Policy;
 pub use rollout::Mode;
 pub use stats::{FunctionStats, Pending, Stats};
 pub use store::stats::{BreakerState, StoreStats};
+pub use tagged::Tagged;
 pub use write::Invalidation;
 
 #[doc(hidden)]

@@ -9,13 +9,15 @@ use serde::de::DeserializeOwned;
 
 use crate::Policy;
 use crate::codec::{self, Choice, CodecError, Encoded, Msgpack};
-use crate::entry::{HEADER, Header, Kind, Live, Token, WINDOW};
+use crate::entry::{Header, Kind, Live, Token};
 use crate::event::Event;
+use crate::extension::Extensions;
 use crate::handle::Inner;
 use crate::policy::Life;
 use crate::registry::Function;
 use crate::shape::Shape;
 use crate::store::Store as _;
+use crate::tag::Basis;
 use crate::verdict::Verdict;
 
 /// A whole entry and how long it lives.
@@ -51,7 +53,7 @@ impl<C: Choice> Packer<'_, C> {
             return Some(None);
         }
         let codec = self.codec.choose(self.inner.settings.format);
-        codec::decode_checked(&codec, &live.header, &live.entry[HEADER..]).map(Some)
+        codec::decode_checked(&codec, &live.header, live.payload()).map(Some)
     }
 
     /// The entry of what a function returned, if it is to be stored.
@@ -59,7 +61,7 @@ impl<C: Choice> Packer<'_, C> {
         &self,
         ok: &S::Ok,
         loaded: &Loaded,
-        epoch: u32,
+        basis: &Basis,
         verdict: Verdict,
     ) -> Option<Packed>
     where
@@ -71,18 +73,23 @@ impl<C: Choice> Packer<'_, C> {
             Verdict::StoreFor(ttl) => loaded.ttl.or(Some(ttl)),
             Verdict::Store => loaded.ttl,
         };
-        self.pack(S::value(ok), &Loaded { ttl, ..*loaded }, epoch)
+        self.pack(S::value(ok), &Loaded { ttl, ..*loaded }, basis)
     }
 
     /// The entry of a value, or of an absence; `None` if the policy or the codec does not let it
-    /// be kept. `epoch` is that of before the load.
-    pub(crate) fn pack<T>(&self, value: Option<&T>, loaded: &Loaded, epoch: u32) -> Option<Packed>
+    /// be kept.
+    pub(crate) fn pack<T>(
+        &self,
+        value: Option<&T>,
+        loaded: &Loaded,
+        basis: &Basis,
+    ) -> Option<Packed>
     where
         T: Serialize + DeserializeOwned,
     {
         let life = self.life(value.is_none(), loaded.ttl)?;
         let mut header = Header {
-            epoch,
+            epoch: basis.epoch,
             load_time: u32::try_from(loaded.took.as_micros() / 100).unwrap_or(u32::MAX),
             filled_at: self.inner.store.now_ms(),
             soft_ttl: life.soft_ttl,
@@ -99,13 +106,16 @@ impl<C: Choice> Packer<'_, C> {
                 }
             };
             header.kind = Kind::Value;
-            header.flags |= if life.windowed { WINDOW } else { 0 };
             header.codec = encoded.codec;
             header.fingerprint = encoded.fingerprint;
             payload = encoded.payload;
         }
+        let extensions = Extensions {
+            window: life.windowed && header.kind == Kind::Value,
+            ..basis.stamp.extensions(&self.inner.namespace)
+        };
         Some(Packed {
-            entry: header.entry(&payload),
+            entry: header.entry(&extensions, &payload)?,
             header,
             life: life.kept,
         })

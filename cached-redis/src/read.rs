@@ -34,9 +34,10 @@ use crate::bypass::BypassLoad;
 use crate::call::Call;
 use crate::codec::Choice;
 use crate::control::{self, CacheInfo, Mode, Status, Wish};
-use crate::entry::{Header, Kind, Live, WINDOW};
+use crate::entry::{Header, Kind, Live};
 use crate::error::StoreError;
 use crate::event::Event;
+use crate::extension::WINDOW;
 use crate::fence::{self, Fence};
 use crate::flight::{Flight, Landing};
 use crate::freshness::{self, Freshness};
@@ -48,6 +49,7 @@ use crate::rollout;
 use crate::seek::{Found, Seek};
 use crate::shape::{ErrorSharing, Shape};
 use crate::store::Store as _;
+use crate::tag::{self, Basis, Tags};
 use crate::verdict::Verdict;
 use crate::{Error, Policy};
 
@@ -81,6 +83,10 @@ where
         inner.emit(&call.function.site, &Event::NoPolicy(first));
         return task.load.run().await;
     }
+    if call.tags.are_too_many() {
+        inner.emit(&call.function.site, &Event::TooManyTags);
+        return task.load.run().await;
+    }
     let packer = Packer {
         inner,
         function: call.function,
@@ -90,6 +96,7 @@ where
     let reader = Reader {
         inner,
         key,
+        tags: &call.tags,
         wish: call.wish,
         shape,
         errors,
@@ -134,12 +141,17 @@ pub(crate) async fn peek<T: DeserializeOwned>(
     Ok(value.flatten())
 }
 
-/// The entry that stands under `key`; nothing, while its invalidation is to be replayed.
+/// The entry that stands under `key`; nothing, while its invalidation or that of one of its tags is
+/// to be replayed.
 async fn look(inner: &Inner, key: &str) -> Result<Option<Live>, StoreError> {
     while let Some(pass) = inner.journal.pass(key) {
         let entry = inner.store.get(key).await?;
+        let live = match entry.and_then(|entry| live(inner, entry)) {
+            Some(live) => tag::alive(inner, live).await?,
+            None => None,
+        };
         if inner.journal.stands(pass) {
-            return Ok(entry.and_then(|entry| live(inner, entry)));
+            return Ok(live);
         }
     }
     Ok(None)
@@ -156,6 +168,7 @@ fn live(inner: &Inner, entry: Bytes) -> Option<Live> {
 pub(crate) struct Reader<'a, S, E, C> {
     pub(crate) inner: &'a Arc<Inner>,
     pub(crate) key: &'a str,
+    pub(crate) tags: &'a Tags,
     pub(crate) wish: Wish,
     pub(crate) shape: S,
     pub(crate) errors: E,
@@ -174,7 +187,10 @@ where
         U: FnOnce(&S::Ok) -> Verdict,
         F: Behind<S, E, C, U>,
     {
-        let mut seek = Seek::new(self.inner, self.packer.function, self.key);
+        let Packer {
+            function, policy, ..
+        } = self.packer;
+        let mut seek = Seek::new(self.inner, function, self.key, self.tags, policy);
         // A value past its TTL, for the case that no load succeeds.
         let mut kept: Option<Kept<S::Ok>> = None;
         loop {
@@ -184,14 +200,11 @@ where
                         seek.undecodable(live);
                         continue;
                     };
-                    let found = Kept {
-                        value,
-                        header: live.header,
-                    };
-                    match self.judge(&live.header) {
+                    let found = Kept { value, live };
+                    match self.judge(&found.live.header) {
                         Freshness::Fresh => {
                             if self.is_drawn() {
-                                F::audit(self.job(task), live);
+                                F::audit(self.job(task), found.live.clone());
                             }
                             return Ok(self.serve(found, status));
                         }
@@ -205,10 +218,10 @@ where
                             return Ok(self.serve(found, Status::Stale));
                         }
                         Freshness::IfError => {
-                            seek.expired(live.header, self.policy().soft_timeout);
+                            seek.expired(found.live.clone(), self.policy().soft_timeout);
                             kept = Some(found);
                         }
-                        Freshness::Dead => seek.outdated(live),
+                        Freshness::Dead => seek.outdated(found.live),
                     }
                 }
                 Found::Failed(shared) => {
@@ -221,12 +234,12 @@ where
                 Found::Lead(flight, lease) => {
                     return Box::pin(self.lead(flight, lease, task)).await;
                 }
-                Found::Renew(flight, claim, header) => {
+                Found::Renew(flight, claim, live) => {
                     let Some(kept) = kept.take() else { continue };
-                    let renewal = Renewal::claimed(flight, claim, &header);
+                    let renewal = Renewal::claimed(flight, claim, &live);
                     return match Box::pin(self.revalidate(renewal, task)).await {
                         Revalidated::Loaded(value) => Ok(value),
-                        Revalidated::Failed(error) if !seek.stands(&kept.header).await => {
+                        Revalidated::Failed(error) if !seek.stands(&kept.live.header).await => {
                             Err(error)
                         }
                         Revalidated::Failed(_) | Revalidated::Late => {
@@ -235,7 +248,7 @@ where
                     };
                 }
                 Found::Kept => match kept.take() {
-                    Some(kept) if seek.stands(&kept.header).await => {
+                    Some(kept) if seek.stands(&kept.live.header).await => {
                         return Ok(self.serve(kept, Status::Stale));
                     }
                     _ => seek.lost(),
@@ -263,7 +276,7 @@ where
                 drop(lease);
                 flight.land(self.failure(error));
             }
-            Ok(ok) => match self.packed(ok, &loaded, lease.epoch(), task.verdict) {
+            Ok(ok) => match self.packed(ok, &loaded, lease.basis(), task.verdict) {
                 Some(packed) => {
                     self.answered(Status::Miss, &packed.header);
                     // Before the fill is sent: who comes from here on must look for itself.
@@ -283,7 +296,13 @@ where
         U: FnOnce(&S::Ok) -> Verdict,
         F: Load<S::Return>,
     {
-        let fence = Fence::raise(self.inner, self.key).await;
+        let fence = Box::pin(Fence::raise(
+            self.inner,
+            self.key,
+            self.tags,
+            self.packer.policy,
+        ))
+        .await;
         let fence = fence.unwrap_or_else(|error| {
             self.emit(&Event::Failed(&error));
             None
@@ -297,7 +316,7 @@ where
         if let Some(packed) = result
             .as_ref()
             .ok()
-            .and_then(|ok| self.packed(ok, &loaded, fence.epoch(), task.verdict))
+            .and_then(|ok| self.packed(ok, &loaded, fence.basis(), task.verdict))
         {
             self.answered(Status::Miss, &packed.header);
             // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
@@ -313,12 +332,12 @@ where
     {
         place.start().await;
         self.emit(&Event::Bypass);
-        let epoch = self.inner.store.epoch();
+        let basis = Basis::of(self.inner.store.epoch());
         let (result, loaded) = self.load(load).await;
         let landing = match &result {
             Err(error) => self.failure(error),
             Ok(ok) if place.is_shared() => {
-                let packed = self.packer.pack(S::value(ok), &loaded, epoch);
+                let packed = self.packer.pack(S::value(ok), &loaded, &basis);
                 packed.map_or(Landing::Again, |packed| Landing::Shared(packed.entry))
             }
             Ok(_) => Landing::Again,
@@ -360,13 +379,13 @@ where
         &self,
         ok: &S::Ok,
         loaded: &Loaded,
-        epoch: u32,
+        basis: &Basis,
         verdict: U,
     ) -> Option<Packed>
     where
         U: FnOnce(&S::Ok) -> Verdict,
     {
-        self.packer.judge::<S>(ok, loaded, epoch, verdict(ok))
+        self.packer.judge::<S>(ok, loaded, basis, verdict(ok))
     }
 
     pub(crate) fn fill(
@@ -408,7 +427,7 @@ where
     }
 
     pub(crate) fn serve(&self, kept: Kept<S::Ok>, status: Status) -> S::Ok {
-        self.answered(status, &kept.header);
+        self.answered(status, &kept.live.header);
         kept.value
     }
 

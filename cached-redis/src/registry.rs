@@ -38,6 +38,8 @@ pub struct FunctionInfo {
     pub line: u32,
     /// The key template, as written or by default.
     pub template: &'static str,
+    /// The templates of its tags.
+    pub tags: &'static [&'static str],
     /// Whether the template is the default one.
     pub default_key: bool,
     /// The return type, as written.
@@ -125,6 +127,8 @@ pub struct WriterInfo {
     pub line: u32,
     /// The key templates it invalidates.
     pub targets: &'static [&'static str],
+    /// The templates of the tags it invalidates.
+    pub tags: &'static [&'static str],
     /// When.
     pub when: When,
     /// Whether the attribute names its cache.
@@ -214,12 +218,14 @@ impl WriteThrough {
             bound: info.bound,
             policy: info.policy,
             codec: info.codec,
+            tags: &[],
         });
         let mut writer = Writer::new(WriterInfo {
             path: info.path,
             file: info.file,
             line: info.line,
             targets: info.targets,
+            tags: &[],
             when: When::Always,
             bound: info.bound,
             guard: None,
@@ -250,6 +256,7 @@ pub(crate) static DIRECT: Function = Function::new(FunctionInfo {
     file: "",
     line: 0,
     template: "",
+    tags: &[],
     default_key: false,
     value: "",
     generic: true,

@@ -174,7 +174,7 @@ fn word(now_ms: u64, throttle: Duration) -> Bytes {
         soft_ttl: u32::try_from(throttle.as_millis()).unwrap_or(u32::MAX),
         ..Header::new(Kind::Negative, Token::next())
     };
-    header.entry(&[])
+    header.extended(&[], &[])
 }
 
 fn left(header: &Header, now_ms: u64) -> Duration {

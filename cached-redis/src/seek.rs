@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::Policy;
 use crate::after_commit;
 use crate::bypass::{BypassLoad, Bypasses};
 use crate::control::Status;
@@ -21,6 +22,7 @@ use crate::lease::Lease;
 use crate::registry::Function;
 use crate::renewal::{Claim, Claimed};
 use crate::store::Store as _;
+use crate::tag::{self, Generations, Life, Stamp, Tags};
 
 /// The first pause between two looks at a lease of another process, and the bounds of the last:
 /// an eighth of the mean load time, or 8 ms while that is unknown.
@@ -37,7 +39,7 @@ pub(crate) enum Found {
     /// The right to load.
     Lead(Flight, Lease),
     /// The right to load anew what is past its TTL.
-    Renew(Flight, Claim, Header),
+    Renew(Flight, Claim, Live),
     /// Nobody else's load is to be waited for any longer, and none to be begun: what the reader holds
     /// is to be served.
     Kept,
@@ -59,6 +61,8 @@ enum Step {
 /// The answer to asking for a lease.
 enum Asked {
     Granted(Lease),
+    /// A tag is barred: nobody may fill.
+    Barred,
     /// What stands there instead.
     Refused(Seen),
 }
@@ -70,7 +74,7 @@ enum Seen {
     Leased(Token),
     Live(Live),
     /// What the reader holds already and may serve only if a load fails.
-    Expired(Header),
+    Expired(Live),
     /// A tombstone: nobody may fill.
     Barred,
     /// Bytes that are no entry, or none of this type or of this epoch.
@@ -82,6 +86,10 @@ pub(crate) struct Seek<'a> {
     inner: &'a Arc<Inner>,
     function: &'static Function,
     key: &'a str,
+    tags: &'a Tags,
+    /// What tells its tags from those of others who read the same key.
+    cover: u64,
+    policy: &'a Policy,
     /// What was found last and cannot be served as it is.
     unusable: Option<Seen>,
     /// Whether the reader holds a value past its TTL, which is better than to wait in vain.
@@ -93,11 +101,20 @@ pub(crate) struct Seek<'a> {
 }
 
 impl<'a> Seek<'a> {
-    pub(crate) fn new(inner: &'a Arc<Inner>, function: &'static Function, key: &'a str) -> Self {
+    pub(crate) fn new(
+        inner: &'a Arc<Inner>,
+        function: &'static Function,
+        key: &'a str,
+        tags: &'a Tags,
+        policy: &'a Policy,
+    ) -> Self {
         Self {
             inner,
             function,
             key,
+            tags,
+            cover: tags.cover(),
+            policy,
             unusable: None,
             holds: false,
             until: None,
@@ -118,12 +135,12 @@ impl<'a> Seek<'a> {
 
     /// What was found last is past its TTL. The reader holds its value and serves it if no load
     /// succeeds in time.
-    pub(crate) fn expired(&mut self, header: Header, patience: Option<Duration>) {
+    pub(crate) fn expired(&mut self, live: Live, patience: Option<Duration>) {
         let patience = patience.unwrap_or(self.inner.settings.wait);
         self.holds = true;
         self.until
             .get_or_insert(Instant::now() + patience.min(self.inner.settings.wait));
-        self.unusable = Some(Seen::Expired(header));
+        self.unusable = Some(Seen::Expired(live));
     }
 
     /// The value that the reader held is gone.
@@ -163,7 +180,7 @@ impl<'a> Seek<'a> {
     }
 
     async fn step(&mut self) -> Step {
-        match self.inner.journal.pass(self.key) {
+        match self.inner.journal.pass_all(self.key, self.tags.keys()) {
             Some(pass) => self.pass = pass,
             None => return Step::Bypass,
         }
@@ -171,7 +188,7 @@ impl<'a> Seek<'a> {
             Some(seen) => seen,
             None => {
                 // Joining needs no look of one's own: the fill, if it wins, comes later than this.
-                if let Some(seat) = self.inner.flights.join(self.key) {
+                if let Some(seat) = self.inner.flights.join(self.key, self.cover) {
                     return self.sit(seat).await;
                 }
                 match self.look().await {
@@ -182,7 +199,7 @@ impl<'a> Seek<'a> {
                 }
             }
         };
-        match self.inner.flights.enter(self.key) {
+        match self.inner.flights.enter(self.key, self.cover) {
             Place::Lead(flight) => self.contend(flight, seen).await,
             Place::Seat(seat) => self.sit(seat).await,
         }
@@ -191,7 +208,7 @@ impl<'a> Seek<'a> {
     /// Waits in somebody else's flight, as long as the wait budget lasts.
     async fn sit(&mut self, seat: Seat) -> Step {
         // Past its load a flight only waits for its fill, and this reader will look for itself.
-        let until = if seat.shares {
+        let until = if seat.loads {
             self.wait()
         } else {
             Instant::now() + self.inner.settings.wait
@@ -227,9 +244,9 @@ impl<'a> Seek<'a> {
                     sleep(pause.next()).await;
                     self.look().await
                 }
-                Seen::Expired(header) => match Claim::ask(self.inner, self.key).await {
+                Seen::Expired(held) => match Claim::ask(self.inner, self.key).await {
                     Ok(Claimed::Granted(claim)) => {
-                        return Step::Found(Found::Renew(flight, claim, header));
+                        return Step::Found(Found::Renew(flight, claim, held));
                     }
                     Ok(Claimed::Rests(time)) => {
                         self.inner.renewals.rest(self.key, time);
@@ -239,12 +256,13 @@ impl<'a> Seek<'a> {
                     Ok(Claimed::Taken) if Instant::now() >= self.wait() => break Step::Spent,
                     Ok(Claimed::Taken) => {
                         sleep(pause.next()).await;
-                        self.look_past(header).await
+                        self.look_past(held).await
                     }
                     Err(error) => Err(error),
                 },
                 Seen::Absent | Seen::Dead(_) => match self.acquire(seen).await {
                     Ok(Asked::Granted(lease)) => return Step::Found(Found::Lead(flight, lease)),
+                    Ok(Asked::Barred) => break Step::Bypass,
                     Ok(Asked::Refused(seen)) => Ok(seen),
                     Err(error) => Err(error),
                 },
@@ -262,42 +280,78 @@ impl<'a> Seek<'a> {
     async fn acquire(&self, over: Seen) -> Result<Asked, StoreError> {
         let lease = Lease::new(self.inner, self.key);
         let (store, life) = (&self.inner.store, self.inner.settings.lease);
-        let standing = match over {
+        let standing = match &over {
             Seen::Dead(bytes) => match store
-                .acquire_over(self.key, bytes, lease.entry(), life)
+                .acquire_over(self.key, bytes.clone(), lease.entry(), life)
                 .await?
             {
                 true => None,
                 false => Some(self.look().await?),
             },
-            _ => store
-                .acquire(self.key, lease.entry(), life)
-                .await?
-                .map(|entry| self.seen(Some(entry))),
+            _ => match store.acquire(self.key, lease.entry(), life).await? {
+                None => None,
+                Some(entry) => Some(self.standing(entry).await?),
+            },
         };
-        Ok(match standing {
-            None => Asked::Granted(lease.granted()),
+        match standing {
+            None => self.stamped(lease.granted(), over).await,
             // The command was sent twice, and the first one was granted.
-            Some(Seen::Leased(token)) if token == lease.token() => Asked::Granted(lease.granted()),
+            Some(Seen::Leased(token)) if token == lease.token() => {
+                self.stamped(lease.granted(), over).await
+            }
             Some(seen) => {
                 lease.refused();
-                Asked::Refused(seen)
+                Ok(Asked::Refused(seen))
             }
-        })
+        }
+    }
+
+    /// What stands there by an answer that did not show the generations of its tags.
+    async fn standing(&self, entry: Bytes) -> Result<Seen, StoreError> {
+        let has_tags = |live: &Live| !self.tags.is_empty() || live.header.is_tagged();
+        match self.seen(Some(entry)) {
+            Seen::Live(live) if has_tags(&live) => self.look().await,
+            seen => Ok(seen),
+        }
+    }
+
+    /// The generations of the tags have to be known before the load begins.
+    async fn stamped(&self, lease: Lease, over: Seen) -> Result<Asked, StoreError> {
+        let before = match &over {
+            Seen::Dead(bytes) => Some(&**bytes),
+            _ => None,
+        };
+        let stamp = Stamp::take(self.inner, self.tags, self.policy, before);
+        // Boxed like all that hits have no part in: it would add to the size of every read.
+        let stamp = Box::pin(stamp).await?;
+        Ok(stamp.map_or(Asked::Barred, |stamp| Asked::Granted(lease.stamped(stamp))))
     }
 
     async fn look(&self) -> Result<Seen, StoreError> {
-        self.inner
-            .store
-            .get(self.key)
-            .await
-            .map(|entry| self.seen(entry))
+        let (entry, generations) = tag::look(self.inner, self.key, self.tags).await?;
+        if matches!(generations, Generations::Barred) {
+            return Ok(Seen::Barred);
+        }
+        let live = match self.seen(entry) {
+            Seen::Live(live) => live,
+            seen => return Ok(seen),
+        };
+        Ok(
+            match generations.judge(self.inner, self.tags, &live).await? {
+                Life::Alive => Seen::Live(live),
+                Life::Barred => Seen::Barred,
+                Life::Dead => {
+                    self.emit(&Event::Outdated);
+                    Seen::Dead(live.entry)
+                }
+            },
+        )
     }
 
     /// What stands there, if it is another entry than the one that is held.
-    async fn look_past(&self, held: Header) -> Result<Seen, StoreError> {
+    async fn look_past(&self, held: Live) -> Result<Seen, StoreError> {
         Ok(match self.look().await? {
-            Seen::Live(live) if live.header.token == held.token => Seen::Expired(held),
+            Seen::Live(live) if live.header.token == held.header.token => Seen::Expired(held),
             seen => seen,
         })
     }
@@ -404,7 +458,8 @@ mod tests {
         let inner = builder.build().await.unwrap().inner;
         let entry = Bytes::copy_from_slice(&Header::lease(Token::next()));
         let (header, _) = Header::parse(&entry).unwrap();
-        let mut seek = Seek::new(&inner, &crate::registry::DIRECT, "k");
+        let (tags, policy) = (Tags::default(), Policy::new());
+        let mut seek = Seek::new(&inner, &crate::registry::DIRECT, "k", &tags, &policy);
         seek.pass = inner.journal.pass("k").unwrap();
         let live = || Live {
             header,

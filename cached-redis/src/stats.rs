@@ -25,6 +25,7 @@ pub(crate) enum Count {
     Fills,
     RefusedFills,
     Undecodable,
+    Outdated,
     Unstorable,
     Errors,
     Invalidations,
@@ -94,6 +95,7 @@ impl Counters {
             fills: self.get(Count::Fills),
             refused_fills: self.get(Count::RefusedFills),
             undecodable: self.get(Count::Undecodable),
+            outdated: self.get(Count::Outdated),
             unstorable: self.get(Count::Unstorable),
             errors: self.get(Count::Errors),
             invalidations: self.get(Count::Invalidations),
@@ -152,6 +154,9 @@ pub struct FunctionStats {
     pub refused_fills: u64,
     /// Entries that could not be read as this function's type and were replaced.
     pub undecodable: u64,
+    /// Entries that were found dead and replaced: one of their tags had been invalidated, or the
+    /// store had evicted its generation.
+    pub outdated: u64,
     /// Values that no codec could keep.
     pub unstorable: u64,
     /// Operations that failed: no connection, no answer in time, an error of the server.
@@ -207,6 +212,7 @@ impl FunctionStats {
             fills: self.fills + other.fills,
             refused_fills: self.refused_fills + other.refused_fills,
             undecodable: self.undecodable + other.undecodable,
+            outdated: self.outdated + other.outdated,
             unstorable: self.unstorable + other.unstorable,
             errors: self.errors + other.errors,
             invalidations: self.invalidations + other.invalidations,

@@ -27,6 +27,20 @@ pub(crate) fn shape(template: &str) -> Vec<Step> {
     steps
 }
 
+/// The template with its placeholders emptied, as one text.
+pub(crate) fn outline(template: &str) -> String {
+    let mut outline = String::with_capacity(template.len());
+    let mut inside = false;
+    for c in template.chars() {
+        inside &= c != '>';
+        if !inside {
+            outline.push(c);
+        }
+        inside |= c == '<';
+    }
+    outline
+}
+
 /// Whether some values make a key of `template` one that `target` invalidates.
 pub(crate) fn overlap(template: &str, target: &str) -> bool {
     let mut pattern = shape(target);
@@ -72,6 +86,12 @@ mod tests {
     fn names_of_placeholders_do_not_matter() {
         assert_eq!(shape("user:<id>"), shape("user:<user_id:?>"));
         assert_ne!(shape("user:<id>"), shape("users:<id>"));
+    }
+
+    #[test]
+    fn an_outline_is_the_same_whatever_the_names() {
+        assert_eq!(outline("{<a>}:user:<id:?>:x"), "{<>}:user:<>:x");
+        assert_eq!(outline("config"), "config");
     }
 
     #[test]

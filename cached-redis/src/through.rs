@@ -40,6 +40,7 @@ use crate::policy::Policy;
 use crate::registry::{DIRECT, DIRECT_THROUGH, Function, WriteThrough};
 use crate::shape::Shape;
 use crate::store::Store as _;
+use crate::tag::Basis;
 use crate::verdict::Verdict;
 use crate::writer::Write;
 
@@ -125,7 +126,7 @@ where
     F: FnOnce() -> L,
     L: Future<Output = S::Return>,
 {
-    let epoch = through.begin(policy).await;
+    let basis = Basis::of(through.begin(policy).await);
     let result = S::result(write().await);
     let written = result.as_ref().ok();
     let packed = written.and_then(|ok| {
@@ -135,7 +136,7 @@ where
             policy,
             codec,
         };
-        packer.judge::<S>(ok, &Loaded::default(), epoch, verdict(ok))
+        packer.judge::<S>(ok, &Loaded::default(), &basis, verdict(ok))
     });
     through.write.put(packed).await;
     S::returned(result)

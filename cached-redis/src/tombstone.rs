@@ -107,7 +107,7 @@ impl Tombstone {
             extensions.extend_from_slice(&deadline.to_le_bytes());
         }
         let life = Duration::from_millis(latest.saturating_sub(now));
-        Some((header.extended(&extensions), life))
+        Some((header.extended(&extensions, &[]), life))
     }
 
     /// How many writers there are beside `token`.

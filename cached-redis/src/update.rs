@@ -31,7 +31,8 @@ use crate::lease::Lease;
 use crate::pack::{Loaded, Packed, Packer};
 use crate::registry::DIRECT;
 use crate::store::Store as _;
-use crate::{Cache, Error, Policy, write};
+use crate::tag::{self, Basis, Stamp, Tags};
+use crate::{Cache, Error, Policy, StoreError, write};
 
 /// How often an entry is sent whose storing was not confirmed, with pauses from 50 ms.
 const SENDINGS: u32 = 4;
@@ -176,8 +177,17 @@ impl<'a> Update<'a> {
                 match header.kind {
                     Kind::Lease | Kind::Tombstone => return Ok(None),
                     Kind::Value | Kind::Negative if self.inner.store.is_current(header.epoch) => {
-                        let fence = Fence::Entry(header.token, header.epoch);
-                        return Ok(Some((Some(Live { header, entry }), fence)));
+                        let live = Live { header, entry };
+                        let Some(stamp) = self.stamp(&live).await? else {
+                            return Ok(None);
+                        };
+                        let epoch = header.epoch;
+                        let fence = Fence::Entry(header.token, Basis { epoch, stamp });
+                        // After the stamp: a tag that is invalidated later makes the new value dead too.
+                        match tag::alive(self.inner, live.clone()).await? {
+                            Some(live) => return Ok(Some((Some(live), fence))),
+                            None => Some(live.entry),
+                        }
                     }
                     // It may have been invalidated on a server that is gone.
                     Kind::Value | Kind::Negative => Some(entry),
@@ -186,6 +196,12 @@ impl<'a> Update<'a> {
         };
         let lease = Lease::take(self.inner, &self.key, dead).await?;
         Ok(lease.map(|lease| (None, Fence::Lease(lease))))
+    }
+
+    /// The tags that the entry names go on with the new value; `None`: one of them is barred.
+    async fn stamp(&self, live: &Live) -> Result<Option<Stamp>, StoreError> {
+        let (tags, policy) = (Tags::default(), self.packer.policy);
+        Stamp::take(self.inner, &tags, policy, Some(&live.entry)).await
     }
 
     /// A miss to readers; here it may be all that there is of what others have stored.
@@ -205,15 +221,15 @@ impl<'a> Update<'a> {
     where
         T: Serialize + DeserializeOwned,
     {
-        let epoch = base.fence.epoch();
-        let packed = self.packer.pack(Some(value), &Loaded::default(), epoch);
+        let basis = base.fence.basis();
+        let packed = self.packer.pack(Some(value), &Loaded::default(), basis);
         packed.ok_or(Error::Unstorable)
     }
 
     /// Whether the new value has taken the place of the one that was read.
     async fn set(&self, base: Base, packed: Packed) -> Result<bool, Error> {
         let Base { fence, pass, .. } = base;
-        let (store, epoch) = (&self.inner.store, fence.epoch());
+        let (store, epoch) = (&self.inner.store, fence.basis().epoch);
         self.pass()?;
         // On another server an entry may be back that was invalidated.
         if !self.inner.journal.stands(pass) || store.epoch() != epoch {

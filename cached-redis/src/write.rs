@@ -26,6 +26,7 @@ use crate::lease::Lease;
 use crate::pack::{Loaded, Packer};
 use crate::registry::{DIRECT, Site};
 use crate::store::Store as _;
+use crate::tag::{Stamp, Tags};
 use crate::{Error, Policy, after_commit, codec};
 
 /// Removes what stands under `keys`, in one round trip: every invalidation, at once or replayed, comes
@@ -219,16 +220,20 @@ pub(crate) async fn put<T>(
     inner: &Arc<Inner>,
     policy: &Policy,
     key: &str,
+    tags: &Tags,
     value: &T,
 ) -> Result<bool, Error>
 where
     T: Serialize + DeserializeOwned,
 {
     check(inner, policy)?;
-    if inner.journal.pass(key).is_none() {
+    if tags.are_too_many() {
+        return Err(Error::setting("tags", "more than an entry can have"));
+    }
+    if inner.journal.pass_all(key, tags.keys()).is_none() {
         return Ok(false);
     }
-    let Some(lease) = Lease::seize(inner, key).await? else {
+    let Some(lease) = stamped_lease(inner, policy, key, tags).await? else {
         inner.emit(&DIRECT.site, &Event::Refused);
         return Ok(false);
     };
@@ -239,7 +244,7 @@ where
         codec: codec::FromCache,
     };
     let packed = packer
-        .pack(Some(value), &Loaded::default(), lease.epoch())
+        .pack(Some(value), &Loaded::default(), lease.basis())
         .ok_or(Error::Unstorable)?;
     let won = lease.fill(packed.entry, packed.life).await?;
     inner.emit(
@@ -247,4 +252,18 @@ where
         if won { &Event::Fill } else { &Event::Refused },
     );
     Ok(won)
+}
+
+/// `None`: the key is barred, or one of its tags is.
+async fn stamped_lease(
+    inner: &Arc<Inner>,
+    policy: &Policy,
+    key: &str,
+    tags: &Tags,
+) -> Result<Option<Lease>, StoreError> {
+    let Some(lease) = Lease::seize(inner, key).await? else {
+        return Ok(None);
+    };
+    let stamp = Stamp::take(inner, tags, policy, None).await?;
+    Ok(stamp.map(|stamp| lease.stamped(stamp)))
 }

@@ -12,6 +12,7 @@ use crate::key::{KeyWriter, Pattern};
 use crate::matching;
 use crate::pack::Packed;
 use crate::registry::{When, Writer};
+use crate::tag::TAG;
 use crate::write::Invalidation;
 
 /// One call of a function under `#[invalidates]`, or under `#[write_through]`.
@@ -69,12 +70,17 @@ impl Write {
         let Some(cache) = &self.cache else { return };
         let mut key = KeyWriter::new(&cache.inner.namespace);
         render(&mut key);
-        match key.finish() {
-            Some(key) => self.keys.push(key),
-            None => {
+        self.add(key.finish());
+    }
+
+    fn add(&mut self, key: Option<String>) {
+        match (key, &self.cache) {
+            (Some(key), _) => self.keys.push(key),
+            (None, Some(cache)) => {
                 self.incomplete = true;
                 cache.inner.emit(&self.writer.site, &Event::LostKey);
             }
+            (None, None) => {}
         }
     }
 
@@ -93,6 +99,14 @@ impl Write {
     /// Adds a target that was given by hand.
     pub(crate) fn full_key(&mut self, key: String) {
         self.keys.push(key);
+    }
+
+    /// Adds a tag.
+    pub fn tag(&mut self, render: impl FnOnce(&mut KeyWriter)) {
+        let Some(cache) = &self.cache else { return };
+        let mut key = KeyWriter::marked(&cache.inner.namespace, TAG);
+        render(&mut key);
+        self.add(key.finish());
     }
 
     /// Renders a part of a target whose rest is known only from the result. The function may move

@@ -8,7 +8,7 @@ use arbitrary::{Result, Unstructured};
 
 use self::subjects::{SUBJECTS, Subject};
 use crate::codec::Format;
-use crate::entry::{HEADER, Header, Kind};
+use crate::entry::{HEADER, Header, Kind, extensions};
 
 const FORMATS: [Format; 3] = [Format::Bincode, Format::Msgpack, Format::Json];
 
@@ -49,7 +49,8 @@ fn comes_back(entry: &[u8]) {
     if let Some((header, payload)) = Header::parse(entry)
         && header.kind != Kind::Tombstone
     {
-        assert_eq!(header.entry(payload), entry);
+        let parts = extensions(entry).unwrap_or_default();
+        assert_eq!(header.entry(&parts, payload).as_deref(), Some(entry));
     }
 }
 

@@ -30,6 +30,7 @@ under_test! {
     "../../cached-redis/src/codec/mod.rs" codec
     "../../cached-redis/src/digest/mod.rs" digest
     "../../cached-redis/src/entry.rs" entry
+    "../../cached-redis/src/extension.rs" extension
     "../../cached-redis/src/fingerprint/mod.rs" fingerprint
     "../../cached-redis/src/key/mod.rs" key
     "../../cached-redis/src/template.rs" shape

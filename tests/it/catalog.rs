@@ -53,6 +53,27 @@ mod unsound {
         Ok(vec![id])
     }
 
+    #[redis_cached(ttl = 60, key = "catalog:tagged:<id>", tags = ["catalog:<id>", "b"])]
+    pub(super) async fn tagged(id: u64) -> u64 {
+        id
+    }
+
+    // The same tags, whatever their order and the names in them.
+    #[redis_cached(ttl = 60, key = "catalog:tagged:<n>", tags = ["b", "catalog:<n>"])]
+    pub(super) async fn tagged_alike(n: u64) -> u64 {
+        n
+    }
+
+    #[redis_cached(ttl = 60, key = "catalog:tagged:<id>", tags = "b")]
+    pub(super) async fn tagged_less(id: u64) -> u64 {
+        id
+    }
+
+    #[invalidates(tag = "catalog:<id>", tag = "c")]
+    pub(super) async fn half_useless_tags(id: u64) {
+        let _ = id;
+    }
+
     pub(super) mod twice {
         use cached_redis::redis_cached;
 
@@ -98,6 +119,10 @@ async fn every_problem_is_found() {
     unsound::wide().await;
     unsound::written_to_nobody(1).await;
     unsound::written_through(1).await.unwrap();
+    unsound::tagged(1).await;
+    unsound::tagged_alike(1).await;
+    unsound::tagged_less(1).await;
+    unsound::half_useless_tags(1).await;
     assert_eq!(
         (
             unsound::twice::A::find(1).await,
@@ -109,9 +134,12 @@ async fn every_problem_is_found() {
     assert_eq!(
         problems().await,
         [
+            "`it::catalog::unsound::half_useless_tags` invalidates the tag \"c\", which no cached function carries",
             "`it::catalog::unsound::half_useless` invalidates \"catalog:nobody:<id>\", which matches no cached function",
             "`it::catalog::unsound::misspelt` invalidates \"catalog:sound:<id>\", which matches no cached function",
             "`it::catalog::unsound::number` keeps `u64` under \"catalog:two-types:<id>\", where `it::catalog::unsound::text` keeps `String`",
+            "`it::catalog::unsound::tagged_alike` has other tags under \"catalog:tagged:<n>\" than `it::catalog::unsound::tagged_less`: each replaces the other's entries",
+            "`it::catalog::unsound::tagged` has other tags under \"catalog:tagged:<id>\" than `it::catalog::unsound::tagged_less`: each replaces the other's entries",
             "`it::catalog::unsound::twice::find` has the same default key as `it::catalog::unsound::twice::find`: give each a `key`",
             "`it::catalog::unsound::wide` invalidates \"catalog:nobody:*\", which matches no cached function",
             "`it::catalog::unsound::written_to_nobody` writes through to \"catalog:sound:<id>:item\", which matches no cached function",
@@ -143,4 +171,14 @@ async fn the_table_has_a_row_for_each_function() {
     ] {
         assert!(row.contains(cell), "no `{cell}` in\n{row}");
     }
+}
+
+#[tokio::test]
+async fn the_table_says_who_drops_an_entry_by_its_tag() {
+    let cache = World::in_memory().cache().await;
+    let table = cache.catalog().to_string();
+    let mut lines = table.lines();
+    let row = lines.find(|line| line.contains("it::catalog::unsound::tagged "));
+    let row = row.unwrap_or_else(|| panic!("no row in\n{table}"));
+    assert!(row.contains("unsound::half_useless_tags"), "{row}");
 }

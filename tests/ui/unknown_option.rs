@@ -1,6 +1,6 @@
 use cached_redis::redis_cached;
 
-#[redis_cached(ttl = 5, key = "user:<id>", jiter = 0.1, tags = ["team"])]
+#[redis_cached(ttl = 5, key = "user:<id>", jiter = 0.1, labels = ["team"])]
 async fn user(id: u64) -> String {
     id.to_string()
 }

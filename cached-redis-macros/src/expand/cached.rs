@@ -34,6 +34,7 @@ pub(crate) fn cached(cached: &Cached, function: &Function) -> TokenStream {
     let key = key_writer(&cached.key.pieces, &p);
     let version = cached.version.as_ref();
     let version = version.map(|path| version::version(path, function, &p));
+    let tags = cached.tags.iter().map(|tag| key_writer(&tag.pieces, &p));
     let probes = probes(&cached.output, &p);
     let read = read(cached, function, &p);
     function.with(&quote_spanned! {here=>
@@ -41,6 +42,7 @@ pub(crate) fn cached(cached: &Cached, function: &Function) -> TokenStream {
         let mut __call = #call;
         __call.key(#key);
         #version
+        #(__call.tag(#tags);)*
         #probes
         #read
     })
@@ -56,6 +58,7 @@ fn registered_function(cached: &Cached, function: &Function, p: &TokenStream) ->
     } else {
         string(&key.template)
     };
+    let tags = cached.tags.iter().map(|tag| string(&tag.template));
     let default_key = key.default;
     let value = text::of(cached.output.to_token_stream());
     let generic = function.is_generic();
@@ -66,6 +69,7 @@ fn registered_function(cached: &Cached, function: &Function, p: &TokenStream) ->
         static __CACHED_REDIS_FUNCTION: #p::Function = #p::Function::new(#p::FunctionInfo {
             #place
             template: #template,
+            tags: &[#(#tags),*],
             default_key: #default_key,
             value: #value,
             generic: #generic,

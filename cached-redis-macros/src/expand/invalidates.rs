@@ -1,6 +1,6 @@
 //! `#[invalidates]`: render the keys, run the body, tell the runtime how it ended.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
 
 use super::cached::life;
@@ -35,13 +35,14 @@ pub(crate) fn invalidates(invalidates: &Invalidates, function: &Function) -> Tok
         &invalidates.cache,
         &p,
     );
-    let (after, before): (Vec<_>, Vec<_>) = invalidates
-        .targets
-        .iter()
-        .partition(|target| target.needs_result());
-    let keys = before.into_iter().map(|target| {
-        let (add, key) = (adder(target), key_writer(&target.pieces, &p));
-        quote_spanned!(here=> __write.#add(#key);)
+    let targets = invalidates.targets.iter().map(|key| (adder(key), key));
+    let tags = invalidates.tags.iter().map(|tag| ("tag", tag));
+    let (after, before): (Vec<_>, Vec<_>) = targets
+        .chain(tags)
+        .partition(|(_, target)| target.needs_result());
+    let keys = before.into_iter().map(|(method, target)| {
+        let (method, key) = (Ident::new(method, here), key_writer(&target.pieces, &p));
+        quote_spanned!(here=> __write.#method(#key);)
     });
     let (fragments, late) = late_keys(&after, &p);
     let early =
@@ -78,7 +79,12 @@ fn begin(guard: Guard, function: &Function, p: &TokenStream) -> TokenStream {
 
 /// Runs the body and tells the writer how it ended. A body that never returns has no end but a
 /// panic or a dropped caller, which the writer sees by being dropped.
-fn end(function: &Function, after: &[&Key], late: &TokenStream, p: &TokenStream) -> TokenStream {
+fn end(
+    function: &Function,
+    after: &[(&str, &Key)],
+    late: &TokenStream,
+    p: &TokenStream,
+) -> TokenStream {
     let here = Span::mixed_site();
     let body = body(function, p);
     if function.returns_never() {
@@ -114,6 +120,7 @@ fn registered_writer(
         .targets
         .iter()
         .map(|target| string(&target.template));
+    let tags = invalidates.tags.iter().map(|tag| string(&tag.template));
     let when = match invalidates.when {
         When::Always => quote_spanned!(here=> Always),
         When::Ok => quote_spanned!(here=> Ok),
@@ -137,6 +144,7 @@ fn registered_writer(
         static __CACHED_REDIS_WRITER: #p::Writer = #p::Writer::new(#p::WriterInfo {
             #place
             targets: &[#(#targets),*],
+            tags: &[#(#tags),*],
             when: #p::When::#when,
             bound: #bound,
             guard: #guard,

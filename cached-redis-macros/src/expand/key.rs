@@ -76,22 +76,24 @@ fn write_value(place: &TokenStream, span: Span, format: Format, p: &TokenStream)
 }
 
 /// The method that takes a target.
-pub(super) fn adder(target: &Key) -> Ident {
-    let name = if target.is_pattern() {
-        "pattern"
-    } else {
-        "key"
-    };
-    Ident::new(name, Span::mixed_site())
+pub(super) fn adder(target: &Key) -> &'static str {
+    match target.is_pattern() {
+        true => "pattern",
+        false => "key",
+    }
 }
 
 /// Keys with `<result…>`. The body may move its parameters away, so what the key takes from them
-/// is rendered before it, into fragments, and only the result's parts after it.
-pub(super) fn late_keys(targets: &[&Key], p: &TokenStream) -> (Vec<TokenStream>, TokenStream) {
+/// is rendered before it, into fragments, and only the result's parts after it. With each comes the
+/// name of the method that takes it.
+pub(super) fn late_keys(
+    targets: &[(&str, &Key)],
+    p: &TokenStream,
+) -> (Vec<TokenStream>, TokenStream) {
     let here = Span::mixed_site();
     let mut fragments = Vec::new();
     let mut keys = Vec::new();
-    for target in targets {
+    for (method, target) in targets {
         let needs_result = |piece: &Piece| matches!(piece, Piece::Result { .. });
         let runs = target
             .pieces
@@ -107,8 +109,8 @@ pub(super) fn late_keys(targets: &[&Key], p: &TokenStream) -> (Vec<TokenStream>,
             quote_spanned!(here=> __k.text(&#name);)
         });
         let writes: TokenStream = writes.collect();
-        let add = adder(target);
-        keys.push(quote_spanned!(here=> __write.#add(|__k| { #writes });));
+        let method = Ident::new(method, here);
+        keys.push(quote_spanned!(here=> __write.#method(|__k| { #writes });));
     }
     (fragments, keys.into_iter().collect())
 }

@@ -27,6 +27,7 @@ where
                 file: ::core::file!(),
                 line: ::core::line!(),
                 template: "item:<self.shop>:<a>:<id>",
+                tags: &[],
                 default_key: false,
                 value: "Option<Item>",
                 generic: false,

@@ -14,6 +14,7 @@ pub(crate) async fn search<T: Named, const N: usize>(
             file: ::core::file!(),
             line: ::core::line!(),
             template: "user:<id>:<name.0>:<tags:?>:<filter:hash>:<T>:<N>",
+            tags: &[],
             default_key: false,
             value: "Result<Vec<User>, DbError>",
             generic: true,

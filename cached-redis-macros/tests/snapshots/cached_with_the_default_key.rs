@@ -7,6 +7,7 @@ async fn price((shop, article): (u64, u64), _: &Db, r#type: Option<&str>) -> u64
             template: ::core::concat!(
                 ::core::module_path!(), "::price:<shop>:<article>:<type>"
             ),
+            tags: &[],
             default_key: true,
             value: "u64",
             generic: false,

@@ -5,6 +5,7 @@ async fn rows() -> impl Iterator<Item = Row> {
             file: ::core::file!(),
             line: ::core::line!(),
             targets: &["all"],
+            tags: &[],
             when: ::cached_redis::__private::When::Before,
             bound: false,
             guard: ::cached_redis::__private::None,

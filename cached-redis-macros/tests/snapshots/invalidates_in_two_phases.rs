@@ -5,6 +5,7 @@ async fn rename(id: u64) {
             file: ::core::file!(),
             line: ::core::line!(),
             targets: &["user:<id>"],
+            tags: &[],
             when: ::cached_redis::__private::When::Always,
             bound: false,
             guard: ::cached_redis::__private::Some(

@@ -5,6 +5,7 @@ async fn rename(id: u64) -> ApiResult<()> {
             file: ::core::file!(),
             line: ::core::line!(),
             targets: &["user:<id>"],
+            tags: &[],
             when: ::cached_redis::__private::When::Always,
             bound: true,
             guard: ::cached_redis::__private::Some(

@@ -1,4 +1,4 @@
-//! Long pages: how to use it, which option for what, how keys work, what is promised, what others hear.
+//! Long pages: how to use it, which option for what, how keys and tags work, what is promised.
 
 #[doc = include_str!("guide.md")]
 pub mod guide {}
@@ -8,6 +8,9 @@ pub mod writing {}
 
 #[doc = include_str!("keys.md")]
 pub mod keys {}
+
+#[doc = include_str!("tags.md")]
+pub mod tags {}
 
 #[doc = include_str!("consistency.md")]
 pub mod consistency {}

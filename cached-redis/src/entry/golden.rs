@@ -39,6 +39,24 @@ const LEASE_1: &str = "\
     ca4c010000000000efcdab89674523012a00000000000000\
     000000000000000000000000000000000000000000000000";
 
+const TAGGED_1: &str = "\
+    ca5601e3efbeaddeefcdab89674523012a00000000000000\
+    07000000d20400007bdc207497010000e093040028000100\
+    08070605040302012a00000000000000\
+    0206007465616d3a370500757365727306002276372d6122\
+    68690a";
+
+/// One of each.
+fn extensions() -> Extensions<'static> {
+    Extensions {
+        stamp: Some([8, 7, 6, 5, 4, 3, 2, 1]),
+        version: Some(42),
+        named: vec!["team:7", "users"],
+        window: true,
+        validator: Some("\"v7-a\""),
+    }
+}
+
 fn bytes(hex: &str) -> Vec<u8> {
     let digits = hex.as_bytes().chunks(2);
     digits
@@ -64,7 +82,27 @@ fn entries_of_layout_1_decode_for_ever() {
 
 #[test]
 fn entries_are_written_in_layout_1() {
-    assert_eq!(hex(&value().entry(b"hi\n")), VALUE_1);
-    assert_eq!(hex(&negative().entry(b"")), NEGATIVE_1);
+    assert_eq!(hex(&value().extended(&[], b"hi\n")), VALUE_1);
+    assert_eq!(hex(&negative().extended(&[], b"")), NEGATIVE_1);
     assert_eq!(hex(&Header::lease(header(Kind::Lease).token)), LEASE_1);
+}
+
+#[test]
+fn extensions_of_layout_1_decode_for_ever() {
+    let tagged = bytes(TAGGED_1);
+    let (header, payload) = Header::parse(&tagged).unwrap();
+    assert_eq!(payload, b"hi\n");
+    assert_eq!(super::extensions(&tagged), Some(extensions()));
+    let plain = Header {
+        flags: 0,
+        extensions: 0,
+        ..header
+    };
+    assert_eq!(plain, value());
+}
+
+#[test]
+fn extensions_are_written_in_layout_1() {
+    let tagged = value().entry(&extensions(), b"hi\n").unwrap();
+    assert_eq!(hex(&tagged), TAGGED_1);
 }

@@ -34,13 +34,13 @@ impl Scene {
 
     async fn find(&self) -> u64 {
         loop {
-            let seat = match self.flights.join(KEY) {
+            let seat = match self.flights.join(KEY, 0) {
                 Some(seat) => seat,
                 None => {
                     if let Slot::Value(value) = self.store.get() {
                         return value;
                     }
-                    match self.flights.enter(KEY) {
+                    match self.flights.enter(KEY, 0) {
                         Place::Seat(seat) => seat,
                         Place::Lead(flight) => match self.lead(flight) {
                             Some(value) => return value,
@@ -78,7 +78,7 @@ impl Scene {
 
     /// A leader whose caller goes away.
     fn give_up(&self) {
-        if let Place::Lead(_flight) = self.flights.enter(KEY)
+        if let Place::Lead(_flight) = self.flights.enter(KEY, 0)
             && let Ok(token) = self.store.acquire()
         {
             self.source.load();
@@ -151,7 +151,7 @@ fn an_abandoned_flight_that_ends_leaves_its_successor_alone() {
     static LATER: Sometimes = Sometimes::new("the successor is there when it ends");
     explore(&[&LATER], || {
         let flights = Flights::new();
-        let Place::Lead(first) = flights.enter(KEY) else {
+        let Place::Lead(first) = flights.enter(KEY, 0) else {
             unreachable!("nobody else is here");
         };
         flights.abandon(KEY);
@@ -163,14 +163,14 @@ fn an_abandoned_flight_that_ends_leaves_its_successor_alone() {
                 ended.fetch_add(1, SeqCst);
             }
         });
-        let second = flights.enter(KEY);
+        let second = flights.enter(KEY, 0);
         assert!(matches!(second, Place::Lead(_)));
         if ended.load(SeqCst) == 0 {
             LATER.seen();
         }
         ending.join().unwrap();
-        assert!(flights.join(KEY).is_some_and(|seat| seat.shares));
-        assert!(matches!(flights.enter(KEY), Place::Seat(_)));
+        assert!(flights.join(KEY, 0).is_some_and(|seat| seat.shares));
+        assert!(matches!(flights.enter(KEY, 0), Place::Seat(_)));
         drop(second);
         assert_eq!(flights.count.load(SeqCst), 0);
     });

@@ -157,6 +157,14 @@ impl Journal {
         self.lock().kept.holds_pattern(pattern)
     }
 
+    /// The same for `key` and all of `tags`.
+    pub(crate) fn pass_all(&self, key: &str, tags: &[String]) -> Option<Pass> {
+        // The first one is the oldest: a change of server in between shows later.
+        let pass = self.pass(key)?;
+        let all = tags.iter().all(|tag| self.pass(tag).is_some());
+        all.then_some(pass)
+    }
+
     /// Whether what was seen under `pass` may be used: the server is still the same.
     pub(crate) fn stands(&self, pass: Pass) -> bool {
         self.gate.0.load(Ordering::Acquire) >> 1 == pass.life

@@ -17,7 +17,7 @@ pub use self::name::KeyName;
 pub(crate) use self::pattern::Pattern;
 use self::render::Rendered;
 pub use self::writer::KeyWriter;
-pub(crate) use self::writer::full_key;
+pub(crate) use self::writer::{full_key, marked_key};
 
 /// A key built by hand, by the same rules as the templates of the attributes.
 ///

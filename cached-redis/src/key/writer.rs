@@ -37,6 +37,14 @@ impl KeyWriter {
         }
     }
 
+    /// For a key of the cache's own, which `mark` tells from all others.
+    pub(crate) fn marked(namespace: &str, mark: &str) -> Self {
+        let mut key = Self::new(namespace);
+        key.text(mark);
+        key.prefix += mark.len();
+        key
+    }
+
     /// Without a namespace: for a part of a key.
     pub(crate) fn bare() -> Self {
         Self {
@@ -116,6 +124,12 @@ pub(crate) fn full_key(namespace: &str, logical: &str) -> String {
     key.push(':');
     key.push_str(logical);
     shortened(key, namespace.len() + 1)
+}
+
+/// The same of one of the cache's own, which `mark` tells from all others.
+pub(crate) fn marked_key(namespace: &str, mark: &str, name: &str) -> String {
+    let prefix = namespace.len() + 1 + mark.len();
+    shortened(format!("{namespace}:{mark}{name}"), prefix)
 }
 
 /// Keys that begin with `#` are the cache's own, such as that of the epoch: none that is rendered does.

@@ -105,6 +105,7 @@ macro_rules! suite {
 }
 
 mod locks;
+mod tags;
 mod tombstones;
 
 suite! {

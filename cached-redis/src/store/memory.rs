@@ -20,6 +20,7 @@ use super::{Grant, Outlet, Put, Store, bounded, envelope_token, millis};
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
 use crate::fencing::Record;
+use crate::tag::Generation;
 use crate::tombstone::Tombstone;
 
 mod feed;
@@ -65,6 +66,8 @@ struct Slot {
 enum Change {
     Keep,
     Set(Bytes, Duration),
+    /// Leaves what stands there at least so much time.
+    Prolong(Duration),
     Remove,
 }
 
@@ -131,6 +134,11 @@ impl MemoryStore {
                 let expires = Instant::now() + bounded(ttl);
                 shard.insert(key.into(), Slot { bytes, expires });
             }
+            Change::Prolong(ttl) => {
+                if let Some(mut slot) = shard.peek_mut(key) {
+                    slot.expires = slot.expires.max(Instant::now() + bounded(ttl));
+                }
+            }
         }
         result
     }
@@ -188,6 +196,29 @@ impl MemoryStore {
 impl Store for MemoryStore {
     async fn get(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
         Ok(alive(&mut self.lock(key), key).cloned())
+    }
+
+    async fn get_all(&self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        let get = |key: &&str| alive(&mut self.lock(key), key).cloned();
+        Ok(keys.iter().map(get).collect())
+    }
+
+    async fn stamp(
+        &self,
+        tags: &[String],
+        new: Generation,
+        ttl: Duration,
+    ) -> Result<Vec<Option<Generation>>, StoreError> {
+        let stamp = |tag: &String| {
+            self.step(tag, |standing| match standing {
+                None => (Change::Set(new.bytes(), ttl), Some(new)),
+                Some(bytes) => match Generation::read(bytes) {
+                    None => (Change::Keep, None),
+                    some => (Change::Prolong(ttl), some),
+                },
+            })
+        };
+        Ok(tags.iter().map(stamp).collect())
     }
 
     async fn acquire(

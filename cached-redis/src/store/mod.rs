@@ -16,6 +16,7 @@ use bytes::Bytes;
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
 use crate::sync::carried;
+use crate::tag::Generation;
 
 pub(crate) mod address;
 #[cfg(test)]
@@ -41,6 +42,21 @@ use crate::testing::{Faults, FaultyStore};
 pub(crate) trait Store: Send + Sync + 'static {
     /// What stands under `key`.
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<Bytes>, StoreError>> + Send;
+
+    /// What stands under each of `keys`, in their order and in one round trip.
+    fn get_all(
+        &self,
+        keys: &[&str],
+    ) -> impl Future<Output = Result<Vec<Option<Bytes>>, StoreError>> + Send;
+
+    /// Gives each of `tags` that has none the generation `new`, and all of them a life of at least
+    /// `ttl`. Their generations then; `None` where something else stands.
+    fn stamp(
+        &self,
+        tags: &[String],
+        new: Generation,
+        ttl: Duration,
+    ) -> impl Future<Output = Result<Vec<Option<Generation>>, StoreError>> + Send;
 
     /// Puts `lease` where nothing stands. `None`: it is ours now; else what stands there.
     fn acquire(
@@ -337,6 +353,19 @@ macro_rules! dispatch {
 impl Store for AnyStore {
     async fn get(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
         dispatch!(self, get(key))
+    }
+
+    async fn get_all(&self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        dispatch!(self, get_all(keys))
+    }
+
+    async fn stamp(
+        &self,
+        tags: &[String],
+        new: Generation,
+        ttl: Duration,
+    ) -> Result<Vec<Option<Generation>>, StoreError> {
+        dispatch!(self, stamp(tags, new, ttl))
     }
 
     async fn acquire(

@@ -17,6 +17,7 @@ use super::faults::Fate;
 use crate::entry::Token;
 use crate::error::StoreError;
 use crate::store::{Grant, Outlet, Put, Store};
+use crate::tag::Generation;
 
 /// How many deadlines a step is held back if no later one comes.
 const HELD_BACK: u32 = 10;
@@ -115,6 +116,24 @@ impl<S: Store> Store for FaultyStore<S> {
     fn get(&self, key: &str) -> impl Future<Output = Answer<Option<Bytes>>> + Send {
         let key = key.to_owned();
         step!(self, store => store.get(&key))
+    }
+
+    fn get_all(&self, keys: &[&str]) -> impl Future<Output = Answer<Vec<Option<Bytes>>>> + Send {
+        let keys: Vec<_> = keys.iter().map(|key| (*key).to_owned()).collect();
+        step!(self, store => async move {
+            let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+            store.get_all(&keys).await
+        })
+    }
+
+    fn stamp(
+        &self,
+        tags: &[String],
+        new: Generation,
+        ttl: Duration,
+    ) -> impl Future<Output = Answer<Vec<Option<Generation>>>> + Send {
+        let tags = tags.to_vec();
+        step!(self, store => store.stamp(&tags, new, ttl))
     }
 
     fn acquire(

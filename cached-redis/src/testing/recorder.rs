@@ -81,6 +81,8 @@ pub enum Recorded {
     RefusedFill,
     /// What stood under the key is no entry of this function's type.
     Undecodable,
+    /// A tag of the entry that stood under the key has been invalidated, or its generation was lost.
+    Outdated,
     /// The codec cannot read values of this type back; MessagePack keeps them from now on.
     FellBack,
     /// No codec can keep this value.
@@ -89,6 +91,8 @@ pub enum Recorded {
     KeyFailed,
     /// The source did not tell its version.
     NoVersion,
+    /// A read was given more tags than an entry can have.
+    TooManyTags,
     /// The policy that the attribute names does not exist, or gives no TTL.
     NoPolicy,
     /// The store did not answer, or not as it should.
@@ -221,10 +225,12 @@ impl From<&Event<'_>> for Recorded {
             Event::Fill => Self::Fill,
             Event::Refused => Self::RefusedFill,
             Event::Undecodable => Self::Undecodable,
+            Event::Outdated => Self::Outdated,
             Event::FellBack(_) => Self::FellBack,
             Event::Unstorable(..) => Self::Unstorable,
             Event::KeyFailed => Self::KeyFailed,
             Event::NoVersion => Self::NoVersion,
+            Event::TooManyTags => Self::TooManyTags,
             Event::NoPolicy(_) => Self::NoPolicy,
             Event::Failed(_) => Self::Failed,
             Event::Invalidated(_) => Self::Invalidated,

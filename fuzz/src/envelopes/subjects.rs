@@ -146,7 +146,7 @@ fn entry(encoded: &Encoded) -> Bytes {
         fingerprint: encoded.fingerprint,
         ..Header::new(Kind::Value, Token([7; 16]))
     };
-    header.entry(&encoded.payload)
+    header.extended(&[], &encoded.payload)
 }
 
 /// Messages of errors are allocated as well.

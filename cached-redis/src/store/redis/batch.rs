@@ -84,6 +84,15 @@ impl Batches {
         Turn::Open(Join { batch, place: 0 })
     }
 
+    /// Leave for a command that reads several keys by itself; `None` if the server refuses those.
+    pub(super) fn several(&self) -> Option<Sent<'_>> {
+        if self.refused.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.state().in_flight += 1;
+        Some(Sent(self))
+    }
+
     /// From now on every read is made alone.
     pub(super) fn refuse(&self) {
         self.refused.store(true, Ordering::Relaxed);

@@ -65,18 +65,28 @@ impl Link {
         keys: &[String],
         args: &[&[u8]],
     ) -> Result<bool, StoreError> {
+        let answers = self.answers(script, keys, args).await?;
+        answers
+            .iter()
+            .try_fold(true, |all, answer| Ok(reply::flag(answer)? && all))
+    }
+
+    /// The same; what it answered to each.
+    pub(super) async fn answers(
+        &self,
+        script: &Script,
+        keys: &[String],
+        args: &[&[u8]],
+    ) -> Result<Vec<Value>, StoreError> {
         if keys.is_empty() {
-            return Ok(true);
+            return Ok(Vec::new());
         }
         let mut connection = self.connection.current()?;
         let run = script.run_all(&mut connection, keys, args);
         let answers = self.deadline.limit(run).await.unwrap_or_else(Err);
         let answers =
             answers.and_then(|answers| answers.into_iter().collect::<Result<Vec<_>, _>>());
-        let answers = self.judged(answers)?;
-        answers
-            .iter()
-            .try_fold(true, |all, answer| Ok(reply::flag(answer)? && all))
+        self.judged(answers)
     }
 
     /// Reads `key`, together with others where there are any.
@@ -95,6 +105,33 @@ impl Link {
                 return answer;
             }
         }
+    }
+
+    /// Reads `keys` in a command of their own: to those who are under way it is one more that
+    /// overlaps.
+    pub(super) async fn read_all(&self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        let Some(_sent) = self.batches.several() else {
+            return self.read_each(keys).await;
+        };
+        let size: usize = keys.iter().map(|key| key.len()).sum();
+        let mut command = Cmd::with_capacity(1 + keys.len(), 4 + size);
+        command.arg("MGET").arg(keys);
+        match self.ask(&command).await.and_then(reply::all_bytes) {
+            Err(StoreError::Server { code }) if code == "NOPERM" => {
+                self.batches.refuse();
+                self.read_each(keys).await
+            }
+            Ok(answers) if answers.len() != keys.len() => Err(StoreError::Answer),
+            answers => answers,
+        }
+    }
+
+    async fn read_each(&self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        let mut answers = Vec::with_capacity(keys.len());
+        for key in keys {
+            answers.push(self.read_alone(key).await?);
+        }
+        Ok(answers)
     }
 
     async fn read_alone(&self, key: &str) -> Result<Option<Bytes>, StoreError> {

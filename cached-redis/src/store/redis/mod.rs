@@ -23,6 +23,7 @@ use super::{Grant, Outlet, Put, Store, Watch, envelope_token, millis};
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
 use crate::fencing;
+use crate::tag::Generation;
 
 mod batch;
 mod breaker;
@@ -153,6 +154,22 @@ impl RedisStore {
 impl Store for RedisStore {
     async fn get(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
         self.link.read(key).await
+    }
+
+    async fn get_all(&self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        self.link.read_all(keys).await
+    }
+
+    async fn stamp(
+        &self,
+        tags: &[String],
+        new: Generation,
+        ttl: Duration,
+    ) -> Result<Vec<Option<Generation>>, StoreError> {
+        let (new, ttl) = (new.bytes(), millis(ttl).to_string());
+        let args = [&*new, ttl.as_bytes()];
+        let answers = self.link.answers(&script::STAMP, tags, &args).await?;
+        answers.into_iter().map(reply::generation).collect()
     }
 
     async fn acquire(

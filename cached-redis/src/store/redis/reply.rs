@@ -10,6 +10,7 @@ use redis::{ErrorKind, RedisError, RedisResult, ServerError, Value};
 
 use crate::error::StoreError;
 use crate::store::{Grant, Put};
+use crate::tag::Generation;
 
 /// Sorts errors out: those of the connection, and those that came as an answer.
 pub(super) fn value(answer: RedisResult<Value>) -> Result<Value, StoreError> {
@@ -89,6 +90,14 @@ pub(super) fn put(value: &Value) -> Result<Put, StoreError> {
         Value::Int(1) => Ok(Put::Ended),
         Value::Int(0) => Ok(Put::Lapsed),
         _ => Err(StoreError::Answer),
+    }
+}
+
+/// A generation; `None` where there is something else in its place.
+pub(super) fn generation(value: Value) -> Result<Option<Generation>, StoreError> {
+    match bytes(value)? {
+        None => Ok(None),
+        Some(bytes) => Generation::read(&bytes).map(Some).ok_or(StoreError::Answer),
     }
 }
 

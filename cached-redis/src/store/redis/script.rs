@@ -37,13 +37,14 @@ pub(super) static HOLD: Script = script!("lua/tombstone.lua", "lua/hold.lua");
 pub(super) static END: Script = script!("lua/tombstone.lua", "lua/end.lua");
 pub(super) static PUT: Script = script!("lua/tombstone.lua", "lua/put.lua");
 pub(super) static INVALIDATE: Script = script!("lua/tombstone.lua", "lua/invalidate.lua");
+pub(super) static STAMP: Script = script!("lua/stamp.lua");
 
 /// Locks are of the few who want them too.
 pub(super) static LOCK: Script = script!("lua/fencing.lua", "lua/lock.lua");
 pub(super) static EXTEND_LOCK: Script = script!("lua/fencing.lua", "lua/extend_lock.lua");
 pub(super) static UNLOCK: Script = script!("lua/fencing.lua", "lua/unlock.lua");
 
-pub(super) static ALL: [&Script; 10] = [
+pub(super) static ALL: [&Script; 11] = [
     &ACQUIRE_OVER,
     &SEIZE,
     &EXTEND,
@@ -54,6 +55,7 @@ pub(super) static ALL: [&Script; 10] = [
     &END,
     &PUT,
     &INVALIDATE,
+    &STAMP,
 ];
 
 impl Script {

@@ -1,0 +1,67 @@
+async fn orders(id: u64, user: &User) -> Vec<Order> {
+    let __function = {
+        static __CACHED_REDIS_FUNCTION: ::cached_redis::__private::Function = ::cached_redis::__private::Function::new(::cached_redis::__private::FunctionInfo {
+            path: ::core::concat!(::core::module_path!(), "::", "orders"),
+            file: ::core::file!(),
+            line: ::core::line!(),
+            template: "user:<id>",
+            tags: &["team:<user.team>", "users"],
+            default_key: false,
+            value: "Vec<Order>",
+            generic: false,
+            bound: false,
+            policy: ::cached_redis::__private::Policy::new()
+                .ttl(::cached_redis::__private::Duration::from_millis(300000u64)),
+            codec: ::cached_redis::__private::None,
+        });
+        ::cached_redis::__private::inventory::submit! {
+            ::cached_redis::__private::Registered::Cached(& __CACHED_REDIS_FUNCTION)
+        }
+        &__CACHED_REDIS_FUNCTION
+    };
+    let mut __call = ::cached_redis::__private::Call::new(__function);
+    __call
+        .key(|__k| {
+            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            __k.text("user:");
+            (&::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
+        });
+    __call
+        .tag(|__k| {
+            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            __k.text("team:");
+            (&::cached_redis::__private::part::Probe(&user.team))
+                .part()
+                .write(&user.team, __k);
+        });
+    __call
+        .tag(|__k| {
+            __k.text("users");
+        });
+    let __shape = {
+        use ::cached_redis::__private::shape::{
+            ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _,
+        };
+        (&&&::cached_redis::__private::shape::Probe::<Vec<Order>>::new()).shape()
+    };
+    let __errors = {
+        use ::cached_redis::__private::shape::{ErrorsKept as _, ErrorsShared as _};
+        (&__shape.errors()).errors()
+    };
+    ::cached_redis::__private::read(
+            __call,
+            __shape,
+            __errors,
+            ::cached_redis::__private::codec::Default,
+            ::cached_redis::__private::never,
+            move || async move {
+                if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
+                    Vec<Order>,
+                > {
+                    return __never;
+                }
+                load(id).await
+            },
+        )
+        .await
+}

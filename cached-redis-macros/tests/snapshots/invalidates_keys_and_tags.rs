@@ -1,0 +1,71 @@
+async fn rename(id: u64, team: String) -> Result<User, DbError> {
+    let __writer = {
+        static __CACHED_REDIS_WRITER: ::cached_redis::__private::Writer = ::cached_redis::__private::Writer::new(::cached_redis::__private::WriterInfo {
+            path: ::core::concat!(::core::module_path!(), "::", "rename"),
+            file: ::core::file!(),
+            line: ::core::line!(),
+            targets: &["user:<id>"],
+            tags: &["team:<team>", "user:<id>:<result.id>"],
+            when: ::cached_redis::__private::When::Ok,
+            bound: false,
+            guard: ::cached_redis::__private::None,
+            replica_lag: ::cached_redis::__private::None,
+        });
+        ::cached_redis::__private::inventory::submit! {
+            ::cached_redis::__private::Registered::Writer(& __CACHED_REDIS_WRITER)
+        }
+        &__CACHED_REDIS_WRITER
+    };
+    let mut __write = ::cached_redis::__private::Write::new(__writer);
+    __write
+        .key(|__k| {
+            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            __k.text("user:");
+            (&::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
+        });
+    __write
+        .tag(|__k| {
+            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            __k.text("team:");
+            (&::cached_redis::__private::part::Probe(&team)).part().write(&team, __k);
+        });
+    let __fragment0 = __write
+        .fragment(|__k| {
+            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            __k.text("user:");
+            (&::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
+            __k.text(":");
+        });
+    let __result = async move {
+        if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
+            Result<User, DbError>,
+        > {
+            return __never;
+        }
+        store(id, team).await
+    }
+        .await;
+    let __ok = {
+        use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
+        match (&::cached_redis::__private::outcome::Probe(&__result)).ok() {
+            ::cached_redis::__private::Some(__value) => {
+                __write
+                    .tag(|__k| {
+                        __k.text(&__fragment0);
+                        {
+                            use ::cached_redis::__private::part::{
+                                ByDisplay as _, ByOption as _,
+                            };
+                            (&::cached_redis::__private::part::Probe(&__value.id))
+                                .part()
+                                .write(&__value.id, __k);
+                        }
+                    });
+                true
+            }
+            ::cached_redis::__private::None => false,
+        }
+    };
+    __write.finish(__ok).await;
+    __result
+}

@@ -1,0 +1,118 @@
+//! The reader's side: whether an entry is of the generations of now.
+
+use std::iter;
+
+use bytes::Bytes;
+
+use super::{Generation, Tags, hash, tag_key};
+use crate::entry::{Live, extensions};
+use crate::error::StoreError;
+use crate::handle::Inner;
+use crate::store::Store as _;
+use crate::tombstone::Tombstone;
+
+/// What the keys of some tags hold.
+pub(crate) enum Generations {
+    /// A generation for each.
+    All(Vec<Generation>),
+    /// Not every one has a generation: none of their entries is alive.
+    Lost,
+    /// A tombstone stands at one of them: nobody may fill.
+    Barred,
+}
+
+/// What becomes of an entry that was found.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Life {
+    Alive,
+    /// One of its tags was invalidated since it was loaded, or is not among its tags.
+    Dead,
+    /// A tag bars it, or the tag's invalidation is to be replayed.
+    Barred,
+}
+
+/// What stands under `key`, and under the tags of the call, in one round trip.
+pub(crate) async fn look(
+    inner: &Inner,
+    key: &str,
+    tags: &Tags,
+) -> Result<(Option<Bytes>, Generations), StoreError> {
+    if tags.is_empty() {
+        let entry = inner.store.get(key).await?;
+        return Ok((entry, Generations::All(Vec::new())));
+    }
+    let keys = iter::once(key).chain(tags.keys().iter().map(String::as_str));
+    let mut answers = inner.store.get_all(&keys.collect::<Vec<_>>()).await?;
+    let generations = Generations::of(answers.get(1..).unwrap_or_default());
+    answers.truncate(1);
+    Ok((answers.pop().flatten(), generations))
+}
+
+impl Generations {
+    pub(super) fn of(answers: &[Option<Bytes>]) -> Self {
+        let stands = |answer: &Bytes| Tombstone::stands(answer);
+        if answers.iter().flatten().any(stands) {
+            return Self::Barred;
+        }
+        let generation = |answer: &Option<Bytes>| Generation::read(answer.as_ref()?);
+        let all: Option<_> = answers.iter().map(generation).collect();
+        all.map_or(Self::Lost, Self::All)
+    }
+
+    /// Judges an entry that was found beside these generations, which are those of `tags`.
+    pub(crate) async fn judge(
+        self,
+        inner: &Inner,
+        tags: &Tags,
+        live: &Live,
+    ) -> Result<Life, StoreError> {
+        // The way of every hit that has nothing to do with tags.
+        if tags.is_empty() && !live.header.is_tagged() {
+            return Ok(Life::Alive);
+        }
+        let mut generations = match self {
+            Self::All(generations) => generations,
+            Self::Lost => return Ok(Life::Dead),
+            Self::Barred => return Ok(Life::Barred),
+        };
+        let Some((stamp, others)) = stamped(inner, tags, live) else {
+            return Ok(Life::Dead);
+        };
+        if !others.is_empty() {
+            if others.iter().any(|tag| inner.journal.pass(tag).is_none()) {
+                return Ok(Life::Barred);
+            }
+            let keys: Vec<_> = others.iter().map(String::as_str).collect();
+            // Boxed, so that reads that have no part in this are not larger for it.
+            match Self::of(&Box::pin(inner.store.get_all(&keys)).await?) {
+                Self::All(more) => generations.extend(more),
+                Self::Lost => return Ok(Life::Dead),
+                Self::Barred => return Ok(Life::Barred),
+            }
+        }
+        let is_of_now = !generations.is_empty() && hash(generations) == stamp;
+        Ok(if is_of_now { Life::Alive } else { Life::Dead })
+    }
+}
+
+/// The stamp of an entry and those of its tags that `tags` does not know. `None`: it has no stamp, or
+/// lacks a tag that was given by hand.
+fn stamped(inner: &Inner, tags: &Tags, live: &Live) -> Option<([u8; 8], Vec<String>)> {
+    let extensions = extensions(&live.entry)?;
+    let named = extensions.named.iter();
+    let named: Vec<_> = named.map(|name| tag_key(&inner.namespace, name)).collect();
+    let is_named = |tag: &String| named.contains(tag);
+    if !tags.by_hand().iter().all(is_named) {
+        return None;
+    }
+    let others = named.into_iter().filter(|tag| !tags.keys().contains(tag));
+    Some((extensions.stamp?, others.collect()))
+}
+
+/// An entry that was found without its tags, if it is alive. The tags of a function's template are not
+/// known here, so its entries are not.
+pub(crate) async fn alive(inner: &Inner, live: Live) -> Result<Option<Live>, StoreError> {
+    let none = Generations::All(Vec::new());
+    let life = none.judge(inner, &Tags::default(), &live).await?;
+    Ok((life == Life::Alive).then_some(live))
+}

@@ -1,0 +1,112 @@
+//! The loader's side: the generations of before the load, and whether they still are.
+
+use std::time::Duration;
+
+use super::{Generation, Generations, Tags, hash, name, tag_key};
+use crate::Policy;
+use crate::entry::extensions;
+use crate::error::StoreError;
+use crate::extension::{Extensions, MOST_NAMED};
+use crate::handle::Inner;
+use crate::store::Store as _;
+
+/// How long a generation lives at least: one that is lost takes the entries of its tag along.
+const SHORTEST_LIFE: Duration = Duration::from_secs(60 * 60);
+
+/// What a load began from, and its entry says of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Basis {
+    /// That of the store.
+    pub(crate) epoch: u32,
+    pub(crate) stamp: Stamp,
+}
+
+/// The generations of the tags of one load; of no tags by default.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stamp {
+    hash: [u8; 8],
+    keys: Vec<String>,
+    /// How many of them the entry need not name.
+    known: usize,
+}
+
+impl Basis {
+    /// A load that nothing is known of but the epoch in which it begins.
+    pub(crate) fn of(epoch: u32) -> Self {
+        Self {
+            epoch,
+            stamp: Stamp::default(),
+        }
+    }
+
+    /// Whether no tag has been invalidated since.
+    pub(crate) async fn stands(&self, inner: &Inner) -> bool {
+        self.stamp.stands(inner).await && inner.store.epoch() == self.epoch
+    }
+}
+
+impl Stamp {
+    /// Reads the generations of `tags`, and of those that the entry `before` names; gives one to
+    /// those that have none. `None`: one of them is barred.
+    pub(crate) async fn take(
+        inner: &Inner,
+        tags: &Tags,
+        policy: &Policy,
+        before: Option<&[u8]>,
+    ) -> Result<Option<Self>, StoreError> {
+        let found = before.and_then(extensions).unwrap_or_default().named;
+        if tags.is_empty() && found.is_empty() {
+            return Ok(Some(Self::default()));
+        }
+        let mut keys = tags.keys().to_vec();
+        for key in found.iter().map(|name| tag_key(&inner.namespace, name)) {
+            // A name that finds no room is asked for by whoever needs it.
+            if keys.len() - tags.known < MOST_NAMED && !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        let (new, life) = (Generation::random(), life(inner, policy));
+        let generations = inner.store.stamp(&keys, new, life).await?;
+        let generations: Option<_> = generations.into_iter().collect();
+        Ok(generations.map(|generations| Self {
+            hash: hash(generations),
+            keys,
+            known: tags.known,
+        }))
+    }
+
+    /// Whether there are no tags.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// What the entry says of it.
+    pub(crate) fn extensions<'a>(&'a self, namespace: &str) -> Extensions<'a> {
+        let named = self.keys[self.known..].iter();
+        Extensions {
+            stamp: (!self.is_empty()).then_some(self.hash),
+            named: named.filter_map(|key| name(namespace, key)).collect(),
+            ..Extensions::default()
+        }
+    }
+
+    async fn stands(&self, inner: &Inner) -> bool {
+        if self.is_empty() {
+            return true;
+        }
+        let keys: Vec<_> = self.keys.iter().map(String::as_str).collect();
+        let answers = inner.store.get_all(&keys).await;
+        match answers.map(|answers| Generations::of(&answers)) {
+            Ok(Generations::All(generations)) => hash(generations) == self.hash,
+            _ => false,
+        }
+    }
+}
+
+/// Twice as long as the longest life of an entry, which is less than twice the TTL whatever its
+/// jitter.
+fn life(inner: &Inner, policy: &Policy) -> Duration {
+    let policy = inner.settings.resolve(policy).unwrap_or_default();
+    let longest = policy.ttl.max(policy.negative_ttl).unwrap_or_default();
+    longest.saturating_mul(4).max(SHORTEST_LIFE)
+}

@@ -1,0 +1,146 @@
+use super::*;
+use crate::call::Call;
+use crate::entry::{Header, Kind, Live, extensions};
+use crate::extension::Extensions;
+use crate::handle::Inner;
+use crate::registry::{Function, FunctionInfo};
+use crate::store::Store as _;
+use crate::{Cache, Policy, tagged};
+
+static MEMBERS: Function = Function::new(FunctionInfo {
+    path: "members",
+    file: "",
+    line: 0,
+    template: "members:<id>",
+    tags: &["users"],
+    default_key: false,
+    value: "u64",
+    generic: false,
+    bound: false,
+    policy: Policy::new().ttl(std::time::Duration::from_secs(60)),
+    codec: None,
+});
+
+async fn cache() -> Cache {
+    let builder = Cache::builder().url("memory://");
+    builder.build().await.unwrap()
+}
+
+fn generation(number: u8) -> Generation {
+    Generation([number; 8])
+}
+
+/// An entry that only names tags for the next load.
+fn marker(names: &[&str]) -> Live {
+    let parts = Extensions {
+        stamp: Some([0; 8]),
+        named: names.to_vec(),
+        ..Extensions::default()
+    };
+    let entry = Header::new(Kind::Value, Token::next()).entry(&parts, b"");
+    let entry = entry.unwrap();
+    let (header, _) = Header::parse(&entry).unwrap();
+    Live { header, entry }
+}
+
+async fn stamp(inner: &Inner, tags: &Tags, before: Option<&[u8]>) -> Stamp {
+    let policy = &MEMBERS.info.policy;
+    let stamp = Stamp::take(inner, tags, policy, before).await;
+    stamp.unwrap().expect("nothing is barred")
+}
+
+#[test]
+fn a_stamp_is_of_generations_and_not_of_their_order() {
+    let all = || vec![generation(1), generation(2)];
+    let reversed = all().into_iter().rev().collect();
+    assert_eq!(hash(all()), hash(reversed));
+    assert_ne!(hash(all()), hash(vec![generation(1)]));
+    assert_ne!(hash(all()), hash(vec![generation(1), generation(3)]));
+}
+
+#[test]
+fn no_two_generations_are_the_same() {
+    let mut all: Vec<_> = (0..1000).map(|_| Generation::random()).collect();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), 1000);
+}
+
+#[test]
+fn a_tag_is_given_and_named_by_the_same_key_however_long_it_is() {
+    for tag in ["users".to_owned(), "x".repeat(10_000)] {
+        let key = tag_key("shop", &tag);
+        let name = name("shop", &key).unwrap();
+        assert!(name.len() <= 512);
+        assert_eq!(tag_key("shop", name), key);
+    }
+}
+
+#[test]
+fn no_value_reaches_the_key_of_a_tag() {
+    let mut key = crate::key::KeyWriter::new("shop");
+    key.display("#tag:users");
+    assert_ne!(key.finish(), Some(tag_key("shop", "users")));
+}
+
+#[tokio::test]
+async fn a_marker_is_dead_and_its_names_are_stamped_by_the_next_load() {
+    let inner = cache().await.inner;
+    let marker = marker(&["b", "a"]);
+    let live = look::alive(&inner, marker).await.unwrap();
+    assert!(live.is_none(), "it has no generations");
+
+    let tags = Tags::named(&inner.namespace, ["a"]);
+    let marker = self::marker(&["b", "a"]);
+    let stamp = stamp(&inner, &tags, Some(&marker.entry)).await;
+    assert_eq!(stamp.extensions(&inner.namespace).named, ["a", "b"]);
+    assert!(inner.store.get("app:#tag:b").await.unwrap().is_some());
+    // Not even beside its tags of now.
+    let live = look::alive(&inner, marker).await.unwrap();
+    assert!(live.is_none());
+}
+
+#[tokio::test]
+async fn an_entry_keeps_the_names_that_a_load_before_it_had_found() {
+    let inner = cache().await.inner;
+    let found = stamp(&inner, &Tags::named("app", ["a"]), None).await;
+    let parts = found.extensions("app");
+    let entry = Header::new(Kind::Value, Token::next()).entry(&parts, b"x");
+    let entry = entry.unwrap();
+    assert_eq!(extensions(&entry).unwrap().named, ["a"]);
+    let next = stamp(&inner, &Tags::named("app", ["b"]), Some(&entry)).await;
+    assert_eq!(next.extensions("app").named, ["b", "a"]);
+}
+
+#[tokio::test]
+async fn what_a_dead_entry_names_never_takes_the_room_of_what_was_asked_for() {
+    let inner = cache().await.inner;
+    let names: Vec<_> = (0..MOST_NAMED).map(|number| number.to_string()).collect();
+    let tags = Tags::named("app", &names);
+    let marker = marker(&["found"]);
+    let stamp = stamp(&inner, &tags, Some(&marker.entry)).await;
+    assert_eq!(stamp.extensions("app").named, names);
+    assert!(
+        !tags.are_too_many()
+            && Tags::named("app", (0..65).map(|number| number.to_string())).are_too_many()
+    );
+}
+
+#[tokio::test]
+async fn clearing_a_tagged_function_drops_its_entries_by_one_key() {
+    let cache = cache().await;
+    let inner = &cache.inner;
+    let mut call = Call::on(&MEMBERS, &cache);
+    call.key(|key| key.text("members:1"));
+    call.tag(|tag| tag.text("users"));
+    let keys = call.tags.keys();
+    assert_eq!(keys, ["app:#fn:members:<>", "app:#tag:users"]);
+
+    let before = stamp(inner, &call.tags, None).await;
+    tagged::clear(inner, &MEMBERS).await.unwrap();
+    let basis = Basis {
+        epoch: 0,
+        stamp: before,
+    };
+    assert!(!basis.stands(inner).await);
+}

@@ -1,0 +1,66 @@
+//! T11: a tag outlives the entries that carry it, whichever of them dies first.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use cached_redis::{Cache, Policy};
+
+use crate::support::{World, eventually, filled, on_both_stores, on_redis};
+
+on_both_stores!(
+    t11_a_long_lived_entry_is_dropped_after_a_short_lived_one_of_its_tag_has_died,
+    t11_a_short_lived_entry_leaves_the_tag_of_a_long_lived_one_alone,
+);
+on_redis!(t11_a_tag_lives_twice_as_long_as_the_longest_of_its_entries_can);
+
+const SHORT: Policy = Policy::new().ttl(Duration::from_millis(30)).jitter(0.0);
+const LONG: Policy = Policy::new().ttl(Duration::from_secs(24 * 60 * 60));
+
+async fn load(cache: &Cache, policy: &Policy, key: &str, value: u64) -> u64 {
+    let load = || async { Ok::<_, Infallible>(value) };
+    let tagged = cache.tagged(["t11"]);
+    tagged.get_or_fill(policy, key, load).await.unwrap()
+}
+
+async fn short_one_died(cache: &Cache) {
+    let dead = async || cache.get::<u64>("t11:short").await.unwrap().is_none();
+    eventually("the short-lived entry to die", dead).await;
+}
+
+async fn t11_a_long_lived_entry_is_dropped_after_a_short_lived_one_of_its_tag_has_died(
+    world: World,
+) {
+    let cache = world.cache().await;
+    load(&cache, &LONG, "t11:long", 1).await;
+    load(&cache, &SHORT, "t11:short", 1).await;
+    filled(&cache, 2).await;
+    short_one_died(&cache).await;
+    assert_eq!(load(&cache, &LONG, "t11:long", 2).await, 1, "a hit");
+    cache.invalidate_tag("t11").await.unwrap();
+    assert_eq!(load(&cache, &LONG, "t11:long", 3).await, 3);
+}
+
+async fn t11_a_short_lived_entry_leaves_the_tag_of_a_long_lived_one_alone(world: World) {
+    let cache = world.cache().await;
+    load(&cache, &SHORT, "t11:short", 1).await;
+    load(&cache, &LONG, "t11:long", 1).await;
+    filled(&cache, 2).await;
+    short_one_died(&cache).await;
+    load(&cache, &SHORT, "t11:short", 2).await;
+    assert_eq!(load(&cache, &LONG, "t11:long", 2).await, 1, "a hit");
+}
+
+async fn t11_a_tag_lives_twice_as_long_as_the_longest_of_its_entries_can(mut world: World) {
+    let cache = world.cache().await;
+    let server = world.redis();
+    let life = || Duration::from_millis(server.run(&["PTTL", "it:#tag:t11"]));
+    let hour = Duration::from_secs(60 * 60);
+    load(&cache, &SHORT, "t11:short", 1).await;
+    assert!(life() <= hour && life() > hour - Duration::from_secs(600));
+    // A jitter of nearly 1 doubles a TTL.
+    load(&cache, &LONG, "t11:long", 1).await;
+    let most = 4 * 24 * hour;
+    assert!(life() <= most && life() > most - hour);
+    load(&cache, &SHORT, "t11:other", 1).await;
+    assert!(life() > most - hour, "never shortened");
+}
