@@ -33,7 +33,7 @@ where
     /// Loads, and compares with the result what the cache has served.
     pub(crate) async fn audit<F: Load<S::Return>>(&self, served: &Live, load: F) {
         // An error of the source says nothing of the entry.
-        if let (Ok(ok), _) = self.load(load).await {
+        if let (Ok(ok), _) = self.load(load, None).await {
             self.compare(served, &ok);
         }
     }
@@ -50,7 +50,7 @@ where
             return self.refresh(task).await;
         };
         self.emit(&Event::Bypass);
-        let (result, _) = self.load(task.load).await;
+        let (result, _) = self.load(task.load, None).await;
         if let Ok(ok) = &result {
             self.compare(&standing, ok);
         }

@@ -92,6 +92,7 @@ pub(crate) struct Owned<S, E, C> {
     function: &'static Function,
     policy: Policy,
     codec: C,
+    version: Option<u64>,
     shape: S,
     errors: E,
 }
@@ -110,6 +111,7 @@ impl<S: Copy, E: Copy, C: Copy> Owned<S, E, C> {
                 function: self.function,
                 policy: &self.policy,
                 codec: self.codec,
+                version: self.version,
             },
         }
     }
@@ -223,6 +225,7 @@ where
             function: self.packer.function,
             policy: *self.packer.policy,
             codec: self.packer.codec,
+            version: self.packer.version,
             shape: self.shape,
             errors: self.errors,
         };
@@ -237,7 +240,13 @@ where
         let claim = self.claim(&mut renewal).await?;
         let basis = self.basis(&renewal).await?;
         self.emit(&Event::Renewing);
-        let (result, loaded) = self.load(task.load).await;
+        let previous = Header::parse(&renewal.entry);
+        let previous = previous.map(|(header, _)| Live {
+            header,
+            entry: renewal.entry.clone(),
+        });
+        let (result, loaded) = self.load(task.load, previous).await;
+        self.hand_on(&basis, &loaded);
         let packed = match &result {
             Ok(ok) => self.packed(ok, &loaded, &basis, task.verdict),
             Err(_) => {

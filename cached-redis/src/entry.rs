@@ -201,6 +201,11 @@ impl Live {
         let at = HEADER + usize::from(self.header.extensions);
         self.entry.get(at..).unwrap_or_default()
     }
+
+    /// The version of the source that it was made of.
+    pub(crate) fn version(&self) -> Option<u64> {
+        extensions(&self.entry)?.version
+    }
 }
 
 /// The extensions of an entry that has a value or an absence in it, dead or alive.

@@ -39,6 +39,8 @@ pub(crate) enum Event<'a> {
     Loaded(Duration),
     /// The result was stored.
     Fill,
+    /// The result has a tag that was not known before; the tag was stored for the next load.
+    Marked,
     /// The lease was gone when the result came: something invalidated the key during the load. Or
     /// another writer has interfered with a write-through.
     Refused,
@@ -163,7 +165,7 @@ fn count(counters: &Counters, event: &Event<'_>) {
         Event::Refused => counters.add(Count::RefusedFills, 1),
         Event::Undecodable => counters.add(Count::Undecodable, 1),
         Event::Outdated => counters.add(Count::Outdated, 1),
-        Event::FellBack(_) => {}
+        Event::FellBack(_) | Event::Marked => {}
         Event::Unstorable(..) => counters.add(Count::Unstorable, 1),
         Event::KeyFailed
         | Event::NoVersion
@@ -205,6 +207,7 @@ fn tell(function: &str, event: &Event<'_>) {
         | Event::Bypass
         | Event::Loaded(_)
         | Event::Fill
+        | Event::Marked
         | Event::Outdated => {
             trace!(function, ?event, "cache");
         }

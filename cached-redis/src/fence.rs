@@ -121,19 +121,20 @@ pub(crate) fn fill(
     packed: Packed,
 ) -> JoinHandle<()> {
     let (cache, key) = (Arc::clone(inner), key.to_owned());
-    let basis = fence.basis().clone();
     inner.runtime.spawn(async move {
         let filled = fence
             .fill(&cache, &key, packed.entry.clone(), packed.life)
             .await;
         let (event, landing) = match &filled {
+            // Who waited has to load once more, with the tags that this one names.
+            Ok(true) if packed.is_marker => (Event::Marked, Landing::Again),
             Ok(true) => (Event::Fill, Landing::Shared(packed.entry)),
             Ok(false) => (Event::Refused, Landing::Again),
             Err(error) => (Event::Failed(error), Landing::Bypass),
         };
         cache.emit(site, &event);
         if let Some(flight) = flight {
-            let landing = checked(&cache, &basis, &flight, landing).await;
+            let landing = checked(&cache, &packed.basis, &flight, landing).await;
             flight.land(landing);
         }
         drop(held);

@@ -82,7 +82,7 @@ pub use feed::{
 pub use guard::WriteGuard;
 pub use handle::Cache;
 pub use key::{Key, KeyName};
-pub use loading::{Current, current};
+pub use loading::{Current, Previous, current};
 pub use lock::Lock;
 pub use policy::Policy;
 pub use rollout::Mode;

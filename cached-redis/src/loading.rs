@@ -6,17 +6,27 @@
 //!
 //! The task-local does not cross `tokio::spawn`; a [`Current`] that was taken before does.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use crate::codec;
+use crate::entry::{self, Live};
+use crate::tag::{self, Generation};
 
 tokio::task_local! {
     static LOADING: Arc<Loading>;
 }
 
 /// One running load.
-#[derive(Debug, Default)]
 pub(crate) struct Loading {
+    /// That of its cache.
+    namespace: String,
     said: Mutex<Said>,
+    /// The entry that the result is to replace, if there is one.
+    previous: Option<Live>,
     /// Whether what inner calls are served is no matter of this load.
     alone: bool,
 }
@@ -29,6 +39,12 @@ pub(crate) struct Said {
     pub(crate) do_not_store: bool,
     /// An inner call was served a value past its TTL.
     pub(crate) stale: bool,
+    /// What the source tells this result from others by.
+    pub(crate) validator: Option<String>,
+    /// Tags whose generations were not read before the load.
+    pub(crate) tags: Vec<String>,
+    /// The tags of inner calls, with the generations that these had found before their loads.
+    pub(crate) inherited: Vec<(String, Generation)>,
 }
 
 impl Said {
@@ -39,17 +55,26 @@ impl Said {
 }
 
 impl Loading {
-    /// Runs `load` so that it can speak; what it gave and what it said. `alone`: inner calls cannot.
+    /// One that has not begun. `alone`: inner calls cannot speak.
+    pub(crate) fn new(namespace: &str, alone: bool, previous: Option<Live>) -> Arc<Self> {
+        Arc::new(Self {
+            namespace: namespace.to_owned(),
+            said: Mutex::default(),
+            previous,
+            alone,
+        })
+    }
+
+    /// Runs `load` so that it can speak; what it gave and what it said.
     ///
     /// The future is made here: as an argument it would have its place twice, and nested loads would
     /// double in size at each level.
-    pub(crate) async fn run<F: Future>(alone: bool, load: impl FnOnce() -> F) -> (F::Output, Said) {
-        let loading = Arc::new(Self {
-            said: Mutex::default(),
-            alone,
-        });
-        let output = LOADING.scope(Arc::clone(&loading), load()).await;
-        let said = std::mem::take(&mut *loading.lock());
+    pub(crate) async fn run<F: Future>(
+        self: Arc<Self>,
+        load: impl FnOnce() -> F,
+    ) -> (F::Output, Said) {
+        let output = LOADING.scope(Arc::clone(&self), load()).await;
+        let said = std::mem::take(&mut *self.lock());
         (output, said)
     }
 
@@ -58,13 +83,39 @@ impl Loading {
     }
 }
 
+impl fmt::Debug for Loading {
+    /// Says nothing of the value that it is to replace.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loading").finish_non_exhaustive()
+    }
+}
+
 /// Tells the load that this call is a part of, if there is one, that the call was served a value past
 /// its TTL.
 pub(crate) fn served_stale() {
+    tell(|said| said.stale = true);
+}
+
+/// Tells it the tags of a result that this call was served, and their generations.
+pub(crate) fn inherit<'a>(tags: impl Iterator<Item = (&'a String, Generation)>) {
+    tell(|said| {
+        let tags = tags.map(|(key, generation)| (key.clone(), generation));
+        said.inherited.extend(tags);
+    });
+}
+
+/// Tells it the tags of a result whose generations this call did not read for itself.
+pub(crate) fn carry(tags: &[String]) {
+    if !tags.is_empty() {
+        tell(|said| said.tags.extend_from_slice(tags));
+    }
+}
+
+fn tell(what: impl FnOnce(&mut Said)) {
     // Without the task-local there is nobody to tell.
     let _ = LOADING.try_with(|outer| {
         if !outer.alone {
-            outer.lock().stale = true;
+            what(&mut outer.lock());
         }
     });
 }
@@ -122,6 +173,41 @@ impl Current {
         self.say(|said| said.do_not_store = true);
     }
 
+    /// Adds a tag that is known only now, beside those of the attribute; see
+    /// [tags](crate::docs::tags). What was loaded before a tag was known could be older than its last
+    /// invalidation, so a result with a new tag is not stored: the tag's name is, and the next load,
+    /// which begins with that, stores its result.
+    pub fn tag(&self, tag: impl AsRef<str>) {
+        if let Some(loading) = &self.0 {
+            let key = tag::tag_key(&loading.namespace, tag.as_ref());
+            loading.lock().tags.push(key);
+        }
+    }
+
+    /// What the source tells this result from others by, such as an `ETag` or a modification time. It is
+    /// kept beside the value, at most 64 KiB of it, and comes back in [`Previous`].
+    pub fn validator(&self, validator: impl Into<String>) {
+        let validator = validator.into();
+        self.say(|said| said.validator = Some(validator));
+    }
+
+    /// The value that this load is to replace, if one is there that was not invalidated: past its TTL
+    /// inside a stale window, or of another version of the source. With it the load can ask its source
+    /// whether anything has changed; see [versions](crate::docs::versions). `None` also for a `T` that is
+    /// not the type of the value, and for values in a codec of your own.
+    #[must_use]
+    pub fn previous<T: DeserializeOwned>(&self) -> Option<Previous<T>> {
+        let loading = self.0.as_ref()?;
+        let live = loading.previous.as_ref()?;
+        let value = codec::decode_builtin(&live.header, live.payload())?;
+        let extensions = entry::extensions(&live.entry)?;
+        Some(Previous {
+            value,
+            validator: extensions.validator.map(str::to_owned),
+            loading: Arc::clone(loading),
+        })
+    }
+
     /// Whether anybody listens: the function runs on behalf of a cache.
     #[must_use]
     pub fn is_cached(&self) -> bool {
@@ -135,6 +221,27 @@ impl Current {
     }
 }
 
+/// The value that a load is to replace; see [`Current::previous`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Previous<T> {
+    /// The value.
+    pub value: T,
+    /// What the load that gave it had said in [`Current::validator`].
+    pub validator: Option<String>,
+    loading: Arc<Loading>,
+}
+
+impl<T> Previous<T> {
+    /// The value, for a load whose source says that it has not changed: returned as the result, it is
+    /// fresh again, with the same validator.
+    #[must_use]
+    pub fn not_modified(self) -> T {
+        self.loading.lock().validator = self.validator;
+        self.value
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,18 +250,22 @@ mod tests {
     async fn a_load_hears_of_itself_and_of_inner_calls_but_not_of_theirs() {
         let inner = async { current().do_not_store() };
         let outer = async {
-            let ((), said) = Loading::run(false, || inner).await;
+            let ((), said) = Loading::new("it", false, None).run(|| inner).await;
             assert!(said.forbids());
             current().ttl(Duration::from_secs(1));
         };
-        let ((), said) = Loading::run(false, || outer).await;
+        let ((), said) = Loading::new("it", false, None).run(|| outer).await;
         assert_eq!(
             (said.ttl, said.forbids()),
             (Some(Duration::from_secs(1)), false)
         );
-        let ((), said) = Loading::run(false, || async { served_stale() }).await;
+        let ((), said) = Loading::new("it", false, None)
+            .run(|| async { served_stale() })
+            .await;
         assert!(said.forbids());
-        let ((), said) = Loading::run(true, || async { served_stale() }).await;
+        let ((), said) = Loading::new("it", true, None)
+            .run(|| async { served_stale() })
+            .await;
         assert!(!said.forbids());
     }
 

@@ -11,30 +11,41 @@ use crate::Policy;
 use crate::codec::{self, Choice, CodecError, Encoded, Msgpack};
 use crate::entry::{Header, Kind, Live, Token};
 use crate::event::Event;
-use crate::extension::Extensions;
+use crate::extension::{Extensions, MOST_NAMED};
 use crate::handle::Inner;
 use crate::policy::Life;
 use crate::registry::Function;
 use crate::shape::Shape;
 use crate::store::Store as _;
-use crate::tag::Basis;
+use crate::tag::{Basis, Generation};
 use crate::verdict::Verdict;
 
 /// A whole entry and how long it lives.
 pub(crate) struct Packed {
+    /// Whether it has no value and only names tags for the next load.
+    pub(crate) is_marker: bool,
+    pub(crate) basis: Basis,
     pub(crate) header: Header,
     pub(crate) entry: Bytes,
     pub(crate) life: Duration,
 }
 
 /// What is known of a load when its result is packed.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Loaded {
     pub(crate) took: Duration,
     /// How long the result is fresh, if that is not the policy's matter.
     pub(crate) ttl: Option<Duration>,
     /// Whether the result is not to be stored.
     pub(crate) forbidden: bool,
+    /// Whether an inner call was served a value past its TTL.
+    pub(crate) stale: bool,
+    /// What the source tells it from others by.
+    pub(crate) validator: Option<String>,
+    /// Tags that it was found to have.
+    pub(crate) tags: Vec<String>,
+    /// Tags that it has from inner calls.
+    pub(crate) inherited: Vec<(String, Generation)>,
 }
 
 /// Makes entries of one function's values, and values of its entries.
@@ -44,6 +55,8 @@ pub(crate) struct Packer<'a, C> {
     pub(crate) function: &'static Function,
     pub(crate) policy: &'a Policy,
     pub(crate) codec: C,
+    /// That of the source, if the function can tell it.
+    pub(crate) version: Option<u64>,
 }
 
 impl<C: Choice> Packer<'_, C> {
@@ -73,21 +86,43 @@ impl<C: Choice> Packer<'_, C> {
             Verdict::StoreFor(ttl) => loaded.ttl.or(Some(ttl)),
             Verdict::Store => loaded.ttl,
         };
-        self.pack(S::value(ok), &Loaded { ttl, ..*loaded }, basis)
+        let mut basis = basis.clone();
+        let mut inherited = loaded.inherited.iter();
+        if !inherited.all(|(key, generation)| basis.stamp.inherit(key, *generation)) {
+            return None;
+        }
+        let unread = loaded.tags.iter().filter(|key| !basis.stamp.covers(key));
+        let unread: Vec<_> = unread.cloned().collect();
+        match unread.is_empty() {
+            true => self.packed(S::value(ok), loaded, ttl, &basis),
+            false => self.marker(&unread, &basis),
+        }
     }
 
     /// The entry of a value, or of an absence; `None` if the policy or the codec does not let it
     /// be kept.
-    pub(crate) fn pack<T>(
+    pub(crate) fn pack<T>(&self, value: Option<&T>, took: Duration, basis: &Basis) -> Option<Packed>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let loaded = Loaded {
+            took,
+            ..Loaded::default()
+        };
+        self.packed(value, &loaded, None, basis)
+    }
+
+    fn packed<T>(
         &self,
         value: Option<&T>,
         loaded: &Loaded,
+        ttl: Option<Duration>,
         basis: &Basis,
     ) -> Option<Packed>
     where
         T: Serialize + DeserializeOwned,
     {
-        let life = self.life(value.is_none(), loaded.ttl)?;
+        let life = self.life(value.is_none(), ttl)?;
         let mut header = Header {
             epoch: basis.epoch,
             load_time: u32::try_from(loaded.took.as_micros() / 100).unwrap_or(u32::MAX),
@@ -112,12 +147,37 @@ impl<C: Choice> Packer<'_, C> {
         }
         let extensions = Extensions {
             window: life.windowed && header.kind == Kind::Value,
+            version: self.version,
+            validator: loaded.validator.as_deref(),
             ..basis.stamp.extensions(&self.inner.namespace)
         };
         Some(Packed {
+            is_marker: false,
+            basis: basis.clone(),
             entry: header.entry(&extensions, &payload)?,
             header,
             life: life.kept,
+        })
+    }
+
+    /// An entry that is dead from its beginning, and names the tags that the next load has to read.
+    fn marker(&self, unread: &[String], basis: &Basis) -> Option<Packed> {
+        let header = Header {
+            epoch: basis.epoch,
+            filled_at: self.inner.store.now_ms(),
+            ..Header::new(Kind::Value, Token::next())
+        };
+        let extensions = basis.stamp.marker(&self.inner.namespace, unread);
+        let is_full = extensions.named.len() > MOST_NAMED;
+        if is_full {
+            self.emit(&Event::TooManyTags);
+        }
+        Some(Packed {
+            is_marker: true,
+            basis: basis.clone(),
+            entry: header.entry(&extensions, &[]).filter(|_| !is_full)?,
+            header,
+            life: self.life(false, None)?.kept,
         })
     }
 

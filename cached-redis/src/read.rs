@@ -92,6 +92,7 @@ where
         function: call.function,
         policy,
         codec,
+        version: call.version,
     };
     let reader = Reader {
         inner,
@@ -130,6 +131,7 @@ pub(crate) async fn peek<T: DeserializeOwned>(
         function,
         policy: &function.info.policy,
         codec: crate::codec::FromCache,
+        version: None,
     };
     let value = packer.unpack(&live);
     let event = if value.is_some() {
@@ -193,6 +195,8 @@ where
         let mut seek = Seek::new(self.inner, function, self.key, self.tags, policy);
         // A value past its TTL, for the case that no load succeeds.
         let mut kept: Option<Kept<S::Ok>> = None;
+        // What cannot be served any more, for a load that asks its source whether it has changed.
+        let mut previous: Option<Live> = None;
         loop {
             match seek.next().await {
                 Found::Live(live, status) => {
@@ -201,7 +205,7 @@ where
                         continue;
                     };
                     let found = Kept { value, live };
-                    match self.judge(&found.live.header) {
+                    match self.judge(&found.live) {
                         Freshness::Fresh => {
                             if self.is_drawn() {
                                 F::audit(self.job(task), found.live.clone());
@@ -221,7 +225,10 @@ where
                             seek.expired(found.live.clone(), self.policy().soft_timeout);
                             kept = Some(found);
                         }
-                        Freshness::Dead => seek.outdated(found.live),
+                        Freshness::Dead => {
+                            previous = Some(found.live.clone());
+                            seek.outdated(found.live);
+                        }
                     }
                 }
                 Found::Failed(shared) => {
@@ -232,7 +239,7 @@ where
                     }
                 }
                 Found::Lead(flight, lease) => {
-                    return Box::pin(self.lead(flight, lease, task)).await;
+                    return Box::pin(self.lead(flight, lease, previous, task)).await;
                 }
                 Found::Renew(flight, claim, live) => {
                     let Some(kept) = kept.take() else { continue };
@@ -263,6 +270,7 @@ where
         &self,
         flight: Flight,
         lease: Lease,
+        previous: Option<Live>,
         task: Task<U, F>,
     ) -> Result<S::Ok, S::Error>
     where
@@ -270,7 +278,8 @@ where
         F: Load<S::Return>,
     {
         self.emit(&Event::Miss);
-        let (result, loaded) = self.load(task.load).await;
+        let (result, loaded) = self.load(task.load, previous).await;
+        self.hand_on(lease.basis(), &loaded);
         match &result {
             Err(error) => {
                 drop(lease);
@@ -309,10 +318,11 @@ where
         });
         let Some(fence) = fence else {
             self.emit(&Event::Bypass);
-            return self.load(task.load).await.0;
+            return self.load_apart(task.load).await.0;
         };
         self.emit(&Event::Miss);
-        let (result, loaded) = self.load(task.load).await;
+        let (result, loaded) = self.load(task.load, None).await;
+        self.hand_on(fence.basis(), &loaded);
         if let Some(packed) = result
             .as_ref()
             .ok()
@@ -333,11 +343,11 @@ where
         place.start().await;
         self.emit(&Event::Bypass);
         let basis = Basis::of(self.inner.store.epoch());
-        let (result, loaded) = self.load(load).await;
+        let (result, loaded) = self.load_apart(load).await;
         let landing = match &result {
             Err(error) => self.failure(error),
             Ok(ok) if place.is_shared() => {
-                let packed = self.packer.pack(S::value(ok), &loaded, &basis);
+                let packed = self.packer.pack(S::value(ok), loaded.took, &basis);
                 packed.map_or(Landing::Again, |packed| Landing::Shared(packed.entry))
             }
             Ok(_) => Landing::Again,
@@ -346,26 +356,52 @@ where
         result
     }
 
-    /// Runs the function.
-    pub(crate) async fn load<F>(&self, load: F) -> (Result<S::Ok, S::Error>, Loaded)
+    /// Runs the function without having read the generations of its tags.
+    async fn load_apart<F>(&self, load: F) -> (Result<S::Ok, S::Error>, Loaded)
+    where
+        F: Load<S::Return>,
+    {
+        loading::carry(self.tags.keys());
+        let (result, loaded) = self.load(load, None).await;
+        self.hand_on(&Basis::default(), &loaded);
+        (result, loaded)
+    }
+
+    /// Runs the function; `previous` is what it was asked to replace.
+    pub(crate) async fn load<F>(
+        &self,
+        load: F,
+        previous: Option<Live>,
+    ) -> (Result<S::Ok, S::Error>, Loaded)
     where
         F: Load<S::Return>,
     {
         let started = Instant::now();
-        let (returned, said) = Loading::run(self.packer.policy.alone, || load.run()).await;
+        let loading = Loading::new(&self.inner.namespace, self.policy().alone, previous);
+        let (returned, said) = loading.run(|| load.run()).await;
         let took = started.elapsed();
         self.emit(&Event::Loaded(took));
-        if said.stale {
-            loading::served_stale();
-        }
-        let ttl = said.ttl;
-        let forbidden = said.forbids();
         let loaded = Loaded {
             took,
-            ttl,
-            forbidden,
+            ttl: said.ttl,
+            forbidden: said.forbids(),
+            stale: said.stale,
+            validator: said.validator,
+            tags: said.tags,
+            inherited: said.inherited,
         };
         (S::result(returned), loaded)
+    }
+
+    /// What calls inside of the load had to say is said of this call too, to the load that it is a part of.
+    pub(crate) fn hand_on(&self, basis: &Basis, loaded: &Loaded) {
+        if loaded.stale {
+            loading::served_stale();
+        }
+        loading::inherit(basis.stamp.parts());
+        let inherited = loaded.inherited.iter();
+        loading::inherit(inherited.map(|(key, generation)| (key, *generation)));
+        loading::carry(&loaded.tags);
     }
 
     /// What those who waited for a load that failed are told.
@@ -402,7 +438,7 @@ where
     /// What stands there and would be served as fresh.
     pub(crate) async fn fresh(&self) -> Result<Option<Live>, StoreError> {
         let live = look(self.inner, self.key).await?;
-        Ok(live.filter(|live| self.judge(&live.header) == Freshness::Fresh))
+        Ok(live.filter(|live| self.judge(live) == Freshness::Fresh))
     }
 
     /// Whether this hit belongs to the share that is audited.
@@ -413,7 +449,11 @@ where
 
     /// How fresh an entry is for this function. Without an option that asks for its age, one that is
     /// not kept beyond its TTL need not be asked.
-    fn judge(&self, header: &Header) -> Freshness {
+    fn judge(&self, live: &Live) -> Freshness {
+        let header = &live.header;
+        if self.packer.version.is_some() && live.version() != self.packer.version {
+            return Freshness::Dead;
+        }
         if !self.packer.policy.watches_age() && header.flags & WINDOW == 0 {
             return Freshness::Fresh;
         }

@@ -19,6 +19,7 @@ use crate::flight::{Flight, Landing, Place, Seat, SharedError};
 use crate::handle::Inner;
 use crate::journal::Pass;
 use crate::lease::Lease;
+use crate::loading;
 use crate::registry::Function;
 use crate::renewal::{Claim, Claimed};
 use crate::store::Store as _;
@@ -222,7 +223,11 @@ impl<'a> Seek<'a> {
     fn landed(&self, landing: Landing) -> Step {
         match landing {
             Landing::Shared(entry) => match self.seen(Some(entry)) {
-                Seen::Live(live) => Step::Found(Found::Live(live, Status::Joined)),
+                Seen::Live(live) => {
+                    // Whose generations its leader has read, and this reader has not.
+                    loading::carry(&tag::keys(self.inner, self.tags, &live));
+                    Step::Found(Found::Live(live, Status::Joined))
+                }
                 _ => Step::Again,
             },
             Landing::Failed(error) => Step::Found(Found::Failed(error)),

@@ -28,7 +28,7 @@ mod stamp;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use look::{Generations, Life, alive, look};
+pub(crate) use look::{Generations, Life, alive, keys, look};
 pub(crate) use stamp::{Basis, Stamp};
 
 /// What comes between the namespace and the name of a tag. `#` can begin no rendered value.
@@ -142,9 +142,20 @@ pub(crate) fn function_key(namespace: &str, template: &str) -> String {
     key::marked_key(namespace, FUNCTION, &template::outline(template))
 }
 
-/// The name in `key`, which may be cut short already.
+/// How an entry names the tag under `key`, whose name may be cut short already. That of a function
+/// keeps its mark, with which no other name begins.
 fn name<'a>(namespace: &str, key: &'a str) -> Option<&'a str> {
-    key.strip_prefix(namespace)?
-        .strip_prefix(':')?
-        .strip_prefix(TAG)
+    let marked = key.strip_prefix(namespace)?.strip_prefix(':')?;
+    match marked.strip_prefix(TAG) {
+        Some(name) => Some(name),
+        None => marked.starts_with(FUNCTION).then_some(marked),
+    }
+}
+
+/// The key of a tag that an entry names.
+fn named_key(namespace: &str, name: &str) -> String {
+    match name.starts_with(FUNCTION) {
+        true => format!("{namespace}:{name}"),
+        false => tag_key(namespace, name),
+    }
 }

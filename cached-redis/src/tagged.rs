@@ -1,5 +1,6 @@
 //! Tags without the attribute.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -12,6 +13,7 @@ use crate::read::Task;
 use crate::registry::{DIRECT, Function};
 use crate::shape::{Fallible, FallibleOptional, Kept};
 use crate::tag::{self, Tags};
+use crate::version::source_version;
 use crate::{Cache, Error, Invalidation, Policy, codec, read, verdict, write};
 
 impl Cache {
@@ -43,6 +45,7 @@ impl Cache {
         Tagged {
             cache: self,
             tags: Tags::named(&self.inner.namespace, tags),
+            version: None,
         }
     }
 
@@ -97,9 +100,18 @@ pub(crate) async fn clear(
 pub struct Tagged<'a> {
     cache: &'a Cache,
     tags: Tags,
+    version: Option<u64>,
 }
 
 impl Tagged<'_> {
+    /// The source's current version: an entry of another one is a miss. What the option `version` does,
+    /// without the attribute; see [versions](crate::docs::versions). It has no meaning for
+    /// [`put`](Self::put).
+    pub fn version<V: Display>(mut self, version: V) -> Self {
+        self.version = Some(source_version(&version));
+        self
+    }
+
     /// As [`Cache::get_or_fill`].
     ///
     /// # Errors
@@ -189,12 +201,18 @@ impl Tagged<'_> {
     where
         T: Serialize + DeserializeOwned,
     {
-        let Self { cache, tags } = self;
+        let Self { cache, tags, .. } = self;
         write::put(&cache.inner, policy, &cache.key(key), &tags, value).await
     }
 
     fn call(self, key: impl AsRef<str>) -> Call {
-        let Self { cache, tags } = self;
-        Call::direct(&DIRECT, cache, cache.key(key)).tagged(tags)
+        let Self {
+            cache,
+            tags,
+            version,
+        } = self;
+        let mut call = Call::direct(&DIRECT, cache, cache.key(key)).tagged(tags);
+        call.version = version;
+        call
     }
 }

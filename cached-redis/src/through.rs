@@ -135,6 +135,7 @@ where
             function: through.function,
             policy,
             codec,
+            version: None,
         };
         packer.judge::<S>(ok, &Loaded::default(), &basis, verdict(ok))
     });

@@ -14,6 +14,7 @@
 //! stores it if that can still be done, and otherwise nobody knows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -28,7 +29,7 @@ use crate::fence::Fence;
 use crate::handle::Inner;
 use crate::journal::Pass;
 use crate::lease::Lease;
-use crate::pack::{Loaded, Packed, Packer};
+use crate::pack::{Packed, Packer};
 use crate::registry::DIRECT;
 use crate::store::Store as _;
 use crate::tag::{self, Basis, Stamp, Tags};
@@ -138,6 +139,7 @@ impl<'a> Update<'a> {
             function: &DIRECT,
             policy,
             codec: FromCache,
+            version: None,
         };
         Self {
             inner,
@@ -222,7 +224,7 @@ impl<'a> Update<'a> {
         T: Serialize + DeserializeOwned,
     {
         let basis = base.fence.basis();
-        let packed = self.packer.pack(Some(value), &Loaded::default(), basis);
+        let packed = self.packer.pack(Some(value), Duration::ZERO, basis);
         packed.ok_or(Error::Unstorable)
     }
 
@@ -274,8 +276,6 @@ impl<'a> Update<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::store::Watch as _;
 

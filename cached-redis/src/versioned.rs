@@ -1,7 +1,7 @@
 //! Writing to a source with a version, one writer at a time.
 //!
 //! What the field calls centralized version control: lock, update the source, bump the version,
-//! invalidate. Lock and version are one here. The fencing token of the lock grows with every grant, so
+//! invalidate, publish. Lock and version are one here. The fencing token of the lock grows with every grant, so
 //! it is the new version, and a source that takes only greater versions refuses a writer that stalled
 //! for longer than its lease.
 
@@ -14,7 +14,7 @@ use crate::{Cache, Error};
 
 impl Cache {
     /// Runs `update`, which writes to the source of `key`, under the [lock](Self::lock) of the key, and
-    /// invalidates the key however that ends. See [locks](crate::docs::guide#locks).
+    /// invalidates the key however that ends, and publishes that. See [locks](crate::docs::guide#locks).
     ///
     /// `update` gets the new version, a number greater than that of every update of the key before.
     /// Written beside the row, it is the check that keeps a stalled writer out as well; a lock alone
@@ -83,7 +83,8 @@ struct Outdated(Option<Sending>);
 
 impl Outdated {
     fn new(inner: &Arc<Inner>, key: String) -> Self {
-        Self(Some(Sending::new(inner, &DIRECT.site, vec![key], None)))
+        let sending = Sending::new(inner, &DIRECT.site, vec![key], None);
+        Self(Some(sending.publishing(true)))
     }
 
     async fn invalidate(mut self) {

@@ -23,7 +23,7 @@ use crate::feed::outbox::{self, Announcement};
 use crate::handle::Inner;
 use crate::journal::Attempt;
 use crate::lease::Lease;
-use crate::pack::{Loaded, Packer};
+use crate::pack::Packer;
 use crate::registry::{DIRECT, Site};
 use crate::store::Store as _;
 use crate::tag::{Stamp, Tags};
@@ -242,9 +242,10 @@ where
         function: &DIRECT,
         policy,
         codec: codec::FromCache,
+        version: None,
     };
     let packed = packer
-        .pack(Some(value), &Loaded::default(), lease.basis())
+        .pack(Some(value), Duration::ZERO, lease.basis())
         .ok_or(Error::Unstorable)?;
     let won = lease.fill(packed.entry, packed.life).await?;
     inner.emit(

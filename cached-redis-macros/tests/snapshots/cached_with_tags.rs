@@ -53,7 +53,7 @@ async fn orders(id: u64, user: &User) -> Vec<Order> {
             __shape,
             __errors,
             ::cached_redis::__private::codec::Default,
-            ::cached_redis::__private::never,
+            ::cached_redis::__private::verdict::store,
             move || async move {
                 if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
                     Vec<Order>,

@@ -10,6 +10,7 @@ async fn create(team: String) -> Result<User, DbError> {
                 "all",
                 "team:<team>:<result.id>:*",
             ],
+            tags: &[],
             when: ::cached_redis::__private::When::Ok,
             bound: false,
             guard: ::cached_redis::__private::None,

@@ -10,6 +10,7 @@ async fn rename(id: u64, team: String) -> Result<User, DbError> {
             bound: false,
             guard: ::cached_redis::__private::None,
             replica_lag: ::cached_redis::__private::None,
+            publish: false,
         });
         ::cached_redis::__private::inventory::submit! {
             ::cached_redis::__private::Registered::Writer(& __CACHED_REDIS_WRITER)

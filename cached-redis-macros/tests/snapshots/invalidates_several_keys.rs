@@ -5,6 +5,7 @@ async fn rename(&self, id: u64, name: &str) {
             file: ::core::file!(),
             line: ::core::line!(),
             targets: &["user:<id>", "team:<self.team>", "user:<id>:*"],
+            tags: &[],
             when: ::cached_redis::__private::When::Always,
             bound: true,
             guard: ::cached_redis::__private::None,

@@ -78,6 +78,15 @@ fn same<T: Serialize>(value: &T, digest: Digest, read: &T) -> bool {
     }
 }
 
+/// The same for whichever of the built-in codecs it was written in.
+pub(crate) fn decode_builtin<T: DeserializeOwned>(header: &Header, payload: &[u8]) -> Option<T> {
+    #[cfg(feature = "bincode")]
+    if header.codec == super::Bincode.id() {
+        return decode_in(&super::Bincode, header, payload);
+    }
+    decode_checked(&super::Json, header, payload)
+}
+
 /// Whether two values are the same as far as serde sees them.
 pub(crate) fn same_values<T: Serialize>(one: &T, other: &T) -> bool {
     digest::of(one).is_ok_and(|digest| same(one, digest, other))

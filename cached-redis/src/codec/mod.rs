@@ -14,7 +14,9 @@ use serde::de::DeserializeOwned;
 
 #[cfg(feature = "bincode")]
 pub use self::bincode::Bincode;
-pub(crate) use self::check::{Encoded, decode_checked, encode_checked, same_values};
+pub(crate) use self::check::{
+    Encoded, decode_builtin, decode_checked, encode_checked, same_values,
+};
 pub use self::choice::{Choice, FromCache};
 pub use self::error::CodecError;
 pub use self::json::Json;

@@ -20,6 +20,7 @@ use crate::matching;
 use crate::registry::DIRECT;
 use crate::store::mailbox::{Heard, Mailbox};
 use crate::sweep::BATCH;
+use crate::tag;
 use crate::write;
 
 /// The longest message that is looked at.
@@ -59,7 +60,6 @@ pub(crate) enum Malformed {
     NotJson,
     Nothing,
     Reserved,
-    Unsupported,
     Everything,
 }
 
@@ -71,7 +71,6 @@ impl fmt::Display for Malformed {
             Self::NotJson => "it begins with `{` and is not the JSON of keys, tags and patterns",
             Self::Nothing => "it names nothing",
             Self::Reserved => "it names a key that begins with `#`, which are the library's own",
-            Self::Unsupported => "it names tags, which cannot be invalidated yet",
             Self::Everything => "it names a pattern that matches every key there is",
         })
     }
@@ -124,9 +123,6 @@ impl Ingestion {
         if targets.keys.iter().any(|key| key.starts_with('#')) {
             self.refuse(inner, Malformed::Reserved);
         }
-        if !targets.tags.is_empty() {
-            self.refuse(inner, Malformed::Unsupported);
-        }
         let patterns = targets.patterns.iter();
         let patterns: Vec<_> = patterns
             .map(|text| Pattern::new(&inner.namespace, text))
@@ -143,6 +139,9 @@ impl Ingestion {
         let keys = targets.keys.into_iter().filter(own);
         let keys = keys.map(|key| key::full_key(&inner.namespace, &key));
         gathered.keys.extend(keys);
+        let tags = targets.tags.iter();
+        let tags = tags.map(|tag| tag::tag_key(&inner.namespace, tag));
+        gathered.keys.extend(tags);
         gathered.messages += usize::from(gathered.keys.len() + gathered.patterns.len() > before);
     }
 

@@ -24,6 +24,7 @@ use crate::journal::Journal;
 use crate::key::Pattern;
 use crate::registry::Site;
 use crate::store::{Outlet, Store as _};
+use crate::tag::TAG;
 
 /// See the module.
 pub(crate) struct Outbox {
@@ -120,15 +121,20 @@ pub(crate) async fn publish(inner: &Arc<Inner>, announcement: Announcement) {
 
 async fn send(inner: &Inner, announcement: &Announcement) -> Result<(), StoreError> {
     let outbox = &inner.outbox;
-    let logical = |key: &String| key[inner.namespace.len() + 1..].to_owned();
+    let (tags, keys): (Vec<_>, Vec<_>) = announcement
+        .keys
+        .iter()
+        .map(|key| &key[inner.namespace.len() + 1..])
+        .partition(|key| key.starts_with(TAG));
+    let tags = tags.iter().map(|tag| tag[TAG.len()..].to_owned());
     let wire = Wire {
         id: format!("{}-{}", outbox.source, announcement.number),
         by: outbox.source.clone(),
         at: inner.store.now_ms(),
         targets: Targets {
-            keys: announcement.keys.iter().map(logical).collect(),
+            keys: keys.into_iter().map(str::to_owned).collect(),
+            tags: tags.collect(),
             patterns: announcement.pattern.iter().map(Pattern::text).collect(),
-            ..Targets::default()
         },
     };
     let message = wire.encode().into();

@@ -4,10 +4,11 @@ use std::iter;
 
 use bytes::Bytes;
 
-use super::{Generation, Tags, hash, tag_key};
+use super::{Generation, Tags, hash, named_key};
 use crate::entry::{Live, extensions};
 use crate::error::StoreError;
 use crate::handle::Inner;
+use crate::loading;
 use crate::store::Store as _;
 use crate::tombstone::Tombstone;
 
@@ -90,7 +91,11 @@ impl Generations {
                 Self::Barred => return Ok(Life::Barred),
             }
         }
-        let is_of_now = !generations.is_empty() && hash(generations) == stamp;
+        let is_of_now = !generations.is_empty() && hash(generations.clone()) == stamp;
+        if is_of_now {
+            let keys = tags.keys().iter().chain(&others);
+            loading::inherit(keys.zip(generations));
+        }
         Ok(if is_of_now { Life::Alive } else { Life::Dead })
     }
 }
@@ -100,13 +105,24 @@ impl Generations {
 fn stamped(inner: &Inner, tags: &Tags, live: &Live) -> Option<([u8; 8], Vec<String>)> {
     let extensions = extensions(&live.entry)?;
     let named = extensions.named.iter();
-    let named: Vec<_> = named.map(|name| tag_key(&inner.namespace, name)).collect();
+    let named: Vec<_> = named
+        .map(|name| named_key(&inner.namespace, name))
+        .collect();
     let is_named = |tag: &String| named.contains(tag);
     if !tags.by_hand().iter().all(is_named) {
         return None;
     }
     let others = named.into_iter().filter(|tag| !tags.keys().contains(tag));
     Some((extensions.stamp?, others.collect()))
+}
+
+/// All tags of an entry that was read under `tags`.
+pub(crate) fn keys(inner: &Inner, tags: &Tags, live: &Live) -> Vec<String> {
+    if !live.header.is_tagged() {
+        return Vec::new();
+    }
+    let others = stamped(inner, tags, live).map_or_else(Vec::new, |(_, others)| others);
+    tags.keys().iter().cloned().chain(others).collect()
 }
 
 /// An entry that was found without its tags, if it is alive. The tags of a function's template are not

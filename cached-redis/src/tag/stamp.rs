@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Generation, Generations, Tags, hash, name, tag_key};
+use super::{Generation, Generations, Tags, hash, name, named_key};
 use crate::Policy;
 use crate::entry::extensions;
 use crate::error::StoreError;
@@ -24,7 +24,7 @@ pub(crate) struct Basis {
 /// The generations of the tags of one load; of no tags by default.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stamp {
-    hash: [u8; 8],
+    generations: Vec<Generation>,
     keys: Vec<String>,
     /// How many of them the entry need not name.
     known: usize,
@@ -59,7 +59,7 @@ impl Stamp {
             return Ok(Some(Self::default()));
         }
         let mut keys = tags.keys().to_vec();
-        for key in found.iter().map(|name| tag_key(&inner.namespace, name)) {
+        for key in found.iter().map(|name| named_key(&inner.namespace, name)) {
             // A name that finds no room is asked for by whoever needs it.
             if keys.len() - tags.known < MOST_NAMED && !keys.contains(&key) {
                 keys.push(key);
@@ -69,10 +69,43 @@ impl Stamp {
         let generations = inner.store.stamp(&keys, new, life).await?;
         let generations: Option<_> = generations.into_iter().collect();
         Ok(generations.map(|generations| Self {
-            hash: hash(generations),
+            generations,
             keys,
             known: tags.known,
         }))
+    }
+
+    /// The tags and their generations.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&String, Generation)> {
+        self.keys.iter().zip(self.generations.iter().copied())
+    }
+
+    /// Adds a tag that an inner call was of. `false`: there is no room for its name, or it was
+    /// invalidated since it was read first.
+    pub(crate) fn inherit(&mut self, key: &str, generation: Generation) -> bool {
+        let known = self.parts().find(|(known, _)| *known == key);
+        if let Some((_, known)) = known {
+            return known == generation;
+        }
+        self.keys.push(key.to_owned());
+        self.generations.push(generation);
+        self.keys.len() - self.known <= MOST_NAMED
+    }
+
+    /// Whether it has the generation of this tag from before the load.
+    pub(crate) fn covers(&self, key: &str) -> bool {
+        self.keys.iter().any(|known| known == key)
+    }
+
+    /// The same with more tags, whose generations were not read before the load: what an entry says
+    /// that has no value and only names tags for the next load.
+    pub(crate) fn marker<'a>(&'a self, namespace: &str, more: &'a [String]) -> Extensions<'a> {
+        let named = self.keys[self.known..].iter().chain(more);
+        Extensions {
+            stamp: Some([0; 8]),
+            named: named.filter_map(|key| name(namespace, key)).collect(),
+            ..Extensions::default()
+        }
     }
 
     /// Whether there are no tags.
@@ -84,7 +117,7 @@ impl Stamp {
     pub(crate) fn extensions<'a>(&'a self, namespace: &str) -> Extensions<'a> {
         let named = self.keys[self.known..].iter();
         Extensions {
-            stamp: (!self.is_empty()).then_some(self.hash),
+            stamp: (!self.is_empty()).then(|| hash(self.generations.clone())),
             named: named.filter_map(|key| name(namespace, key)).collect(),
             ..Extensions::default()
         }
@@ -97,7 +130,7 @@ impl Stamp {
         let keys: Vec<_> = self.keys.iter().map(String::as_str).collect();
         let answers = inner.store.get_all(&keys).await;
         match answers.map(|answers| Generations::of(&answers)) {
-            Ok(Generations::All(generations)) => hash(generations) == self.hash,
+            Ok(Generations::All(generations)) => generations == self.generations,
             _ => false,
         }
     }
@@ -108,5 +141,9 @@ impl Stamp {
 fn life(inner: &Inner, policy: &Policy) -> Duration {
     let policy = inner.settings.resolve(policy).unwrap_or_default();
     let longest = policy.ttl.max(policy.negative_ttl).unwrap_or_default();
-    longest.saturating_mul(4).max(SHORTEST_LIFE)
+    let window = policy.stale_while_revalidate.max(policy.stale_if_error);
+    let kept = longest
+        .saturating_mul(4)
+        .saturating_add(window.unwrap_or_default() * 2);
+    kept.max(SHORTEST_LIFE)
 }

@@ -77,6 +77,8 @@ pub enum Recorded {
     Load,
     /// The result was stored.
     Fill,
+    /// The result has a tag that was not known before; the tag was stored for the next load.
+    Marked,
     /// The result was not stored, because the key was invalidated during the load.
     RefusedFill,
     /// What stood under the key is no entry of this function's type.
@@ -223,6 +225,7 @@ impl From<&Event<'_>> for Recorded {
             Event::TimedOut => Self::TimedOut,
             Event::Loaded(_) => Self::Load,
             Event::Fill => Self::Fill,
+            Event::Marked => Self::Marked,
             Event::Refused => Self::RefusedFill,
             Event::Undecodable => Self::Undecodable,
             Event::Outdated => Self::Outdated,
