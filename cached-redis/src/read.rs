@@ -241,8 +241,9 @@ where
                 Found::Lead(flight, lease) => {
                     return Box::pin(self.lead(flight, lease, previous, task)).await;
                 }
-                Found::Renew(flight, claim, live) => {
+                Found::Renew(granted) => {
                     let Some(kept) = kept.take() else { continue };
+                    let (flight, claim, live) = *granted;
                     let renewal = Renewal::claimed(flight, claim, &live);
                     return match Box::pin(self.revalidate(renewal, task)).await {
                         Revalidated::Loaded(value) => Ok(value),
@@ -269,7 +270,7 @@ where
     async fn lead<U, F>(
         &self,
         flight: Flight,
-        lease: Lease,
+        lease: Box<Lease>,
         previous: Option<Live>,
         task: Task<U, F>,
     ) -> Result<S::Ok, S::Error>
@@ -290,7 +291,7 @@ where
                     self.answered(Status::Miss, &packed.header);
                     // Before the fill is sent: who comes from here on must look for itself.
                     flight.close();
-                    self.fill(Fence::Lease(lease), Some(flight), (), packed);
+                    self.fill(Fence::Lease(*lease), Some(flight), (), packed);
                 }
                 // Not to be kept: those who waited share the next load instead of queueing for leases.
                 None => flight.land(Landing::Bypass),

@@ -38,9 +38,9 @@ pub(crate) enum Found {
     /// The load that this reader waited for failed with an error to share.
     Failed(SharedError),
     /// The right to load.
-    Lead(Flight, Lease),
+    Lead(Flight, Box<Lease>),
     /// The right to load anew what is past its TTL.
-    Renew(Flight, Claim, Live),
+    Renew(Box<(Flight, Claim, Live)>),
     /// Nobody else's load is to be waited for any longer, and none to be begun: what the reader holds
     /// is to be served.
     Kept,
@@ -251,7 +251,7 @@ impl<'a> Seek<'a> {
                 }
                 Seen::Expired(held) => match Claim::ask(self.inner, self.key).await {
                     Ok(Claimed::Granted(claim)) => {
-                        return Step::Found(Found::Renew(flight, claim, held));
+                        return Step::Found(Found::Renew(Box::new((flight, claim, held))));
                     }
                     Ok(Claimed::Rests(time)) => {
                         self.inner.renewals.rest(self.key, time);
@@ -266,7 +266,9 @@ impl<'a> Seek<'a> {
                     Err(error) => Err(error),
                 },
                 Seen::Absent | Seen::Dead(_) => match self.acquire(seen).await {
-                    Ok(Asked::Granted(lease)) => return Step::Found(Found::Lead(flight, lease)),
+                    Ok(Asked::Granted(lease)) => {
+                        return Step::Found(Found::Lead(flight, Box::new(lease)));
+                    }
                     Ok(Asked::Barred) => break Step::Bypass,
                     Ok(Asked::Refused(seen)) => Ok(seen),
                     Err(error) => Err(error),
