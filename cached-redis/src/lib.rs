@@ -14,6 +14,7 @@ mod catalog;
 mod codec;
 mod control;
 mod digest;
+mod direct;
 pub mod docs;
 mod entry;
 mod error;
@@ -64,6 +65,7 @@ mod version;
 mod versioned;
 mod write;
 mod writer;
+mod writing;
 
 pub use cached_redis_macros::{invalidates, redis_cached, write_through};
 

@@ -7,6 +7,7 @@
 //! Not to be confused with [`event`](crate::event), which is what a process says of itself.
 
 mod durable;
+mod entrance;
 mod events;
 mod ingest;
 pub(crate) mod outbox;
