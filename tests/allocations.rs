@@ -49,6 +49,20 @@ async fn ours(id: u64) -> User {
     user(id)
 }
 
+/// It could be loaded in a task of its own, with copies of what it borrows.
+#[redis_cached(
+    ttl = 3600,
+    refresh_ahead = 0.8,
+    early_expiry = 1.0,
+    stale_while_revalidate = 60,
+    key = "user:ahead:<id>",
+    skip(copied)
+)]
+async fn refreshed_ahead(copied: &[String], id: u64) -> User {
+    let _: &[String] = copied;
+    user(id)
+}
+
 async fn by_hand(connection: &redis::aio::MultiplexedConnection, id: u64) -> User {
     let mut connection = connection.clone();
     let key = format!("hand:user:{id}");
@@ -109,9 +123,14 @@ fn a_hit_allocates_at_most_three_times_more_than_one_written_by_hand() {
 
         let theirs = per_call(async |id| by_hand(&connection, id).await).await;
         let ours = per_call(async |id| ours(id).await).await;
+        let copied = vec!["a long argument".to_owned(); 100];
+        refreshed_ahead(&copied, 7).await;
+        filled(&cache, 2).await;
+        let ahead = per_call(async |id| refreshed_ahead(&copied, id).await).await;
         println!("allocations per hit: {ours:.2}, written by hand {theirs:.2}");
-        assert_eq!(cache.stats().total().loads, 1, "all were hits");
+        assert_eq!(cache.stats().total().loads, 2, "all were hits");
         assert!(ours <= theirs + MORE, "{ours:.2} against {theirs:.2}");
+        assert!(ahead <= ours + 0.5, "{ahead:.2}: a hit copies no argument");
     });
 }
 

@@ -52,7 +52,7 @@ use proc_macro::TokenStream;
 /// | `stale_if_error = …` | past the TTL, serve the old value for so long if the load fails | none |
 /// | `refresh_ahead = 0.8` | share of the TTL after which one caller loads anew behind the others | off |
 /// | `early_expiry = 1.0` | XFetch's β: refresh ahead of the TTL at random, the earlier the longer the load takes | off |
-/// | `soft_timeout = …` | with an old value inside a stale window: wait so long for the load, then return the old one and let the load go on | off |
+/// | `soft_timeout = …` | inside the window of `stale_if_error`: wait so long for the load, then return the old value and let the load go on | off |
 /// | `timeout = …` | give a call up after so long, with an error that the function's error type makes of `cached_redis::Timeout` by `From` | off |
 /// | `audit = 0.001` | share of hits that are checked against the source in the background; the result is in `FunctionStats::fresh_ratio` | 0 |
 /// | `version = …` | path of an async function of the same arguments that tells the source's current version (anything with `Display`, or a `Result` of it): an entry of another version is a miss | none |
@@ -111,10 +111,11 @@ use proc_macro::TokenStream;
 /// behind an entry replaces it only while that very entry stands.
 ///
 /// With `stale_while_revalidate`, `refresh_ahead`, `early_expiry`, `soft_timeout` or `audit`, loads may go on in
-/// a task of their own. What the function borrows is then copied by `ToOwned` before a load, so
+/// a task of their own. What the function borrows is then copied by `Clone` before a load, so
 /// `&str` and `&Pool` work and `&mut T` does not; what is passed by value is moved. All of it is
 /// `Send` and `'static`. Where these options come from a `policy`, nothing is copied: one caller waits
-/// for the load, and the others are served the old value.
+/// for the load, and the others are served the old value. Not under `#[async_trait]`, which has bound
+/// the arguments before this attribute sees them.
 ///
 /// # Where it can stand
 ///
@@ -125,7 +126,8 @@ use proc_macro::TokenStream;
 ///
 /// # Cancel safety
 ///
-/// Dropping the future drops the load with it; other callers that waited for it go on.
+/// Dropping the future drops the load with it, unless that runs in a task of its own; other callers
+/// that waited for it go on.
 #[proc_macro_attribute]
 pub fn redis_cached(args: TokenStream, item: TokenStream) -> TokenStream {
     entry::cached(args.into(), &item.into()).into()

@@ -143,6 +143,32 @@ fn cached_method_that_was_boxed() {
 }
 
 #[test]
+fn cached_with_a_load_that_goes_on_without_its_caller() {
+    let expansion = entry::cached(
+        quote! {
+            key = "price:<name>:<id>",
+            ttl = 300,
+            stale_while_revalidate = "1h",
+            stale_if_error = WINDOW,
+            refresh_ahead = 0.8,
+            early_expiry = 1,
+            soft_timeout = "100ms",
+            timeout = 2,
+        },
+        &quote! {
+            async fn price(&self, name: &str, id: u64) -> Result<u64, DbError> {
+                let factor = self::FACTOR;
+                Ok(factor * self.db.price(name, id).await?)
+            }
+        },
+    );
+    assert_snapshot(
+        "cached_with_a_load_that_goes_on_without_its_caller",
+        expansion,
+    );
+}
+
+#[test]
 fn invalidates_several_keys() {
     let expansion = entry::invalidates(
         quote!(

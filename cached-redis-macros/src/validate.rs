@@ -295,16 +295,15 @@ fn require_names(args: &CachedArgs, function: &Function, errors: &mut Errors) {
     }
 }
 
-/// Without a stale window there is never a value to return instead of waiting.
+/// Without this window there is never an old value beside a load that its caller waits for.
 fn require_window(args: &CachedArgs, errors: &mut Errors) {
-    let windowed = args.stale_while_revalidate.is_some() || args.stale_if_error.is_some();
     if let Some(soft_timeout) = &args.soft_timeout
-        && !windowed
+        && args.stale_if_error.is_none()
         && args.policy.is_none()
     {
         errors.refuse(
             soft_timeout,
-            "`soft_timeout` without a stale window: there would be no old value to return",
+            "`soft_timeout` without `stale_if_error`: there would be no old value to return",
             "add `stale_if_error = …`, or write `timeout = …` to give the load up with an error",
         );
     }

@@ -21,7 +21,7 @@ use crate::entry::{Header, Live, Token};
 use crate::event::Event;
 use crate::fence::Fence;
 use crate::flight::{Flight, Landing};
-use crate::handle::Inner;
+use crate::handle::{self, Inner};
 use crate::pack::{Packed, Packer};
 use crate::read::{Reader, Task};
 use crate::registry::Function;
@@ -181,9 +181,9 @@ where
     where
         F: Behind<S, E, C, U>,
     {
-        if let Some(permit) = self.inner.renewals.begin(self.key) {
+        if let Some(permit) = self.inner.renewals.begin(self.key, found.live.header.token) {
             let renewal = Renewal::permitted(permit, &found.live);
-            let ran = F::behind(self.job(task), renewal).await;
+            let ran = Box::pin(F::behind(self.job(task), renewal)).await;
             if let Some(Revalidated::Loaded(value)) = ran.map(|ran| self.told(ran)) {
                 return value;
             }
@@ -308,7 +308,10 @@ where
         }
     }
 
-    fn replace(&self, renewal: Renewal, claim: Claim, basis: Basis, packed: Packed) {
+    fn replace(&self, mut renewal: Renewal, claim: Claim, basis: Basis, packed: Packed) {
+        if let Some(permit) = &mut renewal.permit {
+            permit.replaced();
+        }
         let fence = Fence::Entry(renewal.token, basis);
         if let Some(flight) = &renewal.flight {
             // Before the fill is sent: who comes from here on must look for itself.
@@ -415,7 +418,7 @@ where
 {
     async fn behind(job: Job<S, E, C, U, Self>, renewal: Renewal) -> Option<Ran<S>> {
         let runtime = job.reader.inner.runtime.clone();
-        runtime.spawn(job.owning().run(renewal));
+        runtime.spawn(handle::in_this_scope(job.owning().run(renewal)));
         None
     }
 
@@ -428,7 +431,7 @@ where
             return job.run(renewal).await;
         };
         let runtime = job.reader.inner.runtime.clone();
-        let running = runtime.spawn(job.owning().run(renewal));
+        let running = runtime.spawn(handle::in_this_scope(job.owning().run(renewal)));
         match timeout(patience, running).await.ok()? {
             Ok(ran) => ran,
             // The load has panicked, as it would have in the caller's task; or the runtime ends.
@@ -441,6 +444,6 @@ where
 
     fn audit(job: Job<S, E, C, U, Self>, served: Live) {
         let runtime = job.reader.inner.runtime.clone();
-        runtime.spawn(job.owning().audit(served));
+        runtime.spawn(handle::in_this_scope(job.owning().audit(served)));
     }
 }

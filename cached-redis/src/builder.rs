@@ -225,10 +225,9 @@ impl Builder {
         self
     }
 
-    /// How long the source is left alone after a load failed whose old value can be served
-    /// ([`stale_while_revalidate`](Policy::stale_while_revalidate),
-    /// [`stale_if_error`](Policy::stale_if_error)): all processes together ask it once in this time,
-    /// counted from the failure. 1 s by default.
+    /// How long the source is left alone after a load failed whose old value can be served, inside a
+    /// [stale window](Policy::stale_if_error) or before its TTL: all processes together ask it once in
+    /// this time, counted from the failure. More than zero; 1 s by default.
     pub fn throttle(mut self, throttle: Duration) -> Self {
         self.throttle = throttle;
         self

@@ -162,7 +162,8 @@ impl<F: Future> CachedExt for F {}
 pub enum Status {
     /// From the cache.
     Hit,
-    /// From the cache, past its TTL: it is loaded anew meanwhile, or that failed.
+    /// From the cache, past its TTL and inside a stale window: it is loaded anew behind this call, or
+    /// its load has failed or takes longer than the soft timeout.
     Stale,
     /// From a load that another caller, here or in another process, had begun.
     Joined,
@@ -198,7 +199,7 @@ impl CacheInfo {
         }
     }
 
-    /// Hit, joined, miss or bypass.
+    /// Where the answer came from.
     #[must_use]
     pub fn status(&self) -> Status {
         self.status
@@ -216,7 +217,7 @@ impl CacheInfo {
         self.age
     }
 
-    /// How long the entry stays fresh, by the store's clock; `None` also for a TTL beyond 49 days,
+    /// How long the entry stays fresh, by the store's clock: zero for a stale one; `None` also for a TTL beyond 49 days,
     /// which entries do not record.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {

@@ -80,6 +80,8 @@ struct Open {
     joinable: bool,
     /// The tags for which the result is checked before it is shared.
     cover: u64,
+    /// Whether an entry stands meanwhile that a reader may have to fall back on: it looks first.
+    beside: bool,
 }
 
 impl Flights {
@@ -92,18 +94,30 @@ impl Flights {
         })
     }
 
-    /// A seat in the flight of `key`, if there is one, for a reader whose tags are told apart by
-    /// `cover`.
+    /// A seat in the flight of `key`, if there is one that needs no look first, for a reader whose tags
+    /// are told apart by `cover`.
     pub(crate) fn join(&self, key: &str, cover: u64) -> Option<Seat> {
         if self.count.load(Ordering::Acquire) == 0 {
             return None;
         }
-        self.shard(key).get(key).map(|open| open.seat(cover))
+        let shard = self.shard(key);
+        let open = shard.get(key).filter(|open| !open.beside);
+        open.map(|open| open.seat(cover))
     }
 
     /// The lead of `key`, or a seat beside whoever has it. To be called only after the reader's own
     /// look-up missed: a hit that was seen before a reader came must not be shared with it.
     pub(crate) fn enter(self: &Arc<Self>, key: &str, cover: u64) -> Place<Flight> {
+        self.take(key, cover, false)
+    }
+
+    /// The same for a reader that holds a value past its TTL. Those who come later look for that
+    /// value too before they wait, since waiting may be in vain.
+    pub(crate) fn enter_beside(self: &Arc<Self>, key: &str, cover: u64) -> Place<Flight> {
+        self.take(key, cover, true)
+    }
+
+    fn take(self: &Arc<Self>, key: &str, cover: u64, beside: bool) -> Place<Flight> {
         match self.shard(key).entry(key.to_owned()) {
             Entry::Occupied(open) => Place::Seat(open.get().seat(cover)),
             Entry::Vacant(vacant) => {
@@ -112,6 +126,7 @@ impl Flights {
                     landing,
                     joinable: true,
                     cover,
+                    beside,
                 });
                 self.count.fetch_add(1, Ordering::Release);
                 Place::Lead(Flight {

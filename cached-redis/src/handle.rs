@@ -188,6 +188,17 @@ pub(crate) fn scope<F: Future>(cache: Cache, future: F) -> impl Future<Output = 
     SCOPED.scope(cache, future)
 }
 
+/// Lets `future` ask, in a task of its own, the cache that is asked here.
+pub(crate) fn in_this_scope<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    let scoped = SCOPED.try_with(Cache::clone).ok();
+    async {
+        match scoped {
+            Some(cache) => scope(cache, future).await,
+            None => future.await,
+        }
+    }
+}
+
 /// The cache that annotated functions ask: the one in scope, or else the installed one.
 pub(crate) fn current() -> Option<Handle> {
     if let Ok(cache) = SCOPED.try_with(Cache::clone) {

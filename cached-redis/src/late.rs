@@ -1,7 +1,10 @@
 //! Loads that take too long, and arguments of loads that nobody waits for any more.
 
 use std::borrow::Borrow;
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fmt;
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::call::Call;
@@ -69,21 +72,64 @@ impl Call {
     label = "this cannot be copied into a task of its own",
     note = "implement `Clone`, pass it by value or behind an `Arc`, or set the option in a `policy`: one caller then waits for the load"
 )]
-pub trait Lent: ToOwned<Owned: Send + Sync + 'static> {}
+pub trait Lent {
+    /// What keeps the copy.
+    type Copy: Borrow<Self> + Send + Sync + 'static;
 
-impl<T: ToOwned<Owned: Send + Sync + 'static> + ?Sized> Lent for T {}
+    /// Makes the copy.
+    fn copied(&self) -> Self::Copy;
+}
 
-/// A copy of something that the caller lends.
-pub struct Held<T: ToOwned + ?Sized>(T::Owned);
+// `ToOwned` is the same for all of these, and makes worse messages for what is not `Clone`.
+impl<T: Clone + Send + Sync + 'static> Lent for T {
+    type Copy = T;
 
-impl<T: ToOwned + ?Sized> Held<T> {
-    /// The copy, as it was lent.
-    pub fn get(&self) -> &T {
-        self.0.borrow()
+    fn copied(&self) -> T {
+        self.clone()
     }
 }
 
-impl<T: ToOwned + ?Sized> fmt::Debug for Held<T> {
+impl<T: Clone + Send + Sync + 'static> Lent for [T] {
+    type Copy = Vec<T>;
+
+    fn copied(&self) -> Vec<T> {
+        self.to_vec()
+    }
+}
+
+macro_rules! lent {
+    ($($lent:ty => $copy:ty;)+) => {$(
+        impl Lent for $lent {
+            type Copy = $copy;
+
+            fn copied(&self) -> $copy {
+                self.to_owned()
+            }
+        }
+    )+};
+}
+
+lent! {
+    str => String;
+    Path => PathBuf;
+    OsStr => OsString;
+    CStr => CString;
+}
+
+/// A copy `O` of something that the caller lends.
+pub struct Held<T: ?Sized, O> {
+    copy: O,
+    lent: PhantomData<fn(&T)>,
+}
+
+impl<T: ?Sized, O: Borrow<T>> Held<T, O> {
+    /// The copy, as it was lent.
+    pub fn get(&self) -> &T {
+        self.copy.borrow()
+    }
+}
+
+impl<T: ?Sized, O> fmt::Debug for Held<T, O> {
     /// Says nothing of what it holds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Held").finish_non_exhaustive()
@@ -91,6 +137,9 @@ impl<T: ToOwned + ?Sized> fmt::Debug for Held<T> {
 }
 
 /// Copies what the caller lends.
-pub fn held<T: Lent + ?Sized>(lent: &T) -> Held<T> {
-    Held(lent.to_owned())
+pub fn held<T: Lent + ?Sized>(lent: &T) -> Held<T, T::Copy> {
+    Held {
+        copy: lent.copied(),
+        lent: PhantomData,
+    }
 }

@@ -1,8 +1,8 @@
-//! How long an entry lives.
+//! How long an entry lives, and when it is loaded anew.
 //!
 //! A policy only says what differs from the layer below it: an attribute's options stand over the
-//! named policy, which stands over the builder's defaults. Everything is resolved when an entry is
-//! filled, so a hit never looks at its policy.
+//! named policy, which stands over the builder's defaults. How long an entry lives is resolved when it
+//! is filled; a hit looks at its policy only if an option says what to do with entries of an age.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -16,7 +16,8 @@ pub(crate) const LONGEST_TTL: Duration = Duration::from_secs(100 * 365 * 24 * 60
 /// A `None` is kept no longer than this unless the policy says otherwise.
 const NEGATIVE_TTL: Duration = Duration::from_secs(30);
 
-/// How long an entry lives: time to live, jitter, negative caching.
+/// How long an entry lives, and when it is loaded anew: time to live, jitter, negative caching,
+/// [stale windows and early refreshes](crate::docs::stampedes).
 ///
 /// Settings that are not given come from the named policy, if there is one, and then from the
 /// [builder](crate::Builder).
@@ -90,26 +91,27 @@ impl Policy {
         self
     }
 
-    /// For how long past its TTL an entry is still served while it is loaded anew (RFC 5861). None by
-    /// default. An entry that was invalidated is gone and not served.
+    /// For how long past its TTL an entry is still served, while one caller loads it anew
+    /// (RFC 5861). Zero by default. An entry that was invalidated is gone and not served.
     ///
-    /// Counted from the TTL; entries live for their TTL and the longer of the two stale windows. A
-    /// cached `None` has no stale windows, and neither has a TTL of more than 49 days.
+    /// Counted from the TTL: entries are kept for their TTL and the longer of the two stale windows.
+    /// A cached `None` has no stale windows, and neither has an entry with a TTL of more than 49 days.
     pub const fn stale_while_revalidate(mut self, window: Duration) -> Self {
         self.stale_while_revalidate = Some(window);
         self
     }
 
-    /// For how long past its TTL an entry is served when the load fails (RFC 5861). None by default.
-    /// After a failed load the source is left alone for the
-    /// [throttle](crate::Builder::throttle).
+    /// For how long past its TTL an entry is served if the load fails (RFC 5861). Zero by default, and
+    /// counted from the TTL. After a failed load the source is left alone for the
+    /// [throttle](crate::Builder::throttle), and the old value is served at once.
     pub const fn stale_if_error(mut self, window: Duration) -> Self {
         self.stale_if_error = Some(window);
         self
     }
 
     /// The share of the TTL after which one caller loads an entry anew while it goes on being served:
-    /// `0.8` of 300 s refreshes after 240 s. Between 0 and 1; off by default.
+    /// `0.8` of 300 s refreshes after 240 s, with the first read that comes then. More than 0 and
+    /// below 1; off by default.
     pub const fn refresh_ahead(mut self, share: f64) -> Self {
         self.refresh_ahead = Some(share);
         self
@@ -126,9 +128,15 @@ impl Policy {
         self
     }
 
-    /// How long a caller waits for a load while there is an entry past its TTL that could be served if
-    /// it failed: after that it gets this one, and the load goes on. Needs a stale window. Off by
-    /// default.
+    /// How long a caller waits for a load inside the window of
+    /// [`stale_if_error`](Self::stale_if_error): after that it gets the old value, and the load goes
+    /// on. More than zero; off by default. Nobody waits inside the window of
+    /// [`stale_while_revalidate`](Self::stale_while_revalidate), and where there is no old value the
+    /// call waits for its load.
+    ///
+    /// In the policy of a [`get_or_fill`](crate::Cache::get_or_fill), or of a function by name, the
+    /// load cannot go on alone: the caller that runs it waits for it, and only those who wait for
+    /// that caller are served the old value.
     pub const fn soft_timeout(mut self, timeout: Duration) -> Self {
         self.soft_timeout = Some(timeout);
         self
@@ -215,6 +223,9 @@ impl Policy {
         {
             let problem = "early_expiry must be more than 0 and finite";
             return Err(Error::setting(setting, problem));
+        }
+        if self.soft_timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return Err(Error::setting(setting, "a timeout must be more than zero"));
         }
         Ok(())
     }
@@ -405,5 +416,6 @@ mod tests {
             assert!(refused(Policy::new().early_expiry(beta)), "{beta}");
         }
         assert!(!refused(Policy::new().refresh_ahead(0.8).early_expiry(1.0)));
+        assert!(refused(Policy::new().soft_timeout(Duration::ZERO)));
     }
 }

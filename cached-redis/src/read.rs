@@ -119,8 +119,12 @@ pub(crate) async fn peek<T: DeserializeOwned>(
 ) -> Result<Option<T>, Error> {
     let now_ms = inner.store.now_ms();
     let live = look(inner, key).await?.filter(|live| {
-        let freshness = freshness::judge(&Policy::new(), &live.header, now_ms);
-        live.header.kind == Kind::Value && freshness != Freshness::Dead
+        let header = &live.header;
+        // Only one that is kept beyond its TTL: the others are gone by the store's own count, in which
+        // readers who do not look at ages must agree.
+        let past_its_ttl = header.flags & WINDOW != 0
+            && freshness::judge(&Policy::new(), header, now_ms) == Freshness::Dead;
+        header.kind == Kind::Value && !past_its_ttl
     });
     let Some(live) = live else {
         return Ok(None);
@@ -247,7 +251,9 @@ where
                     let renewal = Renewal::claimed(flight, claim, &live);
                     return match Box::pin(self.revalidate(renewal, task)).await {
                         Revalidated::Loaded(value) => Ok(value),
-                        Revalidated::Failed(error) if !seek.stands(&kept.live.header).await => {
+                        Revalidated::Failed(error)
+                            if !Box::pin(seek.stands(&kept.live.header)).await =>
+                        {
                             Err(error)
                         }
                         Revalidated::Failed(_) | Revalidated::Late => {
@@ -256,7 +262,7 @@ where
                     };
                 }
                 Found::Kept => match kept.take() {
-                    Some(kept) if seek.stands(&kept.live.header).await => {
+                    Some(kept) if Box::pin(seek.stands(&kept.live.header)).await => {
                         return Ok(self.serve(kept, Status::Stale));
                     }
                     _ => seek.lost(),

@@ -144,15 +144,17 @@ impl<'a> Seek<'a> {
         self.unusable = Some(Seen::Expired(live));
     }
 
-    /// The value that the reader held is gone.
+    /// The value that the reader held is gone: it waits for a load as everybody does.
     pub(crate) fn lost(&mut self) {
         self.holds = false;
+        self.until = None;
     }
 
-    /// Whether the entry with this header still stands.
+    /// Whether the entry with this header still stands, and is not to be invalidated either.
     pub(crate) async fn stands(&self, header: &Header) -> bool {
         let seen = self.look().await;
         matches!(seen, Ok(Seen::Live(live)) if live.header.token == header.token)
+            && self.inner.journal.pass(self.key).is_some()
     }
 
     /// Goes on until there is something for the caller to do.
@@ -200,8 +202,13 @@ impl<'a> Seek<'a> {
                 }
             }
         };
-        match self.inner.flights.enter(self.key, self.cover) {
-            Place::Lead(flight) => self.contend(flight, seen).await,
+        let flights = &self.inner.flights;
+        let place = match seen {
+            Seen::Expired(_) => flights.enter_beside(self.key, self.cover),
+            _ => flights.enter(self.key, self.cover),
+        };
+        match place {
+            Place::Lead(flight) => Box::pin(self.contend(flight, seen)).await,
             Place::Seat(seat) => self.sit(seat).await,
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use cached_redis::{CachedExt as _, redis_cached};
 
-use crate::support::{RedisServer, Source, World, eventually, filled, on_redis};
+use crate::support::{RedisServer, Source, World, eventually, filled, on_redis, until_stale};
 
 on_redis!(
     a_hit_is_one_get,
@@ -14,6 +14,9 @@ on_redis!(
     an_invalidation_is_one_unlink,
     a_failed_load_releases_its_lease_by_one_script,
     an_uncached_call_is_nothing,
+    a_refresh_behind_a_caller_is_one_get_one_set_and_two_scripts,
+    a_hit_of_a_function_that_refreshes_is_one_get,
+    a_stale_answer_while_a_load_runs_behind_is_one_get,
     a_waiter_of_a_load_of_50_ms_sends_at_most_12_commands,
 );
 
@@ -151,6 +154,98 @@ async fn an_uncached_call_is_nothing(mut world: World) {
     server.reset_commands();
     cache.scope(read(&Source::new(), 1).uncached()).await;
     assert_eq!(sent(server, 0), Sent::default());
+}
+
+#[redis_cached(
+    ttl = 0.05,
+    jitter = 0.0,
+    stale_while_revalidate = 600,
+    key = "commands:stale:<id>",
+    skip(source)
+)]
+async fn read_stale(source: &Source, id: u64) -> u64 {
+    source.load().await
+}
+
+/// The claim stands beside the entry, which goes on being served: it is one `SET` to take, and one
+/// script to give back, after the one of the fill.
+async fn a_refresh_behind_a_caller_is_one_get_one_set_and_two_scripts(mut world: World) {
+    let cache = world.patient().build().await.unwrap();
+    let source = Source::new();
+    cache.scope(read_stale(&source, 1)).await;
+    filled(&cache, 1).await;
+    let expired = async || {
+        cache
+            .get::<u64>("commands:stale:1")
+            .await
+            .unwrap()
+            .is_none()
+    };
+    eventually("the end of the TTL", expired).await;
+    let server = world.redis();
+    server.reset_commands();
+    cache.scope(read_stale(&source, 1)).await;
+    let released = async || server.commands().contains_key("del");
+    eventually("the release of the claim", released).await;
+    let expected = Sent {
+        get: 1,
+        set: 1,
+        evalsha: 2,
+        unlink: 0,
+    };
+    assert_eq!(sent(server, 1), expected);
+    assert_eq!(source.loads(), 2);
+}
+
+#[redis_cached(
+    ttl = 600,
+    refresh_ahead = 0.8,
+    early_expiry = 1.0,
+    stale_if_error = 600,
+    soft_timeout = 1,
+    key = "commands:ahead:<id>",
+    skip(source)
+)]
+async fn read_ahead(source: &Source, id: u64) -> u64 {
+    source.load().await
+}
+
+async fn a_hit_of_a_function_that_refreshes_is_one_get(mut world: World) {
+    let cache = world.cache().await;
+    let source = Source::new();
+    cache.scope(read_ahead(&source, 1)).await;
+    filled(&cache, 1).await;
+    let server = world.redis();
+    server.reset_commands();
+    for _ in 0..10 {
+        cache.scope(read_ahead(&source, 1)).await;
+    }
+    let expected = Sent {
+        get: 10,
+        ..Sent::default()
+    };
+    assert_eq!(sent(server, 0), expected);
+}
+
+async fn a_stale_answer_while_a_load_runs_behind_is_one_get(mut world: World) {
+    let cache = world.patient().build().await.unwrap();
+    let source = Source::new();
+    cache.scope(read_stale(&source, 1)).await;
+    filled(&cache, 1).await;
+    source.hold();
+    let read = async || cache.scope(read_stale(&source, 1).with_info()).await;
+    let _ = until_stale(read).await;
+    source.begun(2).await;
+    let server = world.redis();
+    server.reset_commands();
+    for _ in 0..10 {
+        cache.scope(read_stale(&source, 1)).await;
+    }
+    let expected = Sent {
+        get: 10,
+        ..Sent::default()
+    };
+    assert_eq!(sent(server, 0), expected);
 }
 
 async fn a_waiter_of_a_load_of_50_ms_sends_at_most_12_commands(mut world: World) {

@@ -2,7 +2,7 @@
 //! network that can be made a bad one.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU16, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -26,6 +26,8 @@ pub(crate) struct Forwarder {
 struct Network {
     target: AtomicU16,
     accepted: AtomicUsize,
+    /// By how many seconds the server's clock seems to be ahead.
+    ahead: AtomicI64,
     weather: watch::Sender<Weather>,
 }
 
@@ -49,6 +51,7 @@ impl Forwarder {
         let network = Arc::new(Network {
             target: AtomicU16::new(server.port()),
             accepted: AtomicUsize::new(0),
+            ahead: AtomicI64::new(0),
             weather: watch::Sender::default(),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&network)));
@@ -72,6 +75,11 @@ impl Forwarder {
     /// How many connections were made so far.
     pub(crate) fn accepted(&self) -> usize {
         self.network.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Lets the server's clock seem to be ahead of what it is, on connections that come from now on.
+    pub(crate) fn shift_clock(&self, seconds: i64) {
+        self.network.ahead.store(seconds, Ordering::SeqCst);
     }
 
     /// Everything takes so long from now on, in either direction.
@@ -115,25 +123,26 @@ async fn accept(listener: TcpListener, network: Arc<Network>) {
         tokio::spawn(forward(
             client,
             network.target.load(Ordering::SeqCst),
+            network.ahead.load(Ordering::SeqCst),
             weather,
         ));
     }
 }
 
 /// Until both directions have ended, or a cut.
-async fn forward(client: TcpStream, port: u16, weather: watch::Receiver<Weather>) {
+async fn forward(client: TcpStream, port: u16, ahead: i64, weather: watch::Receiver<Weather>) {
     let began = *weather.borrow();
     let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else {
         return;
     };
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let requests = pump(from_client, to_server, weather.clone());
+    let requests = pump(from_client, to_server, 0, weather.clone());
     let mut half_closed = weather.clone();
     let answers = async {
         // Dropped, it closes its direction.
         tokio::select! {
-            () = pump(from_server, to_client, weather.clone()) => {}
+            () = pump(from_server, to_client, ahead, weather.clone()) => {}
             _ = half_closed.wait_for(|now| now.half_closes > began.half_closes) => {}
         }
     };
@@ -148,10 +157,14 @@ async fn forward(client: TcpStream, port: u16, weather: watch::Receiver<Weather>
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
+    mut ahead: i64,
     mut weather: watch::Receiver<Weather>,
 ) {
     let mut piece = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut piece).await {
+        if ahead != 0 && shift_time(&mut piece[..length], ahead) {
+            ahead = 0;
+        }
         let delay = weather.borrow().delay;
         if !delay.is_zero() {
             sleep(delay).await;
@@ -162,4 +175,18 @@ async fn pump(
             return;
         }
     }
+}
+
+/// Changes the first answer to `TIME`, if there is one: an array of the seconds, which have ten
+/// digits until the year 2286, and the microseconds.
+fn shift_time(piece: &mut [u8], ahead: i64) -> bool {
+    const HEAD: &[u8] = b"*2\r\n$10\r\n";
+    let found = piece.windows(HEAD.len()).position(|bytes| bytes == HEAD);
+    let Some(digits) = found.map(|at| at + HEAD.len()..at + HEAD.len() + 10) else {
+        return false;
+    };
+    let seconds = std::str::from_utf8(&piece[digits.clone()]).expect("digits");
+    let seconds: i64 = seconds.parse().expect("seconds since 1970");
+    piece[digits].copy_from_slice((seconds + ahead).to_string().as_bytes());
+    true
 }

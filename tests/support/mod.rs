@@ -13,7 +13,7 @@ pub(crate) mod world;
 
 pub(crate) use forwarder::Forwarder;
 pub(crate) use log::Log;
-pub(crate) use patience::{after_polls, eventually, in_time, poll_once};
+pub(crate) use patience::{after_polls, eventually, in_time, poll_once, until_stale};
 pub(crate) use process::signal;
 pub(crate) use rows::Rows;
 pub(crate) use server::RedisServer;

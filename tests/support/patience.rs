@@ -7,6 +7,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use cached_redis::{CacheInfo, Status};
+
 const BOUND: Duration = Duration::from_secs(60);
 
 /// Looks again and again until `condition` holds.
@@ -14,6 +16,21 @@ pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> b
     let until = Instant::now() + BOUND;
     while !condition().await {
         assert!(Instant::now() < until, "still waiting for: {what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Reads again and again until an answer is past its TTL.
+pub(crate) async fn until_stale<T>(
+    mut read: impl AsyncFnMut() -> (T, CacheInfo),
+) -> (T, CacheInfo) {
+    let until = Instant::now() + BOUND;
+    loop {
+        let (value, info) = read().await;
+        if info.status() == Status::Stale {
+            return (value, info);
+        }
+        assert!(Instant::now() < until, "no stale answer, but {info:?}");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }

@@ -3,6 +3,9 @@
 #[doc = include_str!("guide.md")]
 pub mod guide {}
 
+#[doc = include_str!("stampedes.md")]
+pub mod stampedes {}
+
 #[doc = include_str!("writing.md")]
 pub mod writing {}
 

@@ -5,7 +5,8 @@
 //! unknown HELLO quotes the arguments, password included.
 
 use std::io;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use redis::aio::{MultiplexedConnection, PubSub};
 use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
@@ -174,27 +175,57 @@ async fn prepare(
     let count = pipeline.len();
     let asked = local_ms();
     let answers = connection.send_packed_commands(&pipeline, 0, count).await?;
-    let local = asked.midpoint(local_ms());
+    let answered = local_ms();
     let mut answers = answers.into_iter();
     let server = answers.next().and_then(reply::time_ms);
     Ok(Opened {
         connection,
         driver,
-        clock_offset: server.map(|server| server.wrapping_sub(local) as i64),
+        clock_offset: server.map(|server| offset(server, asked, answered)),
         epoch: 0,
         run_id: answers.next().and_then(reply::run_id),
     })
 }
 
-/// The local clock, in ms since the Unix epoch.
+/// What to add to the local clock to have the server's, which it told between the two times.
+fn offset(server: u64, asked: u64, answered: u64) -> i64 {
+    server.wrapping_sub(asked.midpoint(answered)) as i64
+}
+
+/// The local clock, in ms since the Unix epoch: what the system's clock said when it was first asked,
+/// going on steadily from there. Between two connections nobody compares it with the server's, so it
+/// must not jump when somebody sets it.
 pub(super) fn local_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    static FIRST: LazyLock<(Instant, SystemTime)> =
+        LazyLock::new(|| (Instant::now(), SystemTime::now()));
+    let (begun, clock) = *FIRST;
+    let since = (clock + begun.elapsed()).duration_since(UNIX_EPOCH);
     since.unwrap_or_default().as_millis() as u64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MINUTE: u64 = 60_000;
+
+    #[test]
+    fn clocks_a_minute_apart_agree_on_the_servers_but_for_half_a_round_trip() {
+        let (server, round_trip) = (1_800_000_000_000, 40);
+        for local in [server - MINUTE, server, server + MINUTE] {
+            let offset = offset(server, local, local + round_trip);
+            let estimate = (local + round_trip).saturating_add_signed(offset);
+            assert_eq!(estimate, server + round_trip / 2, "{local}");
+        }
+    }
+
+    #[test]
+    fn the_local_clock_goes_on_from_the_systems() {
+        let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let first = local_ms();
+        assert!(first.abs_diff(system.as_millis() as u64) < MINUTE);
+        assert!(local_ms() >= first);
+    }
 
     #[tokio::test]
     async fn a_tcp_connection_sends_at_once_and_notices_a_peer_that_is_gone() {

@@ -1,0 +1,80 @@
+async fn price(&self, name: &str, id: u64) -> Result<u64, DbError> {
+    let __function = {
+        static __CACHED_REDIS_FUNCTION: ::cached_redis::__private::Function = ::cached_redis::__private::Function::new(::cached_redis::__private::FunctionInfo {
+            path: ::core::concat!(::core::module_path!(), "::", "price"),
+            file: ::core::file!(),
+            line: ::core::line!(),
+            template: "price:<name>:<id>",
+            default_key: false,
+            value: "Result<u64, DbError>",
+            generic: false,
+            bound: false,
+            policy: ::cached_redis::__private::Policy::new()
+                .ttl(::cached_redis::__private::Duration::from_millis(300000u64))
+                .stale_while_revalidate(
+                    ::cached_redis::__private::Duration::from_millis(3600000u64),
+                )
+                .stale_if_error(::cached_redis::__private::checked_window(WINDOW))
+                .soft_timeout(::cached_redis::__private::Duration::from_millis(100u64))
+                .refresh_ahead(0.8)
+                .early_expiry(1.0),
+            codec: ::cached_redis::__private::None,
+        });
+        ::cached_redis::__private::inventory::submit! {
+            ::cached_redis::__private::Registered::Cached(& __CACHED_REDIS_FUNCTION)
+        }
+        &__CACHED_REDIS_FUNCTION
+    };
+    let mut __call = ::cached_redis::__private::Call::new(__function);
+    __call
+        .key(|__k| {
+            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            __k.text("price:");
+            (&::cached_redis::__private::part::Probe(&name)).part().write(&name, __k);
+            __k.text(":");
+            (&::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
+        });
+    let __shape = {
+        use ::cached_redis::__private::shape::{
+            ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _,
+        };
+        (&&&::cached_redis::__private::shape::Probe::<Result<u64, DbError>>::new())
+            .shape()
+    };
+    let __errors = {
+        use ::cached_redis::__private::shape::{ErrorsKept as _, ErrorsShared as _};
+        (&__shape.errors()).errors()
+    };
+    {
+        let __timer = __call
+            .timer(::cached_redis::__private::Duration::from_millis(2000u64));
+        __timer
+            .run(
+                ::cached_redis::__private::read_behind(
+                    __call,
+                    __shape,
+                    __errors,
+                    ::cached_redis::__private::codec::Default,
+                    ::cached_redis::__private::never,
+                    move || {
+                        let __copy_0 = ::cached_redis::__private::held(self);
+                        let __copy_1 = ::cached_redis::__private::held(name);
+                        move || async move {
+                            #[allow(unused_variables)]
+                            let __self = __copy_0.get();
+                            #[allow(unused_variables)]
+                            let name = __copy_1.get();
+                            if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
+                                Result<u64, DbError>,
+                            > {
+                                return __never;
+                            }
+                            let factor = self::FACTOR;
+                            Ok(factor * __self.db.price(name, id).await?)
+                        }
+                    },
+                ),
+            )
+            .await
+    }
+}

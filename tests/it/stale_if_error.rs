@@ -1,0 +1,308 @@
+//! Values past their TTL that are served because their loads fail.
+
+use std::time::{Duration, Instant};
+
+use cached_redis::{Cache, CachedExt as _, Status, redis_cached};
+use tokio::task::JoinHandle;
+
+use crate::support::{Source, World, eventually, filled, in_time, on_both_stores};
+
+on_both_stores!(
+    after_a_failed_load_the_old_value_is_served,
+    past_the_ttl_callers_wait_for_the_one_load_that_may_succeed,
+    callers_who_wait_for_a_load_that_fails_are_served_the_old_value,
+    an_invalidated_value_is_never_served_again,
+    t1_an_entry_that_is_invalidated_during_its_failing_load_is_not_served,
+    t1_a_load_over_an_entry_that_is_invalidated_meanwhile_is_not_kept,
+    t1_those_who_waited_for_an_overtaken_load_start_over,
+    a_dropped_caller_hands_the_load_on,
+    a_load_that_panics_does_so_to_its_own_caller_only,
+    f8_an_outage_of_the_source_sees_one_load_per_throttle,
+);
+
+#[redis_cached(
+    ttl = 0.05,
+    jitter = 0.0,
+    stale_if_error = 600,
+    key = "sie:<id>",
+    skip(source)
+)]
+async fn read(source: &Source, id: u64) -> Result<u64, String> {
+    source.try_load().await.ok_or_else(|| "failed".to_owned())
+}
+
+const FAILED: Result<u64, &str> = Err("failed");
+
+fn reader(cache: &Cache, source: &Source) -> JoinHandle<Result<u64, String>> {
+    let source = source.clone();
+    cache.spawn(async move { read(&source, 1).await })
+}
+
+/// A cache whose entry is past its TTL, and a source that has changed since.
+async fn outdated(cache: &Cache) -> Source {
+    let source = Source::new();
+    assert_eq!(cache.scope(read(&source, 1)).await, Ok(1));
+    filled(cache, 1).await;
+    let expired = async || cache.get::<u64>("sie:1").await.unwrap().is_none();
+    eventually("the end of the TTL", expired).await;
+    source.write();
+    source
+}
+
+async fn patient(world: &World) -> Cache {
+    world.patient().build().await.unwrap()
+}
+
+async fn after_a_failed_load_the_old_value_is_served(world: World) {
+    let build = || world.builder().throttle(Duration::from_secs(600)).build();
+    let [cache, other] = [build().await.unwrap(), build().await.unwrap()];
+    let source = outdated(&cache).await;
+    source.fail(usize::MAX);
+    for process in [&cache, &other] {
+        for _ in 0..10 {
+            let (old, info) = process.scope(read(&source, 1).with_info()).await;
+            assert_eq!((old, info.status()), (Ok(1), Status::Stale));
+            assert!(info.age().unwrap() >= Duration::from_millis(50));
+        }
+    }
+    assert_eq!(
+        source.loads(),
+        2,
+        "the source is left alone for the throttle"
+    );
+}
+
+async fn past_the_ttl_callers_wait_for_the_one_load_that_may_succeed(world: World) {
+    let [cache, other] = [patient(&world).await, patient(&world).await];
+    let source = outdated(&cache).await;
+    source.hold();
+    let readers: Vec<_> = (0..32)
+        .flat_map(|_| [reader(&cache, &source), reader(&other, &source)])
+        .collect();
+    source.begun(2).await;
+    assert!(readers.iter().all(|reader| !reader.is_finished()));
+    source.release();
+    for reader in readers {
+        assert_eq!(in_time(reader).await.unwrap(), Ok(2));
+    }
+    assert_eq!(source.most_at_once(), 1);
+}
+
+async fn callers_who_wait_for_a_load_that_fails_are_served_the_old_value(world: World) {
+    let build = || world.patient().throttle(Duration::from_secs(600)).build();
+    let [cache, other] = [build().await.unwrap(), build().await.unwrap()];
+    let source = outdated(&cache).await;
+    source.hold();
+    source.fail(usize::MAX);
+    let readers: Vec<_> = (0..32)
+        .flat_map(|_| [reader(&cache, &source), reader(&other, &source)])
+        .collect();
+    source.begun(2).await;
+    source.release();
+    for reader in readers {
+        assert_eq!(in_time(reader).await.unwrap(), Ok(1));
+    }
+    assert_eq!(source.loads(), 2);
+}
+
+async fn an_invalidated_value_is_never_served_again(world: World) {
+    let cache = world.cache().await;
+    let source = outdated(&cache).await;
+    cache.invalidate("sie:1").await.unwrap();
+    source.fail(1);
+    assert_eq!(
+        cache.scope(read(&source, 1)).await,
+        FAILED.map_err(str::to_owned)
+    );
+}
+
+async fn t1_an_entry_that_is_invalidated_during_its_failing_load_is_not_served(world: World) {
+    let build = || world.patient().throttle(Duration::from_millis(1)).build();
+    let [cache, other] = [build().await.unwrap(), build().await.unwrap()];
+    for process in [&cache, &other] {
+        cache.invalidate("sie:1").await.unwrap();
+        let source = Source::new();
+        let fills = cache.stats().total().fills + 1;
+        assert_eq!(cache.scope(read(&source, 1)).await, Ok(1));
+        filled(&cache, fills).await;
+        source.hold();
+        source.fail(usize::MAX);
+        let expired = async || cache.get::<u64>("sie:1").await.unwrap().is_none();
+        eventually("the end of the TTL", expired).await;
+        let failing = reader(&cache, &source);
+        source.begun(2).await;
+        process.invalidate("sie:1").await.unwrap();
+        source.release();
+        assert_eq!(
+            in_time(failing).await.unwrap(),
+            FAILED.map_err(str::to_owned)
+        );
+        let later = in_time(process.scope(read(&source, 1))).await;
+        assert_eq!(later, FAILED.map_err(str::to_owned));
+    }
+}
+
+async fn t1_a_load_over_an_entry_that_is_invalidated_meanwhile_is_not_kept(world: World) {
+    let [cache, other] = [patient(&world).await, patient(&world).await];
+    let source = outdated(&cache).await;
+    source.hold();
+    let overtaken = reader(&cache, &source);
+    source.begun(2).await;
+    source.write();
+    other.invalidate("sie:1").await.unwrap();
+    source.release();
+    assert_eq!(in_time(overtaken).await.unwrap(), Ok(2));
+    let refused = async || cache.stats().total().refused_fills == 1;
+    eventually("the refusal", refused).await;
+    for process in [&cache, &other] {
+        assert_eq!(in_time(process.scope(read(&source, 1))).await, Ok(3));
+    }
+}
+
+async fn t1_those_who_waited_for_an_overtaken_load_start_over(world: World) {
+    let [cache, other] = [patient(&world).await, patient(&world).await];
+    let source = outdated(&cache).await;
+    source.hold();
+    let overtaken = reader(&cache, &source);
+    source.begun(2).await;
+    let waiters: Vec<_> = (0..20).map(|_| reader(&cache, &source)).collect();
+    tokio::task::yield_now().await;
+    source.write();
+    other.invalidate("sie:1").await.unwrap();
+    // Nothing here tells this process, so a late reader may take its seat beside the old load.
+    let late = reader(&cache, &source);
+    source.release();
+    in_time(overtaken).await.unwrap().unwrap();
+    assert_eq!(in_time(late).await.unwrap(), Ok(3));
+    for waiter in waiters {
+        assert_eq!(in_time(waiter).await.unwrap(), Ok(3));
+    }
+}
+
+async fn a_dropped_caller_hands_the_load_on(world: World) {
+    let [cache, other] = [patient(&world).await, patient(&world).await];
+    let source = outdated(&cache).await;
+    source.hold();
+    for loads in 2..6 {
+        let leader = reader(&cache, &source);
+        source.begun(loads).await;
+        leader.abort();
+        assert!(leader.await.is_err_and(|error| error.is_cancelled()));
+    }
+    source.release();
+    assert_eq!(in_time(reader(&other, &source)).await.unwrap(), Ok(2));
+    assert_eq!(source.most_at_once(), 1);
+}
+
+#[redis_cached(
+    ttl = 0.05,
+    jitter = 0.0,
+    stale_if_error = 600,
+    key = "sie:<id>",
+    skip(source)
+)]
+async fn panicking(source: &Source, id: u64) -> Result<u64, String> {
+    source.load().await;
+    panic!("the load of {id} was asked to panic");
+}
+
+async fn a_load_that_panics_does_so_to_its_own_caller_only(world: World) {
+    let cache = patient(&world).await;
+    let source = outdated(&cache).await;
+    source.hold();
+    let panics = cache.spawn({
+        let source = source.clone();
+        async move { panicking(&source, 1).await }
+    });
+    source.begun(2).await;
+    let waiters: Vec<_> = (0..10).map(|_| reader(&cache, &source)).collect();
+    source.release();
+    assert!(in_time(panics).await.is_err_and(|error| error.is_panic()));
+    for waiter in waiters {
+        assert_eq!(in_time(waiter).await.unwrap(), Ok(2));
+    }
+    assert_eq!(source.most_at_once(), 1);
+}
+
+/// The pause between two loads is a lower bound that no slow machine shortens.
+async fn f8_an_outage_of_the_source_sees_one_load_per_throttle(world: World) {
+    const THROTTLE: Duration = Duration::from_millis(60);
+    /// The server counts in whole milliseconds.
+    const ROUNDING: Duration = Duration::from_millis(2);
+    let build = || world.patient().throttle(THROTTLE).build();
+    let caches = [build().await.unwrap(), build().await.unwrap()];
+    let source = outdated(&caches[0]).await;
+    source.fail(usize::MAX);
+    let began = Instant::now();
+    let mut starts = Vec::new();
+    while source.loads() < 11 {
+        for cache in &caches {
+            let before = source.loads();
+            assert_eq!(cache.scope(read(&source, 1)).await, Ok(1));
+            if source.loads() > before {
+                starts.push(Instant::now());
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(starts.len(), 10, "ten loads that failed");
+    assert!(began.elapsed() >= 9 * (THROTTLE - ROUNDING));
+    assert_eq!(source.most_at_once(), 1);
+    source.fail(0);
+    let new = async || caches[1].scope(read(&source, 1)).await == Ok(2);
+    eventually("the end of the outage", new).await;
+}
+
+#[cfg(feature = "testing")]
+mod with_a_held_clock {
+    use cached_redis::testing::HeldClock;
+
+    use super::*;
+
+    #[redis_cached(
+        ttl = 10,
+        jitter = 0.0,
+        stale_if_error = 1000,
+        key = "sie:held:<id>",
+        skip(source)
+    )]
+    async fn read(source: &Source, id: u64) -> Result<u64, String> {
+        source.try_load().await.ok_or_else(|| "failed".to_owned())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn beyond_the_window_the_error_is_the_callers() {
+        let (clock, cache) = (HeldClock::new(), World::in_memory().cache().await);
+        let source = Source::new();
+        let read = async || cache.scope(read(&source, 1).with_info()).await;
+        assert_eq!(read().await.0, Ok(1));
+        source.fail(usize::MAX);
+        clock.advance(Duration::from_millis(1_009_999)).await;
+        let (old, info) = read().await;
+        assert_eq!((old, info.status()), (Ok(1), Status::Stale));
+        assert_eq!(info.age(), Some(Duration::from_millis(1_009_999)));
+        clock.advance(Duration::from_millis(1)).await;
+        assert_eq!(read().await.0, FAILED.map_err(str::to_owned));
+    }
+
+    /// Two processes read every 100 ms; the throttle is 1 s.
+    #[tokio::test(start_paused = true)]
+    async fn f8_ten_throttles_of_an_outage_are_ten_loads_whatever_the_age_of_the_entry() {
+        for age in [10, 500, 990] {
+            let (clock, world) = (HeldClock::new(), World::in_memory());
+            let caches = [world.cache().await, world.cache().await];
+            let source = Source::new();
+            assert_eq!(caches[0].scope(read(&source, 1)).await, Ok(1));
+            clock.advance(Duration::from_secs(age)).await;
+            source.fail(usize::MAX);
+            for round in 0..100 {
+                for cache in &caches {
+                    assert_eq!(cache.scope(read(&source, 1)).await, Ok(1));
+                    clock.settle().await;
+                }
+                assert_eq!(source.loads(), 2 + round / 10, "{age} s, round {round}");
+                clock.advance(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
