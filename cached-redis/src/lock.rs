@@ -28,7 +28,7 @@ use crate::handle::Inner;
 use crate::policy::LONGEST_TTL;
 use crate::registry::DIRECT;
 use crate::store::{Grant, Store as _};
-use crate::{Cache, Error};
+use crate::{Cache, Error, key};
 
 /// What distinguishes the key of a lock from that of an entry.
 const MARK: &str = "#lock:";
@@ -80,7 +80,7 @@ impl Cache {
         key: impl AsRef<str>,
         patience: Duration,
     ) -> Result<Lock, Error> {
-        let key = self.key(format!("{MARK}{}", key.as_ref()));
+        let key = key::marked_key(&self.inner.namespace, MARK, key.as_ref());
         let until = Instant::now() + patience.min(LONGEST_TTL);
         let mut asking = Asking::new(&self.inner, key);
         let mut backoff = Backoff::contention();

@@ -1,7 +1,10 @@
 //! Ingestion: invalidations that other programs ask for, whatever they are written in.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
 use cached_redis::testing::{Recorded, Recorder};
-use cached_redis::{Cache, redis_cached, testing};
+use cached_redis::{Cache, Policy, redis_cached, testing};
 use tracing::Level;
 
 use crate::support::{
@@ -14,7 +17,8 @@ on_both_stores!(
     a_load_that_an_ingested_invalidation_overtakes_is_not_stored,
     no_read_after_an_ingested_invalidation_is_stale,
     messages_that_cannot_be_understood_are_counted_and_the_rest_served,
-    tags_and_patterns_are_refused_and_the_keys_beside_them_served,
+    keys_tags_and_patterns_of_one_message_are_all_invalidated,
+    a_pattern_of_everything_is_refused_and_the_keys_beside_it_served,
     the_keys_of_the_library_itself_cannot_be_removed,
     a_dropped_listener_hears_nothing_more,
     a_flood_of_messages_is_served_together_or_told_as_missed,
@@ -159,11 +163,43 @@ async fn each_kind_of_mistake_is_warned_of_once_and_without_what_it_says() {
     assert!(!log.text().contains("s3cret"), "{}", log.text());
 }
 
-async fn tags_and_patterns_are_refused_and_the_keys_beside_them_served(world: World) {
-    let cache = world.cache().await;
+async fn keys_tags_and_patterns_of_one_message_are_all_invalidated(world: World) {
+    const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
+    let (cache, source) = (world.cache().await, Source::new());
     let _listener = cache.listen_for_invalidations(CHANNEL).await;
+    let load = || async { Ok::<_, Infallible>(source.load().await) };
+    let read = async |key: &str| match key {
+        "tagged" => {
+            cache
+                .tagged(["team:7"])
+                .get_or_fill(&POLICY, key, load)
+                .await
+        }
+        _ => cache.get_or_fill(&POLICY, key, load).await,
+    };
+    let keys = ["user:1", "tagged", "user:1:orders", "user:2:orders"];
+    for key in keys {
+        read(key).await.unwrap();
+    }
+    filled(&cache, 4).await;
+    source.write();
     let all = br#"{"keys": ["user:1"], "tags": ["team:7"], "patterns": ["user:1:*"]}"#;
     send(&world, &cache, all).await;
+    ingested(&cache, 1).await;
+    for (key, version) in keys.into_iter().zip([2, 2, 2, 1]) {
+        assert_eq!(read(key).await, Ok(version), "{key}");
+    }
+}
+
+async fn a_pattern_of_everything_is_refused_and_the_keys_beside_it_served(world: World) {
+    let cache = world.cache().await;
+    let _listener = cache.listen_for_invalidations(CHANNEL).await;
+    send(
+        &world,
+        &cache,
+        br#"{"keys": ["user:1"], "patterns": ["*"]}"#,
+    )
+    .await;
     ingested(&cache, 1).await;
     assert_eq!(cache.stats().total().malformed_messages, 1);
 }

@@ -271,7 +271,12 @@ async fn a_function_without_a_window_does_not_serve_what_another_one_keeps(world
     let mut seen = read().await;
     while seen.0 == 1 {
         assert_ne!(seen.1.status(), Status::Stale);
-        assert!(seen.1.time_left().unwrap() > Duration::ZERO, "{:?}", seen.1);
+        // Generous: the entry is kept for much longer than this.
+        assert!(
+            seen.1.age().unwrap() < Duration::from_secs(10),
+            "{:?}",
+            seen.1
+        );
         seen = read().await;
     }
     assert_eq!(seen.0, 2);
