@@ -160,7 +160,7 @@ impl Cache {
     }
 
     /// The value under `key`, if a live entry of this type is there. A cached absence is `None`, and
-    /// so is a key whose invalidation was [deferred](Invalidation::Deferred).
+    /// so is a key whose invalidation was [deferred](crate::Invalidation::Deferred).
     ///
     /// # Errors
     ///
@@ -174,7 +174,7 @@ impl Cache {
     }
 
     /// Stores `value` under `key`; `Ok(false)` if an invalidation that came meanwhile, or one that is
-    /// [deferred](Invalidation::Deferred), had precedence, or another `put` or load.
+    /// [deferred](crate::Invalidation::Deferred), had precedence, or another `put` or load.
     ///
     /// `put` first takes a lease, and the value must still be current then: an invalidation that ends
     /// before is not noticed. For a value that was read from a source that others write to, use
