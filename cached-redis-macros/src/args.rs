@@ -7,7 +7,7 @@ use proc_macro2::{Ident, TokenStream};
 use syn::{Expr, LitStr, Path};
 
 use crate::errors::Errors;
-use crate::option::{Piece, Word, Written, pieces};
+use crate::option::{Each, Piece, Word, Written, pieces};
 use crate::tag;
 
 /// The options of `#[redis_cached]`.
@@ -26,6 +26,7 @@ const CACHED: &[&str] = &[
     "audit",
     "version",
     "tags",
+    "batch",
     "skip",
     "codec",
     "condition",
@@ -80,6 +81,7 @@ pub(crate) struct CachedArgs {
     pub(crate) audit: Option<Expr>,
     pub(crate) version: Option<Path>,
     pub(crate) tags: Option<Vec<LitStr>>,
+    pub(crate) batch: Option<Each>,
     pub(crate) skip: Option<Vec<Ident>>,
     pub(crate) codec: Option<Path>,
     pub(crate) condition: Option<Expr>,
@@ -171,6 +173,7 @@ impl CachedArgs {
             "audit" => option.set(&mut self.audit, Written::expression, errors),
             "version" => option.set(&mut self.version, Written::function, errors),
             "tags" => option.set(&mut self.tags, tag::list, errors),
+            "batch" => option.set(&mut self.batch, Written::each, errors),
             "skip" => option.set(&mut self.skip, Written::names, errors),
             "codec" => option.set(&mut self.codec, Written::codec, errors),
             "condition" => option.set(&mut self.condition, Written::expression, errors),

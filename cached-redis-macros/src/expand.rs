@@ -3,6 +3,7 @@
 //! Hygiene: paths start at the runtime crate, locals live at `Span::mixed_site()`, and the user's
 //! own tokens keep their spans, so that no name of the user's can meet one of ours.
 
+mod batch;
 mod cached;
 mod invalidates;
 mod key;

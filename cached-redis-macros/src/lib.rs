@@ -5,6 +5,7 @@
 
 mod accounted;
 mod args;
+mod batch;
 mod boxed;
 mod duration;
 mod errors;
@@ -57,6 +58,7 @@ use proc_macro::TokenStream;
 /// | `audit = 0.001` | share of hits that are checked against the source in the background; the result is in `FunctionStats::fresh_ratio` | 0 |
 /// | `version = …` | path of an async function of the same arguments that tells the source's current version (anything with `Display`, or a `Result` of it): an entry of another version is a miss | none |
 /// | `tags = ["…"]` | [tags](#tags): labels of the entry, each of which drops all its entries at once; one alone needs no brackets | none |
+/// | `batch(id in ids)` | the function of [many ids](#batches): `<id>` in the key is one element of the parameter `ids` | one id |
 /// | `skip(a, b)` | parameters that are not part of the key | none |
 /// | `codec = …` | `bincode`, `msgpack`, `json`, or the path of a value of your own codec | the builder's |
 /// | `condition = …` | an expression over the parameters; where it is `false` the cache is not asked and nothing is stored | always |
@@ -116,6 +118,24 @@ use proc_macro::TokenStream;
 /// `Send` and `'static`. Where these options come from a `policy`, nothing is copied: one caller waits
 /// for the load, and the others are served the old value. Not under `#[async_trait]`, which has bound
 /// the arguments before this attribute sees them.
+///
+/// # Batches
+///
+/// ```text
+/// #[redis_cached(batch(id in ids), ttl = 300, key = "user:<id>")]
+/// async fn get_users(ids: &[u64]) -> Result<HashMap<u64, User>, DbError> { … }
+/// ```
+///
+/// The parameter is a slice or a `Vec` of ids that are `Clone`; the function returns a `HashMap` or a
+/// `BTreeMap` from them to values, or a `Result` of one. Each value is an entry of its own, the same
+/// that a function of one id has under this key. The body gets the ids that are missing, never none,
+/// and what it does not return is kept as absent.
+///
+/// When a load of somebody else that was waited for came to nothing, the body runs once more, with the
+/// ids of that load. So what it gets by value is copied for each run, by `Clone`, and `&mut T` and
+/// `self` by value do not work. `unless` sees one value at a time. Ids with the same key are one id.
+/// A `key` is required; stale windows, early refreshes and `soft_timeout` are refused, and where a
+/// `policy` brings them, an entry past its TTL is missing.
 ///
 /// # Where it can stand
 ///

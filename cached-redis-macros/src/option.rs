@@ -23,6 +23,13 @@ pub(crate) struct Written {
     value: Value,
 }
 
+/// `name(element in all)`.
+#[derive(Clone)]
+pub(crate) struct Each {
+    pub(crate) element: Ident,
+    pub(crate) all: Ident,
+}
+
 /// An option that needs no value.
 pub(crate) struct Word {
     pub(crate) name: Ident,
@@ -33,6 +40,7 @@ enum Value {
     Nothing,
     Expr(Expr),
     List(Vec<Ident>),
+    Each(Each),
     /// Its mistake is recorded already.
     Unreadable,
 }
@@ -82,7 +90,7 @@ impl Written {
         match &self.value {
             Value::Expr(value) => Some(value.clone()),
             Value::Unreadable => None,
-            Value::Nothing | Value::List(_) => {
+            Value::Nothing | Value::List(_) | Value::Each(_) => {
                 self.wrong("a value", &format!("write `{} = …`", self.name), errors)
             }
         }
@@ -107,7 +115,7 @@ impl Written {
             Value::Nothing => None,
             Value::Expr(_) => Some(self.string(errors)?),
             Value::Unreadable => return None,
-            Value::List(_) => {
+            Value::List(_) | Value::Each(_) => {
                 let help = format!("write `{name}`, or `{name} = \"…\"`");
                 return self.wrong("no list", &help, errors);
             }
@@ -120,7 +128,7 @@ impl Written {
         match &self.value {
             Value::Nothing => Some(()),
             Value::Unreadable => None,
-            Value::Expr(_) | Value::List(_) => {
+            Value::Expr(_) | Value::List(_) | Value::Each(_) => {
                 let help = format!("write `{}`, or leave it out", self.name);
                 self.wrong("no value", &help, errors)
             }
@@ -131,11 +139,26 @@ impl Written {
         match &self.value {
             Value::List(names) => Some(names.clone()),
             Value::Unreadable => None,
-            Value::Nothing | Value::Expr(_) => self.wrong(
+            Value::Nothing | Value::Expr(_) | Value::Each(_) => self.wrong(
                 "a list of parameters",
                 &format!("write `{}(a, b)`", self.name),
                 errors,
             ),
+        }
+    }
+
+    /// An element and the parameter that it is of.
+    pub(crate) fn each(&self, errors: &mut Errors) -> Option<Each> {
+        match &self.value {
+            Value::Each(each) => Some(each.clone()),
+            Value::Unreadable => None,
+            Value::Nothing | Value::Expr(_) | Value::List(_) => {
+                let help = format!(
+                    "write `{}(id in ids)`, where `ids` is the parameter and `<id>` stands in the key",
+                    self.name
+                );
+                self.wrong("a name for one element of a parameter", &help, errors)
+            }
         }
     }
 
@@ -257,10 +280,23 @@ fn assigned(input: ParseStream<'_>) -> syn::Result<Value> {
 fn listed(input: ParseStream<'_>) -> syn::Result<Value> {
     let list;
     parenthesized!(list in input);
+    if list.peek2(Token![in]) {
+        return each(&list).map(Value::Each);
+    }
     let names = Punctuated::<Ident, Token![,]>::parse_terminated_with(&list, Ident::parse_any);
     // Left over, it would be a mistake of the whole attribute.
     while list.parse::<TokenTree>().is_ok() {}
     Ok(Value::List(names?.into_iter().collect()))
+}
+
+fn each(list: ParseStream<'_>) -> syn::Result<Each> {
+    let element = list.call(Ident::parse_any)?;
+    list.parse::<Token![in]>()?;
+    let all = list.call(Ident::parse_any)?;
+    if !list.is_empty() {
+        return Err(list.error("expected one parameter"));
+    }
+    Ok(Each { element, all })
 }
 
 fn separator(input: ParseStream<'_>, errors: &mut Errors) {

@@ -100,6 +100,17 @@ impl Function {
         self.arguments().len() < self.signature.inputs.len()
     }
 
+    /// The parameters as they are written, without the receiver.
+    pub(crate) fn patterns(&self) -> impl Iterator<Item = &Pat> {
+        self.signature
+            .inputs
+            .iter()
+            .filter_map(|input| match input {
+                FnArg::Receiver(_) => None,
+                FnArg::Typed(typed) => Some(&*typed.pat),
+            })
+    }
+
     /// The arguments that are plain names, `self` among them, with their types.
     pub(crate) fn arguments(&self) -> Vec<(Ident, &Type)> {
         let mut named = Vec::new();

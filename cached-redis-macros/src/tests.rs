@@ -96,6 +96,24 @@ fn invalidates_keys_and_tags() {
 }
 
 #[test]
+fn cached_batch() {
+    let expansion = entry::cached(
+        quote!(batch(id in ids), ttl = 300, key = "user:<tenant>:<id>", skip(db), unless = result.banned),
+        &quote! {
+            async fn users(
+                &self,
+                db: &Db,
+                mut tenant: String,
+                ids: &[u64],
+            ) -> Result<HashMap<u64, User>, DbError> {
+                db.users(&tenant, ids).await
+            }
+        },
+    );
+    assert_snapshot("cached_batch", expansion);
+}
+
+#[test]
 fn cached_with_the_default_key() {
     let expansion = entry::cached(
         quote!(ttl = 300),

@@ -8,6 +8,7 @@ use syn::{Expr, Lit, LitStr, Path, Type, UnOp};
 
 use crate::accounted::{check_accounted, check_skipped};
 use crate::args::{CachedArgs, InvalidatesArgs};
+use crate::batch::Batch;
 use crate::duration::{self, Life};
 use crate::errors::Errors;
 use crate::guarded::{Guard, refuse_before, refuse_patterns, refuse_result};
@@ -32,6 +33,7 @@ pub(crate) struct Cached {
     /// Tells the source's version, given the function's own arguments.
     pub(crate) version: Option<Path>,
     pub(crate) timeout: Option<Life>,
+    pub(crate) batch: Option<Batch>,
     /// Whether the load is made to own its arguments, so that it can go on without its caller.
     pub(crate) detached: bool,
     pub(crate) cache: Option<Expr>,
@@ -88,12 +90,27 @@ impl Cached {
             refuse_outer_names("timeout", timeout, function, errors);
             duration::parse("timeout", timeout, false, errors)
         });
-        let key = key(&args, function, errors);
+        let batch = args
+            .batch
+            .as_ref()
+            .map(|each| Batch::new(each, &args, function, errors));
+        let key = match &batch {
+            None => key(&args, function, errors),
+            Some(batch) => batch
+                .as_ref()
+                .and_then(|batch| key(&args, &batch.keyed(function), errors)),
+        };
         let tags = args.tags.as_deref().unwrap_or_default();
         let tags = tag::resolve(tags, function, Outcome::Unknown, errors);
-        let tags = tags.into_iter().collect();
+        let tags: Option<_> = tags.into_iter().collect();
         let output = kept("redis_cached", "a cached function", function, errors);
-        Self::of(args, policy, (timeout, detached), tags, key, output)
+        Some(Self {
+            timeout,
+            detached,
+            batch: transposed(batch)?,
+            tags: tags?,
+            ..Self::of(args, policy, key, output)?
+        })
     }
 
     /// A function whose value is written through: the same, of a key that is needed before it runs and
@@ -108,14 +125,12 @@ impl Cached {
         let policy = Policy::new(&args, function, errors);
         let key = written_key(&args, function, errors);
         let output = kept("write_through", "a write-through", function, errors);
-        Self::of(args, policy, (None, false), Some(Vec::new()), key, output)
+        Self::of(args, policy, key, output)
     }
 
     fn of(
         args: CachedArgs,
         policy: Policy,
-        (timeout, detached): (Option<Life>, bool),
-        tags: Option<Vec<Key>>,
         key: Option<Key>,
         output: Option<Type>,
     ) -> Option<Self> {
@@ -132,15 +147,16 @@ impl Cached {
         Some(Self {
             output: output?,
             key: key?,
-            tags: tags?,
+            tags: Vec::new(),
+            timeout: None,
+            detached: false,
+            batch: None,
             policy,
             codec,
             condition,
             unless,
             ttl_with,
             version,
-            timeout,
-            detached,
             cache,
             krate,
         })

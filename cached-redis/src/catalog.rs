@@ -70,7 +70,8 @@ impl Catalog {
     /// * an `#[invalidates]` target, or a `#[write_through]` key, that matches the key of no cached
     ///   function,
     /// * a tag that no cached function carries, and an `#[invalidates]` drops,
-    /// * two value types behind one key template (generic functions are left out),
+    /// * two value types behind one key template (generic functions are left out): by their text,
+    ///   inside `Option` and anything that is called a `…Result`,
     /// * two functions with one key template and different tags: neither takes the other's entries,
     /// * two functions with the same default key.
     #[must_use]
@@ -87,7 +88,11 @@ impl Catalog {
                         b.info.path
                     ),
                 ));
-            } else if same && !a.info.generic && !b.info.generic && a.info.value != b.info.value {
+            } else if same
+                && !a.info.generic
+                && !b.info.generic
+                && kept(a.info.value) != kept(b.info.value)
+            {
                 problems.push(Problem::new(
                     a.info.path,
                     format!(
@@ -177,6 +182,26 @@ fn carries(function: &FunctionInfo, tag: &str) -> bool {
 fn tag_shapes(function: &FunctionInfo) -> BTreeSet<String> {
     let tags = function.tags.iter();
     tags.map(|tag| template::outline(tag)).collect()
+}
+
+/// The type of what stands under a key, inside `Option` and `Result`.
+fn kept(returned: &str) -> &str {
+    let Some((name, rest)) = returned.split_once('<') else {
+        return returned;
+    };
+    if !name.ends_with("Result") && !name.ends_with("Option") {
+        return returned;
+    }
+    let mut depth = 0;
+    let end = rest.find(|c| {
+        match c {
+            '<' | '(' | '[' => depth += 1,
+            '>' | ')' | ']' => depth -= 1,
+            _ => {}
+        }
+        depth < 0 || depth == 0 && c == ','
+    });
+    end.map_or(returned, |end| kept(&rest[..end]))
 }
 
 /// A writer's path, and what it does beside the plain invalidation.
@@ -310,4 +335,22 @@ pub fn assert_catalog() {
         "the catalogue of cached functions has problems:\n{}",
         problems.join("\n")
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kept;
+
+    #[test]
+    fn what_is_kept_is_inside_options_and_results() {
+        for (returned, value) in [
+            ("User", "User"),
+            ("Vec<User>", "Vec<User>"),
+            ("Result<Option<User>, DbError>", "User"),
+            ("crate::ApiResult<Vec<(u8, User)>>", "Vec<(u8, User)>"),
+            ("Option<Option<User>>", "User"),
+        ] {
+            assert_eq!(kept(returned), value);
+        }
+    }
 }

@@ -205,7 +205,8 @@ impl CacheInfo {
         self.status
     }
 
-    /// The full key, namespace included; `None` when the cache took no part.
+    /// The full key, namespace included; `None` when the cache took no part, and for a
+    /// [batch](crate::docs::guide#batches), which has many.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
@@ -224,7 +225,7 @@ impl CacheInfo {
         self.time_left
     }
 
-    /// A number that is new for every stored value, fit for an `ETag`.
+    /// A number that is new for every stored value, fit for an `ETag`; `None` as for the key.
     #[must_use]
     pub fn version(&self) -> Option<u128> {
         self.version

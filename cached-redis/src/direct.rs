@@ -3,12 +3,14 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::batch::{self, Batch, Batched};
 use crate::behind::{Detached, InPlace};
 use crate::call::Call;
 use crate::read::Task;
 use crate::registry::DIRECT;
 use crate::shape::{Fallible, FallibleOptional, Kept};
 use crate::tag::Tags;
+use crate::warm::Warm;
 use crate::{Cache, Error, Policy, codec, read, verdict, write};
 
 impl Cache {
@@ -159,6 +161,64 @@ impl Cache {
         read::read(call, policy, Fallible::new(), Kept, codec, task).await
     }
 
+    /// The values of many `ids`, each from the entry under its `key`; those that are missing are
+    /// loaded together, by one call of `load`, and stored under `policy`. What
+    /// [batches](crate::docs::guide#batches) do, without the attribute.
+    ///
+    /// `load` gives a `HashMap` or a `BTreeMap`; an id that is not in it is kept as absent, for the
+    /// policy's negative TTL. Without ids there is no load. It may be called again, with other ids:
+    /// when a load of somebody else that was waited for came to nothing.
+    ///
+    /// ```
+    /// # use std::{collections::HashMap, io, time::Duration};
+    /// # use cached_redis::{Cache, Key, Policy};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let cache = Cache::builder().url("memory://").build().await?;
+    /// const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
+    ///
+    /// let squares = cache
+    ///     .get_or_fill_many(&POLICY, [2_u64, 3], |id| Key::new("square:").value(id), |missing| async move {
+    ///         let squares = missing.into_iter().map(|id| (id, id * id));
+    ///         Ok::<HashMap<_, _>, io::Error>(squares.collect())
+    ///     })
+    ///     .await?;
+    /// assert_eq!(squares[&3], 9);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of `load`. The store's never: without it, `load` runs.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`get_or_fill`](Self::get_or_fill), for all ids.
+    pub async fn get_or_fill_many<M, E, F, L, R>(
+        &self,
+        policy: &Policy,
+        ids: impl IntoIterator<Item = M::Id>,
+        mut key: impl FnMut(&M::Id) -> R,
+        load: F,
+    ) -> Result<M, E>
+    where
+        M: Batched<Value: Serialize + DeserializeOwned>,
+        F: FnMut(Vec<M::Id>) -> L,
+        L: Future<Output = Result<M, E>>,
+        R: AsRef<str>,
+    {
+        let ids = ids.into_iter().collect();
+        let batch = Batch::direct(self, ids, |id| self.key(key(id)));
+        let task = batch::Task {
+            errors: Kept,
+            codec: codec::FromCache,
+            unless: batch::never,
+            load,
+        };
+        batch::read(batch, policy, Fallible::new(), task).await
+    }
+
     /// The value under `key`, if a live entry of this type is there. A cached absence is `None`, and
     /// so is a key whose invalidation was [deferred](crate::Invalidation::Deferred).
     ///
@@ -198,5 +258,40 @@ impl Cache {
         T: Serialize + DeserializeOwned,
     {
         write::put(&self.inner, policy, &self.key(key), &Tags::default(), value).await
+    }
+
+    /// Calls an annotated function for each of `items`, with this cache in scope, so that later
+    /// readers find its values: await what this returns. See
+    /// [warming up](crate::docs::guide#warming-up).
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use cached_redis::{Cache, redis_cached};
+    /// #[redis_cached(ttl = 3600, key = "square:<n>")]
+    /// async fn square(n: u64) -> Result<u64, Infallible> {
+    ///     Ok(n * n)
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), cached_redis::Error> {
+    /// # let cache = Cache::builder().url("memory://").build().await?;
+    /// let warm_up = cache.warm(1..=100, |n| square(n)).concurrency(8).await;
+    /// assert_eq!(warm_up.calls.loaded, 100);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// None: the error of a call does not stop the others. They are counted, and the first ones kept.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the calls that run are dropped with it, and what was stored stays.
+    pub fn warm<'a, I, F>(&self, items: I, call: F) -> Warm<'a, I::IntoIter, F>
+    where
+        I: IntoIterator,
+    {
+        Warm::new(self, items.into_iter(), call)
     }
 }

@@ -5,6 +5,7 @@ mod after_commit;
 mod audit;
 mod background;
 mod backoff;
+mod batch;
 mod behind;
 mod builder;
 mod bypass;
@@ -63,6 +64,7 @@ mod update;
 mod verdict;
 mod version;
 mod versioned;
+mod warm;
 mod write;
 mod writer;
 mod writing;
@@ -70,6 +72,7 @@ mod writing;
 pub use cached_redis_macros::{invalidates, redis_cached, write_through};
 
 pub use after_commit::AfterCommit;
+pub use batch::Batched;
 pub use builder::Builder;
 pub use catalog::{Catalog, Problem};
 #[cfg(feature = "bincode")]
@@ -91,6 +94,7 @@ pub use rollout::Mode;
 pub use stats::{FunctionStats, Pending, Stats};
 pub use store::stats::{BreakerState, StoreStats};
 pub use tagged::Tagged;
+pub use warm::{Progress, Warm, WarmUp};
 pub use write::Invalidation;
 
 #[doc(hidden)]

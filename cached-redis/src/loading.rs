@@ -48,6 +48,21 @@ pub(crate) struct Said {
 }
 
 impl Said {
+    /// Whether nothing was said.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.forbids() && self.ttl.is_none() && self.tags.is_empty() && self.inherited.is_empty()
+    }
+
+    /// What calls inside of the load had to say is said of this call too, to the load that it is a part of.
+    pub(crate) fn hand_on(&self) {
+        if self.stale {
+            served_stale();
+        }
+        let inherited = self.inherited.iter();
+        inherit(inherited.map(|(key, generation)| (key, *generation)));
+        carry(&self.tags);
+    }
+
     /// Whether the result is not to be stored, whatever it is.
     pub(crate) fn forbids(&self) -> bool {
         self.do_not_store || self.stale
@@ -146,7 +161,7 @@ fn tell(what: impl FnOnce(&mut Said)) {
 ///     .scope(async {
 ///         rate("CHF").await;
 ///         let (_, info) = rate("CHF").with_info().await;
-///         assert_eq!(info.status(), Status::Miss);
+///         assert_ne!(info.status(), Status::Hit); // it was not stored
 ///     })
 ///     .await;
 /// # Ok(())

@@ -5,6 +5,8 @@ pub use core::time::Duration;
 pub use inventory;
 
 pub use crate::Cache;
+pub use crate::batch::never;
+pub use crate::batch::{Batch, Batched};
 pub use crate::call::Call;
 pub use crate::catalog::assert_catalog;
 pub use crate::key::{KeyName, KeyWriter, part};
@@ -46,6 +48,7 @@ pub mod codec {
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::batch;
 use crate::behind::{Detached, InPlace};
 use crate::codec::Choice;
 use crate::read::Task;
@@ -126,4 +129,37 @@ where
 {
     let policy = through.policy();
     crate::through::write(through, policy, shape, codec, verdict, write)
+}
+
+/// A copy of an argument for one load of a batch, which may load more than once.
+pub fn copy<T: Clone>(argument: &T) -> T {
+    argument.clone()
+}
+
+/// Answers a call of a function under `#[redis_cached(batch(…))]`. `load` is asked for the ids that
+/// are missing, each time with other ones.
+pub fn read_batch<S, E, C, U, F, L>(
+    batch: Batch<<S::Ok as Batched>::Id>,
+    shape: S,
+    errors: E,
+    codec: C,
+    unless: U,
+    load: F,
+) -> impl Future<Output = S::Return>
+where
+    S: Shape<Ok: Batched<Value: Cacheable>>,
+    E: ErrorSharing<S::Error> + Copy,
+    C: Choice,
+    U: Fn(&<S::Ok as Batched>::Value) -> bool,
+    F: FnMut(Vec<<S::Ok as Batched>::Id>) -> L,
+    L: Future<Output = S::Return>,
+{
+    let policy = batch.policy();
+    let task = batch::Task {
+        errors,
+        codec,
+        unless,
+        load,
+    };
+    batch::read(batch, policy, shape, task)
 }

@@ -69,7 +69,7 @@ enum Asked {
 }
 
 /// What stands under a key.
-enum Seen {
+pub(crate) enum Seen {
     Absent,
     /// Somebody loads it.
     Leased(Token),
@@ -80,6 +80,32 @@ enum Seen {
     Barred,
     /// Bytes that are no entry, or none of this type or of this epoch.
     Dead(Bytes),
+}
+
+impl Seen {
+    /// What `entry`, found under a key of `function`, is to a reader.
+    pub(crate) fn of(inner: &Inner, function: &Function, entry: Option<Bytes>) -> Self {
+        let Some(entry) = entry else {
+            return Self::Absent;
+        };
+        let header = Header::parse(&entry).map(|(header, _)| header);
+        match header {
+            Some(header) => match header.kind {
+                // What it shows may have been invalidated on a server that is gone.
+                Kind::Value | Kind::Negative if !inner.store.is_current(header.epoch) => {
+                    Self::Dead(entry)
+                }
+                Kind::Value | Kind::Negative => Self::Live(Live { header, entry }),
+                // One of another epoch as well: its load runs, and what it stores will be dead.
+                Kind::Lease => Self::Leased(header.token),
+                Kind::Tombstone => Self::Barred,
+            },
+            None => {
+                inner.emit(&function.site, &Event::Undecodable);
+                Self::Dead(entry)
+            }
+        }
+    }
 }
 
 /// One reader's search.
@@ -371,26 +397,7 @@ impl<'a> Seek<'a> {
     }
 
     fn seen(&self, entry: Option<Bytes>) -> Seen {
-        let Some(entry) = entry else {
-            return Seen::Absent;
-        };
-        let header = Header::parse(&entry).map(|(header, _)| header);
-        match header {
-            Some(header) => match header.kind {
-                // What it shows may have been invalidated on a server that is gone.
-                Kind::Value | Kind::Negative if !self.inner.store.is_current(header.epoch) => {
-                    Seen::Dead(entry)
-                }
-                Kind::Value | Kind::Negative => Seen::Live(Live { header, entry }),
-                // One of another epoch as well: its load runs, and what it stores will be dead.
-                Kind::Lease => Seen::Leased(header.token),
-                Kind::Tombstone => Seen::Barred,
-            },
-            None => {
-                self.emit(&Event::Undecodable);
-                Seen::Dead(entry)
-            }
-        }
+        Seen::of(self.inner, self.function, entry)
     }
 
     /// Until when this reader waits for others, counted from its first wait.
@@ -425,13 +432,13 @@ impl<'a> Seek<'a> {
 }
 
 /// The pauses between looks: doubling up to a cap, each with a jitter of a half.
-struct Pause {
+pub(crate) struct Pause {
     next: Duration,
     cap: Duration,
 }
 
 impl Pause {
-    fn new(mean_load: Option<Duration>) -> Self {
+    pub(crate) fn new(mean_load: Option<Duration>) -> Self {
         let cap = mean_load.map_or(UNKNOWN_PAUSE, |load| (load / 8).clamp(PAUSES.0, PAUSES.1));
         Self {
             next: FIRST_PAUSE,
@@ -439,7 +446,7 @@ impl Pause {
         }
     }
 
-    fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let pause = self.next.mul_f64(0.5 + fastrand::f64());
         self.next = (self.next * 2).min(self.cap);
         pause

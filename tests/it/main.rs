@@ -8,6 +8,7 @@
 mod support;
 
 mod after_commit;
+mod batches;
 mod builder;
 mod catalog;
 mod commands;
@@ -88,6 +89,7 @@ mod ttl;
 mod update;
 mod update_versioned;
 mod wait_budget;
+mod warm_up;
 mod write_through;
 mod writers;
 mod zombie_fill;

@@ -2,8 +2,9 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
-use syn::Path;
+use syn::{Expr, Path};
 
+use super::batch;
 use super::key::key_writer;
 use super::version;
 use super::{at, body, body_after, on_instance, place, private, start, string};
@@ -23,7 +24,7 @@ use crate::validate::{Cached, Policy, path_text};
 ///     let mut call = Call::new(function);
 ///     call.key(|k| { k.text("user:"); … });
 ///     let shape = …; let errors = …;
-///     read(call, shape, errors, codec::Default, never, move || async move { BODY }).await
+///     read(call, shape, errors, codec::Default, verdict::store, move || async move { BODY }).await
 /// }
 /// ```
 pub(crate) fn cached(cached: &Cached, function: &Function) -> TokenStream {
@@ -31,21 +32,37 @@ pub(crate) fn cached(cached: &Cached, function: &Function) -> TokenStream {
     let p = private(cached.krate.as_ref());
     let registered = registered_function(cached, function, &p);
     let call = call(cached, &p);
-    let key = key_writer(&cached.key.pieces, &p);
+    let keys = keys(cached, &p);
     let version = cached.version.as_ref();
     let version = version.map(|path| version::version(path, function, &p));
     let tags = cached.tags.iter().map(|tag| key_writer(&tag.pieces, &p));
     let probes = probes(&cached.output, &p);
     let read = read(cached, function, &p);
-    function.with(&quote_spanned! {here=>
+    let function = function.with(&quote_spanned! {here=>
         let __function = #registered;
-        let mut __call = #call;
-        __call.key(#key);
+        #call
+        #keys
         #version
         #(__call.tag(#tags);)*
         #probes
         #read
-    })
+    });
+    match &cached.batch {
+        Some(batch) => batch::allowed(batch, function),
+        None => function,
+    }
+}
+
+/// Renders the key, or that of each id.
+fn keys(cached: &Cached, p: &TokenStream) -> TokenStream {
+    let pieces = &cached.key.pieces;
+    match &cached.batch {
+        Some(batch) => batch::keys(batch, pieces, p),
+        None => {
+            let key = key_writer(pieces, p);
+            quote_spanned!(Span::mixed_site()=> __call.key(#key);)
+        }
+    }
 }
 
 /// The block whose value is the function's one static, known to the catalogue.
@@ -60,7 +77,10 @@ fn registered_function(cached: &Cached, function: &Function, p: &TokenStream) ->
     };
     let tags = cached.tags.iter().map(|tag| string(&tag.template));
     let default_key = key.default;
-    let value = text::of(cached.output.to_token_stream());
+    let value = text::of(match &cached.batch {
+        Some(_) => crate::batch::value(&cached.output),
+        None => cached.output.to_token_stream(),
+    });
     let generic = function.is_generic();
     let bound = cached.cache.is_some();
     let policy = policy(&cached.policy, p);
@@ -145,7 +165,7 @@ pub(super) fn life(life: &Life, check: &str, p: &TokenStream) -> TokenStream {
     }
 }
 
-/// `Call::new(function)`, on its instance and under its condition.
+/// `let call = Call::new(function);`, on its instance and under its condition.
 fn call(cached: &Cached, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let call = on_instance(
@@ -158,7 +178,11 @@ fn call(cached: &Cached, p: &TokenStream) -> TokenStream {
         .condition
         .as_ref()
         .map(|condition| quote_spanned!(here=> .only_if(#condition)));
-    quote_spanned!(here=> #call #condition)
+    let binding = match &cached.batch {
+        Some(_) => quote_spanned!(here=> let __call),
+        None => quote_spanned!(here=> let mut __call),
+    };
+    quote_spanned!(here=> #binding = #call #condition;)
 }
 
 /// What the return type is to the cache, found by trait dispatch and not by its name, so that
@@ -193,21 +217,33 @@ fn probes(output: &impl ToTokens, p: &TokenStream) -> TokenStream {
 fn read(cached: &Cached, function: &Function, p: &TokenStream) -> TokenStream {
     let span = Span::mixed_site().located_at(start(&cached.output));
     let codec = codec(cached.codec.as_ref(), p);
-    let verdict = verdict(cached, p);
-    let (name, load) = match cached.detached {
-        false => ("read", in_place(function, p)),
-        true => ("read_behind", detached(function, p)),
+    let (name, call, verdict, load) = match &cached.batch {
+        Some(batch) => {
+            let unless = unless(cached.unless.as_ref(), p);
+            (
+                "read_batch",
+                "__batch",
+                unless,
+                batch::load(batch, function, p),
+            )
+        }
+        None if cached.detached => {
+            let verdict = verdict(cached, p);
+            ("read_behind", "__call", verdict, detached(function, p))
+        }
+        None => ("read", "__call", verdict(cached, p), in_place(function, p)),
     };
     let (q, name) = (at(p, span), Ident::new(name, span));
+    let call = Ident::new(call, Span::mixed_site());
     let read = quote_spanned! {span=>
-        #q::#name(__call, __shape, __errors, #codec, #verdict, #load)
+        #q::#name(#call, __shape, __errors, #codec, #verdict, #load)
     };
     match &cached.timeout {
         None => quote_spanned!(span=> #read.await),
         Some(timeout) => {
             let timeout = life(timeout, "checked_timeout", p);
             quote_spanned! {span=> {
-                let __timer = __call.timer(#timeout);
+                let __timer = #call.timer(#timeout);
                 __timer.run(#read).await
             }}
         }
@@ -240,6 +276,22 @@ pub(super) fn codec(codec: Option<&Path>, p: &TokenStream) -> TokenStream {
     }
 }
 
+/// The option `unless` of a batch, which is asked for each value.
+fn unless(unless: Option<&Expr>, p: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
+    let Some(unless) = unless else {
+        return quote_spanned!(here=> #p::never);
+    };
+    let result = result(unless);
+    quote_spanned!(here=> |#result| { let _ = #result; #unless })
+}
+
+/// The user's `result` is theirs by hygiene, so closures take the very ident they wrote.
+fn result(expression: &Expr) -> Ident {
+    find(expression.to_token_stream(), "result")
+        .unwrap_or_else(|| Ident::new("result", Span::call_site()))
+}
+
 /// What becomes of a result: what `unless` and `ttl_with` say.
 pub(super) fn verdict(cached: &Cached, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
@@ -256,9 +308,7 @@ pub(super) fn verdict(cached: &Cached, p: &TokenStream) -> TokenStream {
             None => quote_spanned!(here=> #p::verdict::store),
         };
     };
-    // The user's `result` is theirs by hygiene, so the closure takes the very ident they wrote.
-    let result = find(unless.to_token_stream(), "result")
-        .unwrap_or_else(|| Ident::new("result", Span::call_site()));
+    let result = result(unless);
     let ttl = ttl(&result).map(|ttl| quote_spanned!(here=> .and(|| #ttl)));
     // Using it here keeps an expression that does not look at it free of warnings.
     quote_spanned!(here=> #moved |#result| {

@@ -16,7 +16,7 @@ pub(super) fn key_writer(pieces: &[Piece], p: &TokenStream) -> TokenStream {
     quote_spanned!(Span::mixed_site()=> |__k| { #body })
 }
 
-fn key_body(pieces: &[Piece], p: &TokenStream) -> TokenStream {
+pub(super) fn key_body(pieces: &[Piece], p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let displays = |piece: &Piece| {
         matches!(

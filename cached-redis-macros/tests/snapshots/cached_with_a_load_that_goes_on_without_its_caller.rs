@@ -5,6 +5,7 @@ async fn price(&self, name: &str, id: u64) -> Result<u64, DbError> {
             file: ::core::file!(),
             line: ::core::line!(),
             template: "price:<name>:<id>",
+            tags: &[],
             default_key: false,
             value: "Result<u64, DbError>",
             generic: false,
@@ -55,7 +56,7 @@ async fn price(&self, name: &str, id: u64) -> Result<u64, DbError> {
                     __shape,
                     __errors,
                     ::cached_redis::__private::codec::Default,
-                    ::cached_redis::__private::never,
+                    ::cached_redis::__private::verdict::store,
                     move || {
                         let __copy_0 = ::cached_redis::__private::held(self);
                         let __copy_1 = ::cached_redis::__private::held(name);

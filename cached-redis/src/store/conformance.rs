@@ -105,6 +105,7 @@ macro_rules! suite {
 }
 
 mod locks;
+mod many;
 mod tags;
 mod tombstones;
 

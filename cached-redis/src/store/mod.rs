@@ -24,6 +24,7 @@ mod conformance;
 mod listen;
 pub(crate) mod log;
 pub(crate) mod mailbox;
+pub(crate) mod many;
 pub(crate) mod memory;
 pub(crate) mod redis;
 pub(crate) mod stats;

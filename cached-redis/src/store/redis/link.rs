@@ -14,6 +14,7 @@ use super::deadline::Deadline;
 use super::reply;
 use super::script::Script;
 use crate::error::StoreError;
+use crate::store::many::MOST;
 
 pub(super) struct Link {
     pub(super) connection: Connection,
@@ -107,9 +108,16 @@ impl Link {
         }
     }
 
-    /// Reads `keys` in a command of their own: to those who are under way it is one more that
-    /// overlaps.
+    /// Reads `keys` in commands of their own: to those who are under way it is one more that overlaps.
     pub(super) async fn read_all(&self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StoreError> {
+        let mut entries = Vec::with_capacity(keys.len());
+        for chunk in keys.chunks(MOST) {
+            entries.extend(self.read_chunk(chunk).await?);
+        }
+        Ok(entries)
+    }
+
+    async fn read_chunk(&self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StoreError> {
         let Some(_sent) = self.batches.several() else {
             return self.read_each(keys).await;
         };
@@ -159,7 +167,7 @@ impl Link {
     /// Every operation that was attempted comes through here. A server that became a replica refuses
     /// all writes, and where it may not serve what it has, reads; the name may by now lead to the new
     /// primary.
-    fn judged<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(super) fn judged<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
         self.connection.ended(&answer);
         if let Err(StoreError::Server { code }) = &answer
             && matches!(code.as_str(), "READONLY" | "MASTERDOWN")

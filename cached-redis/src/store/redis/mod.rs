@@ -35,6 +35,7 @@ mod handshake;
 mod link;
 mod listen;
 mod log;
+mod many;
 mod publish;
 mod reply;
 mod script;

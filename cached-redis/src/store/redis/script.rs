@@ -79,17 +79,27 @@ impl Script {
         }
     }
 
-    /// The step on each of `keys`, in one round trip. Where a server that forgot the script lets a
-    /// part of the commands fail, that part is sent again in full.
+    /// The step on each of `keys`, in one round trip.
     pub(super) async fn run_all(
         &self,
         connection: &mut MultiplexedConnection,
         keys: &[String],
         args: &[&[u8]],
     ) -> Result<Vec<Result<Value, StoreError>>, StoreError> {
-        let known = keys
+        let calls: Vec<_> = keys.iter().map(|key| (key.as_str(), args)).collect();
+        self.run_each(connection, &calls).await
+    }
+
+    /// The step on each key with arguments of its own, in one round trip. Where a server that forgot
+    /// the script lets a part of the commands fail, that part is sent again in full.
+    pub(super) async fn run_each(
+        &self,
+        connection: &mut MultiplexedConnection,
+        calls: &[(&str, &[&[u8]])],
+    ) -> Result<Vec<Result<Value, StoreError>>, StoreError> {
+        let known = calls
             .iter()
-            .map(|key| command("EVALSHA", &self.hash, key, args));
+            .map(|(key, args)| command("EVALSHA", &self.hash, key, args));
         let mut answers = send(connection, known).await?;
         let unknown = |answer: &Result<Value, StoreError>| matches!(answer, Err(StoreError::Server { code }) if code == "NOSCRIPT");
         let failed: Vec<_> = (0..answers.len())
@@ -98,7 +108,7 @@ impl Script {
         if !failed.is_empty() {
             let full = failed
                 .iter()
-                .map(|at| command("EVAL", self.source, &keys[*at], args));
+                .map(|at| command("EVAL", self.source, calls[*at].0, calls[*at].1));
             for (at, answer) in failed.iter().zip(send(connection, full).await?) {
                 answers[*at] = answer;
             }
@@ -108,7 +118,7 @@ impl Script {
 }
 
 /// Sends commands in one write; the answer to each.
-async fn send(
+pub(super) async fn send(
     connection: &mut MultiplexedConnection,
     commands: impl Iterator<Item = Cmd>,
 ) -> Result<Vec<Result<Value, StoreError>>, StoreError> {

@@ -1,0 +1,72 @@
+//! `#[redis_cached(batch(…))]`: the ids with their keys, and the body as a closure over the missing
+//! ones.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote_spanned;
+
+use super::key::key_body;
+use super::{at, pin};
+use crate::batch::Batch;
+use crate::key::Piece;
+use crate::signature::Function;
+use crate::syntax::braced;
+
+/// ```text
+/// let batch = call.batch(ids.to_vec(), |k, id| { k.text("user:"); … });
+/// ```
+pub(super) fn keys(batch: &Batch, pieces: &[Piece], p: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
+    let Batch { element, ids, .. } = batch;
+    let body = key_body(pieces, p);
+    let owned = match batch.slice {
+        // Underlined at the parameter, if its elements cannot be cloned.
+        true => quote_spanned!(here.located_at(ids.span())=> #ids.to_vec()),
+        false => quote_spanned!(here=> #ids),
+    };
+    quote_spanned! {here=>
+        let __batch = __call.batch(#owned, |__k, #element| { #body });
+    }
+}
+
+/// ```text
+/// move |missing| {
+///     let db = Clone::clone(&db);
+///     async move { let ids = &missing[..]; BODY }
+/// }
+/// ```
+pub(super) fn load(batch: &Batch, function: &Function, p: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
+    let copies = batch.others.iter().map(|name| copy(name, p));
+    let ids = &batch.ids;
+    let missing = match batch.slice {
+        true => quote_spanned!(here=> &__missing[..]),
+        false => quote_spanned!(here=> __missing),
+    };
+    let (statements, braces) = function.statements();
+    let pin = pin(function, p);
+    let first = quote_spanned! {here=>
+        #[allow(unused_mut, unused_variables)] let mut #ids = #missing;
+    };
+    let block = braced(
+        quote::quote!(#first #pin #statements),
+        here.located_at(braces),
+    );
+    quote_spanned!(here=> move |__missing| { #(#copies)* async move #block })
+}
+
+/// Underlined at the parameter, if it cannot be cloned.
+fn copy(name: &Ident, p: &TokenStream) -> TokenStream {
+    let span = Span::mixed_site().located_at(name.span());
+    let p = at(p, span);
+    quote_spanned! {span=>
+        #[allow(unused_mut, unused_variables)] let mut #name = #p::copy(&#name);
+    }
+}
+
+/// The function, whose parameters may be `mut` for the sake of its body alone.
+pub(super) fn allowed(batch: &Batch, function: TokenStream) -> TokenStream {
+    match batch.mutable {
+        true => quote_spanned!(Span::mixed_site()=> #[allow(unused_mut)] #function),
+        false => function,
+    }
+}

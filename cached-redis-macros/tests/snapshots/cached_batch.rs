@@ -1,0 +1,82 @@
+#[allow(unused_mut)]
+async fn users(
+    &self,
+    db: &Db,
+    mut tenant: String,
+    ids: &[u64],
+) -> Result<HashMap<u64, User>, DbError> {
+    let __function = {
+        static __CACHED_REDIS_FUNCTION: ::cached_redis::__private::Function = ::cached_redis::__private::Function::new(::cached_redis::__private::FunctionInfo {
+            path: ::core::concat!(::core::module_path!(), "::", "users"),
+            file: ::core::file!(),
+            line: ::core::line!(),
+            template: "user:<tenant>:<id>",
+            tags: &[],
+            default_key: false,
+            value: "User",
+            generic: false,
+            bound: false,
+            policy: ::cached_redis::__private::Policy::new()
+                .ttl(::cached_redis::__private::Duration::from_millis(300000u64)),
+            codec: ::cached_redis::__private::None,
+        });
+        ::cached_redis::__private::inventory::submit! {
+            ::cached_redis::__private::Registered::Cached(& __CACHED_REDIS_FUNCTION)
+        }
+        &__CACHED_REDIS_FUNCTION
+    };
+    let __call = ::cached_redis::__private::Call::new(__function);
+    let __batch = __call
+        .batch(
+            ids.to_vec(),
+            |__k, id| {
+                use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+                __k.text("user:");
+                (&::cached_redis::__private::part::Probe(&tenant))
+                    .part()
+                    .write(&tenant, __k);
+                __k.text(":");
+                (&::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
+            },
+        );
+    let __shape = {
+        use ::cached_redis::__private::shape::{
+            ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _,
+        };
+        (&&&::cached_redis::__private::shape::Probe::<
+            Result<HashMap<u64, User>, DbError>,
+        >::new())
+            .shape()
+    };
+    let __errors = {
+        use ::cached_redis::__private::shape::{ErrorsKept as _, ErrorsShared as _};
+        (&__shape.errors()).errors()
+    };
+    ::cached_redis::__private::read_batch(
+            __batch,
+            __shape,
+            __errors,
+            ::cached_redis::__private::codec::Default,
+            |result| {
+                let _ = result;
+                result.banned
+            },
+            move |__missing| {
+                #[allow(unused_mut, unused_variables)]
+                let mut db = ::cached_redis::__private::copy(&db);
+                #[allow(unused_mut, unused_variables)]
+                let mut tenant = ::cached_redis::__private::copy(&tenant);
+                async move {
+                    #[allow(unused_mut, unused_variables)]
+                    let mut ids = &__missing[..];
+                    if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
+                        Result<HashMap<u64, User>, DbError>,
+                    > {
+                        return __never;
+                    }
+                    db.users(&tenant, ids).await
+                }
+            },
+        )
+        .await
+}

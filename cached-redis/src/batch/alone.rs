@@ -1,0 +1,67 @@
+//! Loads without a lease: see [`bypass`](crate::bypass) for what may be shared of them.
+//!
+//! Such a load starts after the one that runs, key by key, so here a batch does wait while it holds
+//! something. All batches take their keys in the same order, so no two of them wait for each other;
+//! and a load that has started waits for nobody.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::map::Batched;
+use super::{Id, Reader, Round, Value};
+use crate::codec::Choice;
+use crate::event::Event;
+use crate::flight::{Landing, Place};
+use crate::shape::{ErrorSharing, Shape};
+use crate::store::Store as _;
+use crate::tag::Basis;
+
+impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
+where
+    S: Shape<Ok: Batched>,
+    Value<S>: Serialize + DeserializeOwned,
+    E: ErrorSharing<S::Error> + Copy,
+    C: Choice,
+    U: Fn(&Value<S>) -> bool,
+    F: FnMut(Vec<Id<S>>) -> L,
+    L: Future<Output = S::Return>,
+{
+    /// Loads what is to be loaded without the cache: nothing is stored.
+    pub(super) async fn load_alone(&mut self, round: &mut Round<Id<S>>) -> Result<(), S::Error> {
+        let mut items = std::mem::take(&mut round.alone);
+        items.sort_by(|a, b| a.key.cmp(&b.key));
+        let (mut own, mut seats) = (Vec::new(), Vec::new());
+        for item in items {
+            match self.inner.bypasses.enter(&item.key) {
+                Place::Lead(place) => {
+                    place.start().await;
+                    own.push((item, place));
+                }
+                Place::Seat(seat) => seats.push((item, seat)),
+            }
+        }
+        if !own.is_empty() {
+            own.iter().for_each(|_| self.emit(&Event::Bypass));
+            self.summary.bypassed();
+            let basis = Basis::of(self.inner.store.epoch());
+            let ids = own.iter().map(|(item, _)| item.id.clone()).collect();
+            let (result, took) = self.load(ids).await;
+            let failure = result.as_ref().err().map(|error| self.failure(error));
+            for (item, place) in own {
+                let shared = || {
+                    let loaded = result.as_ref().ok().filter(|_| place.is_shared())?;
+                    self.packer.pack(loaded.value(&item.id), took.took, &basis)
+                };
+                let shared = || shared().map(|packed| Landing::Shared(packed.entry));
+                let landing = failure.clone().or_else(shared).unwrap_or(Landing::Again);
+                place.land(landing);
+            }
+            self.found.extend(result?);
+        }
+        for (item, seat) in seats {
+            let landing = seat.landing().await;
+            self.landed(item, landing, round)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! One call of a batch: its ids, each with its key.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::call::Call;
+use crate::event::Event;
+use crate::handle::Inner;
+use crate::key::KeyWriter;
+use crate::late::Timer;
+use crate::registry::{DIRECT, Function};
+use crate::{Cache, Policy};
+
+/// A call of a batch that is being prepared.
+#[derive(Debug)]
+#[must_use]
+pub struct Batch<K> {
+    pub(super) call: Call,
+    pub(super) ids: Vec<K>,
+    /// In the order of the ids; `None` when there is nothing to ask.
+    pub(super) keys: Option<Vec<String>>,
+}
+
+/// What a batch asks for.
+pub(super) struct Target<K> {
+    pub(super) inner: Arc<Inner>,
+    pub(super) function: &'static Function,
+    /// Each key once.
+    pub(super) items: Vec<Item<K>>,
+}
+
+/// An id and the full key of its entry.
+pub(super) struct Item<K> {
+    pub(super) id: K,
+    pub(super) key: String,
+}
+
+impl<K> Batch<K> {
+    /// The call of a batch whose keys were given by hand.
+    pub(crate) fn direct(cache: &Cache, ids: Vec<K>, key: impl FnMut(&K) -> String) -> Self {
+        let call = Call::on(&DIRECT, cache);
+        let keys = call.cache().map(|_| ids.iter().map(key).collect());
+        Self { call, ids, keys }
+    }
+}
+
+impl Call {
+    /// Makes this the call of a batch; renders the key of each id, if there is anything to ask.
+    pub fn batch<K>(self, ids: Vec<K>, mut render: impl FnMut(&mut KeyWriter, &K)) -> Batch<K> {
+        let keys = self.cache().map(|cache| {
+            let key = |id| {
+                let mut writer = KeyWriter::new(&cache.inner.namespace);
+                render(&mut writer, id);
+                writer.finish()
+            };
+            let keys: Option<Vec<_>> = ids.iter().map(key).collect();
+            if keys.is_none() {
+                cache.inner.emit(&self.function.site, &Event::KeyFailed);
+            }
+            keys
+        });
+        Batch {
+            keys: keys.flatten(),
+            call: self,
+            ids,
+        }
+    }
+}
+
+impl<K> Batch<K> {
+    /// Limits the time of this call.
+    #[must_use]
+    pub fn timer(&self, after: Duration) -> Timer {
+        self.call.timer(after)
+    }
+
+    /// What the attribute says of the life of entries.
+    pub(crate) fn policy(&self) -> &'static Policy {
+        &self.call.function.info.policy
+    }
+
+    /// What to ask for; else the ids as they were given.
+    pub(super) fn target(self) -> Result<Target<K>, Vec<K>> {
+        let Self { call, ids, keys } = self;
+        let (Some(cache), Some(keys)) = (call.cache(), keys) else {
+            return Err(ids);
+        };
+        let items = ids.into_iter().zip(keys).map(|(id, key)| Item { id, key });
+        Ok(Target {
+            inner: Arc::clone(&cache.inner),
+            function: call.function,
+            items: distinct(items),
+        })
+    }
+}
+
+/// The first item of each key.
+fn distinct<K>(items: impl Iterator<Item = Item<K>>) -> Vec<Item<K>> {
+    let mut seen = HashSet::new();
+    items.filter(|item| seen.insert(item.key.clone())).collect()
+}

@@ -1,0 +1,80 @@
+//! The fills of a batch, in one round trip. Each is conditional on what stood under its own key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+
+use super::leases::Leases;
+use crate::entry::Token;
+use crate::event::Event;
+use crate::flight::{Flight, Landing};
+use crate::handle::Inner;
+use crate::pack::Packed;
+use crate::registry::Site;
+use crate::store::many::Filling;
+
+/// One entry to be stored.
+pub(super) struct Fill {
+    key: String,
+    token: Token,
+    entry: Bytes,
+    life: Duration,
+    flight: Option<Flight>,
+}
+
+impl Fill {
+    /// Under one of `leases`.
+    pub(super) fn leased(
+        key: String,
+        leases: &Leases,
+        packed: Packed,
+        flight: Option<Flight>,
+    ) -> Self {
+        Self::over(key, leases.token(), packed, flight)
+    }
+
+    /// In the place of what carries `token`.
+    pub(super) fn over(key: String, token: Token, packed: Packed, flight: Option<Flight>) -> Self {
+        Self {
+            key,
+            token,
+            entry: packed.entry,
+            life: packed.life,
+            flight,
+        }
+    }
+}
+
+/// Sends `fills` from a task of its own: a caller that is dropped now has its results all the same.
+pub(super) fn send(
+    inner: &Arc<Inner>,
+    site: &'static Site,
+    leases: Leases,
+    fills: Vec<Fill>,
+) -> JoinHandle<()> {
+    let cache = Arc::clone(inner);
+    inner.runtime.spawn(async move {
+        let wanted = fills.iter().map(|fill| Filling {
+            key: &fill.key,
+            token: fill.token,
+            entry: fill.entry.clone(),
+            ttl: fill.life,
+        });
+        let wanted: Vec<_> = wanted.collect();
+        let answers = leases.fill(&wanted).await;
+        drop(wanted);
+        for (fill, answer) in fills.into_iter().zip(answers) {
+            let (event, landing) = match &answer {
+                Ok(true) => (Event::Fill, Landing::Shared(fill.entry)),
+                Ok(false) => (Event::Refused, Landing::Again),
+                Err(error) => (Event::Failed(error), Landing::Bypass),
+            };
+            cache.emit(site, &event);
+            if let Some(flight) = fill.flight {
+                flight.land(landing);
+            }
+        }
+    })
+}

@@ -1,0 +1,296 @@
+//! Batches: many ids in one call, each with an entry, a lease and a flight of its own, the same that
+//! the single form of the function has.
+//!
+//! ```text
+//! look at all ── values ─────────────────────────────────────────────────────► hits
+//!  ▲   │
+//!  │   ├─ open: enter the flights, ask for the leases ── granted ──► one load ──► fills
+//!  │   ├─ the store is away, or a key is barred ────────────────────► one load
+//!  │   └─ loaded by somebody else ── wait ──┐
+//!  └──────── those without an answer ◄──────┘
+//! ```
+//!
+//! What single reads promise holds for each key on its own: a flight is closed before its fill is
+//! sent, and shared only if that fill won.
+//!
+//! Two batches may each hold keys that the other one needs, and neither waits for ever: a batch
+//! **waits for others only while it holds nothing**. It asks for all it can have at once, loads and
+//! fills that, and only then waits for the rest. So it may have to call its function more than once:
+//! when a load that it waited for came to nothing. The one exception, loads without a lease, are
+//! entered in the order of their keys: see `alone.rs`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use crate::Policy;
+use crate::codec::Choice;
+use crate::control::{self, Mode, Status};
+use crate::entry::{Header, Live};
+use crate::event::Event;
+use crate::extension::WINDOW;
+use crate::flight::{Flight, Seat};
+use crate::freshness::{self, Freshness};
+use crate::handle::Inner;
+use crate::journal::Pass;
+use crate::pack::Packer;
+use crate::registry::Function;
+use crate::rollout;
+use crate::seek::Pause;
+use crate::shape::{ErrorSharing, Shape};
+use crate::store::Store as _;
+
+mod alone;
+mod call;
+mod fill;
+mod leases;
+mod load;
+mod map;
+mod refresh;
+#[cfg(test)]
+mod schedules;
+mod scout;
+mod summary;
+mod wait;
+
+pub use call::Batch;
+use call::{Item, Target};
+use leases::Leases;
+pub use map::Batched;
+use scout::{Claim, Spot};
+use summary::Summary;
+
+/// The `unless` of batches that have none.
+pub fn never<T>(_: &T) -> bool {
+    false
+}
+
+type Id<S> = <<S as Shape>::Ok as Batched>::Id;
+type Value<S> = <<S as Shape>::Ok as Batched>::Value;
+
+/// How a batch loads, and what of it is kept.
+pub(crate) struct Task<E, C, U, F> {
+    pub(crate) errors: E,
+    pub(crate) codec: C,
+    pub(crate) unless: U,
+    pub(crate) load: F,
+}
+
+/// Answers a batch from the cache, or by its loads. Without ids there is nothing to load.
+pub(crate) async fn read<S, E, C, U, F, L>(
+    batch: Batch<Id<S>>,
+    policy: &Policy,
+    _shape: S,
+    mut task: Task<E, C, U, F>,
+) -> S::Return
+where
+    S: Shape<Ok: Batched>,
+    Value<S>: Serialize + DeserializeOwned,
+    E: ErrorSharing<S::Error> + Copy,
+    C: Choice,
+    U: Fn(&Value<S>) -> bool,
+    F: FnMut(Vec<Id<S>>) -> L,
+    L: Future<Output = S::Return>,
+{
+    if batch.ids.is_empty() {
+        return S::returned(Ok(S::Ok::default()));
+    }
+    let (wish, mode) = (batch.call.wish, batch.call.mode);
+    let Target {
+        inner,
+        function,
+        items,
+    } = match batch.target() {
+        Ok(target) => target,
+        Err(ids) => return (task.load)(ids).await,
+    };
+    if inner.settings.lacks_ttl(policy) {
+        let first = function.without_policy.first();
+        inner.emit(&function.site, &Event::NoPolicy(first));
+        return (task.load)(items.into_iter().map(|item| item.id).collect()).await;
+    }
+    let packer = Packer {
+        inner: &inner,
+        function,
+        policy,
+        codec: task.codec,
+        version: None,
+    };
+    let mut reader = Reader::<S, E, C, U, F> {
+        inner: &inner,
+        function,
+        packer,
+        errors: task.errors,
+        unless: task.unless,
+        load: task.load,
+        found: S::Ok::default(),
+        until: None,
+        pause: Pause::new(None),
+        summary: Summary::default(),
+    };
+    let result = match wish.mode {
+        // In shadow every call loads; what its values replace is not compared with them.
+        _ if mode == rollout::Mode::Shadow => reader.refresh(items).await,
+        Mode::Refreshed => reader.refresh(items).await,
+        Mode::Cached | Mode::Uncached => reader.find(items).await,
+    };
+    if wish.info {
+        control::report(reader.summary.info());
+    }
+    S::returned(result.map(|()| reader.found))
+}
+
+/// One batch on its way, and all it needs to know.
+struct Reader<'a, S: Shape, E, C, U, F> {
+    inner: &'a Arc<Inner>,
+    function: &'static Function,
+    packer: Packer<'a, C>,
+    errors: E,
+    unless: U,
+    load: F,
+    found: S::Ok,
+    /// When it stops waiting for others; set when it first waits.
+    until: Option<Instant>,
+    /// Between looks at leases of other processes.
+    pause: Pause,
+    summary: Summary,
+}
+
+/// Items, sorted by what is to be done about them.
+struct Round<K> {
+    open: Vec<(Item<K>, Pass, Option<Bytes>)>,
+    own: Vec<(Item<K>, Flight)>,
+    seats: Vec<(Item<K>, Seat)>,
+    elsewhere: Vec<Item<K>>,
+    alone: Vec<Item<K>>,
+    /// To be looked up again.
+    again: Vec<Item<K>>,
+}
+
+impl<K> Round<K> {
+    fn new() -> Self {
+        Self {
+            open: Vec::new(),
+            own: Vec::new(),
+            seats: Vec::new(),
+            elsewhere: Vec::new(),
+            alone: Vec::new(),
+            again: Vec::new(),
+        }
+    }
+}
+
+impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
+where
+    S: Shape<Ok: Batched>,
+    Value<S>: Serialize + DeserializeOwned,
+    E: ErrorSharing<S::Error> + Copy,
+    C: Choice,
+    U: Fn(&Value<S>) -> bool,
+    F: FnMut(Vec<Id<S>>) -> L,
+    L: Future<Output = S::Return>,
+{
+    async fn find(&mut self, items: Vec<Item<Id<S>>>) -> Result<(), S::Error> {
+        let mut items = items;
+        while !items.is_empty() {
+            let mut round = Round::new();
+            self.look(items, &mut round).await;
+            let leases = self.contend(&mut round).await;
+            self.lead(&mut round, leases).await?;
+            self.load_alone(&mut round).await?;
+            self.wait(&mut round).await?;
+            // Those for whom the time to wait is spent.
+            self.load_alone(&mut round).await?;
+            items = round.again;
+        }
+        Ok(())
+    }
+
+    async fn look(&mut self, items: Vec<Item<Id<S>>>, round: &mut Round<Id<S>>) {
+        let keys: Vec<_> = items.iter().map(|item| item.key.as_str()).collect();
+        let spots = scout::look(self.inner, self.function, &keys).await;
+        for (item, spot) in items.into_iter().zip(spots) {
+            self.place(item, spot, round);
+        }
+    }
+
+    /// Asks for the leases of what is open.
+    async fn contend(&mut self, round: &mut Round<Id<S>>) -> Leases {
+        let open = std::mem::take(&mut round.open);
+        let claims = open.iter().map(|(item, pass, over)| Claim {
+            key: &item.key,
+            pass: *pass,
+            over: over.clone(),
+        });
+        let (leases, spots) = scout::contend(self.inner, self.function, claims.collect()).await;
+        for ((item, ..), spot) in open.into_iter().zip(spots) {
+            self.place(item, spot, round);
+        }
+        // What came instead of a lease and is of no use either.
+        let open = round.open.drain(..).map(|(item, ..)| item);
+        round.again.extend(open);
+        leases
+    }
+
+    fn place(&mut self, item: Item<Id<S>>, spot: Spot, round: &mut Round<Id<S>>) {
+        match spot {
+            Spot::Live(live, pass) => {
+                // A read that had to wait was answered by another one's load.
+                let waited = self.until.is_some();
+                let status = if waited { Status::Joined } else { Status::Hit };
+                if let Err((item, dead)) = self.take(item, live, status) {
+                    round.open.push((item, pass, Some(dead)));
+                }
+            }
+            Spot::Open(pass, over) => round.open.push((item, pass, over)),
+            Spot::Lead(flight) => round.own.push((item, flight)),
+            Spot::Seat(seat) => round.seats.push((item, seat)),
+            Spot::Elsewhere => round.elsewhere.push(item),
+            Spot::Again => round.again.push(item),
+            Spot::Alone => round.alone.push(item),
+        }
+    }
+
+    /// Takes the answer of an entry; gives the item back with one that is of no use. Past its TTL,
+    /// it is of none: a batch has no stale windows.
+    fn take(
+        &mut self,
+        item: Item<Id<S>>,
+        live: Live,
+        status: Status,
+    ) -> Result<(), (Item<Id<S>>, Bytes)> {
+        let Live { header, entry } = &live;
+        if header.flags & WINDOW != 0 && self.is_over(header) {
+            return Err((item, live.entry));
+        }
+        let Some(value) = self.packer.unpack(&live) else {
+            self.emit(&Event::Undecodable);
+            return Err((item, entry.clone()));
+        };
+        self.answered(status, header);
+        self.found.extend(value.map(|value| (item.id, value)));
+        Ok(())
+    }
+
+    fn is_over(&self, header: &Header) -> bool {
+        let now_ms = self.inner.store.now_ms();
+        freshness::judge(&Policy::new(), header, now_ms) == Freshness::Dead
+    }
+
+    /// Counts an answer.
+    fn answered(&mut self, status: Status, header: &Header) {
+        match status {
+            Status::Hit => self.emit(&Event::Hit),
+            Status::Joined => self.emit(&Event::Joined),
+            Status::Stale | Status::Miss | Status::Bypass => {}
+        }
+        self.summary.add(status, header, self.inner.store.now_ms());
+    }
+
+    fn emit(&self, event: &Event<'_>) {
+        self.inner.emit(&self.function.site, event);
+    }
+}

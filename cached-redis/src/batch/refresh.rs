@@ -1,0 +1,103 @@
+//! A batch that loads without looking: each result replaces what stands under its key, unless that
+//! changes meanwhile.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::call::Item;
+use super::fill::{self, Fill};
+use super::leases::Leases;
+use super::map::Batched;
+use super::{Id, Reader, Value};
+use crate::codec::Choice;
+use crate::control::Status;
+use crate::entry::Token;
+use crate::error::StoreError;
+use crate::event::Event;
+use crate::seek::Seen;
+use crate::shape::{ErrorSharing, Shape};
+use crate::store::Store as _;
+
+impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
+where
+    S: Shape<Ok: Batched>,
+    Value<S>: Serialize + DeserializeOwned,
+    E: ErrorSharing<S::Error> + Copy,
+    C: Choice,
+    U: Fn(&Value<S>) -> bool,
+    F: FnMut(Vec<Id<S>>) -> L,
+    L: Future<Output = S::Return>,
+{
+    /// Loads all and fills what may be filled.
+    pub(super) async fn refresh(&mut self, items: Vec<Item<Id<S>>>) -> Result<(), S::Error> {
+        let mut leases = Leases::new(self.inner);
+        let keys = items.iter().map(|item| item.key.as_str()).collect();
+        let fences = self.raise(&mut leases, keys).await;
+        for item in &items {
+            let fenced = fences.contains_key(&item.key);
+            self.emit(if fenced { &Event::Miss } else { &Event::Bypass });
+        }
+        let ids = items.iter().map(|item| item.id.clone()).collect();
+        let (result, took) = self.load(ids).await;
+        let loaded = result?;
+        let mut fills = Vec::with_capacity(fences.len());
+        for item in items {
+            let fence = fences.get(&item.key).copied();
+            let packed = fence.and_then(|token| {
+                let packed = self.packed(&loaded, &item.id, took, leases.epoch())?;
+                Some((token, packed))
+            });
+            match packed {
+                Some((token, packed)) => {
+                    self.answered(Status::Miss, &packed.header);
+                    fills.push(Fill::over(item.key, token, packed, None));
+                }
+                None => self.summary.bypassed(),
+            }
+        }
+        // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
+        let _ = fill::send(self.inner, &self.function.site, leases, fills).await;
+        self.found.extend(loaded);
+        Ok(())
+    }
+
+    /// For loads that start now whatever stands there: entries go on being served meanwhile; anything
+    /// else, other loads' leases too, gives way. The token to be replaced, by key; none for those that
+    /// nobody may fill.
+    async fn raise(&self, leases: &mut Leases, keys: Vec<&str>) -> HashMap<String, Token> {
+        let mut fences = HashMap::new();
+        let free = |key: &&str| self.inner.journal.pass(key).is_some();
+        let keys: Vec<_> = keys.into_iter().filter(free).collect();
+        let entries = match self.inner.store.get_all(&keys).await {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.failed(&error);
+                return fences;
+            }
+        };
+        let mut others = Vec::new();
+        for (key, entry) in keys.into_iter().zip(entries) {
+            match Seen::of(self.inner, self.function, entry) {
+                Seen::Live(live) => drop(fences.insert(key.to_owned(), live.header.token)),
+                _ => others.push(key.to_owned()),
+            }
+        }
+        if others.is_empty() {
+            return fences;
+        }
+        for (key, seized) in others.iter().zip(leases.seize(&others).await) {
+            match seized {
+                Ok(true) => drop(fences.insert(key.clone(), leases.token())),
+                Ok(false) => {}
+                Err(error) => self.failed(&error),
+            }
+        }
+        fences
+    }
+
+    fn failed(&self, error: &StoreError) {
+        self.emit(&Event::Failed(error));
+    }
+}

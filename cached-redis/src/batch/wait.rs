@@ -1,0 +1,99 @@
+//! Waiting for what others load, here or in another process, while nothing is held.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::call::Item;
+use super::map::Batched;
+use super::{Id, Reader, Round, Value};
+use crate::codec::Choice;
+use crate::control::Status;
+use crate::event::Event;
+use crate::flight::Landing;
+use crate::seek::{Pause, Seen};
+use crate::shape::{ErrorSharing, Shape};
+
+impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
+where
+    S: Shape<Ok: Batched>,
+    Value<S>: Serialize + DeserializeOwned,
+    E: ErrorSharing<S::Error> + Copy,
+    C: Choice,
+    U: Fn(&Value<S>) -> bool,
+    F: FnMut(Vec<Id<S>>) -> L,
+    L: Future<Output = S::Return>,
+{
+    /// Waits for the flights, and then once before the next look at leases of other processes.
+    /// Items for which the time is spent go on alone.
+    pub(super) async fn wait(&mut self, round: &mut Round<Id<S>>) -> Result<(), S::Error> {
+        let waiting = round.seats.len() + round.elsewhere.len();
+        if waiting == 0 {
+            return Ok(());
+        }
+        let until = self.until(waiting);
+        for (item, seat) in std::mem::take(&mut round.seats) {
+            // Past its load a flight only waits for its fill, and then this reader looks for itself.
+            let most = match seat.shares {
+                true => until,
+                false => Instant::now() + self.inner.settings.wait,
+            };
+            match timeout_at(most, seat.landing()).await {
+                Ok(Landing::Bypass) | Err(_) => round.alone.push(item),
+                Ok(landing) => self.landed(item, landing, round)?,
+            }
+        }
+        let elsewhere = std::mem::take(&mut round.elsewhere);
+        if elsewhere.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() >= until {
+            round.alone.extend(elsewhere);
+        } else {
+            sleep(self.pause.next()).await;
+            round.again.extend(elsewhere);
+        }
+        Ok(())
+    }
+
+    /// Takes what somebody else's load gave, if it can be shared.
+    pub(super) fn landed(
+        &mut self,
+        item: Item<Id<S>>,
+        landing: Landing,
+        round: &mut Round<Id<S>>,
+    ) -> Result<(), S::Error> {
+        let item = match landing {
+            Landing::Shared(entry) => match Seen::of(self.inner, self.function, Some(entry)) {
+                Seen::Live(live) => match self.take(item, live, Status::Joined) {
+                    Ok(()) => return Ok(()),
+                    Err((item, _)) => item,
+                },
+                _ => item,
+            },
+            Landing::Failed(shared) => match self.errors.take(&shared) {
+                Some(error) => {
+                    self.emit(&Event::Joined);
+                    return Err(error);
+                }
+                // Another error type under the same key is another function's load: look again.
+                None => item,
+            },
+            Landing::Again | Landing::Bypass => item,
+        };
+        round.again.push(item);
+        Ok(())
+    }
+
+    /// Until when this batch waits for others, counted from its first wait.
+    fn until(&mut self, waiting: usize) -> Instant {
+        if let Some(until) = self.until {
+            return until;
+        }
+        (0..waiting).for_each(|_| self.emit(&Event::Wait));
+        let until = Instant::now() + self.inner.settings.wait;
+        self.until = Some(until);
+        self.pause = Pause::new(self.inner.counters(&self.function.site).mean_load());
+        until
+    }
+}

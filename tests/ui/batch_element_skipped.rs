@@ -1,0 +1,12 @@
+//! One id cannot be left out of its key.
+
+use std::collections::HashMap;
+
+use cached_redis::redis_cached;
+
+#[redis_cached(batch(id in ids), ttl = 60, key = "user:<id>", skip(id))]
+async fn users(ids: &[u64]) -> HashMap<u64, String> {
+    ids.iter().map(|id| (*id, id.to_string())).collect()
+}
+
+fn main() {}
