@@ -10,6 +10,7 @@ mod boxed;
 mod duration;
 mod errors;
 mod expand;
+mod factor;
 mod guarded;
 mod key;
 mod option;

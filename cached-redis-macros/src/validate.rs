@@ -2,21 +2,22 @@
 //!
 //! Each rule that needs both is a function here, named for what it refuses.
 
-use proc_macro2::{Ident, Literal, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote};
-use syn::{Expr, Lit, LitStr, Path, Type, UnOp};
+use syn::{Expr, LitStr, Path, Type};
 
 use crate::accounted::{check_accounted, check_skipped};
 use crate::args::{CachedArgs, InvalidatesArgs};
 use crate::batch::Batch;
 use crate::duration::{self, Life};
 use crate::errors::Errors;
+use crate::factor::{AUDIT, EARLY_EXPIRY, JITTER, REFRESH_AHEAD, factor};
 use crate::guarded::{Guard, refuse_before, refuse_patterns, refuse_result};
 use crate::key::{Key, Outcome};
 use crate::owned;
 use crate::parameter::Kind;
 use crate::signature::Function;
-use crate::syntax::{argument, mentions, peel, peel_expr};
+use crate::syntax::{argument, mentions, peel};
 use crate::tag;
 use crate::template::{Part, Template};
 
@@ -218,7 +219,12 @@ fn named(name: &LitStr, errors: &mut Errors) -> bool {
 
 /// The policy is one static per function, and an item inside a function sees neither `Self` nor
 /// the function's generics.
-fn refuse_outer_names(option: &str, value: &Expr, function: &Function, errors: &mut Errors) {
+pub(crate) fn refuse_outer_names(
+    option: &str,
+    value: &Expr,
+    function: &Function,
+    errors: &mut Errors,
+) {
     let generics = function
         .parameters
         .iter()
@@ -234,61 +240,6 @@ fn refuse_outer_names(option: &str, value: &Expr, function: &Function, errors: &
             "name the type, as in `Repository::TTL`, or a constant",
         );
     }
-}
-
-/// An option that is a plain number.
-struct Factor {
-    name: &'static str,
-    allows: fn(f64) -> bool,
-    wrong: &'static str,
-    help: &'static str,
-}
-
-const JITTER: Factor = Factor {
-    name: "jitter",
-    allows: |share| (0.0..1.0).contains(&share),
-    wrong: "`jitter` is not at least 0 and less than 1",
-    help: "write a share of the TTL, such as `0.05`",
-};
-
-const REFRESH_AHEAD: Factor = Factor {
-    name: "refresh_ahead",
-    allows: |share| share > 0.0 && share < 1.0,
-    wrong: "`refresh_ahead` is not between 0 and 1",
-    help: "write the share of the TTL after which to refresh, such as `0.8`",
-};
-
-const EARLY_EXPIRY: Factor = Factor {
-    name: "early_expiry",
-    allows: |beta| beta > 0.0 && beta.is_finite(),
-    wrong: "`early_expiry` is not more than 0",
-    help: "write XFetch's factor, usually `1.0`",
-};
-
-const AUDIT: Factor = Factor {
-    name: "audit",
-    allows: |share| (0.0..=1.0).contains(&share),
-    wrong: "`audit` is not between 0 and 1",
-    help: "write the share of hits to check, such as `0.001`",
-};
-
-/// A literal is checked here, an expression when the function is first called.
-fn factor(
-    factor: &Factor,
-    value: &Option<Expr>,
-    function: &Function,
-    errors: &mut Errors,
-) -> Option<TokenStream> {
-    let value = value.as_ref()?;
-    let Some(number) = number(peel_expr(value)) else {
-        refuse_outer_names(factor.name, value, function, errors);
-        return Some(value.to_token_stream());
-    };
-    if (factor.allows)(number) {
-        return Some(Literal::f64_unsuffixed(number).into_token_stream());
-    }
-    errors.refuse(value, factor.wrong, factor.help);
-    None
 }
 
 /// One of them would have no effect.
@@ -341,22 +292,6 @@ fn detached(args: &CachedArgs, function: &Function, errors: &mut Errors) -> bool
         owned::check(name, value, function, errors);
     }
     first.is_some()
-}
-
-/// The value of a literal, NaN where it is no number; `None` for an expression.
-fn number(value: &Expr) -> Option<f64> {
-    match value {
-        Expr::Lit(literal) => Some(match &literal.lit {
-            Lit::Float(share) => share.base10_parse().unwrap_or(f64::NAN),
-            Lit::Int(share) => share.base10_parse().unwrap_or(f64::NAN),
-            _ => f64::NAN,
-        }),
-        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => {
-            // `-0.0` is a slip too.
-            number(peel_expr(&unary.expr)).map(|_| f64::NAN)
-        }
-        _ => None,
-    }
 }
 
 fn key(args: &CachedArgs, function: &Function, errors: &mut Errors) -> Option<Key> {

@@ -4,14 +4,27 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::batch::{self, Batch, Batched};
-use crate::behind::{Detached, InPlace};
+use crate::behind::{Behind, Detached, InPlace};
 use crate::call::Call;
+use crate::codec::FromCache;
 use crate::read::Task;
 use crate::registry::DIRECT;
-use crate::shape::{Fallible, FallibleOptional, Kept};
+use crate::shape::{ErrorSharing, Fallible, FallibleOptional, Kept, Shape};
 use crate::tag::Tags;
+use crate::verdict::{self, Verdict};
 use crate::warm::Warm;
-use crate::{Cache, Error, Policy, codec, read, verdict, write};
+use crate::{Cache, Error, Policy, read, write};
+
+/// Answers a call that no attribute made.
+pub(crate) async fn by_hand<S, F>(call: Call, policy: &Policy, shape: S, load: F) -> S::Return
+where
+    S: Shape<Value: Serialize + DeserializeOwned>,
+    Kept: ErrorSharing<S::Error>,
+    F: Behind<S, Kept, FromCache, fn(&S::Ok) -> Verdict>,
+{
+    let verdict: fn(&S::Ok) -> Verdict = verdict::store;
+    read::read(call, policy, shape, Kept, FromCache, Task { load, verdict }).await
+}
 
 impl Cache {
     /// The entry under `key`, or the result of `load`, which is then stored under `policy`.
@@ -57,18 +70,7 @@ impl Cache {
         L: Future<Output = Result<T, E>>,
     {
         let call = Call::direct(&DIRECT, self, self.key(key));
-        read::read(
-            call,
-            policy,
-            Fallible::new(),
-            Kept,
-            codec::FromCache,
-            Task {
-                load: InPlace(load),
-                verdict: verdict::store,
-            },
-        )
-        .await
+        by_hand(call, policy, Fallible::new(), InPlace(load)).await
     }
 
     /// As [`get_or_fill`](Self::get_or_fill), for a value that may be absent: a `None` is kept for
@@ -93,18 +95,7 @@ impl Cache {
         L: Future<Output = Result<Option<T>, E>>,
     {
         let call = Call::direct(&DIRECT, self, self.key(key));
-        read::read(
-            call,
-            policy,
-            FallibleOptional::new(),
-            Kept,
-            codec::FromCache,
-            Task {
-                load: InPlace(load),
-                verdict: verdict::store,
-            },
-        )
-        .await
+        by_hand(call, policy, FallibleOptional::new(), InPlace(load)).await
     }
 
     /// As [`get_or_fill`](Self::get_or_fill), for a load that owns all that it needs: what `policy` lets
@@ -153,12 +144,7 @@ impl Cache {
         L: Future<Output = Result<T, E>> + Send + 'static,
     {
         let call = Call::direct(&DIRECT, self, self.key(key));
-        let task = Task {
-            load: Detached(|| load),
-            verdict: verdict::store,
-        };
-        let codec = codec::FromCache;
-        read::read(call, policy, Fallible::new(), Kept, codec, task).await
+        by_hand(call, policy, Fallible::new(), Detached(|| load)).await
     }
 
     /// The values of many `ids`, each from the entry under its `key`; those that are missing are
@@ -212,7 +198,7 @@ impl Cache {
         let batch = Batch::direct(self, ids, |id| self.key(key(id)));
         let task = batch::Task {
             errors: Kept,
-            codec: codec::FromCache,
+            codec: FromCache,
             unless: batch::never,
             load,
         };

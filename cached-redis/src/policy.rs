@@ -9,6 +9,12 @@ use std::time::Duration;
 
 use crate::Error;
 
+mod checked;
+
+pub use checked::{
+    checked_negative_ttl, checked_replica_lag, checked_timeout, checked_ttl, checked_window,
+};
+
 /// The longest time to live: 100 years. Longer ones are shortened to it, since Redis adds the
 /// time to live to its clock and refuses a sum that overflows.
 pub(crate) const LONGEST_TTL: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -295,45 +301,6 @@ impl Life {
             },
         }
     }
-}
-
-/// Makes the checks of constant expressions, in the user's own build.
-macro_rules! checked {
-    ($($(#[$doc:meta])* $name:ident: $what:literal, $zero:ident;)+) => {$(
-        $(#[$doc])*
-        ///
-        /// # Panics
-        ///
-        /// When the time is out of its range; evaluated in a `const`, that is a compile error.
-        #[doc(hidden)]
-        #[must_use]
-        #[track_caller]
-        pub const fn $name(time: Duration) -> Duration {
-            checked!(@$zero time, $what);
-            assert!(
-                time.as_millis() <= u64::MAX as u128,
-                concat!($what, " must fit into `u64` milliseconds")
-            );
-            time
-        }
-    )+};
-    (@refused $time:ident, $what:literal) => {
-        assert!(!$time.is_zero(), concat!($what, " must be more than zero"));
-    };
-    (@allowed $time:ident, $what:literal) => {};
-}
-
-checked! {
-    /// Checks a TTL.
-    checked_ttl: "a TTL", refused;
-    /// Checks a negative TTL.
-    checked_negative_ttl: "a TTL", allowed;
-    /// Checks a replica lag.
-    checked_replica_lag: "a replica lag", refused;
-    /// Checks a stale window.
-    checked_window: "a stale window", allowed;
-    /// Checks a timeout.
-    checked_timeout: "a timeout", refused;
 }
 
 #[cfg(test)]

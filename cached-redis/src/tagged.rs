@@ -8,13 +8,13 @@ use serde::de::DeserializeOwned;
 
 use crate::behind::InPlace;
 use crate::call::Call;
+use crate::direct::by_hand;
 use crate::handle::Inner;
-use crate::read::Task;
 use crate::registry::{DIRECT, Function};
-use crate::shape::{Fallible, FallibleOptional, Kept};
+use crate::shape::{Fallible, FallibleOptional};
 use crate::tag::{self, Tags};
 use crate::version::source_version;
-use crate::{Cache, Error, Invalidation, Policy, codec, read, verdict, write};
+use crate::{Cache, Error, Invalidation, Policy, write};
 
 impl Cache {
     /// The same cache, for entries that carry `tags`: invalidating one of them drops all its entries.
@@ -132,19 +132,7 @@ impl Tagged<'_> {
         F: FnOnce() -> L,
         L: Future<Output = Result<T, E>>,
     {
-        let (call, shape) = (self.call(key), Fallible::new());
-        read::read(
-            call,
-            policy,
-            shape,
-            Kept,
-            codec::FromCache,
-            Task {
-                load: InPlace(load),
-                verdict: verdict::store,
-            },
-        )
-        .await
+        by_hand(self.call(key), policy, Fallible::new(), InPlace(load)).await
     }
 
     /// As [`Cache::get_or_fill_optional`].
@@ -167,17 +155,11 @@ impl Tagged<'_> {
         F: FnOnce() -> L,
         L: Future<Output = Result<Option<T>, E>>,
     {
-        let (call, shape) = (self.call(key), FallibleOptional::new());
-        read::read(
-            call,
+        by_hand(
+            self.call(key),
             policy,
-            shape,
-            Kept,
-            codec::FromCache,
-            Task {
-                load: InPlace(load),
-                verdict: verdict::store,
-            },
+            FallibleOptional::new(),
+            InPlace(load),
         )
         .await
     }
