@@ -10,8 +10,9 @@
 //! * A result is shared with those who joined the load only if the tags are still of these
 //!   generations **after** the fill (t2): who joined in between may have come after an invalidation,
 //!   which did not touch the lease.
-//! * Generations are random and not counted. One that was lost, by eviction or a restart, never
-//!   comes back, so no entry does either: losing one costs loads and nothing else.
+//! * Generations are random and not counted. One that was evicted, or removed, never comes back, so
+//!   no entry does either: losing one costs loads and nothing else. A server that restarts from an old
+//!   snapshot may bring one back, as it does with keys: see [`OnFailover`](crate::OnFailover).
 //! * A tombstone under the key of a tag bars all its entries, as one under a key bars that entry.
 
 use std::hash::{BuildHasher, RandomState};

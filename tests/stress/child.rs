@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::annotated::By;
 use crate::faults::Weather;
 use crate::report::Counts;
 use crate::subject::{Ended, Subject, Way, pause};
@@ -106,6 +107,7 @@ struct Worker {
 struct Tally {
     reads: AtomicU64,
     writes: AtomicU64,
+    by_tag: AtomicU64,
     stale: AtomicU64,
     dropped: AtomicU64,
 }
@@ -131,7 +133,7 @@ impl Worker {
         let floor = self.truth.floor(key).await.max(self.floors.of(key));
         let version = self.subject.read(&self.truth, key).await;
         add_one(&self.tally.reads);
-        if version < floor {
+        if version.is_some_and(|version| version < floor) {
             add_one(&self.tally.stale);
         }
     }
@@ -151,7 +153,7 @@ impl Worker {
         let mut deferred = JoinSet::new();
         while Instant::now() < self.until {
             let key = some_key();
-            let (version, ended) = self.subject.write(&self.truth, key).await;
+            let (version, by, ended) = self.subject.write(&self.truth, key).await;
             match ended {
                 Ended::Confirmed => self.truth.raise_floor(key, version).await,
                 Ended::Deferred => {
@@ -162,6 +164,9 @@ impl Worker {
                 Ended::Failed => {}
             }
             add_one(&self.tally.writes);
+            if by == By::Tag {
+                add_one(&self.tally.by_tag);
+            }
             pause(Duration::from_millis(8)).await;
         }
         deferred.join_all().await;
@@ -176,9 +181,11 @@ impl Worker {
     /// Callers have their values before these are stored. A load whose caller was dropped has none.
     async fn all_have_landed(&self) {
         let landed = async || {
-            let counts = self.subject.counts();
+            let counts = self.counts();
             let dropped = self.tally.dropped.load(Ordering::Relaxed);
-            counts.fills + counts.refused + counts.errors + dropped >= counts.misses
+            let begun = counts.misses + counts.renewals + counts.written_through;
+            let stored = counts.fills + counts.refused;
+            stored + counts.errors + counts.failed_loads + dropped >= begun
         };
         eventually("the fills", landed).await;
     }
@@ -188,6 +195,8 @@ impl Worker {
         Counts {
             reads: of(&self.tally.reads),
             writes: of(&self.tally.writes),
+            by_tag: of(&self.tally.by_tag),
+            failed_loads: self.truth.refused(),
             stale: of(&self.tally.stale),
             ..self.subject.counts()
         }

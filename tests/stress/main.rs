@@ -7,6 +7,10 @@
 //! whatever it gets must not be below that floor. Pauses are injected where the races are: between
 //! a load and its return, and between a commit and its invalidation.
 //!
+//! A quarter of the keys is plain, another one is also written through, and half are read under tags,
+//! with all that serves a value past its TTL or loads it anew behind its readers; their writers
+//! invalidate by key, by tag, or both. Whichever way it was, the floor binds all reads.
+//!
 //! Then the same again while one fault follows the other: connections are cut, the server stops
 //! answering, is killed and comes back with an old snapshot, is replaced by a replica that lags. Not
 //! every invalidation is confirmed then. One that is deferred binds its own process at once, and the
@@ -19,6 +23,7 @@
 //! `STRESS_SECONDS` is how long a run with the cache takes: 15 by default and 12 under faults; one with
 //! the other takes 5 and 4.
 
+mod annotated;
 mod by_hand;
 mod child;
 mod faults;
@@ -33,7 +38,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use faults::{Servers, Weather};
-use report::{Counts, Outcome};
+use report::{AtRest, Counts, Outcome};
 use subject::{Subject, Way};
 use support::{RedisServer, eventually};
 use truth::Truth;
@@ -126,11 +131,8 @@ fn run(way: Way, weather: Weather, seconds: u64) -> Outcome {
         runtime.block_on(servers.storm(Duration::from_secs(seconds)));
     }
     let counts = children.into_iter().map(counts_of).sum();
-    let old_at_rest = runtime.block_on(old_at_rest(way, weather, servers.primary(), &source));
-    Outcome {
-        counts,
-        old_at_rest,
-    }
+    let at_rest = runtime.block_on(at_rest(way, weather, servers.primary(), &source));
+    Outcome { counts, at_rest }
 }
 
 fn spawn(task: &child::Task) -> Child {
@@ -152,19 +154,20 @@ fn counts_of(child: Child) -> Counts {
     text.parse().expect("a process prints its counts")
 }
 
-/// The keys whose value in the cache is older than the source, now that nobody writes or loads.
-async fn old_at_rest(way: Way, weather: Weather, cache: &RedisServer, source: &RedisServer) -> u64 {
+/// What the cache holds now that nobody writes or loads.
+async fn at_rest(way: Way, weather: Weather, cache: &RedisServer, source: &RedisServer) -> AtRest {
     // What the processes had sent has run when the server has closed their connections.
     let clients = || cache.run::<String>(&["CLIENT", "LIST", "TYPE", "normal"]);
     let quiet = async || clients().lines().count() == 1;
     eventually("the connections of the processes to be gone", quiet).await;
     let truth = Truth::connect(&source.url()).await;
     let subject = Subject::new(way, weather, &cache.url()).await;
-    let mut old = 0;
+    let mut found = AtRest::default();
     for key in 0..KEYS {
-        let newest = truth.version(key).await;
-        let kept = subject.kept(key).await;
-        old += u64::from(kept.is_some_and(|kept| kept < newest));
+        if let Some(kept) = subject.kept(&truth, key).await {
+            found.values += 1;
+            found.old += u64::from(kept < truth.version(key).await);
+        }
     }
-    old
+    found
 }

@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use cached_redis::{Cache, OnFailover, invalidates, redis_cached};
+use cached_redis::{Cache, OnFailover};
 
+use crate::annotated::{self, By, commit, load};
 use crate::by_hand::ByHand;
 use crate::faults::Weather;
 use crate::report::Counts;
@@ -34,28 +35,6 @@ impl fmt::Display for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
     }
-}
-
-#[redis_cached(ttl = 600, key = "stress:<key>", skip(truth))]
-async fn read(truth: &Truth, key: u64) -> u64 {
-    load(truth, key).await
-}
-
-#[invalidates("stress:<key>")]
-async fn write(truth: &Truth, key: u64) -> u64 {
-    commit(truth, key).await
-}
-
-async fn load(truth: &Truth, key: u64) -> u64 {
-    let version = truth.version(key).await;
-    pause(Duration::from_millis(4)).await;
-    version
-}
-
-async fn commit(truth: &Truth, key: u64) -> u64 {
-    let version = truth.commit(key).await;
-    pause(Duration::from_millis(2)).await;
-    version
 }
 
 /// Mostly short, sometimes none, now and then long.
@@ -93,30 +72,31 @@ impl Subject {
         }
     }
 
-    pub(crate) async fn read(&self, truth: &Truth, key: u64) -> u64 {
+    /// `None`: the source failed, and no old value was to be served.
+    pub(crate) async fn read(&self, truth: &Truth, key: u64) -> Option<u64> {
         match self {
-            Self::Ours(cache) => cache.scope(read(truth, key)).await,
-            Self::Naive(by_hand) => by_hand.read(key, || load(truth, key)).await,
+            Self::Ours(cache) => cache.scope(annotated::read(truth, key)).await,
+            Self::Naive(by_hand) => Some(by_hand.read(key, || load(truth, key)).await),
         }
     }
 
     /// Returns when the invalidation has returned.
-    pub(crate) async fn write(&self, truth: &Truth, key: u64) -> (u64, Ended) {
+    pub(crate) async fn write(&self, truth: &Truth, key: u64) -> (u64, By, Ended) {
         match self {
             Self::Ours(cache) => {
                 let before = deferred(cache);
-                let version = cache.scope(write(truth, key)).await;
+                let (version, by) = cache.scope(annotated::write(truth, key)).await;
                 // One of another writer may be taken for this one's.
                 let all_confirmed = deferred(cache) == before;
                 let ended = match all_confirmed {
                     true => Ended::Confirmed,
                     false => Ended::Deferred,
                 };
-                (version, ended)
+                (version, by, ended)
             }
             Self::Naive(by_hand) => {
                 let version = commit(truth, key).await;
-                (version, by_hand.invalidate(key).await)
+                (version, By::Key, by_hand.invalidate(key).await)
             }
         }
     }
@@ -129,12 +109,9 @@ impl Subject {
     }
 
     /// The value in the cache, if there is one.
-    pub(crate) async fn kept(&self, key: u64) -> Option<u64> {
+    pub(crate) async fn kept(&self, truth: &Truth, key: u64) -> Option<u64> {
         match self {
-            Self::Ours(cache) => {
-                let kept = cache.get(format!("stress:{key}")).await;
-                kept.expect("the cache answers")
-            }
+            Self::Ours(cache) => annotated::kept(cache, truth, key).await,
             Self::Naive(by_hand) => by_hand.kept(key).await,
         }
     }
@@ -159,7 +136,11 @@ impl Subject {
                     deferred: total.deferred_invalidations,
                     replayed: total.replayed_invalidations,
                     lost: total.lost_invalidations,
-                    outdated: stats.store().outdated,
+                    dead_epochs: stats.store().outdated,
+                    dead_tags: total.outdated,
+                    served_stale: total.stale,
+                    renewals: total.renewals,
+                    written_through: annotated::written_through(&stats),
                     ..Counts::default()
                 }
             }
@@ -168,12 +149,17 @@ impl Subject {
 }
 
 async fn cache(weather: Weather, url: &str) -> Cache {
+    // A source that failed is well again at the next call.
+    let throttle = Duration::from_millis(20);
     let builder = Cache::builder().url(url).namespace("it");
+    let builder = builder.throttle(throttle);
     let builder = match weather {
         // An operation that fails would be allowed to leave an old value elsewhere; none shall.
         Weather::Calm => builder.deadline(Duration::from_secs(60)),
         Weather::Stormy => builder
             .on_failover(OnFailover::Epoch)
+            // An old snapshot brings back the tombstones of its moment, and with them bars.
+            .hold(Duration::from_secs(1))
             .flush_timeout(Duration::from_secs(60)),
     };
     let cache = builder.require_connection(weather == Weather::Calm);

@@ -17,11 +17,18 @@ const RAISE: &str = "
     end
 ";
 
+/// A load that the source has refused.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refused;
+
 /// A connection to the server that holds the truth.
 #[derive(Clone)]
 pub(crate) struct Truth {
     connection: MultiplexedConnection,
     raise: Script,
+    /// The share of the loads that it refuses, of those that may be.
+    refuses: f64,
+    refused: Arc<AtomicU64>,
 }
 
 impl Truth {
@@ -29,7 +36,31 @@ impl Truth {
         Self {
             connection: connect(url).await,
             raise: Script::new(RAISE),
+            refuses: 0.02,
+            refused: Arc::default(),
         }
+    }
+
+    /// One that refuses all.
+    pub(crate) fn refusing(&self) -> Self {
+        Self {
+            refuses: 1.0,
+            ..self.clone()
+        }
+    }
+
+    /// What a load finds, unless it is refused.
+    pub(crate) async fn try_version(&self, key: u64) -> Result<u64, Refused> {
+        if fastrand::f64() < self.refuses {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(Refused);
+        }
+        Ok(self.version(key).await)
+    }
+
+    /// How many loads it has refused.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// What a load finds.

@@ -1,0 +1,150 @@
+//! The annotated functions, and which of them reads and writes a key.
+//!
+//! A quarter of the keys is plain, in another one some of the writes are written through, and half
+//! carry two tags: one of their own, and one that the keys of a group share. What carries tags has a
+//! TTL so short, and every option that serves a value past or before its end, that loads run behind
+//! entries all the time. Its source fails now and then.
+
+use std::time::Duration;
+
+use cached_redis::{Cache, CachedExt as _, Stats, invalidates, redis_cached, write_through};
+
+use crate::subject::pause;
+use crate::truth::{Refused, Truth};
+
+/// So many keys have a tag in common.
+const GROUP: u64 = 10;
+
+/// The name of the function that counts what was written through.
+const WRITE_THROUGH: &str = "annotated::write_through";
+
+enum Kind {
+    Plain,
+    WrittenThrough,
+    Tagged,
+}
+
+impl Kind {
+    fn of(key: u64) -> Self {
+        match key % 4 {
+            0 => Self::Plain,
+            1 => Self::WrittenThrough,
+            _ => Self::Tagged,
+        }
+    }
+}
+
+/// What a writer has invalidated.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum By {
+    Key,
+    Tag,
+}
+
+/// `None`: the source failed, and no old value was to be served.
+pub(crate) async fn read(truth: &Truth, key: u64) -> Option<u64> {
+    let anew = fastrand::u32(0..50) == 0;
+    match (Kind::of(key), anew) {
+        (Kind::Tagged, false) => read_tagged(truth, key, group(key)).await.ok(),
+        (Kind::Tagged, true) => read_tagged(truth, key, group(key)).refreshed().await.ok(),
+        (_, false) => Some(read_plain(truth, key).await),
+        (_, true) => Some(read_plain(truth, key).refreshed().await),
+    }
+}
+
+pub(crate) async fn write(truth: &Truth, key: u64) -> (u64, By) {
+    match (Kind::of(key), fastrand::u32(0..4)) {
+        (Kind::Tagged, 0) => (write_group(truth, key, group(key)).await, By::Tag),
+        (Kind::Tagged, 1) => (write_tag(truth, key).await, By::Tag),
+        (Kind::Tagged, 2) => (write_key_and_tag(truth, key).await, By::Tag),
+        (Kind::WrittenThrough, 0..2) => (write_through(truth, key).await, By::Key),
+        _ => (write_key(truth, key).await, By::Key),
+    }
+}
+
+/// The value in the cache, if there is one. The entry of a tagged function shows itself when a load
+/// fails.
+pub(crate) async fn kept(cache: &Cache, truth: &Truth, key: u64) -> Option<u64> {
+    match Kind::of(key) {
+        Kind::Tagged => {
+            let source = truth.refusing();
+            let read = cache.scope(read_tagged(&source, key, group(key)));
+            read.await.ok()
+        }
+        _ => {
+            let kept = cache.get(format!("stress:{key}")).await;
+            kept.expect("the cache answers")
+        }
+    }
+}
+
+pub(crate) fn written_through(stats: &Stats) -> u64 {
+    let function = stats.function(WRITE_THROUGH);
+    function.map_or(0, |function| function.fills)
+}
+
+fn group(key: u64) -> u64 {
+    key / GROUP
+}
+
+#[redis_cached(ttl = 600, key = "stress:<key>", skip(truth))]
+async fn read_plain(truth: &Truth, key: u64) -> u64 {
+    load(truth, key).await
+}
+
+#[redis_cached(
+    ttl = 0.06,
+    stale_while_revalidate = 0.2,
+    stale_if_error = 600,
+    refresh_ahead = 0.8,
+    early_expiry = 1.0,
+    key = "stress:<key>",
+    tags = ["stress:<key>", "stress:group:<group>"],
+    skip(truth, group)
+)]
+async fn read_tagged(truth: &Truth, key: u64, group: u64) -> Result<u64, Refused> {
+    let _: u64 = group;
+    let version = truth.try_version(key).await?;
+    pause(LOAD).await;
+    Ok(version)
+}
+
+#[invalidates("stress:<key>")]
+async fn write_key(truth: &Truth, key: u64) -> u64 {
+    commit(truth, key).await
+}
+
+#[invalidates(tag = "stress:<key>")]
+async fn write_tag(truth: &Truth, key: u64) -> u64 {
+    commit(truth, key).await
+}
+
+#[invalidates(tag = "stress:group:<group>")]
+async fn write_group(truth: &Truth, key: u64, group: u64) -> u64 {
+    let _: u64 = group;
+    commit(truth, key).await
+}
+
+#[invalidates("stress:<key>", tag = "stress:<key>")]
+async fn write_key_and_tag(truth: &Truth, key: u64) -> u64 {
+    commit(truth, key).await
+}
+
+#[write_through(ttl = 600, key = "stress:<key>")]
+async fn write_through(truth: &Truth, key: u64) -> u64 {
+    commit(truth, key).await
+}
+
+const LOAD: Duration = Duration::from_millis(4);
+
+pub(crate) async fn load(truth: &Truth, key: u64) -> u64 {
+    let version = truth.version(key).await;
+    pause(LOAD).await;
+    version
+}
+
+pub(crate) async fn commit(truth: &Truth, key: u64) -> u64 {
+    let version = truth.commit(key).await;
+    pause(Duration::from_millis(2)).await;
+    version
+}
