@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use cached_redis::{Cache, CachedExt as _, Status, invalidates, redis_cached};
+use cached_redis::{CachedExt as _, invalidates, redis_cached};
 
 use crate::support::{RedisServer, Source, World, eventually, filled, on_redis, until_stale};
 
@@ -18,8 +18,6 @@ on_redis!(
     a_hit_of_a_function_that_refreshes_is_one_get,
     a_stale_answer_while_a_load_runs_behind_is_one_get,
     a_waiter_of_a_load_of_50_ms_sends_at_most_12_commands,
-    a_hit_before_any_refresh_is_due_is_one_get,
-    a_load_behind_a_stale_hit_is_one_set_and_two_scripts,
     a_stale_hit_while_the_source_is_left_alone_is_one_get,
     a_refresh_under_a_tag_is_one_get_and_three_scripts,
     a_writer_that_publishes_sends_one_command_more,
@@ -44,26 +42,12 @@ async fn read_slowly(source: &Source, id: u64) -> Duration {
 }
 
 #[redis_cached(
-    ttl = 3600,
-    refresh_ahead = 0.99,
-    early_expiry = 1.0,
-    stale_while_revalidate = 60,
-    stale_if_error = 60,
-    soft_timeout = 1,
-    key = "commands:fresh:<id>",
-    skip(source)
-)]
-async fn read_fresh(source: &Source, id: u64) -> u64 {
-    source.load().await
-}
-
-#[redis_cached(
     ttl = 0.05,
     stale_while_revalidate = 600,
-    key = "commands:stale:<id>",
+    key = "commands:failing:stale:<id>",
     skip(source)
 )]
-async fn read_stale(source: &Source, id: u64) -> Result<u64, String> {
+async fn try_read(source: &Source, id: u64) -> Result<u64, String> {
     source.try_load().await.ok_or_else(String::new)
 }
 
@@ -335,67 +319,23 @@ async fn a_waiter_of_a_load_of_50_ms_sends_at_most_12_commands(mut world: World)
     }
 }
 
-async fn a_hit_before_any_refresh_is_due_is_one_get(mut world: World) {
-    let cache = world.cache().await;
-    let source = Source::new();
-    cache.scope(read_fresh(&source, 1)).await;
-    filled(&cache, 1).await;
-    let server = world.redis();
-    server.reset_commands();
-    for _ in 0..10 {
-        cache.scope(read_fresh(&source, 1)).await;
-    }
-    let expected = Sent {
-        get: 10,
-        ..Sent::default()
-    };
-    assert_eq!(sent(server, 0), expected);
-}
-
-/// Reads until the entry is past its TTL; only the last of these reads is left among the commands.
-async fn until_stale(server: &RedisServer, cache: &Cache, source: &Source) {
-    eventually("the end of the TTL", async || {
-        server.reset_commands();
-        let (_, info) = cache.scope(read_stale(source, 1).with_info()).await;
-        info.status() == Status::Stale
-    })
-    .await;
-}
-
-async fn a_load_behind_a_stale_hit_is_one_set_and_two_scripts(mut world: World) {
-    let cache = world.cache().await;
-    let source = Source::new();
-    cache.scope(read_stale(&source, 1)).await.unwrap();
-    filled(&cache, 1).await;
-    let server = world.redis();
-    until_stale(server, &cache, &source).await;
-    let released = async || server.commands().contains_key("del");
-    eventually("the release of the claim", released).await;
-    // The claim, the fill, and the release of the claim.
-    let expected = Sent {
-        get: 1,
-        set: 1,
-        evalsha: 2,
-        unlink: 0,
-    };
-    assert_eq!(sent(server, 1), expected);
-}
-
 async fn a_stale_hit_while_the_source_is_left_alone_is_one_get(mut world: World) {
     let throttle = Duration::from_secs(600);
     let cache = world.builder().throttle(throttle).build().await.unwrap();
     let source = Source::new();
-    cache.scope(read_stale(&source, 1)).await.unwrap();
+    cache.scope(try_read(&source, 1)).await.unwrap();
     filled(&cache, 1).await;
     source.fail(usize::MAX);
+    let read = async || cache.scope(try_read(&source, 1).with_info()).await;
     let server = world.redis();
-    until_stale(server, &cache, &source).await;
+    server.reset_commands();
+    let _ = until_stale(read).await;
     // The claim becomes word of the failure.
     let told = async || server.commands().contains_key("evalsha");
     eventually("word of the failure", told).await;
     server.reset_commands();
     for _ in 0..10 {
-        cache.scope(read_stale(&source, 1)).await.unwrap();
+        cache.scope(try_read(&source, 1)).await.unwrap();
     }
     let expected = Sent {
         get: 10,
