@@ -50,7 +50,7 @@ where
             return self.refresh(task).await;
         };
         self.emit(&Event::Bypass);
-        let (result, _) = self.load(task.load, None).await;
+        let (result, _) = self.load_apart(task.load).await;
         if let Ok(ok) = &result {
             self.compare(&standing, ok);
         }

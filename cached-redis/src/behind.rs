@@ -9,7 +9,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -17,12 +16,12 @@ use tokio::time::timeout;
 use crate::Policy;
 use crate::codec::Choice;
 use crate::control::{Status, Wish};
-use crate::entry::{Header, Live, Token};
+use crate::entry::{Header, Live};
 use crate::event::Event;
 use crate::fence::Fence;
 use crate::flight::{Flight, Landing};
 use crate::handle::{self, Inner};
-use crate::pack::{Packed, Packer};
+use crate::pack::{Loaded, Packed, Packer};
 use crate::read::{Reader, Task};
 use crate::registry::Function;
 use crate::renewal::{Claim, Claimed, Permit};
@@ -39,10 +38,7 @@ pub(crate) struct Kept<T> {
 
 /// The right to replace one entry by what is loaded anew.
 pub(crate) struct Renewal {
-    token: Token,
-    epoch: u32,
-    /// The entry, which may name tags that the function cannot know.
-    entry: Bytes,
+    live: Live,
     /// Those who wait for the load, if the entry may not be served to them.
     flight: Option<Flight>,
     /// Absent until it is asked for.
@@ -54,9 +50,7 @@ impl Renewal {
     /// Of an entry that is served meanwhile; the claim is still to be asked for.
     fn permitted(permit: Permit, live: &Live) -> Self {
         Self {
-            token: live.header.token,
-            epoch: live.header.epoch,
-            entry: live.entry.clone(),
+            live: live.clone(),
             flight: None,
             claim: None,
             permit: Some(permit),
@@ -66,9 +60,7 @@ impl Renewal {
     /// Of an entry that others wait for to be replaced.
     pub(crate) fn claimed(flight: Flight, claim: Claim, live: &Live) -> Self {
         Self {
-            token: live.header.token,
-            epoch: live.header.epoch,
-            entry: live.entry.clone(),
+            live: live.clone(),
             flight: Some(flight),
             claim: Some(claim),
             permit: None,
@@ -123,11 +115,15 @@ pub(crate) struct Job<S, E, C, U, F> {
     task: Task<U, F>,
 }
 
-/// A result, and the header of the entry that was made of it.
-pub(crate) type Ran<S> = (
-    Result<<S as Shape>::Ok, <S as Shape>::Error>,
-    Option<Header>,
-);
+/// How a load behind an entry went.
+pub(crate) struct Ran<T, E> {
+    result: Result<T, E>,
+    /// That of the entry which was made of the result.
+    header: Option<Header>,
+    /// What the load that its caller is a part of has to be told: only there, not in a task of its own.
+    basis: Basis,
+    loaded: Loaded,
+}
 
 impl<S, E, C, U, F> Job<S, E, C, U, F>
 where
@@ -138,7 +134,7 @@ where
     F: Load<S::Return>,
 {
     /// Loads and replaces the entry. `None`: another process does, or it is not to be tried now.
-    async fn run(self, renewal: Renewal) -> Option<Ran<S>> {
+    async fn run(self, renewal: Renewal) -> Option<Ran<S::Ok, S::Error>> {
         self.reader.reader().run(renewal, self.task).await
     }
 
@@ -205,10 +201,11 @@ where
         ran.map_or(Revalidated::Late, |ran| self.told(ran))
     }
 
-    fn told(&self, (result, header): Ran<S>) -> Revalidated<S::Ok, S::Error> {
-        match result {
+    fn told(&self, ran: Ran<S::Ok, S::Error>) -> Revalidated<S::Ok, S::Error> {
+        self.hand_on(&ran.basis, &ran.loaded);
+        match ran.result {
             Ok(value) => {
-                if let Some(header) = header {
+                if let Some(header) = ran.header {
                     self.answered(Status::Miss, &header);
                 }
                 Revalidated::Loaded(value)
@@ -232,7 +229,11 @@ where
         Job { reader, task }
     }
 
-    async fn run<U, F>(&self, mut renewal: Renewal, task: Task<U, F>) -> Option<Ran<S>>
+    async fn run<U, F>(
+        &self,
+        mut renewal: Renewal,
+        task: Task<U, F>,
+    ) -> Option<Ran<S::Ok, S::Error>>
     where
         U: FnOnce(&S::Ok) -> Verdict,
         F: Load<S::Return>,
@@ -240,26 +241,28 @@ where
         let claim = self.claim(&mut renewal).await?;
         let basis = self.basis(&renewal).await?;
         self.emit(&Event::Renewing);
-        let previous = Header::parse(&renewal.entry);
-        let previous = previous.map(|(header, _)| Live {
-            header,
-            entry: renewal.entry.clone(),
-        });
+        let previous = basis.carries_on(&renewal.live);
+        let previous = previous.then(|| renewal.live.clone());
         let (result, loaded) = self.load(task.load, previous).await;
-        self.hand_on(&basis, &loaded);
-        let packed = match &result {
-            Ok(ok) => self.packed(ok, &loaded, &basis, task.verdict),
-            Err(_) => {
-                self.failed(renewal, claim);
-                return Some((result, None));
-            }
-        };
-        let header = packed.as_ref().map(|packed| packed.header);
+        let packed = result
+            .as_ref()
+            .ok()
+            .map(|ok| self.packed(ok, &loaded, &basis, task.verdict));
+        let mut header = None;
         match packed {
-            Some(packed) => self.replace(renewal, claim, basis, packed),
-            None => self.remove(renewal, claim).await,
+            Some(Some(packed)) => {
+                header = Some(packed.header);
+                self.replace(renewal, claim, basis.clone(), packed);
+            }
+            Some(None) => self.remove(renewal, claim).await,
+            None => self.failed(renewal, claim),
         }
-        Some((result, header))
+        Some(Ran {
+            result,
+            header,
+            basis,
+            loaded,
+        })
     }
 
     /// The claim, asked for if that is still to be done.
@@ -284,13 +287,13 @@ where
     /// What the load begins from; `None` if one of the tags is barred or the store is away.
     async fn basis(&self, renewal: &Renewal) -> Option<Basis> {
         let Packer { inner, policy, .. } = self.packer;
-        let stamp = Stamp::take(inner, self.tags, policy, Some(&renewal.entry)).await;
+        let stamp = Stamp::take(inner, self.tags, policy, Some(&renewal.live.entry)).await;
         let stamp = stamp.unwrap_or_else(|error| {
             self.emit(&Event::Failed(&error));
             None
         });
         Some(Basis {
-            epoch: renewal.epoch,
+            epoch: renewal.live.header.epoch,
             stamp: stamp?,
         })
     }
@@ -312,7 +315,7 @@ where
         if let Some(permit) = &mut renewal.permit {
             permit.replaced();
         }
-        let fence = Fence::Entry(renewal.token, basis);
+        let fence = Fence::Entry(renewal.live.header.token, basis);
         if let Some(flight) = &renewal.flight {
             // Before the fill is sent: who comes from here on must look for itself.
             flight.close();
@@ -323,7 +326,12 @@ where
 
     /// What was loaded is not to be kept, and so the old value is not to be served any longer.
     async fn remove(&self, renewal: Renewal, claim: Claim) {
-        if let Err(error) = self.inner.store.release(self.key, renewal.token).await {
+        if let Err(error) = self
+            .inner
+            .store
+            .release(self.key, renewal.live.header.token)
+            .await
+        {
             self.emit(&Event::Failed(&error));
         }
         drop(claim);
@@ -365,15 +373,17 @@ where
 /// Where a load runs that its caller need not wait for.
 pub(crate) trait Behind<S: Shape, E, C, U>: Load<S::Return> + Sized {
     /// Runs it behind the caller. What it gave, if the caller had to run it and it ran.
-    fn behind(job: Job<S, E, C, U, Self>, renewal: Renewal)
-    -> impl Future<Output = Option<Ran<S>>>;
+    fn behind(
+        job: Job<S, E, C, U, Self>,
+        renewal: Renewal,
+    ) -> impl Future<Output = Option<Ran<S::Ok, S::Error>>>;
 
     /// Runs it and waits for it no longer than `patience`, if it can go on without the caller.
     fn within(
         job: Job<S, E, C, U, Self>,
         renewal: Renewal,
         patience: Option<Duration>,
-    ) -> impl Future<Output = Option<Ran<S>>>;
+    ) -> impl Future<Output = Option<Ran<S::Ok, S::Error>>>;
 
     /// Runs it to compare its result with what was served, if it can go on without the caller.
     fn audit(job: Job<S, E, C, U, Self>, served: Live);
@@ -388,7 +398,7 @@ where
     F: FnOnce() -> L,
     L: Future<Output = S::Return>,
 {
-    async fn behind(job: Job<S, E, C, U, Self>, renewal: Renewal) -> Option<Ran<S>> {
+    async fn behind(job: Job<S, E, C, U, Self>, renewal: Renewal) -> Option<Ran<S::Ok, S::Error>> {
         job.run(renewal).await
     }
 
@@ -396,7 +406,7 @@ where
         job: Job<S, E, C, U, Self>,
         renewal: Renewal,
         _: Option<Duration>,
-    ) -> Option<Ran<S>> {
+    ) -> Option<Ran<S::Ok, S::Error>> {
         job.run(renewal).await
     }
 
@@ -416,7 +426,7 @@ where
     G: FnOnce() -> L + Send + 'static,
     L: Future<Output = S::Return> + Send + 'static,
 {
-    async fn behind(job: Job<S, E, C, U, Self>, renewal: Renewal) -> Option<Ran<S>> {
+    async fn behind(job: Job<S, E, C, U, Self>, renewal: Renewal) -> Option<Ran<S::Ok, S::Error>> {
         let runtime = job.reader.inner.runtime.clone();
         runtime.spawn(handle::in_this_scope(job.owning().run(renewal)));
         None
@@ -426,7 +436,7 @@ where
         job: Job<S, E, C, U, Self>,
         renewal: Renewal,
         patience: Option<Duration>,
-    ) -> Option<Ran<S>> {
+    ) -> Option<Ran<S::Ok, S::Error>> {
         let Some(patience) = patience else {
             return job.run(renewal).await;
         };

@@ -7,6 +7,7 @@ use crate::control::{self, Mode, Wish};
 use crate::event::Event;
 use crate::handle::{self, Cache, Handle, Inner};
 use crate::key::KeyWriter;
+use crate::loading;
 use crate::registry::Function;
 use crate::rollout;
 use crate::tag::{self, Tags};
@@ -74,6 +75,7 @@ impl Call {
         self.key = writer.finish();
         let info = &self.function.info;
         if self.key.is_none() {
+            loading::opaque();
             cache.inner.emit(&self.function.site, &Event::KeyFailed);
         } else if !info.tags.is_empty() {
             let own = tag::function_key(&cache.inner.namespace, info.template);
@@ -93,6 +95,7 @@ impl Call {
             Some(tag) => self.tags.add(tag),
             None => {
                 self.key = None;
+                loading::opaque();
                 cache.inner.emit(&self.function.site, &Event::KeyFailed);
             }
         }

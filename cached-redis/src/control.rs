@@ -55,26 +55,30 @@ pub(crate) fn report(info: CacheInfo) {
 }
 
 /// Runs `future` so that its first annotated call gets `wish`.
-async fn with<F: Future>(wish: Wish, future: F) -> (F::Output, CacheInfo) {
-    let outer = take();
-    let wish = Wish {
-        mode: wish.mode.max(outer.mode),
-        info: wish.info || outer.info,
-    };
-    let control = Control {
-        wish: Cell::new(Some(wish)),
-        ..Control::default()
-    };
-    let (output, info) = CONTROL
-        .scope(control, async {
-            let output = future.await;
-            (output, CONTROL.with(|control| control.info.take()))
-        })
-        .await;
-    if outer.info {
-        report(info.clone());
+fn with<F: Future>(wish: Wish, future: F) -> impl Future<Output = (F::Output, CacheInfo)> {
+    // Handed on as it is, it would have its place six times, and calls inside of calls multiply that.
+    let future = Box::pin(future);
+    async move {
+        let outer = take();
+        let wish = Wish {
+            mode: wish.mode.max(outer.mode),
+            info: wish.info || outer.info,
+        };
+        let control = Control {
+            wish: Cell::new(Some(wish)),
+            ..Control::default()
+        };
+        let (output, info) = CONTROL
+            .scope(control, async {
+                let output = future.await;
+                (output, CONTROL.with(|control| control.info.take()))
+            })
+            .await;
+        if outer.info {
+            report(info.clone());
+        }
+        (output, info)
     }
-    (output, info)
 }
 
 /// Says, for one call, how it uses the cache. Implemented for every future.

@@ -59,6 +59,8 @@ pub(crate) enum Event<'a> {
     NoVersion,
     /// There are more tags than an entry can name.
     TooManyTags,
+    /// A validator is too long to be kept beside its value, which is kept without it.
+    LongValidator,
     /// The policy that the attribute names does not exist, or gives no TTL.
     NoPolicy(bool),
     /// The store did not answer, or not as it should.
@@ -165,7 +167,7 @@ fn count(counters: &Counters, event: &Event<'_>) {
         Event::Refused => counters.add(Count::RefusedFills, 1),
         Event::Undecodable => counters.add(Count::Undecodable, 1),
         Event::Outdated => counters.add(Count::Outdated, 1),
-        Event::FellBack(_) | Event::Marked => {}
+        Event::FellBack(_) | Event::Marked | Event::LongValidator => {}
         Event::Unstorable(..) => counters.add(Count::Unstorable, 1),
         Event::KeyFailed
         | Event::NoVersion
@@ -235,6 +237,10 @@ fn tell(function: &str, event: &Event<'_>) {
         Event::TooManyTags => error!(
             function,
             "more tags than an entry can have, the call is not cached"
+        ),
+        Event::LongValidator => warn!(
+            function,
+            "a validator is longer than an entry can have, its value is kept without it"
         ),
         Event::Unstorable(_, false) | Event::NoPolicy(false) => {
             debug!(function, "not kept, for the reason told before");

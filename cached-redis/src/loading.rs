@@ -37,7 +37,7 @@ pub(crate) struct Said {
     /// How long it is fresh; zero: not to be stored.
     pub(crate) ttl: Option<Duration>,
     pub(crate) do_not_store: bool,
-    /// An inner call was served a value past its TTL.
+    /// An inner call was served a value past its TTL, or something that has tags nobody can tell.
     pub(crate) stale: bool,
     /// What the source tells this result from others by.
     pub(crate) validator: Option<String>,
@@ -60,7 +60,7 @@ impl Said {
         }
         let inherited = self.inherited.iter();
         inherit(inherited.map(|(key, generation)| (key, *generation)));
-        carry(&self.tags);
+        carry(self.tags.iter().cloned());
     }
 
     /// Whether the result is not to be stored, whatever it is.
@@ -111,6 +111,11 @@ pub(crate) fn served_stale() {
     tell(|said| said.stale = true);
 }
 
+/// Tells it that this call was served something that has tags nobody can tell.
+pub(crate) fn opaque() {
+    served_stale();
+}
+
 /// Tells it the tags of a result that this call was served, and their generations.
 pub(crate) fn inherit<'a>(tags: impl Iterator<Item = (&'a String, Generation)>) {
     tell(|said| {
@@ -120,10 +125,16 @@ pub(crate) fn inherit<'a>(tags: impl Iterator<Item = (&'a String, Generation)>) 
 }
 
 /// Tells it the tags of a result whose generations this call did not read for itself.
-pub(crate) fn carry(tags: &[String]) {
-    if !tags.is_empty() {
-        tell(|said| said.tags.extend_from_slice(tags));
-    }
+pub(crate) fn carry(tags: impl IntoIterator<Item = String>) {
+    tell(|said| said.tags.extend(tags));
+}
+
+/// The place of a call that its cache has no part in, inside of a load. That load is not the call's own:
+/// its TTL and its previous value are no matter of the call. Only what is said of tags and of stale
+/// values goes through. `None` outside of a load.
+pub(crate) fn inside(alone: bool) -> Option<Arc<Loading>> {
+    let inside = |outer: &Arc<Loading>| Loading::new(&outer.namespace, alone, None);
+    LOADING.try_with(inside).ok()
 }
 
 fn tell(what: impl FnOnce(&mut Said)) {
@@ -138,7 +149,8 @@ fn tell(what: impl FnOnce(&mut Said)) {
 /// The load that runs here: inside of a function under `#[redis_cached]`, or of the closure given to
 /// [`get_or_fill`](crate::Cache::get_or_fill), it can say what becomes of its result.
 ///
-/// Elsewhere, and where the function runs without a cache, what is said has no effect.
+/// Elsewhere what is said has no effect. A function that runs without the cache inside of such a load has
+/// nothing to say of that load but tags, which the result will have.
 ///
 /// ```
 /// use std::time::Duration;
@@ -161,7 +173,7 @@ fn tell(what: impl FnOnce(&mut Said)) {
 ///     .scope(async {
 ///         rate("CHF").await;
 ///         let (_, info) = rate("CHF").with_info().await;
-///         assert_ne!(info.status(), Status::Hit); // it was not stored
+///         assert_ne!(info.status(), Status::Hit); // loaded once more
 ///     })
 ///     .await;
 /// # Ok(())
@@ -200,14 +212,15 @@ impl Current {
     }
 
     /// What the source tells this result from others by, such as an `ETag` or a modification time. It is
-    /// kept beside the value, at most 64 KiB of it, and comes back in [`Previous`].
+    /// kept beside the value and comes back in [`Previous`]. One that is longer than 64 KiB, together with
+    /// the names of tags, is left out with a warning; the value is kept.
     pub fn validator(&self, validator: impl Into<String>) {
         let validator = validator.into();
         self.say(|said| said.validator = Some(validator));
     }
 
-    /// The value that this load is to replace, if one is there that was not invalidated: past its TTL
-    /// inside a stale window, or of another version of the source. With it the load can ask its source
+    /// The value that this load is to replace, if one is there that was not invalidated before the load
+    /// began: past its TTL inside a stale window, about to be, or of another version of the source. With it the load can ask its source
     /// whether anything has changed; see [versions](crate::docs::versions). `None` also for a `T` that is
     /// not the type of the value, and for values in a codec of your own.
     #[must_use]

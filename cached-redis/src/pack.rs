@@ -86,13 +86,19 @@ impl<C: Choice> Packer<'_, C> {
             Verdict::StoreFor(ttl) => loaded.ttl.or(Some(ttl)),
             Verdict::Store => loaded.ttl,
         };
+        // Asked before the tags of inner calls are added: their generations may have been read after
+        // this load had looked at its source.
+        let unread = loaded.tags.iter().filter(|key| !basis.stamp.covers(key));
+        let unread: Vec<_> = unread.cloned().collect();
         let mut basis = basis.clone();
         let mut inherited = loaded.inherited.iter();
         if !inherited.all(|(key, generation)| basis.stamp.inherit(key, *generation)) {
             return None;
         }
-        let unread = loaded.tags.iter().filter(|key| !basis.stamp.covers(key));
-        let unread: Vec<_> = unread.cloned().collect();
+        if basis.stamp.is_full() {
+            self.emit(&Event::TooManyTags);
+            return None;
+        }
         match unread.is_empty() {
             true => self.packed(S::value(ok), loaded, ttl, &basis),
             false => self.marker(&unread, &basis),
@@ -145,12 +151,16 @@ impl<C: Choice> Packer<'_, C> {
             header.fingerprint = encoded.fingerprint;
             payload = encoded.payload;
         }
-        let extensions = Extensions {
+        let mut extensions = Extensions {
             window: life.windowed && header.kind == Kind::Value,
             version: self.version,
             validator: loaded.validator.as_deref(),
             ..basis.stamp.extensions(&self.inner.namespace)
         };
+        if extensions.validator.is_some() && extensions.bytes().is_none() {
+            self.emit(&Event::LongValidator);
+            extensions.validator = None;
+        }
         Some(Packed {
             is_marker: false,
             basis: basis.clone(),

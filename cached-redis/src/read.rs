@@ -21,6 +21,8 @@
 //! An entry that is to be loaded anew while it is served, or that may be served if a load fails, goes
 //! its own way: see [`behind`](crate::behind).
 
+use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -75,18 +77,12 @@ where
     U: FnOnce(&S::Ok) -> Verdict,
     F: Behind<S, E, C, U>,
 {
-    let Some((inner, key)) = call.target() else {
-        return task.load.run().await;
+    let Some((inner, key)) = asked(&call, policy) else {
+        return match loading::inside(policy.alone) {
+            None => task.load.run().await,
+            Some(inside) => without_cache(inside, &call.tags, task.load).await,
+        };
     };
-    if inner.settings.lacks_ttl(policy) {
-        let first = call.function.without_policy.first();
-        inner.emit(&call.function.site, &Event::NoPolicy(first));
-        return task.load.run().await;
-    }
-    if call.tags.are_too_many() {
-        inner.emit(&call.function.site, &Event::TooManyTags);
-        return task.load.run().await;
-    }
     let packer = Packer {
         inner,
         function: call.function,
@@ -105,11 +101,43 @@ where
     };
     let result = match call.wish.mode {
         Mode::Cached if call.mode == rollout::Mode::Shadow => Box::pin(reader.shadow(task)).await,
-        Mode::Cached => reader.find(task).await,
         Mode::Refreshed => Box::pin(reader.refresh(task)).await,
-        Mode::Uncached => return task.load.run().await,
+        Mode::Cached | Mode::Uncached => reader.find(task).await,
     };
     S::returned(result)
+}
+
+/// The cache and the key; `None` when the function shall simply run.
+fn asked<'a>(call: &'a Call, policy: &Policy) -> Option<(&'a Arc<Inner>, &'a str)> {
+    let (inner, key) = call.target().filter(|_| call.asks())?;
+    if inner.settings.lacks_ttl(policy) {
+        let first = call.function.without_policy.first();
+        inner.emit(&call.function.site, &Event::NoPolicy(first));
+        return None;
+    }
+    if call.tags.are_too_many() {
+        inner.emit(&call.function.site, &Event::TooManyTags);
+        return None;
+    }
+    Some((inner, key))
+}
+
+/// Runs the function for a load that it is a part of. Boxed here, so that nobody else has to carry it.
+fn without_cache<R, F: Load<R>>(
+    inside: Arc<Loading>,
+    tags: &Tags,
+    load: F,
+) -> Pin<Box<impl Future<Output = R> + use<R, F>>> {
+    loading::carry(tags.keys().iter().cloned());
+    Box::pin(async move {
+        let (returned, said) = inside.run(|| load.run()).await;
+        if said.stale {
+            loading::served_stale();
+        }
+        loading::inherit(said.inherited.iter().map(|(key, one)| (key, *one)));
+        loading::carry(said.tags);
+        returned
+    })
 }
 
 /// The value under `key`, for those who do not load.
@@ -199,8 +227,6 @@ where
         let mut seek = Seek::new(self.inner, function, self.key, self.tags, policy);
         // A value past its TTL, for the case that no load succeeds.
         let mut kept: Option<Kept<S::Ok>> = None;
-        // What cannot be served any more, for a load that asks its source whether it has changed.
-        let mut previous: Option<Live> = None;
         loop {
             match seek.next().await {
                 Found::Live(live, status) => {
@@ -229,10 +255,7 @@ where
                             seek.expired(found.live.clone(), self.policy().soft_timeout);
                             kept = Some(found);
                         }
-                        Freshness::Dead => {
-                            previous = Some(found.live.clone());
-                            seek.outdated(found.live);
-                        }
+                        Freshness::Dead => seek.outdated(found.live),
                     }
                 }
                 Found::Failed(shared) => {
@@ -242,7 +265,7 @@ where
                         return Err(error);
                     }
                 }
-                Found::Lead(flight, lease) => {
+                Found::Lead(flight, lease, previous) => {
                     return Box::pin(self.lead(flight, lease, previous, task)).await;
                 }
                 Found::Renew(granted) => {
@@ -349,11 +372,13 @@ where
     {
         place.start().await;
         self.emit(&Event::Bypass);
-        let basis = Basis::of(self.inner.store.epoch());
+        let epoch = self.inner.store.epoch();
         let (result, loaded) = self.load_apart(load).await;
         let landing = match &result {
             Err(error) => self.failure(error),
-            Ok(ok) if place.is_shared() => {
+            // Who shares it might be a part of a load, which would freeze what is stale.
+            Ok(ok) if place.is_shared() && !loaded.stale => {
+                let basis = Basis::unread(epoch, self.tags_of(&loaded));
                 let packed = self.packer.pack(S::value(ok), loaded.took, &basis);
                 packed.map_or(Landing::Again, |packed| Landing::Shared(packed.entry))
             }
@@ -364,11 +389,11 @@ where
     }
 
     /// Runs the function without having read the generations of its tags.
-    async fn load_apart<F>(&self, load: F) -> (Result<S::Ok, S::Error>, Loaded)
+    pub(crate) async fn load_apart<F>(&self, load: F) -> (Result<S::Ok, S::Error>, Loaded)
     where
         F: Load<S::Return>,
     {
-        loading::carry(self.tags.keys());
+        loading::carry(self.tags.keys().iter().cloned());
         let (result, loaded) = self.load(load, None).await;
         self.hand_on(&Basis::default(), &loaded);
         (result, loaded)
@@ -408,7 +433,16 @@ where
         loading::inherit(basis.stamp.parts());
         let inherited = loaded.inherited.iter();
         loading::inherit(inherited.map(|(key, generation)| (key, *generation)));
-        loading::carry(&loaded.tags);
+        let unread = loaded.tags.iter().filter(|key| !basis.stamp.covers(key));
+        loading::carry(unread.cloned());
+    }
+
+    /// All tags of a result.
+    fn tags_of(&self, loaded: &Loaded) -> Vec<String> {
+        let inherited = loaded.inherited.iter().map(|(key, _)| key);
+        let own = self.tags.keys().iter().chain(&loaded.tags);
+        let all: BTreeSet<_> = own.chain(inherited).cloned().collect();
+        all.into_iter().collect()
     }
 
     /// What those who waited for a load that failed are told.

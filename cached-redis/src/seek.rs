@@ -37,8 +37,8 @@ pub(crate) enum Found {
     Live(Live, Status),
     /// The load that this reader waited for failed with an error to share.
     Failed(SharedError),
-    /// The right to load.
-    Lead(Flight, Box<Lease>),
+    /// The right to load; and what is replaced by that, if nothing has happened to it until then.
+    Lead(Flight, Box<Lease>, Option<Live>),
     /// The right to load anew what is past its TTL.
     Renew(Box<(Flight, Claim, Live)>),
     /// Nobody else's load is to be waited for any longer, and none to be begun: what the reader holds
@@ -49,6 +49,10 @@ pub(crate) enum Found {
 }
 
 /// Where one round of a search ends.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is handed on at once, and a hit shall not allocate for it"
+)]
 enum Step {
     Found(Found),
     /// Look again.
@@ -61,7 +65,7 @@ enum Step {
 
 /// The answer to asking for a lease.
 enum Asked {
-    Granted(Lease),
+    Granted(Lease, Option<Live>),
     /// A tag is barred: nobody may fill.
     Barred,
     /// What stands there instead.
@@ -76,6 +80,8 @@ pub(crate) enum Seen {
     Live(Live),
     /// What the reader holds already and may serve only if a load fails.
     Expired(Live),
+    /// What the reader may not serve, although nobody has invalidated it.
+    Outdated(Live),
     /// A tombstone: nobody may fill.
     Barred,
     /// Bytes that are no entry, or none of this type or of this epoch.
@@ -83,6 +89,15 @@ pub(crate) enum Seen {
 }
 
 impl Seen {
+    /// The bytes that a lease may take the place of.
+    fn entry(&self) -> Option<&Bytes> {
+        match self {
+            Self::Dead(entry) => Some(entry),
+            Self::Outdated(live) => Some(&live.entry),
+            _ => None,
+        }
+    }
+
     /// What `entry`, found under a key of `function`, is to a reader.
     pub(crate) fn of(inner: &Inner, function: &Function, entry: Option<Bytes>) -> Self {
         let Some(entry) = entry else {
@@ -152,12 +167,12 @@ impl<'a> Seek<'a> {
     /// What was found last could not be decoded: replace it.
     pub(crate) fn undecodable(&mut self, live: Live) {
         self.emit(&Event::Undecodable);
-        self.outdated(live);
+        self.unusable = Some(Seen::Dead(live.entry));
     }
 
-    /// What was found last is too old: replace it.
+    /// What was found last is too old, or of another version of the source: replace it.
     pub(crate) fn outdated(&mut self, live: Live) {
-        self.unusable = Some(Seen::Dead(live.entry));
+        self.unusable = Some(Seen::Outdated(live));
     }
 
     /// What was found last is past its TTL. The reader holds its value and serves it if no load
@@ -258,12 +273,15 @@ impl<'a> Seek<'a> {
             Landing::Shared(entry) => match self.seen(Some(entry)) {
                 Seen::Live(live) => {
                     // Whose generations its leader has read, and this reader has not.
-                    loading::carry(&tag::keys(self.inner, self.tags, &live));
+                    loading::carry(tag::keys(self.inner, self.tags, &live));
                     Step::Found(Found::Live(live, Status::Joined))
                 }
                 _ => Step::Again,
             },
-            Landing::Failed(error) => Step::Found(Found::Failed(error)),
+            Landing::Failed(error) => {
+                loading::opaque();
+                Step::Found(Found::Failed(error))
+            }
             Landing::Again => Step::Again,
             Landing::Bypass => Step::Spent,
         }
@@ -298,14 +316,16 @@ impl<'a> Seek<'a> {
                     }
                     Err(error) => Err(error),
                 },
-                Seen::Absent | Seen::Dead(_) => match self.acquire(seen).await {
-                    Ok(Asked::Granted(lease)) => {
-                        return Step::Found(Found::Lead(flight, Box::new(lease)));
+                Seen::Absent | Seen::Dead(_) | Seen::Outdated(_) => {
+                    match self.acquire(seen).await {
+                        Ok(Asked::Granted(lease, previous)) => {
+                            return Step::Found(Found::Lead(flight, Box::new(lease), previous));
+                        }
+                        Ok(Asked::Barred) => break Step::Bypass,
+                        Ok(Asked::Refused(seen)) => Ok(seen),
+                        Err(error) => Err(error),
                     }
-                    Ok(Asked::Barred) => break Step::Bypass,
-                    Ok(Asked::Refused(seen)) => Ok(seen),
-                    Err(error) => Err(error),
-                },
+                }
             };
             seen = match next {
                 Ok(seen) => seen,
@@ -320,15 +340,15 @@ impl<'a> Seek<'a> {
     async fn acquire(&self, over: Seen) -> Result<Asked, StoreError> {
         let lease = Lease::new(self.inner, self.key);
         let (store, life) = (&self.inner.store, self.inner.settings.lease);
-        let standing = match &over {
-            Seen::Dead(bytes) => match store
-                .acquire_over(self.key, bytes.clone(), lease.entry(), life)
+        let standing = match over.entry() {
+            Some(entry) => match store
+                .acquire_over(self.key, entry.clone(), lease.entry(), life)
                 .await?
             {
                 true => None,
                 false => Some(self.look().await?),
             },
-            _ => match store.acquire(self.key, lease.entry(), life).await? {
+            None => match store.acquire(self.key, lease.entry(), life).await? {
                 None => None,
                 Some(entry) => Some(self.standing(entry).await?),
             },
@@ -357,14 +377,18 @@ impl<'a> Seek<'a> {
 
     /// The generations of the tags have to be known before the load begins.
     async fn stamped(&self, lease: Lease, over: Seen) -> Result<Asked, StoreError> {
-        let before = match &over {
-            Seen::Dead(bytes) => Some(&**bytes),
-            _ => None,
-        };
+        let before = over.entry().map(|entry| &**entry);
         let stamp = Stamp::take(self.inner, self.tags, self.policy, before);
         // Boxed like all that hits have no part in: it would add to the size of every read.
-        let stamp = Box::pin(stamp).await?;
-        Ok(stamp.map_or(Asked::Barred, |stamp| Asked::Granted(lease.stamped(stamp))))
+        let Some(stamp) = Box::pin(stamp).await? else {
+            return Ok(Asked::Barred);
+        };
+        let lease = lease.stamped(stamp);
+        let previous = match over {
+            Seen::Outdated(live) => lease.basis().carries_on(&live).then_some(live),
+            _ => None,
+        };
+        Ok(Asked::Granted(lease, previous))
     }
 
     async fn look(&self) -> Result<Seen, StoreError> {
@@ -489,6 +513,30 @@ mod tests {
         assert!(matches!(seek.live(live()), Step::Found(_)));
         inner.journal.connected(true);
         assert!(matches!(seek.live(live()), Step::Again));
+    }
+
+    #[tokio::test]
+    async fn what_was_outdated_is_handed_to_the_load_only_if_it_stood_until_the_lease() {
+        const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
+        for invalidated in [None, Some("app:k"), Some("app:#tag:a")] {
+            let cache = crate::Cache::builder().url("memory://").build();
+            let cache = cache.await.unwrap();
+            let inner = &cache.inner;
+            let tags = Tags::named("app", ["a"]);
+            cache.tagged(["a"]).put(&POLICY, "k", &1_u64).await.unwrap();
+            let mut seek = Seek::new(inner, &crate::registry::DIRECT, "app:k", &tags, &POLICY);
+            let Found::Live(live, _) = seek.next().await else {
+                panic!("it was put");
+            };
+            seek.outdated(live);
+            if let Some(key) = invalidated {
+                inner.store.invalidate(&[key.to_owned()]).await.unwrap();
+            }
+            let Found::Lead(_, _, previous) = seek.next().await else {
+                panic!("nobody else loads");
+            };
+            assert_eq!(previous.is_some(), invalidated.is_none(), "{invalidated:?}");
+        }
     }
 
     #[test]

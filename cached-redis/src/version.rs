@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 )]
 pub trait SourceVersion: Display {}
 
+#[diagnostic::do_not_recommend]
 impl<V: Display> SourceVersion for V {}
 
 /// The version as entries carry it: a hash of its text, so that whatever the source counts in will do.

@@ -42,8 +42,8 @@ pub(crate) fn cached(cached: &Cached, function: &Function) -> TokenStream {
         let __function = #registered;
         #call
         #keys
-        #version
         #(__call.tag(#tags);)*
+        #version
         #probes
         #read
     });

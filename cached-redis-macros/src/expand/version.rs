@@ -11,26 +11,27 @@ use crate::signature::Function;
 pub(super) fn version(path: &Path, function: &Function, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let span = here.located_at(start(path));
-    let arguments = arguments(path, function);
+    let arguments = arguments(path, function, span);
     let q = at(p, span);
+    let asked = quote_spanned!(span=> #path(#(#arguments),*).await);
+    let told = quote_spanned!(span=> __call.version(__version.map(#q::source_version)));
     quote_spanned! {here=>
         if __call.asks() {
-            let __version = #path(#(#arguments),*).await;
+            let __version = #asked;
             use #p::outcome::{ByAny as _, ByResult as _};
             let __version = (&#p::outcome::Probe(&__version)).ok();
-            __call.version(__version.map(#q::source_version));
+            #told;
         }
     }
 }
 
 /// The receiver goes to a function of the same type alone.
-fn arguments(path: &Path, function: &Function) -> Vec<TokenStream> {
-    let here = Span::mixed_site();
+fn arguments(path: &Path, function: &Function, span: Span) -> Vec<TokenStream> {
     let is_own = path
         .segments
         .first()
         .is_some_and(|first| first.ident == "Self");
-    let copied = |name| quote_spanned!(here=> ::core::clone::Clone::clone(&#name));
+    let copied = |name| quote_spanned!(span=> ::core::clone::Clone::clone(&#name));
     let arguments = function.arguments().into_iter();
     arguments
         .filter(|(name, _)| is_own || name != "self")

@@ -146,6 +146,6 @@ fn spot(inner: &Arc<Inner>, function: &'static Function, pass: Pass, entry: Opti
         Seen::Dead(entry) => Spot::Open(pass, Some(entry)),
         Seen::Leased(_) => Spot::Elsewhere,
         Seen::Barred => Spot::Alone,
-        Seen::Expired(_) => Spot::Again,
+        Seen::Expired(_) | Seen::Outdated(_) => Spot::Again,
     }
 }

@@ -15,6 +15,9 @@ pub mod keys {}
 #[doc = include_str!("tags.md")]
 pub mod tags {}
 
+#[doc = include_str!("versions.md")]
+pub mod versions {}
+
 #[doc = include_str!("consistency.md")]
 pub mod consistency {}
 

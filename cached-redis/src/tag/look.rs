@@ -116,13 +116,11 @@ fn stamped(inner: &Inner, tags: &Tags, live: &Live) -> Option<([u8; 8], Vec<Stri
     Some((extensions.stamp?, others.collect()))
 }
 
-/// All tags of an entry that was read under `tags`.
+/// All tags of an entry that another reader has loaded, for one who asked under `tags`.
 pub(crate) fn keys(inner: &Inner, tags: &Tags, live: &Live) -> Vec<String> {
-    if !live.header.is_tagged() {
-        return Vec::new();
-    }
-    let others = stamped(inner, tags, live).map_or_else(Vec::new, |(_, others)| others);
-    tags.keys().iter().cloned().chain(others).collect()
+    let named = extensions(&live.entry).unwrap_or_default().named;
+    let named = named.iter().map(|name| named_key(&inner.namespace, name));
+    tags.keys().iter().cloned().chain(named).collect()
 }
 
 /// An entry that was found without its tags, if it is alive. The tags of a function's template are not

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Generation, Generations, Tags, hash, name, named_key};
 use crate::Policy;
-use crate::entry::extensions;
+use crate::entry::{Live, extensions};
 use crate::error::StoreError;
 use crate::extension::{Extensions, MOST_NAMED};
 use crate::handle::Inner;
@@ -39,6 +39,23 @@ impl Basis {
         }
     }
 
+    /// A load whose tags have generations that nobody has read. Its entry names all of them, and is
+    /// only for those who wait for it.
+    pub(crate) fn unread(epoch: u32, keys: Vec<String>) -> Self {
+        let stamp = Stamp {
+            keys,
+            ..Stamp::default()
+        };
+        Self { epoch, stamp }
+    }
+
+    /// Whether no tag of this entry has been invalidated before the load began, and it is of the same
+    /// server. What is made of its value may then be stored as the result of the load.
+    pub(crate) fn carries_on(&self, live: &Live) -> bool {
+        let stamp = extensions(&live.entry).map(|extensions| extensions.stamp);
+        live.header.epoch == self.epoch && stamp == Some(self.stamp.hash())
+    }
+
     /// Whether no tag has been invalidated since.
     pub(crate) async fn stands(&self, inner: &Inner) -> bool {
         self.stamp.stands(inner).await && inner.store.epoch() == self.epoch
@@ -47,7 +64,7 @@ impl Basis {
 
 impl Stamp {
     /// Reads the generations of `tags`, and of those that the entry `before` names; gives one to
-    /// those that have none. `None`: one of them is barred.
+    /// those that have none. `None`: one of them is barred, or its invalidation is still to be sent.
     pub(crate) async fn take(
         inner: &Inner,
         tags: &Tags,
@@ -65,6 +82,10 @@ impl Stamp {
                 keys.push(key);
             }
         }
+        // Those of the call have been asked for; those that the entry names were not known then.
+        if keys.iter().any(|key| inner.journal.pass(key).is_none()) {
+            return Ok(None);
+        }
         let (new, life) = (Generation::random(), life(inner, policy));
         let generations = inner.store.stamp(&keys, new, life).await?;
         let generations: Option<_> = generations.into_iter().collect();
@@ -80,8 +101,7 @@ impl Stamp {
         self.keys.iter().zip(self.generations.iter().copied())
     }
 
-    /// Adds a tag that an inner call was of. `false`: there is no room for its name, or it was
-    /// invalidated since it was read first.
+    /// Adds a tag that an inner call was of. `false`: it was invalidated since it was read first.
     pub(crate) fn inherit(&mut self, key: &str, generation: Generation) -> bool {
         let known = self.parts().find(|(known, _)| *known == key);
         if let Some((_, known)) = known {
@@ -89,7 +109,12 @@ impl Stamp {
         }
         self.keys.push(key.to_owned());
         self.generations.push(generation);
-        self.keys.len() - self.known <= MOST_NAMED
+        true
+    }
+
+    /// Whether there is no room for the names of so many tags.
+    pub(crate) fn is_full(&self) -> bool {
+        self.keys.len() - self.known > MOST_NAMED
     }
 
     /// Whether it has the generation of this tag from before the load.
@@ -117,15 +142,28 @@ impl Stamp {
     pub(crate) fn extensions<'a>(&'a self, namespace: &str) -> Extensions<'a> {
         let named = self.keys[self.known..].iter();
         Extensions {
-            stamp: (!self.is_empty()).then(|| hash(self.generations.clone())),
+            stamp: self.hash(),
             named: named.filter_map(|key| name(namespace, key)).collect(),
             ..Extensions::default()
         }
     }
 
+    /// `None` without tags.
+    fn hash(&self) -> Option<[u8; 8]> {
+        (!self.is_empty()).then(|| hash(self.generations.clone()))
+    }
+
     async fn stands(&self, inner: &Inner) -> bool {
         if self.is_empty() {
             return true;
+        }
+        // Who joined knew nothing of a tag that an inner call has brought.
+        if self
+            .keys
+            .iter()
+            .any(|key| inner.journal.pass(key).is_none())
+        {
+            return false;
         }
         let keys: Vec<_> = self.keys.iter().map(String::as_str).collect();
         let answers = inner.store.get_all(&keys).await;

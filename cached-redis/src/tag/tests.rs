@@ -144,3 +144,35 @@ async fn clearing_a_tagged_function_drops_its_entries_by_one_key() {
     };
     assert!(!basis.stands(inner).await);
 }
+
+#[tokio::test]
+async fn a_value_carries_on_in_a_load_only_if_its_tags_and_its_server_are_the_same() {
+    let inner = cache().await.inner;
+    let tags = Tags::named(&inner.namespace, ["a"]);
+    let live = |stamp: &Stamp, epoch| {
+        let header = Header {
+            epoch,
+            ..Header::new(Kind::Value, Token::next())
+        };
+        let entry = header.entry(&stamp.extensions("app"), b"x").unwrap();
+        let (header, _) = Header::parse(&entry).unwrap();
+        Live { header, entry }
+    };
+    let taken = async |live: &Live| Basis {
+        epoch: 0,
+        stamp: stamp(&inner, &tags, Some(&live.entry)).await,
+    };
+    let first = live(&stamp(&inner, &tags, None).await, 0);
+    assert!(taken(&first).await.carries_on(&first));
+    assert!(!taken(&first).await.carries_on(&live(&Stamp::default(), 0)));
+    assert!(!Basis::of(0).carries_on(&first));
+    let untagged = live(&Stamp::default(), 0);
+    assert!(Basis::of(0).carries_on(&untagged) && !Basis::of(1).carries_on(&untagged));
+
+    inner
+        .store
+        .invalidate(&["app:#tag:a".to_owned()])
+        .await
+        .unwrap();
+    assert!(!taken(&first).await.carries_on(&first));
+}

@@ -95,6 +95,8 @@ pub enum Recorded {
     NoVersion,
     /// A read was given more tags than an entry can have.
     TooManyTags,
+    /// A validator is too long to be kept beside its value, which is kept without it.
+    LongValidator,
     /// The policy that the attribute names does not exist, or gives no TTL.
     NoPolicy,
     /// The store did not answer, or not as it should.
@@ -234,6 +236,7 @@ impl From<&Event<'_>> for Recorded {
             Event::KeyFailed => Self::KeyFailed,
             Event::NoVersion => Self::NoVersion,
             Event::TooManyTags => Self::TooManyTags,
+            Event::LongValidator => Self::LongValidator,
             Event::NoPolicy(_) => Self::NoPolicy,
             Event::Failed(_) => Self::Failed,
             Event::Invalidated(_) => Self::Invalidated,
