@@ -49,10 +49,6 @@ pub(crate) enum Found {
 }
 
 /// Where one round of a search ends.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is handed on at once, and a hit shall not allocate for it"
-)]
 enum Step {
     Found(Found),
     /// Look again.

@@ -194,12 +194,26 @@ fn assert_sound(template: &str, parts: &[Part], forms: &[Form], values: &[Value]
         assert_eq!(read::value(*form, text), read::expected(*form, value, text));
     }
     if !is_cut(parts, &contributed) {
-        assert_eq!(
-            read::parts(parts, logical),
-            contributed,
-            "{template}: {logical}"
-        );
-        assert!(shape::overlap(template, logical), "{template}: {logical}");
+        let logical = shared(parts, &contributed, logical);
+        let read = read::parts(parts, &logical);
+        assert_eq!(read, contributed, "{template}: {logical}");
+        assert!(shape::overlap(template, &logical), "{template}: {logical}");
+    }
+}
+
+/// Keys that begin with `#` are the cache's own, so the first one of another is escaped.
+fn shared(parts: &[Part], contributed: &[String], logical: &str) -> String {
+    let mut values = contributed.iter();
+    let first = parts.iter().find_map(|part| {
+        let text = match part {
+            Part::Text(text) => Some(text),
+            Part::Placeholder(_) => values.next(),
+        };
+        text?.chars().next()
+    });
+    match (first, logical.strip_prefix("%23")) {
+        (Some('#'), Some(rest)) => format!("#{rest}"),
+        _ => logical.to_owned(),
     }
 }
 
