@@ -13,12 +13,12 @@ use serde::de::DeserializeOwned;
 
 use crate::behind::Load;
 use crate::codec::{Choice, same_values};
-use crate::entry::{Header, Live, Token};
+use crate::entry::{Live, Token};
 use crate::event::Event;
 use crate::handle::Inner;
-use crate::read::{Reader, Task};
+use crate::read::{self, Reader, Task};
 use crate::shape::{ErrorSharing, Shape};
-use crate::store::Store as _;
+use crate::tag::Tags;
 use crate::verdict::Verdict;
 
 /// How long a committed write has to bring its invalidation to the store.
@@ -64,9 +64,9 @@ where
             return self.emit(&Event::Audited { fresh: true });
         }
         let (inner, key) = (Arc::clone(self.inner), self.key.to_owned());
-        let token = standing.header.token;
+        let (tags, token) = (self.tags.clone(), standing.header.token);
         self.inner.runtime.spawn(async move {
-            let fresh = !persists(&inner, &key, token).await;
+            let fresh = !persists(&inner, &key, &tags, token).await;
             inner.emit(site, &Event::Audited { fresh });
         });
     }
@@ -80,10 +80,9 @@ where
     }
 }
 
-/// Whether the entry still stands when a writer has had its time.
-async fn persists(inner: &Inner, key: &str, token: Token) -> bool {
+/// Whether the entry is still served when a writer has had its time.
+async fn persists(inner: &Inner, key: &str, tags: &Tags, token: Token) -> bool {
     tokio::time::sleep(GRACE).await;
-    let entry = inner.store.get(key).await.ok().flatten();
-    let header = entry.and_then(|entry| Some(Header::parse(&entry)?.0));
-    header.is_some_and(|header| header.token == token)
+    let live = read::standing(inner, key, tags).await;
+    matches!(live, Ok(Some(live)) if live.header.token == token)
 }

@@ -191,6 +191,23 @@ async fn look(inner: &Inner, key: &str) -> Result<Option<Live>, StoreError> {
     Ok(None)
 }
 
+/// The same for a reader that knows the tags; in one round trip.
+pub(crate) async fn standing(
+    inner: &Inner,
+    key: &str,
+    tags: &Tags,
+) -> Result<Option<Live>, StoreError> {
+    if inner.journal.pass_all(key, tags.keys()).is_none() {
+        return Ok(None);
+    }
+    let (entry, generations) = tag::look(inner, key, tags).await?;
+    let Some(live) = entry.and_then(|entry| live(inner, entry)) else {
+        return Ok(None);
+    };
+    let life = generations.judge(inner, tags, &live).await?;
+    Ok((life == tag::Life::Alive).then_some(live))
+}
+
 fn live(inner: &Inner, entry: Bytes) -> Option<Live> {
     let (header, _) = Header::parse(&entry)?;
     let has_value = matches!(header.kind, Kind::Value | Kind::Negative);
@@ -478,7 +495,7 @@ where
 
     /// What stands there and would be served as fresh.
     pub(crate) async fn fresh(&self) -> Result<Option<Live>, StoreError> {
-        let live = look(self.inner, self.key).await?;
+        let live = standing(self.inner, self.key, self.tags).await?;
         Ok(live.filter(|live| self.judge(live) == Freshness::Fresh))
     }
 

@@ -13,6 +13,8 @@ on_both_stores!(
     an_audit_finds_a_source_that_changed_without_an_invalidation,
     an_audit_of_an_absence_is_one_too,
     an_audit_whose_load_fails_says_nothing,
+    in_shadow_mode_entries_under_tags_are_compared_too,
+    a_tag_that_is_invalidated_during_an_audit_does_not_count,
 );
 
 #[redis_cached(ttl = 600, key = "rollout:<id>", cache = cache, skip(cache, source))]
@@ -136,6 +138,41 @@ async fn an_audit_whose_load_fails_says_nothing(world: World) {
     source.begun(2).await;
     failing(&cache, &source, 1).await.unwrap();
     assert_eq!(audits(&cache, "failing", 1).await.audits, 1);
+}
+
+#[redis_cached(
+    ttl = 600,
+    audit = 1,
+    key = "tagged:<id>",
+    tags = "rollout",
+    cache = cache,
+    skip(cache, source)
+)]
+async fn labelled(cache: &Cache, source: &Source, id: u64) -> u64 {
+    source.load().await
+}
+
+async fn in_shadow_mode_entries_under_tags_are_compared_too(world: World) {
+    let builder = world.builder().mode("labelled", Mode::Shadow);
+    let (cache, source) = (builder.build().await.unwrap(), Source::new());
+    labelled(&cache, &source, 1).await;
+    filled(&cache, 1).await;
+    labelled(&cache, &source, 1).await;
+    let stats = audits(&cache, "labelled", 1).await;
+    assert_eq!((stats.fresh_ratio(), stats.fills), (Some(1.0), 1));
+}
+
+async fn a_tag_that_is_invalidated_during_an_audit_does_not_count(world: World) {
+    let (cache, source) = (world.cache().await, Source::new());
+    labelled(&cache, &source, 1).await;
+    filled(&cache, 1).await;
+    source.write();
+    assert_eq!(labelled(&cache, &source, 1).await, 1);
+    // Between the difference and the second look, at which the entry stands and is dead.
+    source.begun(2).await;
+    cache.invalidate_tag("rollout").await.unwrap();
+    let stats = audits(&cache, "labelled", 1).await;
+    assert_eq!(stats.stale_audits, 0);
 }
 
 #[tokio::test]
