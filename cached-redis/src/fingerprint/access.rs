@@ -4,7 +4,7 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
 use super::tracer::{Kind, Tracer};
-use super::visitor::{Inside, TracedVisitor};
+use super::visitor::{Parts, TracedVisitor};
 
 /// Anything of serde's, with the trace beside it.
 pub(super) struct Traced<X, T> {
@@ -105,7 +105,7 @@ impl<'de, 't, A: VariantAccess<'de>, T: Tracer<'t>> VariantAccess<'de> for Trace
         visitor: V,
     ) -> Result<V::Value, A::Error> {
         self.trace.length(Kind::TupleVariant, length);
-        let visitor = TracedVisitor::new(visitor, Inside::Parts, self.trace);
+        let visitor = TracedVisitor::new(visitor, Parts, self.trace);
         self.inner.tuple_variant(length, visitor)
     }
 
@@ -116,7 +116,7 @@ impl<'de, 't, A: VariantAccess<'de>, T: Tracer<'t>> VariantAccess<'de> for Trace
         visitor: V,
     ) -> Result<V::Value, A::Error> {
         self.trace.named(Kind::StructVariant, "", fields);
-        let visitor = TracedVisitor::new(visitor, Inside::Parts, self.trace);
+        let visitor = TracedVisitor::new(visitor, Parts, self.trace);
         self.inner.struct_variant(fields, visitor)
     }
 }

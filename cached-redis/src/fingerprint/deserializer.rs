@@ -5,7 +5,7 @@ use serde::de::Visitor;
 
 use super::access::Traced;
 use super::tracer::{Kind, Tracer};
-use super::visitor::{Inside, TracedVisitor};
+use super::visitor::{Alike, Parts, TracedVisitor, Unknown};
 
 /// A scalar cannot contain anything, so its visitor needs no wrapping.
 macro_rules! scalars {
@@ -24,7 +24,7 @@ macro_rules! compounds {
         #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
             self.trace.kind(Kind::$kind);
-            self.inner.$passed(TracedVisitor::new(visitor, Inside::$inside, self.trace))
+            self.inner.$passed(TracedVisitor::new(visitor, $inside, self.trace))
         }
     )*};
 }
@@ -59,8 +59,8 @@ impl<'de, 't, D: Deserializer<'de>, T: Tracer<'t>> Deserializer<'de> for Traced<
         deserialize_bytes => deserialize_bytes Bytes Parts
         deserialize_byte_buf => deserialize_bytes Bytes Parts
         deserialize_option => deserialize_option Option Parts
-        deserialize_seq => deserialize_seq Seq Elements
-        deserialize_map => deserialize_map Map Elements
+        deserialize_seq => deserialize_seq Seq Alike
+        deserialize_map => deserialize_map Map Alike
         deserialize_identifier => deserialize_identifier Identifier Unknown
         deserialize_ignored_any => deserialize_ignored_any Ignored Unknown
     }
@@ -72,7 +72,7 @@ impl<'de, 't, D: Deserializer<'de>, T: Tracer<'t>> Deserializer<'de> for Traced<
         visitor: V,
     ) -> Result<V::Value, D::Error> {
         self.trace.named(Kind::UnitStruct, name, &[]);
-        let visitor = TracedVisitor::new(visitor, Inside::Parts, self.trace);
+        let visitor = TracedVisitor::new(visitor, Parts, self.trace);
         self.inner.deserialize_unit_struct(name, visitor)
     }
 
@@ -83,7 +83,7 @@ impl<'de, 't, D: Deserializer<'de>, T: Tracer<'t>> Deserializer<'de> for Traced<
         visitor: V,
     ) -> Result<V::Value, D::Error> {
         self.trace.named(Kind::NewtypeStruct, name, &[]);
-        let visitor = TracedVisitor::new(visitor, Inside::Parts, self.trace);
+        let visitor = TracedVisitor::new(visitor, Parts, self.trace);
         self.inner.deserialize_newtype_struct(name, visitor)
     }
 
@@ -94,7 +94,7 @@ impl<'de, 't, D: Deserializer<'de>, T: Tracer<'t>> Deserializer<'de> for Traced<
         visitor: V,
     ) -> Result<V::Value, D::Error> {
         self.trace.length(Kind::Tuple, length);
-        let visitor = TracedVisitor::new(visitor, Inside::Parts, self.trace);
+        let visitor = TracedVisitor::new(visitor, Parts, self.trace);
         self.inner.deserialize_tuple(length, visitor)
     }
 
@@ -107,7 +107,7 @@ impl<'de, 't, D: Deserializer<'de>, T: Tracer<'t>> Deserializer<'de> for Traced<
     ) -> Result<V::Value, D::Error> {
         self.trace.named(Kind::TupleStruct, name, &[]);
         self.trace.length(Kind::TupleStruct, length);
-        let visitor = TracedVisitor::new(visitor, Inside::Parts, self.trace);
+        let visitor = TracedVisitor::new(visitor, Parts, self.trace);
         self.inner.deserialize_tuple_struct(name, length, visitor)
     }
 
@@ -119,7 +119,7 @@ impl<'de, 't, D: Deserializer<'de>, T: Tracer<'t>> Deserializer<'de> for Traced<
         visitor: V,
     ) -> Result<V::Value, D::Error> {
         self.trace.named(Kind::Struct, name, fields);
-        let visitor = TracedVisitor::new(visitor, Inside::Parts, self.trace);
+        let visitor = TracedVisitor::new(visitor, Parts, self.trace);
         self.inner.deserialize_struct(name, fields, visitor)
     }
 
@@ -134,7 +134,7 @@ impl<'de, 't, D: Deserializer<'de>, T: Tracer<'t>> Deserializer<'de> for Traced<
         if variants.len() > 1 {
             self.trace.hides();
         }
-        let visitor = TracedVisitor::new(visitor, Inside::Parts, self.trace);
+        let visitor = TracedVisitor::new(visitor, Parts, self.trace);
         self.inner.deserialize_enum(name, variants, visitor)
     }
 

@@ -128,12 +128,20 @@ pub(super) trait Tracer<'t>: Copy {
     #[inline]
     fn elements<R, E>(self, visit: impl FnOnce() -> Result<R, E>) -> Result<R, E> {
         let before = self.shows(false);
-        let visited = visit()?;
+        let visited = visit();
         let shown = self.shows(before);
-        if !shown {
+        if !shown || visited.is_err() {
             self.hides();
         }
-        Ok(visited)
+        visited
+    }
+
+    /// A level of nesting, and its end.
+    #[inline]
+    fn compound<R, E: de::Error>(self, visit: impl FnOnce() -> Result<R, E>) -> Result<R, E> {
+        let visited = self.nested(visit);
+        self.kind(Kind::End);
+        visited
     }
 
     /// Counts a level of nesting while `decode` runs.
@@ -197,6 +205,11 @@ impl<'t> Tracer<'t> for Guard<'t> {
 
     #[inline]
     fn named(self, _: Kind, _: &'static str, _: &'static [&'static str]) {}
+
+    #[inline]
+    fn compound<R, E: de::Error>(self, visit: impl FnOnce() -> Result<R, E>) -> Result<R, E> {
+        visit()
+    }
 
     #[inline]
     fn nested<R, E: de::Error>(self, decode: impl FnOnce() -> Result<R, E>) -> Result<R, E> {

@@ -2,6 +2,7 @@
 //! values wrapped again, so that those count as well.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserializer;
 use serde::de::{EnumAccess, Error, MapAccess, SeqAccess, Visitor};
@@ -10,33 +11,64 @@ use super::access::Traced;
 use super::elements::Elements;
 use super::tracer::{Kind, Tracer};
 
-/// What a compound consists of.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Inside {
-    /// Parts that the type names one by one.
-    Parts,
-    /// Any number of elements of one type.
-    Elements,
-    /// Whatever the bytes say.
-    Unknown,
+/// What a compound consists of. A type, so that the code for one kind knows nothing of the others:
+/// where two ways to the result meet, it is moved, which costs more than the guard itself.
+pub(super) trait Inside {
+    /// Whether the bytes say how many there are.
+    const COUNTED: bool = true;
+    /// Whether all are of one type.
+    const ALIKE: bool = false;
 }
 
-pub(super) struct TracedVisitor<V, T> {
+/// Parts that the type names one by one.
+pub(super) struct Parts;
+
+/// Any number of elements of one type.
+pub(super) struct Alike;
+
+/// Whatever the bytes say.
+pub(super) struct Unknown;
+
+impl Inside for Parts {
+    const COUNTED: bool = false;
+}
+
+impl Inside for Alike {
+    const ALIKE: bool = true;
+}
+
+impl Inside for Unknown {}
+
+pub(super) struct TracedVisitor<V, T, I> {
     inner: V,
-    inside: Inside,
     trace: T,
+    inside: PhantomData<I>,
 }
 
-impl<'t, V, T: Tracer<'t>> TracedVisitor<V, T> {
+impl<'t, V, T: Tracer<'t>, I: Inside> TracedVisitor<V, T, I> {
     #[inline]
-    pub(super) fn new(inner: V, inside: Inside, trace: T) -> Self {
-        if inside == Inside::Unknown {
+    pub(super) fn new(inner: V, _: I, trace: T) -> Self {
+        if I::COUNTED && !I::ALIKE {
             trace.hides();
         }
         Self {
             inner,
-            inside,
             trace,
+            inside: PhantomData,
+        }
+    }
+
+    /// Visits what is inside, a level deeper. The result is passed on as it is, so that it can be made
+    /// in its place.
+    #[inline]
+    fn compound<R, E: Error>(
+        self,
+        claimed: Option<usize>,
+        visit: impl FnOnce(V) -> Result<R, E>,
+    ) -> Result<R, E> {
+        match self.check(claimed) {
+            Ok(()) => self.trace.compound(|| visit(self.inner)),
+            Err(error) => Err(error),
         }
     }
 
@@ -46,7 +78,7 @@ impl<'t, V, T: Tracer<'t>> TracedVisitor<V, T> {
     #[inline]
     fn check<E: Error>(&self, claimed: Option<usize>) -> Result<(), E> {
         match claimed {
-            Some(length) if self.inside != Inside::Parts => self.trace.claim(length),
+            Some(length) if I::COUNTED => self.trace.claim(length),
             _ => Ok(()),
         }
     }
@@ -61,7 +93,7 @@ macro_rules! scalars {
     )*};
 }
 
-impl<'de, 't, V: Visitor<'de>, T: Tracer<'t>> Visitor<'de> for TracedVisitor<V, T> {
+impl<'de, 't, V: Visitor<'de>, T: Tracer<'t>, I: Inside> Visitor<'de> for TracedVisitor<V, T, I> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -121,30 +153,20 @@ impl<'de, 't, V: Visitor<'de>, T: Tracer<'t>> Visitor<'de> for TracedVisitor<V, 
 
     #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        self.check(access.size_hint())?;
-        let (inner, trace) = (self.inner, self.trace);
-        let value = trace.nested(|| match self.inside {
-            Inside::Elements => {
-                trace.elements(|| inner.visit_seq(Elements::<_, _, 1>::new(access, trace)))
-            }
-            _ => inner.visit_seq(Traced::new(access, trace)),
-        })?;
-        trace.kind(Kind::End);
-        Ok(value)
+        let (claimed, trace) = (access.size_hint(), self.trace);
+        self.compound(claimed, |inner| match I::ALIKE {
+            true => trace.elements(|| inner.visit_seq(Elements::<_, _, 1>::new(access, trace))),
+            false => inner.visit_seq(Traced::new(access, trace)),
+        })
     }
 
     #[inline]
     fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        self.check(access.size_hint())?;
-        let (inner, trace) = (self.inner, self.trace);
-        let value = trace.nested(|| match self.inside {
-            Inside::Elements => {
-                trace.elements(|| inner.visit_map(Elements::<_, _, 2>::new(access, trace)))
-            }
-            _ => inner.visit_map(Traced::new(access, trace)),
-        })?;
-        trace.kind(Kind::End);
-        Ok(value)
+        let (claimed, trace) = (access.size_hint(), self.trace);
+        self.compound(claimed, |inner| match I::ALIKE {
+            true => trace.elements(|| inner.visit_map(Elements::<_, _, 2>::new(access, trace))),
+            false => inner.visit_map(Traced::new(access, trace)),
+        })
     }
 
     #[inline]
