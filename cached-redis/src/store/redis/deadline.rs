@@ -13,7 +13,7 @@
 //! found no mark for longer than an operation can last.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Poll, ready};
@@ -53,13 +53,16 @@ impl Deadline {
         Self { wheel, _ticker }
     }
 
-    /// What `operation` answers, or that it took too long.
-    pub(super) async fn limit<F: Future>(&self, operation: F) -> Result<F::Output, StoreError> {
+    /// What `operation` answers, or that it took too long. Taken where it is: an async function keeps
+    /// two places for a future that is handed to it, and those of commands are large.
+    pub(super) async fn limit<F: Future>(
+        &self,
+        mut operation: Pin<&mut F>,
+    ) -> Result<F::Output, StoreError> {
         let wheel = &*self.wheel;
         wheel.leave_mark();
         let began = wheel.now.load(Ordering::SeqCst);
         let List(list) = &wheel.slots[began as usize % SLOTS][thread::number() % LISTS];
-        let mut operation = pin!(operation);
         let mut alarm = pin!(list.notified());
         poll_fn(|context| {
             if let Poll::Ready(answer) = operation.as_mut().poll(context) {
@@ -151,7 +154,7 @@ mod tests {
         let limit = Deadline::new(deadline);
         tokio::time::sleep(wait).await;
         let started = Instant::now();
-        let late = limit.limit(pending::<()>()).await;
+        let late = limit.limit(pin!(pending::<()>())).await;
         assert_eq!(late, Err(StoreError::Timeout));
         started.elapsed()
     }
@@ -177,7 +180,7 @@ mod tests {
             let limit = limit.clone();
             all.push(tokio::spawn(async move {
                 let started = Instant::now();
-                let _ = limit.limit(pending::<()>()).await;
+                let _ = limit.limit(pin!(pending::<()>())).await;
                 started.elapsed().as_millis()
             }));
             tokio::time::sleep(Duration::from_millis(fastrand::u64(0..300))).await;
@@ -192,18 +195,18 @@ mod tests {
     async fn an_answer_in_time_is_passed_on() {
         let limit = Deadline::new(Duration::from_millis(80));
         for _ in 0..50 {
-            let answer = limit.limit(async {
+            let answer = async {
                 sleep(Duration::from_millis(70)).await;
                 7
-            });
-            assert_eq!(answer.await, Ok(7));
+            };
+            assert_eq!(limit.limit(pin!(answer)).await, Ok(7));
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_ticks_stop_when_there_is_nothing_to_time() {
         let limit = Deadline::new(Duration::from_millis(80));
-        assert_eq!(limit.limit(async { 7 }).await, Ok(7));
+        assert_eq!(limit.limit(pin!(async { 7 })).await, Ok(7));
         sleep(Duration::from_secs(10)).await;
         let now = limit.wheel.now.load(Ordering::SeqCst);
         sleep(Duration::from_secs(10)).await;

@@ -1,6 +1,7 @@
 //! One operation on the server: it takes the connection that is there, has its deadline, and is
 //! judged.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -26,14 +27,14 @@ pub(super) struct Link {
 impl Link {
     pub(super) async fn ask(&self, command: &Cmd) -> Result<Value, StoreError> {
         let mut connection = self.connection.current()?;
-        let answer = self.deadline.limit(connection.send_packed_command(command));
-        self.judged(answer.await.and_then(reply::value))
+        let sent = pin!(connection.send_packed_command(command));
+        self.judged(self.deadline.limit(sent).await.and_then(reply::value))
     }
 
     /// Sends commands in one round trip; the answers, if none of them is an error.
     pub(super) async fn ask_all(&self, commands: &Pipeline) -> Result<Vec<Value>, StoreError> {
         let mut connection = self.connection.current()?;
-        let sent = connection.send_packed_commands(commands, 0, commands.len());
+        let sent = pin!(connection.send_packed_commands(commands, 0, commands.len()));
         let answers = self.deadline.limit(sent).await.and_then(reply::values);
         self.judged(answers)
     }
@@ -55,8 +56,8 @@ impl Link {
         args: &[&[u8]],
     ) -> Result<Value, StoreError> {
         let mut connection = self.connection.current()?;
-        let answer = self.deadline.limit(script.run(&mut connection, key, args));
-        self.judged(answer.await.unwrap_or_else(Err))
+        let run = pin!(script.run(&mut connection, key, args));
+        self.judged(self.deadline.limit(run).await.unwrap_or_else(Err))
     }
 
     /// Runs a script on each of `keys`, in one round trip. Whether it said so of all.
@@ -83,7 +84,7 @@ impl Link {
             return Ok(Vec::new());
         }
         let mut connection = self.connection.current()?;
-        let run = script.run_all(&mut connection, keys, args);
+        let run = pin!(script.run_all(&mut connection, keys, args));
         let answers = self.deadline.limit(run).await.unwrap_or_else(Err);
         let answers =
             answers.and_then(|answers| answers.into_iter().collect::<Result<Vec<_>, _>>());
@@ -102,7 +103,7 @@ impl Link {
                 }
                 Turn::Join(join) => join,
             };
-            if let Some(answer) = self.deadline.limit(join.answer()).await? {
+            if let Some(answer) = self.deadline.limit(pin!(join.answer())).await? {
                 return answer;
             }
         }

@@ -1,5 +1,6 @@
 //! Many keys in one round trip: a read is one MGET, everything else a pipeline.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -138,7 +139,7 @@ impl Link {
     ) -> Vec<Answer<Value>> {
         let answers = match self.connection.current() {
             Ok(mut connection) => {
-                let sent = script::send(&mut connection, commands);
+                let sent = pin!(script::send(&mut connection, commands));
                 let answers = self.deadline.limit(sent).await.unwrap_or_else(Err);
                 self.judged_all(answers)
             }
@@ -153,7 +154,7 @@ impl Link {
         for chunk in calls.chunks(MOST) {
             let answers = match self.connection.current() {
                 Ok(mut connection) => {
-                    let run = script.run_each(&mut connection, chunk);
+                    let run = pin!(script.run_each(&mut connection, chunk));
                     let answers = self.deadline.limit(run).await.unwrap_or_else(Err);
                     self.judged_all(answers)
                 }
