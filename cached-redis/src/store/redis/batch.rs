@@ -8,6 +8,10 @@
 //! A read that is alone is sent at once, as a GET. Where reads overlap, the first of them starts a
 //! task that goes once to the end of the runtime's queue before it sends, and finds the keys of all
 //! who were ready; nothing ever waits for an answer to somebody else, nor for a timer.
+//!
+//! Readers who get their answers together would go on together: the server idle while they work, and
+//! all of them idle while it does. So a batch does not wait for all of those who are about, but is
+//! sent when somewhat less than half of them have joined, and the server has it while the others come.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -23,8 +27,9 @@ use crate::sync::{AtomicBool, Mutex, MutexGuard, OnceLock};
 /// How many keys one command reads at most, so that a large answer does not hold up all readers.
 const MOST: usize = 64;
 
-/// For how many single reads after a batch the next ones are expected to overlap.
-const MEMORY: u8 = 16;
+/// How many readers are worth a batch at least, and by how many less than half of those about is
+/// enough. Both were measured.
+const FEW: usize = 4;
 
 /// The answer to one key.
 type Answer = Result<Option<Bytes>, StoreError>;
@@ -44,8 +49,9 @@ pub(super) struct Batches {
 struct State {
     /// What the next reader joins.
     open: Option<Open>,
-    in_flight: usize,
-    overlaps: u8,
+    /// How many readers have no answer yet.
+    waiting: usize,
+    crowd: Crowd,
 }
 
 /// How a read is to be made.
@@ -56,32 +62,35 @@ pub(super) enum Turn<'a> {
     Open(Join),
     /// Together with others.
     Join(Join),
+    /// The same, as the last of them: the batch is to be sent at once.
+    Full(Join, Keys),
 }
 
 impl Batches {
     pub(super) fn turn(&self, key: &str) -> Turn<'_> {
         let mut state = self.state();
-        let alone = state.in_flight == 0 && state.overlaps == 0;
+        state.waiting += 1;
+        let alone = state.waiting == 1 && state.crowd.is_one();
         if alone || self.refused.load(Ordering::Relaxed) {
-            state.in_flight += 1;
-            return Turn::Alone(Sent(self));
+            return Turn::Alone(self.sent(1));
         }
         let hash = xxh3_64(key.as_bytes());
-        if let Some(open) = &mut state.open
-            && let Some(place) = open.keys.place(key, hash)
-        {
+        let Some(open) = &mut state.open else {
+            let open = Open {
+                batch: Arc::default(),
+                keys: Keys::of(key, hash),
+            };
             let batch = Arc::clone(&open.batch);
-            return Turn::Join(Join { batch, place });
-        }
-        let batch = Arc::<Batch>::default();
-        let open = Open {
-            batch: Arc::clone(&batch),
-            keys: Keys::of(key, hash),
+            state.open = Some(open);
+            return Turn::Open(Join { batch, place: 0 });
         };
-        if let Some(full) = state.open.replace(open) {
-            full.batch.keep(full.keys);
+        let place = open.keys.place(key, hash);
+        let batch = Arc::clone(&open.batch);
+        let join = Join { batch, place };
+        match state.full() {
+            Some(keys) => Turn::Full(join, keys),
+            None => Turn::Join(join),
         }
-        Turn::Open(Join { batch, place: 0 })
     }
 
     /// Leave for a command that reads several keys by itself; `None` if the server refuses those.
@@ -89,8 +98,8 @@ impl Batches {
         if self.refused.load(Ordering::Relaxed) {
             return None;
         }
-        self.state().in_flight += 1;
-        Some(Sent(self))
+        self.state().waiting += 1;
+        Some(self.sent(1))
     }
 
     /// From now on every read is made alone.
@@ -98,23 +107,26 @@ impl Batches {
         self.refused.store(true, Ordering::Relaxed);
     }
 
-    /// Lets nobody join `batch` any more; gives what is to be sent.
-    pub(super) fn close(&self, batch: &Arc<Batch>) -> Option<(Cmd, Sent<'_>)> {
+    /// Lets nobody join `batch` any more; gives what is to be sent, `None` if it was full before.
+    pub(super) fn close(&self, batch: &Arc<Batch>) -> Option<Keys> {
         let mut state = self.state();
-        let is_open = state
-            .open
-            .as_ref()
-            .is_some_and(|open| Arc::ptr_eq(&open.batch, batch));
-        let keys = match is_open {
-            true => state.open.take().map(|open| open.keys),
-            false => batch.full().take(),
-        }?;
-        state.in_flight += 1;
-        state.overlaps = match keys.readers {
-            1 => state.overlaps.saturating_sub(1),
-            _ => MEMORY,
-        };
-        Some((keys.command, Sent(self)))
+        let open = state.open.as_ref()?;
+        if !Arc::ptr_eq(&open.batch, batch) {
+            return None;
+        }
+        state.close()
+    }
+
+    fn sent(&self, readers: usize) -> Sent<'_> {
+        Sent {
+            batches: self,
+            readers,
+        }
+    }
+
+    /// To be held while the command of `keys` is under way.
+    pub(super) fn under_way(&self, keys: &Keys) -> Sent<'_> {
+        self.sent(keys.readers)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -122,12 +134,50 @@ impl Batches {
     }
 }
 
-/// A command that is under way.
-pub(super) struct Sent<'a>(&'a Batches);
+impl State {
+    /// What is to be sent, if nobody else is to be waited for.
+    fn full(&mut self) -> Option<Keys> {
+        let enough = (self.crowd.size() / 2).saturating_sub(FEW).max(FEW);
+        let keys = &self.open.as_ref()?.keys;
+        let is_full = keys.hashes.len() == MOST || keys.readers >= enough;
+        is_full.then(|| self.close())?
+    }
+
+    fn close(&mut self) -> Option<Keys> {
+        self.crowd.seen(self.waiting);
+        self.open.take().map(|open| open.keys)
+    }
+}
+
+/// How many readers wait at once, in sixteenths: the most that were seen, less a sixteenth for every
+/// batch since.
+#[derive(Default)]
+struct Crowd(usize);
+
+impl Crowd {
+    fn seen(&mut self, waiting: usize) {
+        self.0 = (16 * waiting).max(self.0 - self.0.div_ceil(16));
+    }
+
+    fn size(&self) -> usize {
+        self.0 / 16
+    }
+
+    /// Whether the next read can be expected to be the only one.
+    fn is_one(&self) -> bool {
+        self.0 <= 16
+    }
+}
+
+/// Readers whose command is under way.
+pub(super) struct Sent<'a> {
+    batches: &'a Batches,
+    readers: usize,
+}
 
 impl Drop for Sent<'_> {
     fn drop(&mut self) {
-        self.0.state().in_flight -= 1;
+        self.batches.state().waiting -= self.readers;
     }
 }
 
@@ -138,8 +188,8 @@ struct Open {
 }
 
 /// What a batch reads.
-struct Keys {
-    command: Cmd,
+pub(super) struct Keys {
+    pub(super) command: Cmd,
     hashes: Vec<u64>,
     readers: usize,
 }
@@ -157,20 +207,16 @@ impl Keys {
         }
     }
 
-    /// The place of the answer to `key`; `None` if there is no room for it.
-    fn place(&mut self, key: &str, hash: u64) -> Option<usize> {
-        let known = (0..self.hashes.len()).find(|place| self.is_at(*place, key, hash));
-        let place = match known {
-            Some(place) => place,
-            None if self.hashes.len() == MOST => return None,
-            None => {
-                self.command.arg(key);
-                self.hashes.push(hash);
-                self.hashes.len() - 1
-            }
-        };
+    /// The place of the answer to `key`.
+    fn place(&mut self, key: &str, hash: u64) -> usize {
         self.readers += 1;
-        Some(place)
+        let mut places = 0..self.hashes.len();
+        let known = places.find(|place| self.is_at(*place, key, hash));
+        known.unwrap_or_else(|| {
+            self.command.arg(key);
+            self.hashes.push(hash);
+            self.hashes.len() - 1
+        })
     }
 
     /// Hashes alone could be forged.
@@ -186,22 +232,12 @@ impl Keys {
 /// Reads that are made together.
 #[derive(Default)]
 pub(super) struct Batch {
-    /// Its keys, while it is full and not yet sent.
-    full: Mutex<Option<Keys>>,
     /// `None` inside: it was given up.
     answers: OnceLock<Option<Answers>>,
     landed: Notify,
 }
 
 impl Batch {
-    fn keep(&self, keys: Keys) {
-        *self.full() = Some(keys);
-    }
-
-    fn full(&self) -> MutexGuard<'_, Option<Keys>> {
-        self.full.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Hands the answers out; `None` lets all start over.
     pub(super) fn land(&self, answers: Option<Answers>) {
         // A batch is sent only once.

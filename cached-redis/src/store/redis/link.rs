@@ -9,7 +9,7 @@ use redis::{Cmd, Pipeline, Value};
 use tokio::runtime::Handle as Runtime;
 use tokio::task::yield_now;
 
-use super::batch::{Batch, Batches, Turn};
+use super::batch::{Batch, Batches, Keys, Turn};
 use super::connection::Connection;
 use super::deadline::Deadline;
 use super::reply;
@@ -98,7 +98,13 @@ impl Link {
                 Turn::Alone(_sent) => return self.read_alone(key).await,
                 Turn::Open(join) => {
                     let batch = Arc::clone(&join.batch);
-                    self.runtime.spawn(Arc::clone(self).read_together(batch));
+                    self.runtime.spawn(Arc::clone(self).collect(batch));
+                    join
+                }
+                Turn::Full(join, keys) => {
+                    let batch = Arc::clone(&join.batch);
+                    self.runtime
+                        .spawn(Arc::clone(self).read_together(batch, keys));
                     join
                 }
                 Turn::Join(join) => join,
@@ -149,14 +155,18 @@ impl Link {
         reply::bytes(self.ask(&command).await?)
     }
 
-    /// In a task of its own: a reader can be dropped, or not be polled, while others wait.
-    async fn read_together(self: Arc<Self>, batch: Arc<Batch>) {
-        // Lets all who are ready join.
+    /// Sends a batch when all who are ready have joined.
+    async fn collect(self: Arc<Self>, batch: Arc<Batch>) {
         yield_now().await;
-        let Some((command, _sent)) = self.batches.close(&batch) else {
-            return;
-        };
-        match self.ask(&command).await.and_then(reply::all_bytes) {
+        if let Some(keys) = self.batches.close(&batch) {
+            self.read_together(batch, keys).await;
+        }
+    }
+
+    /// In a task of its own: a reader can be dropped, or not be polled, while others wait.
+    async fn read_together(self: Arc<Self>, batch: Arc<Batch>, keys: Keys) {
+        let _sent = self.batches.under_way(&keys);
+        match self.ask(&keys.command).await.and_then(reply::all_bytes) {
             Err(StoreError::Server { code }) if code == "NOPERM" => {
                 self.batches.refuse();
                 batch.land(None);

@@ -8,6 +8,7 @@ use crate::sync::explore::{Sometimes, explore};
 use crate::sync::fake::Source;
 
 static JOINED: Sometimes = Sometimes::new("a read joins a batch");
+static FULL: Sometimes = Sometimes::new("a batch is full");
 static TOGETHER: Sometimes = Sometimes::new("a command reads several keys");
 
 /// A server whose keys hold their own names and what stands in the source.
@@ -26,7 +27,13 @@ impl Scene {
             let join = match self.batches.turn(&key) {
                 Turn::Alone(_sent) => break self.serve(key.as_bytes()),
                 Turn::Open(join) => {
-                    spawn(Arc::clone(&self).read_together(Arc::clone(&join.batch)));
+                    spawn(Arc::clone(&self).collect(Arc::clone(&join.batch)));
+                    join
+                }
+                Turn::Full(join, keys) => {
+                    FULL.seen();
+                    let batch = Arc::clone(&join.batch);
+                    spawn(Arc::clone(&self).read_together(batch, keys));
                     join
                 }
                 Turn::Join(join) => {
@@ -41,16 +48,20 @@ impl Scene {
         check(&answer, &key, floor);
     }
 
-    async fn read_together(self: Arc<Self>, batch: Arc<Batch>) {
+    async fn collect(self: Arc<Self>, batch: Arc<Batch>) {
         yield_now().await;
-        let Some((command, _sent)) = self.batches.close(&batch) else {
-            return;
-        };
+        if let Some(keys) = self.batches.close(&batch) {
+            self.read_together(batch, keys).await;
+        }
+    }
+
+    async fn read_together(self: Arc<Self>, batch: Arc<Batch>, keys: Keys) {
+        let _sent = self.batches.under_way(&keys);
         if self.refuses.load(SeqCst) {
             self.batches.refuse();
             return batch.land(None);
         }
-        let keys = command.args_iter().skip(1);
+        let keys = keys.command.args_iter().skip(1);
         let answers: Vec<_> = keys
             .map(|key| match key {
                 Arg::Simple(key) => Some(self.serve(key)),
@@ -96,16 +107,16 @@ fn read_all(scene: &Arc<Scene>, keys: &[&str]) {
         .for_each(|reader| block_on(reader).unwrap());
     writer.join().unwrap();
     // A command is under way a moment longer than its answers need.
-    while scene.batches.state().in_flight > 0 {
+    while scene.batches.state().waiting > 0 {
         thread::yield_now();
     }
 }
 
 #[test]
 fn each_reader_gets_its_own_key_as_it_was_read_after_it_came() {
-    explore(&[&JOINED, &TOGETHER], || {
+    explore(&[&JOINED, &FULL, &TOGETHER], || {
         let scene = Arc::<Scene>::default();
-        read_all(&scene, &["a", "b", "a", "c"]);
+        read_all(&scene, &["a", "b", "a", "c", "d"]);
     });
 }
 
@@ -122,20 +133,24 @@ fn readers_of_a_batch_that_is_given_up_go_on() {
 fn readers_of_a_full_batch_and_of_the_next_one_get_their_answers() {
     explore(&[], || {
         let scene = Arc::<Scene>::default();
-        let names: Vec<_> = (0..MOST).map(|n| format!("full {n}")).collect();
-        let full = {
-            let _sent = scene.batches.turn("first");
-            let mut joins = names.iter().map(|name| scene.batches.turn(name));
-            let Some(Turn::Open(first)) = joins.next() else {
-                unreachable!("the first of them opens the batch");
-            };
-            joins.for_each(|join| assert!(matches!(join, Turn::Join(_))));
-            first
+        let alone = scene.batches.turn("alone");
+        let Turn::Open(first) = scene.batches.turn("first") else {
+            unreachable!("another is under way");
         };
-        let sending = spawn(Arc::clone(&scene).read_together(Arc::clone(&full.batch)));
-        read_all(&scene, &["next", &names[1], "next"]);
-        let first = block_on(full.answer()).unwrap().unwrap().unwrap();
-        check(&first, &names[0], 0);
-        block_on(sending).unwrap();
+        let joins: Vec<_> = (2..FEW).map(|_| scene.batches.turn("first")).collect();
+        assert!(joins.iter().all(|join| matches!(join, Turn::Join(_))));
+        let Turn::Full(last, keys) = scene.batches.turn("last") else {
+            unreachable!("so many are enough");
+        };
+        let collector = spawn(Arc::clone(&scene).collect(Arc::clone(&first.batch)));
+        let full = spawn(Arc::clone(&scene).read_together(Arc::clone(&last.batch), keys));
+        drop(alone);
+        read_all(&scene, &["next", "first", "next"]);
+        for (join, key) in [(first, "first"), (last, "last")] {
+            let answer = block_on(join.answer()).unwrap().unwrap().unwrap();
+            check(&answer, key, 0);
+        }
+        block_on(full).unwrap();
+        block_on(collector).unwrap();
     });
 }

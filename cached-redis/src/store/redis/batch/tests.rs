@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
+use super::{Batches, Crowd, FEW, MOST, Turn};
 use crate::store::Store as _;
 use crate::store::redis::RedisStore;
 use crate::store::redis::server::Server;
@@ -77,4 +78,33 @@ async fn without_the_right_to_read_together_each_reads_alone() {
     for _ in 0..2 {
         read_all(&store, keys.iter().cloned()).await;
     }
+}
+
+/// How many of those who come join a batch before it is sent, if so many were about lately.
+fn joined_of(crowd: usize) -> usize {
+    let batches = Batches::default();
+    batches.state().crowd.seen(crowd);
+    let turns = (1..).map(|n| batches.turn(&format!("app:{n}")));
+    1 + turns
+        .take_while(|turn| !matches!(turn, Turn::Full(..)))
+        .count()
+}
+
+#[test]
+fn a_batch_waits_for_somewhat_less_than_half_of_those_about() {
+    assert_eq!([2, 8, 16].map(joined_of), [FEW; 3]);
+    assert_eq!([24, 64].map(joined_of), [12 - FEW, 32 - FEW]);
+    assert_eq!(joined_of(1000), MOST);
+}
+
+#[test]
+fn a_crowd_is_forgotten_bit_by_bit() {
+    let mut crowd = Crowd::default();
+    assert!(crowd.is_one());
+    crowd.seen(64);
+    assert_eq!(crowd.size(), 64);
+    crowd.seen(1);
+    assert_eq!(crowd.size(), 60);
+    (0..60).for_each(|_| crowd.seen(1));
+    assert!(crowd.is_one());
 }
