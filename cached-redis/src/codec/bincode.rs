@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::Reason;
 use super::{Codec, CodecError};
+use crate::fingerprint::{Bytewise, Fingerprinted};
 
 /// The largest string that Redis takes, and so the most that a payload can claim to contain.
 const LIMIT: usize = 512 * 1024 * 1024;
@@ -47,8 +48,11 @@ impl Codec for Bincode {
     }
 
     /// Without the limit, which is counted for every number and would be a fifth of the time.
-    fn decode_guarded<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, CodecError> {
-        decode(bytes, standard())
+    fn decode_traced<T: DeserializeOwned>(
+        &self,
+        bytes: &[u8],
+    ) -> Result<Fingerprinted<T>, CodecError> {
+        decode(bytes, standard()).map(|Bytewise(read)| read)
     }
 }
 

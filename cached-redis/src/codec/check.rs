@@ -129,7 +129,7 @@ where
     } else {
         usize::MAX
     };
-    within(room, || codec.decode_guarded(payload))
+    within(room, || codec.decode_traced(payload))
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub use self::choice::{Choice, FromCache};
 pub use self::error::CodecError;
 pub use self::json::Json;
 pub use self::msgpack::Msgpack;
+use crate::fingerprint::Fingerprinted;
 
 /// Turns values into bytes and back.
 ///
@@ -92,9 +93,12 @@ pub trait Codec: Copy + Send + Sync + 'static {
     /// When the bytes are not exactly one value of this type.
     fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, CodecError>;
 
-    /// As `decode`, for a `T` that refuses forged lengths and deep nesting by itself.
+    /// As `decode`, with a look at the type, and guarded against forged lengths and deep nesting by it.
     #[doc(hidden)]
-    fn decode_guarded<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, CodecError> {
+    fn decode_traced<T: DeserializeOwned>(
+        &self,
+        bytes: &[u8],
+    ) -> Result<Fingerprinted<T>, CodecError> {
         self.decode(bytes)
     }
 }
@@ -172,10 +176,13 @@ impl Codec for Format {
         }
     }
 
-    fn decode_guarded<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, CodecError> {
+    fn decode_traced<T: DeserializeOwned>(
+        &self,
+        bytes: &[u8],
+    ) -> Result<Fingerprinted<T>, CodecError> {
         match self {
             #[cfg(feature = "bincode")]
-            Self::Bincode => Bincode.decode_guarded(bytes),
+            Self::Bincode => Bincode.decode_traced(bytes),
             Self::Msgpack | Self::Json => self.decode(bytes),
         }
     }

@@ -5,7 +5,7 @@ use serde::de::Visitor;
 
 use super::access::Traced;
 use super::tracer::{Kind, Tracer};
-use super::visitor::{Alike, Parts, TracedVisitor, Unknown};
+use super::visitor::{Alike, Parts, TextVisitor, TracedVisitor, Unknown};
 
 /// A scalar cannot contain anything, so its visitor needs no wrapping.
 macro_rules! scalars {
@@ -54,8 +54,6 @@ impl<'de, 't, D: Deserializer<'de>, T: Tracer<'t>> Deserializer<'de> for Traced<
     // forged length before anything was read. Visitors have to take both.
     compounds! {
         deserialize_any => deserialize_any Any Unknown
-        deserialize_str => deserialize_str Text Parts
-        deserialize_string => deserialize_str Text Parts
         deserialize_bytes => deserialize_bytes Bytes Parts
         deserialize_byte_buf => deserialize_bytes Bytes Parts
         deserialize_option => deserialize_option Option Parts
@@ -63,6 +61,20 @@ impl<'de, 't, D: Deserializer<'de>, T: Tracer<'t>> Deserializer<'de> for Traced<
         deserialize_map => deserialize_map Map Alike
         deserialize_identifier => deserialize_identifier Identifier Unknown
         deserialize_ignored_any => deserialize_ignored_any Ignored Unknown
+    }
+
+    #[inline]
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.trace.kind(Kind::Text);
+        match T::BYTEWISE {
+            true => self.inner.deserialize_bytes(TextVisitor(visitor)),
+            false => self.inner.deserialize_str(visitor),
+        }
+    }
+
+    #[inline]
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.deserialize_str(visitor)
     }
 
     #[inline]

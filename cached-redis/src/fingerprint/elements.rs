@@ -12,7 +12,7 @@ use std::ptr;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess};
 
 use super::access::Traced;
-use super::tracer::{Guard, Tracer};
+use super::tracer::Tracer;
 
 /// The elements of a sequence, or (N = 2) the keys and values of a map.
 pub(super) struct Elements<A, T, const N: usize> {
@@ -41,8 +41,8 @@ impl<'t, A, T: Tracer<'t>, const N: usize> Elements<A, T, N> {
     }
 
     #[inline]
-    fn guarded<S>(&self, seed: S) -> Traced<S, Guard<'t>> {
-        Traced::new(seed, Guard(self.trace.trace()))
+    fn guarded<S>(&self, seed: S) -> Traced<S, T::Guard> {
+        Traced::new(seed, self.trace.guard())
     }
 
     #[inline]

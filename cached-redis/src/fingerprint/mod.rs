@@ -28,21 +28,39 @@ use std::cell::Cell;
 use serde::{Deserialize, Deserializer};
 
 use self::access::Traced;
-use self::tracer::Trace;
+use self::tracer::{Hasher, Trace};
 
 /// A decoded value, and what its type looked like to serde on the way.
-pub(crate) struct Fingerprinted<T> {
+pub struct Fingerprinted<T> {
     pub(crate) value: T,
     pub(crate) fingerprint: u32,
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Fingerprinted<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let trace = Trace::new(ROOM.get());
-        let value = T::deserialize(Traced::new(deserializer, &trace))?;
-        let fingerprint = trace.fingerprint();
-        Ok(Self { value, fingerprint })
+        traced::<_, _, false>(deserializer)
     }
+}
+
+/// The same, of a format that writes a text like the bytes of it. Texts are taken as bytes and checked
+/// here: a deserializer has to pass on what it has checked, which costs more than to check it.
+pub(crate) struct Bytewise<T>(pub(crate) Fingerprinted<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Bytewise<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        traced::<_, _, true>(deserializer).map(Self)
+    }
+}
+
+fn traced<'de, D, T, const BYTEWISE: bool>(deserializer: D) -> Result<Fingerprinted<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let trace = Trace::new(ROOM.get());
+    let value = T::deserialize(Traced::new(deserializer, Hasher::<BYTEWISE>(&trace)))?;
+    let fingerprint = trace.fingerprint();
+    Ok(Fingerprinted { value, fingerprint })
 }
 
 thread_local! {

@@ -19,7 +19,7 @@ fn bytes<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<Fingerprinted<T>> {
-    within(bytes.len(), || Bincode.decode_guarded(bytes)).ok()
+    within(bytes.len(), || Bincode.decode_traced(bytes)).ok()
 }
 
 fn fingerprint<T: Serialize + DeserializeOwned>(value: &T) -> u32 {
@@ -270,4 +270,17 @@ fn forged_nesting_is_refused_before_the_stack_ends() {
     assert!(read::<List>(&vec![1; 1 << 20]).is_none());
     assert!(read::<Chain>(&vec![0; 1 << 20]).is_none());
     assert!(read::<List>(&[1, 1, 1, 0]).is_some());
+}
+
+#[test]
+fn texts_that_are_none_are_refused() {
+    let text = bytes(&"Ärger".to_owned());
+    assert_eq!(read::<String>(&text).unwrap().value, "Ärger");
+    for cut in 2..text.len() {
+        let mut broken = text.clone();
+        broken[cut] = 0xFF;
+        assert!(read::<String>(&broken).is_none(), "{cut}");
+        assert!(read::<Vec<String>>(&[&[1], &*broken].concat()).is_none());
+        assert!(read::<String>(&text[..cut]).is_none());
+    }
 }

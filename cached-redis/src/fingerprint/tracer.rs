@@ -88,6 +88,14 @@ pub(super) trait Tracer<'t>: Copy {
     /// Whether all of the type is known already.
     const KNOWS: bool;
 
+    /// Whether a text is written like the bytes of it.
+    const BYTEWISE: bool;
+
+    /// The one who only guards.
+    type Guard: Tracer<'t>;
+
+    fn guard(self) -> Self::Guard;
+
     /// What all tracers of one decoding share.
     fn trace(self) -> &'t Trace;
 
@@ -160,37 +168,54 @@ pub(super) trait Tracer<'t>: Copy {
 }
 
 /// Hashes.
-impl<'t> Tracer<'t> for &'t Trace {
+#[derive(Clone, Copy)]
+pub(super) struct Hasher<'t, const BYTEWISE: bool>(pub(super) &'t Trace);
+
+impl<'t, const BYTEWISE: bool> Tracer<'t> for Hasher<'t, BYTEWISE> {
     const KNOWS: bool = false;
+    const BYTEWISE: bool = BYTEWISE;
+    type Guard = Guard<'t, BYTEWISE>;
+
+    #[inline]
+    fn guard(self) -> Self::Guard {
+        Guard(self.0)
+    }
 
     #[inline]
     fn trace(self) -> &'t Trace {
-        self
+        self.0
     }
 
     #[inline]
     fn kind(self, kind: Kind) {
-        self.mix(kind as u64);
+        self.0.mix(kind as u64);
     }
 
     #[inline]
     fn length(self, kind: Kind, length: usize) {
-        self.mix((kind as u64) | ((length as u64) << 8));
+        self.0.mix((kind as u64) | ((length as u64) << 8));
     }
 
     #[inline]
     fn named(self, kind: Kind, name: &'static str, list: &'static [&'static str]) {
-        self.mix((kind as u64) ^ names::hash(name, list));
+        self.0.mix((kind as u64) ^ names::hash(name, list));
     }
 }
 
 /// Knows the type, and only guards against forged bytes. A type that shows all of itself does not
 /// contain itself, so it nests no deeper than it is written and levels need not be counted.
 #[derive(Clone, Copy)]
-pub(super) struct Guard<'t>(pub(super) &'t Trace);
+pub(super) struct Guard<'t, const BYTEWISE: bool>(&'t Trace);
 
-impl<'t> Tracer<'t> for Guard<'t> {
+impl<'t, const BYTEWISE: bool> Tracer<'t> for Guard<'t, BYTEWISE> {
     const KNOWS: bool = true;
+    const BYTEWISE: bool = BYTEWISE;
+    type Guard = Self;
+
+    #[inline]
+    fn guard(self) -> Self {
+        self
+    }
 
     #[inline]
     fn trace(self) -> &'t Trace {

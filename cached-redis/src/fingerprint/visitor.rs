@@ -175,3 +175,22 @@ impl<'de, 't, V: Visitor<'de>, T: Tracer<'t>, I: Inside> Visitor<'de> for Traced
         trace.nested(|| inner.visit_enum(Traced::new(access, trace)))
     }
 }
+
+/// Takes the bytes of a text.
+pub(super) struct TextVisitor<V>(pub(super) V);
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for TextVisitor<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+
+    #[inline]
+    fn visit_borrowed_bytes<E: Error>(self, bytes: &'de [u8]) -> Result<V::Value, E> {
+        match str::from_utf8(bytes) {
+            Ok(text) => self.0.visit_borrowed_str(text),
+            Err(error) => Err(E::custom(error)),
+        }
+    }
+}
