@@ -3,8 +3,10 @@
 //!
 //! Both sides take turns in short rounds within one run, so that whatever else the machine does
 //! meets both. What counts is the ratio of a round, ours ÷ by hand, in operations per second; the
-//! first round of a cell is not counted. `BENCH_QUICK=1` only shows that it runs.
+//! first round of a cell is not counted. Each cell has a process and a server of its own: how the
+//! allocator was left by one would show in the next. `BENCH_QUICK=1` only shows that it runs.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -23,6 +25,9 @@ const TASKS: [usize; 4] = [1, 16, 64, 256];
 
 /// How many parts a value has, and about how many bytes that is.
 const SIZES: [(usize, &str); 3] = [(1, "100 B"), (32, "2 KB"), (256, "16 KB")];
+
+/// Before the place of the size and the number of tasks of a cell.
+const CELL: &str = "--cell";
 
 /// Keys per size; tasks go through them at their own pace.
 const KEYS: usize = 64;
@@ -96,17 +101,12 @@ impl Plan {
     }
 }
 
-#[tokio::main]
-async fn main() {
+/// Runs itself once for each cell.
+fn main() {
+    if let Some((size, tasks)) = which_cell() {
+        return cell(SIZES[size], tasks);
+    }
     let plan = Plan::from_env();
-    let server = RedisServer::start();
-    let cache = prepare(&server).await;
-    let client = redis::Client::open(server.url()).expect("the address is right");
-    let connection = client
-        .get_multiplexed_async_connection()
-        .await
-        .expect("the server is up");
-
     println!(
         "hits per second, ours and by hand; {} rounds of {:?} each",
         plan.rounds - 1,
@@ -116,18 +116,42 @@ async fn main() {
         "{:>6} {:>6} {:>11} {:>11} {:>7} {:>14}",
         "value", "tasks", "ours", "by hand", "ratio", "range"
     );
-    let loads = cache.stats().total().loads;
-    for (lines, size) in SIZES {
+    let program = std::env::current_exe().expect("it runs");
+    for size in 0..SIZES.len() {
         for tasks in TASKS {
-            let cell = Cell::measure(&plan, tasks, lines, &connection).await;
-            println!("{size:>6} {tasks:>6} {cell}");
+            let which = [CELL, &size.to_string(), &tasks.to_string()];
+            let mut cell = Command::new(&program);
+            let ended = cell.args(std::env::args().skip(1)).args(which).status();
+            assert!(ended.expect("it starts").success());
         }
     }
+}
+
+/// The place of its size and its number of tasks, if this process is to measure one cell.
+fn which_cell() -> Option<(usize, usize)> {
+    let mut arguments = std::env::args().skip_while(|argument| argument != CELL);
+    arguments.next()?;
+    let mut number = || arguments.next()?.parse().ok();
+    Some((number()?, number()?))
+}
+
+#[tokio::main]
+async fn cell((lines, size): (usize, &str), tasks: usize) {
+    let server = RedisServer::start();
+    let cache = prepare(&server, lines).await;
+    let client = redis::Client::open(server.url()).expect("the address is right");
+    let connection = client
+        .get_multiplexed_async_connection()
+        .await
+        .expect("the server is up");
+    let loads = cache.stats().total().loads;
+    let cell = Cell::measure(&Plan::from_env(), tasks, lines, &connection).await;
+    println!("{size:>6} {tasks:>6} {cell}");
     assert_eq!(cache.stats().total().loads, loads, "all were hits");
 }
 
 /// Every key, on both sides.
-async fn prepare(server: &RedisServer) -> Cache {
+async fn prepare(server: &RedisServer, lines: usize) -> Cache {
     let cache = Cache::builder().url(server.url()).namespace("bench");
     let cache = cache
         .require_connection(true)
@@ -135,19 +159,12 @@ async fn prepare(server: &RedisServer) -> Cache {
         .await
         .expect("the server is up");
     cache.clone().install().expect("nothing is installed yet");
-    for (lines, size) in SIZES {
-        for id in 0..KEYS {
-            let encoded =
-                bincode::serde::encode_to_vec(order(lines, id), bincode::config::standard());
-            let encoded = encoded.expect("it can be encoded");
-            server.plant(&hand_key(lines, id), &encoded);
-            annotated(lines, id).await;
-            if id == 0 {
-                println!("{size}: {} bytes", encoded.len());
-            }
-        }
+    for id in 0..KEYS {
+        let encoded = bincode::serde::encode_to_vec(order(lines, id), bincode::config::standard());
+        server.plant(&hand_key(lines, id), &encoded.expect("it can be encoded"));
+        annotated(lines, id).await;
     }
-    let all = (SIZES.len() * KEYS) as u64;
+    let all = KEYS as u64;
     eventually("the fills", async || cache.stats().total().fills == all).await;
     cache
 }
