@@ -220,9 +220,10 @@ impl Current {
     }
 
     /// The value that this load is to replace, if one is there that was not invalidated before the load
-    /// began: past its TTL inside a stale window, about to be, or of another version of the source. With it the load can ask its source
-    /// whether anything has changed; see [versions](crate::docs::versions). `None` also for a `T` that is
-    /// not the type of the value, and for values in a codec of your own.
+    /// began: past its TTL inside a stale window, about to be, or of another version of the source. With
+    /// it the load can ask its source whether anything has changed; see
+    /// [versions](crate::docs::versions). `None` also for a `T` that is not the type of the value, and for
+    /// values in a codec of your own.
     #[must_use]
     pub fn previous<T: DeserializeOwned>(&self) -> Option<Previous<T>> {
         let loading = self.0.as_ref()?;

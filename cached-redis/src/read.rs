@@ -131,11 +131,7 @@ fn without_cache<R, F: Load<R>>(
     loading::carry(tags.keys().iter().cloned());
     Box::pin(async move {
         let (returned, said) = inside.run(|| load.run()).await;
-        if said.stale {
-            loading::served_stale();
-        }
-        loading::inherit(said.inherited.iter().map(|(key, one)| (key, *one)));
-        loading::carry(said.tags);
+        said.hand_on();
         returned
     })
 }

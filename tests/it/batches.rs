@@ -9,7 +9,9 @@ use cached_redis::{
 };
 use tokio::task::JoinHandle;
 
-use crate::support::{Source, World, eventually, filled, in_time, on_both_stores, on_redis};
+use crate::support::{
+    Source, World, eventually, filled, in_time, on_both_stores, on_redis, refused, waiting,
+};
 
 on_both_stores!(
     the_missing_ids_are_loaded_by_one_call,
@@ -126,16 +128,6 @@ fn all(ids: &[u64], version: u64) -> HashMap<u64, u64> {
 
 fn stats(cache: &Cache) -> FunctionStats {
     *cache.stats().function("batches::get_all").unwrap()
-}
-
-async fn waiting(cache: &Cache, reads: u64) {
-    let waiting = async || cache.stats().total().waits == reads;
-    eventually("the readers to wait", waiting).await;
-}
-
-async fn refused(cache: &Cache, fills: u64) {
-    let refused = async || cache.stats().total().refused_fills == fills;
-    eventually("the refusal", refused).await;
 }
 
 async fn the_missing_ids_are_loaded_by_one_call(world: World) {

@@ -12,7 +12,7 @@ use tracing::Level;
 
 use crate::support::{
     Log, RedisServer, Rows, Source, World, eventually, filled, in_time, on_both_stores, on_redis,
-    poll_once,
+    poll_once, refused,
 };
 
 on_both_stores!(
@@ -113,11 +113,6 @@ mod cleared {
 fn reader(cache: &Cache, source: &Source) -> JoinHandle<u64> {
     let source = source.clone();
     cache.spawn(async move { read(&source, 1, "a").await })
-}
-
-async fn refused(cache: &Cache, fills: u64) {
-    let refused = async || cache.stats().total().refused_fills == fills;
-    eventually("the refusal", refused).await;
 }
 
 async fn put(cache: &Cache, keys: &[&str]) {

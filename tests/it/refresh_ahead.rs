@@ -36,10 +36,6 @@ async fn try_read(source: &Source, id: u64) -> Result<u64, String> {
     source.try_load().await.ok_or_else(|| "failed".to_owned())
 }
 
-async fn patient(world: &World) -> Cache {
-    world.patient().build().await.unwrap()
-}
-
 /// A source that has changed since `read` was kept, and is loaded anew in vain.
 async fn refreshing(cache: &Cache) -> Source {
     let source = Source::new();
@@ -57,7 +53,7 @@ async fn refreshing(cache: &Cache) -> Source {
 }
 
 async fn past_its_share_of_the_ttl_an_entry_is_loaded_anew_behind_its_readers(world: World) {
-    let cache = patient(&world).await;
+    let cache = world.patient_cache().await;
     let source = refreshing(&cache).await;
     let read = async || cache.scope(read(&source, 1).with_info()).await;
     let (value, info) = read().await;
@@ -80,9 +76,9 @@ async fn past_its_share_of_the_ttl_an_entry_is_loaded_anew_behind_its_readers(wo
 
 async fn one_of_64_callers_in_each_of_three_processes_refreshes(world: World) {
     let caches = [
-        patient(&world).await,
-        patient(&world).await,
-        patient(&world).await,
+        world.patient_cache().await,
+        world.patient_cache().await,
+        world.patient_cache().await,
     ];
     let source = refreshing(&caches[0]).await;
     let callers: Vec<_> = (0..64)
@@ -105,7 +101,7 @@ async fn one_of_64_callers_in_each_of_three_processes_refreshes(world: World) {
 }
 
 async fn t1_a_refresh_behind_an_invalidated_entry_is_not_kept(world: World) {
-    let [cache, other] = [patient(&world).await, patient(&world).await];
+    let [cache, other] = [world.patient_cache().await, world.patient_cache().await];
     for process in [&cache, &other] {
         cache.invalidate("ahead:1").await.unwrap();
         let refusals = cache.stats().total().refused_fills;

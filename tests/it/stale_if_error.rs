@@ -49,10 +49,6 @@ async fn outdated(cache: &Cache) -> Source {
     source
 }
 
-async fn patient(world: &World) -> Cache {
-    world.patient().build().await.unwrap()
-}
-
 async fn after_a_failed_load_the_old_value_is_served(world: World) {
     let build = || world.builder().throttle(Duration::from_secs(600)).build();
     let [cache, other] = [build().await.unwrap(), build().await.unwrap()];
@@ -73,7 +69,7 @@ async fn after_a_failed_load_the_old_value_is_served(world: World) {
 }
 
 async fn past_the_ttl_callers_wait_for_the_one_load_that_may_succeed(world: World) {
-    let [cache, other] = [patient(&world).await, patient(&world).await];
+    let [cache, other] = [world.patient_cache().await, world.patient_cache().await];
     let source = outdated(&cache).await;
     source.hold();
     let readers: Vec<_> = (0..32)
@@ -143,7 +139,7 @@ async fn t1_an_entry_that_is_invalidated_during_its_failing_load_is_not_served(w
 }
 
 async fn t1_a_load_over_an_entry_that_is_invalidated_meanwhile_is_not_kept(world: World) {
-    let [cache, other] = [patient(&world).await, patient(&world).await];
+    let [cache, other] = [world.patient_cache().await, world.patient_cache().await];
     let source = outdated(&cache).await;
     source.hold();
     let overtaken = reader(&cache, &source);
@@ -160,7 +156,7 @@ async fn t1_a_load_over_an_entry_that_is_invalidated_meanwhile_is_not_kept(world
 }
 
 async fn t1_those_who_waited_for_an_overtaken_load_start_over(world: World) {
-    let [cache, other] = [patient(&world).await, patient(&world).await];
+    let [cache, other] = [world.patient_cache().await, world.patient_cache().await];
     let source = outdated(&cache).await;
     source.hold();
     let overtaken = reader(&cache, &source);
@@ -180,7 +176,7 @@ async fn t1_those_who_waited_for_an_overtaken_load_start_over(world: World) {
 }
 
 async fn a_dropped_caller_hands_the_load_on(world: World) {
-    let [cache, other] = [patient(&world).await, patient(&world).await];
+    let [cache, other] = [world.patient_cache().await, world.patient_cache().await];
     let source = outdated(&cache).await;
     source.hold();
     for loads in 2..6 {
@@ -207,7 +203,7 @@ async fn panicking(source: &Source, id: u64) -> Result<u64, String> {
 }
 
 async fn a_load_that_panics_does_so_to_its_own_caller_only(world: World) {
-    let cache = patient(&world).await;
+    let cache = world.patient_cache().await;
     let source = outdated(&cache).await;
     source.hold();
     let panics = cache.spawn({

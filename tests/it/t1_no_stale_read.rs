@@ -4,7 +4,7 @@
 use cached_redis::{Cache, CachedExt as _, invalidates, redis_cached};
 use tokio::task::JoinHandle;
 
-use crate::support::{Source, World, eventually, filled, in_time, on_both_stores};
+use crate::support::{Source, World, filled, in_time, on_both_stores, refused, waiting};
 
 on_both_stores!(
     t1_a_load_overtaken_by_an_invalidation_is_not_kept,
@@ -37,18 +37,6 @@ async fn write(source: &Source, id: u64) {
 fn reader(cache: &Cache, source: &Source) -> JoinHandle<u64> {
     let source = source.clone();
     cache.spawn(async move { read(&source, 1).await })
-}
-
-async fn refused(cache: &Cache, fills: u64) {
-    let refused = async || cache.stats().total().refused_fills == fills;
-    eventually("the refusal", refused).await;
-}
-
-async fn waiting(cache: &Cache, readers: u64) {
-    eventually("the readers to wait", async || {
-        cache.stats().total().waits == readers
-    })
-    .await;
 }
 
 async fn t1_a_load_overtaken_by_an_invalidation_is_not_kept(world: World) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use cached_redis::{Cache, CachedExt as _, Policy, Status, invalidates, redis_cached};
 use tokio::task::JoinHandle;
 
-use crate::support::{Rows, Source, World, eventually, filled, in_time, on_both_stores};
+use crate::support::{Rows, Source, World, filled, in_time, on_both_stores, waiting};
 
 on_both_stores!(
     t1_a_load_overtaken_by_the_invalidation_of_its_tag_is_served_to_nobody,
@@ -54,11 +54,6 @@ async fn write(source: &Source, team: u64) {
 fn reader(cache: &Cache, source: &Source) -> JoinHandle<u64> {
     let source = source.clone();
     cache.spawn(async move { read(&source, 1, 7).await })
-}
-
-async fn waiting(cache: &Cache, readers: u64) {
-    let waiting = async || cache.stats().total().waits == readers;
-    eventually("the readers to wait", waiting).await;
 }
 
 /// Every process reads version 2, by one load more.

@@ -58,6 +58,12 @@ impl World {
             .expect("the settings are right")
     }
 
+    /// A process with such leases.
+    pub(crate) async fn patient_cache(&self) -> Cache {
+        let built = self.patient().build().await;
+        built.expect("the settings are right")
+    }
+
     /// The server, on Redis.
     pub(crate) fn server(&self) -> Option<&RedisServer> {
         self.server.as_ref()
@@ -72,6 +78,18 @@ impl World {
 /// Waits until `cache` has stored so many results: a caller has its value before that.
 pub(crate) async fn filled(cache: &Cache, fills: u64) {
     eventually("the fills", async || cache.stats().total().fills >= fills).await;
+}
+
+/// Waits until so many fills of `cache` were refused.
+pub(crate) async fn refused(cache: &Cache, fills: u64) {
+    let refused = async || cache.stats().total().refused_fills == fills;
+    eventually("the refusal", refused).await;
+}
+
+/// Waits until so many readers of `cache` have waited for others.
+pub(crate) async fn waiting(cache: &Cache, readers: u64) {
+    let waiting = async || cache.stats().total().waits == readers;
+    eventually("the readers to wait", waiting).await;
 }
 
 /// Makes a test for each store of every `async fn name(world: World)` listed.
