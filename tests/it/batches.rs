@@ -1,6 +1,7 @@
 //! Batches: many ids in one call, on the entries of the single form.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -60,6 +61,10 @@ on_redis!(
 struct Users {
     rows: Source,
     asked: Arc<Mutex<Vec<Vec<u64>>>>,
+    /// Those that are being loaded.
+    running: Arc<Mutex<Vec<u64>>>,
+    /// Whether one ever was while it was asked for.
+    met: Arc<AtomicBool>,
 }
 
 impl Users {
@@ -72,16 +77,31 @@ impl Users {
     }
 
     fn of(rows: Source) -> Self {
-        let asked = Arc::default();
-        Self { rows, asked }
+        Self {
+            rows,
+            asked: Arc::default(),
+            running: Arc::default(),
+            met: Arc::default(),
+        }
     }
 
     /// Ids from 1000 on are those of nobody.
     async fn load(&self, ids: &[u64]) -> Option<HashMap<u64, u64>> {
         self.asked.lock().unwrap().push(ids.to_vec());
-        let version = self.rows.try_load().await?;
+        self.begin(ids);
+        let version = self.rows.try_load().await;
+        self.running.lock().unwrap().retain(|id| !ids.contains(id));
+        let version = version?;
         let known = ids.iter().filter(|id| **id < 1000);
         Some(known.map(|id| (*id, version)).collect())
+    }
+
+    fn begin(&self, ids: &[u64]) {
+        let mut running = self.running.lock().unwrap();
+        if ids.iter().any(|id| running.contains(id)) {
+            self.met.store(true, Ordering::SeqCst);
+        }
+        running.extend(ids);
     }
 
     /// What it was asked for since the last look.
@@ -723,19 +743,23 @@ async fn without_the_store_a_batch_is_one_load(mut world: World) {
     let users = Users::held();
     let first = batch(&cache, &users, &[1, 2, 3]);
     users.rows.begun(1).await;
-    // Those who come now share the next load, whatever the order of their ids.
-    let joined = [
-        batch(&cache, &users, &[3, 2, 1]),
-        batch(&cache, &users, &[1, 3]),
-    ];
+    let failed = async |batches: u64| {
+        let failed = async || stats(&cache).errors == batches;
+        eventually("the store to be asked in vain", failed).await;
+    };
+    failed(1).await;
+    let more = batch(&cache, &users, &[3, 2, 1]);
+    failed(2).await;
+    let fewer = batch(&cache, &users, &[1, 3]);
+    failed(3).await;
+    // They share the next load of each id, whoever makes it and in whatever order they ask.
     users.rows.release();
     assert_eq!(in_time(first).await.unwrap().unwrap(), all(&[1, 2, 3], 1));
-    for (joined, ids) in joined.into_iter().zip([&[1, 2, 3][..], &[1, 3]]) {
+    for (joined, ids) in [(more, &[1, 2, 3][..]), (fewer, &[1, 3])] {
         assert_eq!(in_time(joined).await.unwrap().unwrap(), all(ids, 1));
     }
-    let stats = stats(&cache);
-    assert_eq!(stats.fills, 0);
-    assert_eq!(users.rows.most_at_once(), 1);
+    assert_eq!(stats(&cache).fills, 0);
+    assert!(!users.met.load(Ordering::SeqCst), "{:?}", users.asked());
 }
 
 async fn a_key_that_the_store_refuses_bypasses_it_alone(world: World) {
