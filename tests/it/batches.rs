@@ -759,7 +759,9 @@ async fn without_the_store_a_batch_is_one_load(mut world: World) {
         assert_eq!(in_time(joined).await.unwrap().unwrap(), all(ids, 1));
     }
     assert_eq!(stats(&cache).fills, 0);
-    assert!(!users.met.load(Ordering::SeqCst), "{:?}", users.asked());
+    let asked = users.asked();
+    assert_eq!(asked[0], [1, 2, 3]);
+    assert!(!users.met.load(Ordering::SeqCst), "{asked:?}");
 }
 
 async fn a_key_that_the_store_refuses_bypasses_it_alone(world: World) {
