@@ -202,7 +202,7 @@ where
     }
 
     fn told(&self, ran: Ran<S::Ok, S::Error>) -> Revalidated<S::Ok, S::Error> {
-        self.hand_on(&ran.basis, &ran.loaded);
+        ran.loaded.said.hand_on(&ran.basis);
         match ran.result {
             Ok(value) => {
                 if let Some(header) = ran.header {

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::codec;
 use crate::entry::{self, Live};
-use crate::tag::{self, Generation};
+use crate::tag::{self, Basis, Generation};
 
 tokio::task_local! {
     static LOADING: Arc<Loading>;
@@ -53,14 +53,17 @@ impl Said {
         !self.forbids() && self.ttl.is_none() && self.tags.is_empty() && self.inherited.is_empty()
     }
 
-    /// What calls inside of the load had to say is said of this call too, to the load that it is a part of.
-    pub(crate) fn hand_on(&self) {
+    /// What calls inside of the load had to say is said of this call too, to the load that it is a part of;
+    /// and so are the tags that the load began from.
+    pub(crate) fn hand_on(&self, basis: &Basis) {
         if self.stale {
             served_stale();
         }
+        inherit(basis.stamp.parts());
         let inherited = self.inherited.iter();
         inherit(inherited.map(|(key, generation)| (key, *generation)));
-        carry(self.tags.iter().cloned());
+        let unread = self.tags.iter().filter(|key| !basis.stamp.covers(key));
+        carry(unread.cloned());
     }
 
     /// Whether the result is not to be stored, whatever it is.

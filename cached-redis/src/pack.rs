@@ -13,11 +13,12 @@ use crate::entry::{Header, Kind, Live, Token};
 use crate::event::Event;
 use crate::extension::{Extensions, MOST_NAMED};
 use crate::handle::Inner;
+use crate::loading::Said;
 use crate::policy::Life;
 use crate::registry::Function;
 use crate::shape::Shape;
 use crate::store::Store as _;
-use crate::tag::{Basis, Generation};
+use crate::tag::Basis;
 use crate::verdict::Verdict;
 
 /// A whole entry and how long it lives.
@@ -34,18 +35,7 @@ pub(crate) struct Packed {
 #[derive(Debug, Default)]
 pub(crate) struct Loaded {
     pub(crate) took: Duration,
-    /// How long the result is fresh, if that is not the policy's matter.
-    pub(crate) ttl: Option<Duration>,
-    /// Whether the result is not to be stored.
-    pub(crate) forbidden: bool,
-    /// Whether an inner call was served a value past its TTL.
-    pub(crate) stale: bool,
-    /// What the source tells it from others by.
-    pub(crate) validator: Option<String>,
-    /// Tags that it was found to have.
-    pub(crate) tags: Vec<String>,
-    /// Tags that it has from inner calls.
-    pub(crate) inherited: Vec<(String, Generation)>,
+    pub(crate) said: Said,
 }
 
 /// Makes entries of one function's values, and values of its entries.
@@ -82,16 +72,20 @@ impl<C: Choice> Packer<'_, C> {
     {
         let ttl = match verdict {
             Verdict::Discard => return None,
-            _ if loaded.forbidden => return None,
-            Verdict::StoreFor(ttl) => loaded.ttl.or(Some(ttl)),
-            Verdict::Store => loaded.ttl,
+            _ if loaded.said.forbids() => return None,
+            Verdict::StoreFor(ttl) => loaded.said.ttl.or(Some(ttl)),
+            Verdict::Store => loaded.said.ttl,
         };
         // Asked before the tags of inner calls are added: their generations may have been read after
         // this load had looked at its source.
-        let unread = loaded.tags.iter().filter(|key| !basis.stamp.covers(key));
+        let unread = loaded
+            .said
+            .tags
+            .iter()
+            .filter(|key| !basis.stamp.covers(key));
         let unread: Vec<_> = unread.cloned().collect();
         let mut basis = basis.clone();
-        let mut inherited = loaded.inherited.iter();
+        let mut inherited = loaded.said.inherited.iter();
         if !inherited.all(|(key, generation)| basis.stamp.inherit(key, *generation)) {
             return None;
         }
@@ -154,7 +148,7 @@ impl<C: Choice> Packer<'_, C> {
         let mut extensions = Extensions {
             window: life.windowed && header.kind == Kind::Value,
             version: self.version,
-            validator: loaded.validator.as_deref(),
+            validator: loaded.said.validator.as_deref(),
             ..basis.stamp.extensions(&self.inner.namespace)
         };
         if extensions.validator.is_some() && extensions.bytes().is_none() {

@@ -131,7 +131,7 @@ fn without_cache<R, F: Load<R>>(
     loading::carry(tags.keys().iter().cloned());
     Box::pin(async move {
         let (returned, said) = inside.run(|| load.run()).await;
-        said.hand_on();
+        said.hand_on(&Basis::default());
         returned
     })
 }
@@ -322,7 +322,7 @@ where
     {
         self.emit(&Event::Miss);
         let (result, loaded) = self.load(task.load, previous).await;
-        self.hand_on(lease.basis(), &loaded);
+        loaded.said.hand_on(lease.basis());
         match &result {
             Err(error) => {
                 drop(lease);
@@ -365,7 +365,7 @@ where
         };
         self.emit(&Event::Miss);
         let (result, loaded) = self.load(task.load, None).await;
-        self.hand_on(fence.basis(), &loaded);
+        loaded.said.hand_on(fence.basis());
         if let Some(packed) = result
             .as_ref()
             .ok()
@@ -390,7 +390,7 @@ where
         let landing = match &result {
             Err(error) => self.failure(error),
             // Who shares it might be a part of a load, which would freeze what is stale.
-            Ok(ok) if place.is_shared() && !loaded.stale => {
+            Ok(ok) if place.is_shared() && !loaded.said.stale => {
                 let basis = Basis::unread(epoch, self.tags_of(&loaded));
                 let packed = self.packer.pack(S::value(ok), loaded.took, &basis);
                 packed.map_or(Landing::Again, |packed| Landing::Shared(packed.entry))
@@ -408,7 +408,7 @@ where
     {
         loading::carry(self.tags.keys().iter().cloned());
         let (result, loaded) = self.load(load, None).await;
-        self.hand_on(&Basis::default(), &loaded);
+        loaded.said.hand_on(&Basis::default());
         (result, loaded)
     }
 
@@ -426,34 +426,13 @@ where
         let (returned, said) = loading.run(|| load.run()).await;
         let took = started.elapsed();
         self.emit(&Event::Loaded(took));
-        let loaded = Loaded {
-            took,
-            ttl: said.ttl,
-            forbidden: said.forbids(),
-            stale: said.stale,
-            validator: said.validator,
-            tags: said.tags,
-            inherited: said.inherited,
-        };
-        (S::result(returned), loaded)
-    }
-
-    /// What calls inside of the load had to say is said of this call too, to the load that it is a part of.
-    pub(crate) fn hand_on(&self, basis: &Basis, loaded: &Loaded) {
-        if loaded.stale {
-            loading::served_stale();
-        }
-        loading::inherit(basis.stamp.parts());
-        let inherited = loaded.inherited.iter();
-        loading::inherit(inherited.map(|(key, generation)| (key, *generation)));
-        let unread = loaded.tags.iter().filter(|key| !basis.stamp.covers(key));
-        loading::carry(unread.cloned());
+        (S::result(returned), Loaded { took, said })
     }
 
     /// All tags of a result.
     fn tags_of(&self, loaded: &Loaded) -> Vec<String> {
-        let inherited = loaded.inherited.iter().map(|(key, _)| key);
-        let own = self.tags.keys().iter().chain(&loaded.tags);
+        let inherited = loaded.said.inherited.iter().map(|(key, _)| key);
+        let own = self.tags.keys().iter().chain(&loaded.said.tags);
         let all: BTreeSet<_> = own.chain(inherited).cloned().collect();
         all.into_iter().collect()
     }

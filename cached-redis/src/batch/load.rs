@@ -90,7 +90,7 @@ where
         let loading = Loading::new(&self.inner.namespace, alone, None);
         let (returned, said) = loading.run(|| (self.load)(ids)).await;
         let took = started.elapsed();
-        said.hand_on();
+        said.hand_on(&Basis::default());
         self.emit(&Event::Loaded(took));
         let kept = said.is_plain();
         (S::result(returned), Took { took, kept })
