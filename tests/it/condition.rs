@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cached_redis::{CachedExt as _, Status, redis_cached};
 
-use crate::support::{Source, World, eventually, filled, in_time, on_both_stores};
+use crate::support::{Source, World, filled, in_time, on_both_stores, waiting};
 
 on_both_stores!(
     a_call_whose_condition_does_not_hold_neither_looks_nor_stores,
@@ -90,10 +90,7 @@ async fn callers_of_a_result_that_is_not_kept_do_not_queue_up(world: World) {
     let leader = call();
     source.begun(1).await;
     let waiters: Vec<_> = (0..50).map(|_| call()).collect();
-    eventually("the readers to wait", async || {
-        cache.stats().total().waits == 50
-    })
-    .await;
+    waiting(&cache, 50).await;
     source.release();
     assert_eq!(in_time(leader).await.unwrap(), 1);
     for waiter in waiters {

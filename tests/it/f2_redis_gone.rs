@@ -3,7 +3,7 @@
 
 use cached_redis::{Cache, CachedExt as _, Invalidation, Status, invalidates, redis_cached};
 
-use crate::support::{RedisServer, Source, eventually, in_time};
+use crate::support::{RedisServer, Source, eventually, in_time, waiting};
 
 #[redis_cached(ttl = 60, key = "f2:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
@@ -58,10 +58,7 @@ async fn f2_a_load_under_way_returns_when_the_server_goes() {
         })
         .collect();
     source.begun(1).await;
-    eventually("the readers to wait", async || {
-        cache.stats().total().waits == 19
-    })
-    .await;
+    waiting(&cache, 19).await;
     server.kill();
     source.release();
     for reader in readers {

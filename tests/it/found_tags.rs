@@ -7,7 +7,7 @@ use std::time::Duration;
 use cached_redis::{Cache, CachedExt as _, Policy, Status, current, redis_cached};
 use tokio::task::JoinHandle;
 
-use crate::support::{Source, World, eventually, filled, in_time, on_both_stores};
+use crate::support::{Source, World, eventually, filled, in_time, on_both_stores, waiting};
 
 on_both_stores!(
     a_result_with_a_new_tag_is_stored_by_the_second_load_and_goes_with_the_tag,
@@ -282,8 +282,7 @@ async fn t1_those_who_joined_a_load_that_found_a_tag_start_over(world: World) {
     source.write();
     other.invalidate_tag("found:a").await.unwrap();
     let late: Vec<_> = (0..10).map(|_| reader(&cache, &source)).collect();
-    let waits = async || cache.stats().total().waits == 10;
-    eventually("the others to wait", waits).await;
+    waiting(&cache, 10).await;
     source.release();
     assert_eq!(overtaken.await.unwrap(), 1);
     for late in late {

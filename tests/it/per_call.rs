@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cached_redis::{Cache, CachedExt as _, Status, redis_cached};
 
-use crate::support::{Source, World, eventually, filled, on_both_stores};
+use crate::support::{Source, World, eventually, filled, on_both_stores, waiting};
 
 on_both_stores!(
     uncached_runs_the_function_and_leaves_the_entry_alone,
@@ -146,10 +146,7 @@ async fn the_info_of_a_call_that_waited_says_joined(world: World) {
     let leader = call();
     source.begun(1).await;
     let waiter = call();
-    eventually("the reader to wait", async || {
-        cache.stats().total().waits == 1
-    })
-    .await;
+    waiting(&cache, 1).await;
     source.release();
     let [(_, leader), (_, waiter)] = [leader.await.unwrap(), waiter.await.unwrap()];
     assert_eq!(

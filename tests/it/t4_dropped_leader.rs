@@ -6,7 +6,7 @@ use std::time::Duration;
 use cached_redis::{Cache, redis_cached};
 use tokio::task::JoinHandle;
 
-use crate::support::{Source, World, after_polls, eventually, in_time, on_both_stores};
+use crate::support::{Source, World, after_polls, in_time, on_both_stores, waiting};
 
 on_both_stores!(
     t4_waiters_of_a_dropped_leader_go_on_with_one_load,
@@ -34,13 +34,6 @@ async fn patient(world: &World) -> Cache {
         .build()
         .await
         .unwrap()
-}
-
-async fn waiting(cache: &Cache, readers: u64) {
-    eventually("the readers to wait", async || {
-        cache.stats().total().waits == readers
-    })
-    .await;
 }
 
 async fn abort(reader: JoinHandle<u64>) {

@@ -92,6 +92,13 @@ pub(crate) async fn waiting(cache: &Cache, readers: u64) {
     eventually("the readers to wait", waiting).await;
 }
 
+/// Waits until a reader of `cache` has been served from the store once more.
+pub(crate) async fn hit_again(cache: &Cache) {
+    let hits = cache.stats().total().hits;
+    let more = async || cache.stats().total().hits > hits;
+    eventually("a hit", more).await;
+}
+
 /// Makes a test for each store of every `async fn name(world: World)` listed.
 macro_rules! on_both_stores {
     ($($name:ident),+ $(,)?) => {$(
