@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use cached_redis::{CachedExt as _, invalidates, redis_cached};
 
-use crate::support::{RedisServer, Source, World, eventually, filled, on_redis, until_stale};
+use crate::support::{
+    RedisServer, Source, World, eventually, expired, filled, on_redis, until_stale,
+};
 
 on_redis!(
     a_hit_is_one_get,
@@ -202,14 +204,7 @@ async fn a_refresh_behind_a_caller_is_one_get_one_set_and_two_scripts(mut world:
     let source = Source::new();
     cache.scope(read_stale(&source, 1)).await;
     filled(&cache, 1).await;
-    let expired = async || {
-        cache
-            .get::<u64>("commands:stale:1")
-            .await
-            .unwrap()
-            .is_none()
-    };
-    eventually("the end of the TTL", expired).await;
+    expired("commands:stale:1", [&cache]).await;
     let server = world.redis();
     server.reset_commands();
     cache.scope(read_stale(&source, 1)).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cached_redis::{Builder, Cache, CachedExt as _, Error, Policy, Status, redis_cached};
 
 use crate::support::{
-    RedisServer, Source, World, eventually, filled, in_time, on_both_stores, on_redis,
+    RedisServer, Source, World, eventually, expired, filled, in_time, on_both_stores, on_redis,
 };
 
 on_both_stores!(
@@ -45,8 +45,7 @@ async fn f10_an_entry_of_a_fraction_of_a_second_expires(world: World) {
     let cache = world.cache().await;
     let policy = Policy::new().ttl(SHORT);
     assert!(cache.put(&policy, "f10:put", &1_u64).await.unwrap());
-    let expired = async || cache.get::<u64>("f10:put").await.unwrap().is_none();
-    eventually("the end of the entry", expired).await;
+    expired("f10:put", [&cache]).await;
 }
 
 async fn f10_a_ttl_below_a_millisecond_is_one(world: World) {
@@ -54,8 +53,7 @@ async fn f10_a_ttl_below_a_millisecond_is_one(world: World) {
     for ttl in [Duration::from_nanos(1), Duration::from_micros(999)] {
         let policy = Policy::new().ttl(ttl).jitter(0.9);
         assert!(cache.put(&policy, "f10:put", &1_u64).await.unwrap());
-        let expired = async || cache.get::<u64>("f10:put").await.unwrap().is_none();
-        eventually("the end of the entry", expired).await;
+        expired("f10:put", [&cache]).await;
     }
 }
 
@@ -66,8 +64,7 @@ async fn f10_a_ttl_shorter_than_the_lease_and_the_load_is_the_life_of_the_entry(
     for loads in 1..=3 {
         assert_eq!(cache.scope(read(&source, 1)).await, 1);
         filled(&cache, loads).await;
-        let expired = async || cache.get::<u64>("f10:1").await.unwrap().is_none();
-        eventually("the end of the entry", expired).await;
+        expired("f10:1", [&cache]).await;
         assert_eq!(source.loads(), loads as usize);
     }
     let stats = cache.stats().total();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use cached_redis::{Cache, CachedExt as _, Status, redis_cached};
 use tokio::task::JoinHandle;
 
-use crate::support::{Source, World, eventually, filled, in_time, on_both_stores};
+use crate::support::{Source, World, eventually, expired, filled, in_time, on_both_stores};
 
 on_both_stores!(
     after_a_failed_load_the_old_value_is_served,
@@ -38,13 +38,12 @@ fn reader(cache: &Cache, source: &Source) -> JoinHandle<Result<u64, String>> {
     cache.spawn(async move { read(&source, 1).await })
 }
 
-/// A cache whose entry is past its TTL, and a source that has changed since.
-async fn outdated(cache: &Cache) -> Source {
-    let source = Source::new();
+/// An entry that is past its TTL for all `processes`, and a source that has changed since.
+async fn outdated(processes: &[&Cache]) -> Source {
+    let (cache, source) = (processes[0], Source::new());
     assert_eq!(cache.scope(read(&source, 1)).await, Ok(1));
     filled(cache, 1).await;
-    let expired = async || cache.get::<u64>("sie:1").await.unwrap().is_none();
-    eventually("the end of the TTL", expired).await;
+    expired("sie:1", processes.iter().copied()).await;
     source.write();
     source
 }
@@ -52,7 +51,7 @@ async fn outdated(cache: &Cache) -> Source {
 async fn after_a_failed_load_the_old_value_is_served(world: World) {
     let build = || world.builder().throttle(Duration::from_secs(600)).build();
     let [cache, other] = [build().await.unwrap(), build().await.unwrap()];
-    let source = outdated(&cache).await;
+    let source = outdated(&[&cache, &other]).await;
     source.fail(usize::MAX);
     for process in [&cache, &other] {
         for _ in 0..10 {
@@ -70,7 +69,7 @@ async fn after_a_failed_load_the_old_value_is_served(world: World) {
 
 async fn past_the_ttl_callers_wait_for_the_one_load_that_may_succeed(world: World) {
     let [cache, other] = [world.patient_cache().await, world.patient_cache().await];
-    let source = outdated(&cache).await;
+    let source = outdated(&[&cache, &other]).await;
     source.hold();
     let readers: Vec<_> = (0..32)
         .flat_map(|_| [reader(&cache, &source), reader(&other, &source)])
@@ -87,7 +86,7 @@ async fn past_the_ttl_callers_wait_for_the_one_load_that_may_succeed(world: Worl
 async fn callers_who_wait_for_a_load_that_fails_are_served_the_old_value(world: World) {
     let build = || world.patient().throttle(Duration::from_secs(600)).build();
     let [cache, other] = [build().await.unwrap(), build().await.unwrap()];
-    let source = outdated(&cache).await;
+    let source = outdated(&[&cache, &other]).await;
     source.hold();
     source.fail(usize::MAX);
     let readers: Vec<_> = (0..32)
@@ -103,7 +102,7 @@ async fn callers_who_wait_for_a_load_that_fails_are_served_the_old_value(world: 
 
 async fn an_invalidated_value_is_never_served_again(world: World) {
     let cache = world.cache().await;
-    let source = outdated(&cache).await;
+    let source = outdated(&[&cache]).await;
     cache.invalidate("sie:1").await.unwrap();
     source.fail(1);
     assert_eq!(
@@ -123,8 +122,7 @@ async fn t1_an_entry_that_is_invalidated_during_its_failing_load_is_not_served(w
         filled(&cache, fills).await;
         source.hold();
         source.fail(usize::MAX);
-        let expired = async || cache.get::<u64>("sie:1").await.unwrap().is_none();
-        eventually("the end of the TTL", expired).await;
+        expired("sie:1", [&cache]).await;
         let failing = reader(&cache, &source);
         source.begun(2).await;
         process.invalidate("sie:1").await.unwrap();
@@ -140,7 +138,7 @@ async fn t1_an_entry_that_is_invalidated_during_its_failing_load_is_not_served(w
 
 async fn t1_a_load_over_an_entry_that_is_invalidated_meanwhile_is_not_kept(world: World) {
     let [cache, other] = [world.patient_cache().await, world.patient_cache().await];
-    let source = outdated(&cache).await;
+    let source = outdated(&[&cache, &other]).await;
     source.hold();
     let overtaken = reader(&cache, &source);
     source.begun(2).await;
@@ -157,7 +155,7 @@ async fn t1_a_load_over_an_entry_that_is_invalidated_meanwhile_is_not_kept(world
 
 async fn t1_those_who_waited_for_an_overtaken_load_start_over(world: World) {
     let [cache, other] = [world.patient_cache().await, world.patient_cache().await];
-    let source = outdated(&cache).await;
+    let source = outdated(&[&cache, &other]).await;
     source.hold();
     let overtaken = reader(&cache, &source);
     source.begun(2).await;
@@ -177,7 +175,7 @@ async fn t1_those_who_waited_for_an_overtaken_load_start_over(world: World) {
 
 async fn a_dropped_caller_hands_the_load_on(world: World) {
     let [cache, other] = [world.patient_cache().await, world.patient_cache().await];
-    let source = outdated(&cache).await;
+    let source = outdated(&[&cache, &other]).await;
     source.hold();
     for loads in 2..6 {
         let leader = reader(&cache, &source);
@@ -204,7 +202,7 @@ async fn panicking(source: &Source, id: u64) -> Result<u64, String> {
 
 async fn a_load_that_panics_does_so_to_its_own_caller_only(world: World) {
     let cache = world.patient_cache().await;
-    let source = outdated(&cache).await;
+    let source = outdated(&[&cache]).await;
     source.hold();
     let panics = cache.spawn({
         let source = source.clone();
@@ -227,7 +225,7 @@ async fn f8_an_outage_of_the_source_sees_one_load_per_throttle(world: World) {
     const ROUNDING: Duration = Duration::from_millis(2);
     let build = || world.patient().throttle(THROTTLE).build();
     let caches = [build().await.unwrap(), build().await.unwrap()];
-    let source = outdated(&caches[0]).await;
+    let source = outdated(&caches.each_ref()).await;
     source.fail(usize::MAX);
     let began = Instant::now();
     let mut starts = Vec::new();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cached_redis::{Cache, CachedExt as _, Status, redis_cached};
 
 use crate::support::{
-    Source, World, eventually, filled, in_time, on_both_stores, on_redis, until_stale,
+    Source, World, eventually, expired, filled, in_time, on_both_stores, on_redis, until_stale,
 };
 
 on_both_stores!(
@@ -243,7 +243,8 @@ async fn a_failed_load_behind_its_caller_leaves_the_source_alone_for_the_throttl
         assert_eq!(answer.0, Ok(1));
         answer
     };
-    let _ = until_stale(async || read(&cache).await).await;
+    expired("swr:try:1", [&cache, &other]).await;
+    assert_eq!(read(&cache).await.1.status(), Status::Stale);
     let failed = async || cache.stats().total().loads == 2;
     eventually("the load to fail", failed).await;
     for _ in 0..200 {

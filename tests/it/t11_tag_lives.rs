@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cached_redis::{Cache, Policy};
 
-use crate::support::{World, eventually, filled, on_both_stores, on_redis};
+use crate::support::{World, expired, filled, on_both_stores, on_redis};
 
 on_both_stores!(
     t11_a_long_lived_entry_is_dropped_after_a_short_lived_one_of_its_tag_has_died,
@@ -22,11 +22,6 @@ async fn load(cache: &Cache, policy: &Policy, key: &str, value: u64) -> u64 {
     tagged.get_or_fill(policy, key, load).await.unwrap()
 }
 
-async fn short_one_died(cache: &Cache) {
-    let dead = async || cache.get::<u64>("t11:short").await.unwrap().is_none();
-    eventually("the short-lived entry to die", dead).await;
-}
-
 async fn t11_a_long_lived_entry_is_dropped_after_a_short_lived_one_of_its_tag_has_died(
     world: World,
 ) {
@@ -34,7 +29,7 @@ async fn t11_a_long_lived_entry_is_dropped_after_a_short_lived_one_of_its_tag_ha
     load(&cache, &LONG, "t11:long", 1).await;
     load(&cache, &SHORT, "t11:short", 1).await;
     filled(&cache, 2).await;
-    short_one_died(&cache).await;
+    expired("t11:short", [&cache]).await;
     assert_eq!(load(&cache, &LONG, "t11:long", 2).await, 1, "a hit");
     cache.invalidate_tag("t11").await.unwrap();
     assert_eq!(load(&cache, &LONG, "t11:long", 3).await, 3);
@@ -45,7 +40,7 @@ async fn t11_a_short_lived_entry_leaves_the_tag_of_a_long_lived_one_alone(world:
     load(&cache, &SHORT, "t11:short", 1).await;
     load(&cache, &LONG, "t11:long", 1).await;
     filled(&cache, 2).await;
-    short_one_died(&cache).await;
+    expired("t11:short", [&cache]).await;
     load(&cache, &SHORT, "t11:short", 2).await;
     assert_eq!(load(&cache, &LONG, "t11:long", 2).await, 1, "a hit");
 }

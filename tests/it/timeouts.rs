@@ -5,7 +5,7 @@ use std::time::Duration;
 use cached_redis::{Cache, CachedExt as _, Error, Policy, Status, Timeout, redis_cached};
 use tokio::task::JoinHandle;
 
-use crate::support::{Source, World, eventually, filled, in_time, on_both_stores};
+use crate::support::{Source, World, eventually, expired, filled, in_time, on_both_stores};
 
 on_both_stores!(
     a_call_that_takes_too_long_is_given_up_with_a_typed_error,
@@ -141,8 +141,7 @@ async fn outdated(cache: &Cache) -> Source {
     let fills = cache.stats().total().fills + 1;
     assert_eq!(in_time(cache.scope(soft(&source, 1, false))).await, Ok(1));
     filled(cache, fills).await;
-    let expired = async || cache.get::<u64>("soft:1").await.unwrap().is_none();
-    eventually("the end of the TTL", expired).await;
+    expired("soft:1", [cache]).await;
     source.write();
     source.hold();
     source

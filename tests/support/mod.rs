@@ -18,4 +18,6 @@ pub(crate) use process::signal;
 pub(crate) use rows::Rows;
 pub(crate) use server::RedisServer;
 pub(crate) use source::Source;
-pub(crate) use world::{World, filled, hit_again, on_both_stores, on_redis, refused, waiting};
+pub(crate) use world::{
+    World, expired, filled, hit_again, on_both_stores, on_redis, refused, waiting,
+};

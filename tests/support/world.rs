@@ -99,6 +99,15 @@ pub(crate) async fn hit_again(cache: &Cache) {
     eventually("a hit", more).await;
 }
 
+/// Waits until each of `processes` takes the entry of `key` for past its TTL: each estimates the
+/// server's clock for itself, from a round trip that a busy machine stretches.
+pub(crate) async fn expired(key: &str, processes: impl IntoIterator<Item = &Cache>) {
+    for cache in processes {
+        let expired = async || cache.get::<u64>(key).await.unwrap().is_none();
+        eventually("the end of the TTL", expired).await;
+    }
+}
+
 /// Makes a test for each store of every `async fn name(world: World)` listed.
 macro_rules! on_both_stores {
     ($($name:ident),+ $(,)?) => {$(
