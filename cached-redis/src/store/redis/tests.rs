@@ -1,4 +1,6 @@
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -29,24 +31,41 @@ fn refusal(code: &str) -> StoreError {
     StoreError::Server { code }
 }
 
-/// Repeats `get` until `wanted`; reconnecting takes its time.
-async fn until(store: &RedisStore, wanted: impl Fn(&Result<Option<Bytes>, StoreError>) -> bool) {
-    let started = Instant::now();
-    loop {
-        let answer = store.get("k").await;
-        if wanted(&answer) {
-            return;
-        }
-        assert!(
-            started.elapsed() < Duration::from_secs(20),
-            "still {answer:?}"
-        );
-        tokio::time::sleep(Duration::from_millis(2)).await;
+/// The output of `future`, which must not hang; the bound is one that no busy machine misses.
+async fn in_time<F: Future>(future: F) -> F::Output {
+    let output = tokio::time::timeout(Duration::from_secs(60), future);
+    output.await.expect("an end within a minute")
+}
+
+/// The output of `future`, which must not wait for anything.
+fn at_once<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
     }
 }
 
+/// Looks again and again until `condition` holds.
+async fn eventually(mut condition: impl AsyncFnMut() -> bool) {
+    in_time(async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
+}
+
+/// Repeats `get` until `wanted`; reconnecting takes its time.
+async fn until(store: &RedisStore, wanted: impl Fn(&Result<Option<Bytes>, StoreError>) -> bool) {
+    eventually(async || wanted(&store.get("k").await)).await;
+}
+
+fn clients(server: &Server) -> String {
+    server.command(&[b"CLIENT", b"LIST", b"TYPE", b"normal"])
+}
+
 fn client_id(server: &Server) -> String {
-    let list = server.command(&[b"CLIENT", b"LIST", b"TYPE", b"normal"]);
+    let list = clients(server);
     let id = list
         .split_whitespace()
         .find_map(|word| word.strip_prefix("id="));
@@ -66,10 +85,9 @@ async fn every_operation_on_a_stopped_server_ends_at_the_deadline() {
     server.signal("-STOP");
     for _ in 0..100 {
         let started = Instant::now();
-        assert_eq!(store.get("k").await, Err(StoreError::Timeout));
-        let took = started.elapsed();
-        // Bounded, the hundredth time as well; how closely is the held clock's test in `deadline`.
-        assert!(took >= deadline && took < 25 * deadline, "{took:?}");
+        // How closely is the held clock's test in `deadline`.
+        assert_eq!(in_time(store.get("k")).await, Err(StoreError::Timeout));
+        assert!(started.elapsed() >= deadline);
     }
     server.signal("-CONT");
     // The answers that come now are to operations long given up.
@@ -85,21 +103,19 @@ async fn many_operations_at_once_end_at_the_deadline_queued_or_not() {
     let server = Server::start();
     let store = Arc::new(store(&server.url(), settings(100)).await);
     server.signal("-STOP");
-    let started = Instant::now();
     let value = Bytes::from(vec![1; 10_000]);
     let rush = (0..3000).map(|_| {
         let (store, value) = (store.clone(), value.clone());
         tokio::spawn(async move { store.acquire("k", value, TTL).await })
     });
     let rush: Vec<_> = rush.collect();
-    for operation in rush {
-        assert_eq!(operation.await.unwrap(), Err(StoreError::Timeout));
-    }
-    assert!(
-        started.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        started.elapsed()
-    );
+    // One after the other they would take five minutes.
+    in_time(async {
+        for operation in rush {
+            assert_eq!(operation.await.unwrap(), Err(StoreError::Timeout));
+        }
+    })
+    .await;
     server.signal("-CONT");
 }
 
@@ -190,11 +206,9 @@ async fn a_store_without_server_is_built_fails_at_once_and_heals() {
     let mut server = Server::start();
     server.kill();
     let store = store(&server.url(), settings(100)).await;
-    let started = Instant::now();
     for _ in 0..100 {
-        assert_eq!(store.get("k").await, Err(StoreError::Unavailable));
+        assert_eq!(at_once(store.get("k")), Err(StoreError::Unavailable));
     }
-    assert!(started.elapsed() < Duration::from_millis(50));
     server.restart();
     until(&store, Result::is_ok).await;
 }
@@ -204,12 +218,8 @@ async fn a_server_that_never_answers_delays_the_build_by_the_connect_timeout() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("redis://{}", silent.local_addr().unwrap());
     let started = Instant::now();
-    let store = store(&url, settings(100)).await;
-    let took = started.elapsed();
-    assert!(
-        took >= Duration::from_millis(500) && took < Duration::from_secs(1),
-        "{took:?}"
-    );
+    let store = in_time(store(&url, settings(100))).await;
+    assert!(started.elapsed() >= settings(100).connect_timeout);
     assert_eq!(store.get("k").await, Err(StoreError::Unavailable));
 }
 
@@ -234,17 +244,16 @@ async fn a_restarted_server_is_found_again() {
 #[tokio::test]
 async fn a_connection_the_server_closes_fails_what_is_in_flight_at_once() {
     let server = Server::start();
-    let store = Arc::new(store(&server.url(), settings(10_000)).await);
-    server.command(&[b"CLIENT", b"PAUSE", b"2000", b"WRITE"]);
+    let store = Arc::new(store(&server.url(), settings(600_000)).await);
+    server.command(&[b"CLIENT", b"PAUSE", b"600000", b"WRITE"]);
     let waiting = tokio::spawn({
         let store = store.clone();
         async move { store.acquire("k", Bytes::from_static(b"x"), TTL).await }
     });
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    eventually(async || clients(&server).contains("cmd=set")).await;
     server.command(&[b"CLIENT", b"KILL", b"ID", client_id(&server).as_bytes()]);
-    let started = Instant::now();
-    assert_eq!(waiting.await.unwrap(), Err(StoreError::Lost));
-    assert!(started.elapsed() < Duration::from_secs(1));
+    // Neither the deadline nor the end of the pause was waited for: both would be told as other things.
+    assert_eq!(in_time(waiting).await.unwrap(), Err(StoreError::Lost));
     until(&store, Result::is_ok).await;
 }
 
@@ -411,7 +420,7 @@ async fn the_old_protocol_notices_a_lost_connection_too() {
     let store = store(&server.url(), settings(1000)).await;
     assert_eq!(store.get("k").await, Ok(None));
     server.kill();
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    eventually(async || !store.stats().connected).await;
     assert_eq!(store.get("k").await, Err(StoreError::Unavailable));
     server.restart();
     until(&store, Result::is_ok).await;
@@ -514,15 +523,8 @@ async fn a_dropped_store_closes_its_connection_and_ends_its_tasks() {
     };
     assert!(tasks() > 0);
     drop(store);
-    let started = Instant::now();
-    while tasks() > 0
-        || server
-            .command(&[b"INFO", b"clients"])
-            .contains("connected_clients:2")
-    {
-        assert!(started.elapsed() < Duration::from_secs(5));
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    let clients = || server.command(&[b"INFO", b"clients"]);
+    eventually(async || tasks() == 0 && !clients().contains("connected_clients:2")).await;
 }
 
 #[tokio::test]
@@ -552,11 +554,7 @@ async fn times_of_zero_are_refused() {
 
 /// Waits for so many connections, and until the last one answers.
 async fn connections(store: &RedisStore, seen: &Seen, count: usize) -> Vec<bool> {
-    let started = Instant::now();
-    while seen.connections().len() < count {
-        assert!(started.elapsed() < Duration::from_secs(20));
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    eventually(async || seen.connections().len() >= count).await;
     until(store, Result::is_ok).await;
     seen.connections()
 }
