@@ -2,7 +2,8 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,6 +13,9 @@ use std::time::Duration;
 use super::{RedisSettings, RedisStore};
 use crate::store::Watch;
 use crate::store::address::Address;
+
+/// How long an answer may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Server {
     process: Child,
@@ -36,7 +40,7 @@ impl Server {
         for _ in 0..10 {
             let port = free_port();
             let mut process = spawn(port, &directory, &options);
-            if answers(port, &mut process) {
+            if answers(&directory, &mut process) {
                 return Self {
                     process,
                     port,
@@ -71,6 +75,7 @@ impl Server {
     pub(crate) fn command(&self, words: &[&[u8]]) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.write_all(&packed(words)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         answer(&mut stream)
     }
 
@@ -89,7 +94,7 @@ impl Server {
     pub(crate) fn restart(&mut self) {
         self.kill();
         self.process = spawn(self.port, &self.directory, &self.options);
-        assert!(answers(self.port, &mut self.process));
+        assert!(answers(&self.directory, &mut self.process));
     }
 }
 
@@ -129,7 +134,7 @@ impl Watch for Seen {
     }
 }
 
-fn spawn(port: u16, directory: &std::path::Path, options: &[String]) -> Child {
+fn spawn(port: u16, directory: &Path, options: &[String]) -> Child {
     let port = port.to_string();
     let spawned = Command::new("redis-server")
         .args([
@@ -168,13 +173,15 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-fn answers(port: u16, process: &mut Child) -> bool {
+/// Asked through the socket in its own directory: on the port, another server might answer.
+fn answers(directory: &Path, process: &mut Child) -> bool {
     for _ in 0..500 {
         if process.try_wait().unwrap().is_some() {
             return false;
         }
-        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) {
+        if let Ok(mut stream) = UnixStream::connect(directory.join("redis.sock")) {
             stream.write_all(&packed(&[b"PING"])).unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
             return !answer(&mut stream).is_empty();
         }
         sleep(Duration::from_millis(10));
@@ -192,10 +199,7 @@ fn packed(words: &[&[u8]]) -> Vec<u8> {
     packed
 }
 
-fn answer(stream: &mut TcpStream) -> String {
-    stream
-        .set_read_timeout(Some(Duration::from_secs(5)))
-        .unwrap();
+fn answer(stream: &mut impl Read) -> String {
     let mut buffer = [0; 64 * 1024];
     let count = stream.read(&mut buffer).unwrap();
     let text = String::from_utf8_lossy(&buffer[..count]).into_owned();

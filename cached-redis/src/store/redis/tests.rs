@@ -60,16 +60,21 @@ async fn until(store: &RedisStore, wanted: impl Fn(&Result<Option<Bytes>, StoreE
     eventually(async || wanted(&store.get("k").await)).await;
 }
 
-fn clients(server: &Server) -> String {
-    server.command(&[b"CLIENT", b"LIST", b"TYPE", b"normal"])
+/// The id of the connection whose last command was `command`. On the port may also be a store whose own
+/// server had it before.
+fn client_of(server: &Server, command: &str) -> Option<String> {
+    let list = server.command(&[b"CLIENT", b"LIST", b"TYPE", b"normal"]);
+    let of_command = format!(" cmd={command} ");
+    let line = list.lines().find(|line| line.contains(&of_command))?;
+    let id = line.split(' ').find_map(|word| word.strip_prefix("id="));
+    id.map(str::to_owned)
 }
 
-fn client_id(server: &Server) -> String {
-    let list = clients(server);
-    let id = list
-        .split_whitespace()
-        .find_map(|word| word.strip_prefix("id="));
-    id.unwrap().to_owned()
+/// Has the server close it.
+fn kill_client_of(server: &Server, command: &str) {
+    let id = client_of(server, command).unwrap();
+    let killed = server.command(&[b"CLIENT", b"KILL", b"ID", id.as_bytes()]);
+    assert_eq!(killed, ":1");
 }
 
 #[tokio::test]
@@ -250,8 +255,8 @@ async fn a_connection_the_server_closes_fails_what_is_in_flight_at_once() {
         let store = store.clone();
         async move { store.acquire("k", Bytes::from_static(b"x"), TTL).await }
     });
-    eventually(async || clients(&server).contains("cmd=set")).await;
-    server.command(&[b"CLIENT", b"KILL", b"ID", client_id(&server).as_bytes()]);
+    eventually(async || client_of(&server, "set").is_some()).await;
+    kill_client_of(&server, "set");
     // Neither the deadline nor the end of the pause was waited for: both would be told as other things.
     assert_eq!(in_time(waiting).await.unwrap(), Err(StoreError::Lost));
     until(&store, Result::is_ok).await;
@@ -501,14 +506,15 @@ async fn a_full_server_takes_tombstones() {
 async fn a_server_turned_replica_is_left_for_a_new_connection() {
     let server = Server::start_with(&["--replica-serve-stale-data", "yes"]);
     let store = server.store().await;
-    let before = client_id(&server);
+    assert_eq!(store.get("k").await, Ok(None));
+    let before = client_of(&server, "get").unwrap();
     server.command(&[b"REPLICAOF", b"127.0.0.1", b"1"]);
     let refused = store.acquire("k", Bytes::from_static(b"x"), TTL).await;
     assert_eq!(refused, Err(refusal("READONLY")));
     server.command(&[b"REPLICAOF", b"NO", b"ONE"]);
     until(&store, |answer| answer.is_err()).await;
     until(&store, Result::is_ok).await;
-    assert_ne!(client_id(&server), before);
+    assert_ne!(client_of(&server, "get").unwrap(), before);
 }
 
 #[tokio::test]
@@ -565,7 +571,7 @@ async fn a_change_of_server_is_told_from_a_new_connection_to_the_same() {
     let seen = Arc::new(Seen::default());
     let store = watched(&server.url(), settings(2000), seen.clone()).await;
     assert_eq!(connections(&store, &seen, 1).await, [false]);
-    server.command(&[b"CLIENT", b"KILL", b"ID", client_id(&server).as_bytes()]);
+    kill_client_of(&server, "get");
     assert_eq!(connections(&store, &seen, 2).await, [false, false]);
     server.restart();
     assert_eq!(connections(&store, &seen, 3).await, [false, false, true]);
@@ -578,7 +584,7 @@ async fn a_server_that_does_not_say_who_it_is_counts_as_another_each_time() {
     let seen = Arc::new(Seen::default());
     let store = watched(&server.url(), settings(2000), seen.clone()).await;
     assert_eq!(connections(&store, &seen, 1).await, [false]);
-    server.command(&[b"CLIENT", b"KILL", b"ID", client_id(&server).as_bytes()]);
+    kill_client_of(&server, "get");
     assert_eq!(connections(&store, &seen, 2).await, [false, true]);
 }
 
