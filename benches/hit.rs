@@ -93,7 +93,7 @@ impl Plan {
         let measures = std::env::args().any(|argument| argument == "--bench");
         let wanted = std::env::var_os("BENCH_QUICK").is_some_and(|quick| quick != "0");
         let quick = wanted || !measures;
-        let (rounds, ms) = if quick { (3, 20) } else { (16, 200) };
+        let (rounds, ms) = if quick { (3, 20) } else { (32, 200) };
         Self {
             rounds,
             round: Duration::from_millis(ms),
