@@ -62,8 +62,13 @@ impl Said {
         inherit(basis.stamp.parts());
         let inherited = self.inherited.iter();
         inherit(inherited.map(|(key, generation)| (key, *generation)));
+        carry(self.unread(basis));
+    }
+
+    /// Tags that the load added and did not begin from.
+    pub(crate) fn unread(&self, basis: &Basis) -> impl Iterator<Item = String> {
         let unread = self.tags.iter().filter(|key| !basis.stamp.covers(key));
-        carry(unread.cloned());
+        unread.cloned()
     }
 
     /// Whether the result is not to be stored, whatever it is.

@@ -78,12 +78,7 @@ impl<C: Choice> Packer<'_, C> {
         };
         // Asked before the tags of inner calls are added: their generations may have been read after
         // this load had looked at its source.
-        let unread = loaded
-            .said
-            .tags
-            .iter()
-            .filter(|key| !basis.stamp.covers(key));
-        let unread: Vec<_> = unread.cloned().collect();
+        let unread: Vec<_> = loaded.said.unread(basis).collect();
         let mut basis = basis.clone();
         let mut inherited = loaded.said.inherited.iter();
         if !inherited.all(|(key, generation)| basis.stamp.inherit(key, *generation)) {

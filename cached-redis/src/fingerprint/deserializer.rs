@@ -50,8 +50,8 @@ impl<'de, 't, D: Deserializer<'de>, T: Tracer<'t>> Deserializer<'de> for Traced<
         deserialize_unit => Unit
     }
 
-    // Owned texts and bytes are asked for as borrowed ones: an owned one may be allocated from a
-    // forged length before anything was read. Visitors have to take both.
+    // Owned bytes are asked for as borrowed ones, and texts below: an owned one may be allocated from
+    // a forged length before anything was read. Visitors have to take both.
     compounds! {
         deserialize_any => deserialize_any Any Unknown
         deserialize_bytes => deserialize_bytes Bytes Parts
