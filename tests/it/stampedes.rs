@@ -180,6 +180,7 @@ fn compare(rows: &[Row]) {
     for row in [ahead, xfetch] {
         // A refresh that begins just before the TTL may meet the first load after it.
         assert!(row.at_once <= 2, "{row:?}");
+        assert!(row.waited < lock.waited, "{row:?} {lock:?}");
     }
     assert_eq!(swr.waited, 0, "{swr:?}");
     assert!(swr.stale > 0, "{swr:?}");
@@ -190,7 +191,7 @@ fn compare(rows: &[Row]) {
     );
 }
 
-/// The waiting is compared where no busy machine makes a refresh late.
+/// By how much is compared where no busy machine makes a refresh late.
 #[tokio::test(start_paused = true)]
 async fn on_a_held_clock_a_refresh_spares_the_callers_the_waiting() {
     let world = World::in_memory();

@@ -272,11 +272,14 @@ async fn a_hold_off_bars_the_key_until_it_is_over(subject: Subject) {
         assert!(subject.writers(key).await.is_empty());
         assert_eq!(store.seize(key, lease(9), TTL).await, Ok(false));
     }
-    store.seize("k", entry(7), TTL).await.unwrap();
-    let invalidated = store.invalidate_guarded(&keys(), Some(SHORT)).await;
-    assert_eq!(invalidated, Ok(()));
-    tokio::time::sleep(2 * SHORT).await;
-    assert_eq!(store.acquire("k", lease(9), TTL).await, Ok(None));
+    store.seize("short value", entry(7), TTL).await.unwrap();
+    for key in ["short absent", "short value"] {
+        let keys = [key.to_owned()];
+        let invalidated = store.invalidate_guarded(&keys, Some(SHORT)).await;
+        assert_eq!(invalidated, Ok(()));
+        tokio::time::sleep(2 * SHORT).await;
+        assert_eq!(store.acquire(key, lease(9), TTL).await, Ok(None));
+    }
 }
 
 async fn a_hold_off_is_extended_and_never_shortened(subject: Subject) {

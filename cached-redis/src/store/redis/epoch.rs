@@ -29,11 +29,11 @@ pub(super) async fn agree(
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use bytes::Bytes;
 
-    use super::super::server::{Server, store};
+    use super::super::server::{Server, eventually, store};
     use super::super::{RedisSettings, RedisStore};
     use crate::store::Store as _;
 
@@ -49,11 +49,7 @@ mod tests {
     }
 
     async fn later(store: &RedisStore, than: u32) -> u32 {
-        let started = Instant::now();
-        while store.epoch() <= than {
-            assert!(started.elapsed() < Duration::from_secs(20));
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        eventually(async || store.epoch() > than).await;
         store.epoch()
     }
 
@@ -69,13 +65,11 @@ mod tests {
     /// Until the clock of the server has passed an epoch that was taken from it.
     async fn passed(server: &Server, epoch: u32) {
         let time = "return redis.call('TIME')[1] - 1577836800";
-        let passed = || {
+        eventually(async || {
             let seconds = server.command(&[b"EVAL", time.as_bytes(), b"0"]);
             seconds.trim_start_matches(':').parse::<u32>().unwrap() >= epoch
-        };
-        while !passed() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        })
+        .await;
     }
 
     #[tokio::test]

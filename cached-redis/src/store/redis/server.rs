@@ -1,7 +1,7 @@
 //! A Redis server for a test: its own process, on a free port of the loopback interface.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,7 +14,7 @@ use super::{RedisSettings, RedisStore};
 use crate::store::Watch;
 use crate::store::address::Address;
 
-/// How long an answer may take on a busy machine.
+/// What only turns a hang into a failure: no busy machine needs so long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Server {
@@ -73,10 +73,7 @@ impl Server {
 
     /// One command over a connection of its own; the first line of the answer, or the string.
     pub(crate) fn command(&self, words: &[&[u8]]) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.write_all(&packed(words)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        answer(&mut stream)
+        ask(&self.directory, words).unwrap()
     }
 
     pub(crate) fn signal(&self, signal: &str) {
@@ -103,6 +100,22 @@ impl Drop for Server {
         self.kill();
         let _ = std::fs::remove_dir_all(&self.directory);
     }
+}
+
+/// The output of `future`, which must not hang.
+pub(crate) async fn in_time<F: Future>(future: F) -> F::Output {
+    let output = tokio::time::timeout(PATIENCE, future).await;
+    output.expect("an end within a minute")
+}
+
+/// Looks again and again until `condition` holds.
+pub(crate) async fn eventually(mut condition: impl AsyncFnMut() -> bool) {
+    in_time(async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
 }
 
 /// A store on `url`, with `settings`.
@@ -173,16 +186,13 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// Asked through the socket in its own directory: on the port, another server might answer.
 fn answers(directory: &Path, process: &mut Child) -> bool {
     for _ in 0..500 {
         if process.try_wait().unwrap().is_some() {
             return false;
         }
-        if let Ok(mut stream) = UnixStream::connect(directory.join("redis.sock")) {
-            stream.write_all(&packed(&[b"PING"])).unwrap();
-            stream.set_read_timeout(Some(PATIENCE)).unwrap();
-            return !answer(&mut stream).is_empty();
+        if let Ok(answer) = ask(directory, &[b"PING"]) {
+            return !answer.is_empty();
         }
         sleep(Duration::from_millis(10));
     }
@@ -199,13 +209,17 @@ fn packed(words: &[&[u8]]) -> Vec<u8> {
     packed
 }
 
-fn answer(stream: &mut impl Read) -> String {
+/// Through the socket in the server's own directory: on the port, another one might answer.
+fn ask(directory: &Path, words: &[&[u8]]) -> io::Result<String> {
+    let mut stream = UnixStream::connect(directory.join("redis.sock"))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(&packed(words))?;
     let mut buffer = [0; 64 * 1024];
-    let count = stream.read(&mut buffer).unwrap();
+    let count = stream.read(&mut buffer)?;
     let text = String::from_utf8_lossy(&buffer[..count]).into_owned();
-    match text.split_once("\r\n") {
+    Ok(match text.split_once("\r\n") {
         Some((head, string)) if head.starts_with('$') => string.trim_end().to_owned(),
         Some((head, _)) => head.to_owned(),
         None => text,
-    }
+    })
 }
