@@ -24,8 +24,15 @@ pub mod consistency {}
 #[doc = include_str!("strategies.md")]
 pub mod strategies {}
 
+#[doc = include_str!("testing.md")]
+#[cfg_attr(feature = "testing", doc = include_str!("testing_failure.md"))]
+pub mod testing {}
+
 #[doc = include_str!("rollout.md")]
 pub mod rollout {}
 
 #[doc = include_str!("events.md")]
 pub mod events {}
+
+#[cfg(test)]
+mod checks;

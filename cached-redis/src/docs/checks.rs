@@ -1,0 +1,191 @@
+//! The pages keep what they say: samples compile as they are shown, links lead to headings that
+//! exist, and the table of counters is whole. That the samples compile is checked by `rustdoc`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use crate::FunctionStats;
+
+/// How the fences of samples begin that `rustdoc` compiles, and those of other languages.
+const COMPILED: [&str; 5] = [
+    "",
+    "rust",
+    "rust,no_run",
+    "standalone_crate",
+    "rust,standalone_crate",
+];
+const OTHERS: [&str; 8] = [
+    "compile_fail",
+    "text",
+    "sh",
+    "toml",
+    "sql",
+    "json",
+    "yaml",
+    "python",
+];
+
+/// What a sample may hide: the `main` around it.
+const HIDDEN: [&str; 5] = [
+    "# #[tokio::main",
+    "# async fn main()",
+    "# fn main() {}",
+    "# Ok(())",
+    "# }",
+];
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// The pages by name, and the README.
+fn pages() -> BTreeMap<String, String> {
+    let mut pages = BTreeMap::from([(
+        "README".to_owned(),
+        include_str!("../../README.md").to_owned(),
+    )]);
+    for file in fs::read_dir(source().join("docs")).expect("the folder of the pages") {
+        let path = file.expect("a file").path();
+        if path.extension().is_some_and(|extension| extension == "md") {
+            let name = path
+                .file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
+            pages.insert(name, fs::read_to_string(path).expect("text"));
+        }
+    }
+    pages
+}
+
+/// The lines of a page, each with the language of the fence that it stands in.
+fn lines(page: &str) -> impl Iterator<Item = (Option<&str>, &str)> {
+    let mut fence = None;
+    page.lines().map(move |line| {
+        let inside = fence;
+        match (line.strip_prefix("```"), fence) {
+            (Some(language), None) => fence = Some(language),
+            (Some(_), Some(_)) => fence = None,
+            (None, _) => {}
+        }
+        (inside, line)
+    })
+}
+
+#[test]
+fn samples_are_compiled_as_they_are_shown() {
+    for (name, page) in pages() {
+        for (number, (fence, line)) in lines(&page).enumerate() {
+            let opened = line.strip_prefix("```").filter(|_| fence.is_none());
+            let known = |language| COMPILED.contains(language) || OTHERS.contains(language);
+            assert!(
+                opened.as_ref().is_none_or(known),
+                "{name}.md:{}: {line}",
+                number + 1
+            );
+            let rust =
+                fence.is_some_and(|fence| COMPILED.contains(&fence) || fence == "compile_fail");
+            let hidden = rust && (line == "#" || line.starts_with("# "));
+            let allowed = HIDDEN.iter().any(|main| line.starts_with(main));
+            assert!(!hidden || allowed, "{name}.md:{} hides {line}", number + 1);
+        }
+    }
+}
+
+/// What `rustdoc` makes of a heading.
+fn anchor(heading: &str) -> String {
+    let kept = |c: char| match c {
+        ' ' => Some('-'),
+        c if c.is_alphanumeric() || c == '-' || c == '_' => Some(c.to_ascii_lowercase()),
+        _ => None,
+    };
+    heading
+        .trim_start_matches('#')
+        .trim()
+        .chars()
+        .filter_map(kept)
+        .collect()
+}
+
+/// The targets of `](…)` in a text.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+}
+
+/// The page and the heading that a link on `here` leads to, where it leads to one of a page.
+fn target<'a>(here: &'a str, link: &'a str) -> Option<(&'a str, &'a str)> {
+    let pages = [
+        "crate::docs::",
+        "docs::",
+        "https://docs.rs/cached-redis/latest/cached_redis/docs/",
+    ];
+    let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+    match pages.iter().find_map(|prefix| path.strip_prefix(prefix)) {
+        Some(page) => Some((page, heading)),
+        None => path.is_empty().then_some((here, heading)),
+    }
+}
+
+/// The documentation in the sources, beside the pages.
+fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
+    for file in fs::read_dir(folder).expect("a folder of the sources") {
+        let path = file.expect("a file").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push((
+                path.display().to_string(),
+                fs::read_to_string(&path).expect("text"),
+            ));
+        }
+    }
+}
+
+#[test]
+fn links_lead_to_pages_and_headings_that_exist() {
+    let pages = pages();
+    let headings: BTreeMap<&str, Vec<String>> = pages
+        .iter()
+        .map(|(name, page)| {
+            let headings =
+                lines(page).filter(|(fence, line)| fence.is_none() && line.starts_with('#'));
+            (
+                name.as_str(),
+                headings.map(|(_, line)| anchor(line)).collect(),
+            )
+        })
+        .collect();
+    let mut texts: Vec<_> = pages.clone().into_iter().collect();
+    sources(&source(), &mut texts);
+    for (name, text) in &texts {
+        for (page, heading) in links(text).filter_map(|link| target(name, link)) {
+            let Some(of_page) = headings.get(page) else {
+                assert!(name.ends_with(".rs"), "{name}: no page {page}");
+                continue; // a heading of the item's own documentation
+            };
+            let exists = heading.is_empty() || of_page.iter().any(|known| known == heading);
+            assert!(exists, "{name}: {page}.md has no heading #{heading}");
+        }
+    }
+}
+
+#[test]
+fn the_table_of_counters_names_each_of_them() {
+    let guide = include_str!("guide.md");
+    let stats = format!("{:?}", FunctionStats::default());
+    let fields = stats
+        .split([',', '{'])
+        .filter_map(|field| field.split_once(": "));
+    for (name, _) in fields.filter(|(name, _)| name.trim() != "function") {
+        let named = format!("`{}`", name.trim());
+        assert!(
+            guide
+                .lines()
+                .any(|line| line.starts_with("| `") && line.contains(&named)),
+            "{named}"
+        );
+    }
+}
