@@ -135,8 +135,10 @@ impl Builder {
         self
     }
 
-    /// The TTL of policies that give none. By default there is none, and a policy without a TTL is
-    /// an error.
+    /// The TTL of policies that give none: of those that attributes name, and of those given by hand. An
+    /// attribute that names no policy gives its own. By default there is none. `build` fails where a
+    /// function of the program would have no TTL; a read by hand under a policy without one runs
+    /// uncached, with an error event, and a [`put`](crate::Cache::put) fails.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.defaults.ttl = Some(ttl);
         self

@@ -137,6 +137,21 @@ mod tests {
     }
 
     #[test]
+    fn tags_cost_an_entry_8_bytes_and_those_it_names_their_names_and_2_more() {
+        let stamp = Some([7; 8]);
+        let of = |named: Vec<&str>| {
+            let extensions = Extensions {
+                stamp,
+                named,
+                ..Extensions::default()
+            };
+            extensions.bytes().unwrap().len()
+        };
+        assert_eq!(of(vec![]), 8);
+        assert_eq!(of(vec!["team:7", "all"]), 8 + 1 + (2 + 6) + (2 + 3));
+    }
+
+    #[test]
     fn k6_parts_that_are_cut_or_followed_by_others_are_none() {
         let (flags, bytes) = (all().flags(), all().bytes().unwrap());
         for length in 0..bytes.len() {

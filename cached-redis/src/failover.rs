@@ -22,10 +22,9 @@ pub enum OnFailover {
     /// then loaded once. It takes one more call for each connection, and nothing for each read.
     ///
     /// The number of the epoch stands under `namespace:#epoch`, without a TTL. A lost one is replaced
-    /// by a higher one, from the seconds of the server's clock. So any eviction policy is safe, but
-    /// one that evicts keys without a TTL (`allkeys-…`) may cost the cache its entries whenever a
-    /// process connects; prefer `volatile-lru`. All processes of a namespace should have the same
-    /// setting: what is written under another one is dead to them.
+    /// by a higher one, from the seconds of the server's clock, so
+    /// [eviction](crate::docs::consistency#eviction) costs entries and never the promise. All processes
+    /// of a namespace should have the same setting: what is written under another one is dead to them.
     ///
     /// The login must be allowed `EVAL`, `INFO`, `TIME`, and `GET` and `SET` of that key. Where the
     /// epoch cannot be agreed on there is no connection: a warning says why, functions run uncached,
