@@ -9,60 +9,73 @@ use syn::{Expr, LitStr, Path};
 use crate::errors::Errors;
 use crate::option::{Each, Piece, Word, Written, pieces};
 use crate::tag;
+use crate::words::{self, Options};
 
-/// The options of `#[redis_cached]`.
-const CACHED: &[&str] = &[
-    "key",
-    "ttl",
-    "ttl_with",
-    "jitter",
-    "negative_ttl",
-    "stale_while_revalidate",
-    "stale_if_error",
-    "refresh_ahead",
-    "early_expiry",
-    "soft_timeout",
-    "timeout",
-    "audit",
-    "version",
-    "tags",
-    "batch",
-    "skip",
-    "codec",
-    "condition",
-    "unless",
-    "nested",
-    "cache",
-    "policy",
-    "crate",
-];
+const CACHED: Options = Options {
+    attribute: "redis_cached",
+    before: "",
+    known: &[
+        "key",
+        "ttl",
+        "ttl_with",
+        "jitter",
+        "negative_ttl",
+        "stale_while_revalidate",
+        "stale_if_error",
+        "refresh_ahead",
+        "early_expiry",
+        "soft_timeout",
+        "timeout",
+        "audit",
+        "version",
+        "tags",
+        "batch",
+        "skip",
+        "codec",
+        "condition",
+        "unless",
+        "nested",
+        "cache",
+        "policy",
+        "crate",
+    ],
+};
 
-/// The options of `#[write_through]`, which mean the same there.
-const WRITE_THROUGH: &[&str] = &[
-    "key",
-    "ttl",
-    "ttl_with",
-    "jitter",
-    "negative_ttl",
-    "stale_while_revalidate",
-    "stale_if_error",
-    "codec",
-    "unless",
-    "cache",
-    "policy",
-    "crate",
-];
+/// They mean the same as those of `#[redis_cached]`.
+const WRITE_THROUGH: Options = Options {
+    attribute: "write_through",
+    before: "",
+    known: &[
+        "key",
+        "ttl",
+        "ttl_with",
+        "jitter",
+        "negative_ttl",
+        "stale_while_revalidate",
+        "stale_if_error",
+        "codec",
+        "unless",
+        "cache",
+        "policy",
+        "crate",
+    ],
+};
 
-/// The options of `#[invalidates]`, beside its keys.
-const INVALIDATES: &[&str] = &[
-    "tag",
-    "when",
-    "guard",
-    "replica_lag",
-    "publish",
-    "cache",
-    "crate",
-];
+const INVALIDATES: Options = Options {
+    attribute: "invalidates",
+    before: "exact keys, then ",
+    known: &[
+        "tag",
+        "when",
+        "guard",
+        "replica_lag",
+        "publish",
+        "cache",
+        "crate",
+    ],
+};
+
+const ALL: &[&Options] = &[&CACHED, &WRITE_THROUGH, &INVALIDATES];
 
 /// `#[redis_cached(…)]` as written.
 #[derive(Default)]
@@ -105,26 +118,21 @@ pub(crate) struct InvalidatesArgs {
     pub(crate) publish: Option<()>,
     pub(crate) cache: Option<Expr>,
     pub(crate) krate: Option<Path>,
-    /// `tag` was written, be it readable or not: no target is missing.
-    pub(crate) names_tag: bool,
+    /// Something could not be read, so that nobody knows whether a target is missing.
+    pub(crate) unread: bool,
 }
 
 impl CachedArgs {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
-        Self::parse_for("redis_cached", CACHED, tokens, errors)
+        Self::parse_for(&CACHED, tokens, errors)
     }
 
     /// Those of `#[write_through]`.
     pub(crate) fn parse_through(tokens: TokenStream, errors: &mut Errors) -> Self {
-        Self::parse_for("write_through", WRITE_THROUGH, tokens, errors)
+        Self::parse_for(&WRITE_THROUGH, tokens, errors)
     }
 
-    fn parse_for(
-        attribute: &str,
-        known: &[&'static str],
-        tokens: TokenStream,
-        errors: &mut Errors,
-    ) -> Self {
+    fn parse_for(options: &Options, tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut args = Self::default();
         for piece in pieces(tokens, errors) {
             match piece {
@@ -133,12 +141,14 @@ impl CachedArgs {
                     "a key without its name",
                     format!("write `key = {:?}`", key.value()),
                 ),
-                Piece::Option(option) if known.contains(&option.name.to_string().as_str()) => {
+                Piece::Option(option)
+                    if options.known.contains(&option.name.to_string().as_str()) =>
+                {
                     args.take(option, errors);
                 }
                 Piece::Option(option) => {
                     // A misspelt `ttl` is one mistake, and not a missing one as well.
-                    let meant = option.unknown(attribute, known, errors);
+                    let meant = words::refuse(&option.name, options, ALL, errors);
                     args.names_ttl |= matches!(meant, Some("ttl" | "policy"));
                 }
             }
@@ -200,6 +210,7 @@ impl InvalidatesArgs {
                 Piece::Option(option) => args.take(option, errors),
             }
         }
+        args.unread = errors.has_any();
         args
     }
 
@@ -218,9 +229,12 @@ impl InvalidatesArgs {
     fn take(&mut self, option: Written, errors: &mut Errors) {
         match option.name.to_string().as_str() {
             "tag" => {
-                self.names_tag = true;
                 let tag = option.string(errors);
                 tag::add(&mut self.tags, tag, errors);
+            }
+            "key" | "keys" => {
+                let help = "write the keys one after the other: `#[invalidates(\"user:<id>\")]`";
+                errors.refuse(&option.name, "a key of `#[invalidates]` has no name", help);
             }
             "when" => option.set(&mut self.when, Written::string, errors),
             "guard" => option.set(&mut self.guard, Written::word, errors),
@@ -229,8 +243,7 @@ impl InvalidatesArgs {
             "cache" => option.set(&mut self.cache, Written::expression, errors),
             "crate" => option.set(&mut self.krate, Written::krate, errors),
             _ => {
-                let meant = option.unknown("invalidates", INVALIDATES, errors);
-                self.names_tag |= meant == Some("tag");
+                words::refuse(&option.name, &INVALIDATES, ALL, errors);
             }
         }
     }

@@ -11,17 +11,31 @@ use std::fmt::Display;
 #[derive(Default)]
 pub(crate) struct Errors {
     all: Option<syn::Error>,
+    /// What is underlined, and the message.
+    #[cfg(test)]
+    pub(crate) found: Vec<(String, String)>,
 }
 
 impl Errors {
     /// Refuses the tokens `at`, all of which are underlined.
     pub(crate) fn refuse(&mut self, at: impl ToTokens, message: impl Display, help: impl Display) {
-        self.push(syn::Error::new_spanned(at, text(message, help)));
+        let text = text(message, help);
+        #[cfg(test)]
+        self.found
+            .push((at.to_token_stream().to_string(), text.clone()));
+        self.push(syn::Error::new_spanned(at, text));
     }
 
     /// Refuses what stands at `span`.
     pub(crate) fn refuse_at(&mut self, span: Span, message: impl Display, help: impl Display) {
-        self.push(syn::Error::new(span, text(message, help)));
+        let text = text(message, help);
+        #[cfg(test)]
+        self.found.push((String::new(), text.clone()));
+        self.push(syn::Error::new(span, text));
+    }
+
+    pub(crate) fn has_any(&self) -> bool {
+        self.all.is_some()
     }
 
     /// `Some` of the compile errors where there was a mistake.
@@ -58,18 +72,28 @@ pub(crate) fn near<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
     (distance(written, closest) <= slips).then_some(*closest)
 }
 
-/// Levenshtein distance, one row at a time.
+/// Characters to write, to leave out, to replace, and neighbours to swap (optimal string alignment).
 fn distance(left: &str, right: &str) -> usize {
-    let mut row: Vec<usize> = (0..=right.chars().count()).collect();
-    for (i, a) in left.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, b) in right.chars().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+    let (left, right): (Vec<_>, Vec<_>) = (left.chars().collect(), right.chars().collect());
+    let mut rows = vec![vec![0; right.len() + 1]; left.len() + 1];
+    for i in 0..=left.len() {
+        for j in 0..=right.len() {
+            let swapped =
+                i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1];
+            rows[i][j] = match (i, j) {
+                (0, _) | (_, 0) => i + j,
+                _ => (rows[i - 1][j - 1] + usize::from(left[i - 1] != right[j - 1]))
+                    .min(rows[i - 1][j] + 1)
+                    .min(rows[i][j - 1] + 1)
+                    .min(if swapped {
+                        rows[i - 2][j - 2] + 1
+                    } else {
+                        usize::MAX
+                    }),
+            };
         }
     }
-    row[right.chars().count()]
+    rows[left.len()][right.len()]
 }
 
 #[cfg(test)]
@@ -81,6 +105,8 @@ mod tests {
         let known = ["key", "ttl", "jitter", "negative_ttl"];
         assert_eq!(near("jiter", &known), Some("jitter"));
         assert_eq!(near("tll", &known), Some("ttl"));
+        assert_eq!(near("kye", &known), Some("key"));
+        assert_eq!(near("tlt", &known), Some("ttl"));
         assert_eq!(near("negativ_tll", &known), Some("negative_ttl"));
         assert_eq!(near("compress", &known), None);
         assert_eq!(near("to", &known), None);

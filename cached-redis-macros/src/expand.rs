@@ -15,7 +15,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::{Expr, LitStr, Path};
 
-use crate::owned::without_self;
+use crate::renamed::without_self;
 use crate::signature::Function;
 use crate::syntax::braced;
 

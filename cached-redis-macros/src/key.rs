@@ -284,8 +284,7 @@ fn member(step: &str, span: Span) -> TokenStream {
     if let Ok(index) = step.parse() {
         return Index { index, span }.into_token_stream();
     }
-    match syn::parse_str::<Ident>(step) {
-        Ok(_) => Ident::new(step, span).into_token_stream(),
-        Err(_) => Ident::new_raw(step, span).into_token_stream(),
-    }
+    // Raw, since what is a keyword depends on the edition: here that of this crate, in the user's field
+    // that of theirs.
+    Ident::new_raw(step, span).into_token_stream()
 }

@@ -6,6 +6,7 @@
 mod accounted;
 mod args;
 mod batch;
+mod beside;
 mod boxed;
 mod duration;
 mod errors;
@@ -16,6 +17,7 @@ mod key;
 mod option;
 mod owned;
 mod parameter;
+mod renamed;
 mod signature;
 mod syntax;
 mod tag;
@@ -24,6 +26,7 @@ mod template;
 mod tests;
 mod text;
 mod validate;
+mod words;
 
 use proc_macro::TokenStream;
 
@@ -143,7 +146,7 @@ use proc_macro::TokenStream;
 /// On every async function and method that has a body and returns an owned type: with generics
 /// and `where`, pattern and `impl Trait` arguments, any receiver, in traits and under
 /// `#[async_trait]`, above or below `#[instrument]`. Not on a function that returns a reference,
-/// `impl Trait` or nothing.
+/// `impl Trait` or nothing, and not beside another attribute of this crate: a hit would not run the write.
 ///
 /// # Cancel safety
 ///
@@ -166,7 +169,7 @@ pub fn redis_cached(args: TokenStream, item: TokenStream) -> TokenStream {
 /// as a handler whose client went away, loses nothing. The function's own result is returned
 /// whatever becomes of it.
 ///
-/// The attribute may be repeated, and may stand on functions that return nothing, references or
+/// The attribute may be repeated, may stand above or below [`macro@write_through`], and on functions that return nothing, references or
 /// `impl Trait`.
 ///
 /// # Keys
@@ -262,40 +265,57 @@ mod entry {
     use crate::validate::{Cached, Invalidates};
 
     pub(crate) fn cached(args: TokenStream, item: &TokenStream) -> TokenStream {
-        let mut errors = Errors::default();
-        let args = CachedArgs::parse(args, &mut errors);
-        let function = Function::parse(item.clone(), "redis_cached", &mut errors);
-        let expanded = function.and_then(|function| {
-            let checked = Cached::new(args, &function, &mut errors)?;
-            Some(expand::cached(&checked, &function))
-        });
-        finish(errors, expanded, item)
+        expanded(try_cached, args, item)
     }
 
     pub(crate) fn invalidates(args: TokenStream, item: &TokenStream) -> TokenStream {
-        let mut errors = Errors::default();
-        let args = InvalidatesArgs::parse(args, &mut errors);
-        let function = Function::parse(item.clone(), "invalidates", &mut errors);
-        let expanded = function.and_then(|function| {
-            let checked = Invalidates::new(args, &function, &mut errors)?;
-            Some(expand::invalidates(&checked, &function))
-        });
-        finish(errors, expanded, item)
+        expanded(try_invalidates, args, item)
     }
 
     pub(crate) fn write_through(args: TokenStream, item: &TokenStream) -> TokenStream {
-        let mut errors = Errors::default();
-        let args = CachedArgs::parse_through(args, &mut errors);
-        let function = Function::parse(item.clone(), "write_through", &mut errors);
-        let expanded = function.and_then(|function| {
-            let checked = Cached::through(args, &function, &mut errors)?;
-            Some(expand::write_through(&checked, &function))
-        });
-        finish(errors, expanded, item)
+        expanded(try_write_through, args, item)
+    }
+
+    /// Of arguments and item; `None` where something was refused.
+    pub(crate) type Attribute = fn(TokenStream, &TokenStream, &mut Errors) -> Option<TokenStream>;
+
+    pub(crate) fn try_cached(
+        args: TokenStream,
+        item: &TokenStream,
+        errors: &mut Errors,
+    ) -> Option<TokenStream> {
+        let args = CachedArgs::parse(args, errors);
+        let function = Function::parse(item.clone(), "redis_cached", errors)?;
+        let checked = Cached::new(args, &function, errors)?;
+        Some(expand::cached(&checked, &function))
+    }
+
+    pub(crate) fn try_invalidates(
+        args: TokenStream,
+        item: &TokenStream,
+        errors: &mut Errors,
+    ) -> Option<TokenStream> {
+        let args = InvalidatesArgs::parse(args, errors);
+        let function = Function::parse(item.clone(), "invalidates", errors)?;
+        let checked = Invalidates::new(args, &function, errors)?;
+        Some(expand::invalidates(&checked, &function))
+    }
+
+    pub(crate) fn try_write_through(
+        args: TokenStream,
+        item: &TokenStream,
+        errors: &mut Errors,
+    ) -> Option<TokenStream> {
+        let args = CachedArgs::parse_through(args, errors);
+        let function = Function::parse(item.clone(), "write_through", errors)?;
+        let checked = Cached::through(args, &function, errors)?;
+        Some(expand::write_through(&checked, &function))
     }
 
     /// After a mistake the user's function stays as it was, so that nothing else breaks with it.
-    fn finish(errors: Errors, expanded: Option<TokenStream>, item: &TokenStream) -> TokenStream {
+    fn expanded(attribute: Attribute, args: TokenStream, item: &TokenStream) -> TokenStream {
+        let mut errors = Errors::default();
+        let expanded = attribute(args, item, &mut errors);
         match (errors.into_tokens(), expanded) {
             (None, Some(expanded)) => expanded,
             (errors, _) => quote!(#errors #item),

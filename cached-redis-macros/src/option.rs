@@ -3,13 +3,15 @@
 //! An element that cannot be read is recorded and skipped, so the ones after it are still checked.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::ToTokens as _;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse as _, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::{Expr, ExprLit, Lit, LitStr, Path, Token, parenthesized, token};
 
-use crate::errors::{Errors, list, near};
+use crate::errors::Errors;
 use crate::syntax::{literal, peel_expr};
+use crate::text;
 
 /// One element of the list.
 pub(crate) enum Piece {
@@ -61,31 +63,6 @@ impl Written {
         }
     }
 
-    /// Refuses the option; the one that was probably meant.
-    pub(crate) fn unknown<'k>(
-        &self,
-        attribute: &str,
-        known: &[&'k str],
-        errors: &mut Errors,
-    ) -> Option<&'k str> {
-        let name = self.name.to_string();
-        let meant = near(&name, known);
-        let question = meant
-            .map(|meant| format!("did you mean `{meant}`? "))
-            .unwrap_or_default();
-        let keys = if attribute == "invalidates" {
-            "exact keys, then "
-        } else {
-            ""
-        };
-        errors.refuse(
-            &self.name,
-            format!("`{name}` is no option of `#[{attribute}]`"),
-            format!("{question}it takes {keys}{}", list(known)),
-        );
-        meant
-    }
-
     pub(crate) fn expression(&self, errors: &mut Errors) -> Option<Expr> {
         match &self.value {
             Value::Expr(value) => Some(value.clone()),
@@ -101,10 +78,31 @@ impl Written {
         match literal(&value) {
             Some(text) => Some(text),
             None => {
-                let message = format!("`{}` is not given as a string literal", self.name);
-                errors.refuse(value, message, format!("write `{} = \"…\"`", self.name));
+                let (message, help) = self.no_string(peel_expr(&value));
+                errors.refuse(value, message, help);
                 None
             }
+        }
+    }
+
+    /// Why this expression is no string, and what to write.
+    fn no_string(&self, value: &Expr) -> (String, String) {
+        let name = &self.name;
+        match value {
+            Expr::Macro(_) => (
+                format!("`{name}` is a template, and no expression"),
+                format!(
+                    "write the text itself, with parameters in `<…>`: `{name} = \"user:<id>\"`"
+                ),
+            ),
+            Expr::Array(_) => (
+                format!("`{name}` takes one string"),
+                format!("write it once for each: `{name} = \"…\", {name} = \"…\"`"),
+            ),
+            _ => (
+                format!("`{name}` is not given as a string literal"),
+                format!("write `{name} = \"…\"`"),
+            ),
         }
     }
 
@@ -246,6 +244,16 @@ fn piece(input: ParseStream<'_>, errors: &mut Errors) -> Option<Piece> {
     if input.peek(LitStr) {
         return input.parse().ok().map(Piece::Key);
     }
+    if input.peek(token::Bracket) {
+        let list: Option<TokenTree> = input.parse().ok();
+        let help = "write its elements one after the other, without the brackets";
+        errors.refuse(
+            list.to_token_stream(),
+            "expected an option, and no list",
+            help,
+        );
+        return None;
+    }
     let Ok(name) = input.call(Ident::parse_any) else {
         let help = "write `option = value`, separated by commas";
         errors.refuse_at(input.span(), "expected an option", help);
@@ -259,6 +267,8 @@ fn piece(input: ParseStream<'_>, errors: &mut Errors) -> Option<Piece> {
 fn value(name: &Ident, input: ParseStream<'_>, errors: &mut Errors) -> Value {
     let read = if input.peek(Token![=]) {
         assigned(input)
+    } else if input.peek(Token![:]) && !input.peek(Token![::]) {
+        typed(name, input, errors)
     } else if input.peek(token::Paren) {
         listed(input)
     } else {
@@ -275,6 +285,15 @@ fn value(name: &Ident, input: ParseStream<'_>, errors: &mut Errors) -> Value {
 fn assigned(input: ParseStream<'_>) -> syn::Result<Value> {
     input.parse::<Token![=]>()?;
     Expr::parse(input).map(Value::Expr)
+}
+
+/// `ttl: 300`, as in a struct: refused, and read all the same.
+fn typed(name: &Ident, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Value> {
+    let colon = input.parse::<Token![:]>()?;
+    let value = Expr::parse(input)?;
+    let help = format!("write `{name} = {}`", text::of(value.to_token_stream()));
+    errors.refuse(colon, format!("`{name}` is followed by a colon"), help);
+    Ok(Value::Expr(value))
 }
 
 fn listed(input: ParseStream<'_>) -> syn::Result<Value> {

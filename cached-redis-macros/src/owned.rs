@@ -3,12 +3,13 @@
 //! What is passed by value moves into the load; what is borrowed is copied first, and only when there
 //! is something to load. The body still sees `name: &str`, and `self`.
 
-use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Expr, Type};
 
 use crate::errors::Errors;
+use crate::renamed::this;
 use crate::signature::Function;
 use crate::syntax::peel;
 
@@ -73,47 +74,13 @@ pub(crate) fn load(
         quote_spanned!(span=> let #copy = #p::held(#name);)
     });
     let names = borrowed.iter().zip(&copies).map(|(argument, copy)| {
-        let name = body_name(&argument.name);
-        quote_spanned!(here=> #[allow(unused_variables)] let #name = #copy.get();)
+        let name = match argument.name == "self" {
+            true => &this(argument.name.span()),
+            false => &argument.name,
+        };
+        quote_spanned!(here=> #[allow(unused_variables)] let #name = #p::Held::get(&#copy);)
     });
     let names = quote_spanned!(here=> #(#names)*);
     let inner = inner(&names);
     quote_spanned!(here=> move || { #(#held)* move || #inner })
-}
-
-fn body_name(name: &Ident) -> Ident {
-    match name == "self" {
-        true => this(Span::mixed_site()),
-        false => name.clone(),
-    }
-}
-
-fn this(span: Span) -> Ident {
-    Ident::new("__self", Span::mixed_site().located_at(span))
-}
-
-/// The body with `self` as a name that can be bound. `self::path` stays.
-pub(crate) fn without_self(body: TokenStream) -> TokenStream {
-    let mut tokens = body.into_iter().peekable();
-    let mut renamed = Vec::new();
-    while let Some(token) = tokens.next() {
-        renamed.push(match token {
-            TokenTree::Ident(ident) if ident == "self" => match starts_path(tokens.peek()) {
-                true => TokenTree::Ident(ident),
-                false => TokenTree::Ident(this(ident.span())),
-            },
-            TokenTree::Group(group) => {
-                let mut new = Group::new(group.delimiter(), without_self(group.stream()));
-                new.set_span(group.span());
-                TokenTree::Group(new)
-            }
-            other => other,
-        });
-    }
-    renamed.into_iter().collect()
-}
-
-/// The `:` of `self::NAME`; of `self: Self` there is none in a body.
-fn starts_path(next: Option<&TokenTree>) -> bool {
-    matches!(next, Some(TokenTree::Punct(punct)) if punct.as_char() == ':')
 }

@@ -4,7 +4,7 @@
 //! generics, `?` and `return` mean what they meant. Only a function that arrives boxed, as
 //! `#[async_trait]` leaves it, is looked into, to find the async block inside `Box::pin`.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser as _};
 use syn::{
@@ -12,10 +12,11 @@ use syn::{
     Token, Type, TypeParamBound, Visibility,
 };
 
+use crate::beside;
 use crate::boxed;
 use crate::errors::Errors;
 use crate::parameter::{Kind, Parameter, bindings};
-use crate::syntax::{argument, braced, is_unit, mentions, peel};
+use crate::syntax::{argument, braced, is_unit, mentions, peel, peel_group};
 
 /// An async function, or the boxed form of one.
 #[derive(Clone)]
@@ -52,6 +53,11 @@ impl Function {
                 return None;
             }
         };
+        let Some(body) = body else {
+            no_body(&signature.ident, attribute, errors);
+            return None;
+        };
+        beside::check(attribute, &body, errors)?;
         let (body, output) = if signature.asyncness.is_some() {
             (Body::plain(&body), written(&signature.output))
         } else {
@@ -191,18 +197,23 @@ impl Body {
     }
 }
 
-type Head = (Vec<Attribute>, Visibility, Signature, Group);
+/// A declaration in a trait may have no body.
+type Head = (Vec<Attribute>, Visibility, Signature, Option<Group>);
 
 fn head(input: ParseStream<'_>) -> syn::Result<Head> {
     let attributes = input.call(Attribute::parse_outer)?;
     let visibility = input.parse()?;
     let signature: Signature = input.parse()?;
-    match input.parse::<TokenTree>() {
-        Ok(TokenTree::Group(body)) if body.delimiter() == Delimiter::Brace => {
-            Ok((attributes, visibility, signature, body))
-        }
-        _ => Err(syn::Error::new(signature.fn_token.span, "no body")),
-    }
+    let body = match input.parse()? {
+        TokenTree::Group(body) => Some(peel_group(body)),
+        _ => None,
+    };
+    Ok((attributes, visibility, signature, body))
+}
+
+fn no_body(name: &Ident, attribute: &str, errors: &mut Errors) {
+    let help = format!("put `#[{attribute}]` on the methods that implement it");
+    errors.refuse(name, format!("`{name}` has no body"), help);
 }
 
 fn not_async(signature: &Signature, attribute: &str, errors: &mut Errors) {

@@ -53,6 +53,15 @@ pub(crate) fn peel(ty: &Type) -> &Type {
     }
 }
 
+/// The group without those that `macro_rules!` puts around fragments, such as `$body:block`.
+pub(crate) fn peel_group(group: Group) -> Group {
+    let mut inside = group.stream().into_iter();
+    match (group.delimiter(), inside.next(), inside.next()) {
+        (Delimiter::None, Some(TokenTree::Group(inner)), None) => peel_group(inner),
+        _ => group,
+    }
+}
+
 pub(crate) fn is_unit(ty: &Type) -> bool {
     matches!(peel(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
 }
@@ -64,9 +73,14 @@ pub(crate) fn mentions(tokens: TokenStream, word: &str) -> bool {
 
 /// The first such word in the tokens, with its span.
 pub(crate) fn find(tokens: TokenStream, word: &str) -> Option<Ident> {
+    find_word(tokens, &|ident| ident.unraw() == word)
+}
+
+/// The first word in the tokens that is so.
+pub(crate) fn find_word(tokens: TokenStream, is_it: &dyn Fn(&Ident) -> bool) -> Option<Ident> {
     tokens.into_iter().find_map(|token| match token {
-        TokenTree::Ident(ident) => (ident.unraw() == word).then_some(ident),
-        TokenTree::Group(group) => find(group.stream(), word),
+        TokenTree::Ident(ident) => is_it(&ident).then_some(ident),
+        TokenTree::Group(group) => find_word(group.stream(), is_it),
         TokenTree::Punct(_) | TokenTree::Literal(_) => None,
     })
 }

@@ -8,6 +8,8 @@ use quote::quote;
 
 use crate::entry;
 
+mod messages;
+
 /// Formats the expansion and compares it with the file.
 #[track_caller]
 fn assert_snapshot(name: &str, expansion: TokenStream) {
@@ -307,7 +309,7 @@ fn every_name_a_field_can_have_expands() {
     let expansion = entry::cached(
         quote!(
             ttl = 300,
-            key = "row:<row.type>:<row.r>:<row.0>:<row.union>"
+            key = "row:<row.type>:<row.r>:<row.0>:<row.union>:<row.gen>"
         ),
         &quote! {
             async fn cell(row: &Row) -> u64 {
@@ -317,6 +319,7 @@ fn every_name_a_field_can_have_expands() {
     );
     let expansion = expansion.to_string();
     assert!(expansion.contains("row . r#type"), "{expansion}");
+    assert!(expansion.contains("row . r#gen"), "{expansion}");
     assert!(!expansion.contains("compile_error"), "{expansion}");
 }
 
@@ -334,4 +337,22 @@ fn names_that_no_field_can_have_are_refused_without_a_panic() {
         );
         assert!(expansion.to_string().contains("is no placeholder"), "{key}");
     }
+}
+
+#[test]
+fn a_body_may_be_a_fragment_of_a_macro() {
+    let body = proc_macro2::Group::new(proc_macro2::Delimiter::None, quote!({ load(id).await }));
+    let expansion = entry::cached(
+        quote!(ttl = 300),
+        &quote!(async fn user(id: u64) -> User #body),
+    );
+    let plain = entry::cached(
+        quote!(ttl = 300),
+        &quote!(
+            async fn user(id: u64) -> User {
+                load(id).await
+            }
+        ),
+    );
+    assert_eq!(expansion.to_string(), plain.to_string());
 }

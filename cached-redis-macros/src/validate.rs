@@ -422,7 +422,7 @@ impl Invalidates {
 }
 
 fn require_target(args: &InvalidatesArgs, errors: &mut Errors) {
-    if args.targets.is_empty() && !args.names_tag {
+    if args.targets.is_empty() && args.tags.is_empty() && !args.unread {
         let help = "write the keys it changes: `#[invalidates(\"user:<id>\")]`";
         errors.refuse_at(Span::call_site(), "`#[invalidates]` names no key", help);
     }

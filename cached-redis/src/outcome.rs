@@ -1,4 +1,6 @@
 //! What a writer returned, found by the type itself: see [`shape`](crate::shape) for how.
+//!
+//! The methods of probes have names that no trait of a user's has: a blanket one would be found, too.
 
 /// Asks what a function returned.
 #[derive(Debug)]
@@ -7,11 +9,11 @@ pub struct Probe<'a, R>(pub &'a R);
 /// Finds a `Result`.
 pub trait ByResult<'a, T> {
     /// Its `Ok` value.
-    fn ok(&self) -> Option<&'a T>;
+    fn __cached_redis_ok(&self) -> Option<&'a T>;
 }
 
 impl<'a, T, E> ByResult<'a, T> for Probe<'a, Result<T, E>> {
-    fn ok(&self) -> Option<&'a T> {
+    fn __cached_redis_ok(&self) -> Option<&'a T> {
         self.0.as_ref().ok()
     }
 }
@@ -19,11 +21,11 @@ impl<'a, T, E> ByResult<'a, T> for Probe<'a, Result<T, E>> {
 /// Finds anything else.
 pub trait ByAny<'a, T> {
     /// The value, which cannot be a failure.
-    fn ok(&self) -> Option<&'a T>;
+    fn __cached_redis_ok(&self) -> Option<&'a T>;
 }
 
 impl<'a, T> ByAny<'a, T> for &Probe<'a, T> {
-    fn ok(&self) -> Option<&'a T> {
+    fn __cached_redis_ok(&self) -> Option<&'a T> {
         Some(self.0)
     }
 }
@@ -35,8 +37,8 @@ mod tests {
     #[expect(clippy::needless_borrow, reason = "the references choose")]
     #[test]
     fn only_an_err_is_a_failure() {
-        assert_eq!((&Probe(&Ok::<u8, u8>(1))).ok(), Some(&1));
-        assert_eq!((&Probe(&Err::<u8, u8>(1))).ok(), None);
-        assert_eq!((&Probe(&None::<u8>)).ok(), Some(&None));
+        assert_eq!((&Probe(&Ok::<u8, u8>(1))).__cached_redis_ok(), Some(&1));
+        assert_eq!((&Probe(&Err::<u8, u8>(1))).__cached_redis_ok(), None);
+        assert_eq!((&Probe(&None::<u8>)).__cached_redis_ok(), Some(&None));
     }
 }

@@ -10,7 +10,7 @@ pub use crate::batch::{Batch, Batched};
 pub use crate::call::Call;
 pub use crate::catalog::assert_catalog;
 pub use crate::key::{KeyName, KeyWriter, part};
-pub use crate::late::held;
+pub use crate::late::{Held, held};
 pub use crate::policy::{
     Policy, checked_negative_ttl, checked_replica_lag, checked_timeout, checked_ttl, checked_window,
 };

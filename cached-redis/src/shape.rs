@@ -1,7 +1,7 @@
 //! What an annotated function returns, found by the type itself and not by its name.
 //!
 //! Only `Ok` values are kept and a `None` is kept as "known to be absent". Which of these applies
-//! is found by method probing: the expansion calls `.shape()` on `&&&Probe<R>`, and the compiler
+//! is found by method probing: the expansion calls `.__cached_redis_shape()` on `&&&Probe<R>`, and the compiler
 //! takes the first of the traits below, from the most references to the fewest, that fits. So
 //! `type ApiResult<T> = Result<T, ApiError>` and `anyhow::Result` are seen for what they are.
 
@@ -72,7 +72,7 @@ macro_rules! shapes {
         #[doc = concat!("Finds `", stringify!($shape), "`.")]
         pub trait $trait<$($param),+> {
             /// The shape.
-            fn shape(&self) -> $shape<$($param),+> { $shape::new() }
+            fn __cached_redis_shape(&self) -> $shape<$($param),+> { $shape::new() }
         }
 
         impl<$($param),+> $trait<$($param),+> for $($probe)* {}
@@ -213,7 +213,7 @@ impl<E> ErrorSharing<E> for Kept {
 /// Finds `Shared`.
 pub trait ErrorsShared {
     /// The answer.
-    fn errors(&self) -> Shared {
+    fn __cached_redis_errors(&self) -> Shared {
         Shared
     }
 }
@@ -223,7 +223,7 @@ impl<E: Clone + Send + Sync + 'static> ErrorsShared for Errors<E> {}
 /// Finds `Kept`.
 pub trait ErrorsKept {
     /// The answer.
-    fn errors(&self) -> Kept {
+    fn __cached_redis_errors(&self) -> Kept {
         Kept
     }
 }
@@ -239,18 +239,21 @@ mod tests {
     #[expect(clippy::needless_borrow, reason = "the references choose")]
     #[test]
     fn the_type_decides_and_not_its_name() {
-        let _: Plain<u8> = (&&&Probe::<u8>::new()).shape();
-        let _: Optional<u8> = (&&&Probe::<Option<u8>>::new()).shape();
-        let _: Fallible<u8, String> = (&&&Probe::<Alias<u8>>::new()).shape();
-        let _: Fallible<u8, std::io::Error> = (&&&Probe::<std::io::Result<u8>>::new()).shape();
-        let _: FallibleOptional<u8, String> = (&&&Probe::<Alias<Option<u8>>>::new()).shape();
-        let _: Optional<Option<u8>> = (&&&Probe::<Option<Option<u8>>>::new()).shape();
+        let _: Plain<u8> = (&&&Probe::<u8>::new()).__cached_redis_shape();
+        let _: Optional<u8> = (&&&Probe::<Option<u8>>::new()).__cached_redis_shape();
+        let _: Fallible<u8, String> = (&&&Probe::<Alias<u8>>::new()).__cached_redis_shape();
+        let _: Fallible<u8, std::io::Error> =
+            (&&&Probe::<std::io::Result<u8>>::new()).__cached_redis_shape();
+        let _: FallibleOptional<u8, String> =
+            (&&&Probe::<Alias<Option<u8>>>::new()).__cached_redis_shape();
+        let _: Optional<Option<u8>> =
+            (&&&Probe::<Option<Option<u8>>>::new()).__cached_redis_shape();
     }
 
     #[expect(clippy::needless_borrow, reason = "the references choose")]
     #[test]
     fn errors_are_shared_where_they_can_be_cloned() {
-        let _: Shared = (&Fallible::<u8, String>::new().errors()).errors();
-        let _: Kept = (&Fallible::<u8, std::io::Error>::new().errors()).errors();
+        let _: Shared = (&Fallible::<u8, String>::new().errors()).__cached_redis_errors();
+        let _: Kept = (&Fallible::<u8, std::io::Error>::new().errors()).__cached_redis_errors();
     }
 }

@@ -166,9 +166,9 @@ fn write(form: Form, value: &Value, key: &mut KeyWriter) {
     match form {
         Form::Text => {
             let text = value.as_deref().unwrap_or_default();
-            (&Probe(&text)).part().write(&text, key);
+            (&Probe(&text)).__cached_redis_part().write(&text, key);
         }
-        Form::Optional => (&Probe(value)).part().write(value, key),
+        Form::Optional => (&Probe(value)).__cached_redis_part().write(value, key),
         Form::Debug => key.debug(value),
         Form::Hash => key.hash(value),
     }

@@ -9,6 +9,8 @@ mod support;
 
 mod after_commit;
 mod batches;
+mod blanket_traits;
+mod bodies_of_methods;
 mod builder;
 mod catalog;
 mod commands;
@@ -67,6 +69,7 @@ mod refresh_ahead;
 mod replica_lag;
 mod revalidation;
 mod rollout;
+mod several_attributes;
 mod stale_if_error;
 mod stale_while_revalidate;
 mod stampedes;

@@ -42,7 +42,7 @@ pub(crate) fn cached(cached: &Cached, function: &Function) -> TokenStream {
         let __function = #registered;
         #call
         #keys
-        #(__call.tag(#tags);)*
+        #(#p::Call::tag(&mut __call, #tags);)*
         #version
         #probes
         #read
@@ -60,7 +60,7 @@ fn keys(cached: &Cached, p: &TokenStream) -> TokenStream {
         Some(batch) => batch::keys(batch, pieces, p),
         None => {
             let key = key_writer(pieces, p);
-            quote_spanned!(Span::mixed_site()=> __call.key(#key);)
+            quote_spanned!(Span::mixed_site()=> #p::Call::key(&mut __call, #key);)
         }
     }
 }
@@ -191,7 +191,8 @@ pub(super) fn shape(output: &impl ToTokens, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let span = here.located_at(start(output));
     let q = at(p, span);
-    let shape = quote_spanned!(span=> (&&&#q::shape::Probe::<#output>::new()).shape());
+    let shape =
+        quote_spanned!(span=> (&&&#q::shape::Probe::<#output>::new()).__cached_redis_shape());
     quote_spanned! {here=>
         let __shape = {
             use #p::shape::{ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _};
@@ -208,7 +209,7 @@ fn probes(output: &impl ToTokens, p: &TokenStream) -> TokenStream {
         #shape
         let __errors = {
             use #p::shape::{ErrorsKept as _, ErrorsShared as _};
-            (&__shape.errors()).errors()
+            (&__shape.errors()).__cached_redis_errors()
         };
     }
 }
@@ -242,8 +243,16 @@ fn read(cached: &Cached, function: &Function, p: &TokenStream) -> TokenStream {
         None => quote_spanned!(span=> #read.await),
         Some(timeout) => {
             let timeout = life(timeout, "checked_timeout", p);
+            let kind = Ident::new(
+                if cached.batch.is_some() {
+                    "Batch"
+                } else {
+                    "Call"
+                },
+                span,
+            );
             quote_spanned! {span=> {
-                let __timer = #call.timer(#timeout);
+                let __timer = #p::#kind::timer(&#call, #timeout);
                 __timer.run(#read).await
             }}
         }

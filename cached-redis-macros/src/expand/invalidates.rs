@@ -42,11 +42,11 @@ pub(crate) fn invalidates(invalidates: &Invalidates, function: &Function) -> Tok
         .partition(|(_, target)| target.needs_result());
     let keys = before.into_iter().map(|(method, target)| {
         let (method, key) = (Ident::new(method, here), key_writer(&target.pieces, &p));
-        quote_spanned!(here=> __write.#method(#key);)
+        quote_spanned!(here=> #p::Write::#method(&mut __write, #key);)
     });
     let (fragments, late) = late_keys(&after, &p);
-    let early =
-        (invalidates.when == When::Before).then(|| quote_spanned!(here=> __write.before().await;));
+    let early = (invalidates.when == When::Before)
+        .then(|| quote_spanned!(here=> #p::Write::before(&mut __write).await;));
     let begin = invalidates.guard.map(|guard| begin(guard, function, &p));
     let end = end(function, &after, &late, &p);
     function.with(&quote_spanned! {here=>
@@ -65,13 +65,13 @@ pub(crate) fn invalidates(invalidates: &Invalidates, function: &Function) -> Tok
 fn begin(guard: Guard, function: &Function, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let Some(output) = function.output.as_ref().filter(|_| guard == Guard::Require) else {
-        return quote_spanned!(here=> __write.begin().await;);
+        return quote_spanned!(here=> #p::Write::begin(&mut __write).await;);
     };
     let span = here.located_at(start(output));
     let q = at(p, span);
     let refusal = quote_spanned!(span=> <#output as #q::Refusal>::refusal(__unguarded));
     quote_spanned! {here=>
-        if let #p::Some(__unguarded) = __write.require().await {
+        if let #p::Some(__unguarded) = #p::Write::require(&mut __write).await {
             return #refusal;
         }
     }
@@ -99,7 +99,7 @@ fn end(
         let __result = #body.await;
         let __ok = {
             use #p::outcome::{ByAny as _, ByResult as _};
-            match (&#p::outcome::Probe(&__result)).ok() {
+            match (&#p::outcome::Probe(&__result)).__cached_redis_ok() {
                 #p::Some(#value) => { #late true }
                 #p::None => false,
             }

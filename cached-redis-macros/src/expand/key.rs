@@ -68,7 +68,7 @@ fn write_value(place: &TokenStream, span: Span, format: Format, p: &TokenStream)
     let p = at(p, span);
     match format {
         Format::Display => quote_spanned! {span=>
-            (&#p::part::Probe(&#place)).part().write(&#place, __k);
+            (&#p::part::Probe(&#place)).__cached_redis_part().write(&#place, __k);
         },
         Format::Debug => quote_spanned!(span=> __k.debug(&#place);),
         Format::Hash => quote_spanned!(span=> __k.hash(&#place);),
@@ -105,12 +105,13 @@ pub(super) fn late_keys(
             }
             let name = Ident::new(&format!("__fragment{}", fragments.len()), here);
             let key = key_writer(run, p);
-            fragments.push(quote_spanned!(here=> let #name = __write.fragment(#key);));
+            fragments
+                .push(quote_spanned!(here=> let #name = #p::Write::fragment(&mut __write, #key);));
             quote_spanned!(here=> __k.text(&#name);)
         });
         let writes: TokenStream = writes.collect();
         let method = Ident::new(method, here);
-        keys.push(quote_spanned!(here=> __write.#method(|__k| { #writes });));
+        keys.push(quote_spanned!(here=> #p::Write::#method(&mut __write, |__k| { #writes });));
     }
     (fragments, keys.into_iter().collect())
 }

@@ -38,7 +38,7 @@ pub(crate) fn write_through(written: &Cached, function: &Function) -> TokenStrea
     function.with(&quote_spanned! {here=>
         let __written = #registered;
         let mut __through = #through;
-        __through.key(#key);
+        #p::Through::key(&mut __through, #key);
         #shape
         #write
     })

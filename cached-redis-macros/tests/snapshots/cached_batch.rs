@@ -33,10 +33,12 @@ async fn users(
                 use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
                 __k.text("user:");
                 (&::cached_redis::__private::part::Probe(&tenant))
-                    .part()
+                    .__cached_redis_part()
                     .write(&tenant, __k);
                 __k.text(":");
-                (&::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
+                (&::cached_redis::__private::part::Probe(&id))
+                    .__cached_redis_part()
+                    .write(&id, __k);
             },
         );
     let __shape = {
@@ -46,11 +48,11 @@ async fn users(
         (&&&::cached_redis::__private::shape::Probe::<
             Result<HashMap<u64, User>, DbError>,
         >::new())
-            .shape()
+            .__cached_redis_shape()
     };
     let __errors = {
         use ::cached_redis::__private::shape::{ErrorsKept as _, ErrorsShared as _};
-        (&__shape.errors()).errors()
+        (&__shape.errors()).__cached_redis_errors()
     };
     ::cached_redis::__private::read_batch(
             __batch,

@@ -42,27 +42,34 @@ where
             &__CACHED_REDIS_FUNCTION
         };
         let mut __call = ::cached_redis::__private::Call::new(__function);
-        __call
-            .key(|__k| {
+        ::cached_redis::__private::Call::key(
+            &mut __call,
+            |__k| {
                 use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
                 __k.text("item:");
-                (&::cached_redis::__private::part::Probe(&self.shop))
-                    .part()
-                    .write(&self.shop, __k);
+                (&::cached_redis::__private::part::Probe(&self.r#shop))
+                    .__cached_redis_part()
+                    .write(&self.r#shop, __k);
                 __k.text(":");
-                (&::cached_redis::__private::part::Probe(&a)).part().write(&a, __k);
+                (&::cached_redis::__private::part::Probe(&a))
+                    .__cached_redis_part()
+                    .write(&a, __k);
                 __k.text(":");
-                (&::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
-            });
+                (&::cached_redis::__private::part::Probe(&id))
+                    .__cached_redis_part()
+                    .write(&id, __k);
+            },
+        );
         let __shape = {
             use ::cached_redis::__private::shape::{
                 ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _,
             };
-            (&&&::cached_redis::__private::shape::Probe::<Option<Item>>::new()).shape()
+            (&&&::cached_redis::__private::shape::Probe::<Option<Item>>::new())
+                .__cached_redis_shape()
         };
         let __errors = {
             use ::cached_redis::__private::shape::{ErrorsKept as _, ErrorsShared as _};
-            (&__shape.errors()).errors()
+            (&__shape.errors()).__cached_redis_errors()
         };
         ::cached_redis::__private::read(
                 __call,

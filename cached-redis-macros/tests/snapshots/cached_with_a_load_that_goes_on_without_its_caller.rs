@@ -27,28 +27,36 @@ async fn price(&self, name: &str, id: u64) -> Result<u64, DbError> {
         &__CACHED_REDIS_FUNCTION
     };
     let mut __call = ::cached_redis::__private::Call::new(__function);
-    __call
-        .key(|__k| {
+    ::cached_redis::__private::Call::key(
+        &mut __call,
+        |__k| {
             use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
             __k.text("price:");
-            (&::cached_redis::__private::part::Probe(&name)).part().write(&name, __k);
+            (&::cached_redis::__private::part::Probe(&name))
+                .__cached_redis_part()
+                .write(&name, __k);
             __k.text(":");
-            (&::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
-        });
+            (&::cached_redis::__private::part::Probe(&id))
+                .__cached_redis_part()
+                .write(&id, __k);
+        },
+    );
     let __shape = {
         use ::cached_redis::__private::shape::{
             ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _,
         };
         (&&&::cached_redis::__private::shape::Probe::<Result<u64, DbError>>::new())
-            .shape()
+            .__cached_redis_shape()
     };
     let __errors = {
         use ::cached_redis::__private::shape::{ErrorsKept as _, ErrorsShared as _};
-        (&__shape.errors()).errors()
+        (&__shape.errors()).__cached_redis_errors()
     };
     {
-        let __timer = __call
-            .timer(::cached_redis::__private::Duration::from_millis(2000u64));
+        let __timer = ::cached_redis::__private::Call::timer(
+            &__call,
+            ::cached_redis::__private::Duration::from_millis(2000u64),
+        );
         __timer
             .run(
                 ::cached_redis::__private::read_behind(
@@ -62,16 +70,18 @@ async fn price(&self, name: &str, id: u64) -> Result<u64, DbError> {
                         let __copy_1 = ::cached_redis::__private::held(name);
                         move || async move {
                             #[allow(unused_variables)]
-                            let __self = __copy_0.get();
+                            let __cached_redis_self = ::cached_redis::__private::Held::get(
+                                &__copy_0,
+                            );
                             #[allow(unused_variables)]
-                            let name = __copy_1.get();
+                            let name = ::cached_redis::__private::Held::get(&__copy_1);
                             if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
                                 Result<u64, DbError>,
                             > {
                                 return __never;
                             }
                             let factor = self::FACTOR;
-                            Ok(factor * __self.db.price(name, id).await?)
+                            Ok(factor * __cached_redis_self.db.price(name, id).await?)
                         }
                     },
                 ),

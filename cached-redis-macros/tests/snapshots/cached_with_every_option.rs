@@ -39,14 +39,17 @@ pub(crate) async fn search<T: Named, const N: usize>(
         facade::cached_redis::__private::Call::on(__function, __cache)
     }
         .only_if(id > 0);
-    __call
-        .key(|__k| {
+    facade::cached_redis::__private::Call::key(
+        &mut __call,
+        |__k| {
             use facade::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
             __k.text("user:");
-            (&facade::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
+            (&facade::cached_redis::__private::part::Probe(&id))
+                .__cached_redis_part()
+                .write(&id, __k);
             __k.text(":");
             (&facade::cached_redis::__private::part::Probe(&name.0))
-                .part()
+                .__cached_redis_part()
                 .write(&name.0, __k);
             __k.text(":");
             __k.debug(&tags);
@@ -56,7 +59,8 @@ pub(crate) async fn search<T: Named, const N: usize>(
             __k.name::<T>();
             __k.text(":");
             __k.display(&N);
-        });
+        },
+    );
     let __shape = {
         use facade::cached_redis::__private::shape::{
             ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _,
@@ -64,11 +68,11 @@ pub(crate) async fn search<T: Named, const N: usize>(
         (&&&facade::cached_redis::__private::shape::Probe::<
             Result<Vec<User>, DbError>,
         >::new())
-            .shape()
+            .__cached_redis_shape()
     };
     let __errors = {
         use facade::cached_redis::__private::shape::{ErrorsKept as _, ErrorsShared as _};
-        (&__shape.errors()).errors()
+        (&__shape.errors()).__cached_redis_errors()
     };
     facade::cached_redis::__private::read(
             __call,

@@ -20,33 +20,42 @@ async fn orders(id: u64, user: &User) -> Vec<Order> {
         &__CACHED_REDIS_FUNCTION
     };
     let mut __call = ::cached_redis::__private::Call::new(__function);
-    __call
-        .key(|__k| {
+    ::cached_redis::__private::Call::key(
+        &mut __call,
+        |__k| {
             use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
             __k.text("user:");
-            (&::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
-        });
-    __call
-        .tag(|__k| {
+            (&::cached_redis::__private::part::Probe(&id))
+                .__cached_redis_part()
+                .write(&id, __k);
+        },
+    );
+    ::cached_redis::__private::Call::tag(
+        &mut __call,
+        |__k| {
             use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
             __k.text("team:");
-            (&::cached_redis::__private::part::Probe(&user.team))
-                .part()
-                .write(&user.team, __k);
-        });
-    __call
-        .tag(|__k| {
+            (&::cached_redis::__private::part::Probe(&user.r#team))
+                .__cached_redis_part()
+                .write(&user.r#team, __k);
+        },
+    );
+    ::cached_redis::__private::Call::tag(
+        &mut __call,
+        |__k| {
             __k.text("users");
-        });
+        },
+    );
     let __shape = {
         use ::cached_redis::__private::shape::{
             ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _,
         };
-        (&&&::cached_redis::__private::shape::Probe::<Vec<Order>>::new()).shape()
+        (&&&::cached_redis::__private::shape::Probe::<Vec<Order>>::new())
+            .__cached_redis_shape()
     };
     let __errors = {
         use ::cached_redis::__private::shape::{ErrorsKept as _, ErrorsShared as _};
-        (&__shape.errors()).errors()
+        (&__shape.errors()).__cached_redis_errors()
     };
     ::cached_redis::__private::read(
             __call,

@@ -22,30 +22,34 @@ async fn price((shop, article): (u64, u64), _: &Db, r#type: Option<&str>) -> u64
         &__CACHED_REDIS_FUNCTION
     };
     let mut __call = ::cached_redis::__private::Call::new(__function);
-    __call
-        .key(|__k| {
+    ::cached_redis::__private::Call::key(
+        &mut __call,
+        |__k| {
             use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
             __k.text(::core::module_path!());
             __k.text("::price:");
-            (&::cached_redis::__private::part::Probe(&shop)).part().write(&shop, __k);
+            (&::cached_redis::__private::part::Probe(&shop))
+                .__cached_redis_part()
+                .write(&shop, __k);
             __k.text(":");
             (&::cached_redis::__private::part::Probe(&article))
-                .part()
+                .__cached_redis_part()
                 .write(&article, __k);
             __k.text(":");
             (&::cached_redis::__private::part::Probe(&r#type))
-                .part()
+                .__cached_redis_part()
                 .write(&r#type, __k);
-        });
+        },
+    );
     let __shape = {
         use ::cached_redis::__private::shape::{
             ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _,
         };
-        (&&&::cached_redis::__private::shape::Probe::<u64>::new()).shape()
+        (&&&::cached_redis::__private::shape::Probe::<u64>::new()).__cached_redis_shape()
     };
     let __errors = {
         use ::cached_redis::__private::shape::{ErrorsKept as _, ErrorsShared as _};
-        (&__shape.errors()).errors()
+        (&__shape.errors()).__cached_redis_errors()
     };
     ::cached_redis::__private::read(
             __call,

@@ -18,15 +18,18 @@ async fn rows() -> impl Iterator<Item = Row> {
         &__CACHED_REDIS_WRITER
     };
     let mut __write = ::cached_redis::__private::Write::new(__writer);
-    __write
-        .key(|__k| {
+    ::cached_redis::__private::Write::key(
+        &mut __write,
+        |__k| {
             __k.text("all");
-        });
-    __write.before().await;
+        },
+    );
+    ::cached_redis::__private::Write::before(&mut __write).await;
     let __result = async move { std::iter::empty() }.await;
     let __ok = {
         use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
-        match (&::cached_redis::__private::outcome::Probe(&__result)).ok() {
+        match (&::cached_redis::__private::outcome::Probe(&__result)).__cached_redis_ok()
+        {
             ::cached_redis::__private::Some(_) => true,
             ::cached_redis::__private::None => false,
         }

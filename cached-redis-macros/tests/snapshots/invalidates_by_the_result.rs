@@ -23,24 +23,34 @@ async fn create(team: String) -> Result<User, DbError> {
         &__CACHED_REDIS_WRITER
     };
     let mut __write = ::cached_redis::__private::Write::new(__writer);
-    __write
-        .key(|__k| {
+    ::cached_redis::__private::Write::key(
+        &mut __write,
+        |__k| {
             __k.text("all");
-        });
-    let __fragment0 = __write
-        .fragment(|__k| {
+        },
+    );
+    let __fragment0 = ::cached_redis::__private::Write::fragment(
+        &mut __write,
+        |__k| {
             use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
             __k.text("team:");
-            (&::cached_redis::__private::part::Probe(&team)).part().write(&team, __k);
+            (&::cached_redis::__private::part::Probe(&team))
+                .__cached_redis_part()
+                .write(&team, __k);
             __k.text(":");
-        });
-    let __fragment1 = __write
-        .fragment(|__k| {
+        },
+    );
+    let __fragment1 = ::cached_redis::__private::Write::fragment(
+        &mut __write,
+        |__k| {
             use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
             __k.text("team:");
-            (&::cached_redis::__private::part::Probe(&team)).part().write(&team, __k);
+            (&::cached_redis::__private::part::Probe(&team))
+                .__cached_redis_part()
+                .write(&team, __k);
             __k.text(":");
-        });
+        },
+    );
     let __result = async move {
         if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
             Result<User, DbError>,
@@ -52,10 +62,12 @@ async fn create(team: String) -> Result<User, DbError> {
         .await;
     let __ok = {
         use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
-        match (&::cached_redis::__private::outcome::Probe(&__result)).ok() {
+        match (&::cached_redis::__private::outcome::Probe(&__result)).__cached_redis_ok()
+        {
             ::cached_redis::__private::Some(__value) => {
-                __write
-                    .key(|__k| {
+                ::cached_redis::__private::Write::key(
+                    &mut __write,
+                    |__k| {
                         {
                             __k.text("user:");
                         }
@@ -63,41 +75,46 @@ async fn create(team: String) -> Result<User, DbError> {
                             use ::cached_redis::__private::part::{
                                 ByDisplay as _, ByOption as _,
                             };
-                            (&::cached_redis::__private::part::Probe(&__value.id))
-                                .part()
-                                .write(&__value.id, __k);
+                            (&::cached_redis::__private::part::Probe(&__value.r#id))
+                                .__cached_redis_part()
+                                .write(&__value.r#id, __k);
                         }
-                    });
-                __write
-                    .key(|__k| {
+                    },
+                );
+                ::cached_redis::__private::Write::key(
+                    &mut __write,
+                    |__k| {
                         __k.text(&__fragment0);
                         {
                             use ::cached_redis::__private::part::{
                                 ByDisplay as _, ByOption as _,
                             };
-                            (&::cached_redis::__private::part::Probe(&__value.id))
-                                .part()
-                                .write(&__value.id, __k);
+                            (&::cached_redis::__private::part::Probe(&__value.r#id))
+                                .__cached_redis_part()
+                                .write(&__value.r#id, __k);
                         }
                         {
                             __k.text(":x");
                         }
-                    });
-                __write
-                    .pattern(|__k| {
+                    },
+                );
+                ::cached_redis::__private::Write::pattern(
+                    &mut __write,
+                    |__k| {
                         __k.text(&__fragment1);
                         {
                             use ::cached_redis::__private::part::{
                                 ByDisplay as _, ByOption as _,
                             };
-                            (&::cached_redis::__private::part::Probe(&__value.id))
-                                .part()
-                                .write(&__value.id, __k);
+                            (&::cached_redis::__private::part::Probe(&__value.r#id))
+                                .__cached_redis_part()
+                                .write(&__value.r#id, __k);
                         }
                         {
                             __k.text(":*");
                         }
-                    });
+                    },
+                );
                 true
             }
             ::cached_redis::__private::None => false,

@@ -22,13 +22,17 @@ async fn rename(id: u64) {
         &__CACHED_REDIS_WRITER
     };
     let mut __write = ::cached_redis::__private::Write::new(__writer);
-    __write
-        .key(|__k| {
+    ::cached_redis::__private::Write::key(
+        &mut __write,
+        |__k| {
             use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
             __k.text("user:");
-            (&::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
-        });
-    __write.begin().await;
+            (&::cached_redis::__private::part::Probe(&id))
+                .__cached_redis_part()
+                .write(&id, __k);
+        },
+    );
+    ::cached_redis::__private::Write::begin(&mut __write).await;
     let __result = async move {
         if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
             (),
@@ -40,7 +44,8 @@ async fn rename(id: u64) {
         .await;
     let __ok = {
         use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
-        match (&::cached_redis::__private::outcome::Probe(&__result)).ok() {
+        match (&::cached_redis::__private::outcome::Probe(&__result)).__cached_redis_ok()
+        {
             ::cached_redis::__private::Some(_) => true,
             ::cached_redis::__private::None => false,
         }

@@ -25,13 +25,21 @@ async fn rename(id: u64) -> ApiResult<()> {
         let __cache: &::cached_redis::__private::Cache = &CACHE;
         ::cached_redis::__private::Write::on(__writer, __cache)
     };
-    __write
-        .key(|__k| {
+    ::cached_redis::__private::Write::key(
+        &mut __write,
+        |__k| {
             use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
             __k.text("user:");
-            (&::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
-        });
-    if let ::cached_redis::__private::Some(__unguarded) = __write.require().await {
+            (&::cached_redis::__private::part::Probe(&id))
+                .__cached_redis_part()
+                .write(&id, __k);
+        },
+    );
+    if let ::cached_redis::__private::Some(__unguarded) = ::cached_redis::__private::Write::require(
+            &mut __write,
+        )
+        .await
+    {
         return <ApiResult<
             (),
         > as ::cached_redis::__private::Refusal>::refusal(__unguarded);
@@ -47,7 +55,8 @@ async fn rename(id: u64) -> ApiResult<()> {
         .await;
     let __ok = {
         use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
-        match (&::cached_redis::__private::outcome::Probe(&__result)).ok() {
+        match (&::cached_redis::__private::outcome::Probe(&__result)).__cached_redis_ok()
+        {
             ::cached_redis::__private::Some(_) => true,
             ::cached_redis::__private::None => false,
         }

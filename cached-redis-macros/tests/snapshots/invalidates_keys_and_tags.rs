@@ -18,25 +18,37 @@ async fn rename(id: u64, team: String) -> Result<User, DbError> {
         &__CACHED_REDIS_WRITER
     };
     let mut __write = ::cached_redis::__private::Write::new(__writer);
-    __write
-        .key(|__k| {
+    ::cached_redis::__private::Write::key(
+        &mut __write,
+        |__k| {
             use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
             __k.text("user:");
-            (&::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
-        });
-    __write
-        .tag(|__k| {
+            (&::cached_redis::__private::part::Probe(&id))
+                .__cached_redis_part()
+                .write(&id, __k);
+        },
+    );
+    ::cached_redis::__private::Write::tag(
+        &mut __write,
+        |__k| {
             use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
             __k.text("team:");
-            (&::cached_redis::__private::part::Probe(&team)).part().write(&team, __k);
-        });
-    let __fragment0 = __write
-        .fragment(|__k| {
+            (&::cached_redis::__private::part::Probe(&team))
+                .__cached_redis_part()
+                .write(&team, __k);
+        },
+    );
+    let __fragment0 = ::cached_redis::__private::Write::fragment(
+        &mut __write,
+        |__k| {
             use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
             __k.text("user:");
-            (&::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
+            (&::cached_redis::__private::part::Probe(&id))
+                .__cached_redis_part()
+                .write(&id, __k);
             __k.text(":");
-        });
+        },
+    );
     let __result = async move {
         if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
             Result<User, DbError>,
@@ -48,20 +60,23 @@ async fn rename(id: u64, team: String) -> Result<User, DbError> {
         .await;
     let __ok = {
         use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
-        match (&::cached_redis::__private::outcome::Probe(&__result)).ok() {
+        match (&::cached_redis::__private::outcome::Probe(&__result)).__cached_redis_ok()
+        {
             ::cached_redis::__private::Some(__value) => {
-                __write
-                    .tag(|__k| {
+                ::cached_redis::__private::Write::tag(
+                    &mut __write,
+                    |__k| {
                         __k.text(&__fragment0);
                         {
                             use ::cached_redis::__private::part::{
                                 ByDisplay as _, ByOption as _,
                             };
-                            (&::cached_redis::__private::part::Probe(&__value.id))
-                                .part()
-                                .write(&__value.id, __k);
+                            (&::cached_redis::__private::part::Probe(&__value.r#id))
+                                .__cached_redis_part()
+                                .write(&__value.r#id, __k);
                         }
-                    });
+                    },
+                );
                 true
             }
             ::cached_redis::__private::None => false,

@@ -21,27 +21,37 @@ async fn rename(&self, id: u64, name: &str) {
         let __cache: &::cached_redis::__private::Cache = &self.cache;
         ::cached_redis::__private::Write::on(__writer, __cache)
     };
-    __write
-        .key(|__k| {
+    ::cached_redis::__private::Write::key(
+        &mut __write,
+        |__k| {
             use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
             __k.text("user:");
-            (&::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
-        });
-    __write
-        .key(|__k| {
+            (&::cached_redis::__private::part::Probe(&id))
+                .__cached_redis_part()
+                .write(&id, __k);
+        },
+    );
+    ::cached_redis::__private::Write::key(
+        &mut __write,
+        |__k| {
             use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
             __k.text("team:");
-            (&::cached_redis::__private::part::Probe(&self.team))
-                .part()
-                .write(&self.team, __k);
-        });
-    __write
-        .pattern(|__k| {
+            (&::cached_redis::__private::part::Probe(&self.r#team))
+                .__cached_redis_part()
+                .write(&self.r#team, __k);
+        },
+    );
+    ::cached_redis::__private::Write::pattern(
+        &mut __write,
+        |__k| {
             use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
             __k.text("user:");
-            (&::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
+            (&::cached_redis::__private::part::Probe(&id))
+                .__cached_redis_part()
+                .write(&id, __k);
             __k.text(":*");
-        });
+        },
+    );
     let __result = async move {
         if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
             (),
@@ -53,7 +63,8 @@ async fn rename(&self, id: u64, name: &str) {
         .await;
     let __ok = {
         use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
-        match (&::cached_redis::__private::outcome::Probe(&__result)).ok() {
+        match (&::cached_redis::__private::outcome::Probe(&__result)).__cached_redis_ok()
+        {
             ::cached_redis::__private::Some(_) => true,
             ::cached_redis::__private::None => false,
         }

@@ -25,16 +25,20 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
         let __cache: &::cached_redis::__private::Cache = &self.cache;
         ::cached_redis::__private::Through::on(__written, __cache)
     };
-    __through
-        .key(|__k| {
+    ::cached_redis::__private::Through::key(
+        &mut __through,
+        |__k| {
             use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
             __k.text("user:");
-            (&::cached_redis::__private::part::Probe(&self.tenant))
-                .part()
-                .write(&self.tenant, __k);
+            (&::cached_redis::__private::part::Probe(&self.r#tenant))
+                .__cached_redis_part()
+                .write(&self.r#tenant, __k);
             __k.text(":");
-            (&::cached_redis::__private::part::Probe(&id)).part().write(&id, __k);
-        });
+            (&::cached_redis::__private::part::Probe(&id))
+                .__cached_redis_part()
+                .write(&id, __k);
+        },
+    );
     let __shape = {
         use ::cached_redis::__private::shape::{
             ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _,
@@ -42,7 +46,7 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
         (&&&::cached_redis::__private::shape::Probe::<
             Result<Option<User>, DbError>,
         >::new())
-            .shape()
+            .__cached_redis_shape()
     };
     ::cached_redis::__private::write_through(
             __through,

@@ -1,7 +1,7 @@
 //! The probe behind `<x>` guards against `None` and `Some("")` meeting: an `Option` has no
 //! `Display`, and is found by method lookup instead, through aliases and references.
 //!
-//! `(&Probe(&x)).part()` finds [`ByOption`] first, which takes `&Probe` as it is, and
+//! `(&Probe(&x)).__cached_redis_part()` finds [`ByOption`] first, which takes `&Probe` as it is, and
 //! [`ByDisplay`] only after one more borrow.
 
 use std::fmt;
@@ -62,7 +62,7 @@ pub struct Probe<'a, T: ?Sized>(pub &'a T);
 pub trait ByOption {
     /// How an `Option` is rendered.
     #[inline]
-    fn part(&self) -> OptionPart {
+    fn __cached_redis_part(&self) -> OptionPart {
         OptionPart
     }
 }
@@ -73,7 +73,7 @@ impl<T: Optional + ?Sized> ByOption for Probe<'_, T> {}
 pub trait ByDisplay {
     /// How a value is rendered.
     #[inline]
-    fn part(&self) -> DisplayPart {
+    fn __cached_redis_part(&self) -> DisplayPart {
         DisplayPart
     }
 }
@@ -118,7 +118,9 @@ mod tests {
     macro_rules! key {
         ($value:expr) => {{
             let mut key = KeyWriter::new("n");
-            (&Probe(&$value)).part().write(&$value, &mut key);
+            (&Probe(&$value))
+                .__cached_redis_part()
+                .write(&$value, &mut key);
             key.finish().unwrap()
         }};
     }
