@@ -185,6 +185,11 @@ pub enum Failover {
         old_looks: bool,
         /// A confirmation by the server before counts.
         old_answers: bool,
+        /// What is remembered ages while there is no connection, and is gone by the next one.
+        ages: bool,
+        /// Connections survive the change, as when a server is demoted and promoted again: commands
+        /// get through to what it then has, until the process looks which server it is.
+        survives: bool,
     },
 }
 
@@ -195,6 +200,9 @@ pub enum Promise {
     Everywhere,
     /// The process it was made in; the others once all is quiet.
     OwnProcess,
+    /// The same, but for reads that touch the time between a change of server and the process's
+    /// noticing it.
+    OnceNoticed,
 }
 
 impl Config {

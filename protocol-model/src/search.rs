@@ -1,7 +1,7 @@
 //! A reader's way to a value, or to the right to load it.
 
 use crate::actor::{Loaded, Phase, Seen, Stamp, Tag};
-use crate::config::{Call, Lease, Sharing};
+use crate::config::{Call, Lease, Promise, Sharing};
 use crate::event::{Flaw, What, Who};
 use crate::flight::Landing;
 use crate::server;
@@ -60,11 +60,12 @@ impl Config {
 
 impl Next<'_> {
     fn start(&mut self, reader: usize) -> Did {
-        let floor = self
-            .state
-            .floor
-            .max(self.state.processes[home(reader)].floor);
-        self.state.readers[reader].floor = floor;
+        let home = home(reader);
+        let own = self.state.processes[home].floor;
+        self.state.readers[reader].floor = match self.config.promise {
+            Promise::OnceNoticed if self.state.is_behind(home) => 0,
+            _ => self.state.floor.max(own),
+        };
         match self.config.readers[reader] {
             Call::Nothing | Call::Read => self.search(reader),
             Call::Refreshed => {

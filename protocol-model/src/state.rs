@@ -229,6 +229,11 @@ impl State {
         self.inner.filter(|inner| inner.generation == self.tag)
     }
 
+    /// Whether a process does not know yet which server there is now.
+    pub fn is_behind(&self, process: usize) -> bool {
+        self.processes[process].epoch != self.server
+    }
+
     /// The readers of a process.
     pub fn readers_of(&self, process: usize) -> impl Iterator<Item = (usize, Reader)> + use<> {
         (0..READERS)

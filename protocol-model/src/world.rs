@@ -1,7 +1,7 @@
 //! What happens by itself: things run out, replicas catch up, servers fail.
 
 use crate::actor::Stage;
-use crate::config::Failover;
+use crate::config::{Failover, Promise};
 use crate::event::{What, Who};
 use crate::server::{bit, tombstone};
 use crate::state::{Key, PROCESSES, WRITERS};
@@ -109,11 +109,17 @@ fn failover_steps(steps: &mut Steps<'_>) {
             // The copy has done its part.
             next.state.copy = Key::Absent;
             next.state.server = 1;
+            if next.config.promise == Promise::OnceNoticed {
+                next.state
+                    .readers
+                    .iter_mut()
+                    .for_each(|reader| reader.floor = 0);
+            }
             What::FailsOver
         });
     }
     for process in 0..PROCESSES {
-        if !steps.reaches_redis(process) {
+        if steps.now.is_behind(process) {
             steps.add(Who::Process(process), |next| next.connect(process));
         }
     }
@@ -139,7 +145,7 @@ impl Next<'_> {
 
     fn connect(&mut self, process: usize) -> What {
         self.state.processes[process].epoch = self.state.server;
-        let Some(Failover::Replay { .. }) = self.config.failover else {
+        let Some(Failover::Replay { ages: false, .. }) = self.config.failover else {
             return What::Connects;
         };
         for (writer, home) in self.config.writer_home.iter().enumerate() {

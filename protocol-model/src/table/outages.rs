@@ -102,7 +102,7 @@ pub(super) fn failing_over() -> Vec<Row> {
             shared_across,
         })
     }
-    const fn replay(promise: Promise, old_looks: bool, old_answers: bool) -> Config {
+    const fn replay(promise: Promise, failover: Failover) -> Config {
         Config {
             promise,
             writer_home: [0, 0],
@@ -110,13 +110,25 @@ pub(super) fn failing_over() -> Vec<Row> {
                 bypassed: true,
                 clears_newer: false,
             }),
-            ..with(Failover::Replay {
-                old_looks,
-                old_answers,
-            })
+            ..with(failover)
         }
     }
-    let own = replay(Promise::OwnProcess, false, false);
+    const fn broken(old_looks: bool, old_answers: bool, ages: bool) -> Failover {
+        Failover::Replay {
+            old_looks,
+            old_answers,
+            ages,
+            survives: false,
+        }
+    }
+    const SHIPPED_REPLAY: Failover = broken(false, false, false);
+    const SURVIVES: Failover = Failover::Replay {
+        old_looks: false,
+        old_answers: false,
+        ages: false,
+        survives: true,
+    };
+    let own = replay(Promise::OwnProcess, SHIPPED_REPLAY);
     vec![
         row("f1", "nothing is done", StaleRead, with(Failover::Ignored)),
         row(
@@ -173,19 +185,25 @@ pub(super) fn failing_over() -> Vec<Row> {
             "f5b",
             "f5, and a look from before the change of server counts",
             StaleRead,
-            replay(Promise::OwnProcess, true, false),
+            replay(Promise::OwnProcess, broken(true, false, false)),
         ),
         row(
             "f5c",
             "f5, and a confirmation by the server before counts",
             StaleRead,
-            replay(Promise::OwnProcess, false, true),
+            replay(Promise::OwnProcess, broken(false, true, false)),
+        ),
+        row(
+            "f5d",
+            "f5, and what is remembered ages during the outage",
+            StaleRead,
+            replay(Promise::OwnProcess, broken(false, false, true)),
         ),
         row(
             "f6",
             "f5 for every process: others may read before the replay",
             StaleRead,
-            replay(Promise::Everywhere, false, false),
+            replay(Promise::Everywhere, SHIPPED_REPLAY),
         ),
         row(
             "f7",
@@ -195,6 +213,25 @@ pub(super) fn failing_over() -> Vec<Row> {
                 dying: [true; 2],
                 ..own
             },
+        ),
+        row(
+            "f8",
+            "f5, and connections survive the change: until it is noticed, its own process may read",
+            StaleRead,
+            replay(Promise::OwnProcess, SURVIVES),
+        ),
+        row(
+            "f8b",
+            "f8: what binds the reads that begin when the process has looked which server it is",
+            Holds(&[
+                What::FailsOver,
+                What::ConnectsJournaling,
+                What::FindsJournaled,
+                What::LooksAgain,
+                What::Shares,
+                What::Refused,
+            ]),
+            replay(Promise::OnceNoticed, SURVIVES),
         ),
     ]
 }
