@@ -242,7 +242,7 @@ impl Builder {
         self
     }
 
-    /// How many keys of deferred invalidations are kept one by one, and as many of the last 30 s for
+    /// How many keys of deferred invalidations are kept one by one, and as many confirmed ones for
     /// [`on_failover`](Self::on_failover). 10,000 by default. When there are more, none is lost:
     /// this process bypasses the whole namespace until all of it could be invalidated.
     pub fn journal_keys(mut self, keys: usize) -> Self {
@@ -302,8 +302,9 @@ impl Builder {
         self
     }
 
-    /// Whether [`build`](Self::build) fails when Redis cannot be reached. By default it does not:
-    /// functions run, and the cache works as soon as Redis does.
+    /// Whether [`build`](Self::build) fails when Redis cannot be reached, with
+    /// [`Error::Connect`]. By default it does not: functions run, and the cache works as soon as Redis
+    /// does.
     pub fn require_connection(mut self, required: bool) -> Self {
         self.require_connection = required;
         self
@@ -330,9 +331,9 @@ impl Builder {
     ///
     /// When a setting is missing or out of its range, when a function of the program names an
     /// unknown policy or asks for `guard` or `replica_lag` without [`guarded`](Self::guarded), outside
-    /// of a Tokio runtime, and with
-    /// [`require_connection`](Self::require_connection) when Redis cannot be reached, with the
-    /// reason if it is a refused login or certificate.
+    /// of a Tokio runtime; [`Error::Connect`] when the server can never be used (a node of a Cluster, a
+    /// Sentinel, a Redis before 7.0), and with [`require_connection`](Self::require_connection)
+    /// whenever there is no connection.
     ///
     /// # Cancel safety
     ///

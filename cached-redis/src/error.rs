@@ -8,6 +8,10 @@ use std::time::Duration;
 
 use crate::stats::Pending;
 
+mod connect;
+
+pub use connect::ConnectProblem;
+
 /// Why a cache could not be built, or a direct call on it failed.
 ///
 /// Annotated functions never fail with it: when the store is away they simply run.
@@ -21,6 +25,16 @@ pub enum Error {
         address: String,
         /// What is wrong with it.
         problem: AddressProblem,
+    },
+    /// There is no connection to the store, and
+    /// [`require_connection`](crate::Builder::require_connection) asks for one; or what listens at its
+    /// address cannot be used, whether or not a connection is required.
+    #[error("no connection to `{address}`: {problem}")]
+    Connect {
+        /// The address without user, password and query.
+        address: String,
+        /// Why there is none.
+        problem: ConnectProblem,
     },
     /// A setting is missing or outside its range. Fix the configuration.
     #[error("setting `{setting}` {problem}")]
@@ -176,6 +190,20 @@ impl StoreError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressProblem {
+    /// There is no text.
+    #[error("is empty: is the variable set that it is read from? Write redis://host:port")]
+    Empty,
+    /// There are quotation marks around the text.
+    #[error("has quotation marks around it; write redis://host:port without them")]
+    Quoted,
+    /// There is a space, a line break or another blank before, inside of or behind the text.
+    #[error("has a blank in it; write redis://host:port without one")]
+    Blank,
+    /// The text does not begin with a scheme and `://`.
+    #[error(
+        "has no scheme; write redis://host:port, rediss://host:port for TLS, or memory:// to go without a server"
+    )]
+    MissingScheme,
     /// The text is not a URL, or has parts that its scheme does not take.
     #[error("is malformed (special characters in a password must be percent-encoded)")]
     Malformed,
@@ -232,12 +260,9 @@ pub enum StoreError {
     /// The answer is not one that the step can have.
     #[error("the store gave an answer that makes no sense")]
     Answer,
-    /// The server was reached and TLS failed, before any password was sent.
-    #[error("TLS failed: {problem}")]
-    Tls {
-        /// At what it failed.
-        problem: TlsProblem,
-    },
+    /// No connection could be made.
+    #[error("there is no connection to the store: {0}")]
+    Connect(#[from] ConnectProblem),
 }
 
 /// At what TLS failed.

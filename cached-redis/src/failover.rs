@@ -11,8 +11,8 @@
 pub enum OnFailover {
     /// Nothing. An entry whose invalidation was lost is served until its TTL.
     Ttl,
-    /// Each process repeats its own invalidations of the last 30 s before it reads from the new
-    /// server. Covers what replication or an append-only file lost, as long as the process that
+    /// Each process repeats its own invalidations of the last 30 s before it lost the old server,
+    /// before it reads from the new one. Covers what replication or an append-only file lost, as long as the process that
     /// invalidated lives; not an older snapshot, beyond those 30 s.
     #[default]
     Replay,
@@ -30,8 +30,9 @@ pub enum OnFailover {
     /// epoch cannot be agreed on there is no connection: a warning says why, functions run uncached,
     /// invalidations fail, and the cache goes on trying.
     ///
-    /// It holds for processes that talk to the new primary. A process that is still connected to the
-    /// old one, and only reads, cannot know; its first miss or invalidation finds out.
+    /// It holds for processes that talk to the new primary. One that is still connected to the old one
+    /// asks it once a second what it is; of a server that goes on as a primary, cut off from the
+    /// others, nobody can tell.
     Epoch,
 }
 

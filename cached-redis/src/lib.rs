@@ -79,7 +79,9 @@ pub use catalog::{Catalog, Problem};
 pub use codec::Bincode;
 pub use codec::{Codec, CodecError, Format, Json, Msgpack};
 pub use control::{CacheInfo, CachedExt, Status};
-pub use error::{AddressProblem, Error, StoreError, Timeout, TlsProblem, Unguarded};
+pub use error::{
+    AddressProblem, ConnectProblem, Error, StoreError, Timeout, TlsProblem, Unguarded,
+};
 pub use failover::OnFailover;
 pub use feed::{
     Consumer, DurableEvents, Events, Invalidated, InvalidationListener, Notice, Publishing,

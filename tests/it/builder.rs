@@ -32,9 +32,7 @@ async fn a_missing_url_is_refused() {
 #[tokio::test]
 async fn a_malformed_url_is_refused() {
     for url in [
-        "",
-        "redis",
-        "redis://local host",
+        "redis://localhost:port",
         "redis://localhost:99999",
         "redis://[::1",
     ] {
@@ -43,6 +41,25 @@ async fn a_malformed_url_is_refused() {
             AddressProblem::Malformed,
             "{url}"
         );
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_refused_with_what_to_write() {
+    for (url, problem) in [
+        ("127.0.0.1:6379", AddressProblem::MissingScheme),
+        ("localhost:6379", AddressProblem::MissingScheme),
+        ("redis", AddressProblem::MissingScheme),
+        ("", AddressProblem::Empty),
+        ("\"redis://localhost\"", AddressProblem::Quoted),
+        (" redis://localhost", AddressProblem::Blank),
+        ("redis://localhost\n", AddressProblem::Blank),
+        ("redis://local host", AddressProblem::Blank),
+    ] {
+        let built = Cache::builder().url(url).namespace("it").build().await;
+        let shown = built.unwrap_err().to_string();
+        assert!(shown.contains("redis://host:port"), "{shown}");
+        assert_eq!(refused_address(url).await, problem, "{url}");
     }
 }
 

@@ -75,7 +75,7 @@ async fn f1_a_program_that_requires_the_connection_is_refused() {
     let server = down();
     let builder = Cache::builder().url(server.url()).namespace("it");
     let refused = builder.require_connection(true).build().await;
-    assert!(matches!(refused, Err(Error::Store(_))), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Connect { .. })), "{refused:?}");
 }
 
 #[tokio::test]

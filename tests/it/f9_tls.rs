@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use cached_redis::{
-    AddressProblem, Builder, Cache, CachedExt as _, Error, Status, StoreError, TlsProblem,
+    AddressProblem, Builder, Cache, CachedExt as _, ConnectProblem, Error, Status, TlsProblem,
     invalidates, redis_cached,
 };
 use rcgen::{CertificateParams, SanType, date_time_ymd};
@@ -54,7 +54,10 @@ async fn works(builder: Builder) {
 async fn fails(builder: Builder) -> TlsProblem {
     let required = builder.clone().require_connection(true).build();
     let problem = match in_time(required).await {
-        Err(Error::Store(StoreError::Tls { problem })) => problem,
+        Err(Error::Connect {
+            problem: ConnectProblem::Tls(problem),
+            ..
+        }) => problem,
         other => panic!("not refused for TLS: {other:?}"),
     };
     let (log, _guard) = Log::collect();
@@ -158,7 +161,9 @@ async fn f9_a_private_authority_that_was_not_given_is_not_trusted() {
     let server = TlsServer::open(&authority, &authority.server());
     let built = builder(&server.url()).require_connection(true);
     match in_time(built.build()).await {
-        Err(Error::Store(StoreError::Tls { problem })) => assert_eq!(problem, TlsProblem::Issuer),
+        Err(Error::Connect { problem, .. }) => {
+            assert_eq!(problem, ConnectProblem::Tls(TlsProblem::Issuer));
+        }
         // On a system that trusts nobody.
         Err(Error::Setting { setting, .. }) => assert_eq!(setting, "tls_ca"),
         other => panic!("{other:?}"),
@@ -212,8 +217,10 @@ async fn f9_a_server_without_tls_fails_in_time() {
     let builder = builder.tls_ca(Authority::new("ours").pem);
     let required = builder.clone().require_connection(true).build();
     match in_time(required).await {
-        Err(Error::Store(StoreError::Tls { problem })) => assert_eq!(problem, TlsProblem::Protocol),
-        Err(Error::Store(StoreError::Unavailable)) => {}
+        Err(Error::Connect {
+            problem: ConnectProblem::Tls(TlsProblem::Protocol) | ConnectProblem::Timeout,
+            ..
+        }) => {}
         other => panic!("{other:?}"),
     }
     let cache = in_time(builder.build()).await.unwrap();
@@ -226,7 +233,10 @@ async fn f9_a_server_with_tls_fails_under_an_address_without() {
     let server = TlsServer::open(&authority, &authority.server());
     let builder = builder(&server.server.url());
     let required = builder.clone().require_connection(true).build();
-    assert!(matches!(in_time(required).await, Err(Error::Store(_))));
+    assert!(matches!(
+        in_time(required).await,
+        Err(Error::Connect { .. })
+    ));
     let cache = in_time(builder.build()).await.unwrap();
     assert_eq!(in_time(cache.scope(read(1))).await.len(), 300_000);
 }

@@ -3,13 +3,14 @@
 
 use cached_redis::{Builder, Cache, CachedExt as _, OnFailover, Status, invalidates, redis_cached};
 
-use crate::support::{Rows, World, eventually, filled, on_redis};
+use crate::support::{RedisServer, Rows, World, eventually, filled, on_redis};
 
 on_redis!(
     by_default_what_an_old_snapshot_brought_back_is_removed_before_it_is_served_here,
     more_invalidations_than_can_be_remembered_are_the_whole_namespace,
     left_to_the_ttl_an_old_snapshot_is_served,
     a_new_connection_to_the_same_server_replays_nothing,
+    what_a_server_lost_that_was_demoted_and_promoted_again_is_removed_although_no_connection_was_lost,
 );
 
 #[redis_cached(ttl = 60, key = "failover:<id>", skip(rows))]
@@ -104,4 +105,24 @@ async fn a_new_connection_to_the_same_server_replays_nothing(world: World) {
     connected(&cache).await;
     cache.flush().await.unwrap();
     assert_eq!(server.commands().get("unlink"), None);
+}
+
+async fn what_a_server_lost_that_was_demoted_and_promoted_again_is_removed_although_no_connection_was_lost(
+    world: World,
+) {
+    let cache = process(&world).await;
+    let rows = Rows::new(1);
+    cache.scope(read(&rows, 0)).await;
+    filled(&cache, 1).await;
+    let (server, other) = (world.server().unwrap(), RedisServer::start());
+    other.demote(server);
+    other.promote();
+    assert_eq!(cache.scope(write(&rows, 0)).await, 2);
+    assert_eq!(cache.stats().total().deferred_invalidations, 0);
+    server.demote(&other);
+    server.promote();
+    let replayed = async || cache.stats().total().replayed_invalidations == 1;
+    eventually("the replay", replayed).await;
+    assert_eq!(cache.scope(read(&rows, 0)).await, 2);
+    assert_eq!(cache.stats().store().lost, 0);
 }

@@ -15,6 +15,7 @@ mod builder;
 mod catalog;
 mod commands;
 mod condition;
+mod connecting;
 mod connections;
 mod current;
 mod cut_connections;

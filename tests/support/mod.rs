@@ -1,6 +1,7 @@
 //! What the tests, the stress test and the benchmarks share.
 
 pub(crate) mod forwarder;
+pub(crate) mod impostor;
 pub(crate) mod log;
 pub(crate) mod patience;
 pub(crate) mod process;

@@ -212,7 +212,13 @@ impl Drop for RedisServer {
 }
 
 fn spawn(port: u16, dir: &PathBuf, args: &[String]) -> Child {
-    let spawned = Command::new("redis-server")
+    let mut command = Command::new("redis-server");
+    if args.iter().any(|arg| arg == "--sentinel") {
+        // It keeps what it learns in the file that it was started with.
+        fs::write(dir.join("sentinel.conf"), "").expect("a file for the sentinel");
+        command.arg("sentinel.conf");
+    }
+    let spawned = command
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
         .args([
             "--unixsocket",

@@ -36,8 +36,8 @@
 //! failover, entries may be back that had been removed. Each change of server begins a new **life** of
 //! the store. An attempt that was confirmed in a life other than the one it started in is not
 //! confirmed, and an entry that was looked up across the change is looked up again. Where
-//! [`OnFailover`](crate::OnFailover) says so, the keys removed in the last 30 s are kept again,
-//! before the first operation can use the new connection.
+//! [`OnFailover`](crate::OnFailover) says so, the keys removed in the last 30 s before the connection
+//! was lost are kept again, before the first operation can use the new one.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
@@ -55,6 +55,7 @@ use crate::sync::{AtomicU64, Mutex, MutexGuard};
 mod book;
 mod hold;
 mod ledger;
+mod recent;
 pub(crate) mod replay;
 #[cfg(test)]
 mod schedules;
@@ -63,9 +64,7 @@ mod tests;
 
 use book::Book;
 pub(crate) use hold::Hold;
-
-/// For how long a confirmed invalidation is remembered in case the server is replaced.
-const REMEMBERED: Duration = Duration::from_secs(30);
+use recent::Recent;
 
 /// See the module.
 pub(crate) struct Journal {
@@ -94,7 +93,7 @@ struct State {
     /// else.
     hold_off: Option<Duration>,
     /// What was confirmed of late, if that is to be remembered.
-    recent: Option<Book<Instant>>,
+    recent: Option<Recent>,
 }
 
 /// The start of an attempt to remove something.
@@ -137,7 +136,7 @@ impl Journal {
                 held: HashMap::new(),
                 held_patterns: Vec::new(),
                 hold_off: None,
-                recent: remembers.then(|| Book::new(bound)),
+                recent: remembers.then(|| Recent::new(bound)),
             }),
             busy: watch::Sender::new(false),
             wake: Notify::new(),
@@ -179,7 +178,7 @@ impl Journal {
     /// has settled; `None` if the server has changed since the start, so that nothing is confirmed.
     pub(crate) fn confirm(&self, attempt: Attempt, keys: &[String]) -> Option<usize> {
         let settle = |kept: &mut Book<u64>| kept.keys.settle(attempt.number, keys);
-        self.confirmed(attempt, settle, |recent| recent.add_now(keys))
+        self.confirmed(attempt, settle, |recent| recent.add(keys))
     }
 
     /// The same for all keys that match `pattern`.
@@ -187,21 +186,21 @@ impl Journal {
         self.confirmed(
             attempt,
             |kept| kept.settle_pattern(attempt.number, pattern),
-            |recent| recent.add_pattern(Instant::now(), pattern),
+            |recent| recent.add_pattern(pattern),
         )
     }
 
     /// The same for everything in the namespace.
     pub(crate) fn confirm_all(&self, attempt: Attempt) -> Option<usize> {
         let all = |kept: &mut Book<u64>| kept.settle_all(attempt.number);
-        self.confirmed(attempt, all, |recent| recent.keys.fold(Instant::now(), 0))
+        self.confirmed(attempt, all, Recent::add_all)
     }
 
     /// The store has confirmed that a value that was written stands in the place of what stood under
     /// `keys`. This settles nothing: what is kept may have been committed after that value. `false`
     /// if the server has changed since the start.
     pub(crate) fn replaced(&self, attempt: Attempt, keys: &[String]) -> bool {
-        self.confirmed(attempt, |_| 0, |recent| recent.add_now(keys))
+        self.confirmed(attempt, |_| 0, |recent| recent.add(keys))
             .is_some()
     }
 
@@ -209,14 +208,13 @@ impl Journal {
         &self,
         attempt: Attempt,
         settle: impl FnOnce(&mut Book<u64>) -> usize,
-        remember: impl FnOnce(&mut Book<Instant>),
+        remember: impl FnOnce(&mut Recent),
     ) -> Option<usize> {
         let mut state = self.lock();
         if state.life != attempt.life {
             return None;
         }
         if let Some(recent) = &mut state.recent {
-            recent.forget();
             remember(recent);
         }
         let settled = settle(&mut state.kept);
@@ -369,34 +367,17 @@ impl State {
         let Some(recent) = &mut self.recent else {
             return 0;
         };
-        recent.forget();
         recent.pour(&mut self.kept, number)
-    }
-}
-
-impl Book<Instant> {
-    fn add_now(&mut self, keys: &[String]) {
-        for key in keys {
-            self.keys.add(Instant::now(), key);
-        }
-    }
-
-    /// Drops what is older than is to be remembered.
-    fn forget(&mut self) {
-        if let Some(oldest) = Instant::now().checked_sub(REMEMBERED) {
-            self.settle_all(oldest);
-        }
     }
 }
 
 impl Watch for Journal {
     fn connected(&self, changed: bool) {
+        let mut state = self.lock();
         if changed {
-            let mut state = self.lock();
             state.life += 1;
             let keys = state.keep_recent();
             self.publish(&state);
-            drop(state);
             if keys > 0 {
                 tracing::warn!(
                     keys,
@@ -404,8 +385,18 @@ impl Watch for Journal {
                 );
             }
         }
+        if let Some(recent) = &mut state.recent {
+            recent.resume();
+        }
+        drop(state);
         // The connection is there a moment after this. An attempt that is even faster fails and is
         // repeated after the shortest pause.
         self.hurry();
+    }
+
+    fn lost(&self, seen: Instant) {
+        if let Some(recent) = &mut self.lock().recent {
+            recent.pause(seen);
+        }
     }
 }

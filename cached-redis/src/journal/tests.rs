@@ -209,6 +209,7 @@ fn what_was_seen_across_a_change_of_server_is_not_used() {
 #[tokio::test(start_paused = true)]
 async fn the_last_30_seconds_are_kept_again_after_a_change_of_server() {
     let journal = Journal::new(9, true);
+    journal.connected(false);
     journal.confirm(journal.begin(), &keys(&["old"]));
     tokio::time::advance(Duration::from_secs(1)).await;
     journal.confirm(journal.begin(), &keys(&["young"]));
@@ -226,8 +227,45 @@ async fn the_last_30_seconds_are_kept_again_after_a_change_of_server() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_that_was_confirmed_ages_while_there_is_no_connection() {
+    let (journal, second) = (Journal::new(9, true), Duration::from_secs(1));
+    journal.connected(false);
+    journal.confirm(journal.begin(), &keys(&["old"]));
+    tokio::time::advance(second * 10).await;
+    journal.confirm(journal.begin(), &keys(&["young"]));
+    // Two outages, each longer than what is remembered; the first one ends at the same server.
+    for outage in [35, 350] {
+        tokio::time::advance(second * 10).await;
+        journal.lost(Instant::now());
+        tokio::time::advance(second * outage).await;
+        journal.connected(outage == 350);
+    }
+    assert!(bypassed(&journal, "young"), "20 s old, without the outages");
+    assert!(bypassed(&journal, "old"), "30 s old");
+    let (replay, kept) = next_keys(&journal);
+    journal.confirm(replay, &kept);
+    tokio::time::advance(second * 31).await;
+    journal.connected(true);
+    assert!(!bypassed(&journal, "young"), "time goes on again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_counts_up_to_its_last_sign_of_life() {
+    let (journal, second) = (Journal::new(9, true), Duration::from_secs(1));
+    journal.connected(false);
+    journal.confirm(journal.begin(), &keys(&["k"]));
+    tokio::time::advance(second * 10).await;
+    let seen = Instant::now();
+    tokio::time::advance(second * 60).await;
+    journal.lost(seen);
+    journal.connected(true);
+    assert!(bypassed(&journal, "k"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn more_in_30_seconds_than_can_be_remembered_is_the_whole_namespace() {
     let journal = Journal::new(2, true);
+    journal.connected(false);
     journal.confirm(journal.begin(), &keys(&["a", "b", "c"]));
     assert!(journal.pending().is_empty());
     journal.connected(true);
@@ -237,7 +275,7 @@ async fn more_in_30_seconds_than_can_be_remembered_is_the_whole_namespace() {
     journal.connected(true);
     assert!(bypassed(&journal, "whatever"));
     journal.confirm_all(next_sweep(&journal));
-    tokio::time::advance(REMEMBERED + Duration::from_secs(1)).await;
+    tokio::time::advance(recent::REMEMBERED + Duration::from_secs(1)).await;
     journal.connected(true);
     assert!(!bypassed(&journal, "whatever"));
 }

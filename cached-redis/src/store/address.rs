@@ -64,8 +64,11 @@ impl Address {
 }
 
 fn parse(text: &str) -> Result<Address, AddressProblem> {
+    plain(text)?;
     // By the scheme first: the hosts of a cluster are a list, which is no valid URL.
-    let (scheme, _) = text.split_once("://").ok_or(AddressProblem::Malformed)?;
+    let (scheme, _) = text
+        .split_once("://")
+        .ok_or(AddressProblem::MissingScheme)?;
     match scheme.to_ascii_lowercase().as_str() {
         "memory" => memory(&url(text)?),
         "redis" => tcp(&url(text)?, false).map(Address::Redis),
@@ -75,6 +78,21 @@ fn parse(text: &str) -> Result<Address, AddressProblem> {
         "redis+cluster" | "redis+sentinel" | "redis+unix" => Err(AddressProblem::UnsupportedScheme),
         _ => Err(AddressProblem::UnknownScheme),
     }
+}
+
+/// Refuses what a configuration makes of an address: nothing, quotation marks around it, blanks.
+fn plain(text: &str) -> Result<(), AddressProblem> {
+    let quoted = |mark: char| text.starts_with(mark) || text.ends_with(mark);
+    if text.trim().is_empty() {
+        return Err(AddressProblem::Empty);
+    }
+    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(AddressProblem::Blank);
+    }
+    if ['"', '\'', '`'].into_iter().any(quoted) {
+        return Err(AddressProblem::Quoted);
+    }
+    Ok(())
 }
 
 fn url(text: &str) -> Result<Url, AddressProblem> {
@@ -215,6 +233,7 @@ impl fmt::Debug for RedisAddress {
 fn redacted(text: &str) -> String {
     let (scheme, rest) = match text.split_once("://") {
         Some((scheme, rest)) if is_scheme(scheme) => (scheme, rest),
+        None if is_plain_host(text) => return text.to_owned(),
         // A login in front of the scheme, or none at all.
         _ => return "…".to_owned(),
     };
@@ -227,6 +246,16 @@ fn is_scheme(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphabetic() || byte == b'+')
+}
+
+/// Whether `text` can be nothing but a host, with a port or without: a name may be half a login.
+fn is_plain_host(text: &str) -> bool {
+    let host = match text.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => text,
+    };
+    let ip = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || ip.parse::<std::net::IpAddr>().is_ok()
 }
 
 fn shown(rest: &str) -> Option<&str> {
@@ -366,9 +395,19 @@ mod tests {
     fn what_cannot_be_used_is_refused_by_kind() {
         use AddressProblem::*;
         for (text, problem) in [
-            ("", Malformed),
-            ("localhost:6379", Malformed),
-            ("redis:/localhost", Malformed),
+            ("", Empty),
+            (" \n", Empty),
+            ("localhost:6379", MissingScheme),
+            ("127.0.0.1:6379", MissingScheme),
+            ("redis:/localhost", MissingScheme),
+            ("localhost", MissingScheme),
+            ("//localhost", MissingScheme),
+            (" redis://h", Blank),
+            ("redis://h\n", Blank),
+            ("redis://a b", Blank),
+            ("\"redis://h\"", Quoted),
+            ("'redis://h'", Quoted),
+            ("redis://h\"", Quoted),
             ("redis://h:port", Malformed),
             ("redis://h:70000", Malformed),
             ("redis://h:0", Malformed),
@@ -417,6 +456,11 @@ mod tests {
             "redis+unix:///path?pass=s3cret&db=x",
             "redis+cluster://ann:s3cret@a:1,b:2",
             "ann:s3cret@h:6379",
+            "ann:s3cret",
+            "s3cret:6379",
+            "\"redis://ann:s3cret@h\"",
+            " redis://ann:s3cret@h",
+            "redis://ann:s3cret @h",
             "s3cret",
             "s3cret://h",
         ] {
@@ -434,6 +478,18 @@ mod tests {
     fn a_refusal_shows_where_it_was_to_connect() {
         let (_, shown) = refused("redis://ann:s3cret@cache.internal:70000/1");
         assert!(shown.contains("redis://cache.internal:70000/1"), "{shown}");
+        for host in [
+            "127.0.0.1:6379",
+            "localhost:6379",
+            "localhost",
+            "[::1]:6379",
+        ] {
+            let (_, shown) = refused(host);
+            assert!(
+                shown.contains(host) && shown.contains("redis://host:port"),
+                "{shown}"
+            );
+        }
         let (_, shown) = refused("redis+cluster://a:1,b:2");
         assert!(shown.contains("redis+cluster://a:1,b:2"), "{shown}");
     }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
@@ -257,6 +258,9 @@ pub(crate) trait Watch: Send + Sync + 'static {
     /// A connection is about to be handed out; `changed`: to another server (or another life of it)
     /// than the last one.
     fn connected(&self, changed: bool);
+
+    /// The connection is lost, or given up; its last sign of life was at `seen`.
+    fn lost(&self, seen: Instant);
 }
 
 /// Either store, dispatched by a match so that a hit costs no boxed future.
@@ -279,7 +283,7 @@ enum Bare<'a> {
 
 impl AnyStore {
     /// Opens the store at `address`. A Redis server that does not answer is an error only if a
-    /// connection is required.
+    /// connection is required; one that cannot be used is always one.
     pub(crate) async fn open(
         address: Address,
         redis: RedisSettings,
@@ -297,10 +301,13 @@ impl AnyStore {
             Address::Redis(address) => address,
         };
         let store = RedisStore::connect(address, redis, watch).await?;
-        if require_connection {
-            store.first_try()?;
+        match store.first_try() {
+            Err(problem) if require_connection || problem.is_lasting() => Err(Error::Connect {
+                address: store.address().to_string(),
+                problem,
+            }),
+            _ => Ok(Self::Redis(store)),
         }
-        Ok(Self::Redis(store))
     }
 
     pub(crate) fn stats(&self) -> StoreStats {

@@ -15,12 +15,13 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::breaker::{Breaker, Probing};
-use super::failure::Failure;
+use super::facts::Identity;
 use super::handshake::{self, Opened, Route};
+use super::vigil::Vigil;
 use super::{RedisSettings, reply};
 use crate::background::Background;
 use crate::backoff::Backoff;
-use crate::error::StoreError;
+use crate::error::{ConnectProblem, StoreError};
 use crate::store::Watch;
 use crate::store::stats::{BreakerState, StoreStats};
 
@@ -30,7 +31,7 @@ const STABLE: Duration = Duration::from_secs(1);
 pub(super) struct Connection {
     shared: Arc<Shared>,
     /// Why the first attempt came to nothing.
-    first_failure: Option<StoreError>,
+    first_failure: Option<ConnectProblem>,
     _keeper: Background,
 }
 
@@ -71,6 +72,7 @@ impl Connection {
             settings,
             watch,
             last: None,
+            told: None,
         };
         let keeper = Background(tokio::spawn(keeper.keep(tried)));
         Self {
@@ -103,7 +105,7 @@ impl Connection {
     }
 
     /// Whether the first attempt succeeded; else why not.
-    pub(super) fn first_try(&self) -> Result<(), StoreError> {
+    pub(super) fn first_try(&self) -> Result<(), ConnectProblem> {
         self.first_failure.clone().map_or(Ok(()), Err)
     }
 
@@ -153,41 +155,32 @@ struct Keeper {
     settings: RedisSettings,
     watch: Arc<dyn Watch>,
     last: Option<Identity>,
-}
-
-/// The run id of the server of a connection, if that is known.
-struct Identity(Option<String>);
-
-impl Identity {
-    fn is(&self, other: &Self) -> bool {
-        self.0.is_some() && self.0 == other.0
-    }
+    /// Why there is no connection, as it was told.
+    told: Option<ConnectProblem>,
 }
 
 impl Keeper {
     /// `tried` is told why the first attempt failed, or dropped when it has succeeded.
-    async fn keep(mut self, tried: oneshot::Sender<StoreError>) {
+    async fn keep(mut self, tried: oneshot::Sender<ConnectProblem>) {
         let mut tried = Some(tried);
         let mut backoff = Backoff::long();
-        let mut failures = 0_u32;
         loop {
             match self.connect().await {
                 Ok(opened) => {
-                    failures = 0;
+                    self.told = None;
                     let since = Instant::now();
-                    let (connection, driver) = self.hand_out(opened);
+                    let (vigil, driver) = self.hand_out(opened);
                     drop(tried.take());
-                    self.wait_for_end(connection, driver).await;
+                    self.wait_for_end(vigil, driver).await;
                     if since.elapsed() >= STABLE {
                         backoff = Backoff::long();
                     }
                 }
-                Err(failure) => {
-                    self.report(&failure, failures);
-                    failures = failures.saturating_add(1);
+                Err(problem) => {
+                    self.report(&problem);
                     if let Some(tried) = tried.take() {
                         // Nobody listens if `build` was dropped.
-                        let _ = tried.send(failure.into());
+                        let _ = tried.send(problem);
                     }
                 }
             }
@@ -195,22 +188,23 @@ impl Keeper {
         }
     }
 
-    async fn connect(&self) -> Result<Opened, Failure> {
+    async fn connect(&self) -> Result<Opened, ConnectProblem> {
         let epoch_key = self.settings.epoch_key.as_deref();
         let seen = self.shared.epoch.load(Ordering::Relaxed);
         let attempt = handshake::open(&self.route, epoch_key.map(|key| (key, seen)));
         timeout(self.settings.connect_timeout, attempt)
             .await
-            .unwrap_or(Err(Failure::Timeout))
+            .unwrap_or(Err(ConnectProblem::Timeout))
     }
 
-    fn hand_out(&mut self, opened: Opened) -> (MultiplexedConnection, Background) {
-        let server = Identity(opened.run_id);
+    fn hand_out(&mut self, opened: Opened) -> (Vigil, Background) {
+        let server = opened.identity;
         let changed = self.last.as_ref().is_some_and(|last| !last.is(&server));
+        let vigil = Vigil::new(opened.connection.clone(), &server);
         self.last = Some(server);
         // Before any operation can find the connection.
         self.watch.connected(changed);
-        let (shared, connection) = (&self.shared, opened.connection.clone());
+        let shared = &self.shared;
         let offset = opened.clock_offset.unwrap_or(0);
         shared.clock_offset.store(offset, Ordering::Relaxed);
         shared.made.fetch_add(1, Ordering::Relaxed);
@@ -222,38 +216,45 @@ impl Keeper {
             driver: opened.driver.0.abort_handle(),
         })));
         tracing::info!(address = %self.route.address, "connected to the store");
-        (connection, opened.driver)
+        (vigil, opened.driver)
     }
 
-    /// Until the connection is lost, or nothing has answered on it for so long that another one may
-    /// do better.
-    async fn wait_for_end(&mut self, connection: MultiplexedConnection, mut driver: Background) {
+    /// Until the connection is lost, leads to another server, or has carried no answer for so long that
+    /// another one may do better.
+    async fn wait_for_end(&mut self, mut vigil: Vigil, mut driver: Background) {
         let probing = Probing {
             deadline: self.settings.deadline,
             patience: self.settings.connect_timeout.saturating_mul(3),
         };
+        let connection = vigil.connection();
         let probe = || answers(connection.clone());
         tokio::select! {
             ended = &mut driver.0 => {
                 // An error means aborted: the server has become a replica, or others know of a later
                 // epoch. What it then holds is another's.
                 if ended.is_err() {
-                    self.last = Some(Identity(None));
+                    self.last = Some(Identity::default());
                 }
             }
+            () = vigil.keep() => {}
             () = self.shared.breaker.watch(&self.route.address, probing, probe) => {}
         }
         self.shared.live.store(None);
+        self.watch.lost(vigil.seen());
         tracing::warn!(address = %self.route.address, "lost the connection to the store");
     }
 
-    /// Once per outage aloud.
-    fn report(&self, failure: &Failure, before: u32) {
+    /// Each reason aloud, once per outage.
+    fn report(&mut self, problem: &ConnectProblem) {
         let address = &self.route.address;
-        if before == 0 {
-            tracing::warn!(%address, %failure, "cannot connect to the store, going on trying");
+        if self.told.as_ref() == Some(problem) {
+            return tracing::debug!(%address, %problem, "still cannot connect to the store");
+        }
+        self.told = Some(problem.clone());
+        if problem.is_lasting() {
+            tracing::error!(%address, %problem, "the store cannot be used, functions run without it");
         } else {
-            tracing::debug!(%address, %failure, "still cannot connect to the store");
+            tracing::warn!(%address, %problem, "cannot connect to the store, going on trying");
         }
     }
 }

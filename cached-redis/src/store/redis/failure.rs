@@ -1,42 +1,54 @@
-//! Why there is no connection. No text of the server's is passed on: it may quote arguments.
+//! Why there is no connection, in terms that can be shown: texts of the server may quote arguments, so
+//! they are looked at here and go no further.
 
-use std::io;
+use std::io::{self, ErrorKind};
 
-use redis::RedisError;
+use redis::{RedisError, ServerError};
 
 use super::reply;
-use crate::error::StoreError;
+use crate::error::{ConnectProblem, StoreError};
 
-/// Why there is no connection.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
-    #[error("{0}")]
-    Io(io::ErrorKind),
-    #[error("no answer in time")]
-    Timeout,
-    #[error("{0}")]
-    Refused(#[from] StoreError),
-    #[error("the epoch of `on_failover` could not be agreed on: {0}")]
-    Epoch(StoreError),
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error.kind())
-    }
-}
-
-impl From<RedisError> for Failure {
-    fn from(error: RedisError) -> Self {
-        Self::Refused(reply::error(&error))
-    }
-}
-
-impl From<Failure> for StoreError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Io(_) | Failure::Timeout => Self::Unavailable,
-            Failure::Refused(error) | Failure::Epoch(error) => error,
+/// Of the system.
+pub(super) fn of_system(error: &io::Error) -> ConnectProblem {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => ConnectProblem::Refused,
+        ErrorKind::TimedOut => ConnectProblem::Timeout,
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
+            ConnectProblem::Closed
         }
+        kind => ConnectProblem::Io(kind),
     }
+}
+
+/// Of the client.
+pub(super) fn of_client(error: &RedisError) -> ConnectProblem {
+    match (error.kind(), reply::error(error)) {
+        (redis::ErrorKind::AuthenticationFailed, _) => ConnectProblem::LoginRefused,
+        (_, StoreError::Lost) => ConnectProblem::Closed,
+        (_, StoreError::Server { code }) => refusal(code, error.detail().unwrap_or_default()),
+        _ => ConnectProblem::Protocol,
+    }
+}
+
+/// Of the server, in the place of an answer.
+pub(super) fn of_server(error: &ServerError) -> ConnectProblem {
+    of_client(&error.clone().into())
+}
+
+/// What a server says at once to a client that it does not let in, before it closes the connection.
+pub(super) fn turned_away(code: &str, text: &str) -> Option<ConnectProblem> {
+    match code {
+        "DENIED" => Some(ConnectProblem::Protected),
+        "ERR" if text.starts_with("max number of clients") => Some(ConnectProblem::TooManyClients),
+        _ => None,
+    }
+}
+
+fn refusal(code: String, text: &str) -> ConnectProblem {
+    turned_away(&code, text).unwrap_or_else(|| match code.as_str() {
+        "NOAUTH" => ConnectProblem::LoginMissing,
+        "WRONGPASS" => ConnectProblem::LoginRefused,
+        "ERR" if text.contains("DB index") => ConnectProblem::Database,
+        _ => ConnectProblem::Server { code },
+    })
 }

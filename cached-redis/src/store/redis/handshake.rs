@@ -11,16 +11,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use redis::aio::{MultiplexedConnection, PubSub};
 use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
-use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo};
+use redis::{AsyncConnectionConfig, Pipeline, ProtocolVersion, RedisConnectionInfo, Value};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 
-use super::failure::Failure;
+use super::facts::{Facts, Identity};
 #[cfg(feature = "tls")]
 use super::tls::Tls;
-use super::{epoch, reply, script};
+use super::{epoch, failure, reply, script};
 use crate::background::Background;
-use crate::error::StoreError;
+use crate::error::ConnectProblem;
 use crate::store::address::{Endpoint, Login, RedisAddress};
 
 /// How many operations may wait for the driver before the next one waits for room.
@@ -45,53 +45,58 @@ pub(super) struct Opened {
     pub(super) clock_offset: Option<i64>,
     /// 0 where it was not asked for.
     pub(super) epoch: u32,
-    /// Which life of which server this is; `None`: the server did not say.
-    pub(super) run_id: Option<String>,
+    /// Which life of which server this is.
+    pub(super) identity: Identity,
 }
 
 /// Connects and logs in with RESP3, or RESP2 where HELLO is refused. With the key of an epoch and
 /// the last one seen, the server's is agreed on.
-pub(super) async fn open(route: &Route, epoch: Option<(&str, u32)>) -> Result<Opened, Failure> {
+pub(super) async fn open(
+    route: &Route,
+    epoch: Option<(&str, u32)>,
+) -> Result<Opened, ConnectProblem> {
     let mut opened = match start(route, ProtocolVersion::RESP3).await {
-        Err(Failure::Refused(error)) if refuses_hello(&error) => {
-            start(route, ProtocolVersion::RESP2).await
+        // Any other refusal would only be repeated, or less clear.
+        Err(first @ ConnectProblem::Server { .. }) => {
+            let second = start(route, ProtocolVersion::RESP2).await;
+            second.map_err(|second| match second {
+                ConnectProblem::Closed => first,
+                second => second,
+            })
         }
         other => other,
     }?;
     if let Some((key, seen)) = epoch {
         let agreed = epoch::agree(&mut opened.connection, key, seen).await;
-        opened.epoch = agreed.map_err(Failure::Epoch)?;
+        opened.epoch = agreed.map_err(|error| ConnectProblem::Epoch(Box::new(error)))?;
     }
     Ok(opened)
 }
 
-/// Any refusal but one of the login, which would only be refused again.
-fn refuses_hello(error: &StoreError) -> bool {
-    match error {
-        StoreError::Server { code } => !matches!(code.as_str(), "WRONGPASS" | "NOAUTH"),
-        _ => false,
-    }
-}
-
-async fn start(route: &Route, protocol: ProtocolVersion) -> Result<Opened, Failure> {
+async fn start(route: &Route, protocol: ProtocolVersion) -> Result<Opened, ConnectProblem> {
     let info = info(&route.address, protocol);
     let (connection, driver) = log_in(&info, dial(route).await?).await?;
-    prepare(connection, driver).await
+    prepare(connection, driver, route.address.database).await
 }
 
 /// A connection for commands that block, and so for one user. What it carries is the same under
 /// either protocol, so there is no HELLO to be refused.
 pub(super) async fn open_bare(
     route: &Route,
-) -> Result<(MultiplexedConnection, Background), Failure> {
+) -> Result<(MultiplexedConnection, Background), ConnectProblem> {
     let info = info(&route.address, ProtocolVersion::RESP2);
-    log_in(&info, dial(route).await?).await
+    let (mut connection, driver) = log_in(&info, dial(route).await?).await?;
+    let database = route.address.database;
+    let answers = send(&mut connection, &introduction(database)).await?;
+    introduced(database, &mut answers.into_iter())?;
+    Ok((connection, driver))
 }
 
-/// A connection for subscriptions.
-pub(super) async fn open_pubsub(route: &Route) -> Result<PubSub, Failure> {
+/// A connection for subscriptions, which are the same in every database.
+pub(super) async fn open_pubsub(route: &Route) -> Result<PubSub, ConnectProblem> {
     let info = info(&route.address, ProtocolVersion::RESP2);
-    Ok(PubSub::new(&info, dial(route).await?).await?)
+    let opened = PubSub::new(&info, dial(route).await?).await;
+    opened.map_err(|error| failure::of_client(&error))
 }
 
 /// A way to the server, whatever it is made of.
@@ -99,7 +104,7 @@ trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<W: AsyncRead + AsyncWrite + Unpin + Send> Wire for W {}
 
-async fn dial(route: &Route) -> Result<Box<dyn Wire>, Failure> {
+async fn dial(route: &Route) -> Result<Box<dyn Wire>, ConnectProblem> {
     match &route.address.endpoint {
         Endpoint::Tcp { host, port, .. } => {
             let stream = tcp(host, *port).await?;
@@ -110,17 +115,22 @@ async fn dial(route: &Route) -> Result<Box<dyn Wire>, Failure> {
             Ok(Box::new(stream))
         }
         #[cfg(unix)]
-        Endpoint::Unix(path) => Ok(Box::new(tokio::net::UnixStream::connect(path).await?)),
+        Endpoint::Unix(path) => match tokio::net::UnixStream::connect(path).await {
+            Ok(stream) => Ok(Box::new(stream)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ConnectProblem::NoSocket),
+            Err(error) => Err(failure::of_system(&error)),
+        },
         #[cfg(not(unix))]
-        Endpoint::Unix(_) => Err(Failure::Io(io::ErrorKind::Unsupported)),
+        Endpoint::Unix(_) => Err(ConnectProblem::Io(io::ErrorKind::Unsupported)),
     }
 }
 
+/// The login and nothing else: the client would keep to itself what a server says to the first of
+/// several commands before it closes the connection.
 fn info(address: &RedisAddress, protocol: ProtocolVersion) -> RedisConnectionInfo {
     let info = RedisConnectionInfo::default()
         .set_protocol(protocol)
-        .set_lib_name(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
-        .set_db(i64::from(address.database));
+        .set_skip_set_lib_name();
     match &address.login {
         None => info,
         Some(Login { user, password }) => {
@@ -133,10 +143,15 @@ fn info(address: &RedisAddress, protocol: ProtocolVersion) -> RedisConnectionInf
     }
 }
 
-async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect((host, port)).await?;
-    tune(&stream, stream.peer_addr()?.ip())?;
-    Ok(stream)
+async fn tcp(host: &str, port: u16) -> Result<TcpStream, ConnectProblem> {
+    let found = lookup_host((host, port)).await;
+    let addresses: Vec<_> = found.map_err(|_| ConnectProblem::UnknownHost)?.collect();
+    let connected = async {
+        let stream = TcpStream::connect(&*addresses).await?;
+        tune(&stream, stream.peer_addr()?.ip())?;
+        Ok(stream)
+    };
+    connected.await.map_err(|error| failure::of_system(&error))
 }
 
 fn tune(stream: &TcpStream, peer: IpAddr) -> io::Result<()> {
@@ -156,43 +171,93 @@ fn tune(stream: &TcpStream, peer: IpAddr) -> io::Result<()> {
 async fn log_in(
     info: &RedisConnectionInfo,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) -> Result<(MultiplexedConnection, Background), Failure> {
+) -> Result<(MultiplexedConnection, Background), ConnectProblem> {
     let config = AsyncConnectionConfig::new()
         // Both are outer matters: one attempt and one operation each have one deadline.
         .set_connection_timeout(None)
         .set_response_timeout(None)
         .set_pipeline_buffer_size(QUEUE)
         .set_write_backpressure_boundary(WRITE_BUFFER);
-    let (connection, driver) = MultiplexedConnection::new_with_config(info, stream, config).await?;
+    let opened = MultiplexedConnection::new_with_config(info, stream, config).await;
+    let (connection, driver) = opened.map_err(|error| failure::of_client(&error))?;
     Ok((connection, Background(tokio::spawn(driver))))
 }
 
-/// Loads the scripts and asks for the time and the server's identity, in one round trip. A login that
-/// may do none of it is no reason to go without a connection: scripts can be sent in full, clocks be
-/// taken as equal, and servers as different.
+/// Chooses the database, and says whose connection this is: an older server, or one that does not
+/// care, answers the latter with an error.
+fn introduction(database: u32) -> Pipeline {
+    let mut pipeline = redis::pipe();
+    if database != 0 {
+        pipeline.cmd("SELECT").arg(database);
+    }
+    for (what, value) in [
+        ("LIB-NAME", env!("CARGO_PKG_NAME")),
+        ("LIB-VER", env!("CARGO_PKG_VERSION")),
+    ] {
+        pipeline.cmd("CLIENT").arg("SETINFO").arg(what).arg(value);
+    }
+    pipeline
+}
+
+/// Takes the answers to an introduction from `answers`.
+fn introduced(
+    database: u32,
+    answers: &mut impl Iterator<Item = Value>,
+) -> Result<(), ConnectProblem> {
+    let selected = (database != 0).then(|| answers.next()).flatten();
+    answers.by_ref().take(2).for_each(drop);
+    match selected {
+        Some(Value::ServerError(error)) => Err(failure::of_server(&error)),
+        _ => Ok(()),
+    }
+}
+
+/// Introduces us, asks for what the server says of itself and for the time, and loads the scripts, in
+/// one round trip. A login that may do none of it is no reason to go without a connection: scripts
+/// can be sent in full, clocks be taken as equal, and servers as different.
 async fn prepare(
     mut connection: MultiplexedConnection,
     driver: Background,
-) -> Result<Opened, Failure> {
-    let mut pipeline = redis::pipe();
-    pipeline.cmd("TIME");
+    database: u32,
+) -> Result<Opened, ConnectProblem> {
+    let mut pipeline = introduction(database);
+    pipeline.cmd("HELLO");
     pipeline.cmd("INFO").arg("server");
+    pipeline.cmd("INFO").arg("replication");
+    pipeline.cmd("TIME");
     for script in script::ALL {
         pipeline.cmd("SCRIPT").arg("LOAD").arg(script.source());
     }
-    let count = pipeline.len();
     let asked = local_ms();
-    let answers = connection.send_packed_commands(&pipeline, 0, count).await?;
+    let answers = send(&mut connection, &pipeline).await?;
     let answered = local_ms();
     let mut answers = answers.into_iter();
+    let selected = introduced(database, &mut answers);
+    let mut facts = Facts::default();
+    answers
+        .by_ref()
+        .take(3)
+        .for_each(|answer| facts.learn(answer));
+    if let Some(problem) = facts.problem() {
+        return Err(problem);
+    }
+    selected?;
     let server = answers.next().and_then(reply::time_ms);
     Ok(Opened {
         connection,
         driver,
         clock_offset: server.map(|server| offset(server, asked, answered)),
         epoch: 0,
-        run_id: answers.next().and_then(reply::run_id),
+        identity: facts.identity(),
     })
+}
+
+async fn send(
+    connection: &mut MultiplexedConnection,
+    commands: &Pipeline,
+) -> Result<Vec<Value>, ConnectProblem> {
+    let answers = connection.send_packed_commands(commands, 0, commands.len());
+    answers.await.map_err(|error| failure::of_client(&error))
 }
 
 /// What to add to the local clock to have the server's, which it told between the two times.

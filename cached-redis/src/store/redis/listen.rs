@@ -17,11 +17,11 @@ use redis::{Msg, Value};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::RedisStore;
-use super::failure::Failure;
 use super::handshake::{self, Route};
+use super::{RedisStore, failure};
 use crate::background::Background;
 use crate::backoff::Backoff;
+use crate::error::ConnectProblem;
 use crate::store::mailbox::{Heard, Mailbox, Slot, mailbox};
 
 /// After how long a silent connection is asked whether it still is one.
@@ -74,8 +74,8 @@ impl Subscriber {
                         backoff = Backoff::long();
                     }
                 }
-                Err(failure) => {
-                    self.report(&failure, failures);
+                Err(problem) => {
+                    self.report(&problem, failures);
                     failures = failures.saturating_add(1);
                     drop(tried.take());
                 }
@@ -85,14 +85,15 @@ impl Subscriber {
         }
     }
 
-    async fn subscribe(&self) -> Result<PubSub, Failure> {
+    async fn subscribe(&self) -> Result<PubSub, ConnectProblem> {
         let attempt = async {
             let mut subscription = handshake::open_pubsub(&self.route).await?;
-            subscription.subscribe(&self.channel).await?;
+            let subscribed = subscription.subscribe(&self.channel).await;
+            subscribed.map_err(|error| failure::of_client(&error))?;
             Ok(subscription)
         };
         let attempt = timeout(self.patience, attempt).await;
-        attempt.unwrap_or(Err(Failure::Timeout))
+        attempt.unwrap_or(Err(ConnectProblem::Timeout))
     }
 
     /// Until the connection is lost.
@@ -120,12 +121,12 @@ impl Subscriber {
     }
 
     /// Once per outage aloud.
-    fn report(&self, failure: &Failure, before: u32) {
+    fn report(&self, problem: &ConnectProblem, before: u32) {
         let address = &self.route.address;
         if before == 0 {
-            tracing::warn!(%address, %failure, "cannot subscribe, going on trying");
+            tracing::warn!(%address, %problem, "cannot subscribe, going on trying");
         } else {
-            tracing::debug!(%address, %failure, "still cannot subscribe");
+            tracing::debug!(%address, %problem, "still cannot subscribe");
         }
     }
 }

@@ -14,11 +14,10 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, Value};
 use tokio::time::timeout;
 
-use super::failure::Failure;
 use super::handshake::{self, Route};
 use super::{RedisStore, reply};
 use crate::background::Background;
-use crate::error::StoreError;
+use crate::error::{ConnectProblem, StoreError};
 use crate::store::FIELD;
 use crate::store::log::{BATCH, Batch, Log, Reader};
 
@@ -62,7 +61,7 @@ impl Log for RedisLog {
     async fn open(&mut self, from_start: bool) -> Result<bool, StoreError> {
         self.live = None;
         let attempt = timeout(self.patience, handshake::open_bare(&self.route)).await;
-        self.live = Some(attempt.unwrap_or(Err(Failure::Timeout))?);
+        self.live = Some(attempt.unwrap_or(Err(ConnectProblem::Timeout))?);
         let Reader { log, group, .. } = &*self.reader;
         let mut create = redis::cmd("XGROUP");
         create.arg("CREATE").arg(log).arg(group);

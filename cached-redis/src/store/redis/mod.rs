@@ -21,7 +21,7 @@ use super::address::RedisAddress;
 use super::stats::StoreStats;
 use super::{Grant, Outlet, Put, Store, Watch, envelope_token, millis};
 use crate::entry::Token;
-use crate::error::{Error, StoreError};
+use crate::error::{ConnectProblem, Error, StoreError};
 use crate::fencing;
 use crate::tag::Generation;
 
@@ -30,6 +30,7 @@ mod breaker;
 mod connection;
 mod deadline;
 mod epoch;
+mod facts;
 mod failure;
 mod handshake;
 mod link;
@@ -45,6 +46,7 @@ pub(crate) mod server;
 mod tests;
 #[cfg(feature = "tls")]
 mod tls;
+mod vigil;
 
 use batch::Batches;
 use connection::Connection;
@@ -135,8 +137,12 @@ impl RedisStore {
     }
 
     /// Whether the first attempt to connect succeeded; else why not.
-    pub(crate) fn first_try(&self) -> Result<(), StoreError> {
+    pub(crate) fn first_try(&self) -> Result<(), ConnectProblem> {
         self.link.connection.first_try()
+    }
+
+    pub(crate) fn address(&self) -> &RedisAddress {
+        &self.route.address
     }
 
     #[cfg(test)]

@@ -115,13 +115,6 @@ pub(super) fn scanned(value: Value) -> Result<(Vec<String>, u64), StoreError> {
     Ok((keys.filter_map(Result::ok).collect(), cursor))
 }
 
-/// What tells one life of a server from every other, out of INFO; `None` if the answer is an error.
-pub(super) fn run_id(value: Value) -> Option<String> {
-    let info: String = redis::from_redis_value(value).ok()?;
-    let mut lines = info.lines();
-    lines.find_map(|line| line.strip_prefix("run_id:").map(str::to_owned))
-}
-
 pub(super) fn error(error: &RedisError) -> StoreError {
     match error.kind() {
         ErrorKind::Io => StoreError::Lost,

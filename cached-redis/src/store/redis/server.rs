@@ -145,6 +145,8 @@ impl Watch for Seen {
     fn connected(&self, changed: bool) {
         self.0.lock().unwrap().push(changed);
     }
+
+    fn lost(&self, _: tokio::time::Instant) {}
 }
 
 fn spawn(port: u16, directory: &Path, options: &[String]) -> Child {

@@ -594,6 +594,17 @@ async fn a_server_that_became_a_replica_counts_as_another_when_it_is_back() {
 }
 
 #[tokio::test]
+async fn a_server_that_was_demoted_and_promoted_again_is_noticed_although_no_connection_was_lost() {
+    let server = Server::start();
+    let seen = Arc::new(Seen::default());
+    let store = watched(&server.url(), settings(2000), seen.clone()).await;
+    assert_eq!(connections(&store, &seen, 1).await, [false]);
+    server.command(&[b"REPLICAOF", b"127.0.0.1", b"1"]);
+    server.command(&[b"REPLICAOF", b"NO", b"ONE"]);
+    assert_eq!(connections(&store, &seen, 2).await, [false, true]);
+}
+
+#[tokio::test]
 async fn a_scan_skips_keys_that_are_no_text() {
     let server = Server::start();
     let store = server.store().await;

@@ -17,8 +17,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{self, AlertDescription, CertificateError, ClientConfig, RootCertStore};
 
-use super::failure::Failure;
-use crate::error::{Error, StoreError, TlsProblem};
+use super::failure;
+use crate::error::{ConnectProblem, Error, TlsProblem};
 use crate::store::address::{Endpoint, RedisAddress};
 
 /// What the builder was given, in PEM form.
@@ -36,6 +36,9 @@ impl fmt::Debug for TlsSettings {
         f.write_str("TlsSettings")
     }
 }
+
+/// How much of an answer is looked at.
+const LONGEST_ANSWER: usize = 256;
 
 /// Makes TLS of a TCP connection.
 pub(super) struct Tls(TlsConnector);
@@ -60,23 +63,35 @@ impl Tls {
         &self,
         host: &str,
         stream: TcpStream,
-    ) -> Result<TlsStream<TcpStream>, Failure> {
+    ) -> Result<TlsStream<TcpStream>, ConnectProblem> {
         // What cannot stand in a certificate stands in none.
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| refused(TlsProblem::Name))?;
-        let mut stream = self.0.connect(name, stream).await.map_err(failure)?;
-        accepted(&mut stream).await.map_err(failure)?;
-        Ok(stream)
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| ConnectProblem::Tls(TlsProblem::Name))?;
+        let mut stream = self.0.connect(name, stream).await.map_err(refused)?;
+        let answer = first_answer(&mut stream).await.map_err(refused)?;
+        let (code, text) = answer.split_once(' ').unwrap_or_default();
+        match failure::turned_away(code, text) {
+            Some(problem) => Err(problem),
+            None => Ok(stream),
+        }
     }
 }
 
 /// In TLS 1.3 the server judges our certificate after our part of the handshake is over: a refusal
 /// comes in place of its first answer. So it is asked something before the client, which would keep
-/// the reason to itself, has the stream. That it may answer with an error does not matter.
-async fn accepted(stream: &mut TlsStream<TcpStream>) -> io::Result<()> {
+/// the reason to itself, has the stream. That it may answer with an error does not matter, unless it is
+/// one that turns us away: then it is the only answer.
+async fn first_answer(stream: &mut TlsStream<TcpStream>) -> io::Result<String> {
     stream.write_all(b"PING\r\n").await?;
     stream.flush().await?;
-    while stream.read_u8().await? != b'\n' {}
-    Ok(())
+    let mut line = String::new();
+    loop {
+        match stream.read_u8().await? {
+            b'\n' => return Ok(line.trim_start_matches('-').to_owned()),
+            byte if line.len() < LONGEST_ANSWER => line.push(byte.into()),
+            _ => {}
+        }
+    }
 }
 
 fn config(settings: &TlsSettings) -> Result<ClientConfig, Error> {
@@ -123,16 +138,13 @@ fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     all.ok().filter(|all| !all.is_empty())
 }
 
-fn refused(problem: TlsProblem) -> Failure {
-    Failure::Refused(StoreError::Tls { problem })
-}
-
-fn failure(error: io::Error) -> Failure {
-    let kind = error.kind();
-    let cause = error.into_inner();
-    match cause.and_then(|cause| cause.downcast::<rustls::Error>().ok()) {
-        Some(error) => refused(problem(&error)),
-        None => Failure::Io(kind),
+fn refused(mut error: io::Error) -> ConnectProblem {
+    let cause = error
+        .get_mut()
+        .and_then(|cause| cause.downcast_mut::<rustls::Error>());
+    match cause {
+        Some(cause) => ConnectProblem::Tls(problem(cause)),
+        None => failure::of_system(&error),
     }
 }
 

@@ -1,0 +1,84 @@
+//! Why there is no connection.
+
+use std::io;
+
+use super::{StoreError, TlsProblem};
+
+/// Why there is no connection to the store; [`Error::Connect`](crate::Error::Connect) tells it together
+/// with the address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectProblem {
+    /// The host refused the connection.
+    #[error("the connection was refused: does a server listen on this port?")]
+    Refused,
+    /// The host's name could not be resolved.
+    #[error("the host is not known")]
+    UnknownHost,
+    /// There is nothing under the path of a `redis+unix://` address.
+    #[error("there is no such socket")]
+    NoSocket,
+    /// There was no connection, or no answer of the server, within the time that
+    /// [`connect_timeout`](crate::Builder::connect_timeout) gives.
+    #[error("no answer in time")]
+    Timeout,
+    /// The connection was closed before the server had answered, and it did not say why.
+    #[error("the server closed the connection")]
+    Closed,
+    /// The system failed in another way.
+    #[error("{0}")]
+    Io(io::ErrorKind),
+    /// The server was reached and TLS failed, before any password was sent.
+    #[error("TLS failed: {0}")]
+    Tls(TlsProblem),
+    /// What listens there does not speak the protocol of Redis.
+    #[error("what answers there does not speak the protocol of Redis")]
+    Protocol,
+    /// The server asks for a login, and the address has none.
+    #[error("the server asks for a login, and the address has none")]
+    LoginMissing,
+    /// The server does not accept the login of the address.
+    #[error("the server refuses the login")]
+    LoginRefused,
+    /// The server has fewer databases than the number in the address.
+    #[error("the server has no database of this number")]
+    Database,
+    /// The server has as many clients as it is configured to take.
+    #[error("the server takes no more clients (`maxclients`)")]
+    TooManyClients,
+    /// The server is in protected mode: without a password it takes connections from its own host only.
+    #[error("the server is in protected mode and refuses other hosts (DENIED)")]
+    Protected,
+    /// The server is a node of a Redis Cluster, which needs more than one address.
+    #[error("the server is a node of a Redis Cluster, which is not supported")]
+    Cluster,
+    /// The server is a Sentinel, which holds no data.
+    #[error("the server is a Sentinel: give the address of the primary that it watches")]
+    Sentinel,
+    /// The server is older than Redis 7.0.
+    #[error("the server is Redis {found}, and 7.0 is the oldest that is supported")]
+    Version {
+        /// What the server says.
+        found: String,
+    },
+    /// The server is a replica: it refuses writes, and what it shows may be outdated. Once it is
+    /// promoted, or the address leads to its primary, the cache connects.
+    #[error("the server is a replica")]
+    Replica,
+    /// The epoch that [`OnFailover::Epoch`](crate::OnFailover::Epoch) asks for could not be agreed on.
+    #[error("the epoch of `on_failover` could not be agreed on: {0}")]
+    Epoch(Box<StoreError>),
+    /// The server refused in another way.
+    #[error("the server refused with {code}")]
+    Server {
+        /// The error's code, such as `NOPERM`; never its text, which may quote arguments.
+        code: String,
+    },
+}
+
+impl ConnectProblem {
+    /// Whether no waiting helps: the address leads to something that cannot be used.
+    pub(crate) fn is_lasting(&self) -> bool {
+        matches!(self, Self::Cluster | Self::Sentinel | Self::Version { .. })
+    }
+}

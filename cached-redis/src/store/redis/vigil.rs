@@ -1,0 +1,72 @@
+//! Whether a connection that goes on still leads to what it was made to.
+//!
+//! A server that is made a replica, and maybe a primary again, keeps its connections. What it has then
+//! is what another server had, and invalidations that it had confirmed may be lost; yet no command on
+//! the connection shows it. So it is asked, once a second and beside all operations: who reads pays
+//! nothing for it.
+
+use std::future::pending;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use tokio::time::{Instant, sleep};
+
+use super::facts::{Facts, Identity};
+use super::reply;
+use crate::error::StoreError;
+
+/// The pause between an answer and the next question.
+const PERIOD: Duration = Duration::from_secs(1);
+
+pub(super) struct Vigil {
+    connection: MultiplexedConnection,
+    /// What is compared; `None`: the server did not tell it, so it is not asked for it either.
+    history: Option<String>,
+    /// The last sign of life.
+    seen: Option<Instant>,
+}
+
+impl Vigil {
+    pub(super) fn new(connection: MultiplexedConnection, server: &Identity) -> Self {
+        let history = server.history.clone();
+        Self {
+            connection,
+            seen: history.is_some().then(Instant::now),
+            history,
+        }
+    }
+
+    pub(super) fn connection(&self) -> MultiplexedConnection {
+        self.connection.clone()
+    }
+
+    /// Until the server is another one than at the beginning. A server that is silent is not asked
+    /// again, and the end of the connection is for others to notice.
+    pub(super) async fn keep(&mut self) {
+        while self.history.is_some() {
+            sleep(PERIOD).await;
+            match self.ask().await {
+                Ok(facts) if self.is_other(&facts) => return,
+                Err(StoreError::Lost) => break,
+                _ => self.seen = Some(Instant::now()),
+            }
+        }
+        pending().await
+    }
+
+    async fn ask(&mut self) -> Result<Facts, StoreError> {
+        let mut question = redis::cmd("INFO");
+        question.arg("replication");
+        let answer = self.connection.send_packed_command(&question).await;
+        reply::value(answer).map(Facts::of)
+    }
+
+    fn is_other(&self, facts: &Facts) -> bool {
+        facts.problem().is_some() || facts.identity().history != self.history
+    }
+
+    /// The last time that the server is known to have been there: now, where it was not asked.
+    pub(super) fn seen(&self) -> Instant {
+        self.seen.unwrap_or_else(Instant::now)
+    }
+}
