@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cached_redis::{
-    Builder, Cache, CachedExt as _, Error, Policy, Status, invalidates, redis_cached,
+    Builder, Cache, CachedExt as _, Error, Policy, Status, after_commit, invalidates, redis_cached,
 };
 use tracing::Level;
 
@@ -33,6 +33,10 @@ async fn by_policy(id: u64) -> u64 {
     id
 }
 
+fn invalidated(cache: &Cache) -> u64 {
+    cache.stats().total().invalidations
+}
+
 fn builder() -> Builder {
     let hot = Policy::new().ttl(Duration::from_secs(1));
     let builder = Cache::builder().url("memory://").guarded(true);
@@ -55,6 +59,7 @@ async fn before_a_cache_is_installed_functions_run_and_afterwards_they_are_cache
     let warnings = log.count(Level::WARN, "no cache is installed");
     assert_eq!(warnings, 1, "{}", log.text());
 
+    assert!(Cache::installed().is_none() && Cache::current().is_none());
     let cache = builder().build().await.unwrap();
     cache.clone().install().unwrap();
     for _ in 0..5 {
@@ -73,6 +78,16 @@ async fn before_a_cache_is_installed_functions_run_and_afterwards_they_are_cache
     source.write();
     assert_eq!(scoped.scope(read(&source, 1)).await, 4);
     assert_eq!(read(&source, 1).await, 3);
+    let asked = async || Cache::current().unwrap().invalidate("k").await.unwrap();
+    scoped.scope(asked()).await;
+    assert_eq!(invalidated(&scoped), 1);
+    asked().await;
+    Cache::installed().unwrap().invalidate("k").await.unwrap();
+    let after = after_commit();
+    after.invalidate("k");
+    assert_eq!(invalidated(&cache), 3);
+    after.commit().await.unwrap();
+    assert_eq!((invalidated(&cache), invalidated(&scoped)), (4, 1));
 
     let second = builder().namespace("second").build().await.unwrap();
     assert!(matches!(second.install(), Err(Error::AlreadyInstalled)));

@@ -10,8 +10,12 @@
 //! ```
 //!
 //! The keys are released last: a read of this process that looks at the store again finds that what
-//! stood there is gone, or its key in the journal. A read inside the scope may go through the open
-//! transaction, so what it loads of a collected key is its own: it is neither stored nor shared.
+//! stood there is gone, or its key in the journal.
+//!
+//! A read inside the scope may go through the open transaction, whatever its key and its cache. What
+//! it sees may be rolled back, so it is its own: neither stored nor shared, nor compared with what is
+//! ([`is_open`] is asked wherever one of these begins). Nor does it wait for anybody's load, which may
+//! be waiting for a lock that this very transaction holds.
 //!
 //! A guarded write that ends inside the scope stays barred until the commit, or until there will be
 //! none. A write-through only invalidates: its transaction may be of an older snapshot than what others
@@ -24,36 +28,38 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::guard::WriteGuard;
-use crate::handle::Inner;
+use crate::handle::{self, Inner};
 use crate::journal::Hold;
-use crate::key::Pattern;
-use crate::registry::DIRECT;
-use crate::write::Invalidation;
+use crate::registry::{DIRECT, Site};
+use crate::write::{Invalidation, Removal};
 use crate::{Error, StoreError, key, matching};
 
 /// Collects the invalidations of a transaction and sends them at its commit; made by
-/// [`Cache::after_commit`](crate::Cache::after_commit).
+/// [`Cache::after_commit`](crate::Cache::after_commit) and [`after_commit`].
 ///
 /// Dropped without [`commit`](Self::commit), nothing is sent. While a key is collected, reads of it in
 /// this process bypass the cache.
 #[must_use = "dropped, it sends nothing"]
 pub struct AfterCommit {
-    collector: Arc<Collector>,
+    transaction: Arc<Transaction>,
     /// Whether the transaction may be committed by now.
     in_doubt: bool,
 }
 
-struct Collector {
-    inner: Arc<Inner>,
-    targets: Mutex<Targets>,
+/// What one transaction has collected.
+struct Transaction {
+    /// The cache that it was made for, if any.
+    own: Option<Arc<Inner>>,
+    collected: Mutex<Vec<Collected>>,
 }
 
-/// What is to be done at the commit.
-struct Targets {
+/// What is to be done in one cache at the commit.
+struct Collected {
+    inner: Arc<Inner>,
     keys: Hold,
     hold_off: Option<Duration>,
-    /// Whether others are to hear of it: one that asks for it does so for all.
-    publish: bool,
+    /// In whose name others are to hear of it: one that asks for it does so for all.
+    publish: Option<&'static Site>,
     guards: Vec<WriteGuard>,
 }
 
@@ -61,21 +67,41 @@ tokio::task_local! {
     static SCOPE: Scope;
 }
 
-/// The collectors of a task, the innermost first.
+/// The transactions of a task, the innermost first.
 #[derive(Clone)]
 struct Scope {
-    collector: Arc<Collector>,
+    transaction: Arc<Transaction>,
     outer: Option<Arc<Scope>>,
 }
 
+/// [`Cache::after_commit`](crate::Cache::after_commit) of the cache in scope, or else of the installed
+/// one. Without either it collects what is invalidated in caches that are named.
+///
+/// ```standalone_crate
+/// use cached_redis::{Cache, after_commit, invalidates};
+///
+/// #[invalidates("stock:<book>")]
+/// async fn take(book: u64) {} // UPDATE … in an open transaction
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), cached_redis::Error> {
+/// Cache::builder().url("memory://").build().await?.install()?; // once
+///
+/// let after = after_commit();
+/// after.scope(take(7)).await;
+/// after.commit_with(async { /* COMMIT */ }).await;
+/// # Ok(())
+/// # }
+/// ```
+pub fn after_commit() -> AfterCommit {
+    AfterCommit::new(handle::current().map(|cache| Arc::clone(&cache.inner)))
+}
+
 impl AfterCommit {
-    pub(crate) fn new(inner: &Arc<Inner>) -> Self {
-        let collector = Collector {
-            inner: Arc::clone(inner),
-            targets: Mutex::new(Targets::new(inner)),
-        };
+    pub(crate) fn new(own: Option<Arc<Inner>>) -> Self {
+        let collected = Mutex::default();
         Self {
-            collector: Arc::new(collector),
+            transaction: Arc::new(Transaction { own, collected }),
             in_doubt: false,
         }
     }
@@ -87,29 +113,33 @@ impl AfterCommit {
 
     /// Collects all `keys`.
     pub fn invalidate_many<K: AsRef<str>>(&self, keys: impl IntoIterator<Item = K>) {
-        let namespace = &self.collector.inner.namespace;
-        let keys = keys
-            .into_iter()
-            .map(|key| key::full_key(namespace, key.as_ref()));
-        self.collector.add(keys, None, false);
+        let Some(inner) = &self.transaction.own else {
+            return;
+        };
+        let full = |key: K| key::full_key(&inner.namespace, key.as_ref());
+        let keys = keys.into_iter().map(full).collect();
+        self.transaction
+            .add(inner, Removal::of(&DIRECT.site, keys, Vec::new()));
     }
 
     /// Runs `future`. What functions under `#[invalidates]` and `#[write_through]`, and the methods of
-    /// this cache, would invalidate on its way is collected instead; the methods answer
-    /// [`Invalidation::Collected`]. Of scopes inside one another the innermost collects. It does not
-    /// cross `tokio::spawn`.
+    /// caches, would invalidate on its way is collected instead; the methods answer
+    /// [`Invalidation::Collected`]. Of scopes inside one another the innermost of the same cache
+    /// collects, and where there is none, the innermost. What is read on its way is neither kept nor
+    /// shared. It does not cross `tokio::spawn`.
     ///
     /// # Cancel safety
     ///
     /// Dropped early, what `future` would then invalidate is collected too.
     pub async fn scope<F: Future>(&self, future: F) -> F::Output {
         let outer = SCOPE.try_with(Clone::clone).ok().map(Arc::new);
-        let collector = Arc::clone(&self.collector);
-        SCOPE.scope(Scope { collector, outer }, future).await
+        let transaction = Arc::clone(&self.transaction);
+        SCOPE.scope(Scope { transaction, outer }, future).await
     }
 
-    /// Sends all that was collected, in one round trip. To be called when the transaction has been
-    /// committed, or may have been. What was collected is counted under `(direct)`.
+    /// Sends all that was collected, in one round trip for each cache. To be called when the
+    /// transaction has been committed, or may have been. Each writer is counted for the keys that it
+    /// was the first to collect.
     ///
     /// # Errors
     ///
@@ -119,9 +149,12 @@ impl AfterCommit {
     ///
     /// Polled once, everything is sent even if this future is dropped.
     pub async fn commit(self) -> Result<Invalidation, Error> {
-        let sent = self.collector.send().await;
-        // An error means that the runtime is shutting down.
-        sent.map_err(|_| StoreError::Unavailable.into())
+        let mut outcome = Invalidation::Done;
+        for sent in self.transaction.send() {
+            // An error means that the runtime is shutting down.
+            outcome = outcome.and(sent.await.map_err(|_| StoreError::Unavailable)?);
+        }
+        Ok(outcome)
     }
 
     /// Awaits `commit`, the commit of the transaction, and then sends all that was collected, however
@@ -142,12 +175,12 @@ impl AfterCommit {
 
 impl Drop for AfterCommit {
     fn drop(&mut self) {
-        if self.in_doubt && !self.collector.lock().is_empty() {
-            // Nobody is left to wait for it; the task runs to its end all the same.
-            drop(self.collector.send());
+        if self.in_doubt {
+            // Nobody is left to wait for them; the tasks run to their ends all the same.
+            drop(self.transaction.send());
         }
-        // A future that was leaked in its scope may keep the collector, but no key.
-        drop(self.collector.take());
+        // A future that was leaked in its scope may keep the transaction, but no key.
+        drop(self.transaction.take());
     }
 }
 
@@ -157,36 +190,71 @@ impl fmt::Debug for AfterCommit {
     }
 }
 
-impl Collector {
-    fn add(
-        &self,
-        keys: impl IntoIterator<Item = String>,
-        hold_off: Option<Duration>,
-        publish: bool,
-    ) {
-        let mut targets = self.lock();
-        targets.publish |= publish;
+impl Transaction {
+    fn add(&self, inner: &Arc<Inner>, removal: Removal) {
+        self.within(inner, |collected| collected.add(removal));
+    }
+
+    /// Changes what is collected for this cache.
+    fn within(&self, inner: &Arc<Inner>, change: impl FnOnce(&mut Collected)) {
+        let mut all = self.lock();
+        let known = all.iter().position(|of| Arc::ptr_eq(&of.inner, inner));
+        let at = known.unwrap_or_else(|| {
+            all.push(Collected::new(inner));
+            all.len() - 1
+        });
+        change(&mut all[at]);
+    }
+
+    fn take(&self) -> Vec<Collected> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    /// From tasks of their own, so that it arrives though the caller is dropped.
+    fn send(&self) -> Vec<JoinHandle<Invalidation>> {
+        self.take().into_iter().map(Collected::send).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Collected>> {
+        self.collected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Collected {
+    fn new(inner: &Arc<Inner>) -> Self {
+        Self {
+            inner: Arc::clone(inner),
+            keys: Hold::new(&inner.journal),
+            hold_off: None,
+            publish: None,
+            guards: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, removal: Removal) {
+        self.publish = self.publish.or(removal.publish);
         // The longest for all, which costs loads and nothing else.
-        targets.hold_off = targets.hold_off.max(hold_off);
-        keys.into_iter().for_each(|key| targets.keys.add(key));
+        self.hold_off = self.hold_off.max(removal.hold_off);
+        for (key, site) in removal.keys {
+            self.keys.add(key, site);
+        }
+        for (pattern, site) in removal.patterns {
+            self.keys.add_pattern(pattern, site);
+        }
     }
 
-    fn take(&self) -> Targets {
-        std::mem::replace(&mut *self.lock(), Targets::new(&self.inner))
-    }
-
-    /// In a task of its own, so that it arrives though the caller is dropped.
-    fn send(&self) -> JoinHandle<Invalidation> {
-        let Targets {
-            keys,
-            hold_off,
-            publish,
-            guards,
-        } = self.take();
-        let (site, inner) = (&DIRECT.site, &self.inner);
+    fn send(self) -> JoinHandle<Invalidation> {
+        let (inner, keys, guards) = (self.inner, self.keys, self.guards);
+        let removal = Removal {
+            keys: keys.keys(),
+            patterns: keys.patterns(),
+            hold_off: self.hold_off,
+            publish: self.publish,
+        };
         // Before the task: one that never runs must tell that they are lost.
-        let sending =
-            matching::sending(inner, site, keys.keys(), keys.patterns(), hold_off, publish);
+        let sending = matching::sending(&inner, removal);
         inner.runtime.spawn(async move {
             let guards: Vec<_> = guards.into_iter().map(|guard| guard.close(None)).collect();
             let mut sent = sending.await;
@@ -199,84 +267,47 @@ impl Collector {
             sent
         })
     }
-
-    fn lock(&self) -> MutexGuard<'_, Targets> {
-        self.targets.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Targets {
-    fn new(inner: &Inner) -> Self {
-        Self {
-            keys: Hold::new(&inner.journal),
-            hold_off: None,
-            publish: false,
-            guards: Vec::new(),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.guards.is_empty()
-    }
 }
 
 impl Scope {
-    fn find(&self, inner: &Arc<Inner>) -> Option<&Arc<Collector>> {
-        if Arc::ptr_eq(&self.collector.inner, inner) {
-            return Some(&self.collector);
+    /// The innermost that was made for this cache.
+    fn of(&self, inner: &Arc<Inner>) -> Option<&Arc<Transaction>> {
+        let own = self.transaction.own.as_ref();
+        if own.is_some_and(|own| Arc::ptr_eq(own, inner)) {
+            return Some(&self.transaction);
         }
-        self.outer.as_ref()?.find(inner)
+        self.outer.as_ref()?.of(inner)
     }
 }
 
 /// What collects for this cache, in this task.
-fn collector(inner: &Arc<Inner>) -> Option<Arc<Collector>> {
-    let found = SCOPE.try_with(|scope| scope.find(inner).map(Arc::clone));
-    found.ok().flatten()
-}
-
-/// Whether invalidations of this cache wait for a commit, in this task.
-pub(crate) fn is_open(inner: &Arc<Inner>) -> bool {
-    collector(inner).is_some()
-}
-
-/// Collects `keys`; gives them back if nobody does.
-pub(crate) fn collect(
-    inner: &Arc<Inner>,
-    keys: Vec<String>,
-    hold_off: Option<Duration>,
-    publish: bool,
-) -> Result<(), Vec<String>> {
-    let Some(collector) = collector(inner) else {
-        return Err(keys);
+fn transaction(inner: &Arc<Inner>) -> Option<Arc<Transaction>> {
+    let innermost = |scope: &Scope| {
+        let found = scope.of(inner).unwrap_or(&scope.transaction);
+        Arc::clone(found)
     };
-    collector.add(keys, hold_off, publish);
-    Ok(())
+    SCOPE.try_with(innermost).ok()
 }
 
-/// The same for all keys that match `patterns`.
-pub(crate) fn collect_patterns(
-    inner: &Arc<Inner>,
-    patterns: Vec<Pattern>,
-    publish: bool,
-) -> Result<(), Vec<Pattern>> {
-    let Some(collector) = collector(inner) else {
-        return Err(patterns);
+/// Whether a transaction is open in this task, so that what is read here is for nobody else.
+pub(crate) fn is_open() -> bool {
+    SCOPE.try_with(|_| ()).is_ok()
+}
+
+/// Collects what is to be removed; gives it back if nobody does.
+pub(crate) fn collect(inner: &Arc<Inner>, removal: Removal) -> Result<(), Removal> {
+    let Some(transaction) = transaction(inner) else {
+        return Err(removal);
     };
-    let mut targets = collector.lock();
-    targets.publish |= publish;
-    let keys = &mut targets.keys;
-    patterns
-        .into_iter()
-        .for_each(|pattern| keys.add_pattern(pattern));
+    transaction.add(inner, removal);
     Ok(())
 }
 
 /// Keeps `guard` until the commit; gives it back if nobody does.
 pub(crate) fn keep(inner: &Arc<Inner>, guard: WriteGuard) -> Result<(), WriteGuard> {
-    let Some(collector) = collector(inner) else {
+    let Some(transaction) = transaction(inner) else {
         return Err(guard);
     };
-    collector.lock().guards.push(guard);
+    transaction.within(inner, |collected| collected.guards.push(guard));
     Ok(())
 }

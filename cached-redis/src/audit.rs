@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::after_commit;
 use crate::behind::Load;
 use crate::codec::{Choice, same_values};
 use crate::entry::{Live, Token};
@@ -44,6 +45,9 @@ where
         U: FnOnce(&S::Ok) -> Verdict,
         F: Load<S::Return>,
     {
+        if after_commit::is_open() {
+            return self.refresh(task).await;
+        }
         // A store that fails is told of where the result is to be stored.
         let standing = self.fresh().await.ok().flatten();
         let Some(standing) = standing else {

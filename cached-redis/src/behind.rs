@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use crate::Policy;
+use crate::after_commit;
 use crate::codec::Choice;
 use crate::control::{Status, Wish};
 use crate::entry::{Header, Live};
@@ -167,7 +168,8 @@ where
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
 {
-    /// Serves `found` and loads it anew behind that, unless somebody does.
+    /// Serves `found` and loads it anew behind that, unless somebody does, or what would be loaded is
+    /// that of an open transaction.
     pub(crate) async fn renew<U, F>(
         &self,
         found: Kept<S::Ok>,
@@ -177,7 +179,9 @@ where
     where
         F: Behind<S, E, C, U>,
     {
-        if let Some(permit) = self.inner.renewals.begin(self.key, found.live.header.token) {
+        let (renewals, token) = (&self.inner.renewals, found.live.header.token);
+        let permit = (!after_commit::is_open()).then(|| renewals.begin(self.key, token));
+        if let Some(permit) = permit.flatten() {
             let renewal = Renewal::permitted(permit, &found.live);
             let ran = Box::pin(F::behind(self.job(task), renewal)).await;
             if let Some(Revalidated::Loaded(value)) = ran.map(|ran| self.told(ran)) {

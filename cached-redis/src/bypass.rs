@@ -4,6 +4,10 @@
 //! an invalidation it should see. A reader therefore shares only a load that starts **after** it
 //! came: per key and process one load runs and one is pending, and newcomers join the pending one.
 //! An outage of the store is so never a stampede on the source.
+//!
+//! What a call inside an open transaction sees may be rolled back. Every form of a read, of one key or
+//! of many, asks [`Bypasses::of`] where to share its load, and there such a call finds a board that is
+//! nobody else's.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -11,7 +15,9 @@ use std::sync::{Arc, PoisonError};
 use tokio::sync::watch;
 use tokio::task::yield_now;
 
+use crate::after_commit;
 use crate::flight::{Landing, Place, Seat};
+use crate::handle::Inner;
 use crate::sync::{Mutex, MutexGuard};
 
 type Landed = watch::Receiver<Option<Landing>>;
@@ -29,6 +35,14 @@ struct Queue {
 }
 
 impl Bypasses {
+    /// Where the load of a call that runs now is shared.
+    pub(crate) fn of(inner: &Inner) -> Arc<Self> {
+        match after_commit::is_open() {
+            true => Arc::default(),
+            false => Arc::clone(&inner.bypasses),
+        }
+    }
+
     /// The next load of `key`, or a seat in it.
     pub(crate) fn enter(self: &Arc<Self>, key: &str) -> Place<BypassLoad> {
         let mut keys = self.lock();

@@ -24,6 +24,36 @@ impl Cache {
         handle::install(self).map_err(|_| Error::AlreadyInstalled)
     }
 
+    /// The [installed](Self::install) one, if there is one.
+    #[must_use]
+    pub fn installed() -> Option<Self> {
+        handle::installed()
+    }
+
+    /// The cache that annotated functions ask here: the one in [scope](Self::scope), or else the
+    /// installed one; `None` if there is neither.
+    ///
+    /// ```
+    /// # use cached_redis::Cache;
+    /// /// Needs no cache to be handed through the application.
+    /// async fn forget(user: u64) -> Result<(), cached_redis::Error> {
+    ///     if let Some(cache) = Cache::current() {
+    ///         cache.invalidate(format!("user:{user}")).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), cached_redis::Error> {
+    /// let cache = Cache::builder().url("memory://").build().await?;
+    /// cache.scope(forget(42)).await
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        handle::scoped().or_else(handle::installed)
+    }
+
     /// Runs `future` with this cache in the place of the installed one: this is how tests run in
     /// parallel. It does not cross `tokio::spawn`; [`Cache::spawn`] does.
     pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {

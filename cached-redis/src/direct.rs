@@ -220,7 +220,8 @@ impl Cache {
     }
 
     /// Stores `value` under `key`; `Ok(false)` if an invalidation that came meanwhile, or one that is
-    /// [deferred](crate::Invalidation::Deferred), had precedence, or another `put` or load.
+    /// [deferred](crate::Invalidation::Deferred), had precedence, or another `put` or load; and inside
+    /// the scope of an [`after_commit`](Self::after_commit), whose transaction may be rolled back.
     ///
     /// `put` first takes a lease, and the value must still be current then: an invalidation that ends
     /// before is not noticed. For a value that was read from a source that others write to, use

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use crate::Policy;
+use crate::after_commit;
 use crate::entry::{Header, Kind, Token};
 use crate::error::StoreError;
 use crate::event::Event;
@@ -31,14 +32,14 @@ pub(crate) enum Fence {
 impl Fence {
     /// For a load that starts now whatever stands there: an entry goes on being served meanwhile;
     /// anything else, another load's lease too, gives way. `None`: the cache is to be bypassed, or a
-    /// tombstone stands, and nobody may fill.
+    /// tombstone stands, and nobody may fill; nor may who loads inside of an open transaction.
     pub(crate) async fn raise(
         inner: &Arc<Inner>,
         key: &str,
         tags: &Tags,
         policy: &Policy,
     ) -> Result<Option<Self>, StoreError> {
-        if inner.journal.pass_all(key, tags.keys()).is_none() {
+        if after_commit::is_open() || inner.journal.pass_all(key, tags.keys()).is_none() {
             return Ok(None);
         }
         let entry = inner.store.get(key).await?;

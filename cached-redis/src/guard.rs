@@ -215,7 +215,8 @@ impl GuardedWrite {
     async fn end(mut self) -> Invalidation {
         let (keys, hold_off) = (self.keys.clone(), *self.hold_off.borrow());
         let publish = self.publish.load(Ordering::Relaxed);
-        let sending = Sending::new(&self.inner, self.site, keys, hold_off).publishing(publish);
+        let sending = Sending::new(&self.inner, self.site, keys, hold_off);
+        let sending = sending.publishing(publish.then_some(self.site));
         let attempt = self.inner.journal.begin();
         let ended = match self.written.try_recv() {
             Ok(written) => self.put(written).await,

@@ -190,7 +190,7 @@ pub(crate) fn scope<F: Future>(cache: Cache, future: F) -> impl Future<Output = 
 
 /// Lets `future` ask, in a task of its own, the cache that is asked here.
 pub(crate) fn in_this_scope<F: Future>(future: F) -> impl Future<Output = F::Output> {
-    let scoped = SCOPED.try_with(Cache::clone).ok();
+    let scoped = scoped();
     async {
         match scoped {
             Some(cache) => scope(cache, future).await,
@@ -199,9 +199,19 @@ pub(crate) fn in_this_scope<F: Future>(future: F) -> impl Future<Output = F::Out
     }
 }
 
+/// The cache in scope.
+pub(crate) fn scoped() -> Option<Cache> {
+    SCOPED.try_with(Cache::clone).ok()
+}
+
+/// The installed cache.
+pub(crate) fn installed() -> Option<Cache> {
+    INSTALLED.get().cloned()
+}
+
 /// The cache that annotated functions ask: the one in scope, or else the installed one.
 pub(crate) fn current() -> Option<Handle> {
-    if let Ok(cache) = SCOPED.try_with(Cache::clone) {
+    if let Some(cache) = scoped() {
         return Some(Handle::Owned(cache));
     }
     let installed = INSTALLED.get().map(Handle::Installed);

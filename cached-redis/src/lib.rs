@@ -71,7 +71,7 @@ mod writing;
 
 pub use cached_redis_macros::{invalidates, redis_cached, write_through};
 
-pub use after_commit::AfterCommit;
+pub use after_commit::{AfterCommit, after_commit};
 pub use batch::Batched;
 pub use builder::Builder;
 pub use catalog::{Catalog, Problem};

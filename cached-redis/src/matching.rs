@@ -5,7 +5,6 @@
 //! pattern, before anybody learns that it ended. A sweep that failed half-way begins anew.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::event::Event;
@@ -13,8 +12,8 @@ use crate::feed::outbox::{self, Announcement};
 use crate::handle::Inner;
 use crate::key::Pattern;
 use crate::registry::Site;
-use crate::write::{Invalidation, Sending};
-use crate::{Error, after_commit, sweep, write};
+use crate::write::{Invalidation, Removal, Sending};
+use crate::{Error, sweep, write};
 
 /// Invalidates all keys that match `pattern`.
 pub(crate) async fn invalidate(
@@ -25,31 +24,25 @@ pub(crate) async fn invalidate(
     if let Some(key) = pattern.exact() {
         return write::invalidate(inner, site, vec![key], None).await;
     }
-    let Err(patterns) = after_commit::collect_patterns(inner, vec![pattern], false) else {
-        return Ok(Invalidation::Collected);
-    };
-    let sent = inner
-        .runtime
-        .spawn(sending(inner, site, Vec::new(), patterns, None, false));
-    // An error means that the runtime is shutting down.
-    sent.await.map_err(|_| StoreError::Unavailable.into())
+    let removal = Removal::of(site, Vec::new(), vec![pattern]);
+    write::send(inner, removal).await
 }
 
-/// Invalidates `keys` in one round trip, and then what matches `patterns`. The hold-off is for keys:
-/// it could not be left where nothing stands. To be spawned; dropped before its end, it is told.
+/// Removes the keys in one round trip, and then what matches the patterns. To be spawned; dropped
+/// before its end, it is told.
 pub(crate) fn sending(
     inner: &Arc<Inner>,
-    site: &'static Site,
-    keys: Vec<String>,
-    patterns: Vec<Pattern>,
-    hold_off: Option<Duration>,
-    publish: bool,
+    removal: Removal,
 ) -> impl Future<Output = Invalidation> + use<> {
-    let sending = (!keys.is_empty()).then(|| {
-        let sending = Sending::new(inner, site, keys, hold_off);
-        sending.publishing(publish)
-    });
-    let matching = |pattern| Matching::new(inner, site, pattern, publish);
+    let Removal {
+        keys,
+        patterns,
+        hold_off,
+        publish,
+    } = removal;
+    let some = !keys.is_empty();
+    let sending = some.then(|| Sending::of(inner, keys, hold_off).publishing(publish));
+    let matching = |(pattern, site)| Matching::new(inner, site, pattern, publish.is_some());
     let sweeps: Vec<_> = patterns.into_iter().map(matching).collect();
     async move {
         let mut outcome = Invalidation::Done;

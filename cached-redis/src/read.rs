@@ -53,7 +53,7 @@ use crate::shape::{ErrorSharing, Shape};
 use crate::store::Store as _;
 use crate::tag::{self, Basis, Tags};
 use crate::verdict::Verdict;
-use crate::{Error, Policy};
+use crate::{Error, Policy, after_commit};
 
 /// What a call runs when there is nothing to serve, and what becomes of its result.
 pub(crate) struct Task<U, F> {
@@ -477,7 +477,8 @@ where
     /// Whether this hit belongs to the share that is audited.
     fn is_drawn(&self) -> bool {
         let audit = self.packer.policy.audit;
-        audit.is_some_and(|share| fastrand::f64() < share)
+        // An open transaction sees what is not for others to be compared with.
+        audit.is_some_and(|share| fastrand::f64() < share && !after_commit::is_open())
     }
 
     /// How fresh an entry is for this function. Without an option that asks for its age, one that is

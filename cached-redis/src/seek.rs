@@ -199,7 +199,7 @@ impl<'a> Seek<'a> {
         loop {
             let step = match self.step().await {
                 Step::Spent if self.holds => return Found::Kept,
-                Step::Spent | Step::Bypass => match self.board().enter(self.key) {
+                Step::Spent | Step::Bypass => match Bypasses::of(self.inner).enter(self.key) {
                     Place::Lead(load) => return Found::Alone(load),
                     Place::Seat(seat) => self.landed(seat.landing().await),
                 },
@@ -208,14 +208,6 @@ impl<'a> Seek<'a> {
             if let Step::Found(found) = step {
                 return found;
             }
-        }
-    }
-
-    /// Where a load without a lease is shared. What an open transaction sees is nobody else's.
-    fn board(&self) -> Arc<Bypasses> {
-        match after_commit::is_open(self.inner) {
-            true => Arc::default(),
-            false => Arc::clone(&self.inner.bypasses),
         }
     }
 
@@ -228,8 +220,9 @@ impl<'a> Seek<'a> {
             Some(seen) => seen,
             None => {
                 // Joining needs no look of one's own: the fill, if it wins, comes later than this.
-                if let Some(seat) = self.inner.flights.join(self.key, self.cover) {
-                    return self.sit(seat).await;
+                match self.inner.flights.join(self.key, self.cover) {
+                    Some(seat) if !after_commit::is_open() => return self.sit(seat).await,
+                    _ => {}
                 }
                 match self.look().await {
                     Ok(Seen::Live(live)) => return self.live(live),
@@ -239,6 +232,10 @@ impl<'a> Seek<'a> {
                 }
             }
         };
+        // What is loaded now is not to be kept, and whoever loads it may wait for this transaction.
+        if after_commit::is_open() {
+            return Step::Bypass;
+        }
         let flights = &self.inner.flights;
         let place = match seen {
             Seen::Expired(_) => flights.enter_beside(self.key, self.cover),

@@ -93,7 +93,7 @@ impl Through {
             return 0;
         };
         let epoch = inner.store.epoch();
-        if self.has_ttl(inner, policy) && !after_commit::is_open(inner) {
+        if self.has_ttl(inner, policy) && !after_commit::is_open() {
             self.write.begin().await;
         }
         epoch

@@ -7,10 +7,12 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinHandle;
+
 use crate::handle::Inner;
 use crate::registry::DIRECT;
-use crate::write::Sending;
-use crate::{Cache, Error};
+use crate::write::{Invalidation, Removal};
+use crate::{Cache, Error, write};
 
 impl Cache {
     /// Runs `update`, which writes to the source of `key`, under the [lock](Self::lock) of the key, and
@@ -79,27 +81,40 @@ impl Cache {
 }
 
 /// A key that is invalidated whatever happens.
-struct Outdated(Option<Sending>);
+struct Outdated {
+    inner: Arc<Inner>,
+    key: Option<String>,
+}
 
 impl Outdated {
     fn new(inner: &Arc<Inner>, key: String) -> Self {
-        let sending = Sending::new(inner, &DIRECT.site, vec![key], None);
-        Self(Some(sending.publishing(true)))
+        Self {
+            inner: Arc::clone(inner),
+            key: Some(key),
+        }
     }
 
     async fn invalidate(mut self) {
-        if let Some(sending) = self.0.take() {
+        if let Some(task) = self.send() {
             // A failure has been counted and told.
-            let _ = sending.spawn().await;
+            let _ = task.await;
         }
+    }
+
+    /// `None`: it has been sent, or waits for the commit of an open transaction.
+    fn send(&mut self) -> Option<JoinHandle<Invalidation>> {
+        let site = &DIRECT.site;
+        let removal = Removal {
+            publish: Some(site),
+            ..Removal::of(site, vec![self.key.take()?], Vec::new())
+        };
+        write::in_turn(&self.inner, removal)
     }
 }
 
 impl Drop for Outdated {
     fn drop(&mut self) {
-        if let Some(sending) = self.0.take() {
-            // Nobody is left to wait for it; the task runs to its end all the same.
-            drop(sending.spawn());
-        }
+        // Nobody is left to wait for it; the task runs to its end all the same.
+        drop(self.send());
     }
 }

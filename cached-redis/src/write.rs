@@ -22,12 +22,13 @@ use crate::event::Event;
 use crate::feed::outbox::{self, Announcement};
 use crate::handle::Inner;
 use crate::journal::Attempt;
+use crate::key::Pattern;
 use crate::lease::Lease;
 use crate::pack::Packer;
 use crate::registry::{DIRECT, Site};
 use crate::store::Store as _;
 use crate::tag::{Stamp, Tags};
-use crate::{Error, Policy, after_commit, codec};
+use crate::{Error, Policy, after_commit, codec, matching};
 
 /// Removes what stands under `keys`, in one round trip: every invalidation, at once or replayed, comes
 /// down to this. Where tombstones may stand it spares them, and leaves one for the time of the hold-off.
@@ -52,10 +53,49 @@ pub(crate) async fn invalidate(
     keys: Vec<String>,
     hold_off: Option<Duration>,
 ) -> Result<Invalidation, Error> {
-    let Err(keys) = after_commit::collect(inner, keys, hold_off, false) else {
+    let removal = Removal {
+        hold_off,
+        ..Removal::of(site, keys, Vec::new())
+    };
+    send(inner, removal).await
+}
+
+/// Sends what is to be removed, in its turn, and says how that went.
+pub(crate) async fn send(inner: &Arc<Inner>, removal: Removal) -> Result<Invalidation, Error> {
+    let Some(task) = in_turn(inner, removal) else {
         return Ok(Invalidation::Collected);
     };
-    Sending::new(inner, site, keys, hold_off).wait().await
+    // An error means that the runtime is shutting down.
+    task.await.map_err(|_| StoreError::Unavailable.into())
+}
+
+/// Sends what is to be removed from a task of its own, or leaves it to the commit of the transaction
+/// that is open here: then `None`.
+pub(crate) fn in_turn(inner: &Arc<Inner>, removal: Removal) -> Option<JoinHandle<Invalidation>> {
+    let removal = after_commit::collect(inner, removal).err()?;
+    Some(inner.runtime.spawn(matching::sending(inner, removal)))
+}
+
+/// What writes have made outdated, each part with the writer that is counted for it.
+pub(crate) struct Removal {
+    pub(crate) keys: Vec<(String, &'static Site)>,
+    pub(crate) patterns: Vec<(Pattern, &'static Site)>,
+    /// For keys: it could not be left where nothing stands.
+    pub(crate) hold_off: Option<Duration>,
+    /// In whose name others are to hear of it, if they are.
+    pub(crate) publish: Option<&'static Site>,
+}
+
+impl Removal {
+    /// What one writer has made outdated.
+    pub(crate) fn of(site: &'static Site, keys: Vec<String>, patterns: Vec<Pattern>) -> Self {
+        Self {
+            keys: keys.into_iter().map(|key| (key, site)).collect(),
+            patterns: patterns.into_iter().map(|it| (it, site)).collect(),
+            hold_off: None,
+            publish: None,
+        }
+    }
 }
 
 /// How an invalidation went.
@@ -84,11 +124,12 @@ impl Invalidation {
 /// shutdown drops this too, with its keys still inside.
 pub(crate) struct Sending {
     inner: Arc<Inner>,
-    site: &'static Site,
     keys: Vec<String>,
+    /// How many of the keys each writer is counted for.
+    shares: Vec<(&'static Site, usize)>,
     hold_off: Option<Duration>,
-    /// Whether others are to hear of it.
-    publish: bool,
+    /// In whose name others are to hear of it, if they are.
+    publish: Option<&'static Site>,
 }
 
 impl Sending {
@@ -100,29 +141,42 @@ impl Sending {
     ) -> Self {
         Self {
             inner: Arc::clone(inner),
-            site,
+            shares: vec![(site, keys.len())],
             keys,
             hold_off,
-            publish: false,
+            publish: None,
         }
     }
 
-    /// Whether an event goes out once it is confirmed.
-    pub(crate) fn publishing(mut self, publish: bool) -> Self {
+    /// Of the keys of several writers.
+    pub(crate) fn of(
+        inner: &Arc<Inner>,
+        keys: Vec<(String, &'static Site)>,
+        hold_off: Option<Duration>,
+    ) -> Self {
+        let mut shares = Vec::<(&Site, usize)>::new();
+        for (_, site) in &keys {
+            match shares
+                .iter_mut()
+                .find(|(known, _)| std::ptr::eq(*known, *site))
+            {
+                Some((_, keys)) => *keys += 1,
+                None => shares.push((site, 1)),
+            }
+        }
+        Self {
+            inner: Arc::clone(inner),
+            keys: keys.into_iter().map(|(key, _)| key).collect(),
+            shares,
+            hold_off,
+            publish: None,
+        }
+    }
+
+    /// In whose name an event goes out once it is confirmed, if one does.
+    pub(crate) fn publishing(mut self, publish: Option<&'static Site>) -> Self {
         self.publish = publish;
         self
-    }
-
-    /// Sends it from a task of its own, and waits for the end.
-    pub(crate) async fn wait(self) -> Result<Invalidation, Error> {
-        // An error means that the runtime is shutting down.
-        let sent = self.spawn().await;
-        sent.map_err(|_| StoreError::Unavailable.into())
-    }
-
-    pub(crate) fn spawn(self) -> JoinHandle<Invalidation> {
-        let runtime = self.inner.runtime.clone();
-        runtime.spawn(self.send())
     }
 
     pub(crate) async fn send(self) -> Invalidation {
@@ -143,7 +197,7 @@ impl Sending {
             settled.ok_or(StoreError::Lost)
         });
         let ended = match &confirmed {
-            Ok(settled) => self.done(keys.len(), *settled),
+            Ok(settled) => self.done(*settled),
             Err(error) => self.defer(attempt, &keys, error),
         };
         self.announce(&keys).await;
@@ -152,8 +206,8 @@ impl Sending {
 
     /// To be called at the end: the keys of one that is deferred are in the journal, which this waits for.
     async fn announce(&self, keys: &[String]) {
-        if self.publish && !keys.is_empty() {
-            let announcement = Announcement::new(&self.inner, self.site, keys);
+        if let Some(site) = self.publish.filter(|_| !keys.is_empty()) {
+            let announcement = Announcement::new(&self.inner, site, keys);
             outbox::publish(&self.inner, announcement).await;
         }
     }
@@ -163,7 +217,7 @@ impl Sending {
         let keys = std::mem::take(&mut self.keys);
         let ended = match self.inner.journal.replaced(attempt, &keys) {
             true => {
-                self.inner.emit(self.site, &Event::Fill);
+                self.tell(|_| Event::Fill);
                 Invalidation::Done
             }
             false => self.defer(attempt, &keys, &StoreError::Lost),
@@ -172,12 +226,10 @@ impl Sending {
         ended
     }
 
-    fn done(&self, keys: usize, settled: usize) -> Invalidation {
-        if keys > 0 {
-            self.inner.emit(self.site, &Event::Invalidated(keys));
-        }
+    fn done(&self, settled: usize) -> Invalidation {
+        self.tell(Event::Invalidated);
         if settled > 0 {
-            self.inner.emit(self.site, &Event::Replayed(settled));
+            self.inner.emit(&DIRECT.site, &Event::Replayed(settled));
         }
         Invalidation::Done
     }
@@ -185,19 +237,24 @@ impl Sending {
     /// Reads of these keys bypass the cache from here on, so before anybody learns of the end.
     fn defer(&self, attempt: Attempt, keys: &[String], error: &StoreError) -> Invalidation {
         if self.inner.journal.keep(attempt, keys, self.hold_off) {
-            self.inner.emit(self.site, &Event::JournalOverflow);
+            self.inner.emit(&DIRECT.site, &Event::JournalOverflow);
         }
-        let event = Event::Deferred(keys.len(), error);
-        self.inner.emit(self.site, &event);
+        self.tell(|keys| Event::Deferred(keys, error));
         Invalidation::Deferred
+    }
+
+    /// To each writer, for its share of the keys.
+    fn tell<'a>(&self, event: impl Fn(usize) -> Event<'a>) {
+        for (site, keys) in self.shares.iter().filter(|(_, keys)| *keys > 0) {
+            self.inner.emit(site, &event(*keys));
+        }
     }
 }
 
 impl Drop for Sending {
     fn drop(&mut self) {
         if !self.keys.is_empty() {
-            let event = Event::Lost(self.keys.len(), &StoreError::Unavailable);
-            self.inner.emit(self.site, &event);
+            self.tell(|keys| Event::Lost(keys, &StoreError::Unavailable));
         }
     }
 }
@@ -230,7 +287,7 @@ where
     if tags.are_too_many() {
         return Err(Error::setting("tags", "more than an entry can have"));
     }
-    if inner.journal.pass_all(key, tags.keys()).is_none() {
+    if after_commit::is_open() || inner.journal.pass_all(key, tags.keys()).is_none() {
         return Ok(false);
     }
     let Some(lease) = stamped_lease(inner, policy, key, tags).await? else {

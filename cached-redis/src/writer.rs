@@ -9,11 +9,10 @@ use crate::event::Event;
 use crate::guard::WriteGuard;
 use crate::handle::{self, Cache};
 use crate::key::{KeyWriter, Pattern};
-use crate::matching;
 use crate::pack::Packed;
 use crate::registry::{When, Writer};
 use crate::tag::TAG;
-use crate::write::Invalidation;
+use crate::write::{self, Invalidation, Removal};
 
 /// One call of a function under `#[invalidates]`, or under `#[write_through]`.
 ///
@@ -220,20 +219,14 @@ impl Write {
         let keys = std::mem::take(&mut self.keys);
         let patterns = std::mem::take(&mut self.patterns);
         let some = !keys.is_empty() || !patterns.is_empty();
-        let cache = self.cache.as_ref().filter(|_| some)?;
-        let (site, lag) = (&self.writer.site, self.writer.info.replica_lag);
-        let publish = self.writer.info.publish;
-        let keys = after_commit::collect(&cache.inner, keys, lag, publish)
-            .err()
-            .unwrap_or_default();
-        let patterns = after_commit::collect_patterns(&cache.inner, patterns, publish)
-            .err()
-            .unwrap_or_default();
-        if keys.is_empty() && patterns.is_empty() {
-            return None;
-        }
-        let sending = matching::sending(&cache.inner, site, keys, patterns, lag, publish);
-        Some(cache.inner.runtime.spawn(sending))
+        let inner = &self.cache.as_ref().filter(|_| some)?.inner;
+        let (site, info) = (&self.writer.site, &self.writer.info);
+        let removal = Removal {
+            hold_off: info.replica_lag,
+            publish: info.publish.then_some(site),
+            ..Removal::of(site, keys, patterns)
+        };
+        write::in_turn(inner, removal)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Writing and invalidating without attributes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -71,7 +72,7 @@ impl Cache {
     /// Collects what the functions inside a transaction invalidate, to send it when the transaction has
     /// been committed; see [writing safely](crate::docs::writing#transactions).
     pub fn after_commit(&self) -> AfterCommit {
-        AfterCommit::new(&self.inner)
+        AfterCommit::new(Some(Arc::clone(&self.inner)))
     }
 
     /// Removes the entry under `key`. Once this has returned [`Invalidation::Done`], no read that

@@ -7,8 +7,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use cached_redis::{Cache, CachedExt as _, Invalidation, Policy, Status};
-use cached_redis::{invalidates, redis_cached, write_through};
+use cached_redis::{Cache, CachedExt as _, Error, Invalidation, Policy, Status};
+use cached_redis::{after_commit, invalidates, redis_cached, write_through};
 
 use crate::support::{
     Source, World, eventually, filled, in_time, on_both_stores, on_redis, poll_once,
@@ -21,7 +21,11 @@ on_both_stores!(
     t1_a_load_from_before_the_commit_is_not_kept,
     a_commit_polled_once_and_dropped_sends_everything,
     a_commit_that_may_have_been_done_sends_everything,
-    the_innermost_scope_collects_and_others_are_not_touched,
+    of_scopes_inside_one_another_the_innermost_of_the_cache_collects,
+    what_is_invalidated_in_another_cache_waits_for_the_same_commit,
+    the_free_form_is_that_of_the_cache_in_scope,
+    each_writer_is_counted_under_its_own_name,
+    what_is_published_or_updated_under_a_lock_waits_too,
     a_key_that_two_transactions_change_is_bypassed_until_both_have_ended,
     what_is_loaded_inside_a_transaction_is_shared_with_nobody,
     a_writer_that_fails_panics_or_is_dropped_inside_a_scope_is_collected,
@@ -64,6 +68,11 @@ async fn change_guarded_and_wait(cache: &Cache, id: u64, gate: &Source) {
 
 #[invalidates("commit:<id>", replica_lag = HOUR, cache = cache)]
 async fn change_with_lag(cache: &Cache, id: u64) {
+    let _ = id;
+}
+
+#[invalidates("commit:<id>:*")]
+async fn change_matching(id: u64) {
     let _ = id;
 }
 
@@ -262,7 +271,7 @@ async fn a_commit_that_may_have_been_done_sends_everything(world: World) {
     assert_eq!(status(&other, &source, 1).await.1, Status::Hit);
 }
 
-async fn the_innermost_scope_collects_and_others_are_not_touched(world: World) {
+async fn of_scopes_inside_one_another_the_innermost_of_the_cache_collects(world: World) {
     let source = Source::new();
     let [cache, other] = processes(&world, &source, 4).await;
     let (outer, inner) = (cache.after_commit(), cache.after_commit());
@@ -272,12 +281,9 @@ async fn the_innermost_scope_collects_and_others_are_not_touched(world: World) {
         inner.scope(change(2)).await;
         // One of another cache collects nothing of this one.
         elsewhere.scope(change(3)).await;
-        let sent = other.invalidate("commit:4").await.unwrap();
-        assert_eq!(sent, Invalidation::Done);
     });
     cache.scope(transaction).await;
     source.write();
-    assert_eq!(status(&other, &source, 4).await.0, 2);
     drop(elsewhere);
     drop(inner);
     assert_eq!(status(&cache, &source, 2).await, (1, Status::Hit));
@@ -286,6 +292,121 @@ async fn the_innermost_scope_collects_and_others_are_not_touched(world: World) {
         assert_open(&other, &source, id).await;
     }
     assert_eq!(status(&other, &source, 2).await, (1, Status::Hit));
+}
+
+async fn what_is_invalidated_in_another_cache_waits_for_the_same_commit(world: World) {
+    let source = Source::new();
+    let [cache, other] = processes(&world, &source, 3).await;
+    for committed in [false, true] {
+        let (outer, after) = (cache.after_commit(), cache.after_commit());
+        let transaction = async {
+            change(1).await;
+            other.scope(change(2)).await;
+            let direct = other.invalidate("commit:3").await.unwrap();
+            assert_eq!(direct, Invalidation::Collected);
+        };
+        outer.scope(after.scope(cache.scope(transaction))).await;
+        drop(outer);
+        source.write();
+        let before = source.version() - 1;
+        // Each is bypassed where it would be invalidated.
+        for (process, id) in [(&cache, 2), (&cache, 3), (&other, 1)] {
+            assert_eq!(status(process, &source, id).await, (before, Status::Hit));
+        }
+        for (process, id) in [(&cache, 1), (&other, 2), (&other, 3)] {
+            let found = status(process, &source, id).await;
+            assert_eq!(found, (before + 1, Status::Bypass));
+        }
+        match committed {
+            true => assert_eq!(after.commit().await.unwrap(), Invalidation::Done),
+            false => drop(after),
+        }
+        for id in 1..=3 {
+            if !committed {
+                cache.scope(read(&source, id).refreshed()).await;
+            }
+            assert_open(&cache, &source, id).await;
+        }
+    }
+    let [cache, other] = [cache, other].map(|cache| cache.stats().total().invalidations);
+    assert_eq!((cache, other), (1, 2), "only at the commit");
+}
+
+async fn the_free_form_is_that_of_the_cache_in_scope(world: World) {
+    let source = Source::new();
+    let [cache, other] = processes(&world, &source, 1).await;
+    let transaction = async {
+        let after = after_commit();
+        after.invalidate("commit:1");
+        source.write();
+        assert_eq!(read(&source, 1).await, 2);
+        after
+    };
+    let after = cache.scope(transaction).await;
+    assert_eq!(status(&other, &source, 1).await, (1, Status::Hit));
+    assert_eq!(after.commit().await.unwrap(), Invalidation::Done);
+    assert_open(&other, &source, 1).await;
+    // Without a cache of its own it collects for those that are named.
+    let after = after_commit();
+    after.invalidate("commit:1");
+    after.scope(change_with_lag(&cache, 1)).await;
+    assert_eq!(status(&cache, &source, 1).await, (2, Status::Bypass));
+    assert_eq!(after.commit().await.unwrap(), Invalidation::Done);
+    assert_eq!(status(&other, &source, 1).await, (2, Status::Bypass));
+}
+
+async fn each_writer_is_counted_under_its_own_name(world: World) {
+    let cache = process(&world).await;
+    let after = cache.after_commit();
+    let transaction = async {
+        change(1).await;
+        change(2).await;
+        change_through(2, 7).await;
+        change_through(3, 7).await;
+        change_matching(4).await;
+        cache.put(&POLICY, "commit:4:a", &1_u64).await.unwrap();
+        cache
+            .invalidate_many(["commit:5", "commit:1"])
+            .await
+            .unwrap();
+    };
+    cache.scope(after.scope(transaction)).await;
+    cache.put(&POLICY, "commit:4:a", &1_u64).await.unwrap();
+    after.invalidate("commit:6");
+    after.commit().await.unwrap();
+    let stats = cache.stats();
+    let of = |writer: &str| stats.function(writer).unwrap().invalidations;
+    assert_eq!(of("after_commit::change"), 2);
+    assert_eq!(
+        of("change_through"),
+        1,
+        "of a key that nobody had collected"
+    );
+    assert_eq!(of("(direct)"), 2);
+    assert_eq!(stats.total().invalidations, 5 + of("change_matching"));
+}
+
+async fn what_is_published_or_updated_under_a_lock_waits_too(world: World) {
+    let source = Source::new();
+    let [cache, other] = processes(&world, &source, 2).await;
+    let after = cache.after_commit();
+    let transaction = async {
+        let published = cache.publishing().invalidate("commit:1").await.unwrap();
+        assert_eq!(published, Invalidation::Collected);
+        let update = cache.update_versioned("commit:2", async |_| Ok::<_, Error>(()));
+        update.await.unwrap();
+    };
+    after.scope(transaction).await;
+    source.write();
+    for id in [1, 2] {
+        assert_eq!(status(&other, &source, id).await, (1, Status::Hit));
+    }
+    after.commit().await.unwrap();
+    for id in [1, 2] {
+        assert_open(&other, &source, id).await;
+    }
+    let published = async || cache.stats().total().published_events == 1;
+    eventually("one event for all", published).await;
 }
 
 async fn a_key_that_two_transactions_change_is_bypassed_until_both_have_ended(world: World) {

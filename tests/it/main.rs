@@ -62,6 +62,7 @@ mod minimal_user;
 mod negative;
 mod nested;
 mod odd_server;
+mod open_transactions;
 mod owned_loads;
 mod patterns;
 mod per_call;

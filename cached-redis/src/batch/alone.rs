@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::map::Batched;
 use super::{Id, Reader, Round, Value};
+use crate::bypass::Bypasses;
 use crate::codec::Choice;
 use crate::event::Event;
 use crate::flight::{Landing, Place};
@@ -31,8 +32,9 @@ where
         let mut items = std::mem::take(&mut round.alone);
         items.sort_by(|a, b| a.key.cmp(&b.key));
         let (mut own, mut seats) = (Vec::new(), Vec::new());
+        let bypasses = Bypasses::of(self.inner);
         for item in items {
-            match self.inner.bypasses.enter(&item.key) {
+            match bypasses.enter(&item.key) {
                 Place::Lead(place) => {
                     place.start().await;
                     own.push((item, place));

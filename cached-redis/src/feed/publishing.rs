@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::error::Unguarded;
 use crate::handle::Cache;
 use crate::registry::DIRECT;
-use crate::write::{Invalidation, Sending};
+use crate::write::{self, Invalidation, Removal};
 use crate::{Error, key};
 
 /// A cache whose invalidations are published; made by
@@ -81,7 +81,11 @@ impl<'a> Publishing<'a> {
         let inner = &self.cache.inner;
         let full = |key: K| key::full_key(&inner.namespace, key.as_ref());
         let keys = keys.into_iter().map(full).collect();
-        let sending = Sending::new(inner, &DIRECT.site, keys, hold_off);
-        sending.publishing(true).wait().await
+        let removal = Removal {
+            hold_off,
+            publish: Some(&DIRECT.site),
+            ..Removal::of(&DIRECT.site, keys, Vec::new())
+        };
+        write::send(inner, removal).await
     }
 }

@@ -4,17 +4,20 @@
 //! about to be old. Neither is for the cache: reads bypass these keys, as those whose invalidation is
 //! to be replayed.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use super::Journal;
 use crate::key::Pattern;
+use crate::registry::Site;
 
-/// Keys that reads of this process bypass until it is dropped.
+/// Keys that reads of this process bypass until it is dropped; each once, with who was the first to
+/// change it.
 pub(crate) struct Hold {
     journal: Arc<Journal>,
-    keys: BTreeSet<String>,
-    patterns: Vec<Pattern>,
+    keys: BTreeMap<String, &'static Site>,
+    patterns: Vec<(Pattern, &'static Site)>,
 }
 
 impl Hold {
@@ -22,43 +25,39 @@ impl Hold {
     pub(crate) fn new(journal: &Arc<Journal>) -> Self {
         Self {
             journal: Arc::clone(journal),
-            keys: BTreeSet::new(),
+            keys: BTreeMap::new(),
             patterns: Vec::new(),
         }
     }
 
-    pub(crate) fn add(&mut self, key: String) {
-        if !self.keys.contains(&key) {
-            self.journal.hold(&key);
-            self.keys.insert(key);
+    pub(crate) fn add(&mut self, key: String, site: &'static Site) {
+        if let Entry::Vacant(vacant) = self.keys.entry(key) {
+            self.journal.hold(vacant.key());
+            vacant.insert(site);
         }
     }
 
     /// All keys that match.
-    pub(crate) fn add_pattern(&mut self, pattern: Pattern) {
-        if !self.patterns.contains(&pattern) {
+    pub(crate) fn add_pattern(&mut self, pattern: Pattern, site: &'static Site) {
+        if self.patterns.iter().all(|(held, _)| *held != pattern) {
             self.journal.hold_pattern(&pattern);
-            self.patterns.push(pattern);
+            self.patterns.push((pattern, site));
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.patterns.is_empty()
-    }
-
-    /// Each pattern once.
-    pub(crate) fn patterns(&self) -> Vec<Pattern> {
+    pub(crate) fn patterns(&self) -> Vec<(Pattern, &'static Site)> {
         self.patterns.clone()
     }
 
-    /// Each key once.
-    pub(crate) fn keys(&self) -> Vec<String> {
-        self.keys.iter().cloned().collect()
+    pub(crate) fn keys(&self) -> Vec<(String, &'static Site)> {
+        let keys = self.keys.iter();
+        keys.map(|(key, site)| (key.clone(), *site)).collect()
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.journal.release(&self.keys, &self.patterns);
+        let patterns = self.patterns.iter().map(|(pattern, _)| pattern);
+        self.journal.release(self.keys.keys(), patterns);
     }
 }

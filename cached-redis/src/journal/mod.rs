@@ -39,7 +39,7 @@
 //! [`OnFailover`](crate::OnFailover) says so, the keys removed in the last 30 s before the connection
 //! was lost are kept again, before the first operation can use the new one.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -264,7 +264,11 @@ impl Journal {
         self.publish(&state);
     }
 
-    fn release(&self, keys: &BTreeSet<String>, patterns: &[Pattern]) {
+    fn release<'a>(
+        &self,
+        keys: impl Iterator<Item = &'a String>,
+        patterns: impl Iterator<Item = &'a Pattern>,
+    ) {
         let mut state = self.lock();
         for pattern in patterns {
             let held = state.held_patterns.iter().position(|held| held == pattern);

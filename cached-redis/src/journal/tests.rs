@@ -1,4 +1,5 @@
 use super::*;
+use crate::registry::DIRECT;
 
 fn keys(names: &[&str]) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
@@ -48,10 +49,11 @@ fn a_held_key_is_bypassed_until_all_who_hold_it_have_ended() {
     let journal = Journal::new(9, true);
     let (mut first, mut second) = (Hold::new(&journal), Hold::new(&journal));
     for key in ["a", "b", "a"] {
-        first.add(key.to_owned());
+        first.add(key.to_owned(), &DIRECT.site);
     }
-    second.add("b".to_owned());
-    assert_eq!(first.keys(), ["a", "b"]);
+    second.add("b".to_owned(), &DIRECT.site);
+    let held = first.keys().into_iter().map(|(key, _)| key);
+    assert_eq!(held.collect::<Vec<_>>(), ["a", "b"]);
     assert!(bypassed(&journal, "a") && bypassed(&journal, "b") && !bypassed(&journal, "c"));
     assert!(journal.pending().is_empty() && journal.next(1).is_none());
     drop(first);
@@ -63,7 +65,7 @@ fn a_held_key_is_bypassed_until_all_who_hold_it_have_ended() {
     let (replay, kept) = next_keys(&journal);
     let _third = {
         let mut third = Hold::new(&journal);
-        third.add("b".to_owned());
+        third.add("b".to_owned(), &DIRECT.site);
         third
     };
     assert_eq!(journal.confirm(replay, &kept), Some(1));
