@@ -64,6 +64,8 @@ pub enum Call {
     Refreshed,
     /// `put`, with a value that is current when it is called.
     Put,
+    /// `get` under the second tag: it loads nothing.
+    Get,
 }
 
 /// How a write is made known to the cache.

@@ -72,6 +72,7 @@ impl Next<'_> {
                 self.enter(reader, Phase::Fence);
                 What::Fences.into()
             }
+            Call::Get => self.get(reader),
             Call::Put => {
                 let version = self.state.row;
                 self.enter(reader, Phase::Put { version });

@@ -35,6 +35,8 @@ pub struct State {
     pub copy: Key,
     /// What stands under the key of the entry's tag.
     pub tag: Generation,
+    /// What stands under the key of the second tag.
+    pub second: Generation,
     /// What stands under the key of the function that the load calls.
     pub inner: Option<Inner>,
     /// The server that answers: 0, or 1 after a failover.
@@ -159,6 +161,7 @@ impl State {
             key: Key::Absent,
             copy: Key::Absent,
             tag: 0,
+            second: 0,
             inner: None,
             server: 0,
             row: 0,
@@ -202,6 +205,7 @@ impl State {
     pub fn fresh_generation(&self) -> Generation {
         let remembered = |generation| {
             self.tag == generation
+                || self.second == generation
                 || (self.inner).is_some_and(|inner| inner.generation == generation)
                 || [self.key, self.copy]
                     .iter()

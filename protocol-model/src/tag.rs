@@ -22,6 +22,19 @@ pub struct Tags {
     pub change: Change,
     /// The generation may be evicted.
     pub evicted: bool,
+    /// Another tag that some load has, too.
+    pub second: Second,
+}
+
+/// A tag that gets its generation together with that of the entry, and that the entry does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Second {
+    /// There is none.
+    None,
+    /// It gets one of its own.
+    Apart,
+    /// It gets the same one, and no entry says of which tag its generation is.
+    Alike,
 }
 
 /// Where a tag comes from.
@@ -153,8 +166,38 @@ impl Next<'_> {
         };
         if self.state.tag == 0 {
             self.state.tag = self.new_generation();
+            self.name_second();
         }
         (Tag::Read(self.state.tag), what)
+    }
+
+    fn name_second(&mut self) {
+        if self.state.second == 0 {
+            self.state.second = match self.config.tags.map(|tags| tags.second) {
+                Some(Second::Apart) => self.state.fresh_generation(),
+                Some(Second::Alike) => self.state.tag,
+                Some(Second::None) | None => 0,
+            };
+        }
+    }
+
+    /// An MGET of the entry and of the second tag.
+    pub(crate) fn get(&mut self, reader: usize) -> Did {
+        let second = self.state.second;
+        match self.state.key {
+            Key::Value { version, stamp, .. } if stamp.tag.generation() == Some(second) => {
+                let flaw = self.returns(reader, version);
+                What::GetsLive.of(version).with(flaw)
+            }
+            Key::Value { version, .. } => self.gets_nothing(reader, What::GetsDead.of(version)),
+            _ => self.gets_nothing(reader, What::GetsNothing.into()),
+        }
+    }
+
+    fn gets_nothing(&mut self, reader: usize, did: Did) -> Did {
+        self.enter(reader, Phase::Done);
+        self.state.readers[reader].floor = 0;
+        did
     }
 
     fn new_generation(&self) -> Generation {

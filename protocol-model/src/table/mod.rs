@@ -69,6 +69,7 @@ pub fn table() -> Vec<Row> {
         outages::journaling(),
         outages::failing_over(),
         tagging::known_before(),
+        tagging::two_at_once(),
         tagging::known_after(),
         tagging::nesting(),
         updating::rows(),

@@ -5,7 +5,7 @@ use super::{Row, SHIPPED, row};
 use crate::config::{Call, Config, Journal, Sharing, Way};
 use crate::event::What;
 use crate::server::Condition;
-use crate::tag::{Change, Origin, Recheck, Stamping, Tags};
+use crate::tag::{Change, Origin, Recheck, Second, Stamping, Tags};
 
 /// As shipped, of a tag that is known from the function's arguments.
 const TAGS: Tags = Tags {
@@ -15,6 +15,7 @@ const TAGS: Tags = Tags {
     recheck: Recheck::Always,
     change: Change::Unlink,
     evicted: false,
+    second: Second::None,
 };
 
 const fn with(tags: Tags) -> Config {
@@ -178,6 +179,34 @@ pub(super) fn known_before() -> Vec<Row> {
                 }),
                 ..tagged.one_writer()
             },
+        ),
+    ]
+}
+
+/// A load gives two tags their generations, and a reader asks for the entry of one under the other.
+pub(super) fn two_at_once() -> Vec<Row> {
+    let asked_under = |second| Config {
+        readers: [Call::Read, Call::Read, Call::Get],
+        ..with(Tags { second, ..TAGS })
+    };
+    vec![
+        row(
+            "t9",
+            "two tags get the same generation, and a stamp is of generations alone",
+            StaleRead,
+            asked_under(Second::Alike),
+        ),
+        row(
+            "t9b",
+            "t9, each gets one of its own",
+            Holds(&[
+                What::CreatesGeneration,
+                What::InvalidatesTag,
+                What::Hits,
+                What::GetsDead,
+                What::GetsNothing,
+            ]),
+            asked_under(Second::Apart),
         ),
     ]
 }
