@@ -98,7 +98,7 @@ impl Shop {
     }
 
     /// What is written here is what is read next: it is stored at once.
-    #[write_through(key = "stock:<book>", ttl = "1m")]
+    #[write_through(key = "stock:<book>", ttl = "1m", tags = [])]
     pub(crate) async fn restock(&self, book: i64, copies: i64) -> Result<Stock> {
         let sql = "UPDATE stock SET copies = copies + ?, version = version + 1
                    WHERE book = ? RETURNING copies, version";

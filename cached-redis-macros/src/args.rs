@@ -53,6 +53,7 @@ const WRITE_THROUGH: Options = Options {
         "negative_ttl",
         "stale_while_revalidate",
         "stale_if_error",
+        "tags",
         "codec",
         "unless",
         "cache",
@@ -105,6 +106,8 @@ pub(crate) struct CachedArgs {
     pub(crate) krate: Option<Path>,
     /// `ttl` or `policy` was written, be it readable or not: no lifetime is missing.
     pub(crate) names_ttl: bool,
+    /// The same of `tags`.
+    pub(crate) names_tags: bool,
 }
 
 /// `#[invalidates(…)]` as written.
@@ -150,6 +153,7 @@ impl CachedArgs {
                     // A misspelt `ttl` is one mistake, and not a missing one as well.
                     let meant = words::refuse(&option.name, options, ALL, errors);
                     args.names_ttl |= matches!(meant, Some("ttl" | "policy"));
+                    args.names_tags |= meant == Some("tags");
                 }
             }
         }
@@ -182,7 +186,10 @@ impl CachedArgs {
             "timeout" => option.set(&mut self.timeout, Written::expression, errors),
             "audit" => option.set(&mut self.audit, Written::expression, errors),
             "version" => option.set(&mut self.version, Written::function, errors),
-            "tags" => option.set(&mut self.tags, tag::list, errors),
+            "tags" => {
+                self.names_tags = true;
+                option.set(&mut self.tags, tag::list, errors);
+            }
             "batch" => option.set(&mut self.batch, Written::each, errors),
             "skip" => option.set(&mut self.skip, Written::names, errors),
             "codec" => option.set(&mut self.codec, Written::codec, errors),

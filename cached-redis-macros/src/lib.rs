@@ -215,7 +215,7 @@ pub fn invalidates(args: TokenStream, item: TokenStream) -> TokenStream {
 /// Stores the value that the function has written.
 ///
 /// ```text
-/// #[write_through(key = "user:<id>", ttl = 300)]
+/// #[write_through(key = "user:<id>", ttl = 300, tags = [])]
 /// async fn rename_user(id: u64, name: &str) -> Result<User, DbError> { … }
 /// ```
 ///
@@ -238,6 +238,7 @@ pub fn invalidates(args: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `key = "…"` | the [key template](macro@redis_cached#keys), written so that it gives the readers' key. It names the parameters it needs; the others need no mention. `<result>` is refused, because it is needed before | required |
 /// | `ttl = …`, `ttl_with = …`, `jitter = …`, `negative_ttl = …`, `stale_while_revalidate = …`, `stale_if_error = …`, `policy = "…"` | how long the entry lives, as for [`macro@redis_cached`] | `ttl` or `policy` is required |
+/// | `tags = ["…"]` | the [tags](macro@redis_cached#tags) that readers of this key carry, those that they find while they load or inherit from what they call included; `tags = []` if they carry none. `<result>` is refused in them too | required |
 /// | `codec = …` | that of the readers | the builder's |
 /// | `unless = …` | an expression over `result`, a reference to the `Ok` value; where it is `true` the value is not stored, and the key invalidated | never |
 /// | `cache = …` | the instance, as for `redis_cached` | the scope's, else the installed one |

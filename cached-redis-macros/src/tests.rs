@@ -277,6 +277,7 @@ fn written_through_with_every_option() {
             ttl = TTL,
             jitter = 0.1,
             negative_ttl = 0,
+            tags = ["tenant:<self.tenant>", "users"],
             codec = json,
             unless = result.is_none(),
             cache = self.cache,

@@ -122,11 +122,16 @@ impl Cached {
         errors: &mut Errors,
     ) -> Option<Self> {
         require_ttl(&args, errors);
+        require_tags(&args, errors);
         refuse_two_ttls(&args, errors);
         let policy = Policy::new(&args, function, errors);
         let key = written_key(&args, function, errors);
+        let tags = written_tags(&args, function, errors);
         let output = kept("write_through", "a write-through", function, errors);
-        Self::of(args, policy, key, output)
+        Some(Self {
+            tags: tags?,
+            ..Self::of(args, policy, key, output)?
+        })
     }
 
     fn of(
@@ -171,6 +176,18 @@ fn require_ttl(args: &CachedArgs, errors: &mut Errors) {
             Span::call_site(),
             "`ttl` is missing",
             "write `ttl = 300`, `ttl = \"5m\"`, or name a policy: `policy = \"…\"`",
+        );
+    }
+}
+
+/// A reader may find its tags while it loads, so that nobody sees them but who writes it.
+fn require_tags(args: &CachedArgs, errors: &mut Errors) {
+    if !args.names_tags {
+        errors.refuse_at(
+            Span::call_site(),
+            "`tags` is missing",
+            "write the tags of those who read this key, found ones too: `tags = [\"…\"]`; \
+             or `tags = []` if they carry none",
         );
     }
 }
@@ -327,11 +344,32 @@ fn written_key(args: &CachedArgs, function: &Function, errors: &mut Errors) -> O
         return None;
     };
     let template = Template::parse(literal, errors);
-    let key = Key::resolve(&template, function, Outcome::Ok, errors)?;
+    let key = Key::resolve(&template, function, Outcome::Ok, errors);
+    known_before("key", literal, key, errors)
+}
+
+/// Their generations are those of before the write.
+fn written_tags(args: &CachedArgs, function: &Function, errors: &mut Errors) -> Option<Vec<Key>> {
+    let literals = args.tags.as_deref().unwrap_or_default();
+    let tags = tag::resolve(literals, function, Outcome::Ok, errors);
+    let tags = literals.iter().zip(tags);
+    let tags: Vec<_> = tags
+        .map(|(literal, tag)| known_before("tag", literal, tag, errors))
+        .collect();
+    tags.into_iter().collect()
+}
+
+fn known_before(
+    what: &str,
+    literal: &LitStr,
+    key: Option<Key>,
+    errors: &mut Errors,
+) -> Option<Key> {
+    let key = key?;
     if key.needs_result() {
         errors.refuse(
             literal,
-            "the key is needed before the function runs, when `<result>` is unknown",
+            format!("the {what} is needed before the function runs, when `<result>` is unknown"),
             "name parameters; for what is known only afterwards: `#[invalidates(…, when = \"ok\")]`",
         );
         return None;

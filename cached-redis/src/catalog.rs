@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::Ordering;
 
-use crate::registry::{Function, FunctionInfo, Guard, Writer, WriterInfo, registered};
+use crate::registry::{
+    Function, FunctionInfo, Guard, Writer, WriterInfo, registered, write_throughs,
+};
 use crate::template;
 
 /// Two methods of one name in one module get the same default key, and an attribute cannot see
@@ -73,11 +75,14 @@ impl Catalog {
     /// * two value types behind one key template (generic functions are left out): by their text,
     ///   inside `Option` and anything that is called a `…Result`,
     /// * two functions with one key template and different tags: neither takes the other's entries,
+    /// * a `#[write_through]` whose tags are not those of a reader of its key, or whose reader has a
+    ///   version,
     /// * two functions with the same default key.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = self.useless_targets();
         problems.extend(self.useless_tags());
+        problems.extend(self.mislabelled());
         for (a, b) in pairs(&self.functions) {
             let same = template::shape(a.info.template) == template::shape(b.info.template);
             if same && a.info.default_key && b.info.default_key {
@@ -157,6 +162,36 @@ impl Catalog {
         problems
     }
 
+    /// Write-throughs whose values a reader of the key takes for dead.
+    fn mislabelled(&self) -> Vec<Problem> {
+        let mut written: Vec<_> = write_throughs()
+            .map(|through| &through.function.info)
+            .collect();
+        written.sort_by_key(|info| (info.file, info.line));
+        let reads = |written: &FunctionInfo, reader: &FunctionInfo| {
+            template::overlap(reader.template, written.template)
+        };
+        let mut problems = Vec::new();
+        for written in written {
+            let readers = self.functions.iter().map(|function| &function.info);
+            for reader in readers.filter(|reader| reads(written, reader)) {
+                let problem = if reader.versioned {
+                    "a version: none of the values is kept"
+                } else if !reader.tags.is_empty() && !same_tags(written, reader) {
+                    "other tags: it takes none of the values"
+                } else {
+                    continue;
+                };
+                let (template, path) = (written.template, reader.path);
+                let text = format!(
+                    "writes through to \"{template}\", whose reader `{path}` has {problem}"
+                );
+                problems.push(Problem::new(written.path, text));
+            }
+        }
+        problems
+    }
+
     fn invalidated_by(&self, function: &FunctionInfo) -> Vec<String> {
         let hits = |writer: &&&Writer| {
             let WriterInfo { targets, tags, .. } = &writer.info;
@@ -176,6 +211,11 @@ impl Catalog {
 fn carries(function: &FunctionInfo, tag: &str) -> bool {
     let mut own = function.tags.iter();
     own.any(|own| template::overlap(own, tag))
+}
+
+/// Whether each tag of the one may be one of the other.
+fn same_tags(a: &FunctionInfo, b: &FunctionInfo) -> bool {
+    a.tags.iter().all(|tag| carries(b, tag)) && b.tags.iter().all(|tag| carries(a, tag))
 }
 
 /// The tags of a function, however their placeholders are named and in whatever order.

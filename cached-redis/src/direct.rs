@@ -7,10 +7,10 @@ use crate::batch::{self, Batch, Batched};
 use crate::behind::{Behind, Detached, InPlace};
 use crate::call::Call;
 use crate::codec::FromCache;
+use crate::label::Label;
 use crate::read::Task;
 use crate::registry::DIRECT;
 use crate::shape::{ErrorSharing, Fallible, FallibleOptional, Kept, Shape};
-use crate::tag::Tags;
 use crate::verdict::{self, Verdict};
 use crate::warm::Warm;
 use crate::{Cache, Error, Policy, read, write};
@@ -228,6 +228,10 @@ impl Cache {
     /// [`get_or_fill`](Self::get_or_fill) or [`refreshed`](crate::CachedExt::refreshed), and for one that
     /// is written there [`put_through`](Self::put_through); they fence the load, and the write, as well.
     ///
+    /// A value whose readers have tags is put by [`tagged`](Self::tagged). Without, where a function that
+    /// has tags or a version may read the key, the key is invalidated instead, with a warning, and that is
+    /// `Ok(false)` too.
+    ///
     /// # Errors
     ///
     /// When the store fails, no layer gives a TTL, or no codec can keep the value.
@@ -244,7 +248,14 @@ impl Cache {
     where
         T: Serialize + DeserializeOwned,
     {
-        write::put(&self.inner, policy, &self.key(key), &Tags::default(), value).await
+        write::put(
+            &self.inner,
+            policy,
+            &self.key(key),
+            &Label::default(),
+            value,
+        )
+        .await
     }
 
     /// Calls an annotated function for each of `items`, with this cache in scope, so that later

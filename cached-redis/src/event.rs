@@ -59,6 +59,8 @@ pub(crate) enum Event<'a> {
     NoVersion,
     /// There are more tags than an entry can name.
     TooManyTags,
+    /// A value was written without the tags, or the version, that a reader of its key has.
+    Unlabelled { reader: &'static str, first: bool },
     /// A validator is too long to be kept beside its value, which is kept without it.
     LongValidator,
     /// The policy that the attribute names does not exist, or gives no TTL.
@@ -172,6 +174,7 @@ fn count(counters: &Counters, event: &Event<'_>) {
         Event::KeyFailed
         | Event::NoVersion
         | Event::TooManyTags
+        | Event::Unlabelled { .. }
         | Event::NoPolicy(_)
         | Event::Failed(_) => counters.add(Count::Errors, 1),
         Event::Invalidated(keys) | Event::Swept { keys, .. } => {
@@ -238,11 +241,22 @@ fn tell(function: &str, event: &Event<'_>) {
             function,
             "more tags than an entry can have, the call is not cached"
         ),
+        Event::Unlabelled {
+            reader,
+            first: true,
+        } => warn!(
+            function,
+            reader,
+            "a value was written without the tags or the version that the reader of its key has: it is \
+             not stored, and the key is invalidated"
+        ),
         Event::LongValidator => warn!(
             function,
             "a validator is longer than an entry can have, its value is kept without it"
         ),
-        Event::Unstorable(_, false) | Event::NoPolicy(false) => {
+        Event::Unstorable(_, false)
+        | Event::NoPolicy(false)
+        | Event::Unlabelled { first: false, .. } => {
             debug!(function, "not kept, for the reason told before");
         }
         Event::NoPolicy(true) => error!(

@@ -126,29 +126,34 @@ pub(crate) fn fill(
         let filled = fence
             .fill(&cache, &key, packed.entry.clone(), packed.life)
             .await;
-        let (event, landing) = match &filled {
-            // Who waited has to load once more, with the tags that this one names.
-            Ok(true) if packed.is_marker => (Event::Marked, Landing::Again),
-            Ok(true) => (Event::Fill, Landing::Shared(packed.entry)),
-            Ok(false) => (Event::Refused, Landing::Again),
-            Err(error) => (Event::Failed(error), Landing::Bypass),
-        };
+        let basis = packed.basis.clone();
+        let (event, landing) = self::filled(&filled, packed);
         cache.emit(site, &event);
         if let Some(flight) = flight {
-            let landing = checked(&cache, &packed.basis, &flight, landing).await;
-            flight.land(landing);
+            let shares = shares(&cache, &basis, std::iter::once(&flight)).await;
+            flight.land(landing.shared_if(shares));
         }
         drop(held);
     })
 }
 
-/// A lease outlives the invalidation of a tag, so a won fill alone does not say that those who joined
-/// came before it.
-async fn checked(inner: &Inner, basis: &Basis, flight: &Flight, landing: Landing) -> Landing {
-    match landing {
-        Landing::Shared(_) if basis.stamp.is_empty() => landing,
-        Landing::Shared(_) if flight.is_joined() && basis.stands(inner).await => landing,
-        Landing::Shared(_) => Landing::Again,
-        _ => landing,
+/// What is told of a fill, and to those who joined its load.
+pub(crate) fn filled(won: &Result<bool, StoreError>, packed: Packed) -> (Event<'_>, Landing) {
+    match won {
+        // Who waited has to load once more, with the tags that this one names.
+        Ok(true) if packed.is_marker => (Event::Marked, Landing::Again),
+        Ok(true) => (Event::Fill, Landing::Shared(packed.entry)),
+        Ok(false) => (Event::Refused, Landing::Again),
+        Err(error) => (Event::Failed(error), Landing::Bypass),
     }
+}
+
+/// Whether those who joined may have what was filled. A lease outlives the invalidation of a tag, so a
+/// won fill alone does not say that they came before it.
+pub(crate) async fn shares(
+    inner: &Inner,
+    basis: &Basis,
+    mut flights: impl Iterator<Item = &Flight>,
+) -> bool {
+    basis.stamp.is_empty() || flights.any(Flight::is_joined) && basis.stands(inner).await
 }

@@ -19,7 +19,10 @@ use std::sync::{Arc, PoisonError};
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use crate::handle::Inner;
+use crate::loading;
 use crate::sync::{AtomicUsize, Mutex, MutexGuard};
+use crate::tag::{self, Tags};
 
 /// A load error that waiters may share.
 pub(crate) type SharedError = Arc<dyn Any + Send + Sync>;
@@ -37,6 +40,16 @@ pub(crate) enum Landing {
     Bypass,
 }
 
+impl Landing {
+    /// The same without a result that may not be shared.
+    pub(crate) fn shared_if(self, shares: bool) -> Self {
+        match self {
+            Self::Shared(_) if !shares => Self::Again,
+            landing => landing,
+        }
+    }
+}
+
 /// A reader's place in somebody else's flight.
 pub(crate) struct Seat {
     pub(crate) landing: watch::Receiver<Option<Landing>>,
@@ -47,6 +60,19 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
+    /// Waits for the flight to end, for a reader under `tags`. What its load said of the result is said
+    /// of this reader's too, to the load that it is a part of.
+    pub(crate) async fn landing_for(self, inner: &Inner, tags: &Tags) -> Landing {
+        let landing = self.landing().await;
+        match &landing {
+            // Whose generations its leader has read, and this reader has not.
+            Landing::Shared(entry) => loading::carry(tag::keys(inner, tags, entry)),
+            Landing::Failed(_) => loading::opaque(),
+            Landing::Again | Landing::Bypass => {}
+        }
+        landing
+    }
+
     /// Waits for the flight to end.
     pub(crate) async fn landing(mut self) -> Landing {
         let landed = self.landing.wait_for(Option::is_some).await;

@@ -16,6 +16,7 @@ use crate::event::{self, Event, Outage};
 use crate::feed::outbox::Outbox;
 use crate::flight::Flights;
 use crate::journal::Journal;
+use crate::label::Finders;
 use crate::registry::{self, Site};
 use crate::renewal::Renewals;
 use crate::rollout::Modes;
@@ -67,6 +68,8 @@ pub(crate) struct Inner {
     pub(crate) bypasses: Arc<Bypasses>,
     pub(crate) renewals: Arc<Renewals>,
     pub(crate) modes: Modes,
+    /// Which functions have found tags while they loaded.
+    pub(crate) finders: Finders,
     /// Shared with the store, which tells it of new connections.
     pub(crate) journal: Arc<Journal>,
     pub(crate) outbox: Arc<Outbox>,
@@ -99,6 +102,7 @@ impl Inner {
             bypasses: Arc::default(),
             renewals: Arc::default(),
             modes: Modes::new(sites.len()),
+            finders: Finders::new(sites.len()),
             outbox: Outbox::new(settings.outlet.clone(), settings.journal_keys),
             replay: replay(inner.clone()),
             journal,

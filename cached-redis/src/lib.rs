@@ -32,6 +32,7 @@ mod guard;
 mod handle;
 mod journal;
 mod key;
+mod label;
 mod late;
 mod lease;
 mod loading;

@@ -6,6 +6,7 @@
 //!
 //! The task-local does not cross `tokio::spawn`; a [`Current`] that was taken before does.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -42,17 +43,12 @@ pub(crate) struct Said {
     /// What the source tells this result from others by.
     pub(crate) validator: Option<String>,
     /// Tags whose generations were not read before the load.
-    pub(crate) tags: Vec<String>,
+    pub(crate) tags: BTreeSet<String>,
     /// The tags of inner calls, with the generations that these had found before their loads.
     pub(crate) inherited: Vec<(String, Generation)>,
 }
 
 impl Said {
-    /// Whether nothing was said.
-    pub(crate) fn is_plain(&self) -> bool {
-        !self.forbids() && self.ttl.is_none() && self.tags.is_empty() && self.inherited.is_empty()
-    }
-
     /// What calls inside of the load had to say is said of this call too, to the load that it is a part of;
     /// and so are the tags that the load began from.
     pub(crate) fn hand_on(&self, basis: &Basis) {
@@ -67,8 +63,16 @@ impl Said {
 
     /// Tags that the load added and did not begin from.
     pub(crate) fn unread(&self, basis: &Basis) -> impl Iterator<Item = String> {
-        let unread = self.tags.iter().filter(|key| !basis.stamp.covers(key));
+        let covered = basis.stamp.covered();
+        let unread = self.tags.iter().filter(move |key| !covered.contains(key));
         unread.cloned()
+    }
+
+    /// All tags of the result, `own` among them.
+    pub(crate) fn tags_with(&self, own: &[String]) -> Vec<String> {
+        let inherited = self.inherited.iter().map(|(key, _)| key);
+        let all: BTreeSet<_> = own.iter().chain(&self.tags).chain(inherited).collect();
+        all.into_iter().cloned().collect()
     }
 
     /// Whether the result is not to be stored, whatever it is.
@@ -215,7 +219,7 @@ impl Current {
     pub fn tag(&self, tag: impl AsRef<str>) {
         if let Some(loading) = &self.0 {
             let key = tag::tag_key(&loading.namespace, tag.as_ref());
-            loading.lock().tags.push(key);
+            loading.lock().tags.insert(key);
         }
     }
 

@@ -31,11 +31,26 @@ pub(crate) struct Packed {
     pub(crate) life: Duration,
 }
 
+/// What the results of a load say of their tags.
+pub(crate) struct Settled {
+    pub(crate) basis: Basis,
+    /// Those whose generations were not read before the load.
+    unread: Vec<String>,
+}
+
 /// What is known of a load when its result is packed.
 #[derive(Debug, Default)]
 pub(crate) struct Loaded {
     pub(crate) took: Duration,
     pub(crate) said: Said,
+}
+
+impl Loaded {
+    /// What is known of something else than a load.
+    pub(crate) fn said(said: Said) -> Self {
+        let took = Duration::ZERO;
+        Self { took, said }
+    }
 }
 
 /// Makes entries of one function's values, and values of its entries.
@@ -72,25 +87,56 @@ impl<C: Choice> Packer<'_, C> {
     {
         let ttl = match verdict {
             Verdict::Discard => return None,
-            _ if loaded.said.forbids() => return None,
             Verdict::StoreFor(ttl) => loaded.said.ttl.or(Some(ttl)),
             Verdict::Store => loaded.said.ttl,
         };
+        let settled = self.settle(&loaded.said, basis)?;
+        self.entry(S::value(ok), loaded, ttl, &settled)
+    }
+
+    /// What the results of a load say of their tags; `None` if they are not to be stored.
+    pub(crate) fn settle(&self, said: &Said, basis: &Basis) -> Option<Settled> {
+        if !said.tags.is_empty() || !said.inherited.is_empty() {
+            self.inner.finders.add(&self.function.site);
+        }
+        if said.forbids() {
+            return None;
+        }
         // Asked before the tags of inner calls are added: their generations may have been read after
         // this load had looked at its source.
-        let unread: Vec<_> = loaded.said.unread(basis).collect();
+        let unread = said.unread(basis).collect();
         let mut basis = basis.clone();
-        let mut inherited = loaded.said.inherited.iter();
-        if !inherited.all(|(key, generation)| basis.stamp.inherit(key, *generation)) {
-            return None;
+        for (key, generation) in &said.inherited {
+            if !basis.stamp.inherit(key, *generation) {
+                return None;
+            }
+            // Asked each time, as there may be very many.
+            if basis.stamp.is_full() {
+                break;
+            }
         }
         if basis.stamp.is_full() {
             self.emit(&Event::TooManyTags);
             return None;
         }
+        Some(Settled { basis, unread })
+    }
+
+    /// The entry of one result of a load, or a marker where tags are unread.
+    pub(crate) fn entry<T>(
+        &self,
+        value: Option<&T>,
+        loaded: &Loaded,
+        ttl: Option<Duration>,
+        settled: &Settled,
+    ) -> Option<Packed>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let Settled { basis, unread } = settled;
         match unread.is_empty() {
-            true => self.packed(S::value(ok), loaded, ttl, &basis),
-            false => self.marker(&unread, &basis),
+            true => self.packed(value, loaded, ttl, basis),
+            false => self.marker(unread, basis),
         }
     }
 

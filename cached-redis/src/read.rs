@@ -21,7 +21,6 @@
 //! An entry that is to be loaded anew while it is served, or that may be served if a load fails, goes
 //! its own way: see [`behind`](crate::behind).
 
-use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -123,7 +122,7 @@ fn asked<'a>(call: &'a Call, policy: &Policy) -> Option<(&'a Arc<Inner>, &'a str
 }
 
 /// Runs the function for a load that it is a part of. Boxed here, so that nobody else has to carry it.
-fn without_cache<R, F: Load<R>>(
+pub(crate) fn without_cache<R, F: Load<R>>(
     inside: Arc<Loading>,
     tags: &Tags,
     load: F,
@@ -177,7 +176,7 @@ async fn look(inner: &Inner, key: &str) -> Result<Option<Live>, StoreError> {
     while let Some(pass) = inner.journal.pass(key) {
         let entry = inner.store.get(key).await?;
         let live = match entry.and_then(|entry| live(inner, entry)) {
-            Some(live) => tag::alive(inner, live).await?,
+            Some(live) => tag::alive(inner, &Tags::default(), live).await?,
             None => None,
         };
         if inner.journal.stands(pass) {
@@ -391,7 +390,7 @@ where
             Err(error) => self.failure(error),
             // Who shares it might be a part of a load, which would freeze what is stale.
             Ok(ok) if place.is_shared() && !loaded.said.stale => {
-                let basis = Basis::unread(epoch, self.tags_of(&loaded));
+                let basis = Basis::unread(epoch, loaded.said.tags_with(self.tags.keys()));
                 let packed = self.packer.pack(S::value(ok), loaded.took, &basis);
                 packed.map_or(Landing::Again, |packed| Landing::Shared(packed.entry))
             }
@@ -427,14 +426,6 @@ where
         let took = started.elapsed();
         self.emit(&Event::Loaded(took));
         (S::result(returned), Loaded { took, said })
-    }
-
-    /// All tags of a result.
-    fn tags_of(&self, loaded: &Loaded) -> Vec<String> {
-        let inherited = loaded.said.inherited.iter().map(|(key, _)| key);
-        let own = self.tags.keys().iter().chain(&loaded.said.tags);
-        let all: BTreeSet<_> = own.chain(inherited).cloned().collect();
-        all.into_iter().collect()
     }
 
     /// What those who waited for a load that failed are told.

@@ -40,6 +40,8 @@ pub struct FunctionInfo {
     pub template: &'static str,
     /// The templates of its tags.
     pub tags: &'static [&'static str],
+    /// Whether it tells the version of its source.
+    pub versioned: bool,
     /// Whether the template is the default one.
     pub default_key: bool,
     /// The return type, as written.
@@ -76,6 +78,8 @@ pub struct Function {
     pub(crate) without_policy: Once,
     /// Whether it was told already that some of its values cannot be kept.
     pub(crate) unstorable: Once,
+    /// Whether it was told already that values are written by others that it would not find.
+    pub(crate) unlabelled: Once,
     /// Whether another function has the same default key; both then run uncached.
     pub(crate) conflicting: AtomicBool,
 }
@@ -91,6 +95,7 @@ impl Function {
             fell_back: AtomicBool::new(false),
             without_policy: Once(AtomicBool::new(false)),
             unstorable: Once(AtomicBool::new(false)),
+            unlabelled: Once(AtomicBool::new(false)),
             conflicting: AtomicBool::new(false),
         }
     }
@@ -181,6 +186,8 @@ pub struct WriteThroughInfo {
     pub line: u32,
     /// The key template, alone.
     pub targets: &'static [&'static str],
+    /// The templates of the tags that its values carry.
+    pub tags: &'static [&'static str],
     /// The return type, as written.
     pub value: &'static str,
     /// Whether the function has type or const parameters.
@@ -212,13 +219,14 @@ impl WriteThrough {
                 [template, ..] => template,
                 [] => "",
             },
+            versioned: false,
             default_key: false,
             value: info.value,
             generic: info.generic,
             bound: info.bound,
             policy: info.policy,
             codec: info.codec,
-            tags: &[],
+            tags: info.tags,
         });
         let mut writer = Writer::new(WriterInfo {
             path: info.path,
@@ -257,6 +265,7 @@ pub(crate) static DIRECT: Function = Function::new(FunctionInfo {
     line: 0,
     template: "",
     tags: &[],
+    versioned: false,
     default_key: false,
     value: "",
     generic: true,
@@ -271,6 +280,7 @@ pub(crate) static DIRECT_THROUGH: WriteThrough = WriteThrough::new(WriteThroughI
     file: "",
     line: 0,
     targets: &[],
+    tags: &[],
     value: "",
     generic: true,
     bound: true,
@@ -334,6 +344,16 @@ pub(crate) fn sites() -> Vec<&'static Site> {
         through.function.site.slot.store(slot, Ordering::Relaxed);
     }
     sites
+}
+
+/// The functions under `#[redis_cached]`, in no order.
+pub(crate) fn readers() -> impl Iterator<Item = &'static Function> {
+    inventory::iter::<Registered>
+        .into_iter()
+        .filter_map(|registered| match registered {
+            Registered::Cached(function) => Some(*function),
+            _ => None,
+        })
 }
 
 /// The writers whose values are stored.

@@ -19,7 +19,6 @@ use crate::flight::{Flight, Landing, Place, Seat, SharedError};
 use crate::handle::Inner;
 use crate::journal::Pass;
 use crate::lease::Lease;
-use crate::loading;
 use crate::registry::Function;
 use crate::renewal::{Claim, Claimed};
 use crate::store::Store as _;
@@ -90,6 +89,14 @@ impl Seen {
         match self {
             Self::Dead(entry) => Some(entry),
             Self::Outdated(live) => Some(&live.entry),
+            _ => None,
+        }
+    }
+
+    /// The live entry with tags that have to be read.
+    pub(crate) fn tagged(&self) -> Option<&Live> {
+        match self {
+            Self::Live(live) if live.header.is_tagged() => Some(live),
             _ => None,
         }
     }
@@ -201,7 +208,7 @@ impl<'a> Seek<'a> {
                 Step::Spent if self.holds => return Found::Kept,
                 Step::Spent | Step::Bypass => match Bypasses::of(self.inner).enter(self.key) {
                     Place::Lead(load) => return Found::Alone(load),
-                    Place::Seat(seat) => self.landed(seat.landing().await),
+                    Place::Seat(seat) => self.landed(seat.landing_for(self.inner, self.tags).await),
                 },
                 step => step,
             };
@@ -255,7 +262,7 @@ impl<'a> Seek<'a> {
         } else {
             Instant::now() + self.inner.settings.wait
         };
-        match timeout_at(until, seat.landing()).await {
+        match timeout_at(until, seat.landing_for(self.inner, self.tags)).await {
             Ok(landing) => self.landed(landing),
             Err(_) => Step::Spent,
         }
@@ -264,17 +271,10 @@ impl<'a> Seek<'a> {
     fn landed(&self, landing: Landing) -> Step {
         match landing {
             Landing::Shared(entry) => match self.seen(Some(entry)) {
-                Seen::Live(live) => {
-                    // Whose generations its leader has read, and this reader has not.
-                    loading::carry(tag::keys(self.inner, self.tags, &live));
-                    Step::Found(Found::Live(live, Status::Joined))
-                }
+                Seen::Live(live) => Step::Found(Found::Live(live, Status::Joined)),
                 _ => Step::Again,
             },
-            Landing::Failed(error) => {
-                loading::opaque();
-                Step::Found(Found::Failed(error))
-            }
+            Landing::Failed(error) => Step::Found(Found::Failed(error)),
             Landing::Again => Step::Again,
             Landing::Bypass => Step::Spent,
         }

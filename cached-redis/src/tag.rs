@@ -1,10 +1,13 @@
 //! Tags: labels that many entries share, so that one command makes all of these dead.
 //!
 //! The key of a tag holds its **generation**, 8 random bytes. An entry carries a **stamp**, the hash
-//! of the generations of all its tags, and is alive only while these are what a reader finds now. To
+//! of all its tags with their generations, and is alive only while these are what a reader finds now. To
 //! invalidate a tag is to remove its key, just as a key is invalidated: the next load gives it a new
 //! generation, and no entry has to be found or touched.
 //!
+//! * A generation is that of **one tag**, which the stamp names beside it (t9 of the model): were one
+//!   good for another tag too, who asks under that would find an entry alive whose own tag was
+//!   invalidated.
 //! * The generations are those of **before the load** (t1 of the model): a tag that is invalidated
 //!   while the load runs leaves an entry that is dead from its beginning.
 //! * A result is shared with those who joined the load only if the tags are still of these
@@ -15,10 +18,10 @@
 //!   snapshot may bring one back, as it does with keys: see [`OnFailover`](crate::OnFailover).
 //! * A tombstone under the key of a tag bars all its entries, as one under a key bars that entry.
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-use bytes::Bytes;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::entry::Token;
 use crate::extension::MOST_NAMED;
@@ -29,7 +32,7 @@ mod stamp;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use look::{Generations, Life, alive, keys, look};
+pub(crate) use look::{Generations, Life, alive, judge_all, keys, look};
 pub(crate) use stamp::{Basis, Stamp};
 
 /// What comes between the namespace and the name of a tag. `#` can begin no rendered value.
@@ -55,18 +58,25 @@ impl Generation {
         bytes.try_into().ok().map(Self)
     }
 
-    pub(crate) fn bytes(self) -> Bytes {
-        Bytes::copy_from_slice(&self.0)
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
     }
 }
 
-/// The stamp of these generations, whatever their order: functions that share entries need not name
-/// their tags in the same one.
-fn hash(mut generations: Vec<Generation>) -> [u8; 8] {
-    generations.sort_unstable();
-    let bytes: Vec<_> = generations.into_iter().flat_map(|one| one.0).collect();
+/// The stamp of these tags, whatever their order: functions that share entries need not name theirs in
+/// the same one.
+fn hash<'a>(tags: impl Iterator<Item = (&'a String, Generation)>) -> [u8; 8] {
+    let mut tags: Vec<_> = tags.collect();
+    tags.sort_unstable();
+    let mut hash = Xxh3::new();
+    for (key, generation) in tags {
+        hash.update(&generation.0);
+        // So that no two lists are the same bytes.
+        hash.update(&(key.len() as u64).to_le_bytes());
+        hash.update(key.as_bytes());
+    }
     // Zero is the stamp of an entry that is dead on purpose and only names tags for the next load.
-    xxh3_64(&bytes).max(1).to_le_bytes()
+    hash.digest().max(1).to_le_bytes()
 }
 
 /// The tags of one call, by their keys in the store.
@@ -84,21 +94,23 @@ impl Tags {
         namespace: &str,
         names: impl IntoIterator<Item = T>,
     ) -> Self {
-        let names = names.into_iter();
-        let mut tags = Self::default();
-        for key in names.map(|name| tag_key(namespace, name.as_ref())) {
-            tags.push(key);
-        }
-        tags
+        let keys = names
+            .into_iter()
+            .map(|name| tag_key(namespace, name.as_ref()));
+        let mut seen = HashSet::new();
+        // There may be very many.
+        let keys = keys.filter(|key| seen.insert(key.clone())).collect();
+        Self { keys, known: 0 }
     }
 
     /// Adds one that the function's attribute gives.
     pub(crate) fn add(&mut self, key: String) {
-        self.push(key);
+        self.name(key);
         self.known = self.keys.len();
     }
 
-    fn push(&mut self, key: String) {
+    /// Adds one that the entry names.
+    pub(crate) fn name(&mut self, key: String) {
         if !self.keys.contains(&key) {
             self.keys.push(key);
         }
@@ -125,10 +137,11 @@ impl Tags {
     /// What tells these tags from others; 0 for none. Who reads the same key under other tags may
     /// not share a load: whether it is fresh was not checked for those.
     pub(crate) fn cover(&self) -> u64 {
-        match self.keys.as_slice() {
-            [] => 0,
-            keys => xxh3_64(keys.join("\0").as_bytes()),
+        if self.is_empty() {
+            return 0;
         }
+        let names = self.keys.iter().map(|key| (key, Generation([0; 8])));
+        u64::from_le_bytes(hash(names))
     }
 }
 

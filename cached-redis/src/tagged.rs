@@ -10,11 +10,13 @@ use crate::behind::InPlace;
 use crate::call::Call;
 use crate::direct::by_hand;
 use crate::handle::Inner;
+use crate::label::Label;
 use crate::registry::{DIRECT, Function};
 use crate::shape::{Fallible, FallibleOptional};
 use crate::tag::{self, Tags};
+use crate::through::{self, Through};
 use crate::version::source_version;
-use crate::{Cache, Error, Invalidation, Policy, write};
+use crate::{Cache, Error, Invalidation, Policy, update, write};
 
 impl Cache {
     /// The same cache, for entries that carry `tags`: invalidating one of them drops all its entries.
@@ -42,10 +44,11 @@ impl Cache {
     /// # }
     /// ```
     pub fn tagged<T: AsRef<str>>(&self, tags: impl IntoIterator<Item = T>) -> Tagged<'_> {
+        let tags = Tags::named(&self.inner.namespace, tags);
+        let version = None;
         Tagged {
             cache: self,
-            tags: Tags::named(&self.inner.namespace, tags),
-            version: None,
+            label: Label { tags, version },
         }
     }
 
@@ -67,7 +70,8 @@ impl Cache {
         self.invalidate_tags([tag]).await
     }
 
-    /// Drops the entries of all `tags` in one round trip; see [`invalidate_tag`](Self::invalidate_tag).
+    /// Drops the entries of all `tags`, up to 500 in one round trip; see
+    /// [`invalidate_tag`](Self::invalidate_tag).
     ///
     /// # Errors
     ///
@@ -99,16 +103,14 @@ pub(crate) async fn clear(
 #[must_use = "it does nothing by itself"]
 pub struct Tagged<'a> {
     cache: &'a Cache,
-    tags: Tags,
-    version: Option<u64>,
+    label: Label,
 }
 
 impl Tagged<'_> {
-    /// The source's current version: an entry of another one is a miss. What the option `version` does,
-    /// without the attribute; see [versions](crate::docs::versions). It has no meaning for
-    /// [`put`](Self::put).
+    /// The source's current version: an entry of another one is a miss, and what is stored is of this one.
+    /// What the option `version` does, without the attribute; see [versions](crate::docs::versions).
     pub fn version<V: Display>(mut self, version: V) -> Self {
-        self.version = Some(source_version(&version));
+        self.label.version = Some(source_version(&version));
         self
     }
 
@@ -183,18 +185,64 @@ impl Tagged<'_> {
     where
         T: Serialize + DeserializeOwned,
     {
-        let Self { cache, tags, .. } = self;
-        write::put(&cache.inner, policy, &cache.key(key), &tags, value).await
+        let Self { cache, label } = self;
+        write::put(&cache.inner, policy, &cache.key(key), &label, value).await
+    }
+
+    /// As [`Cache::put_through`].
+    ///
+    /// # Errors
+    ///
+    /// Those of `write`.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Cache::put_through`].
+    pub async fn put_through<T, E, F, L>(
+        self,
+        policy: &Policy,
+        key: impl AsRef<str>,
+        write: F,
+    ) -> Result<T, E>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce() -> L,
+        L: Future<Output = Result<T, E>>,
+    {
+        let Self { cache, label } = self;
+        let through = Through::direct(cache, cache.key(key), label);
+        through::by_hand(through, policy, write).await
+    }
+
+    /// As [`Cache::update`]; a value that lacks one of the tags, or is of another version, is taken for
+    /// none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cache::update`], and when there are too many tags.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Cache::update`].
+    pub async fn update<T, E, F>(
+        self,
+        policy: &Policy,
+        key: impl AsRef<str>,
+        change: F,
+    ) -> Result<T, E>
+    where
+        T: Serialize + DeserializeOwned,
+        E: From<Error>,
+        F: FnMut(Option<T>) -> Result<T, E>,
+    {
+        let Self { cache, label } = self;
+        update::update(&cache.inner, policy, cache.key(key), label, change).await
     }
 
     fn call(self, key: impl AsRef<str>) -> Call {
-        let Self {
-            cache,
-            tags,
-            version,
-        } = self;
-        let mut call = Call::direct(&DIRECT, cache, cache.key(key)).tagged(tags);
-        call.version = version;
+        let Self { cache, label } = self;
+        let mut call = Call::direct(&DIRECT, cache, cache.key(key)).tagged(label.tags);
+        call.version = label.version;
         call
     }
 }

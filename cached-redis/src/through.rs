@@ -26,22 +26,31 @@
 //! next sign of life. The new one knows nothing of those who wrote in between. So a write that has lapsed
 //! stores nothing. Neither does one whose server was replaced, or whose key waits in the journal: the
 //! answer to a put settles nothing there, because what waits may have been committed after it.
+//!
+//! # Its tags
+//!
+//! The generations are those of before the write, as they are those of before a load. The value carries the
+//! tags that the attribute says (see [`label`](crate::label)) and those of what the function calls.
+
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::after_commit;
-use crate::codec::Choice;
+use crate::codec::{Choice, FromCache};
 use crate::event::Event;
 use crate::handle::{Cache, Inner};
 use crate::key::KeyWriter;
+use crate::label::{self, Label};
+use crate::loading::Loading;
 use crate::pack::{Loaded, Packer};
 use crate::policy::Policy;
 use crate::registry::{DIRECT, DIRECT_THROUGH, Function, WriteThrough};
-use crate::shape::Shape;
+use crate::shape::{Fallible, Shape};
 use crate::store::Store as _;
-use crate::tag::Basis;
-use crate::verdict::Verdict;
+use crate::tag::{self, Basis, Stamp, TAG};
+use crate::verdict::{self, Verdict};
 use crate::writer::Write;
 
 /// One call of a function under `#[write_through]`.
@@ -50,53 +59,97 @@ use crate::writer::Write;
 pub struct Through {
     function: &'static Function,
     write: Write,
+    label: Label,
+    /// Whether a tag could not be rendered.
+    incomplete: bool,
 }
 
 impl Through {
     /// A write to the cache in scope, or else the installed one.
     pub fn new(through: &'static WriteThrough) -> Self {
-        Self {
-            function: &through.function,
-            write: Write::new(&through.writer),
-        }
+        Self::of(&through.function, Write::new(&through.writer))
     }
 
     /// A write to this cache.
     pub fn on(through: &'static WriteThrough, cache: &Cache) -> Self {
+        Self::of(&through.function, Write::on(&through.writer, cache))
+    }
+
+    fn of(function: &'static Function, write: Write) -> Self {
         Self {
-            function: &through.function,
-            write: Write::on(&through.writer, cache),
+            function,
+            write,
+            label: Label::default(),
+            incomplete: false,
         }
     }
 
     /// Renders the key.
     pub fn key(&mut self, render: impl FnOnce(&mut KeyWriter)) {
         self.write.key(render);
+        let info = &self.function.info;
+        if let (Some(cache), false) = (self.write.cache(), info.tags.is_empty()) {
+            // Its readers may be of another program, and have theirs by their attribute.
+            let own = tag::function_key(&cache.inner.namespace, info.template);
+            self.label.tags.name(own);
+        }
+    }
+
+    /// Renders a tag of the value.
+    pub fn tag(&mut self, render: impl FnOnce(&mut KeyWriter)) {
+        let Some(cache) = self.write.cache() else {
+            return;
+        };
+        let mut writer = KeyWriter::marked(&cache.inner.namespace, TAG);
+        render(&mut writer);
+        match writer.finish() {
+            Some(tag) => self.label.tags.name(tag),
+            None => {
+                self.incomplete = true;
+                cache.inner.emit(&self.function.site, &Event::KeyFailed);
+            }
+        }
     }
 
     /// A write under a key that was given by hand.
-    pub(crate) fn direct(cache: &Cache, key: String) -> Self {
+    pub(crate) fn direct(cache: &Cache, key: String, label: Label) -> Self {
         let mut write = Write::on(&DIRECT_THROUGH.writer, cache);
         write.full_key(key);
-        let function = &DIRECT;
-        Self { function, write }
+        let through = Self::of(&DIRECT, write);
+        Self { label, ..through }
     }
 
     pub(crate) fn policy(&self) -> &'static Policy {
         &self.function.info.policy
     }
 
-    /// Begins the write, if its value may be stored at its end; the epoch that it would carry. A
-    /// transaction that ends later than the function may not see what others have committed.
-    async fn begin(&mut self, policy: &Policy) -> u32 {
-        let Some(Cache { inner }) = self.write.cache() else {
-            return 0;
-        };
+    /// Begins the write, if its value may be stored at its end; what it begins from. A transaction that
+    /// ends later than the function may not see what others have committed.
+    async fn begin(&mut self, policy: &Policy) -> Option<Basis> {
+        let inner = Arc::clone(&self.write.cache()?.inner);
         let epoch = inner.store.epoch();
-        if self.has_ttl(inner, policy) && !after_commit::is_open() {
-            self.write.begin().await;
+        if self.incomplete || !self.has_ttl(&inner, policy) || after_commit::is_open() {
+            return None;
         }
-        epoch
+        self.label = self.fitted(&inner)?;
+        self.write.begin().await;
+        self.write.begun()?;
+        let stamp = Stamp::take(&inner, &self.label.tags, policy, None).await;
+        let stamp = stamp.unwrap_or_else(|error| {
+            inner.emit(&self.function.site, &Event::Failed(&error));
+            None
+        });
+        Some(Basis {
+            epoch,
+            stamp: stamp?,
+        })
+    }
+
+    fn fitted(&self, inner: &Inner) -> Option<Label> {
+        let fitted = self.label.fitted(inner, self.write.only_key()?);
+        fitted
+            .inspect_err(|reader| label::unlabelled(inner, &self.function.site, reader))
+            .ok()
     }
 
     fn has_ttl(&self, inner: &Inner, policy: &Policy) -> bool {
@@ -126,19 +179,38 @@ where
     F: FnOnce() -> L,
     L: Future<Output = S::Return>,
 {
-    let basis = Basis::of(through.begin(policy).await);
-    let result = S::result(write().await);
-    let written = result.as_ref().ok();
-    let packed = written.and_then(|ok| {
+    let basis = Box::pin(through.begin(policy)).await;
+    let Some(Cache { inner }) = through.write.cache() else {
+        return write().await;
+    };
+    let loading = Loading::new(&inner.namespace, policy.alone, None);
+    let (returned, said) = loading.run(write).await;
+    said.hand_on(&basis.clone().unwrap_or_default());
+    let result = S::result(returned);
+    let (written, loaded) = (result.as_ref().ok(), Loaded::said(said));
+    let packed = written.zip(basis).and_then(|(ok, basis)| {
         let packer = Packer {
             inner: &through.write.begun()?.inner,
             function: through.function,
             policy,
             codec,
-            version: None,
+            version: through.label.version,
         };
-        packer.judge::<S>(ok, &Loaded::default(), &basis, verdict(ok))
+        packer.judge::<S>(ok, &loaded, &basis, verdict(ok))
     });
+    // Where a tag was found that was not read before, the next load finds it too.
+    let packed = packed.filter(|packed| !packed.is_marker);
     through.write.put(packed).await;
     S::returned(result)
+}
+
+/// The same without an attribute.
+pub(crate) async fn by_hand<T, E, F, L>(through: Through, policy: &Policy, write: F) -> Result<T, E>
+where
+    T: Serialize + DeserializeOwned,
+    F: FnOnce() -> L,
+    L: Future<Output = Result<T, E>>,
+{
+    let (shape, verdict) = (Fallible::new(), verdict::store);
+    self::write(through, policy, shape, FromCache, verdict, write).await
 }

@@ -28,11 +28,12 @@ use crate::event::Event;
 use crate::fence::Fence;
 use crate::handle::Inner;
 use crate::journal::Pass;
+use crate::label::{self, Label};
 use crate::lease::Lease;
 use crate::pack::{Packed, Packer};
-use crate::registry::DIRECT;
+use crate::registry::{DIRECT, Function};
 use crate::store::Store as _;
-use crate::tag::{self, Basis, Stamp, Tags};
+use crate::tag::{self, Basis, Stamp};
 use crate::{Cache, Error, Policy, StoreError, write};
 
 /// How often an entry is sent whose storing was not confirmed, with pauses from 50 ms.
@@ -80,7 +81,9 @@ impl Cache {
     /// * [`Error::Unconfirmed`]: it may have been stored;
     /// * [`Error::Deferred`]: an invalidation of the key waits for its replay;
     /// * [`Error::Unreadable`]: something that is no `T` stands there;
-    /// * [`Error::Unstorable`], [`Error::Setting`]: the value or the policy cannot be used;
+    /// * [`Error::Unstorable`], [`Error::Setting`]: the value or the policy cannot be used. The former,
+    ///   with a warning, also where a function that has tags or a version may read the key: the key is
+    ///   invalidated. Such a value is updated by [`tagged`](Self::tagged);
     /// * [`Error::Store`]: the store is away or refuses.
     ///
     /// # Cancel safety
@@ -90,30 +93,50 @@ impl Cache {
         &self,
         policy: &Policy,
         key: impl AsRef<str>,
-        mut change: F,
+        change: F,
     ) -> Result<T, E>
     where
         T: Serialize + DeserializeOwned,
         E: From<Error>,
         F: FnMut(Option<T>) -> Result<T, E>,
     {
-        write::check(&self.inner, policy)?;
-        let update = Update::new(&self.inner, policy, self.key(key));
-        let mut backoff = Backoff::contention();
-        for attempt in 1.. {
-            let base = update.base().await?;
-            let value = change(update.value(&base)?)?;
-            let packed = update.pack(&value, &base)?;
-            if update.set(base, packed).await? {
-                return Ok(value);
-            }
-            if attempt >= self.inner.settings.update_attempts {
-                break;
-            }
-            sleep(backoff.next()).await;
-        }
-        Err(Error::Contended.into())
+        update(&self.inner, policy, self.key(key), Label::default(), change).await
     }
+}
+
+/// See [`Cache::update`]; the new value has what `label` says, and the tags that the old one names.
+pub(crate) async fn update<T, E, F>(
+    inner: &Arc<Inner>,
+    policy: &Policy,
+    key: String,
+    label: Label,
+    mut change: F,
+) -> Result<T, E>
+where
+    T: Serialize + DeserializeOwned,
+    E: From<Error>,
+    F: FnMut(Option<T>) -> Result<T, E>,
+{
+    write::check(inner, policy)?;
+    let update = Update::new(inner, policy, key, label);
+    if update.label.tags.are_too_many() {
+        return Err(Error::setting("tags", "more than an entry can have").into());
+    }
+    let mut backoff = Backoff::contention();
+    for attempt in 1.. {
+        let base = update.base().await?;
+        update.refuse_unlabelled(&base).await?;
+        let value = change(update.value(&base)?)?;
+        let packed = update.pack(&value, &base)?;
+        if update.set(base, packed).await? {
+            return Ok(value);
+        }
+        if attempt >= inner.settings.update_attempts {
+            break;
+        }
+        sleep(backoff.next()).await;
+    }
+    Err(Error::Contended.into())
 }
 
 /// What stood when an attempt began.
@@ -127,23 +150,32 @@ struct Base {
 struct Update<'a> {
     inner: &'a Arc<Inner>,
     key: String,
+    label: Label,
+    /// Who reads the key and would not find what it looks for, unless what stands there has it.
+    unsuited: Option<&'static Function>,
     packer: Packer<'a, FromCache>,
     /// Until when it waits for those who hold the key.
     until: Instant,
 }
 
 impl<'a> Update<'a> {
-    fn new(inner: &'a Arc<Inner>, policy: &'a Policy, key: String) -> Self {
+    fn new(inner: &'a Arc<Inner>, policy: &'a Policy, key: String, label: Label) -> Self {
+        let (label, unsuited) = match label.fitted(inner, &key) {
+            Ok(fitted) => (fitted, None),
+            Err(reader) => (label, Some(reader)),
+        };
         let packer = Packer {
             inner,
             function: &DIRECT,
             policy,
             codec: FromCache,
-            version: None,
+            version: label.version,
         };
         Self {
             inner,
             key,
+            label,
+            unsuited,
             packer,
             until: Instant::now() + inner.settings.wait,
         }
@@ -166,7 +198,11 @@ impl<'a> Update<'a> {
     }
 
     fn pass(&self) -> Result<Pass, Error> {
-        self.inner.journal.pass(&self.key).ok_or(Error::Deferred)
+        let pass = self
+            .inner
+            .journal
+            .pass_all(&self.key, self.label.tags.keys());
+        pass.ok_or(Error::Deferred)
     }
 
     /// `None`: somebody holds the key.
@@ -180,15 +216,17 @@ impl<'a> Update<'a> {
                     Kind::Lease | Kind::Tombstone => return Ok(None),
                     Kind::Value | Kind::Negative if self.inner.store.is_current(header.epoch) => {
                         let live = Live { header, entry };
-                        let Some(stamp) = self.stamp(&live).await? else {
+                        let Some(stamp) = self.stamp(Some(&live.entry)).await? else {
                             return Ok(None);
                         };
                         let epoch = header.epoch;
                         let fence = Fence::Entry(header.token, Basis { epoch, stamp });
                         // After the stamp: a tag that is invalidated later makes the new value dead too.
-                        match tag::alive(self.inner, live.clone()).await? {
-                            Some(live) => return Ok(Some((Some(live), fence))),
-                            None => Some(live.entry),
+                        match tag::alive(self.inner, &self.label.tags, live.clone()).await? {
+                            Some(live) if self.is_of_version(&live) => {
+                                return Ok(Some((Some(live), fence)));
+                            }
+                            _ => Some(live.entry),
                         }
                     }
                     // It may have been invalidated on a server that is gone.
@@ -196,14 +234,34 @@ impl<'a> Update<'a> {
                 }
             }
         };
-        let lease = Lease::take(self.inner, &self.key, dead).await?;
-        Ok(lease.map(|lease| (None, Fence::Lease(lease))))
+        let Some(lease) = Lease::take(self.inner, &self.key, dead).await? else {
+            return Ok(None);
+        };
+        let stamp = self.stamp(None).await?;
+        Ok(stamp.map(|stamp| (None, Fence::Lease(lease.stamped(stamp)))))
+    }
+
+    fn is_of_version(&self, live: &Live) -> bool {
+        let version = self.label.version;
+        version.is_none() || live.version() == version
     }
 
     /// The tags that the entry names go on with the new value; `None`: one of them is barred.
-    async fn stamp(&self, live: &Live) -> Result<Option<Stamp>, StoreError> {
-        let (tags, policy) = (Tags::default(), self.packer.policy);
-        Stamp::take(self.inner, &tags, policy, Some(&live.entry)).await
+    async fn stamp(&self, before: Option<&[u8]>) -> Result<Option<Stamp>, StoreError> {
+        Stamp::take(self.inner, &self.label.tags, self.packer.policy, before).await
+    }
+
+    /// The value would be stored without what a reader of the key looks for: it is invalidated instead.
+    async fn refuse_unlabelled(&self, base: &Base) -> Result<(), Error> {
+        let has_tags = !base.fence.basis().stamp.is_empty();
+        let unsuited = |reader: &&&Function| !has_tags || reader.info.versioned;
+        let Some(reader) = self.unsuited.as_ref().filter(unsuited) else {
+            return Ok(());
+        };
+        label::unlabelled(self.inner, &DIRECT.site, reader);
+        let keys = vec![self.key.clone()];
+        write::invalidate(self.inner, &DIRECT.site, keys, None).await?;
+        Err(Error::Unstorable)
     }
 
     /// A miss to readers; here it may be all that there is of what others have stored.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 
 use crate::error::StoreError;
 use crate::event::Event;
@@ -23,30 +23,45 @@ use crate::feed::outbox::{self, Announcement};
 use crate::handle::Inner;
 use crate::journal::Attempt;
 use crate::key::Pattern;
+use crate::label::{self, Label};
 use crate::lease::Lease;
 use crate::pack::Packer;
 use crate::registry::{DIRECT, Site};
 use crate::store::Store as _;
+use crate::store::many::MOST;
 use crate::tag::{Stamp, Tags};
 use crate::{Error, Policy, after_commit, codec, matching};
 
-/// Removes what stands under `keys`, in one round trip: every invalidation, at once or replayed, comes
+/// Removes what stands under `keys`, so many in one round trip: every invalidation, at once or replayed, comes
 /// down to this. Where tombstones may stand it spares them, and leaves one for the time of the hold-off.
 pub(crate) async fn remove(
     inner: &Inner,
     keys: &[String],
     hold_off: Option<Duration>,
 ) -> Result<(), StoreError> {
-    let answer = match inner.settings.guarded {
-        true => inner.store.invalidate_guarded(keys, hold_off).await,
-        false => inner.store.invalidate(keys).await,
-    };
-    // Their fills are refused from now on, so nobody should wait for them any more.
-    inner.flights.abandon_all(keys);
+    let mut answer = Ok(());
+    for (at, piece) in keys.chunks(MOST).enumerate() {
+        pause_before(at).await;
+        if answer.is_ok() {
+            answer = match inner.settings.guarded {
+                true => inner.store.invalidate_guarded(piece, hold_off).await,
+                false => inner.store.invalidate(piece).await,
+            };
+        }
+        // Their fills are refused from now on, so nobody should wait for them any more.
+        inner.flights.abandon_all(piece);
+    }
     answer
 }
 
-/// Invalidates `keys`, in one round trip.
+/// Lets others run before the second piece of many keys, and before each that follows.
+async fn pause_before(piece: usize) {
+    if piece > 0 {
+        yield_now().await;
+    }
+}
+
+/// Invalidates `keys`, so many in one round trip.
 pub(crate) async fn invalidate(
     inner: &Arc<Inner>,
     site: &'static Site,
@@ -191,17 +206,27 @@ impl Sending {
         attempt: Attempt,
         answer: Result<(), StoreError>,
     ) -> Invalidation {
+        let confirmed = match answer {
+            Ok(()) => self.confirm(attempt).await.ok_or(StoreError::Lost),
+            Err(error) => Err(error),
+        };
         let keys = std::mem::take(&mut self.keys);
-        let confirmed = answer.and_then(|()| {
-            let settled = self.inner.journal.confirm(attempt, &keys);
-            settled.ok_or(StoreError::Lost)
-        });
         let ended = match &confirmed {
             Ok(settled) => self.done(*settled),
             Err(error) => self.defer(attempt, &keys, error),
         };
         self.announce(&keys).await;
         ended
+    }
+
+    /// The number of kept keys that this has settled; `None` if the server has changed meanwhile.
+    async fn confirm(&self, attempt: Attempt) -> Option<usize> {
+        let mut settled = 0;
+        for (at, piece) in self.keys.chunks(MOST).enumerate() {
+            pause_before(at).await;
+            settled += self.inner.journal.confirm(attempt, piece)?;
+        }
+        Some(settled)
     }
 
     /// To be called at the end: the keys of one that is deferred are in the journal, which this waits for.
@@ -277,20 +302,28 @@ pub(crate) async fn put<T>(
     inner: &Arc<Inner>,
     policy: &Policy,
     key: &str,
-    tags: &Tags,
+    label: &Label,
     value: &T,
 ) -> Result<bool, Error>
 where
     T: Serialize + DeserializeOwned,
 {
     check(inner, policy)?;
+    let Label { tags, version } = match label.fitted(inner, key) {
+        Ok(fitted) => fitted,
+        Err(reader) => {
+            label::unlabelled(inner, &DIRECT.site, reader);
+            invalidate(inner, &DIRECT.site, vec![key.to_owned()], None).await?;
+            return Ok(false);
+        }
+    };
     if tags.are_too_many() {
         return Err(Error::setting("tags", "more than an entry can have"));
     }
     if after_commit::is_open() || inner.journal.pass_all(key, tags.keys()).is_none() {
         return Ok(false);
     }
-    let Some(lease) = stamped_lease(inner, policy, key, tags).await? else {
+    let Some(lease) = stamped_lease(inner, policy, key, &tags).await? else {
         inner.emit(&DIRECT.site, &Event::Refused);
         return Ok(false);
     };
@@ -299,7 +332,7 @@ where
         function: &DIRECT,
         policy,
         codec: codec::FromCache,
-        version: None,
+        version,
     };
     let packed = packer
         .pack(Some(value), Duration::ZERO, lease.basis())

@@ -47,6 +47,11 @@ impl Write {
         self.cache.as_ref()
     }
 
+    /// The key of a write-through; `None` if it could not be rendered.
+    pub(crate) fn only_key(&self) -> Option<&str> {
+        self.keys.first().map(String::as_str)
+    }
+
     fn with(writer: &'static Writer, cache: Option<Cache>) -> Self {
         if let Some(Cache { inner }) = &cache
             && writer.info.needs_guarded()

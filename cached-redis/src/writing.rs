@@ -9,18 +9,19 @@ use serde::de::DeserializeOwned;
 use crate::error::Unguarded;
 use crate::guard::WriteGuard;
 use crate::key::Pattern;
+use crate::label::Label;
 use crate::registry::{self, DIRECT};
-use crate::shape::Fallible;
 use crate::through::{self, Through};
-use crate::{
-    AfterCommit, Cache, Error, Invalidation, Policy, codec, matching, tagged, verdict, write,
-};
+use crate::{AfterCommit, Cache, Error, Invalidation, Policy, matching, tagged, write};
 
 impl Cache {
     /// Runs `write`, which changes the source and returns the new value, and stores that under
     /// `policy` if nobody else has written meanwhile; else, and after an error, the key is invalidated.
     /// What `#[write_through]` does, without the attribute; see
     /// [writing safely](crate::docs::writing#write-through).
+    ///
+    /// A value whose readers have tags is written by [`tagged`](Self::tagged). Without, where a function
+    /// that has tags or a version may read the key, it is invalidated, with a warning.
     ///
     /// ```
     /// # use std::{io, time::Duration};
@@ -57,16 +58,8 @@ impl Cache {
         F: FnOnce() -> L,
         L: Future<Output = Result<T, E>>,
     {
-        let through = Through::direct(self, self.key(key));
-        through::write(
-            through,
-            policy,
-            Fallible::new(),
-            codec::FromCache,
-            verdict::store,
-            write,
-        )
-        .await
+        let through = Through::direct(self, self.key(key), Label::default());
+        through::by_hand(through, policy, write).await
     }
 
     /// Collects what the functions inside a transaction invalidate, to send it when the transaction has
@@ -90,7 +83,8 @@ impl Cache {
         self.invalidate_many([key]).await
     }
 
-    /// Removes the entries under all `keys` in one round trip; see [`invalidate`](Self::invalidate).
+    /// Removes the entries under all `keys`, up to 500 in one round trip; see
+    /// [`invalidate`](Self::invalidate).
     ///
     /// # Errors
     ///

@@ -76,7 +76,7 @@ async fn change_matching(id: u64) {
     let _ = id;
 }
 
-#[write_through(ttl = 60, key = "commit:<id>")]
+#[write_through(ttl = 60, key = "commit:<id>", tags = [])]
 async fn change_through(id: u64, value: u64) -> u64 {
     let _ = id;
     value

@@ -75,7 +75,7 @@ async fn write_guarded(cache: &Cache, id: u64) -> Result<u64, cached_redis::Ungu
     Ok(id)
 }
 
-#[write_through(key = "blanket:<id>", ttl = 60)]
+#[write_through(key = "blanket:<id>", ttl = 60, tags = [])]
 async fn write_through_it(id: u64) -> Result<u64, String> {
     Ok(id)
 }

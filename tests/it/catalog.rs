@@ -43,12 +43,12 @@ mod unsound {
 
     #[invalidates("catalog:sound:*", "catalog:nobody:*")]
     pub(super) async fn wide() {}
-    #[write_through(ttl = 60, key = "catalog:sound:<id>:item")]
+    #[write_through(ttl = 60, key = "catalog:sound:<id>:item", tags = [])]
     pub(super) async fn written_to_nobody(id: u64) -> u64 {
         id
     }
 
-    #[write_through(ttl = 60, key = "catalog:sound:<id>:items")]
+    #[write_through(ttl = 60, key = "catalog:sound:<id>:items", tags = [])]
     pub(super) async fn written_through(id: u64) -> Result<Vec<u64>, String> {
         Ok(vec![id])
     }
@@ -66,6 +66,35 @@ mod unsound {
 
     #[redis_cached(ttl = 60, key = "catalog:tagged:<id>", tags = "b")]
     pub(super) async fn tagged_less(id: u64) -> u64 {
+        id
+    }
+
+    #[write_through(ttl = 60, key = "catalog:labelled:<id>", tags = ["catalog:of:<id>"])]
+    pub(super) async fn labelled(id: u64) -> u64 {
+        id
+    }
+
+    #[write_through(ttl = 60, key = "catalog:labelled:<id>", tags = [])]
+    pub(super) async fn unlabelled(id: u64) -> u64 {
+        id
+    }
+
+    #[redis_cached(ttl = 60, key = "catalog:labelled:<n>", tags = "catalog:of:<n>")]
+    pub(super) async fn reads_labelled(n: u64) -> u64 {
+        n
+    }
+
+    #[write_through(ttl = 60, key = "catalog:versioned:<id>", tags = ["catalog:of:<id>"])]
+    pub(super) async fn written_without_its_version(id: u64) -> u64 {
+        id
+    }
+
+    async fn version(id: u64) -> u64 {
+        id
+    }
+
+    #[redis_cached(ttl = 60, key = "catalog:versioned:<id>", version = version)]
+    pub(super) async fn reads_versioned(id: u64) -> u64 {
         id
     }
 
@@ -123,6 +152,11 @@ async fn every_problem_is_found() {
     unsound::tagged_alike(1).await;
     unsound::tagged_less(1).await;
     unsound::half_useless_tags(1).await;
+    unsound::labelled(1).await;
+    unsound::unlabelled(1).await;
+    unsound::reads_labelled(1).await;
+    unsound::written_without_its_version(1).await;
+    unsound::reads_versioned(1).await;
     assert_eq!(
         (
             unsound::twice::A::find(1).await,
@@ -141,8 +175,10 @@ async fn every_problem_is_found() {
             "`it::catalog::unsound::tagged_alike` has other tags under \"catalog:tagged:<n>\" than `it::catalog::unsound::tagged_less`: each replaces the other's entries",
             "`it::catalog::unsound::tagged` has other tags under \"catalog:tagged:<id>\" than `it::catalog::unsound::tagged_less`: each replaces the other's entries",
             "`it::catalog::unsound::twice::find` has the same default key as `it::catalog::unsound::twice::find`: give each a `key`",
+            "`it::catalog::unsound::unlabelled` writes through to \"catalog:labelled:<id>\", whose reader `it::catalog::unsound::reads_labelled` has other tags: it takes none of the values",
             "`it::catalog::unsound::wide` invalidates \"catalog:nobody:*\", which matches no cached function",
             "`it::catalog::unsound::written_to_nobody` writes through to \"catalog:sound:<id>:item\", which matches no cached function",
+            "`it::catalog::unsound::written_without_its_version` writes through to \"catalog:versioned:<id>\", whose reader `it::catalog::unsound::reads_versioned` has a version: none of the values is kept",
         ]
     );
 }

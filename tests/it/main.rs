@@ -8,6 +8,7 @@
 mod support;
 
 mod after_commit;
+mod batch_tags;
 mod batches;
 mod blanket_traits;
 mod bodies_of_methods;
@@ -101,4 +102,5 @@ mod wait_budget;
 mod warm_up;
 mod write_through;
 mod writers;
+mod written_tags;
 mod zombie_fill;

@@ -36,20 +36,20 @@ async fn list(rows: &Rows) -> Vec<u64> {
     vec![rows.now()]
 }
 
-#[write_through(key = "row", ttl = 60)]
+#[write_through(key = "row", ttl = 60, tags = [])]
 #[invalidates("list")]
 async fn through_above(rows: &Rows) -> u64 {
     rows.0.fetch_add(1, SeqCst) + 1
 }
 
 #[invalidates("list")]
-#[write_through(key = "row", ttl = 60)]
+#[write_through(key = "row", ttl = 60, tags = [])]
 async fn through_below(rows: &Rows) -> u64 {
     rows.0.fetch_add(1, SeqCst) + 1
 }
 
-#[write_through(key = "row", ttl = 60)]
-#[write_through(key = "row:copy", ttl = 60)]
+#[write_through(key = "row", ttl = 60, tags = [])]
+#[write_through(key = "row:copy", ttl = 60, tags = [])]
 async fn through_to_both(rows: &Rows) -> u64 {
     rows.0.fetch_add(1, SeqCst) + 1
 }

@@ -3,9 +3,11 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use cached_redis::{Cache, CachedExt as _, Policy, Status, invalidates, redis_cached};
+use cached_redis::{
+    Cache, CachedExt as _, Invalidation, Policy, Status, invalidates, redis_cached,
+};
 
-use crate::support::{Source, World, filled, on_both_stores, on_redis};
+use crate::support::{Source, World, eventually, filled, on_both_stores, on_redis};
 
 on_both_stores!(
     invalidating_a_tag_drops_its_entries_and_no_others,
@@ -21,6 +23,8 @@ on_both_stores!(
     more_tags_than_fit_are_not_cached,
     a_refresh_of_an_entry_whose_tag_was_invalidated_is_kept,
     a_tag_whose_value_cannot_be_rendered_keeps_the_call_uncached,
+    an_entry_is_not_alive_by_the_generation_of_another_tag,
+    tens_of_thousands_of_tags_are_invalidated_at_once,
 );
 on_redis!(
     a_tagged_hit_is_one_mget,
@@ -362,4 +366,57 @@ async fn without_mget_tagged_entries_are_read_one_by_one(mut world: World) {
     server.run::<()>(&["ACL", "SETUSER", "default", "-mget"]);
     let cache = full(&world, &source).await;
     assert_eq!(statuses(&cache, &source).await, [Status::Hit; 3]);
+}
+
+#[redis_cached(ttl = 60, key = "tags:both", tags = ["folder:1", "folder:2"], skip(source))]
+async fn read_both(source: &Source) -> u64 {
+    source.load().await
+}
+
+#[redis_cached(
+    ttl = 60,
+    key = "tags:document",
+    tags = "folder:<folder>",
+    skip(source, folder)
+)]
+async fn read_in(source: &Source, folder: u64) -> u64 {
+    source.load().await
+}
+
+/// Both tags are seen first by one load, and then the document is asked for as one of either folder.
+async fn an_entry_is_not_alive_by_the_generation_of_another_tag(world: World) {
+    let [cache, other] = [world.cache().await, world.cache().await];
+    for (folder, moved_to) in [(1, 2), (2, 1)] {
+        let source = Source::new();
+        cache.scope(read_both(&source)).await;
+        cache.scope(read_in(&source, folder)).await;
+        eventually("the fill", async || {
+            let read = cache.scope(read_in(&source, folder).with_info()).await;
+            read.1.status() == Status::Hit
+        })
+        .await;
+        let version = source.write();
+        let tag = format!("folder:{folder}");
+        other.invalidate_tag(&tag).await.unwrap();
+        let by_hand = other.tagged([format!("folder:{moved_to}")]);
+        let load = || async { Ok::<_, Infallible>(source.load().await) };
+        let read = by_hand.get_or_fill(&POLICY, "tags:document", load).await;
+        assert_eq!(read, Ok(version));
+        assert_eq!(other.scope(read_in(&source, moved_to)).await, version);
+        other
+            .invalidate_tags(["folder:1", "folder:2"])
+            .await
+            .unwrap();
+    }
+}
+
+async fn tens_of_thousands_of_tags_are_invalidated_at_once(world: World) {
+    let cache = world.cache().await;
+    let last = cache.tagged(["many:39999"]);
+    last.put(&POLICY, "tags:many", &1_u64).await.unwrap();
+    let tags = (0..80_000).map(|tag| format!("many:{}", tag % 40_000));
+    let sent = cache.invalidate_tags(tags).await;
+    assert_eq!(sent.unwrap(), Invalidation::Done);
+    assert_eq!(cache.stats().total().invalidations, 40_000);
+    assert_eq!(cache.get::<u64>("tags:many").await.unwrap(), None);
 }

@@ -46,7 +46,7 @@ async fn read(source: &Source, id: u64) -> u64 {
 }
 
 /// Commits, waits for `gate`, and then ends as it is told to.
-#[write_through(ttl = 60, key = "through:<id>", cache = cache)]
+#[write_through(ttl = 60, key = "through:<id>", tags = [], cache = cache)]
 async fn write(
     cache: &Cache,
     source: &Source,
@@ -331,13 +331,13 @@ async fn name(id: u64, name: Option<&str>) -> Option<String> {
     name.map(str::to_owned)
 }
 
-#[write_through(ttl = 60, key = "through:name:<id>", cache = cache)]
+#[write_through(ttl = 60, key = "through:name:<id>", tags = [], cache = cache)]
 async fn rename(cache: &Cache, id: u64, name: Option<&str>) -> std::io::Result<Option<String>> {
     let _ = id;
     Ok(name.map(str::to_owned))
 }
 
-#[write_through(ttl = 60, key = "through:name:<id>", unless = result.is_empty(), cache = cache)]
+#[write_through(ttl = 60, key = "through:name:<id>", tags = [], unless = result.is_empty(), cache = cache)]
 #[invalidates("through:<id>", cache = cache)]
 async fn rename_surely(cache: &Cache, id: u64, name: String) -> String {
     let _ = id;
@@ -412,7 +412,7 @@ mod of_json {
         vec![(id, "a load".to_owned())]
     }
 
-    #[write_through(ttl = "1m", jitter = 0.0, key = "through:json:<id>", codec = json, cache = cache)]
+    #[write_through(ttl = "1m", jitter = 0.0, key = "through:json:<id>", tags = [], codec = json, cache = cache)]
     pub(super) async fn write<T: Into<u64> + Send>(
         cache: &Cache,
         id: u64,
@@ -434,7 +434,7 @@ async fn a_codec_of_its_own_is_read_by_the_same_codec(world: World) {
     assert_eq!(known, [(3, "written".to_owned())]);
 }
 
-#[write_through(key = "through:<id>", policy = "unknown to all", cache = cache)]
+#[write_through(key = "through:<id>", tags = [], policy = "unknown to all", cache = cache)]
 async fn write_for_how_long(cache: &Cache, source: &Source, id: u64) -> u64 {
     let _ = id;
     source.write()

@@ -130,7 +130,7 @@ async fn write_key_and_tag(truth: &Truth, key: u64) -> u64 {
     commit(truth, key).await
 }
 
-#[write_through(ttl = 600, key = "stress:<key>")]
+#[write_through(ttl = 600, key = "stress:<key>", tags = [])]
 async fn write_through(truth: &Truth, key: u64) -> u64 {
     commit(truth, key).await
 }

@@ -1,6 +1,6 @@
 use cached_redis::write_through;
 
-#[write_through(key = "user:<name>", ttl = 60)]
+#[write_through(key = "user:<name>", ttl = 60, tags = [])]
 async fn rename(id: u64) -> Result<u64, String> {
     Ok(id)
 }

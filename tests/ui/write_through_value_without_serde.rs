@@ -4,7 +4,7 @@ struct User {
     id: u64,
 }
 
-#[write_through(key = "user:<id>", ttl = 60)]
+#[write_through(key = "user:<id>", ttl = 60, tags = [])]
 async fn rename(id: u64) -> Result<User, String> {
     Ok(User { id })
 }

@@ -81,6 +81,7 @@ fn registered_function(cached: &Cached, function: &Function, p: &TokenStream) ->
         Some(_) => crate::batch::value(&cached.output),
         None => cached.output.to_token_stream(),
     });
+    let versioned = cached.version.is_some();
     let generic = function.is_generic();
     let bound = cached.cache.is_some();
     let policy = policy(&cached.policy, p);
@@ -90,6 +91,7 @@ fn registered_function(cached: &Cached, function: &Function, p: &TokenStream) ->
             #place
             template: #template,
             tags: &[#(#tags),*],
+            versioned: #versioned,
             default_key: #default_key,
             value: #value,
             generic: #generic,

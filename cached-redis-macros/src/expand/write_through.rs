@@ -11,13 +11,14 @@ use crate::text;
 use crate::validate::{Cached, path_text};
 
 /// ```text
-/// #[write_through(ttl = 300, key = "user:<id>")]
+/// #[write_through(ttl = 300, key = "user:<id>", tags = ["users"])]
 /// async fn rename_user(id: u64) -> User { BODY }
 ///
 /// async fn rename_user(id: u64) -> User {
 ///     let written = { static WRITE_THROUGH: WriteThrough = …; inventory::submit! { … } &WRITE_THROUGH };
 ///     let mut through = Through::new(written);
 ///     through.key(|k| { k.text("user:"); … });
+///     through.tag(|k| k.text("users"));
 ///     let shape = …;
 ///     write_through(through, shape, codec::Default, verdict::store, move || async move { BODY }).await
 /// }
@@ -33,12 +34,14 @@ pub(crate) fn write_through(written: &Cached, function: &Function) -> TokenStrea
         &p,
     );
     let key = key_writer(&written.key.pieces, &p);
+    let tags = written.tags.iter().map(|tag| key_writer(&tag.pieces, &p));
     let shape = shape(&written.output, &p);
     let write = write(written, function, &p);
     function.with(&quote_spanned! {here=>
         let __written = #registered;
         let mut __through = #through;
         #p::Through::key(&mut __through, #key);
+        #(#p::Through::tag(&mut __through, #tags);)*
         #shape
         #write
     })
@@ -49,6 +52,7 @@ fn registered(written: &Cached, function: &Function, p: &TokenStream) -> TokenSt
     let here = Span::mixed_site();
     let place = place(function);
     let target = string(&written.key.template);
+    let tags = written.tags.iter().map(|tag| string(&tag.template));
     let value = text::of(written.output.to_token_stream());
     let generic = function.is_generic();
     let bound = written.cache.is_some();
@@ -58,6 +62,7 @@ fn registered(written: &Cached, function: &Function, p: &TokenStream) -> TokenSt
         static __CACHED_REDIS_WRITE_THROUGH: #p::WriteThrough = #p::WriteThrough::new(#p::WriteThroughInfo {
             #place
             targets: &[#target],
+            tags: &[#(#tags),*],
             value: #value,
             generic: #generic,
             bound: #bound,

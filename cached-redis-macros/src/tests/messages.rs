@@ -156,7 +156,7 @@ fn writers_take_keys_without_a_name_and_no_ttl() {
     assert_refused(
         try_write_through,
         &[(
-            "key = \"user:<id>\", ttl = 300, when = \"ok\"",
+            "key = \"user:<id>\", ttl = 300, tags = [], when = \"ok\"",
             USER,
             "when",
             "`when` is an option of `#[invalidates]`, not of `#[write_through]`",
@@ -172,6 +172,43 @@ fn writers_take_keys_without_a_name_and_no_ttl() {
             "`publish` is an option of `#[invalidates]`, not of `#[redis_cached]`",
             "remove it, or put it on a function under `#[invalidates]`",
         )],
+    );
+}
+
+#[test]
+fn a_write_through_says_the_tags_of_its_readers_before_it_runs() {
+    assert_refused(
+        try_write_through,
+        &[
+            (
+                "key = \"user:<id>\", ttl = 300",
+                USER,
+                "",
+                "`tags` is missing",
+                "write the tags of those who read this key, found ones too: `tags = [\"…\"]`; \
+                 or `tags = []` if they carry none",
+            ),
+            (
+                "key = \"user:<id>\", ttl = 300, tags = [\"users\", \"team:<result>\"]",
+                USER,
+                "\"team:<result>\"",
+                "the tag is needed before the function runs, when `<result>` is unknown",
+                "name parameters; for what is known only afterwards: `#[invalidates(…, when = \"ok\")]`",
+            ),
+        ],
+    );
+    let mut errors = Errors::default();
+    let misspelt = "key = \"user:<id>\", ttl = 300, tgas = []";
+    try_write_through(
+        misspelt.parse().unwrap(),
+        &USER.parse().unwrap(),
+        &mut errors,
+    );
+    assert_eq!(
+        errors.found.len(),
+        1,
+        "not missing as well: {:?}",
+        errors.found
     );
 }
 
@@ -198,7 +235,7 @@ fn under(attribute: Attribute, args: &str) -> String {
 
 #[test]
 fn a_cached_function_bears_no_other_attribute() {
-    let (cached, written) = ("key = \"user:<id>\", ttl = 300", "\"user:<id>\"");
+    let (cached, written) = ("key = \"user:<id>\", ttl = 300, tags = []", "\"user:<id>\"");
     let twice = (
         "this function is cached already",
         "keep one `#[redis_cached]`; for a second key, call this function from another cached one",
@@ -231,7 +268,7 @@ fn a_cached_function_bears_no_other_attribute() {
 
 #[test]
 fn writers_stand_beside_each_other() {
-    let (through, written) = ("key = \"user:<id>\", ttl = 300", "\"user:<id>\"");
+    let (through, written) = ("key = \"user:<id>\", ttl = 300, tags = []", "\"user:<id>\"");
     let pairs: [(Attribute, &str, Attribute, &str); 4] = [
         (try_invalidates, written, try_invalidates, written),
         (try_invalidates, written, try_write_through, through),

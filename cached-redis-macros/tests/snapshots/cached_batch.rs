@@ -12,6 +12,7 @@ async fn users(
             line: ::core::line!(),
             template: "user:<tenant>:<id>",
             tags: &[],
+            versioned: false,
             default_key: false,
             value: "User",
             generic: false,

@@ -28,6 +28,7 @@ where
                 line: ::core::line!(),
                 template: "item:<self.shop>:<a>:<id>",
                 tags: &[],
+                versioned: false,
                 default_key: false,
                 value: "Option<Item>",
                 generic: false,

@@ -6,6 +6,7 @@ async fn price(&self, name: &str, id: u64) -> Result<u64, DbError> {
             line: ::core::line!(),
             template: "price:<name>:<id>",
             tags: &[],
+            versioned: false,
             default_key: false,
             value: "Result<u64, DbError>",
             generic: false,

@@ -15,6 +15,7 @@ pub(crate) async fn search<T: Named, const N: usize>(
             line: ::core::line!(),
             template: "user:<id>:<name.0>:<tags:?>:<filter:hash>:<T>:<N>",
             tags: &[],
+            versioned: false,
             default_key: false,
             value: "Result<Vec<User>, DbError>",
             generic: true,

@@ -6,6 +6,7 @@ async fn orders(id: u64, user: &User) -> Vec<Order> {
             line: ::core::line!(),
             template: "user:<id>",
             tags: &["team:<user.team>", "users"],
+            versioned: false,
             default_key: false,
             value: "Vec<Order>",
             generic: false,

@@ -8,6 +8,7 @@ async fn price((shop, article): (u64, u64), _: &Db, r#type: Option<&str>) -> u64
                 ::core::module_path!(), "::price:<shop>:<article>:<type>"
             ),
             tags: &[],
+            versioned: false,
             default_key: true,
             value: "u64",
             generic: false,

@@ -5,6 +5,7 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
             file: ::core::file!(),
             line: ::core::line!(),
             targets: &["user:<self.tenant>:<id>"],
+            tags: &["tenant:<self.tenant>", "users"],
             value: "Result<Option<User>, DbError>",
             generic: false,
             bound: true,
@@ -37,6 +38,22 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
             (&::cached_redis::__private::part::Probe(&id))
                 .__cached_redis_part()
                 .write(&id, __k);
+        },
+    );
+    ::cached_redis::__private::Through::tag(
+        &mut __through,
+        |__k| {
+            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            __k.text("tenant:");
+            (&::cached_redis::__private::part::Probe(&self.r#tenant))
+                .__cached_redis_part()
+                .write(&self.r#tenant, __k);
+        },
+    );
+    ::cached_redis::__private::Through::tag(
+        &mut __through,
+        |__k| {
+            __k.text("users");
         },
     );
     let __shape = {

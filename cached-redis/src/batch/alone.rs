@@ -15,7 +15,7 @@ use crate::event::Event;
 use crate::flight::{Landing, Place};
 use crate::shape::{ErrorSharing, Shape};
 use crate::store::Store as _;
-use crate::tag::Basis;
+use crate::tag::{Basis, Tags};
 
 impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
 where
@@ -45,14 +45,18 @@ where
         if !own.is_empty() {
             own.iter().for_each(|_| self.emit(&Event::Bypass));
             self.summary.bypassed();
-            let basis = Basis::of(self.inner.store.epoch());
+            let epoch = self.inner.store.epoch();
             let ids = own.iter().map(|(item, _)| item.id.clone()).collect();
-            let (result, took) = self.load(ids).await;
+            let (result, loaded, _) = self.load(ids, &Basis::of(epoch)).await;
+            let basis = Basis::unread(epoch, loaded.said.tags_with(&[]));
             let failure = result.as_ref().err().map(|error| self.failure(error));
             for (item, place) in own {
+                // Who shares it might be a part of a load, which would freeze what is stale.
+                let shares = place.is_shared() && !loaded.said.stale;
                 let shared = || {
-                    let loaded = result.as_ref().ok().filter(|_| place.is_shared())?;
-                    self.packer.pack(loaded.value(&item.id), took.took, &basis)
+                    let values = result.as_ref().ok().filter(|_| shares)?;
+                    self.packer
+                        .pack(values.value(&item.id), loaded.took, &basis)
                 };
                 let shared = || shared().map(|packed| Landing::Shared(packed.entry));
                 let landing = failure.clone().or_else(shared).unwrap_or(Landing::Again);
@@ -61,7 +65,7 @@ where
             self.found.extend(result?);
         }
         for (item, seat) in seats {
-            let landing = seat.landing().await;
+            let landing = seat.landing_for(self.inner, &Tags::default()).await;
             self.landed(item, landing, round)?;
         }
         Ok(())

@@ -1,15 +1,13 @@
 //! The fills of a batch, in one round trip. Each is conditional on what stood under its own key.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::leases::Leases;
 use crate::entry::Token;
-use crate::event::Event;
-use crate::flight::{Flight, Landing};
+use crate::fence;
+use crate::flight::Flight;
 use crate::handle::Inner;
 use crate::pack::Packed;
 use crate::registry::Site;
@@ -19,8 +17,7 @@ use crate::store::many::Filling;
 pub(super) struct Fill {
     key: String,
     token: Token,
-    entry: Bytes,
-    life: Duration,
+    packed: Packed,
     flight: Option<Flight>,
 }
 
@@ -40,8 +37,7 @@ impl Fill {
         Self {
             key,
             token,
-            entry: packed.entry,
-            life: packed.life,
+            packed,
             flight,
         }
     }
@@ -59,21 +55,21 @@ pub(super) fn send(
         let wanted = fills.iter().map(|fill| Filling {
             key: &fill.key,
             token: fill.token,
-            entry: fill.entry.clone(),
-            ttl: fill.life,
+            entry: fill.packed.entry.clone(),
+            ttl: fill.packed.life,
         });
         let wanted: Vec<_> = wanted.collect();
         let answers = leases.fill(&wanted).await;
         drop(wanted);
+        // All are of one load.
+        let basis = fills.first().map(|fill| fill.packed.basis.clone());
+        let flights = fills.iter().filter_map(|fill| fill.flight.as_ref());
+        let shares = fence::shares(&cache, &basis.unwrap_or_default(), flights).await;
         for (fill, answer) in fills.into_iter().zip(answers) {
-            let (event, landing) = match &answer {
-                Ok(true) => (Event::Fill, Landing::Shared(fill.entry)),
-                Ok(false) => (Event::Refused, Landing::Again),
-                Err(error) => (Event::Failed(error), Landing::Bypass),
-            };
+            let (event, landing) = fence::filled(&answer, fill.packed);
             cache.emit(site, &event);
             if let Some(flight) = fill.flight {
-                flight.land(landing);
+                flight.land(landing.shared_if(shares));
             }
         }
     })

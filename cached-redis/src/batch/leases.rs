@@ -9,19 +9,21 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
+use crate::Policy;
 use crate::entry::{Header, Token};
 use crate::error::StoreError;
 use crate::handle::Inner;
 use crate::store::Store as _;
 use crate::store::many::{Answer, Asked, Filling, Granted};
+use crate::tag::{Basis, Stamp};
 
 /// Leases that are asked for or granted. Dropping them releases them: the asking or the load failed,
 /// panicked or was given up.
 pub(super) struct Leases {
     inner: Arc<Inner>,
     token: Token,
-    /// That of the store when the leases were asked for.
-    epoch: u32,
+    /// The epoch is that of the store when the leases were asked for.
+    basis: Basis,
     /// The keys that may carry our token: all that were asked for and not refused, since an answer
     /// that never came may have been a grant.
     held: Vec<String>,
@@ -34,7 +36,7 @@ impl Leases {
             inner: Arc::clone(inner),
             token: Token::next(),
             // Before they are sent, as for a single lease.
-            epoch: inner.store.epoch(),
+            basis: Basis::of(inner.store.epoch()),
             held: Vec::new(),
             heartbeat: None,
         }
@@ -44,9 +46,22 @@ impl Leases {
         self.token
     }
 
-    /// The epoch that entries filled under these leases carry.
-    pub(super) fn epoch(&self) -> u32 {
-        self.epoch
+    /// What the load under these leases begins from.
+    pub(super) fn basis(&self) -> &Basis {
+        &self.basis
+    }
+
+    /// Reads the tags that the entries `before` name, which its fills are to replace. `false`: one of
+    /// them is barred, or the store is away, and such entries are not to be replaced.
+    pub(super) async fn read_tags<'a>(
+        &mut self,
+        policy: &Policy,
+        before: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<bool, StoreError> {
+        let stamp = Stamp::take_all(&self.inner, policy, before).await?;
+        let free = stamp.is_some();
+        self.basis.stamp = stamp.unwrap_or_default();
+        Ok(free)
     }
 
     /// Asks for leases, and keeps those alive that were granted.
@@ -80,7 +95,7 @@ impl Leases {
     pub(super) async fn fill(mut self, fills: &[Filling<'_>]) -> Vec<Answer<bool>> {
         self.stop_heartbeat();
         let store = &self.inner.store;
-        if store.epoch() != self.epoch {
+        if store.epoch() != self.basis.epoch {
             return fills.iter().map(|_| Ok(false)).collect();
         }
         let mut won = store.fill_all(fills).await;
@@ -88,7 +103,7 @@ impl Leases {
         let ended: HashSet<_> = sent.map(|(fill, _)| fill.key).collect();
         self.held.retain(|key| !ended.contains(key.as_str()));
         // The answers may be those of a new server, where leases stand although they were invalidated.
-        if store.epoch() != self.epoch {
+        if store.epoch() != self.basis.epoch {
             won.iter_mut().for_each(|won| *won = Ok(false));
         }
         won

@@ -1,7 +1,5 @@
 //! The one load of all that is missing, and what becomes of its results, key by key.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -15,18 +13,9 @@ use crate::control::Status;
 use crate::event::Event;
 use crate::flight::Landing;
 use crate::loading::Loading;
-use crate::pack::Packed;
+use crate::pack::{Loaded, Packed, Settled};
 use crate::shape::{ErrorSharing, Shape};
 use crate::tag::Basis;
-
-/// How a load went.
-#[derive(Clone, Copy)]
-pub(super) struct Took {
-    pub(super) took: Duration,
-    /// Whether its results may be kept. Calls inside of it may have been served stale values, or have
-    /// tags, of which nobody knows which id they belong to.
-    kept: bool,
-}
 
 impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
 where
@@ -50,9 +39,9 @@ where
         }
         own.iter().for_each(|_| self.emit(&Event::Miss));
         let ids = own.iter().map(|(item, _)| item.id.clone()).collect();
-        let (result, took) = self.load(ids).await;
-        let loaded = match result {
-            Ok(loaded) => loaded,
+        let (result, loaded, basis) = self.load(ids, leases.basis()).await;
+        let values = match result {
+            Ok(values) => values,
             Err(error) => {
                 drop(leases);
                 let landing = self.failure(&error);
@@ -61,9 +50,10 @@ where
                 return Err(error);
             }
         };
+        let settled = self.packer.settle(&loaded.said, &basis);
         let mut fills = Vec::with_capacity(own.len());
         for (item, flight) in own {
-            match self.packed(&loaded, &item.id, took, leases.epoch()) {
+            match self.packed(&values, &item.id, &loaded, settled.as_ref()) {
                 Some(packed) => {
                     self.answered(Status::Miss, &packed.header);
                     // Before the fill is sent: who comes from here on must look for itself.
@@ -78,37 +68,45 @@ where
             }
         }
         fill::send(self.inner, &self.function.site, leases, fills);
-        self.found.extend(loaded);
+        self.found.extend(values);
         Ok(())
     }
 
-    /// Runs the function.
-    pub(super) async fn load(&mut self, ids: Vec<Id<S>>) -> (Result<S::Ok, S::Error>, Took) {
+    /// Runs the function. What its entries begin from: of the tags that were read before, those that it
+    /// has said.
+    pub(super) async fn load(
+        &mut self,
+        ids: Vec<Id<S>>,
+        basis: &Basis,
+    ) -> (Result<S::Ok, S::Error>, Loaded, Basis) {
         let started = Instant::now();
         let policy = self.inner.settings.resolve(self.packer.policy);
         let alone = policy.is_some_and(|policy| policy.alone);
         let loading = Loading::new(&self.inner.namespace, alone, None);
-        let (returned, said) = loading.run(|| (self.load)(ids)).await;
+        let (returned, mut said) = loading.run(|| (self.load)(ids)).await;
         let took = started.elapsed();
-        said.hand_on(&Basis::default());
         self.emit(&Event::Loaded(took));
-        let kept = said.is_plain();
-        (S::result(returned), Took { took, kept })
+        // There is no value alone that it could be told by.
+        said.validator = None;
+        let stamp = basis.stamp.only(&said.tags);
+        let basis = Basis { stamp, ..*basis };
+        said.hand_on(&basis);
+        (S::result(returned), Loaded { took, said }, basis)
     }
 
     /// The entry of what was loaded for `id`; `None` if it is not to be kept.
     pub(super) fn packed(
         &self,
-        loaded: &S::Ok,
+        values: &S::Ok,
         id: &Id<S>,
-        took: Took,
-        epoch: u32,
+        loaded: &Loaded,
+        settled: Option<&Settled>,
     ) -> Option<Packed> {
-        let value = loaded.value(id);
-        if !took.kept || value.is_some_and(&self.unless) {
+        let value = values.value(id);
+        if value.is_some_and(&self.unless) {
             return None;
         }
-        self.packer.pack(value, took.took, &Basis::of(epoch))
+        self.packer.entry(value, loaded, loaded.said.ttl, settled?)
     }
 
     /// What those who waited for a load that failed are told.

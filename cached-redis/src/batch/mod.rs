@@ -13,6 +13,9 @@
 //! What single reads promise holds for each key on its own: a flight is closed before its fill is
 //! sent, and shared only if that fill won.
 //!
+//! What a load says, of tags above all, it says of all of its ids: nobody knows to which of them it
+//! belongs. So each of its entries carries every tag of the load.
+//!
 //! Two batches may each hold keys that the other one needs, and neither waits for ever: a batch
 //! **waits for others only while it holds nothing**. It asks for all it can have at once, loads and
 //! fills that, and only then waits for the rest. So it may have to call its function more than once:
@@ -26,7 +29,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use crate::Policy;
+use crate::behind::InPlace;
 use crate::codec::Choice;
 use crate::control::{self, Mode, Status};
 use crate::entry::{Header, Live};
@@ -36,12 +39,15 @@ use crate::flight::{Flight, Seat};
 use crate::freshness::{self, Freshness};
 use crate::handle::Inner;
 use crate::journal::Pass;
+use crate::loading;
 use crate::pack::Packer;
 use crate::registry::Function;
 use crate::rollout;
 use crate::seek::Pause;
 use crate::shape::{ErrorSharing, Shape};
 use crate::store::Store as _;
+use crate::tag::Tags;
+use crate::{Policy, read};
 
 mod alone;
 mod call;
@@ -84,7 +90,7 @@ pub(crate) async fn read<S, E, C, U, F, L>(
     batch: Batch<Id<S>>,
     policy: &Policy,
     _shape: S,
-    mut task: Task<E, C, U, F>,
+    task: Task<E, C, U, F>,
 ) -> S::Return
 where
     S: Shape<Ok: Batched>,
@@ -105,12 +111,13 @@ where
         items,
     } = match batch.target() {
         Ok(target) => target,
-        Err(ids) => return (task.load)(ids).await,
+        Err(ids) => return plain(policy, task, ids).await,
     };
     if inner.settings.lacks_ttl(policy) {
         let first = function.without_policy.first();
         inner.emit(&function.site, &Event::NoPolicy(first));
-        return (task.load)(items.into_iter().map(|item| item.id).collect()).await;
+        let ids = items.into_iter().map(|item| item.id).collect();
+        return plain(policy, task, ids).await;
     }
     let packer = Packer {
         inner: &inner,
@@ -141,6 +148,19 @@ where
         control::report(reader.summary.info());
     }
     S::returned(result.map(|()| reader.found))
+}
+
+/// Runs the function without the cache.
+async fn plain<K, R, E, C, U, F, L>(policy: &Policy, mut task: Task<E, C, U, F>, ids: Vec<K>) -> R
+where
+    F: FnMut(Vec<K>) -> L,
+    L: Future<Output = R>,
+{
+    let Some(inside) = loading::inside(policy.alone) else {
+        return (task.load)(ids).await;
+    };
+    let load = InPlace(|| (task.load)(ids));
+    read::without_cache(inside, &Tags::default(), load).await
 }
 
 /// One batch on its way, and all it needs to know.
@@ -225,7 +245,9 @@ where
             pass: *pass,
             over: over.clone(),
         });
-        let (leases, spots) = scout::contend(self.inner, self.function, claims.collect()).await;
+        let policy = self.packer.policy;
+        let (leases, spots) =
+            scout::contend(self.inner, self.function, policy, claims.collect()).await;
         for ((item, ..), spot) in open.into_iter().zip(spots) {
             self.place(item, spot, round);
         }

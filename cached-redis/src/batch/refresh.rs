@@ -14,7 +14,7 @@ use super::{Id, Reader, Value};
 use crate::after_commit;
 use crate::codec::Choice;
 use crate::control::Status;
-use crate::entry::Token;
+use crate::entry::{Token, names_tags};
 use crate::error::StoreError;
 use crate::event::Event;
 use crate::seek::Seen;
@@ -41,13 +41,14 @@ where
             self.emit(if fenced { &Event::Miss } else { &Event::Bypass });
         }
         let ids = items.iter().map(|item| item.id.clone()).collect();
-        let (result, took) = self.load(ids).await;
-        let loaded = result?;
+        let (result, loaded, basis) = self.load(ids, leases.basis()).await;
+        let values = result?;
+        let settled = self.packer.settle(&loaded.said, &basis);
         let mut fills = Vec::with_capacity(fences.len());
         for item in items {
             let fence = fences.get(&item.key).copied();
             let packed = fence.and_then(|token| {
-                let packed = self.packed(&loaded, &item.id, took, leases.epoch())?;
+                let packed = self.packed(&values, &item.id, &loaded, settled.as_ref())?;
                 Some((token, packed))
             });
             match packed {
@@ -60,7 +61,7 @@ where
         }
         // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
         let _ = fill::send(self.inner, &self.function.site, leases, fills).await;
-        self.found.extend(loaded);
+        self.found.extend(values);
         Ok(())
     }
 
@@ -81,8 +82,17 @@ where
                 return fences;
             }
         };
+        let named = entries.iter().flatten().map(|entry| &**entry);
+        let free = leases.read_tags(self.packer.policy, named).await;
+        let free = free.unwrap_or_else(|error| {
+            self.failed(&error);
+            false
+        });
         let mut others = Vec::new();
         for (key, entry) in keys.into_iter().zip(entries) {
+            if !free && entry.as_deref().is_some_and(names_tags) {
+                continue;
+            }
             match Seen::of(self.inner, self.function, entry) {
                 Seen::Live(live) => drop(fences.insert(key.to_owned(), live.header.token)),
                 _ => others.push(key.to_owned()),

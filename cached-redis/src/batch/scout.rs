@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::leases::Leases;
 use crate::after_commit;
-use crate::entry::Live;
+use crate::entry::{Live, names_tags};
 use crate::event::Event;
 use crate::flight::{Flight, Landing, Place, Seat};
 use crate::handle::Inner;
@@ -16,8 +16,10 @@ use crate::registry::Function;
 use crate::seek::Seen;
 use crate::store::Store as _;
 use crate::store::many::{Asked, Granted};
+use crate::tag::{self, Life};
+use crate::{Policy, StoreError};
 
-/// The entries of a batch have no tags.
+/// A batch asks under no tags.
 const UNTAGGED: u64 = 0;
 
 /// Where one key stands.
@@ -34,8 +36,8 @@ pub(super) enum Spot {
     Elsewhere,
     /// It changes: look again.
     Again,
-    /// The store is away, its invalidation is to be replayed, a writer bars it, or what is loaded is that
-    /// of an open transaction: load without it.
+    /// The store is away, its invalidation or that of a tag is to be replayed, a writer bars it, or what is
+    /// loaded is that of an open transaction: load without it.
     Alone,
 }
 
@@ -62,10 +64,10 @@ pub(super) async fn look(
     if wanted.is_empty() {
         return spots;
     }
-    match inner.store.get_all(&wanted).await {
-        Ok(entries) => {
-            for ((at, pass), entry) in asked.into_iter().zip(entries) {
-                spots[at] = match spot(inner, function, pass, entry) {
+    match seen(inner, function, &wanted).await {
+        Ok(seen) => {
+            for ((at, pass), (seen, life)) in asked.into_iter().zip(seen) {
+                spots[at] = match spot(inner, function, pass, seen, life) {
                     Spot::Elsewhere if open => Spot::Alone,
                     spot => spot,
                 };
@@ -81,6 +83,31 @@ pub(super) async fn look(
     spots
 }
 
+/// What stands under `keys`, and whether it is alive by its tags.
+async fn seen(
+    inner: &Inner,
+    function: &'static Function,
+    keys: &[&str],
+) -> Result<Vec<(Seen, Life)>, StoreError> {
+    let entries = inner.store.get_all(keys).await?.into_iter();
+    let seen: Vec<_> = entries
+        .map(|entry| Seen::of(inner, function, entry))
+        .collect();
+    let tagged = seen.iter().filter_map(Seen::tagged);
+    let tagged: Vec<_> = tagged.collect();
+    // The way of all that have nothing to do with tags.
+    let lives = match tagged.as_slice() {
+        [] => Vec::new(),
+        tagged => tag::judge_all(inner, tagged).await?,
+    };
+    let mut lives = lives.into_iter();
+    let judged = |seen: Seen| {
+        let life = seen.tagged().and_then(|_| lives.next());
+        (seen, life.unwrap_or(Life::Alive))
+    };
+    Ok(seen.into_iter().map(judged).collect())
+}
+
 /// A key that can be had, if nobody is quicker.
 pub(super) struct Claim<'a> {
     pub(super) key: &'a str,
@@ -94,6 +121,7 @@ pub(super) struct Claim<'a> {
 pub(super) async fn contend(
     inner: &Arc<Inner>,
     function: &'static Function,
+    policy: &Policy,
     claims: Vec<Claim<'_>>,
 ) -> (Leases, Vec<Spot>) {
     let mut leases = Leases::new(inner);
@@ -119,11 +147,33 @@ pub(super) async fn contend(
     if let Some(error) = failed {
         inner.emit(&function.site, &Event::Failed(error));
     }
-    for ((at, pass, flight), answer) in led.into_iter().zip(answers) {
+    let before = asked.iter().map(|asked| asked.over.as_deref());
+    let granted = answers.iter().map(|answer| *answer == Ok(Granted::Yes));
+    let before: Vec<_> = before
+        .zip(granted)
+        .map(|(over, is)| over.filter(|_| is))
+        .collect();
+    let free = leases
+        .read_tags(policy, before.iter().flatten().copied())
+        .await;
+    let free = free.unwrap_or_else(|error| {
+        inner.emit(&function.site, &Event::Failed(&error));
+        false
+    });
+    for (((at, pass, flight), answer), before) in led.into_iter().zip(answers).zip(before) {
         spots[at] = match answer {
-            Ok(Granted::Yes) => Spot::Lead(flight),
+            Ok(Granted::Yes) if free || !before.is_some_and(names_tags) => Spot::Lead(flight),
+            Ok(Granted::Yes) => refused(flight, Spot::Alone),
             Ok(Granted::No(None)) => Spot::Again,
-            Ok(Granted::No(entry)) => refused(flight, spot(inner, function, pass, entry)),
+            Ok(Granted::No(entry)) => {
+                let seen = Seen::of(inner, function, entry);
+                // Whether its tags have been invalidated is to be looked up.
+                let spot = match seen.tagged() {
+                    Some(_) => Spot::Again,
+                    None => spot(inner, function, pass, seen, Life::Alive),
+                };
+                refused(flight, spot)
+            }
             Err(_) => refused(flight, Spot::Alone),
         };
     }
@@ -144,13 +194,24 @@ fn refused(flight: Flight, spot: Spot) -> Spot {
     }
 }
 
-fn spot(inner: &Arc<Inner>, function: &'static Function, pass: Pass, entry: Option<Bytes>) -> Spot {
-    match Seen::of(inner, function, entry) {
+fn spot(
+    inner: &Arc<Inner>,
+    function: &'static Function,
+    pass: Pass,
+    seen: Seen,
+    life: Life,
+) -> Spot {
+    match seen {
         // It was looked up on a server that is gone.
         Seen::Live(_) if !inner.journal.stands(pass) => Spot::Again,
-        // Whether its tags have been invalidated is known to the function that has them.
-        Seen::Live(live) if live.header.is_tagged() => Spot::Open(pass, Some(live.entry)),
-        Seen::Live(live) => Spot::Live(live, pass),
+        Seen::Live(live) => match life {
+            Life::Alive => Spot::Live(live, pass),
+            Life::Barred => Spot::Alone,
+            Life::Dead => {
+                inner.emit(&function.site, &Event::Outdated);
+                Spot::Open(pass, Some(live.entry))
+            }
+        },
         Seen::Absent => Spot::Open(pass, None),
         Seen::Dead(entry) => Spot::Open(pass, Some(entry)),
         Seen::Leased(_) => Spot::Elsewhere,

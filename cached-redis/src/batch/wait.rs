@@ -13,6 +13,7 @@ use crate::event::Event;
 use crate::flight::Landing;
 use crate::seek::{Pause, Seen};
 use crate::shape::{ErrorSharing, Shape};
+use crate::tag::Tags;
 
 impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
 where
@@ -32,13 +33,15 @@ where
             return Ok(());
         }
         let until = self.until(waiting);
+        let untagged = Tags::default();
         for (item, seat) in std::mem::take(&mut round.seats) {
             // Past its load a flight only waits for its fill, and then this reader looks for itself.
             let most = match seat.shares {
                 true => until,
                 false => Instant::now() + self.inner.settings.wait,
             };
-            match timeout_at(most, seat.landing()).await {
+            let landing = seat.landing_for(self.inner, &untagged);
+            match timeout_at(most, landing).await {
                 Ok(Landing::Bypass) | Err(_) => round.alone.push(item),
                 Ok(landing) => self.landed(item, landing, round)?,
             }

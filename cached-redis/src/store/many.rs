@@ -13,7 +13,7 @@ use crate::entry::Token;
 use crate::error::StoreError;
 
 /// How many keys one command or pipeline names at most.
-pub(super) const MOST: usize = 500;
+pub(crate) const MOST: usize = 500;
 
 /// The answer to one key.
 pub(crate) type Answer<T> = Result<T, StoreError>;

@@ -205,13 +205,15 @@ impl Store for MemoryStore {
 
     async fn stamp(
         &self,
-        tags: &[String],
-        new: Generation,
+        tags: &[(String, Generation)],
         ttl: Duration,
     ) -> Result<Vec<Option<Generation>>, StoreError> {
-        let stamp = |tag: &String| {
+        let stamp = |(tag, new): &(String, Generation)| {
             self.step(tag, |standing| match standing {
-                None => (Change::Set(new.bytes(), ttl), Some(new)),
+                None => (
+                    Change::Set(Bytes::copy_from_slice(new.bytes()), ttl),
+                    Some(*new),
+                ),
                 Some(bytes) => match Generation::read(bytes) {
                     None => (Change::Keep, None),
                     some => (Change::Prolong(ttl), some),

@@ -51,12 +51,11 @@ pub(crate) trait Store: Send + Sync + 'static {
         keys: &[&str],
     ) -> impl Future<Output = Result<Vec<Option<Bytes>>, StoreError>> + Send;
 
-    /// Gives each of `tags` that has none the generation `new`, and all of them a life of at least
+    /// Gives each of `tags` that has none the generation beside it, and all of them a life of at least
     /// `ttl`. Their generations then; `None` where something else stands.
     fn stamp(
         &self,
-        tags: &[String],
-        new: Generation,
+        tags: &[(String, Generation)],
         ttl: Duration,
     ) -> impl Future<Output = Result<Vec<Option<Generation>>, StoreError>> + Send;
 
@@ -369,11 +368,10 @@ impl Store for AnyStore {
 
     async fn stamp(
         &self,
-        tags: &[String],
-        new: Generation,
+        tags: &[(String, Generation)],
         ttl: Duration,
     ) -> Result<Vec<Option<Generation>>, StoreError> {
-        dispatch!(self, stamp(tags, new, ttl))
+        dispatch!(self, stamp(tags, ttl))
     }
 
     async fn acquire(

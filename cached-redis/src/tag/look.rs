@@ -1,5 +1,6 @@
 //! The reader's side: whether an entry is of the generations of now.
 
+use std::collections::{BTreeSet, HashMap};
 use std::iter;
 
 use bytes::Bytes;
@@ -80,7 +81,7 @@ impl Generations {
             return Ok(Life::Dead);
         };
         if !others.is_empty() {
-            if others.iter().any(|tag| inner.journal.pass(tag).is_none()) {
+            if is_barred(inner, &others) {
                 return Ok(Life::Barred);
             }
             let keys: Vec<_> = others.iter().map(String::as_str).collect();
@@ -91,13 +92,57 @@ impl Generations {
                 Self::Barred => return Ok(Life::Barred),
             }
         }
-        let is_of_now = !generations.is_empty() && hash(generations.clone()) == stamp;
-        if is_of_now {
-            let keys = tags.keys().iter().chain(&others);
-            loading::inherit(keys.zip(generations));
-        }
-        Ok(if is_of_now { Life::Alive } else { Life::Dead })
+        let keys = tags.keys().iter().chain(&others);
+        Ok(Self::All(generations).weigh(stamp, keys))
     }
+
+    /// Judges the entry of this stamp, whose tags are `keys` with these generations.
+    fn weigh<'a>(self, stamp: [u8; 8], keys: impl Iterator<Item = &'a String>) -> Life {
+        let generations = match self {
+            Self::All(generations) => generations,
+            Self::Lost => return Life::Dead,
+            Self::Barred => return Life::Barred,
+        };
+        let tags: Vec<_> = keys.zip(generations).collect();
+        if tags.is_empty() || hash(tags.iter().copied()) != stamp {
+            return Life::Dead;
+        }
+        loading::inherit(tags.into_iter());
+        Life::Alive
+    }
+}
+
+/// Judges entries that were found without their tags: reads those of all in one round trip.
+pub(crate) async fn judge_all(inner: &Inner, lives: &[&Live]) -> Result<Vec<Life>, StoreError> {
+    let none = Tags::default();
+    let tagged = |live: &&Live| live.header.is_tagged().then(|| stamped(inner, &none, live));
+    let stamps: Vec<_> = lives.iter().map(tagged).collect();
+    let named = stamps.iter().flatten().flatten().map(|(_, named)| named);
+    // Before they are read.
+    let barred: Vec<_> = named.clone().map(|named| is_barred(inner, named)).collect();
+    let keys: BTreeSet<_> = named.flatten().map(String::as_str).collect();
+    let keys: Vec<_> = keys.into_iter().collect();
+    let answers = match keys.as_slice() {
+        [] => Vec::new(),
+        keys => inner.store.get_all(keys).await?,
+    };
+    let standing: HashMap<_, _> = keys.into_iter().zip(answers).collect();
+    let mut barred = barred.into_iter();
+    let life = |stamp: &Option<Option<([u8; 8], Vec<String>)>>| match stamp {
+        None => Life::Alive,
+        Some(None) => Life::Dead,
+        Some(Some(_)) if barred.next() == Some(true) => Life::Barred,
+        Some(Some((stamp, named))) => {
+            let answers = named.iter().map(|tag| standing[tag.as_str()].clone());
+            Generations::of(&answers.collect::<Vec<_>>()).weigh(*stamp, named.iter())
+        }
+    };
+    Ok(stamps.iter().map(life).collect())
+}
+
+/// Whether the invalidation of one of `tags` is to be replayed.
+pub(super) fn is_barred(inner: &Inner, tags: &[String]) -> bool {
+    tags.iter().any(|tag| inner.journal.pass(tag).is_none())
 }
 
 /// The stamp of an entry and those of its tags that `tags` does not know. `None`: it has no stamp, or
@@ -117,15 +162,23 @@ fn stamped(inner: &Inner, tags: &Tags, live: &Live) -> Option<([u8; 8], Vec<Stri
 }
 
 /// All tags of an entry that another reader has loaded, for one who asked under `tags`.
-pub(crate) fn keys(inner: &Inner, tags: &Tags, live: &Live) -> Vec<String> {
-    let named = extensions(&live.entry).unwrap_or_default().named;
+pub(crate) fn keys(inner: &Inner, tags: &Tags, entry: &[u8]) -> Vec<String> {
+    let named = extensions(entry).unwrap_or_default().named;
     let named = named.iter().map(|name| named_key(&inner.namespace, name));
     tags.keys().iter().cloned().chain(named).collect()
 }
 
-/// An entry that was found without its tags, if it is alive. The tags of a function's template are not
-/// known here, so its entries are not.
-pub(crate) async fn alive(inner: &Inner, live: Live) -> Result<Option<Live>, StoreError> {
+/// An entry that was found without its tags, if it is alive and names all of `tags`. The tags of a
+/// function's template are not known here, so its entries are not.
+pub(crate) async fn alive(
+    inner: &Inner,
+    tags: &Tags,
+    live: Live,
+) -> Result<Option<Live>, StoreError> {
+    let named = keys(inner, &Tags::default(), &live.entry);
+    if !tags.keys().iter().all(|tag| named.contains(tag)) {
+        return Ok(None);
+    }
     let none = Generations::All(Vec::new());
     let life = none.judge(inner, &Tags::default(), &live).await?;
     Ok((life == Life::Alive).then_some(live))

@@ -1,7 +1,9 @@
 //! The loader's side: the generations of before the load, and whether they still are.
 
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
+use super::look::is_barred;
 use super::{Generation, Generations, Tags, hash, name, named_key};
 use crate::Policy;
 use crate::entry::{Live, extensions};
@@ -82,18 +84,59 @@ impl Stamp {
                 keys.push(key);
             }
         }
+        Self::read(inner, keys, tags.known, policy).await
+    }
+
+    /// The same for a load of many keys, which is to replace all the entries `before`.
+    pub(crate) async fn take_all<'a>(
+        inner: &Inner,
+        policy: &Policy,
+        before: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<Option<Self>, StoreError> {
+        let named = before.filter_map(extensions).flat_map(|found| found.named);
+        let keys: BTreeSet<_> = named
+            .map(|name| named_key(&inner.namespace, name))
+            .collect();
+        if keys.is_empty() {
+            return Ok(Some(Self::default()));
+        }
+        Self::read(inner, keys.into_iter().collect(), 0, policy).await
+    }
+
+    async fn read(
+        inner: &Inner,
+        keys: Vec<String>,
+        known: usize,
+        policy: &Policy,
+    ) -> Result<Option<Self>, StoreError> {
         // Those of the call have been asked for; those that the entry names were not known then.
-        if keys.iter().any(|key| inner.journal.pass(key).is_none()) {
+        if is_barred(inner, &keys) {
             return Ok(None);
         }
-        let (new, life) = (Generation::random(), life(inner, policy));
-        let generations = inner.store.stamp(&keys, new, life).await?;
+        // Each its own: what is alive by one tag must not be by another.
+        let new = keys.into_iter().map(|key| (key, Generation::random()));
+        let new: Vec<_> = new.collect();
+        let generations = inner.store.stamp(&new, life(inner, policy)).await?;
         let generations: Option<_> = generations.into_iter().collect();
         Ok(generations.map(|generations| Self {
             generations,
-            keys,
-            known: tags.known,
+            keys: new.into_iter().map(|(key, _)| key).collect(),
+            known,
         }))
+    }
+
+    /// What it says of `keys` alone.
+    pub(crate) fn only(&self, keys: &BTreeSet<String>) -> Self {
+        let (keys, generations) = self
+            .parts()
+            .filter(|(key, _)| keys.contains(*key))
+            .map(|(key, generation)| (key.clone(), generation))
+            .unzip();
+        Self {
+            generations,
+            keys,
+            known: 0,
+        }
     }
 
     /// The tags and their generations.
@@ -117,9 +160,9 @@ impl Stamp {
         self.keys.len() - self.known > MOST_NAMED
     }
 
-    /// Whether it has the generation of this tag from before the load.
-    pub(crate) fn covers(&self, key: &str) -> bool {
-        self.keys.iter().any(|known| known == key)
+    /// The tags whose generations it has from before the load.
+    pub(crate) fn covered(&self) -> HashSet<&String> {
+        self.keys.iter().collect()
     }
 
     /// The same with more tags, whose generations were not read before the load: what an entry says
@@ -150,7 +193,7 @@ impl Stamp {
 
     /// `None` without tags.
     fn hash(&self) -> Option<[u8; 8]> {
-        (!self.is_empty()).then(|| hash(self.generations.clone()))
+        (!self.is_empty()).then(|| hash(self.parts()))
     }
 
     async fn stands(&self, inner: &Inner) -> bool {
@@ -158,11 +201,7 @@ impl Stamp {
             return true;
         }
         // Who joined knew nothing of a tag that an inner call has brought.
-        if self
-            .keys
-            .iter()
-            .any(|key| inner.journal.pass(key).is_none())
-        {
+        if is_barred(inner, &self.keys) {
             return false;
         }
         let keys: Vec<_> = self.keys.iter().map(String::as_str).collect();

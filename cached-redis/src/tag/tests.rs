@@ -1,3 +1,9 @@
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::task::yield_now;
+
 use super::*;
 use crate::call::Call;
 use crate::entry::{Header, Kind, Live, extensions};
@@ -5,6 +11,7 @@ use crate::extension::Extensions;
 use crate::handle::Inner;
 use crate::registry::{Function, FunctionInfo};
 use crate::store::Store as _;
+use crate::store::many::MOST;
 use crate::{Cache, Policy, tagged};
 
 static MEMBERS: Function = Function::new(FunctionInfo {
@@ -13,6 +20,7 @@ static MEMBERS: Function = Function::new(FunctionInfo {
     line: 0,
     template: "members:<id>",
     tags: &["users"],
+    versioned: false,
     default_key: false,
     value: "u64",
     generic: false,
@@ -49,13 +57,51 @@ async fn stamp(inner: &Inner, tags: &Tags, before: Option<&[u8]>) -> Stamp {
     stamp.unwrap().expect("nothing is barred")
 }
 
+/// The stamp of tags with the numbers of their generations.
+fn hashed(tags: &[(&str, u8)]) -> [u8; 8] {
+    let tags = tags.iter();
+    let tags: Vec<_> = tags
+        .map(|(name, number)| ((*name).to_owned(), generation(*number)))
+        .collect();
+    hash(tags.iter().map(|(name, generation)| (name, *generation)))
+}
+
 #[test]
-fn a_stamp_is_of_generations_and_not_of_their_order() {
-    let all = || vec![generation(1), generation(2)];
-    let reversed = all().into_iter().rev().collect();
-    assert_eq!(hash(all()), hash(reversed));
-    assert_ne!(hash(all()), hash(vec![generation(1)]));
-    assert_ne!(hash(all()), hash(vec![generation(1), generation(3)]));
+fn a_stamp_is_of_tags_with_their_generations_and_not_of_their_order() {
+    let all = hashed(&[("a", 1), ("b", 2)]);
+    assert_eq!(all, hashed(&[("b", 2), ("a", 1)]));
+    for (what, other) in [
+        ("one is missing", hashed(&[("a", 1)])),
+        ("another generation", hashed(&[("a", 1), ("b", 3)])),
+        (
+            "the generations of each other",
+            hashed(&[("a", 2), ("b", 1)]),
+        ),
+        (
+            "another tag of this generation",
+            hashed(&[("a", 1), ("c", 2)]),
+        ),
+        ("one tag that is called as both", hashed(&[("ab", 1)])),
+    ] {
+        assert_ne!(all, other, "{what}");
+    }
+}
+
+#[test]
+fn readers_under_other_tags_are_told_apart_however_these_are_called() {
+    let cover = |names: &[&str]| Tags::named("app", names).cover();
+    assert_eq!(cover(&["a", "b"]), cover(&["b", "a"]));
+    assert_ne!(cover(&["a", "b"]), cover(&["a"]));
+    assert_ne!(cover(&["a", "b"]), cover(&["a\0app:#tag:b"]));
+    assert_eq!(cover(&[]), 0);
+}
+
+#[tokio::test]
+async fn tags_that_get_their_generations_together_get_different_ones() {
+    let inner = cache().await.inner;
+    let stamp = stamp(&inner, &Tags::named("app", ["a", "b", "c"]), None).await;
+    let generations: HashSet<_> = stamp.parts().map(|(_, one)| one.bytes().to_vec()).collect();
+    assert_eq!(generations.len(), 3);
 }
 
 #[test]
@@ -87,7 +133,7 @@ fn no_value_reaches_the_key_of_a_tag() {
 async fn a_marker_is_dead_and_its_names_are_stamped_by_the_next_load() {
     let inner = cache().await.inner;
     let marker = marker(&["b", "a"]);
-    let live = look::alive(&inner, marker).await.unwrap();
+    let live = look::alive(&inner, &Tags::default(), marker).await.unwrap();
     assert!(live.is_none(), "it has no generations");
 
     let tags = Tags::named(&inner.namespace, ["a"]);
@@ -96,7 +142,7 @@ async fn a_marker_is_dead_and_its_names_are_stamped_by_the_next_load() {
     assert_eq!(stamp.extensions(&inner.namespace).named, ["a", "b"]);
     assert!(inner.store.get("app:#tag:b").await.unwrap().is_some());
     // Not even beside its tags of now.
-    let live = look::alive(&inner, marker).await.unwrap();
+    let live = look::alive(&inner, &Tags::default(), marker).await.unwrap();
     assert!(live.is_none());
 }
 
@@ -175,4 +221,25 @@ async fn a_value_carries_on_in_a_load_only_if_its_tags_and_its_server_are_the_sa
         .await
         .unwrap();
     assert!(!taken(&first).await.carries_on(&first));
+}
+
+/// On one thread, where what does not yield lets nobody else run.
+#[tokio::test]
+async fn others_run_between_the_pieces_of_an_invalidation_of_very_many_tags() {
+    let cache = cache().await;
+    let turns = Arc::<AtomicUsize>::default();
+    let others = tokio::spawn({
+        let turns = Arc::clone(&turns);
+        async move {
+            loop {
+                turns.fetch_add(1, Ordering::Relaxed);
+                yield_now().await;
+            }
+        }
+    });
+    let tags = (0..MOST * 20).map(|tag| tag.to_string());
+    cache.invalidate_tags(tags).await.unwrap();
+    others.abort();
+    // Twenty pieces are removed, and then twenty confirmed.
+    assert!(turns.load(Ordering::Relaxed) >= 38, "{turns:?}");
 }

@@ -128,12 +128,11 @@ impl<S: Store> Store for FaultyStore<S> {
 
     fn stamp(
         &self,
-        tags: &[String],
-        new: Generation,
+        tags: &[(String, Generation)],
         ttl: Duration,
     ) -> impl Future<Output = Answer<Vec<Option<Generation>>>> + Send {
         let tags = tags.to_vec();
-        step!(self, store => store.stamp(&tags, new, ttl))
+        step!(self, store => store.stamp(&tags, ttl))
     }
 
     fn acquire(

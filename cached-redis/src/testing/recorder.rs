@@ -95,6 +95,9 @@ pub enum Recorded {
     NoVersion,
     /// A read was given more tags than an entry can have.
     TooManyTags,
+    /// A value was written without the tags, or the version, that a reader of its key has; the key was
+    /// invalidated instead.
+    Unlabelled,
     /// A validator is too long to be kept beside its value, which is kept without it.
     LongValidator,
     /// The policy that the attribute names does not exist, or gives no TTL.
@@ -236,6 +239,7 @@ impl From<&Event<'_>> for Recorded {
             Event::KeyFailed => Self::KeyFailed,
             Event::NoVersion => Self::NoVersion,
             Event::TooManyTags => Self::TooManyTags,
+            Event::Unlabelled { .. } => Self::Unlabelled,
             Event::LongValidator => Self::LongValidator,
             Event::NoPolicy(_) => Self::NoPolicy,
             Event::Failed(_) => Self::Failed,

@@ -60,35 +60,36 @@ impl Link {
         self.judged(self.deadline.limit(run).await.unwrap_or_else(Err))
     }
 
-    /// Runs a script on each of `keys`, in one round trip. Whether it said so of all.
+    /// Runs a script on each of `keys`, so many in one round trip. Whether it said so of all.
     pub(super) async fn run_all(
         &self,
         script: &Script,
         keys: &[String],
         args: &[&[u8]],
     ) -> Result<bool, StoreError> {
-        let answers = self.answers(script, keys, args).await?;
+        let calls: Vec<_> = keys.iter().map(|key| (key.as_str(), args)).collect();
+        let answers = self.answers(script, &calls).await?;
         answers
             .iter()
             .try_fold(true, |all, answer| Ok(reply::flag(answer)? && all))
     }
 
-    /// The same; what it answered to each.
+    /// The same with arguments for each key; what it answered to each.
     pub(super) async fn answers(
         &self,
         script: &Script,
-        keys: &[String],
-        args: &[&[u8]],
+        calls: &[(&str, &[&[u8]])],
     ) -> Result<Vec<Value>, StoreError> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
+        let mut all = Vec::with_capacity(calls.len());
+        for chunk in calls.chunks(MOST) {
+            let mut connection = self.connection.current()?;
+            let run = pin!(script.run_each(&mut connection, chunk));
+            let answers = self.deadline.limit(run).await.unwrap_or_else(Err);
+            let answers =
+                answers.and_then(|answers| answers.into_iter().collect::<Result<Vec<_>, _>>());
+            all.extend(self.judged(answers)?);
         }
-        let mut connection = self.connection.current()?;
-        let run = pin!(script.run_all(&mut connection, keys, args));
-        let answers = self.deadline.limit(run).await.unwrap_or_else(Err);
-        let answers =
-            answers.and_then(|answers| answers.into_iter().collect::<Result<Vec<_>, _>>());
-        self.judged(answers)
+        Ok(all)
     }
 
     /// Reads `key`, together with others where there are any.

@@ -169,13 +169,17 @@ impl Store for RedisStore {
 
     async fn stamp(
         &self,
-        tags: &[String],
-        new: Generation,
+        tags: &[(String, Generation)],
         ttl: Duration,
     ) -> Result<Vec<Option<Generation>>, StoreError> {
-        let (new, ttl) = (new.bytes(), millis(ttl).to_string());
-        let args = [&*new, ttl.as_bytes()];
-        let answers = self.link.answers(&script::STAMP, tags, &args).await?;
+        let ttl = millis(ttl).to_string();
+        let args = tags.iter().map(|(_, new)| [new.bytes(), ttl.as_bytes()]);
+        let args: Vec<_> = args.collect();
+        let calls = tags.iter().zip(&args);
+        let calls: Vec<_> = calls
+            .map(|((tag, _), args)| (tag.as_str(), &args[..]))
+            .collect();
+        let answers = self.link.answers(&script::STAMP, &calls).await?;
         answers.into_iter().map(reply::generation).collect()
     }
 

@@ -79,17 +79,6 @@ impl Script {
         }
     }
 
-    /// The step on each of `keys`, in one round trip.
-    pub(super) async fn run_all(
-        &self,
-        connection: &mut MultiplexedConnection,
-        keys: &[String],
-        args: &[&[u8]],
-    ) -> Result<Vec<Result<Value, StoreError>>, StoreError> {
-        let calls: Vec<_> = keys.iter().map(|key| (key.as_str(), args)).collect();
-        self.run_each(connection, &calls).await
-    }
-
     /// The step on each key with arguments of its own, in one round trip. Where a server that forgot
     /// the script lets a part of the commands fail, that part is sent again in full.
     pub(super) async fn run_each(
