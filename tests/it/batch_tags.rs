@@ -246,36 +246,42 @@ fn batch(cache: &Cache, source: &Source, ids: &'static [u64]) -> JoinHandle<Valu
     cache.spawn(async move { says(&source, ids, TAG).await })
 }
 
-/// The names of the tags stand, and the next load stores its results.
-async fn marked(cache: &Cache, source: &Source) {
-    source.release();
-    batch(cache, source, &[1, 2]).await.unwrap();
-    let stands = async || cache.stats().total().misses == 2;
-    eventually("the misses", stands).await;
-    // Whoever finds a lease or the marker comes after it.
-    cache.flush().await.unwrap();
-    source.hold();
+/// How many readers of all processes have waited for others.
+fn waits(processes: &[Cache; 2]) -> u64 {
+    let waits = processes.iter().map(|cache| cache.stats().total().waits);
+    waits.sum()
+}
+
+/// Waits until so many more wait than `before`.
+async fn wait_beside(processes: &[Cache; 2], before: u64, more: u64) {
+    let all = async || waits(processes) == before + more;
+    eventually("the readers to wait", all).await;
 }
 
 async fn t1_a_tagged_batch_overtaken_by_the_invalidation_is_served_to_nobody_who_comes_later(
     world: World,
 ) {
-    let ([cache, other], source) = (processes(&world).await, Source::held());
-    marked(&cache, &source).await;
-    let overtaken = batch(&cache, &source, &[1, 2]);
-    source.begun(2).await;
+    let (processes, source) = (processes(&world).await, Source::new());
+    let [cache, other] = &processes;
+    // The names of the tags stand.
+    kept(cache, || says(&source, &[1, 2], TAG)).await;
+    cache.invalidate_tag(TAG).await.unwrap();
+    source.hold();
+    let loads = source.loads();
+    let overtaken = batch(cache, &source, &[1, 2]);
+    source.begun(loads + 1).await;
     source.write();
     other.invalidate_tag(TAG).await.unwrap();
-    let late = [batch(&cache, &source, &[2]), batch(&other, &source, &[1])];
-    let waits = async || cache.stats().total().waits + other.stats().total().waits == 2;
-    eventually("both to wait", waits).await;
+    let before = waits(&processes);
+    let late = [batch(cache, &source, &[2]), batch(other, &source, &[1])];
+    wait_beside(&processes, before, 2).await;
     source.release();
     assert_eq!(overtaken.await.unwrap()[&1], 1);
     for late in late {
         let values = in_time(late).await.unwrap();
         assert!(values.values().all(|version| *version == 2), "{values:?}");
     }
-    for process in [&cache, &other] {
+    for process in &processes {
         assert_eq!(kept(process, || says(&source, &[1, 2], TAG)).await, 2);
     }
 }
@@ -381,10 +387,10 @@ async fn outer_entries_go_with_the_tags_of_a_batch_that_they_share(world: World)
     kept(cache, || says(&source, &[1], TAG)).await;
     cache.invalidate_tag(TAG).await.unwrap();
     source.hold();
-    let loads = source.loads();
+    let (loads, before) = (source.loads(), waits(&processes));
     let read = outers(cache, &source);
     source.begun(loads + 1).await;
-    waiting(cache, 7).await;
+    wait_beside(&processes, before, 7).await;
     source.release();
     assert_all_go(&processes, &source, read).await;
 }
@@ -423,7 +429,7 @@ async fn an_outer_entry_goes_with_the_tags_of_a_single_load_that_its_batch_joine
     kept(cache, || says(&source, &[1], TAG)).await;
     cache.invalidate_tag(TAG).await.unwrap();
     source.hold();
-    let loads = source.loads();
+    let (loads, before) = (source.loads(), waits(&processes));
     let leader = cache.spawn({
         let source = source.clone();
         async move { says_one(&source, 1, TAG).await }
@@ -433,7 +439,7 @@ async fn an_outer_entry_goes_with_the_tags_of_a_single_load_that_its_batch_joine
         let source = source.clone();
         async move { outer(&source, 1).await }
     });
-    waiting(cache, 1).await;
+    wait_beside(&processes, before, 1).await;
     source.release();
     in_time(leader).await.unwrap();
     in_time(joined).await.unwrap();
@@ -447,14 +453,14 @@ async fn an_outer_entry_goes_with_the_tags_of_a_batch_that_its_single_call_joine
     kept(cache, || says(&source, &[1], TAG)).await;
     cache.invalidate_tag(TAG).await.unwrap();
     source.hold();
-    let loads = source.loads();
+    let (loads, before) = (source.loads(), waits(&processes));
     let leader = batch(cache, &source, &[1]);
     source.begun(loads + 1).await;
     let joined = cache.spawn({
         let source = source.clone();
         async move { outer_of_one(&source, 1).await }
     });
-    waiting(cache, 1).await;
+    wait_beside(&processes, before, 1).await;
     source.release();
     in_time(leader).await.unwrap();
     in_time(joined).await.unwrap();
