@@ -307,7 +307,11 @@ async fn an_absence_has_a_version_too(world: World) {
 
 async fn what_was_stored_without_a_version_is_of_none(world: World) {
     let (cache, source) = (world.cache().await, Source::new());
-    cache.put(&POLICY, "versions:1", &99_u64).await.unwrap();
+    let load = || async { Ok::<_, Infallible>(99_u64) };
+    let Ok(99) = cache.get_or_fill(&POLICY, "versions:1", load).await else {
+        panic!("it is what was loaded");
+    };
+    filled(&cache, 1).await;
     assert_eq!(status(&cache, &source).await, (1, Status::Miss));
     filled(&cache, 2).await;
     let found = cache.get::<u64>("versions:1").await.unwrap();
