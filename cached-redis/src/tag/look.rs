@@ -24,7 +24,7 @@ pub(crate) enum Generations {
 }
 
 /// What becomes of an entry that was found.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Life {
     Alive,
     /// One of its tags was invalidated since it was loaded, or is not among its tags.
