@@ -2,6 +2,7 @@
 //!
 //! A result may be stored only while nothing has happened to its key since before its load began.
 
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -130,7 +131,8 @@ pub(crate) fn fill(
         let (event, landing) = self::filled(&filled, packed);
         cache.emit(site, &event);
         if let Some(flight) = flight {
-            let shares = shares(&cache, &basis, std::iter::once(&flight)).await;
+            let flights = iter::once((&flight, &landing));
+            let shares = shares(&cache, &basis, flights).await;
             flight.land(landing.shared_if(shares));
         }
         drop(held);
@@ -150,10 +152,13 @@ pub(crate) fn filled(won: &Result<bool, StoreError>, packed: Packed) -> (Event<'
 
 /// Whether those who joined may have what was filled. A lease outlives the invalidation of a tag, so a
 /// won fill alone does not say that they came before it.
-pub(crate) async fn shares(
+pub(crate) async fn shares<'a>(
     inner: &Inner,
     basis: &Basis,
-    mut flights: impl Iterator<Item = &Flight>,
+    mut flights: impl Iterator<Item = (&'a Flight, &'a Landing)>,
 ) -> bool {
-    basis.stamp.is_empty() || flights.any(Flight::is_joined) && basis.stands(inner).await
+    let waits = |(flight, landing): (&Flight, &Landing)| {
+        matches!(landing, Landing::Shared(_)) && flight.is_joined()
+    };
+    basis.stamp.is_empty() || flights.any(waits) && basis.stands(inner).await
 }

@@ -158,8 +158,8 @@ fn tell(what: impl FnOnce(&mut Said)) {
     });
 }
 
-/// The load that runs here: inside of a function under `#[redis_cached]`, or of the closure given to
-/// [`get_or_fill`](crate::Cache::get_or_fill), it can say what becomes of its result.
+/// The load that runs here: inside of a function under `#[redis_cached]` or `#[write_through]`, or of the
+/// closure given to [`get_or_fill`](crate::Cache::get_or_fill), it can say what becomes of its result.
 ///
 /// Elsewhere what is said has no effect. A function that runs without the cache inside of such a load has
 /// nothing to say of that load but tags, which the result will have.

@@ -63,14 +63,16 @@ pub(super) fn send(
         drop(wanted);
         // All are of one load.
         let basis = fills.first().map(|fill| fill.packed.basis.clone());
-        let flights = fills.iter().filter_map(|fill| fill.flight.as_ref());
-        let shares = fence::shares(&cache, &basis.unwrap_or_default(), flights).await;
+        let mut landings = Vec::with_capacity(fills.len());
         for (fill, answer) in fills.into_iter().zip(answers) {
             let (event, landing) = fence::filled(&answer, fill.packed);
             cache.emit(site, &event);
-            if let Some(flight) = fill.flight {
-                flight.land(landing.shared_if(shares));
-            }
+            landings.extend(fill.flight.map(|flight| (flight, landing)));
+        }
+        let flights = landings.iter().map(|(flight, landing)| (flight, landing));
+        let shares = fence::shares(&cache, &basis.unwrap_or_default(), flights).await;
+        for (flight, landing) in landings {
+            flight.land(landing.shared_if(shares));
         }
     })
 }
