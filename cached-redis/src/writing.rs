@@ -32,9 +32,9 @@ impl Cache {
     /// const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
     ///
     /// let price = cache
-    ///     .put_through(&POLICY, "price:7", || async { /* UPDATE … RETURNING */ Ok::<_, io::Error>(990_u64) })
+    ///     .put_through(&POLICY, "price-of:7", || async { /* UPDATE … RETURNING */ Ok::<_, io::Error>(990_u64) })
     ///     .await?;
-    /// assert_eq!(cache.get("price:7").await?, Some(price));
+    /// assert_eq!(cache.get("price-of:7").await?, Some(price));
     /// # Ok(())
     /// # }
     /// ```
