@@ -1,13 +1,17 @@
 //! The annotated functions, and which of them reads and writes a key.
 //!
-//! A quarter of the keys is plain, in another one some of the writes are written through, and half
-//! carry two tags: one of their own, and one that the keys of a group share. What carries tags has a
-//! TTL so short, and every option that serves a value past or before its end, that loads run behind
-//! entries all the time. Its source fails now and then.
+//! A quarter of the keys is plain, in another one some of the writes are written through. The third one
+//! carries two tags: one of each key's own, and one that the keys of a group share. These have a TTL so
+//! short, and every option that serves a value past or before its end, that loads run behind entries all
+//! the time, and a source that fails now and then. Of the last quarter, one half finds its tag while it
+//! loads, and is written through under it; the other half is read through a function that calls a batch
+//! which does.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use cached_redis::{Cache, CachedExt as _, Stats, invalidates, redis_cached, write_through};
+use cached_redis::{Cache, CachedExt as _, Stats};
+use cached_redis::{current, invalidates, redis_cached, write_through};
 
 use crate::subject::pause;
 use crate::truth::{Refused, Truth};
@@ -15,21 +19,29 @@ use crate::truth::{Refused, Truth};
 /// So many keys have a tag in common.
 const GROUP: u64 = 10;
 
-/// The name of the function that counts what was written through.
-const WRITE_THROUGH: &str = "annotated::write_through";
+/// The names of the functions that count what was written through.
+const WRITE_THROUGH: [&str; 3] = [
+    "annotated::write_through",
+    "annotated::write_tagged",
+    "annotated::write_found",
+];
 
 enum Kind {
     Plain,
     WrittenThrough,
     Tagged,
+    Found,
+    Nested,
 }
 
 impl Kind {
     fn of(key: u64) -> Self {
-        match key % 4 {
-            0 => Self::Plain,
-            1 => Self::WrittenThrough,
-            _ => Self::Tagged,
+        match key % 8 {
+            0 | 4 => Self::Plain,
+            1 | 5 => Self::WrittenThrough,
+            2 | 6 => Self::Tagged,
+            3 => Self::Found,
+            _ => Self::Nested,
         }
     }
 }
@@ -47,6 +59,10 @@ pub(crate) async fn read(truth: &Truth, key: u64) -> Option<u64> {
     match (Kind::of(key), anew) {
         (Kind::Tagged, false) => read_tagged(truth, key, group(key)).await.ok(),
         (Kind::Tagged, true) => read_tagged(truth, key, group(key)).refreshed().await.ok(),
+        (Kind::Found, false) => Some(read_finding(truth, key).await),
+        (Kind::Found, true) => Some(read_finding(truth, key).refreshed().await),
+        (Kind::Nested, false) => Some(read_outer(truth, key, fastrand::u64(0..8)).await),
+        (Kind::Nested, true) => read_many(truth, &[key]).await.remove(&key),
         (_, false) => Some(read_plain(truth, key).await),
         (_, true) => Some(read_plain(truth, key).refreshed().await),
     }
@@ -57,6 +73,9 @@ pub(crate) async fn write(truth: &Truth, key: u64) -> (u64, By) {
         (Kind::Tagged, 0) => (write_group(truth, key, group(key)).await, By::Tag),
         (Kind::Tagged, 1) => (write_tag(truth, key).await, By::Tag),
         (Kind::Tagged, 2) => (write_key_and_tag(truth, key).await, By::Tag),
+        (Kind::Tagged, _) => (write_tagged(truth, key, group(key)).await, By::Key),
+        (Kind::Found, 0..2) | (Kind::Nested, _) => (write_tag(truth, key).await, By::Tag),
+        (Kind::Found, _) => (write_found(truth, key).await, By::Key),
         (Kind::WrittenThrough, 0..2) => (write_through(truth, key).await, By::Key),
         _ => (write_key(truth, key).await, By::Key),
     }
@@ -71,16 +90,20 @@ pub(crate) async fn kept(cache: &Cache, truth: &Truth, key: u64) -> Option<u64> 
             let read = cache.scope(read_tagged(&source, key, group(key)));
             read.await.ok()
         }
-        _ => {
-            let kept = cache.get(format!("stress:{key}")).await;
-            kept.expect("the cache answers")
-        }
+        Kind::Found => get(cache, format!("stress:found:{key}")).await,
+        Kind::Nested => get(cache, format!("stress:outer:{key}:0")).await,
+        Kind::Plain | Kind::WrittenThrough => get(cache, format!("stress:{key}")).await,
     }
 }
 
+async fn get(cache: &Cache, key: String) -> Option<u64> {
+    let kept = cache.get(key).await;
+    kept.expect("the cache answers")
+}
+
 pub(crate) fn written_through(stats: &Stats) -> u64 {
-    let function = stats.function(WRITE_THROUGH);
-    function.map_or(0, |function| function.fills)
+    let fills = |name| stats.function(name).map_or(0, |function| function.fills);
+    WRITE_THROUGH.map(fills).iter().sum()
 }
 
 fn group(key: u64) -> u64 {
@@ -98,7 +121,7 @@ async fn read_plain(truth: &Truth, key: u64) -> u64 {
     stale_if_error = 600,
     refresh_ahead = 0.8,
     early_expiry = 1.0,
-    key = "stress:<key>",
+    key = "stress:tagged:<key>",
     tags = ["stress:<key>", "stress:group:<group>"],
     skip(truth, group)
 )]
@@ -107,6 +130,29 @@ async fn read_tagged(truth: &Truth, key: u64, group: u64) -> Result<u64, Refused
     let version = truth.try_version(key).await?;
     pause(LOAD).await;
     Ok(version)
+}
+
+#[redis_cached(ttl = 600, key = "stress:found:<key>", skip(truth))]
+async fn read_finding(truth: &Truth, key: u64) -> u64 {
+    current().tag(format!("stress:{key}"));
+    load(truth, key).await
+}
+
+#[redis_cached(batch(key in keys), ttl = 600, key = "stress:many:<key>", skip(truth))]
+async fn read_many(truth: &Truth, keys: &[u64]) -> HashMap<u64, u64> {
+    let mut versions = HashMap::new();
+    for key in keys {
+        current().tag(format!("stress:{key}"));
+        versions.insert(*key, load(truth, *key).await);
+    }
+    versions
+}
+
+/// Many of them share one load of the batch.
+#[redis_cached(ttl = 600, key = "stress:outer:<key>:<place>", skip(truth))]
+async fn read_outer(truth: &Truth, key: u64, place: u64) -> u64 {
+    let _: u64 = place;
+    read_many(truth, &[key]).await[&key]
 }
 
 #[invalidates("stress:<key>")]
@@ -125,13 +171,28 @@ async fn write_group(truth: &Truth, key: u64, group: u64) -> u64 {
     commit(truth, key).await
 }
 
-#[invalidates("stress:<key>", tag = "stress:<key>")]
+#[invalidates("stress:tagged:<key>", tag = "stress:<key>")]
 async fn write_key_and_tag(truth: &Truth, key: u64) -> u64 {
     commit(truth, key).await
 }
 
 #[write_through(ttl = 600, key = "stress:<key>", tags = [])]
 async fn write_through(truth: &Truth, key: u64) -> u64 {
+    commit(truth, key).await
+}
+
+#[write_through(
+    ttl = 600,
+    key = "stress:tagged:<key>",
+    tags = ["stress:<key>", "stress:group:<group>"]
+)]
+async fn write_tagged(truth: &Truth, key: u64, group: u64) -> u64 {
+    let _: u64 = group;
+    commit(truth, key).await
+}
+
+#[write_through(ttl = 600, key = "stress:found:<key>", tags = ["stress:<key>"])]
+async fn write_found(truth: &Truth, key: u64) -> u64 {
     commit(truth, key).await
 }
 

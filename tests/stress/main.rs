@@ -7,9 +7,10 @@
 //! whatever it gets must not be below that floor. Pauses are injected where the races are: between
 //! a load and its return, and between a commit and its invalidation.
 //!
-//! A quarter of the keys is plain, another one is also written through, and half are read under tags,
-//! with all that serves a value past its TTL or loads it anew behind its readers; their writers
-//! invalidate by key, by tag, or both. Whichever way it was, the floor binds all reads.
+//! A quarter of the keys is plain, another one is also written through, a third one is read under tags,
+//! with all that serves a value past its TTL or loads it anew behind its readers, and the last one finds
+//! its tags, some of it in batches inside of other functions; their writers invalidate by key, by tag, or
+//! both, or write through under the tags. Whichever way it was, the floor binds all reads.
 //!
 //! Then the same again while one fault follows the other: connections are cut, the server stops
 //! answering, is killed and comes back with an old snapshot, is replaced by a replica that lags. Not
