@@ -19,6 +19,7 @@
 //! * A tombstone under the key of a tag bars all its entries, as one under a key bars that entry.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
 use xxhash_rust::xxh3::Xxh3;
@@ -80,7 +81,7 @@ fn hash<'a>(tags: impl Iterator<Item = (&'a String, Generation)>) -> [u8; 8] {
 }
 
 /// The tags of one call, by their keys in the store.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Tags {
     keys: Vec<String>,
     /// How many of them every reader of the function renders for itself. The others are named in
@@ -142,6 +143,13 @@ impl Tags {
         }
         let names = self.keys.iter().map(|key| (key, Generation([0; 8])));
         u64::from_le_bytes(hash(names))
+    }
+}
+
+impl fmt::Debug for Tags {
+    /// Says nothing of their names, which hold user data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tags").finish_non_exhaustive()
     }
 }
 

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::task::yield_now;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::*;
 use crate::call::Call;
@@ -40,8 +41,12 @@ fn generation(number: u8) -> Generation {
 
 /// An entry that only names tags for the next load.
 fn marker(names: &[&str]) -> Live {
+    stamped(names, [0; 8])
+}
+
+fn stamped(names: &[&str], stamp: [u8; 8]) -> Live {
     let parts = Extensions {
-        stamp: Some([0; 8]),
+        stamp: Some(stamp),
         named: names.to_vec(),
         ..Extensions::default()
     };
@@ -144,6 +149,26 @@ async fn a_marker_is_dead_and_its_names_are_stamped_by_the_next_load() {
     // Not even beside its tags of now.
     let live = look::alive(&inner, &Tags::default(), marker).await.unwrap();
     assert!(live.is_none());
+}
+
+/// As it was written once: of which tag the generation was, nobody could tell.
+#[tokio::test]
+async fn an_entry_stamped_by_a_generation_alone_is_dead() {
+    let inner = cache().await.inner;
+    let tags = Tags::named(&inner.namespace, ["a"]);
+    let stamp = stamp(&inner, &tags, None).await;
+    let hash = stamp.parts().map(|(_, one)| xxh3_64(one.bytes()));
+    let hash = hash.max().unwrap().to_le_bytes();
+    let alive = async |stamp| look::alive(&inner, &tags, stamped(&["a"], stamp)).await;
+    assert!(alive(hash).await.unwrap().is_none());
+    let named = stamp.extensions(&inner.namespace).stamp.unwrap();
+    assert!(alive(named).await.unwrap().is_some());
+}
+
+#[test]
+fn tags_do_not_show_the_values_in_their_names() {
+    let tags = Tags::named("app", ["user:secret"]);
+    assert!(!format!("{tags:?}").contains("secret"));
 }
 
 #[tokio::test]
