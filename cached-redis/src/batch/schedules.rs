@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::sync::explore::Sometimes;
 use crate::sync::fake::Source;
 use crate::sync::network::{Network, explore, moment};
-use crate::{Cache, CachedExt as _, Invalidation, Policy};
+use crate::{Cache, CachedExt as _, Invalidation, Policy, current};
 
 const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
 
@@ -24,6 +24,8 @@ struct Scene {
     rows: [Row; KEYS],
     /// Whether some batches load whatever the cache has.
     refreshes: bool,
+    /// Whether loads find a tag of each row, and writers invalidate those.
+    tagged: bool,
 }
 
 /// What stands behind one key.
@@ -55,6 +57,17 @@ impl Scene {
             processes,
             rows: Default::default(),
             refreshes,
+            tagged: false,
+        })
+    }
+
+    /// The same with tags.
+    async fn tagged(lease: Duration) -> Arc<Self> {
+        let scene = Arc::into_inner(Self::new(lease, true).await);
+        let scene = scene.expect("nobody else has it");
+        Arc::new(Self {
+            tagged: true,
+            ..scene
         })
     }
 
@@ -95,6 +108,9 @@ impl Scene {
     async fn load(&self, ids: &[usize]) -> BTreeMap<usize, u64> {
         let _loading: Vec<_> = ids.iter().map(|id| Loading::new(&self.rows[*id])).collect();
         moment().await;
+        for id in ids.iter().filter(|_| self.tagged) {
+            current().tag(id.to_string());
+        }
         let loaded = ids.iter().map(|id| (*id, self.rows[*id].source.load()));
         let loaded = loaded.collect();
         moment().await;
@@ -123,7 +139,10 @@ impl Scene {
         let written = [first, (first + 1) % KEYS];
         let versions = written.map(|id| (id, self.rows[id].source.commit()));
         let keys = written.map(|id| id.to_string());
-        let done = self.processes[process].invalidate_many(keys).await;
+        let done = match self.tagged {
+            true => self.processes[process].invalidate_tags(keys).await,
+            false => self.processes[process].invalidate_many(keys).await,
+        };
         let done = matches!(done, Ok(Invalidation::Done));
         for (id, version) in versions {
             match done {
@@ -162,6 +181,8 @@ impl Drop for Loading<'_> {
 static GIVEN_UP: Sometimes = Sometimes::new("a batch goes away");
 static DEFERRED: Sometimes = Sometimes::new("an invalidation is deferred");
 static REFUSED: Sometimes = Sometimes::new("a fill is refused");
+static HIT_OF_TAGS: Sometimes = Sometimes::new("an entry with tags is served");
+static OUTDATED: Sometimes = Sometimes::new("an entry is met whose tag was invalidated");
 
 #[test]
 fn batches_that_need_each_others_keys_load_each_once_and_wait_no_lease_out() {
@@ -191,7 +212,7 @@ fn what_a_batch_reads_after_an_invalidation_is_fresh_however_late_the_steps_are(
         longest_ms: 60,
         losses: 0,
     };
-    explore(network, &[&REFUSED], reads_and_writes);
+    explore(network, &[&REFUSED], || reads_and_writes(false));
 }
 
 #[test]
@@ -200,12 +221,38 @@ fn what_a_batch_reads_after_an_invalidation_is_fresh_although_steps_get_lost() {
         longest_ms: 10,
         losses: 10,
     };
-    explore(network, &[&DEFERRED, &GIVEN_UP], reads_and_writes);
+    explore(network, &[&DEFERRED, &GIVEN_UP], || reads_and_writes(false));
+}
+
+#[test]
+fn what_a_batch_reads_after_the_invalidation_of_its_tags_is_fresh_however_late_the_steps_are() {
+    let network = Network {
+        longest_ms: 10,
+        losses: 0,
+    };
+    explore(network, &[&HIT_OF_TAGS, &OUTDATED], || {
+        reads_and_writes(true)
+    });
+}
+
+#[test]
+fn what_a_batch_reads_after_the_invalidation_of_its_tags_is_fresh_although_steps_get_lost() {
+    let network = Network {
+        longest_ms: 10,
+        losses: 10,
+    };
+    explore(network, &[&DEFERRED, &HIT_OF_TAGS], || {
+        reads_and_writes(true)
+    });
 }
 
 /// With leases that run out while their holders are slow.
-async fn reads_and_writes() {
-    let scene = Scene::new(Duration::from_millis(30), true).await;
+async fn reads_and_writes(tagged: bool) {
+    let lease = Duration::from_millis(30);
+    let scene = match tagged {
+        true => Scene::tagged(lease).await,
+        false => Scene::new(lease, true).await,
+    };
     let mut tasks = JoinSet::new();
     for process in [0, 1, 0, 1] {
         tasks.spawn(Arc::clone(&scene).read_batch(process));
@@ -216,10 +263,13 @@ async fn reads_and_writes() {
     tasks.spawn(Arc::clone(&scene).write(1));
     tasks.join_all().await;
     let stats = scene.processes.iter().map(Cache::stats);
-    if stats
-        .flat_map(|stats| stats.functions)
-        .any(|function| function.refused_fills > 0)
-    {
-        REFUSED.seen();
+    for function in stats.flat_map(|stats| stats.functions) {
+        let outcomes = [
+            (&REFUSED, function.refused_fills > 0),
+            (&HIT_OF_TAGS, tagged && function.hits > 0),
+            (&OUTDATED, function.outdated > 0),
+        ];
+        let seen = outcomes.iter().filter(|(_, seen)| *seen);
+        seen.for_each(|(outcome, _)| outcome.seen());
     }
 }
