@@ -47,6 +47,7 @@ const DEFAULT_HOLD: Duration = Duration::from_secs(10);
 pub struct Builder {
     url: Option<String>,
     namespace: Option<String>,
+    process: String,
     defaults: Policy,
     policies: HashMap<String, Policy>,
     modes: Vec<(String, Mode)>,
@@ -75,6 +76,7 @@ impl Default for Builder {
         Self {
             url: None,
             namespace: None,
+            process: String::new(),
             defaults: Policy::new().jitter(DEFAULT_JITTER),
             policies: HashMap::new(),
             modes: Vec::new(),
@@ -126,6 +128,14 @@ impl Builder {
     /// Required on Redis; `"app"` by default in memory.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = Some(namespace.into());
+        self
+    }
+
+    /// Plays another process, which shares nothing with this one but the store: for tests that show how
+    /// several get on.
+    #[doc(hidden)]
+    pub fn process(mut self, name: impl Into<String>) -> Self {
+        self.process = name.into();
         self
     }
 
@@ -353,6 +363,11 @@ impl Builder {
         let (faults, deadline) = (self.faults, redis.deadline);
         let remembers = settings.on_failover != OnFailover::Ttl && !address.is_memory();
         let journal = Journal::new(settings.journal_keys, remembers);
+        journal.set_guarded(settings.guarded);
+        if let Some(store) = address.shared_name() {
+            let realm = format!("{}\n{namespace}", self.process);
+            journal.enrol(realm, store);
+        }
         let (memory, watch) = (self.memory, journal.clone());
         let store = AnyStore::open(address, redis, memory, self.require_connection, watch).await?;
         #[cfg(feature = "testing")]

@@ -76,6 +76,8 @@ pub(crate) enum Event<'a> {
     Deferred(usize, &'a StoreError),
     /// Deferred keys were confirmed.
     Replayed(usize),
+    /// Keys that a server before had confirmed were removed from this one too.
+    Repeated(usize),
     /// More keys are deferred than can be kept one by one.
     JournalOverflow,
     /// An invalidation did not reach the store and cannot be kept: the runtime ends.
@@ -182,6 +184,7 @@ fn count(counters: &Counters, event: &Event<'_>) {
         }
         Event::Deferred(keys, _) => counters.add(Count::DeferredInvalidations, *keys as u64),
         Event::Replayed(keys) => counters.add(Count::ReplayedInvalidations, *keys as u64),
+        Event::Repeated(keys) => counters.add(Count::RepeatedInvalidations, *keys as u64),
         Event::JournalOverflow => {}
         Event::Lost(keys, _) => counters.add(Count::LostInvalidations, *keys as u64),
         Event::LostKey => counters.add(Count::LostInvalidations, 1),
@@ -272,6 +275,12 @@ fn tell(function: &str, event: &Event<'_>) {
              until then other processes may see the old value and this one bypasses the cache"
         ),
         Event::Replayed(keys) => info!(keys, "deferred invalidations were replayed"),
+        Event::Repeated(keys) => {
+            info!(
+                keys,
+                "invalidations that the server before had confirmed were repeated"
+            );
+        }
         Event::JournalOverflow => warn!(
             "more invalidations are deferred than can be kept one by one: this process bypasses \
              the whole namespace until all of it is invalidated"

@@ -95,6 +95,7 @@ impl Inner {
     ) -> Arc<Self> {
         let sites = registry::sites();
         catalog::refuse_shared_default_keys();
+        journal.serve(true);
         Arc::new_cyclic(|inner| Self {
             store,
             namespace,
@@ -149,6 +150,8 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.replay.abort();
+        self.journal.serve(false);
+        self.journal.bequeath();
         let pending = self.pending();
         if !pending.is_empty() {
             event::abandoned(pending);

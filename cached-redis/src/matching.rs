@@ -87,12 +87,7 @@ impl Matching {
         });
         self.ended = true;
         let ended = match confirmed {
-            Ok(settled) => {
-                if settled > 0 {
-                    self.inner.emit(self.site, &Event::Replayed(settled));
-                }
-                Invalidation::Done
-            }
+            Ok(_) => Invalidation::Done,
             Err(error) => {
                 // Reads of these keys bypass the cache from here on, so before anybody learns of the end.
                 if self.inner.journal.keep_pattern(attempt, &self.pattern) {

@@ -31,6 +31,7 @@ pub(crate) enum Count {
     Invalidations,
     DeferredInvalidations,
     ReplayedInvalidations,
+    RepeatedInvalidations,
     LostInvalidations,
     UnguardedWrites,
     LostLocks,
@@ -101,6 +102,7 @@ impl Counters {
             invalidations: self.get(Count::Invalidations),
             deferred_invalidations: self.get(Count::DeferredInvalidations),
             replayed_invalidations: self.get(Count::ReplayedInvalidations),
+            repeated_invalidations: self.get(Count::RepeatedInvalidations),
             lost_invalidations: self.get(Count::LostInvalidations),
             unguarded_writes: self.get(Count::UnguardedWrites),
             lost_locks: self.get(Count::LostLocks),
@@ -166,9 +168,12 @@ pub struct FunctionStats {
     /// Keys whose invalidation the store did not confirm, so that it is replayed later. Here and
     /// below a pattern counts as one.
     pub deferred_invalidations: u64,
-    /// Deferred keys that the store has confirmed since, each counted once however often it was
-    /// deferred. Those of the replay are counted under `(direct)`.
+    /// Deferred keys that a replay has removed since, each counted once however often it was deferred;
+    /// not those that a later invalidation of the same key has settled. All under `(direct)`.
     pub replayed_invalidations: u64,
+    /// Keys whose invalidation a server had confirmed, and which were removed again from the one that
+    /// has taken its place: see [`OnFailover::Replay`](crate::OnFailover::Replay). All under `(direct)`.
+    pub repeated_invalidations: u64,
     /// Keys whose invalidation did not reach the store and will not: the runtime was ending, or the
     /// key could not be rendered.
     pub lost_invalidations: u64,
@@ -218,6 +223,7 @@ impl FunctionStats {
             invalidations: self.invalidations + other.invalidations,
             deferred_invalidations: self.deferred_invalidations + other.deferred_invalidations,
             replayed_invalidations: self.replayed_invalidations + other.replayed_invalidations,
+            repeated_invalidations: self.repeated_invalidations + other.repeated_invalidations,
             lost_invalidations: self.lost_invalidations + other.lost_invalidations,
             unguarded_writes: self.unguarded_writes + other.unguarded_writes,
             lost_locks: self.lost_locks + other.lost_locks,

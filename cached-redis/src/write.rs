@@ -43,7 +43,7 @@ pub(crate) async fn remove(
     for (at, piece) in keys.chunks(MOST).enumerate() {
         pause_before(at).await;
         if answer.is_ok() {
-            answer = match inner.settings.guarded {
+            answer = match inner.journal.is_guarded() {
                 true => inner.store.invalidate_guarded(piece, hold_off).await,
                 false => inner.store.invalidate(piece).await,
             };
@@ -207,26 +207,29 @@ impl Sending {
         answer: Result<(), StoreError>,
     ) -> Invalidation {
         let confirmed = match answer {
-            Ok(()) => self.confirm(attempt).await.ok_or(StoreError::Lost),
+            Ok(()) => self.confirm(attempt).await,
             Err(error) => Err(error),
         };
         let keys = std::mem::take(&mut self.keys);
         let ended = match &confirmed {
-            Ok(settled) => self.done(*settled),
+            Ok(()) => {
+                self.tell(Event::Invalidated);
+                Invalidation::Done
+            }
             Err(error) => self.defer(attempt, &keys, error),
         };
         self.announce(&keys).await;
         ended
     }
 
-    /// The number of kept keys that this has settled; `None` if the server has changed meanwhile.
-    async fn confirm(&self, attempt: Attempt) -> Option<usize> {
-        let mut settled = 0;
+    /// Settles what is kept of the keys; an error if the server has changed meanwhile.
+    async fn confirm(&self, attempt: Attempt) -> Result<(), StoreError> {
         for (at, piece) in self.keys.chunks(MOST).enumerate() {
             pause_before(at).await;
-            settled += self.inner.journal.confirm(attempt, piece)?;
+            let confirmed = self.inner.journal.confirm(attempt, piece);
+            confirmed.ok_or(StoreError::Lost)?;
         }
-        Some(settled)
+        Ok(())
     }
 
     /// To be called at the end: the keys of one that is deferred are in the journal, which this waits for.
@@ -249,14 +252,6 @@ impl Sending {
         };
         self.announce(&keys).await;
         ended
-    }
-
-    fn done(&self, settled: usize) -> Invalidation {
-        self.tell(Event::Invalidated);
-        if settled > 0 {
-            self.inner.emit(&DIRECT.site, &Event::Replayed(settled));
-        }
-        Invalidation::Done
     }
 
     /// Reads of these keys bypass the cache from here on, so before anybody learns of the end.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cached_redis::{Builder, Cache, Invalidation, redis_cached};
 
-use crate::support::{Forwarder, RedisServer, Rows, eventually, in_time};
+use crate::support::{Forwarder, RedisServer, Rows, eventually, in_time, new_process};
 
 #[redis_cached(ttl = 60, key = "cut:<id>", skip(rows))]
 async fn read(rows: &Rows, id: usize) -> u64 {
@@ -27,7 +27,10 @@ impl Net {
     }
 
     fn builder(&self) -> Builder {
-        let builder = Cache::builder().url(self.address.url()).namespace("it");
+        let builder = Cache::builder()
+            .url(self.address.url())
+            .namespace("it")
+            .process(new_process());
         builder.flush_timeout(Duration::from_secs(60))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cached_redis::{BreakerState, Cache, CachedExt as _, Invalidation, Status};
 use cached_redis::{invalidates, redis_cached};
 
-use crate::support::{Forwarder, RedisServer, Source, eventually, filled, in_time};
+use crate::support::{Forwarder, RedisServer, Source, eventually, filled, in_time, new_process};
 
 #[redis_cached(ttl = 60, key = "network:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
@@ -19,7 +19,10 @@ async fn write(source: &Source, id: u64) -> u64 {
 }
 
 async fn process(url: String) -> Cache {
-    let builder = Cache::builder().url(url).namespace("it");
+    let builder = Cache::builder()
+        .url(url)
+        .namespace("it")
+        .process(new_process());
     // A connection without answers is given up after three times as long.
     let builder = builder.connect_timeout(Duration::from_millis(200));
     builder.build().await.unwrap()

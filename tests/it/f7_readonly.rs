@@ -3,7 +3,7 @@
 
 use cached_redis::{Cache, CachedExt as _, Status, invalidates, redis_cached};
 
-use crate::support::{Forwarder, RedisServer, Source, eventually};
+use crate::support::{Forwarder, RedisServer, Source, eventually, new_process};
 
 #[redis_cached(ttl = 60, key = "f7:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
@@ -16,7 +16,10 @@ async fn write(source: &Source, id: u64) -> u64 {
 }
 
 async fn process(url: String) -> Cache {
-    let builder = Cache::builder().url(url).namespace("it");
+    let builder = Cache::builder()
+        .url(url)
+        .namespace("it")
+        .process(new_process());
     builder.require_connection(true).build().await.unwrap()
 }
 

@@ -6,7 +6,9 @@ use cached_redis::{
 };
 use tracing::Level;
 
-use crate::support::{Forwarder, Log, RedisServer, Source, eventually, filled, in_time};
+use crate::support::{
+    Forwarder, Log, RedisServer, Source, eventually, filled, in_time, new_process,
+};
 
 #[redis_cached(ttl = 600, key = "epoch:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
@@ -19,7 +21,10 @@ async fn write(source: &Source, id: u64) -> u64 {
 }
 
 async fn process(url: String, on_failover: OnFailover) -> Cache {
-    let builder = Cache::builder().url(url).namespace("it");
+    let builder = Cache::builder()
+        .url(url)
+        .namespace("it")
+        .process(new_process());
     let builder = builder.deadline(std::time::Duration::from_secs(20));
     let built = builder.on_failover(on_failover).build().await;
     built.expect("the settings are right")

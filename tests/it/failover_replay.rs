@@ -54,7 +54,7 @@ async fn replays(mut world: World, builder: Builder) {
     let readers = rows.readers(&cache, 4, |rows, id| async move { read(&rows, id).await });
     world.redis().kill();
     world.redis().restart();
-    let replayed = async || cache.stats().total().replayed_invalidations == 200;
+    let replayed = async || cache.stats().total().repeated_invalidations == 200;
     eventually("the replay", replayed).await;
     let other = process(&world).await;
     for id in rows.ids() {
@@ -121,8 +121,8 @@ async fn what_a_server_lost_that_was_demoted_and_promoted_again_is_removed_altho
     assert_eq!(cache.stats().total().deferred_invalidations, 0);
     server.demote(&other);
     server.promote();
-    let replayed = async || cache.stats().total().replayed_invalidations == 1;
-    eventually("the replay", replayed).await;
+    let repeated = async || cache.stats().total().repeated_invalidations == 1;
+    eventually("the repetition", repeated).await;
     assert_eq!(cache.scope(read(&rows, 0)).await, 2);
     assert_eq!(cache.stats().store().lost, 0);
 }

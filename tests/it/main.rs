@@ -13,6 +13,8 @@ mod batches;
 mod blanket_traits;
 mod bodies_of_methods;
 mod builder;
+#[cfg(feature = "testing")]
+mod caches_of_one_process;
 mod catalog;
 mod commands;
 mod condition;

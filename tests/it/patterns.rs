@@ -686,8 +686,8 @@ async fn by_default_a_pattern_is_repeated_on_a_server_that_came_back_with_what_i
     assert_eq!(cache.stats().total().invalidations, 1);
     world.redis().kill();
     world.redis().restart();
-    let replayed = async || cache.stats().total().replayed_invalidations == 1;
-    eventually("the replay", replayed).await;
+    let repeated = async || cache.stats().total().repeated_invalidations == 1;
+    eventually("the repetition", repeated).await;
     assert_eq!(status(&cache, &source, 1, "a").await, (2, Status::Miss));
     assert_eq!(status(&cache, &source, 2, "a").await, (1, Status::Hit));
 }

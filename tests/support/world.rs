@@ -41,8 +41,13 @@ impl World {
 
     /// A builder whose deadline no busy machine misses.
     pub(crate) fn builder(&self) -> Builder {
+        self.builder_in(&new_process())
+    }
+
+    /// The same for one of several caches of a process.
+    pub(crate) fn builder_in(&self, process: &str) -> Builder {
         let builder = Cache::builder().url(&self.url).namespace("it");
-        builder.deadline(Duration::from_secs(20))
+        builder.process(process).deadline(Duration::from_secs(20))
     }
 
     /// A builder whose leases outlive every stall of a busy machine as well.
@@ -73,6 +78,12 @@ impl World {
     pub(crate) fn redis(&mut self) -> &mut RedisServer {
         self.server.as_mut().expect("this test runs on Redis")
     }
+}
+
+/// The name of a process that nobody else plays: caches of others share nothing with it but the store.
+pub(crate) fn new_process() -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed).to_string()
 }
 
 /// Waits until `cache` has stored so many results: a caller has its value before that.

@@ -86,9 +86,9 @@ impl Announcement {
     }
 
     fn is_due(&self, journal: &Journal) -> bool {
-        let waits = |pattern| journal.keeps(pattern);
-        !self.pattern.as_ref().is_some_and(waits)
-            && self.keys.iter().all(|key| journal.pass(key).is_some())
+        let waits = |pattern| journal.keeps_pattern(pattern);
+        // What other caches of this process keep is of other writes, which have events of their own.
+        !self.pattern.as_ref().is_some_and(waits) && !self.keys.iter().any(|key| journal.keeps(key))
     }
 
     /// How much room it takes.

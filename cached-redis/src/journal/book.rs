@@ -3,6 +3,7 @@
 //! Every read of this process compares its key with the patterns while they are kept, so there is
 //! room for few: one more folds them into the note that stands for every key there is.
 
+use super::Target;
 use super::ledger::Ledger;
 use crate::key::Pattern;
 
@@ -76,8 +77,19 @@ impl<N: Copy + Ord> Book<N> {
     }
 
     /// The pattern that has been kept longest.
-    pub(super) fn pattern(&self) -> Option<&Pattern> {
+    fn pattern(&self) -> Option<&Pattern> {
         self.patterns.first().map(|(_, pattern)| pattern)
+    }
+
+    /// What of it to remove next, at most `most` keys: these first, since they take one command.
+    pub(super) fn target(&self, most: usize) -> Target {
+        if self.keys.is_folded() {
+            return Target::Namespace;
+        }
+        match self.pattern() {
+            Some(pattern) if self.keys.is_empty() => Target::Pattern(pattern.clone()),
+            _ => Target::Keys(self.keys.oldest(most)),
+        }
     }
 
     /// How many patterns are kept one by one.

@@ -40,7 +40,7 @@
 //! was lost are kept again, before the first operation can use the new one.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{self, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -49,11 +49,12 @@ use tokio::time::{Instant, timeout};
 
 use crate::key::Pattern;
 use crate::stats::Pending;
-use crate::store::Watch;
-use crate::sync::{AtomicU64, Mutex, MutexGuard};
+use crate::store::{Identity, Watch};
+use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard};
 
 mod book;
 mod hold;
+mod kin;
 mod ledger;
 mod recent;
 pub(crate) mod replay;
@@ -64,27 +65,41 @@ mod tests;
 
 use book::Book;
 pub(crate) use hold::Hold;
+use kin::Others;
 use recent::Recent;
 
 /// See the module.
 pub(crate) struct Journal {
     gate: Gate,
     state: Mutex<State>,
+    /// That of the state, for [`look_around`](Self::look_around).
+    life: AtomicU64,
+    /// Whether anything is kept or held here.
+    bars: AtomicBool,
+    kin: Mutex<Others>,
+    /// Whether a cache of the kin may leave tombstones, which every invalidation has to spare.
+    guarded: atomic::AtomicBool,
+    /// Whether a cache is there that repeats what is kept.
+    serves: atomic::AtomicBool,
     /// Whether anything is kept, for those who wait for that.
     busy: watch::Sender<bool>,
     /// Reasons to try again at once.
     wake: Notify,
 }
 
-/// All that a read looks at while nothing is kept or held: twice the life, plus one if anything is.
-/// Alone on its cache line, so that writers do not take it away from readers.
+/// All that a read looks at while nothing is kept or held: twice the life, plus one if anything is, here
+/// or by others of the kin. Alone on its cache line, so that writers do not take it away from readers.
 #[repr(align(128))]
 struct Gate(AtomicU64);
 
 struct State {
     last_number: u64,
     life: u64,
+    /// What the last connection has led to.
+    server: Option<Identity>,
     kept: Book<u64>,
+    /// What the server before had confirmed of late, to be removed once more.
+    repeats: Book<u64>,
     /// What writes that are not committed yet are changing, and how many of them.
     held: HashMap<String, usize>,
     /// The same of patterns, each as often as it is held.
@@ -107,6 +122,15 @@ pub(crate) struct Attempt {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pass {
     life: u64,
+}
+
+/// How many keys and patterns an attempt has settled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Settled {
+    /// Whose own attempts the store had not confirmed.
+    pub(crate) deferred: usize,
+    /// Which a server before had confirmed.
+    pub(crate) repeated: usize,
 }
 
 /// What is to be removed next.
@@ -132,28 +156,55 @@ impl Journal {
             state: Mutex::new(State {
                 last_number: 0,
                 life: 0,
+                server: None,
                 kept: Book::new(bound),
+                repeats: Book::new(bound),
                 held: HashMap::new(),
                 held_patterns: Vec::new(),
                 hold_off: None,
                 recent: remembers.then(|| Recent::new(bound)),
             }),
+            life: AtomicU64::new(0),
+            bars: AtomicBool::new(false),
+            kin: Mutex::default(),
+            guarded: atomic::AtomicBool::new(false),
+            serves: atomic::AtomicBool::new(false),
             busy: watch::Sender::new(false),
             wake: Notify::new(),
         })
     }
 
+    /// Whether its cache may leave tombstones; to be said before it is [enrolled](Self::enrol).
+    pub(crate) fn set_guarded(&self, guarded: bool) {
+        self.guarded.store(guarded, Ordering::Relaxed);
+    }
+
+    /// Whether tombstones may stand, left by any cache of the kin.
+    pub(crate) fn is_guarded(&self) -> bool {
+        self.guarded.load(Ordering::Relaxed)
+    }
+
     /// Leave to use the store for `key`; `None` while its invalidation is to be replayed, or is still
-    /// to come with a commit.
+    /// to come with a commit, here or in another cache of this process.
     pub(crate) fn pass(&self, key: &str) -> Option<Pass> {
         let gate = self.gate.0.load(Ordering::Acquire);
-        let barred = gate & 1 == 1 && self.lock().bars(key);
+        let barred = gate & 1 == 1 && self.is_barred(key);
         (!barred).then_some(Pass { life: gate >> 1 })
     }
 
-    /// Whether the invalidation of `pattern` is to be replayed.
-    pub(crate) fn keeps(&self, pattern: &Pattern) -> bool {
-        self.lock().kept.holds_pattern(pattern)
+    fn is_barred(&self, key: &str) -> bool {
+        let others = || self.others().into_iter();
+        self.lock().bars(key) || others().any(|other| other.lock().bars(key))
+    }
+
+    /// Whether the invalidation of `key` is to be replayed or to come with a commit, from here.
+    pub(crate) fn keeps(&self, key: &str) -> bool {
+        self.bars.load(Ordering::Acquire) && self.lock().bars(key)
+    }
+
+    /// The same of `pattern`.
+    pub(crate) fn keeps_pattern(&self, pattern: &Pattern) -> bool {
+        self.lock().books().any(|book| book.holds_pattern(pattern))
     }
 
     /// The same for `key` and all of `tags`.
@@ -174,15 +225,14 @@ impl Journal {
         self.lock().begin()
     }
 
-    /// The store has confirmed that `keys` were removed. Gives the number of kept keys that this
-    /// has settled; `None` if the server has changed since the start, so that nothing is confirmed.
-    pub(crate) fn confirm(&self, attempt: Attempt, keys: &[String]) -> Option<usize> {
+    /// The store has confirmed that `keys` were removed. Gives what this has settled; `None` if the server has changed since the start, so that nothing is confirmed.
+    pub(crate) fn confirm(&self, attempt: Attempt, keys: &[String]) -> Option<Settled> {
         let settle = |kept: &mut Book<u64>| kept.keys.settle(attempt.number, keys);
         self.confirmed(attempt, settle, |recent| recent.add(keys))
     }
 
     /// The same for all keys that match `pattern`.
-    pub(crate) fn confirm_pattern(&self, attempt: Attempt, pattern: &Pattern) -> Option<usize> {
+    pub(crate) fn confirm_pattern(&self, attempt: Attempt, pattern: &Pattern) -> Option<Settled> {
         self.confirmed(
             attempt,
             |kept| kept.settle_pattern(attempt.number, pattern),
@@ -191,7 +241,7 @@ impl Journal {
     }
 
     /// The same for everything in the namespace.
-    pub(crate) fn confirm_all(&self, attempt: Attempt) -> Option<usize> {
+    pub(crate) fn confirm_all(&self, attempt: Attempt) -> Option<Settled> {
         let all = |kept: &mut Book<u64>| kept.settle_all(attempt.number);
         self.confirmed(attempt, all, Recent::add_all)
     }
@@ -207,9 +257,9 @@ impl Journal {
     fn confirmed(
         &self,
         attempt: Attempt,
-        settle: impl FnOnce(&mut Book<u64>) -> usize,
+        settle: impl Fn(&mut Book<u64>) -> usize,
         remember: impl FnOnce(&mut Recent),
-    ) -> Option<usize> {
+    ) -> Option<Settled> {
         let mut state = self.lock();
         if state.life != attempt.life {
             return None;
@@ -217,7 +267,10 @@ impl Journal {
         if let Some(recent) = &mut state.recent {
             remember(recent);
         }
-        let settled = settle(&mut state.kept);
+        let settled = Settled {
+            deferred: settle(&mut state.kept),
+            repeated: settle(&mut state.repeats),
+        };
         self.publish(&state);
         Some(settled)
     }
@@ -286,7 +339,7 @@ impl Journal {
     /// What to remove next, at most `most` keys at once; `None` if nothing is kept.
     pub(crate) fn next(&self, most: usize) -> Option<Work> {
         let mut state = self.lock();
-        if state.kept.is_empty() {
+        if state.is_idle() {
             state.hold_off = None;
             return None;
         }
@@ -301,9 +354,9 @@ impl Journal {
     pub(crate) fn pending(&self) -> Pending {
         let state = self.lock();
         Pending {
-            keys: state.kept.keys.len(),
-            patterns: state.kept.patterns(),
-            namespace: state.kept.keys.is_folded(),
+            keys: state.books().map(|book| book.keys.len()).sum(),
+            patterns: state.books().map(Book::patterns).sum(),
+            namespace: state.books().any(|book| book.keys.is_folded()),
             events: 0,
         }
     }
@@ -324,12 +377,17 @@ impl Journal {
         timeout(most, self.wake.notified()).await.is_ok()
     }
 
-    /// Tells the readers, under the lock.
+    /// Tells the readers, here and of the kin, under the lock.
     fn publish(&self, state: &State) {
-        let busy = !state.kept.is_empty();
+        let busy = !state.is_idle();
         let bars = busy || !state.held.is_empty() || !state.held_patterns.is_empty();
-        let gate = state.life << 1 | u64::from(bars);
-        self.gate.0.store(gate, Ordering::Release);
+        let before = self.bars.load(Ordering::Relaxed);
+        self.life.store(state.life, Ordering::Relaxed);
+        self.bars.store(bars, Ordering::Release);
+        self.look_around();
+        if bars != before {
+            self.others().iter().for_each(|other| other.look_around());
+        }
         self.busy
             .send_if_modified(|now| std::mem::replace(now, busy) != busy);
     }
@@ -348,19 +406,24 @@ impl State {
         }
     }
 
-    /// Keys first: they take one command.
+    fn books(&self) -> impl Iterator<Item = &Book<u64>> {
+        [&self.kept, &self.repeats].into_iter()
+    }
+
+    /// Whether there is nothing to be removed.
+    fn is_idle(&self) -> bool {
+        self.books().all(Book::is_empty)
+    }
+
     fn target(&self, most: usize) -> Target {
-        if self.kept.keys.is_folded() {
-            return Target::Namespace;
-        }
-        match self.kept.pattern() {
-            Some(pattern) if self.kept.keys.is_empty() => Target::Pattern(pattern.clone()),
-            _ => Target::Keys(self.kept.keys.oldest(most)),
+        match self.kept.is_empty() {
+            true => self.repeats.target(most),
+            false => self.kept.target(most),
         }
     }
 
     fn bars(&self, key: &str) -> bool {
-        self.kept.holds(key)
+        self.books().any(|book| book.holds(key))
             || self.held.contains_key(key)
             || self.held_patterns.iter().any(|held| held.matches(key))
     }
@@ -371,12 +434,21 @@ impl State {
         let Some(recent) = &mut self.recent else {
             return 0;
         };
-        recent.pour(&mut self.kept, number)
+        recent.pour(&mut self.repeats, number)
     }
 }
 
 impl Watch for Journal {
+    fn recognised(&self, server: &Identity, database: u32) {
+        self.recognise(server, database);
+    }
+
     fn connected(&self, changed: bool) {
+        if changed {
+            let server = self.lock().server.clone();
+            let others = self.others().into_iter();
+            others.for_each(|other| other.doubt(server.as_ref()));
+        }
         let mut state = self.lock();
         if changed {
             state.life += 1;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use tokio::runtime::Handle as Runtime;
 use tokio::task::AbortHandle;
 
-use super::{Journal, Target};
+use super::{Journal, Settled, Target};
 use crate::backoff::Backoff;
 use crate::error::StoreError;
 use crate::event::Event;
@@ -65,7 +65,12 @@ async fn round(inner: &Inner) -> Result<(), StoreError> {
             journal.confirm_all(work.attempt)
         }
     };
-    let keys = settled.ok_or(StoreError::Lost)?;
-    inner.emit(&DIRECT.site, &Event::Replayed(keys));
+    let Settled { deferred, repeated } = settled.ok_or(StoreError::Lost)?;
+    if deferred > 0 {
+        inner.emit(&DIRECT.site, &Event::Replayed(deferred));
+    }
+    if repeated > 0 {
+        inner.emit(&DIRECT.site, &Event::Repeated(repeated));
+    }
     Ok(())
 }

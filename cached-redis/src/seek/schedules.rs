@@ -63,8 +63,9 @@ impl Scene {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Relaxed);
         let mut processes = Vec::new();
-        for _ in 0..2 {
+        for process in 0..2 {
             let builder = Cache::builder().url(format!("memory://seek-schedule-{number}"));
+            let builder = builder.process(process.to_string());
             let builder = builder.lease(lease).throttle(Duration::from_millis(5));
             processes.push(builder.build().await.unwrap());
         }

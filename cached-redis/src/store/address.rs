@@ -58,6 +58,17 @@ impl Address {
         })
     }
 
+    /// What the caches of this process that share the store have in common, as it was written; `None`
+    /// for a store that is not shared.
+    pub(crate) fn shared_name(&self) -> Option<String> {
+        match self {
+            Self::Memory { name } => name.as_ref().map(|name| format!("memory://{name}")),
+            Self::Redis(RedisAddress {
+                endpoint, database, ..
+            }) => Some(format!("{endpoint:?}/{database}")),
+        }
+    }
+
     pub(crate) fn is_memory(&self) -> bool {
         matches!(self, Self::Memory { .. })
     }

@@ -33,8 +33,8 @@ pub(crate) mod stats;
 use address::Address;
 pub(crate) use memory::MemoryLimits;
 use memory::MemoryStore;
-pub(crate) use redis::RedisSettings;
 use redis::RedisStore;
+pub(crate) use redis::{Identity, RedisSettings};
 use stats::StoreStats;
 
 #[cfg(feature = "testing")]
@@ -254,6 +254,9 @@ pub(crate) const FIELD: &str = "event";
 
 /// Who must know of connections. A store in memory has none to tell of.
 pub(crate) trait Watch: Send + Sync + 'static {
+    /// To which server a connection leads that is about to be handed out, and to which database.
+    fn recognised(&self, _server: &Identity, _database: u32) {}
+
     /// A connection is about to be handed out; `changed`: to another server (or another life of it)
     /// than the last one.
     fn connected(&self, changed: bool);

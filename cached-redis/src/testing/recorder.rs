@@ -112,6 +112,8 @@ pub enum Recorded {
     Deferred,
     /// The store confirmed deferred invalidations.
     Replayed,
+    /// Invalidations that a server before had confirmed were repeated.
+    Repeated,
     /// More keys are deferred than can be kept one by one.
     JournalOverflow,
     /// An invalidation did not reach the store and will not.
@@ -247,6 +249,7 @@ impl From<&Event<'_>> for Recorded {
             Event::Swept { .. } => Self::Swept,
             Event::Deferred(..) => Self::Deferred,
             Event::Replayed(_) => Self::Replayed,
+            Event::Repeated(_) => Self::Repeated,
             Event::JournalOverflow => Self::JournalOverflow,
             Event::Lost(..) | Event::LostKey => Self::Lost,
             Event::Unguarded(_) => Self::Unguarded,

@@ -201,9 +201,10 @@ impl Keeper {
         let server = opened.identity;
         let changed = self.last.as_ref().is_some_and(|last| !last.is(&server));
         let vigil = Vigil::new(opened.connection.clone(), &server);
-        self.last = Some(server);
         // Before any operation can find the connection.
+        self.watch.recognised(&server, self.route.address.database);
         self.watch.connected(changed);
+        self.last = Some(server);
         let shared = &self.shared;
         let offset = opened.clock_offset.unwrap_or(0);
         shared.clock_offset.store(offset, Ordering::Relaxed);

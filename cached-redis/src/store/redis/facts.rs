@@ -90,7 +90,7 @@ fn major(version: &str) -> Option<u32> {
 
 /// Which life of which server a connection leads to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     /// Another one after a restart.
     process: Option<String>,
     /// Another one after a promotion: what was confirmed before it may be lost, although the server is
@@ -100,8 +100,13 @@ pub(super) struct Identity {
 
 impl Identity {
     /// Whether it certainly is the same.
-    pub(super) fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is(&self, other: &Self) -> bool {
         self.process.is_some() && self == other
+    }
+
+    /// What the server calls itself since it was started.
+    pub(crate) fn process(&self) -> Option<&str> {
+        self.process.as_deref()
     }
 }
 

@@ -51,6 +51,7 @@ mod vigil;
 use batch::Batches;
 use connection::Connection;
 use deadline::Deadline;
+pub(crate) use facts::Identity;
 use handshake::Route;
 use link::Link;
 #[cfg(feature = "tls")]

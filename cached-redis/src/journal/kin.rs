@@ -1,0 +1,154 @@
+//! The journals of one process that speak of the same keys.
+//!
+//! A process may have several caches on one namespace: one that is installed and others that are named,
+//! or one for each of its runtimes. Whoever has written through one of them must not be served the old
+//! value through another. So whether a key may be read is asked of all their journals, while each goes
+//! on keeping and repeating its own: what one connection is answered proves nothing for another.
+//!
+//! Who belongs together is known by **names**. The first is where the store is, as it was written. Once
+//! there is a connection, the id that the server has given itself is another, so two spellings of one
+//! server find each other then, and stay together.
+//!
+//! Locks are taken in this order: all members, the state of a journal, its kin. Only [`bequeath`] holds
+//! the states of two.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::{Journal, State};
+use crate::store::Identity;
+
+/// All journals of the process that have a name.
+static MEMBERS: Mutex<Vec<Member>> = Mutex::new(Vec::new());
+
+struct Member {
+    journal: Weak<Journal>,
+    realm: String,
+    names: Vec<String>,
+    /// The same for those of one kin.
+    kin: u64,
+}
+
+/// The others of a journal's kin.
+pub(super) type Others = Vec<Weak<Journal>>;
+
+fn members() -> MutexGuard<'static, Vec<Member>> {
+    MEMBERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Journal {
+    /// Makes it one of those that keep keys of the same `realm`, process and namespace, of the store of
+    /// this name.
+    pub(crate) fn enrol(self: &Arc<Self>, realm: String, name: String) {
+        let mut members = members();
+        members.retain(|member| member.journal.strong_count() > 0);
+        let last = members.iter().map(|member| member.kin).max();
+        members.push(Member {
+            journal: Arc::downgrade(self),
+            realm,
+            names: Vec::new(),
+            kin: last.unwrap_or_default() + 1,
+        });
+        self.named(&mut members, name);
+    }
+
+    /// Another name of its store.
+    fn named(&self, members: &mut [Member], name: String) {
+        let is_own = |member: &&mut Member| std::ptr::eq(member.journal.as_ptr(), self);
+        // One whose store is nobody else's is no member.
+        let Some(own) = members.iter_mut().find(is_own) else {
+            return;
+        };
+        if own.names.contains(&name) {
+            return;
+        }
+        let (kin, realm) = (own.kin, own.realm.clone());
+        own.names.push(name.clone());
+        let same = |member: &&Member| member.realm == realm && member.names.contains(&name);
+        let met: Vec<_> = members.iter().filter(same).map(|it| it.kin).collect();
+        let of_kin = members.iter_mut().filter(|it| met.contains(&it.kin));
+        let of_kin = of_kin.filter_map(|member| {
+            member.kin = kin;
+            member.journal.upgrade()
+        });
+        introduce(&of_kin.collect::<Vec<_>>());
+    }
+
+    pub(super) fn others(&self) -> Vec<Arc<Self>> {
+        let others = self.kin.lock().unwrap_or_else(PoisonError::into_inner);
+        others.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Tells the readers what is known of itself and of the others.
+    pub(super) fn look_around(&self) {
+        let others = self.kin.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut others = others.iter().filter_map(Weak::upgrade);
+        let bars = |journal: &Self| journal.bars.load(Ordering::Acquire);
+        let barred = bars(self) || others.any(|other| bars(&other));
+        let life = self.life.load(Ordering::Relaxed);
+        self.gate
+            .0
+            .store(life << 1 | u64::from(barred), Ordering::Release);
+    }
+
+    /// Which server the next connection leads to.
+    pub(super) fn recognise(&self, server: &Identity, database: u32) {
+        if let Some(process) = server.process() {
+            self.named(&mut members(), format!("{process}/{database}"));
+        }
+        self.lock().server = Some(server.clone());
+    }
+
+    /// Another journal of the kin has found a new server: what was confirmed here of late may be missing
+    /// there, and those who read from it must not wait until this one has found it too.
+    pub(super) fn doubt(&self, server: Option<&Identity>) {
+        let mut state = self.lock();
+        let knows = |server| state.server.as_ref().is_some_and(|own| own.is(server));
+        if !server.is_some_and(knows) {
+            state.keep_recent();
+            self.publish(&state);
+        }
+    }
+
+    /// Whether a cache is there that repeats what is kept.
+    pub(crate) fn serve(&self, serves: bool) {
+        self.serves.store(serves, Ordering::Relaxed);
+    }
+
+    /// Leaves what is kept to another one of the kin, if one is left.
+    pub(crate) fn bequeath(&self) {
+        // Held to the end, so that no two leave theirs to each other.
+        let _members = members();
+        let others = self.others();
+        let serves = |other: &&Arc<Self>| other.serves.load(Ordering::Relaxed);
+        let Some(heir) = others.iter().find(serves) else {
+            return;
+        };
+        let (mut own, mut its) = (self.lock(), heir.lock());
+        its.inherit(&mut own);
+        heir.publish(&its);
+        self.publish(&own);
+    }
+}
+
+impl State {
+    fn inherit(&mut self, other: &mut Self) {
+        let number = self.begin().number;
+        self.hold_off = self.hold_off.max(other.hold_off);
+        other.kept.pour(&mut self.kept, number);
+        other.repeats.pour(&mut self.repeats, number);
+    }
+}
+
+/// Tells each who the others are, and only then what they bar: nothing slips through in between.
+fn introduce(kin: &[Arc<Journal>]) {
+    let guarded = |journal: &Arc<Journal>| journal.guarded.load(Ordering::Relaxed);
+    let guarded = kin.iter().any(guarded);
+    for journal in kin {
+        let others = kin.iter().filter(|other| !Arc::ptr_eq(other, journal));
+        let others = others.map(Arc::downgrade).collect();
+        *journal.kin.lock().unwrap_or_else(PoisonError::into_inner) = others;
+        journal.guarded.store(guarded, Ordering::Relaxed);
+    }
+    kin.iter().for_each(|journal| journal.look_around());
+}
