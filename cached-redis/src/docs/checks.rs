@@ -8,10 +8,11 @@ use std::{env, fs};
 use crate::FunctionStats;
 
 /// How the fences of samples begin that `rustdoc` compiles, and those of other languages.
-const COMPILED: [&str; 5] = [
+const COMPILED: [&str; 6] = [
     "",
     "rust",
     "rust,no_run",
+    "no_run",
     "standalone_crate",
     "rust,standalone_crate",
 ];

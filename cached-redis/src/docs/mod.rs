@@ -24,6 +24,9 @@ pub mod consistency {}
 #[doc = include_str!("strategies.md")]
 pub mod strategies {}
 
+#[doc = include_str!("web.md")]
+pub mod web {}
+
 #[doc = include_str!("testing.md")]
 #[cfg_attr(feature = "testing", doc = include_str!("testing_failure.md"))]
 pub mod testing {}
