@@ -366,7 +366,7 @@ impl Builder {
         journal.set_guarded(settings.guarded);
         if let Some(store) = address.shared_name() {
             let realm = format!("{}\n{namespace}", self.process);
-            journal.enrol(realm, store);
+            journal.enrol(realm, &store);
         }
         let (memory, watch) = (self.memory, journal.clone());
         let store = AnyStore::open(address, redis, memory, self.require_connection, watch).await?;

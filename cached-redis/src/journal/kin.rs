@@ -29,6 +29,12 @@ struct Member {
     kin: u64,
 }
 
+impl Member {
+    fn is_named(&self, name: &str) -> bool {
+        self.names.iter().any(|known| known == name)
+    }
+}
+
 /// The others of a journal's kin.
 pub(super) type Others = Vec<Weak<Journal>>;
 
@@ -39,7 +45,7 @@ fn members() -> MutexGuard<'static, Vec<Member>> {
 impl Journal {
     /// Makes it one of those that keep keys of the same `realm`, process and namespace, of the store of
     /// this name.
-    pub(crate) fn enrol(self: &Arc<Self>, realm: String, name: String) {
+    pub(crate) fn enrol(self: &Arc<Self>, realm: String, name: &str) {
         let mut members = members();
         members.retain(|member| member.journal.strong_count() > 0);
         let last = members.iter().map(|member| member.kin).max();
@@ -53,18 +59,18 @@ impl Journal {
     }
 
     /// Another name of its store.
-    fn named(&self, members: &mut [Member], name: String) {
+    fn named(&self, members: &mut [Member], name: &str) {
         let is_own = |member: &&mut Member| std::ptr::eq(member.journal.as_ptr(), self);
         // One whose store is nobody else's is no member.
         let Some(own) = members.iter_mut().find(is_own) else {
             return;
         };
-        if own.names.contains(&name) {
+        if own.is_named(name) {
             return;
         }
         let (kin, realm) = (own.kin, own.realm.clone());
-        own.names.push(name.clone());
-        let same = |member: &&Member| member.realm == realm && member.names.contains(&name);
+        own.names.push(name.to_owned());
+        let same = |member: &&Member| member.realm == realm && member.is_named(name);
         let met: Vec<_> = members.iter().filter(same).map(|it| it.kin).collect();
         let of_kin = members.iter_mut().filter(|it| met.contains(&it.kin));
         let of_kin = of_kin.filter_map(|member| {
@@ -94,7 +100,7 @@ impl Journal {
     /// Which server the next connection leads to.
     pub(super) fn recognise(&self, server: &Identity, database: u32) {
         if let Some(process) = server.process() {
-            self.named(&mut members(), format!("{process}/{database}"));
+            self.named(&mut members(), &format!("{process}/{database}"));
         }
         self.lock().server = Some(server.clone());
     }
