@@ -180,7 +180,8 @@ where
         F: Behind<S, E, C, U>,
     {
         let (renewals, token) = (&self.inner.renewals, found.live.header.token);
-        let permit = (!after_commit::is_open()).then(|| renewals.begin(self.key, token));
+        let is_kept = !after_commit::is_open() && !self.inner.oversize.rests(self.key);
+        let permit = is_kept.then(|| renewals.begin(self.key, token));
         if let Some(permit) = permit.flatten() {
             let renewal = Renewal::permitted(permit, &found.live);
             let ran = Box::pin(F::behind(self.job(task), renewal)).await;

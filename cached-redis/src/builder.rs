@@ -300,6 +300,19 @@ impl Builder {
         self
     }
 
+    /// How large an entry may be: an encoded value and some 50 bytes of header. 64 MiB by default, from
+    /// 1 KiB to 512 MiB; of caches that share a `memory://NAME`, the first one's holds.
+    ///
+    /// A larger value is returned and not stored, and what it was to replace is removed; the first one of
+    /// each function is told with a warning, and [`too_large`](crate::FunctionStats::too_large) counts.
+    /// So is one that the server refuses, whose `proto-max-bulk-len` may be lower. For 30 s no lease is
+    /// taken for its key: whoever reads it loads.
+    pub fn max_value_bytes(mut self, bytes: u64) -> Self {
+        self.redis.value_bytes = bytes;
+        self.memory.value_bytes = bytes;
+        self
+    }
+
     /// The most entries that a `memory://` store keeps. 100,000 by default.
     pub fn memory_entries(mut self, entries: u64) -> Self {
         self.memory.entries = entries;

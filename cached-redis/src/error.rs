@@ -257,6 +257,10 @@ pub enum StoreError {
         /// The error's code, such as `OOM` or `NOPERM`; never its text, which may quote arguments.
         code: String,
     },
+    /// The value is larger than [`max_value_bytes`](crate::Builder::max_value_bytes) lets it be, or than
+    /// the server takes.
+    #[error("the value is too large for the store")]
+    TooLarge,
     /// The answer is not one that the step can have.
     #[error("the store gave an answer that makes no sense")]
     Answer,

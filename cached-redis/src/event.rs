@@ -53,6 +53,9 @@ pub(crate) enum Event<'a> {
     /// No codec can keep this value.
     /// The second part says whether it is the first one of its function.
     Unstorable(&'a CodecError, bool),
+    /// The value is too large for the store; the key takes no lease for a while.
+    /// Whether it is the first one of its function.
+    TooLarge(bool),
     /// A part of the key could not be rendered.
     KeyFailed,
     /// The source did not tell its version.
@@ -173,6 +176,7 @@ fn count(counters: &Counters, event: &Event<'_>) {
         Event::Outdated => counters.add(Count::Outdated, 1),
         Event::FellBack(_) | Event::Marked | Event::LongValidator => {}
         Event::Unstorable(..) => counters.add(Count::Unstorable, 1),
+        Event::TooLarge(_) => counters.add(Count::TooLarge, 1),
         Event::KeyFailed
         | Event::NoVersion
         | Event::TooManyTags
@@ -232,6 +236,10 @@ fn tell(function: &str, event: &Event<'_>) {
         Event::Unstorable(error, true) => {
             warn!(function, %error, "a value cannot be kept and is loaded each time");
         }
+        Event::TooLarge(true) => warn!(
+            function,
+            "a value is larger than `max_value_bytes`, or than the server takes, and is loaded each time"
+        ),
         Event::NoVersion => warn!(
             function,
             "the source's version is not known, the call is not cached"
@@ -258,6 +266,7 @@ fn tell(function: &str, event: &Event<'_>) {
             "a validator is longer than an entry can have, its value is kept without it"
         ),
         Event::Unstorable(_, false)
+        | Event::TooLarge(false)
         | Event::NoPolicy(false)
         | Event::Unlabelled { first: false, .. } => {
             debug!(function, "not kept, for the reason told before");

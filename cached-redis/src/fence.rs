@@ -40,7 +40,8 @@ impl Fence {
         tags: &Tags,
         policy: &Policy,
     ) -> Result<Option<Self>, StoreError> {
-        if after_commit::is_open() || inner.journal.pass_all(key, tags.keys()).is_none() {
+        let is_kept = !after_commit::is_open() && !inner.oversize.rests(key);
+        if !is_kept || inner.journal.pass_all(key, tags.keys()).is_none() {
             return Ok(None);
         }
         let entry = inner.store.get(key).await?;
@@ -103,8 +104,12 @@ impl Fence {
     ) -> Result<bool, StoreError> {
         match self {
             Self::Entry(token, basis) => {
-                let won = inner.store.fill(key, token, entry, life).await?;
-                Ok(won && inner.store.epoch() == basis.epoch)
+                let filled = inner.store.fill(key, token, entry, life).await;
+                if filled == Err(StoreError::TooLarge) {
+                    // What was loaded is not kept, and what it was to replace is older.
+                    inner.store.release(key, token).await?;
+                }
+                Ok(filled? && inner.store.epoch() == basis.epoch)
             }
             Self::Lease(lease) => lease.fill(entry, life).await,
         }
@@ -128,8 +133,7 @@ pub(crate) fn fill(
             .fill(&cache, &key, packed.entry.clone(), packed.life)
             .await;
         let basis = packed.basis.clone();
-        let (event, landing) = self::filled(&filled, packed);
-        cache.emit(site, &event);
+        let landing = self::filled(&cache, site, &key, &filled, packed);
         if let Some(flight) = flight {
             let flights = iter::once((&flight, &landing));
             let shares = shares(&cache, &basis, flights).await;
@@ -139,15 +143,24 @@ pub(crate) fn fill(
     })
 }
 
-/// What is told of a fill, and to those who joined its load.
-pub(crate) fn filled(won: &Result<bool, StoreError>, packed: Packed) -> (Event<'_>, Landing) {
-    match won {
+/// Tells what became of a fill; what those get who joined its load.
+pub(crate) fn filled(
+    inner: &Inner,
+    site: &Site,
+    key: &str,
+    won: &Result<bool, StoreError>,
+    packed: Packed,
+) -> Landing {
+    let size = packed.entry.len();
+    let (event, landing) = match won {
         // Who waited has to load once more, with the tags that this one names.
         Ok(true) if packed.is_marker => (Event::Marked, Landing::Again),
         Ok(true) => (Event::Fill, Landing::Shared(packed.entry)),
         Ok(false) => (Event::Refused, Landing::Again),
-        Err(error) => (Event::Failed(error), Landing::Bypass),
-    }
+        Err(error) => (inner.not_stored(site, key, size, error), Landing::Bypass),
+    };
+    inner.emit(site, &event);
+    landing
 }
 
 /// Whether those who joined may have what was filled. A lease outlives the invalidation of a tag, so a

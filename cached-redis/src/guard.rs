@@ -250,8 +250,16 @@ impl GuardedWrite {
         let (store, epoch) = (&self.inner.store, written.header.epoch);
         let ended = match &self.keys[..] {
             [key] if self.may_put(key, epoch) => {
+                let size = written.entry.len();
                 let put = store.put(key, self.token, written.entry, written.life);
-                put.await?
+                match put.await {
+                    Err(error @ StoreError::TooLarge) => {
+                        let event = self.inner.not_stored(self.site, key, size, &error);
+                        self.inner.emit(self.site, &event);
+                        return self.open(None).await;
+                    }
+                    put => put?,
+                }
             }
             _ => self.open(None).await?,
         };

@@ -17,6 +17,7 @@ use crate::feed::outbox::Outbox;
 use crate::flight::Flights;
 use crate::journal::Journal;
 use crate::label::Finders;
+use crate::oversize::Oversize;
 use crate::registry::{self, Site};
 use crate::renewal::Renewals;
 use crate::rollout::Modes;
@@ -67,6 +68,7 @@ pub(crate) struct Inner {
     pub(crate) flights: Arc<Flights>,
     pub(crate) bypasses: Arc<Bypasses>,
     pub(crate) renewals: Arc<Renewals>,
+    pub(crate) oversize: Oversize,
     pub(crate) modes: Modes,
     /// Which functions have found tags while they loaded.
     pub(crate) finders: Finders,
@@ -102,6 +104,7 @@ impl Inner {
             flights: Flights::new(),
             bypasses: Arc::default(),
             renewals: Arc::default(),
+            oversize: Oversize::default(),
             modes: Modes::new(sites.len()),
             finders: Finders::new(sites.len()),
             outbox: Outbox::new(settings.outlet.clone(), settings.journal_keys),

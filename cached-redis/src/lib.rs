@@ -39,6 +39,7 @@ mod loading;
 mod lock;
 mod matching;
 mod outcome;
+mod oversize;
 mod pack;
 mod policy;
 mod read;

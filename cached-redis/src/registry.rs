@@ -10,6 +10,7 @@ use crate::{Error, Policy};
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) name: &'static str,
+    pub(crate) too_large: Once,
     slot: AtomicUsize,
 }
 
@@ -17,6 +18,7 @@ impl Site {
     const fn new(name: &'static str) -> Self {
         Self {
             name,
+            too_large: Once(AtomicBool::new(false)),
             slot: AtomicUsize::new(0),
         }
     }

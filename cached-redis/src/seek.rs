@@ -239,8 +239,9 @@ impl<'a> Seek<'a> {
                 }
             }
         };
-        // What is loaded now is not to be kept, and whoever loads it may wait for this transaction.
-        if after_commit::is_open() {
+        // What is loaded now is not to be kept, and whoever loads it may wait for this transaction; or it
+        // cannot be kept by anybody.
+        if after_commit::is_open() || self.inner.oversize.rests(self.key) {
             return Step::Bypass;
         }
         let flights = &self.inner.flights;

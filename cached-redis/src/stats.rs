@@ -27,6 +27,7 @@ pub(crate) enum Count {
     Undecodable,
     Outdated,
     Unstorable,
+    TooLarge,
     Errors,
     Invalidations,
     DeferredInvalidations,
@@ -98,6 +99,7 @@ impl Counters {
             undecodable: self.get(Count::Undecodable),
             outdated: self.get(Count::Outdated),
             unstorable: self.get(Count::Unstorable),
+            too_large: self.get(Count::TooLarge),
             errors: self.get(Count::Errors),
             invalidations: self.get(Count::Invalidations),
             deferred_invalidations: self.get(Count::DeferredInvalidations),
@@ -161,6 +163,9 @@ pub struct FunctionStats {
     pub outdated: u64,
     /// Values that no codec could keep.
     pub unstorable: u64,
+    /// Values that were not stored because they are larger than
+    /// [`max_value_bytes`](crate::Builder::max_value_bytes), or than the server takes.
+    pub too_large: u64,
     /// Operations that failed: no connection, no answer in time, an error of the server.
     pub errors: u64,
     /// Keys invalidated; of a pattern those that were found.
@@ -219,6 +224,7 @@ impl FunctionStats {
             undecodable: self.undecodable + other.undecodable,
             outdated: self.outdated + other.outdated,
             unstorable: self.unstorable + other.unstorable,
+            too_large: self.too_large + other.too_large,
             errors: self.errors + other.errors,
             invalidations: self.invalidations + other.invalidations,
             deferred_invalidations: self.deferred_invalidations + other.deferred_invalidations,

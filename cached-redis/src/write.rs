@@ -332,12 +332,17 @@ where
     let packed = packer
         .pack(Some(value), Duration::ZERO, lease.basis())
         .ok_or(Error::Unstorable)?;
-    let won = lease.fill(packed.entry, packed.life).await?;
+    let size = packed.entry.len();
+    let filled = lease.fill(packed.entry, packed.life).await;
     inner.emit(
         &DIRECT.site,
-        if won { &Event::Fill } else { &Event::Refused },
+        &match &filled {
+            Ok(true) => Event::Fill,
+            Ok(false) => Event::Refused,
+            Err(error) => inner.not_stored(&DIRECT.site, key, size, error),
+        },
     );
-    Ok(won)
+    Ok(filled?)
 }
 
 /// `None`: the key is barred, or one of its tags is.

@@ -219,6 +219,17 @@ async fn a_memory_store_is_bounded() {
 }
 
 #[tokio::test]
+async fn a_limit_of_values_that_lets_none_or_all_through_is_refused() {
+    for bytes in [0, 1023, (512 << 20) + 1, u64::MAX] {
+        let builder = memory().max_value_bytes(bytes);
+        assert_eq!(refused_setting(builder).await, "max_value_bytes", "{bytes}");
+    }
+    for bytes in [1024, 512 << 20] {
+        assert!(memory().max_value_bytes(bytes).build().await.is_ok());
+    }
+}
+
+#[tokio::test]
 async fn a_breaker_that_is_never_closed_is_refused() {
     let builder = memory().breaker_failures(0);
     assert_eq!(refused_setting(builder).await, "breaker_failures");

@@ -58,6 +58,7 @@ mod k5_unreadable_types;
 mod k6_foreign_bytes;
 mod k6_foreign_types;
 mod k7_only_ok_is_kept;
+mod large_values;
 mod loads_in_place;
 mod lock;
 mod macros;

@@ -6,11 +6,13 @@ use tokio::task::JoinHandle;
 
 use super::leases::Leases;
 use crate::entry::Token;
+use crate::error::StoreError;
 use crate::fence;
 use crate::flight::Flight;
 use crate::handle::Inner;
 use crate::pack::Packed;
 use crate::registry::Site;
+use crate::store::Store as _;
 use crate::store::many::Filling;
 
 /// One entry to be stored.
@@ -59,14 +61,18 @@ pub(super) fn send(
             ttl: fill.packed.life,
         });
         let wanted: Vec<_> = wanted.collect();
+        let lease = leases.token();
         let answers = leases.fill(&wanted).await;
         drop(wanted);
         // All are of one load.
         let basis = fills.first().map(|fill| fill.packed.basis.clone());
         let mut landings = Vec::with_capacity(fills.len());
         for (fill, answer) in fills.into_iter().zip(answers) {
-            let (event, landing) = fence::filled(&answer, fill.packed);
-            cache.emit(site, &event);
+            if answer == Err(StoreError::TooLarge) && fill.token != lease {
+                // What was loaded is not kept, and what it was to replace is older.
+                drop(cache.store.release(&fill.key, fill.token).await);
+            }
+            let landing = fence::filled(&cache, site, &fill.key, &answer, fill.packed);
             landings.extend(fill.flight.map(|flight| (flight, landing)));
         }
         let flights = landings.iter().map(|(flight, landing)| (flight, landing));

@@ -69,6 +69,10 @@ pub(super) async fn look(
             for ((at, pass), (seen, life)) in asked.into_iter().zip(seen) {
                 spots[at] = match spot(inner, function, pass, seen, life) {
                     Spot::Elsewhere if open => Spot::Alone,
+                    // Nobody can store it, so nobody is to be waited for.
+                    Spot::Open(..) | Spot::Elsewhere if inner.oversize.rests(keys[at]) => {
+                        Spot::Alone
+                    }
                     spot => spot,
                 };
             }

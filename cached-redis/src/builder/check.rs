@@ -6,6 +6,7 @@ use super::Builder;
 use crate::Error;
 use crate::catalog::Catalog;
 use crate::feed;
+use crate::oversize;
 use crate::policy::LONGEST_TTL;
 use crate::registry::write_throughs;
 use crate::settings::Settings;
@@ -60,6 +61,10 @@ impl Builder {
         }
         if self.throttle.is_zero() {
             return Err(Error::setting("throttle", "must not be zero"));
+        }
+        if !oversize::MOST.contains(&self.redis.value_bytes) {
+            let problem = "must be from 1 KiB to 512 MiB, the longest string of Redis";
+            return Err(Error::setting("max_value_bytes", problem));
         }
         if self.event_stream == Some(0) {
             return Err(Error::setting("event_stream", "must not be zero"));

@@ -20,6 +20,7 @@ use super::{Grant, Outlet, Put, Store, bounded, envelope_token, millis};
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
 use crate::fencing::Record;
+use crate::oversize;
 use crate::tag::Generation;
 use crate::tombstone::Tombstone;
 
@@ -35,6 +36,8 @@ pub(crate) struct MemoryLimits {
     pub(crate) entries: u64,
     /// Bytes of keys and entries together.
     pub(crate) bytes: Option<u64>,
+    /// Bytes of one entry.
+    pub(crate) value_bytes: u64,
 }
 
 impl Default for MemoryLimits {
@@ -42,6 +45,7 @@ impl Default for MemoryLimits {
         Self {
             entries: 100_000,
             bytes: None,
+            value_bytes: oversize::DEFAULT_MOST,
         }
     }
 }
@@ -53,6 +57,7 @@ pub(crate) struct MemoryStore {
     origin: Instant,
     epoch_ms: u64,
     feeds: Feeds,
+    value_bytes: u64,
 }
 
 type Shard = Cache<Box<str>, Slot, Cost>;
@@ -112,6 +117,7 @@ impl MemoryStore {
             origin: Instant::now(),
             epoch_ms: unix_ms(),
             feeds: Feeds::default(),
+            value_bytes: limits.value_bytes,
         })
     }
 
@@ -267,6 +273,7 @@ impl Store for MemoryStore {
         entry: Bytes,
         ttl: Duration,
     ) -> Result<bool, StoreError> {
+        oversize::check(entry.len(), self.value_bytes)?;
         Ok(self.step(key, |standing| match standing {
             Some(bytes) if carries(bytes, token.as_bytes()) => (Change::Set(entry, ttl), true),
             Some(bytes) => (Change::Keep, same(bytes, &entry)),
@@ -334,6 +341,7 @@ impl Store for MemoryStore {
         entry: Bytes,
         ttl: Duration,
     ) -> Result<Put, StoreError> {
+        oversize::check(entry.len(), self.value_bytes)?;
         Ok(self.step(key, |standing| {
             if standing.is_some_and(|bytes| same(bytes, &entry)) {
                 return (Change::Keep, Put::Stored);
@@ -516,6 +524,14 @@ mod tests {
         kept
     }
 
+    fn limits(entries: u64, bytes: Option<u64>) -> MemoryLimits {
+        MemoryLimits {
+            entries,
+            bytes,
+            ..MemoryLimits::default()
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn entries_expire_by_the_clock_of_the_test() {
         let store = MemoryStore::private(MemoryLimits::default()).unwrap();
@@ -532,7 +548,7 @@ mod tests {
     async fn the_number_of_entries_is_bounded() {
         for entries in [1, 2, 10, 1000, 5000] {
             let bytes = None;
-            let store = MemoryStore::private(MemoryLimits { entries, bytes }).unwrap();
+            let store = MemoryStore::private(limits(entries, bytes)).unwrap();
             for i in 0..3 * entries {
                 put(&store, &i.to_string(), 10).await;
             }
@@ -546,10 +562,7 @@ mod tests {
 
     #[tokio::test]
     async fn bytes_are_bounded_as_well_as_entries() {
-        let limits = MemoryLimits {
-            entries: 1000,
-            bytes: Some(100_000),
-        };
+        let limits = limits(1000, Some(100_000));
         let large = MemoryStore::private(limits).unwrap();
         let small = MemoryStore::private(limits).unwrap();
         for i in 0..2000 {
@@ -562,10 +575,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_entry_too_large_for_the_store_displaces_what_stood_under_its_key() {
-        let limits = MemoryLimits {
-            entries: 10,
-            bytes: Some(1000),
-        };
+        let limits = limits(10, Some(1000));
         let store = MemoryStore::private(limits).unwrap();
         put(&store, "k", 10).await;
         put(&store, "k", 2000).await;
@@ -597,7 +607,7 @@ mod tests {
     #[test]
     fn limits_of_zero_are_refused() {
         for (entries, bytes) in [(0, None), (1, Some(0))] {
-            let refused = MemoryStore::private(MemoryLimits { entries, bytes });
+            let refused = MemoryStore::private(limits(entries, bytes));
             assert!(matches!(refused, Err(Error::Setting { .. })));
         }
     }

@@ -94,7 +94,9 @@ pub(crate) trait Store: Send + Sync + 'static {
         ttl: Duration,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Replaces what carries `token` by `entry`. `true`: won, or `entry` stands already.
+    /// Replaces what carries `token` by `entry`. `true`: won, or `entry` stands already. One that is
+    /// larger than the store's limit is refused before anything is sent; so it is by
+    /// [`put`](Self::put).
     fn fill(
         &self,
         key: &str,

@@ -89,6 +89,8 @@ pub enum Recorded {
     FellBack,
     /// No codec can keep this value.
     Unstorable,
+    /// The value was too large for the store.
+    TooLarge,
     /// A part of a read's key could not be rendered.
     KeyFailed,
     /// The source did not tell its version.
@@ -238,6 +240,7 @@ impl From<&Event<'_>> for Recorded {
             Event::Outdated => Self::Outdated,
             Event::FellBack(_) => Self::FellBack,
             Event::Unstorable(..) => Self::Unstorable,
+            Event::TooLarge(_) => Self::TooLarge,
             Event::KeyFailed => Self::KeyFailed,
             Event::NoVersion => Self::NoVersion,
             Event::TooManyTags => Self::TooManyTags,

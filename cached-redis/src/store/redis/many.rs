@@ -11,6 +11,7 @@ use super::script::{self, Script};
 use super::{RedisStore, envelope_token, millis, reply};
 use crate::entry::Token;
 use crate::error::StoreError;
+use crate::oversize;
 use crate::store::many::{Answer, Asked, Filling, Granted, MOST};
 
 impl RedisStore {
@@ -104,16 +105,24 @@ impl RedisStore {
     }
 
     pub(in crate::store) async fn fill_all(&self, fills: &[Filling<'_>]) -> Vec<Answer<bool>> {
-        let ttls = fills.iter().map(|fill| millis(fill.ttl).to_string());
+        let fits = |fill: &Filling<'_>| oversize::check(fill.entry.len(), self.value_bytes);
+        let sent: Vec<_> = fills.iter().filter(|fill| fits(fill).is_ok()).collect();
+        let ttls = sent.iter().map(|fill| millis(fill.ttl).to_string());
         let ttls: Vec<_> = ttls.collect();
-        let args: Vec<[&[u8]; 3]> = fills
+        let args: Vec<[&[u8]; 3]> = sent
             .iter()
             .zip(&ttls)
             .map(|(fill, ttl)| [&fill.token.as_bytes()[..], &fill.entry, ttl.as_bytes()])
             .collect();
-        let calls = fills.iter().zip(&args);
+        let calls = sent.iter().zip(&args);
         let calls: Vec<_> = calls.map(|(fill, args)| (fill.key, &args[..])).collect();
-        self.link.run_each(&script::FILL, &calls).await
+        let mut answers = self.link.run_each(&script::FILL, &calls).await.into_iter();
+        let answers = fills.iter().map(|fill| {
+            fits(fill)?;
+            let answer = answers.next().unwrap_or(Err(StoreError::Answer));
+            oversize::judged(answer, fill.entry.len())
+        });
+        answers.collect()
     }
 
     pub(in crate::store) async fn release_all(

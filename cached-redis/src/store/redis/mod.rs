@@ -23,6 +23,7 @@ use super::{Grant, Outlet, Put, Store, Watch, envelope_token, millis};
 use crate::entry::Token;
 use crate::error::{ConnectProblem, Error, StoreError};
 use crate::fencing;
+use crate::oversize;
 use crate::tag::Generation;
 
 mod batch;
@@ -75,6 +76,8 @@ pub(crate) struct RedisSettings {
     pub(crate) breaker_failures: u32,
     /// Where the epoch stands, if there are epochs.
     pub(crate) epoch_key: Option<String>,
+    /// How large an entry may be.
+    pub(crate) value_bytes: u64,
 }
 
 impl Default for RedisSettings {
@@ -86,6 +89,7 @@ impl Default for RedisSettings {
             tls: TlsSettings::default(),
             breaker_failures: 5,
             epoch_key: None,
+            value_bytes: oversize::DEFAULT_MOST,
         }
     }
 }
@@ -105,6 +109,8 @@ pub(crate) struct RedisStore {
     /// For connections beside that of the link.
     route: Arc<Route>,
     connect_timeout: Duration,
+    /// How large an entry may be.
+    value_bytes: u64,
     /// Entries of another epoch that were met.
     outdated: AtomicU64,
 }
@@ -122,7 +128,7 @@ impl RedisStore {
             tls: Tls::of(&address, &settings.tls)?,
             address,
         });
-        let connect_timeout = settings.connect_timeout;
+        let (connect_timeout, value_bytes) = (settings.connect_timeout, settings.value_bytes);
         let link = Link {
             deadline: Deadline::new(settings.deadline),
             batches: Batches::default(),
@@ -133,6 +139,7 @@ impl RedisStore {
             link: Arc::new(link),
             route,
             connect_timeout,
+            value_bytes,
             outdated: AtomicU64::new(0),
         })
     }
@@ -231,9 +238,10 @@ impl Store for RedisStore {
         entry: Bytes,
         ttl: Duration,
     ) -> Result<bool, StoreError> {
+        oversize::check(entry.len(), self.value_bytes)?;
         let ttl = millis(ttl).to_string();
         let args = [token.as_bytes(), &*entry, ttl.as_bytes()];
-        self.link.run(&script::FILL, key, &args).await
+        oversize::judged(self.link.run(&script::FILL, key, &args).await, entry.len())
     }
 
     async fn release(&self, key: &str, token: Token) -> Result<bool, StoreError> {
@@ -298,9 +306,11 @@ impl Store for RedisStore {
         entry: Bytes,
         ttl: Duration,
     ) -> Result<Put, StoreError> {
+        oversize::check(entry.len(), self.value_bytes)?;
         let ttl = millis(ttl).to_string();
         let args = [token.as_bytes(), &*entry, ttl.as_bytes()];
-        reply::put(&self.link.evaluate(&script::PUT, key, &args).await?)
+        let answer = self.link.evaluate(&script::PUT, key, &args).await;
+        reply::put(&oversize::judged(answer, entry.len())?)
     }
 
     async fn invalidate_guarded(
