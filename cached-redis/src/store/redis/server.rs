@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::sleep;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{RedisSettings, RedisStore};
 use crate::store::Watch;
 use crate::store::address::Address;
@@ -131,13 +133,18 @@ pub(crate) async fn watched(url: &str, settings: RedisSettings, seen: Arc<Seen>)
     }
 }
 
-/// For each connection, whether the server had changed.
+/// For each connection, whether the server had changed; and what ended.
 #[derive(Default)]
-pub(crate) struct Seen(Mutex<Vec<bool>>);
+pub(crate) struct Seen(Mutex<Vec<bool>>, Mutex<Vec<Instant>>);
 
 impl Seen {
     pub(crate) fn connections(&self) -> Vec<bool> {
         self.0.lock().unwrap().clone()
+    }
+
+    /// For each end of a connection, its last sign of life.
+    pub(crate) fn ends(&self) -> Vec<Instant> {
+        self.1.lock().unwrap().clone()
     }
 }
 
@@ -146,7 +153,9 @@ impl Watch for Seen {
         self.0.lock().unwrap().push(changed);
     }
 
-    fn lost(&self, _: tokio::time::Instant) {}
+    fn lost(&self, seen: Instant) {
+        self.1.lock().unwrap().push(seen);
+    }
 }
 
 fn spawn(port: u16, directory: &Path, options: &[String]) -> Child {

@@ -569,6 +569,21 @@ async fn a_change_of_server_is_told_from_a_new_connection_to_the_same() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_connection_is_told_with_its_last_sign_of_life() {
+    let mut server = Server::start();
+    let seen = Arc::new(Seen::default());
+    let begun = tokio::time::Instant::now();
+    let store = watched(&server.url(), settings(2000), seen.clone()).await;
+    let connected = tokio::time::Instant::now();
+    assert!(store.is_connected() && seen.ends().is_empty());
+    server.restart();
+    connections(&store, &seen, 2).await;
+    let [end] = seen.ends()[..] else { panic!() };
+    // Nothing was asked within the first second, so that the handshake was the last.
+    assert!(end >= begun && (end <= connected || end - begun >= Duration::from_secs(1)));
+}
+
+#[tokio::test]
 async fn a_server_that_does_not_say_who_it_is_counts_as_another_each_time() {
     let server = Server::start();
     server.command(&[b"ACL", b"SETUSER", b"default", b"-info"]);

@@ -51,7 +51,7 @@ impl Vigil {
                 _ => self.seen = Some(Instant::now()),
             }
         }
-        pending().await
+        pending::<()>().await;
     }
 
     async fn ask(&mut self) -> Result<Facts, StoreError> {
