@@ -4,14 +4,16 @@
 //! is something to load. The body still sees `name: &str`, and `self`.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote_spanned};
+use quote::{ToTokens as _, format_ident, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Expr, Type};
 
+use crate::contained;
 use crate::errors::Errors;
 use crate::renamed::this;
 use crate::signature::Function;
-use crate::syntax::peel;
+use crate::syntax::{mentions, peel};
+use crate::text;
 
 /// Something that the function borrows.
 pub(crate) struct Borrowed {
@@ -30,17 +32,39 @@ pub(crate) fn check(option: &str, value: &Expr, function: &Function, errors: &mu
             "write the cached function outside of the trait, and call it from the method",
         );
     }
-    for (ident, ty) in function.arguments() {
-        if let Type::Reference(reference) = peel(ty)
-            && reference.mutability.is_some()
-        {
-            errors.refuse(
-                ty,
-                format!("a load that goes on behind its caller cannot borrow `{ident}` mutably"),
-                format!("pass `{ident}` by value or behind an `Arc`, or remove `{option}`"),
-            );
+    for (name, ty) in function.inputs() {
+        if let Some((cannot, help)) = unfit(&text::of(name), ty) {
+            let message = format!("a load that goes on behind its caller cannot {cannot}");
+            errors.refuse(ty, message, format!("{help}, or remove `{option}`"));
         }
     }
+}
+
+/// What a load cannot do with an argument of this type, as far as the text shows, and the remedy. What
+/// is borrowed gets copied; what is borrowed inside of that would have no owner.
+fn unfit(name: &str, ty: &Type) -> Option<(String, String)> {
+    let lent = match peel(ty) {
+        Type::Reference(reference) if reference.mutability.is_some() => {
+            let help = format!("pass `{name}` by value or behind an `Arc`");
+            return Some((format!("borrow `{name}` mutably"), help));
+        }
+        Type::Reference(reference) => &reference.elem,
+        owned => owned,
+    };
+    if contained::borrows(lent) {
+        let help = "own what is inside, as in `Option<String>` for `Option<&str>`";
+        return Some((
+            format!("keep what `{name}` borrows inside"),
+            help.to_owned(),
+        ));
+    }
+    let shared = mentions(lent.to_token_stream(), "Rc");
+    shared.then(|| {
+        (
+            format!("take the `Rc` of `{name}` along"),
+            "pass an `Arc`".to_owned(),
+        )
+    })
 }
 
 /// What the function borrows.

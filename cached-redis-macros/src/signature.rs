@@ -117,6 +117,14 @@ impl Function {
             })
     }
 
+    /// What is written of each argument, `self` among them, with its type.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = (TokenStream, &Type)> {
+        self.signature.inputs.iter().map(|input| match input {
+            FnArg::Receiver(this) => (this.self_token.to_token_stream(), &*this.ty),
+            FnArg::Typed(typed) => (typed.pat.to_token_stream(), &*typed.ty),
+        })
+    }
+
     /// The arguments that are plain names, `self` among them, with their types.
     pub(crate) fn arguments(&self) -> Vec<(Ident, &Type)> {
         let mut named = Vec::new();

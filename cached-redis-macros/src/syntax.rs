@@ -71,6 +71,23 @@ pub(crate) fn mentions(tokens: TokenStream, word: &str) -> bool {
     find(tokens, word).is_some()
 }
 
+/// Whether the tokens use a variable of this name: not a module, a field or an item of another.
+pub(crate) fn uses(tokens: TokenStream, name: &str) -> bool {
+    let mut tokens = tokens.into_iter().peekable();
+    let mut inside = false;
+    while let Some(token) = tokens.next() {
+        let outside = !std::mem::take(&mut inside);
+        let opens = matches!(tokens.peek(), Some(TokenTree::Punct(next)) if next.as_char() == ':');
+        match token {
+            TokenTree::Ident(ident) if outside && !opens && ident.unraw() == name => return true,
+            TokenTree::Group(group) if uses(group.stream(), name) => return true,
+            TokenTree::Punct(punct) => inside = matches!(punct.as_char(), '.' | ':'),
+            _ => {}
+        }
+    }
+    false
+}
+
 /// The first such word in the tokens, with its span.
 pub(crate) fn find(tokens: TokenStream, word: &str) -> Option<Ident> {
     find_word(tokens, &|ident| ident.unraw() == word)

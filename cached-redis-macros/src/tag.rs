@@ -52,7 +52,7 @@ pub(crate) fn resolve(
     errors: &mut Errors,
 ) -> Vec<Option<Key>> {
     let one = |literal| {
-        let template = Template::tag(literal, errors);
+        let template = Template::tag(literal, errors).checked(function, outcome, errors);
         if refuse_pattern(&template, errors) {
             return None;
         }

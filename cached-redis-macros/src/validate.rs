@@ -9,6 +9,7 @@ use syn::{Expr, LitStr, Path, Type};
 use crate::accounted::{check_accounted, check_skipped};
 use crate::args::{CachedArgs, InvalidatesArgs};
 use crate::batch::Batch;
+use crate::contained::{self, inside};
 use crate::duration::{self, Life};
 use crate::errors::Errors;
 use crate::factor::{AUDIT, EARLY_EXPIRY, JITTER, REFRESH_AHEAD, factor};
@@ -17,7 +18,7 @@ use crate::key::{Key, Outcome};
 use crate::owned;
 use crate::parameter::Kind;
 use crate::signature::Function;
-use crate::syntax::{argument, mentions, peel};
+use crate::syntax::{argument, find, mentions, uses};
 use crate::tag;
 use crate::template::{Part, Template};
 
@@ -85,6 +86,7 @@ impl Cached {
         require_window(&args, errors);
         refuse_two_ttls(&args, errors);
         require_names(&args, function, errors);
+        refuse_unless_of_errors(&args, function, errors);
         let policy = Policy::new(&args, function, errors);
         let detached = detached(&args, function, errors);
         let timeout = args.timeout.as_ref().and_then(|timeout| {
@@ -104,7 +106,13 @@ impl Cached {
         let tags = args.tags.as_deref().unwrap_or_default();
         let tags = tag::resolve(tags, function, Outcome::Unknown, errors);
         let tags: Option<_> = tags.into_iter().collect();
-        let output = kept("redis_cached", "a cached function", function, errors);
+        let output = kept(
+            "redis_cached",
+            "a cached function",
+            batch.is_some(),
+            function,
+            errors,
+        );
         Some(Self {
             timeout,
             detached,
@@ -124,10 +132,11 @@ impl Cached {
         require_ttl(&args, errors);
         require_tags(&args, errors);
         refuse_two_ttls(&args, errors);
+        refuse_unless_of_errors(&args, function, errors);
         let policy = Policy::new(&args, function, errors);
         let key = written_key(&args, function, errors);
         let tags = written_tags(&args, function, errors);
-        let output = kept("write_through", "a write-through", function, errors);
+        let output = kept("write_through", "a write-through", false, function, errors);
         Some(Self {
             tags: tags?,
             ..Self::of(args, policy, key, output)?
@@ -235,27 +244,32 @@ fn named(name: &LitStr, errors: &mut Errors) -> bool {
 }
 
 /// The policy is one static per function, and an item inside a function sees neither `Self` nor
-/// the function's generics.
+/// the function's generics and parameters.
 pub(crate) fn refuse_outer_names(
     option: &str,
     value: &Expr,
     function: &Function,
     errors: &mut Errors,
 ) {
-    let generics = function
+    let names = function
         .parameters
         .iter()
-        .filter(|parameter| parameter.kind != Kind::Value);
-    let names = generics
-        .map(|parameter| parameter.name())
-        .chain(["Self".to_owned()]);
-    for name in names.filter(|name| mentions(value.to_token_stream(), name)) {
-        let message = format!("`{option}` cannot depend on `{name}`");
-        errors.refuse(
-            value,
-            message,
-            "name the type, as in `Repository::TTL`, or a constant",
-        );
+        .map(|parameter| (parameter.name(), parameter.kind));
+    for (name, kind) in names.chain([("Self".to_owned(), Kind::Type)]) {
+        let (named, help) = match kind {
+            Kind::Value if option == "ttl" => (
+                uses(value.to_token_stream(), &name),
+                "name a constant, or write `ttl_with = …` for a TTL that depends on the value",
+            ),
+            Kind::Value => (uses(value.to_token_stream(), &name), "name a constant"),
+            Kind::Type | Kind::Const => (
+                mentions(value.to_token_stream(), &name),
+                "name the type, as in `Repository::TTL`, or a constant",
+            ),
+        };
+        if named {
+            errors.refuse(value, format!("`{option}` cannot depend on `{name}`"), help);
+        }
     }
 }
 
@@ -317,7 +331,7 @@ fn key(args: &CachedArgs, function: &Function, errors: &mut Errors) -> Option<Ke
         check_skipped(skipped, function, None, errors);
         return default_key(skipped, function, errors);
     };
-    let template = Template::parse(literal, errors);
+    let template = Template::parse(literal, errors).checked(function, Outcome::Unknown, errors);
     check_skipped(skipped, function, Some(&template), errors);
     let key = Key::resolve(&template, function, Outcome::Unknown, errors);
     check_accounted(skipped, function, &template, errors);
@@ -343,7 +357,7 @@ fn written_key(args: &CachedArgs, function: &Function, errors: &mut Errors) -> O
         errors.refuse_at(Span::call_site(), "`key` is missing", help);
         return None;
     };
-    let template = Template::parse(literal, errors);
+    let template = Template::parse(literal, errors).checked(function, Outcome::Ok, errors);
     let key = Key::resolve(&template, function, Outcome::Ok, errors);
     known_before("key", literal, key, errors)
 }
@@ -378,7 +392,13 @@ fn known_before(
 }
 
 /// The type of what is kept: owned, nameable, and not nothing.
-fn kept(attribute: &str, what: &str, function: &Function, errors: &mut Errors) -> Option<Type> {
+fn kept(
+    attribute: &str,
+    what: &str,
+    batch: bool,
+    function: &Function,
+    errors: &mut Errors,
+) -> Option<Type> {
     let Some(output) = function
         .output
         .as_ref()
@@ -396,20 +416,48 @@ fn kept(attribute: &str, what: &str, function: &Function, errors: &mut Errors) -
         let help = "write the type itself";
         let message = format!("{what} cannot return `impl Trait`");
         errors.refuse(output, message, help);
-    } else if returns_reference(output) {
+    } else if let Some(reference) = contained::find(output, &is_reference) {
         let help = "return an owned value, such as `String` for `&str`";
         let message = format!("{what} cannot return a reference");
-        errors.refuse(output, message, help);
+        errors.refuse(reference, message, help);
+    } else if let Some(nested) = nested_result(output, batch) {
+        let message = "an error in here would be kept: only of the outermost `Result` it is seen";
+        let help = "put the `Result` around the rest: `Result<Option<…>, …>`";
+        errors.refuse(nested, message, help);
     } else {
         return Some(output.clone());
     }
     None
 }
 
-/// `&T`, also as the value of an `Option` or a `Result`. Behind an alias, serde refuses it.
-fn returns_reference(output: &Type) -> bool {
-    let inside = || argument(output, "Option").or_else(|| argument(output, "Result"));
-    matches!(peel(output), Type::Reference(_)) || inside().is_some_and(returns_reference)
+/// Behind an alias, serde refuses it.
+fn is_reference(ty: &Type) -> bool {
+    matches!(ty, Type::Reference(_))
+}
+
+/// A `Result` inside the value (K7); each value of a batch may be one. Behind an alias, it is seen when
+/// there is an error to keep.
+fn nested_result(output: &Type, batch: bool) -> Option<&Type> {
+    let value = argument(output, "Result").unwrap_or(output);
+    let values = match batch {
+        false => vec![value],
+        true => inside(value).into_iter().flat_map(inside).collect(),
+    };
+    let mut values = values.into_iter();
+    values.find_map(|value| contained::find(value, &contained::is_result))
+}
+
+/// `result` is the `Ok` value there, which is no `Result`.
+fn refuse_unless_of_errors(args: &CachedArgs, function: &Function, errors: &mut Errors) {
+    let Some(unless) = &args.unless else { return };
+    let fallible = function.output.as_ref().is_some_and(contained::is_result);
+    let asks = ["is_err", "is_ok"]
+        .into_iter()
+        .find_map(|method| find(unless.to_token_stream(), method));
+    if let Some(asks) = asks.filter(|_| fallible) {
+        let message = "`unless` is asked of the `Ok` value alone: an `Err` is never kept";
+        errors.refuse(asks, message, "remove it, or ask for what the value is");
+    }
 }
 
 impl Invalidates {
@@ -492,7 +540,7 @@ fn target(
     outcome: Outcome,
     errors: &mut Errors,
 ) -> Option<Key> {
-    let template = Template::parse(literal, errors);
+    let template = Template::parse(literal, errors).checked(function, outcome, errors);
     refuse_odd_stars(literal, &template, errors);
     Key::resolve(&template, function, outcome, errors)
 }

@@ -3,10 +3,11 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::batch::{self, Batch, Batched};
+use crate::batch::{self, Batch, Batched, Each};
 use crate::behind::{Behind, Detached, InPlace};
 use crate::call::Call;
 use crate::codec::FromCache;
+use crate::form::Whole;
 use crate::label::Label;
 use crate::read::Task;
 use crate::registry::DIRECT;
@@ -202,7 +203,7 @@ impl Cache {
             unless: batch::never,
             load,
         };
-        batch::read(batch, policy, Fallible::new(), task).await
+        batch::read(batch, policy, Each::<Fallible<M, E>, Whole>::new(), task).await
     }
 
     /// The value under `key`, if a live entry of this type is there. A cached absence is `None`, and

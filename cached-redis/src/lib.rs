@@ -27,6 +27,7 @@ mod fence;
 mod fencing;
 mod fingerprint;
 mod flight;
+mod form;
 mod freshness;
 mod guard;
 mod handle;

@@ -175,6 +175,8 @@ impl<C: Choice> Packer<'_, C> {
         if let Some(value) = value {
             let encoded = match self.encode(value) {
                 Ok(encoded) => encoded,
+                // The function failed, which only its value shows.
+                Err(error) if error.is_failure() => return None,
                 Err(error) => {
                     let first = self.function.unstorable.first();
                     self.emit(&Event::Unstorable(&error, first));

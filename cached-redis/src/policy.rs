@@ -12,7 +12,8 @@ use crate::Error;
 mod checked;
 
 pub use checked::{
-    checked_negative_ttl, checked_replica_lag, checked_timeout, checked_ttl, checked_window,
+    Written, checked_negative_ttl, checked_replica_lag, checked_timeout, checked_ttl,
+    checked_window,
 };
 
 /// The longest time to live: 100 years. Longer ones are shortened to it, since Redis adds the

@@ -12,7 +12,8 @@ pub use crate::catalog::assert_catalog;
 pub use crate::key::{KeyName, KeyWriter, part};
 pub use crate::late::{Held, held};
 pub use crate::policy::{
-    Policy, checked_negative_ttl, checked_replica_lag, checked_timeout, checked_ttl, checked_window,
+    Policy, Written, checked_negative_ttl, checked_replica_lag, checked_timeout, checked_ttl,
+    checked_window,
 };
 pub use crate::refusal::Refusal;
 pub use crate::registry::{Function, FunctionInfo, Guard, Registered, When, Writer, WriterInfo};
@@ -24,7 +25,7 @@ pub use crate::writer::Write;
 /// What a function under `#[redis_cached]` returns.
 pub mod shape {
     pub use crate::shape::{
-        ByOption, ByPlain, ByResult, ByResultOption, ErrorsKept, ErrorsShared, Probe,
+        EachPointed, EachWhole, ErrorsKept, ErrorsShared, Probe, Rank0, Rank1, Rank2, Rank3,
     };
 }
 
@@ -49,8 +50,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::batch;
+use crate::batch::Each;
 use crate::behind::{Detached, InPlace};
 use crate::codec::Choice;
+use crate::form::Form;
 use crate::read::Task;
 use crate::shape::{ErrorSharing, Shape};
 use crate::verdict::Verdict;
@@ -138,16 +141,18 @@ pub fn copy<T: Clone>(argument: &T) -> T {
 
 /// Answers a call of a function under `#[redis_cached(batch(…))]`. `load` is asked for the ids that
 /// are missing, each time with other ones.
-pub fn read_batch<S, E, C, U, F, L>(
+pub fn read_batch<S, V, E, C, U, F, L>(
     batch: Batch<<S::Ok as Batched>::Id>,
-    shape: S,
+    _shape: S,
+    _form: V,
     errors: E,
     codec: C,
     unless: U,
     load: F,
 ) -> impl Future<Output = S::Return>
 where
-    S: Shape<Ok: Batched<Value: Cacheable>>,
+    S: Shape<Ok: Batched>,
+    V: Form<<S::Ok as Batched>::Value, Stored: Cacheable>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
     U: Fn(&<S::Ok as Batched>::Value) -> bool,
@@ -161,5 +166,5 @@ where
         unless,
         load,
     };
-    batch::read(batch, policy, shape, task)
+    batch::read(batch, policy, Each::<S, V>::new(), task)
 }

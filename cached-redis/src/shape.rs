@@ -1,15 +1,18 @@
 //! What an annotated function returns, found by the type itself and not by its name.
 //!
-//! Only `Ok` values are kept and a `None` is kept as "known to be absent". Which of these applies
-//! is found by method probing: the expansion calls `.__cached_redis_shape()` on `&&&Probe<R>`, and the compiler
-//! takes the first of the traits below, from the most references to the fewest, that fits. So
-//! `type ApiResult<T> = Result<T, ApiError>` and `anyhow::Result` are seen for what they are.
+//! Only `Ok` values are kept, a `None` is kept as "known to be absent", and of an `Arc` what it points
+//! to. Which of these applies is found by method probing: the expansion calls `.__cached_redis_shape()`
+//! on `&&&&Probe<R>`, and the compiler takes the first of the traits below, from the most references to
+//! the fewest, that fits. So `type ApiResult<T> = Result<T, ApiError>` and `anyhow::Result` are seen for
+//! what they are.
 
 use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use crate::batch::Batched;
 use crate::flight::SharedError;
+use crate::form::{Form, Pointed, Pointer, Whole};
 
 /// Asks for the shape of the return type `R`.
 #[derive(Debug)]
@@ -50,60 +53,110 @@ pub trait Shape: Copy {
 }
 
 macro_rules! shapes {
-    ($($(#[$doc:meta])* $shape:ident<$($param:ident),+> fails with $error:ty, $trait:ident for [$($probe:tt)*];)+) => {$(
+    ($($(#[$doc:meta])* $shape:ident<$($param:ident),+> fails with $error:ty;)+) => {$(
         $(#[$doc])*
         #[derive(Debug)]
-        pub struct $shape<$($param),+>(PhantomData<fn() -> ($($param,)+)>);
+        pub struct $shape<$($param,)+ F = Whole>(PhantomData<fn() -> ($($param,)+ F)>);
 
-        impl<$($param),+> Clone for $shape<$($param),+> {
+        impl<$($param,)+ F> Clone for $shape<$($param,)+ F> {
             fn clone(&self) -> Self { *self }
         }
 
-        impl<$($param),+> Copy for $shape<$($param),+> {}
+        impl<$($param,)+ F> Copy for $shape<$($param,)+ F> {}
 
-        impl<$($param),+> $shape<$($param),+> {
-            pub(crate) const fn new() -> Self { Self(PhantomData) }
+        impl<$($param,)+ F> $shape<$($param,)+ F> {
+            const fn found() -> Self { Self(PhantomData) }
 
             /// Asks whether errors can be shared.
             #[must_use]
             pub fn errors(self) -> Errors<$error> { Errors(PhantomData) }
-        }
 
-        #[doc = concat!("Finds `", stringify!($shape), "`.")]
-        pub trait $trait<$($param),+> {
-            /// The shape.
-            fn __cached_redis_shape(&self) -> $shape<$($param),+> { $shape::new() }
+            /// Asks for the form of each value of a batch.
+            #[must_use]
+            pub fn each(self) -> EachProbe<Self> { EachProbe(PhantomData) }
         }
-
-        impl<$($param),+> $trait<$($param),+> for $($probe)* {}
     )+};
 }
 
 shapes! {
     /// `T`: always kept.
-    Plain<T> fails with Infallible, ByPlain for [Probe<T>];
+    Plain<T> fails with Infallible;
     /// `Option<T>`: `None` is kept as an absence.
-    Optional<T> fails with Infallible, ByOption for [&Probe<Option<T>>];
+    Optional<T> fails with Infallible;
     /// `Result<T, E>`: only `Ok` is kept.
-    Fallible<T, E> fails with E, ByResult for [&Probe<Result<T, E>>];
+    Fallible<T, E> fails with E;
     /// `Result<Option<T>, E>`: both.
-    FallibleOptional<T, E> fails with E, ByResultOption for [&&Probe<Result<Option<T>, E>>];
+    FallibleOptional<T, E> fails with E;
 }
 
-impl<T> Shape for Plain<T> {
+impl<T, E> Fallible<T, E> {
+    pub(crate) const fn new() -> Self {
+        Self::found()
+    }
+}
+
+impl<T, E> FallibleOptional<T, E> {
+    pub(crate) const fn new() -> Self {
+        Self::found()
+    }
+}
+
+/// Of these, the one of the most references fits.
+macro_rules! ranks {
+    ($($(#[$doc:meta])* $rank:ident { $($probe:ty => $shape:ty, for<$($param:ident $(: $bound:ident)?),+>;)+ })+) => {$(
+        $(#[$doc])*
+        pub trait $rank {
+            /// The shape.
+            type Shape;
+            /// Finds it.
+            fn __cached_redis_shape(&self) -> Self::Shape;
+        }
+
+        $(impl<$($param $(: $bound)?),+> $rank for $probe {
+            type Shape = $shape;
+
+            fn __cached_redis_shape(&self) -> $shape { <$shape>::found() }
+        })+
+    )+};
+}
+
+ranks! {
+    /// The first to be asked.
+    Rank3 {
+        &&&Probe<Result<Option<P>, E>> => FallibleOptional<P, E, Pointed>, for<P: Pointer, E>;
+    }
+    /// Asked next.
+    Rank2 {
+        &&Probe<Result<Option<T>, E>> => FallibleOptional<T, E>, for<T, E>;
+        &&Probe<Result<P, E>> => Fallible<P, E, Pointed>, for<P: Pointer, E>;
+        &&Probe<Option<P>> => Optional<P, Pointed>, for<P: Pointer>;
+    }
+    /// Asked then.
+    Rank1 {
+        &Probe<Result<T, E>> => Fallible<T, E>, for<T, E>;
+        &Probe<Option<T>> => Optional<T>, for<T>;
+        &Probe<P> => Plain<P, Pointed>, for<P: Pointer>;
+    }
+    /// Fits always.
+    Rank0 {
+        Probe<T> => Plain<T>, for<T>;
+    }
+}
+
+impl<T, F: Form<T>> Shape for Plain<T, F> {
     type Return = T;
     type Ok = T;
-    type Value = T;
+    type Value = F::Stored;
     type Error = Infallible;
 
     fn result(returned: T) -> Result<T, Infallible> {
         Ok(returned)
     }
-    fn value(ok: &T) -> Option<&T> {
-        Some(ok)
+    fn value(ok: &T) -> Option<&F::Stored> {
+        Some(F::stored(ok))
     }
-    fn ok(value: Option<T>) -> Option<T> {
-        value
+    fn ok(value: Option<F::Stored>) -> Option<T> {
+        value.map(F::restored)
     }
     fn returned(result: Result<T, Infallible>) -> T {
         let Ok(value) = result;
@@ -111,20 +164,20 @@ impl<T> Shape for Plain<T> {
     }
 }
 
-impl<T> Shape for Optional<T> {
+impl<T, F: Form<T>> Shape for Optional<T, F> {
     type Return = Option<T>;
     type Ok = Option<T>;
-    type Value = T;
+    type Value = F::Stored;
     type Error = Infallible;
 
     fn result(returned: Option<T>) -> Result<Option<T>, Infallible> {
         Ok(returned)
     }
-    fn value(ok: &Option<T>) -> Option<&T> {
-        ok.as_ref()
+    fn value(ok: &Option<T>) -> Option<&F::Stored> {
+        ok.as_ref().map(F::stored)
     }
-    fn ok(value: Option<T>) -> Option<Option<T>> {
-        Some(value)
+    fn ok(value: Option<F::Stored>) -> Option<Option<T>> {
+        Some(value.map(F::restored))
     }
     fn returned(result: Result<Option<T>, Infallible>) -> Option<T> {
         let Ok(value) = result;
@@ -132,45 +185,69 @@ impl<T> Shape for Optional<T> {
     }
 }
 
-impl<T, E> Shape for Fallible<T, E> {
+impl<T, E, F: Form<T>> Shape for Fallible<T, E, F> {
     type Return = Result<T, E>;
     type Ok = T;
-    type Value = T;
+    type Value = F::Stored;
     type Error = E;
 
     fn result(returned: Result<T, E>) -> Result<T, E> {
         returned
     }
-    fn value(ok: &T) -> Option<&T> {
-        Some(ok)
+    fn value(ok: &T) -> Option<&F::Stored> {
+        Some(F::stored(ok))
     }
-    fn ok(value: Option<T>) -> Option<T> {
-        value
+    fn ok(value: Option<F::Stored>) -> Option<T> {
+        value.map(F::restored)
     }
     fn returned(result: Result<T, E>) -> Result<T, E> {
         result
     }
 }
 
-impl<T, E> Shape for FallibleOptional<T, E> {
+impl<T, E, F: Form<T>> Shape for FallibleOptional<T, E, F> {
     type Return = Result<Option<T>, E>;
     type Ok = Option<T>;
-    type Value = T;
+    type Value = F::Stored;
     type Error = E;
 
     fn result(returned: Result<Option<T>, E>) -> Result<Option<T>, E> {
         returned
     }
-    fn value(ok: &Option<T>) -> Option<&T> {
-        ok.as_ref()
+    fn value(ok: &Option<T>) -> Option<&F::Stored> {
+        ok.as_ref().map(F::stored)
     }
-    fn ok(value: Option<T>) -> Option<Option<T>> {
-        Some(value)
+    fn ok(value: Option<F::Stored>) -> Option<Option<T>> {
+        Some(value.map(F::restored))
     }
     fn returned(result: Result<Option<T>, E>) -> Result<Option<T>, E> {
         result
     }
 }
+
+/// Asks for the form of each value of a batch of the shape `S`.
+#[derive(Debug)]
+pub struct EachProbe<S>(PhantomData<fn() -> S>);
+
+/// Finds values behind a pointer.
+pub trait EachPointed {
+    /// The form.
+    fn __cached_redis_form(&self) -> Pointed {
+        Pointed
+    }
+}
+
+impl<S: Shape<Ok: Batched<Value: Pointer>>> EachPointed for EachProbe<S> {}
+
+/// Finds all other values.
+pub trait EachWhole {
+    /// The form.
+    fn __cached_redis_form(&self) -> Whole {
+        Whole
+    }
+}
+
+impl<S> EachWhole for &EachProbe<S> {}
 
 /// Asks whether the error `E` can be shared with those who waited for the load.
 #[derive(Debug)]
@@ -239,15 +316,15 @@ mod tests {
     #[expect(clippy::needless_borrow, reason = "the references choose")]
     #[test]
     fn the_type_decides_and_not_its_name() {
-        let _: Plain<u8> = (&&&Probe::<u8>::new()).__cached_redis_shape();
-        let _: Optional<u8> = (&&&Probe::<Option<u8>>::new()).__cached_redis_shape();
-        let _: Fallible<u8, String> = (&&&Probe::<Alias<u8>>::new()).__cached_redis_shape();
+        let _: Plain<u8> = (&&&&Probe::<u8>::new()).__cached_redis_shape();
+        let _: Optional<u8> = (&&&&Probe::<Option<u8>>::new()).__cached_redis_shape();
+        let _: Fallible<u8, String> = (&&&&Probe::<Alias<u8>>::new()).__cached_redis_shape();
         let _: Fallible<u8, std::io::Error> =
-            (&&&Probe::<std::io::Result<u8>>::new()).__cached_redis_shape();
+            (&&&&Probe::<std::io::Result<u8>>::new()).__cached_redis_shape();
         let _: FallibleOptional<u8, String> =
-            (&&&Probe::<Alias<Option<u8>>>::new()).__cached_redis_shape();
+            (&&&&Probe::<Alias<Option<u8>>>::new()).__cached_redis_shape();
         let _: Optional<Option<u8>> =
-            (&&&Probe::<Option<Option<u8>>>::new()).__cached_redis_shape();
+            (&&&&Probe::<Option<Option<u8>>>::new()).__cached_redis_shape();
     }
 
     #[expect(clippy::needless_borrow, reason = "the references choose")]

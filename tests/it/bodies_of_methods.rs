@@ -60,7 +60,7 @@ impl Shop {
 macro_rules! method {
     ($name:ident($this:ident, $id:pat => $ty:ty) -> $returns:ty, $key:expr, $body:block) => {
         impl Shop {
-            #[redis_cached(ttl = 60, stale_if_error = 60, key = $key)]
+            #[redis_cached(ttl = 60, refresh_ahead = 0.8, key = $key)]
             async fn $name(&$this, $id: $ty) -> $returns $body
         }
     };

@@ -162,7 +162,7 @@ pub(super) fn life(life: &Life, check: &str, p: &TokenStream) -> TokenStream {
         Life::Const(value) => {
             let span = here.located_at(start(value));
             let (check, p) = (Ident::new(check, span), at(p, span));
-            quote_spanned!(span=> #p::#check(#value))
+            quote_spanned!(span=> #p::#check(#p::Written(#value).__cached_redis_time()))
         }
     }
 }
@@ -194,10 +194,10 @@ pub(super) fn shape(output: &impl ToTokens, p: &TokenStream) -> TokenStream {
     let span = here.located_at(start(output));
     let q = at(p, span);
     let shape =
-        quote_spanned!(span=> (&&&#q::shape::Probe::<#output>::new()).__cached_redis_shape());
+        quote_spanned!(span=> (&&&&#q::shape::Probe::<#output>::new()).__cached_redis_shape());
     quote_spanned! {here=>
         let __shape = {
-            use #p::shape::{ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _};
+            use #p::shape::{Rank0 as _, Rank1 as _, Rank2 as _, Rank3 as _};
             #shape
         };
     }
@@ -220,6 +220,10 @@ fn probes(output: &impl ToTokens, p: &TokenStream) -> TokenStream {
 fn read(cached: &Cached, function: &Function, p: &TokenStream) -> TokenStream {
     let span = Span::mixed_site().located_at(start(&cached.output));
     let codec = codec(cached.codec.as_ref(), p);
+    let kind = match &cached.batch {
+        Some(_) => "Batch",
+        None => "Call",
+    };
     let (name, call, verdict, load) = match &cached.batch {
         Some(batch) => {
             let unless = unless(cached.unless.as_ref(), p);
@@ -238,21 +242,22 @@ fn read(cached: &Cached, function: &Function, p: &TokenStream) -> TokenStream {
     };
     let (q, name) = (at(p, span), Ident::new(name, span));
     let call = Ident::new(call, Span::mixed_site());
+    let here = Span::mixed_site();
+    // Of a batch, each value has a form of its own.
+    let each = cached.batch.is_some().then(|| {
+        quote_spanned! {here=> {
+            use #p::shape::{EachPointed as _, EachWhole as _};
+            (&__shape.each()).__cached_redis_form()
+        },}
+    });
     let read = quote_spanned! {span=>
-        #q::#name(#call, __shape, __errors, #codec, #verdict, #load)
+        #q::#name(#call, __shape, #each __errors, #codec, #verdict, #load)
     };
     match &cached.timeout {
         None => quote_spanned!(span=> #read.await),
         Some(timeout) => {
             let timeout = life(timeout, "checked_timeout", p);
-            let kind = Ident::new(
-                if cached.batch.is_some() {
-                    "Batch"
-                } else {
-                    "Call"
-                },
-                span,
-            );
+            let kind = Ident::new(kind, here);
             quote_spanned! {span=> {
                 let __timer = #p::#kind::timer(&#call, #timeout);
                 __timer.run(#read).await

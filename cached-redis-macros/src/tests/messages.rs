@@ -3,6 +3,7 @@
 //! Messages of the compiler's stand in `tests/ui`.
 
 use proc_macro2::TokenStream;
+use quote::ToTokens as _;
 
 use crate::entry::{Attribute, try_cached, try_invalidates, try_write_through};
 use crate::errors::Errors;
@@ -108,6 +109,237 @@ fn values_of_the_wrong_form_are_refused() {
                 "write the text itself, with parameters in `<…>`: `key = \"user:<id>\"`",
             ),
         ],
+    );
+}
+
+#[test]
+fn spans_of_time_do_not_depend_on_a_call() {
+    let timed = "async fn user(id: u64, secs: u64) -> User { load(id).await }";
+    assert_refused(
+        try_cached,
+        &[
+            (
+                "ttl = secs",
+                timed,
+                "secs",
+                "`ttl` cannot depend on `secs`",
+                "name a constant, or write `ttl_with = …` for a TTL that depends on the value",
+            ),
+            (
+                "ttl = 300, stale_if_error = Duration::from_secs(2 * secs)",
+                timed,
+                "Duration :: from_secs (2 * secs)",
+                "`stale_if_error` cannot depend on `secs`",
+                "name a constant",
+            ),
+        ],
+    );
+    assert_refused(
+        try_invalidates,
+        &[(
+            "\"user:<id>\", replica_lag = secs",
+            timed,
+            "secs",
+            "`replica_lag` cannot depend on `secs`",
+            "name a constant",
+        )],
+    );
+}
+
+#[test]
+fn a_module_or_a_field_with_the_name_of_a_parameter_is_another_thing() {
+    for ttl in ["secs::TTL", "TIMES.secs", "60 * 5", "MINUTE"] {
+        let mut errors = Errors::default();
+        let item = "async fn user(id: u64, secs: u64) -> User { load(id).await }";
+        let args = format!("ttl = {ttl}");
+        assert!(try_cached(args.parse().unwrap(), &item.parse().unwrap(), &mut errors).is_some());
+    }
+}
+
+#[test]
+fn the_ok_value_is_asked_and_no_result() {
+    let fallible = "async fn user(id: u64) -> ApiResult<User> { load(id).await }";
+    let item = "async fn user(id: u64) -> Result<User, E> { load(id).await }";
+    assert_refused(
+        try_cached,
+        &[(
+            "ttl = 300, unless = result.is_err()",
+            item,
+            "is_err",
+            "`unless` is asked of the `Ok` value alone: an `Err` is never kept",
+            "remove it, or ask for what the value is",
+        )],
+    );
+    let mut errors = Errors::default();
+    let args = "ttl = 300, unless = result.is_ok()".parse().unwrap();
+    assert!(
+        try_cached(args, &fallible.parse().unwrap(), &mut errors).is_some(),
+        "what is behind an alias may be asked anything"
+    );
+}
+
+#[test]
+fn values_hold_no_references_and_no_errors() {
+    let reference = "return an owned value, such as `String` for `&str`";
+    let error = "an error in here would be kept: only of the outermost `Result` it is seen";
+    let around = "put the `Result` around the rest: `Result<Option<…>, …>`";
+    let cached = |returned: &str| format!("async fn f(id: u64) -> {returned} {{ load(id).await }}");
+    for (returned, at, message, help) in [
+        (
+            "&'static str",
+            "& 'static str",
+            "a cached function cannot return a reference",
+            reference,
+        ),
+        (
+            "Vec<&str>",
+            "& str",
+            "a cached function cannot return a reference",
+            reference,
+        ),
+        (
+            "Result<(u8, Option<&str>), E>",
+            "& str",
+            "a cached function cannot return a reference",
+            reference,
+        ),
+        ("Option<Result<u8, E>>", "Result < u8 , E >", error, around),
+        (
+            "io::Result<io::Result<u8>>",
+            "io :: Result < u8 >",
+            error,
+            around,
+        ),
+        ("Box<Result<u8, E>>", "Result < u8 , E >", error, around),
+        ("(u8, Result<u8, E>)", "Result < u8 , E >", error, around),
+        (
+            "Result<Option<Arc<Result<u8, E>>>, E>",
+            "Result < u8 , E >",
+            error,
+            around,
+        ),
+        ("Vec<Result<u8, E>>", "Result < u8 , E >", error, around),
+    ] {
+        let mut errors = Errors::default();
+        let item = cached(returned).parse().unwrap();
+        try_cached("ttl = 300".parse().unwrap(), &item, &mut errors);
+        assert_eq!(
+            errors.found,
+            [(at.to_owned(), format!("{message}\n\nhelp: {help}"))]
+        );
+    }
+    for returned in [
+        "Result<Page<Result<u8, E>>, &'static str>",
+        "Outcome<Result<u8, E>>",
+    ] {
+        let mut errors = Errors::default();
+        let item = cached(returned).parse().unwrap();
+        assert!(try_cached("ttl = 300".parse().unwrap(), &item, &mut errors).is_some());
+    }
+}
+
+#[test]
+fn loads_behind_their_caller_borrow_nothing_that_cannot_be_copied() {
+    let window = "ttl = 300, refresh_ahead = 0.8, key = \"user\", skip(x)";
+    let inside =
+        "own what is inside, as in `Option<String>` for `Option<&str>`, or remove `refresh_ahead`";
+    for (ty, message, help) in [
+        (
+            "&mut Db",
+            "borrow `x` mutably",
+            "pass `x` by value or behind an `Arc`, or remove `refresh_ahead`",
+        ),
+        ("Option<&str>", "keep what `x` borrows inside", inside),
+        ("View<'_>", "keep what `x` borrows inside", inside),
+        ("&[&str]", "keep what `x` borrows inside", inside),
+        (
+            "Rc<Db>",
+            "take the `Rc` of `x` along",
+            "pass an `Arc`, or remove `refresh_ahead`",
+        ),
+    ] {
+        let mut errors = Errors::default();
+        let item: TokenStream = format!("async fn user(x: {ty}) -> User {{ load(x).await }}")
+            .parse()
+            .unwrap();
+        try_cached(window.parse().unwrap(), &item, &mut errors);
+        let message =
+            format!("a load that goes on behind its caller cannot {message}\n\nhelp: {help}");
+        let at = syn::parse_str::<syn::Type>(ty)
+            .unwrap()
+            .to_token_stream()
+            .to_string();
+        assert_eq!(errors.found, [(at, message)]);
+    }
+    for ty in [
+        "&str",
+        "&[u8]",
+        "Option<&'static str>",
+        "Box<dyn Fn(&str) -> u8 + Send>",
+        "View",
+    ] {
+        let mut errors = Errors::default();
+        let item: TokenStream = format!("async fn user(x: {ty}) -> User {{ load(x).await }}")
+            .parse()
+            .unwrap();
+        assert!(
+            try_cached(window.parse().unwrap(), &item, &mut errors).is_some(),
+            "{ty}"
+        );
+    }
+}
+
+#[test]
+fn placeholders_of_other_languages_are_refused() {
+    let help = "write `<id>`";
+    let case = |args, at, message| (args, USER, at, message, help);
+    assert_refused(
+        try_invalidates,
+        &[
+            case(
+                "\"user:{id}\"",
+                "\"user:{id}\"",
+                "`{id}` is text here, the same for every value",
+            ),
+            case(
+                "\"user:$id\"",
+                "\"user:$id\"",
+                "`$id` is text here, the same for every value",
+            ),
+            case(
+                "\"user:#id\"",
+                "\"user:#id\"",
+                "`#id` is text here, the same for every value",
+            ),
+            case(
+                "\"user:{}\"",
+                "\"user:{}\"",
+                "`{}` is text here, the same for every value",
+            ),
+            case(
+                "tag = \"user:{id}\"",
+                "\"user:{id}\"",
+                "`{id}` is text here, the same for every value",
+            ),
+            (
+                "\"user:{result.id}\", when = \"ok\"",
+                USER,
+                "\"user:{result.id}\"",
+                "`{result.id}` is text here, the same for every value",
+                "write `<result.id>`",
+            ),
+        ],
+    );
+    let mut errors = Errors::default();
+    let args = "ttl = 300, key = \"user:{id:?}\"".parse().unwrap();
+    try_cached(args, &USER.parse().unwrap(), &mut errors);
+    assert_eq!(errors.found.len(), 1, "{:?}", errors.found);
+    assert!(errors.found[0].1.ends_with("write `<id:?>`"));
+    let mut errors = Errors::default();
+    let args = "ttl = 300, key = \"{users:<id>}:x\"".parse().unwrap();
+    assert!(
+        try_cached(args, &USER.parse().unwrap(), &mut errors).is_some(),
+        "a hash tag"
     );
 }
 

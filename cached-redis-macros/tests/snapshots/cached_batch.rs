@@ -44,9 +44,9 @@ async fn users(
         );
     let __shape = {
         use ::cached_redis::__private::shape::{
-            ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _,
+            Rank0 as _, Rank1 as _, Rank2 as _, Rank3 as _,
         };
-        (&&&::cached_redis::__private::shape::Probe::<
+        (&&&&::cached_redis::__private::shape::Probe::<
             Result<HashMap<u64, User>, DbError>,
         >::new())
             .__cached_redis_shape()
@@ -58,6 +58,10 @@ async fn users(
     ::cached_redis::__private::read_batch(
             __batch,
             __shape,
+            {
+                use ::cached_redis::__private::shape::{EachPointed as _, EachWhole as _};
+                (&__shape.each()).__cached_redis_form()
+            },
             __errors,
             ::cached_redis::__private::codec::Default,
             |result| {

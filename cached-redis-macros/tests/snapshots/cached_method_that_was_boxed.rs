@@ -34,7 +34,11 @@ where
                 generic: false,
                 bound: false,
                 policy: ::cached_redis::__private::Policy::new()
-                    .ttl(::cached_redis::__private::checked_ttl(DAY)),
+                    .ttl(
+                        ::cached_redis::__private::checked_ttl(
+                            ::cached_redis::__private::Written(DAY).__cached_redis_time(),
+                        ),
+                    ),
                 codec: ::cached_redis::__private::None,
             });
             ::cached_redis::__private::inventory::submit! {
@@ -63,9 +67,9 @@ where
         );
         let __shape = {
             use ::cached_redis::__private::shape::{
-                ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _,
+                Rank0 as _, Rank1 as _, Rank2 as _, Rank3 as _,
             };
-            (&&&::cached_redis::__private::shape::Probe::<Option<Item>>::new())
+            (&&&&::cached_redis::__private::shape::Probe::<Option<Item>>::new())
                 .__cached_redis_shape()
         };
         let __errors = {

@@ -16,7 +16,11 @@ async fn price(&self, name: &str, id: u64) -> Result<u64, DbError> {
                 .stale_while_revalidate(
                     ::cached_redis::__private::Duration::from_millis(3600000u64),
                 )
-                .stale_if_error(::cached_redis::__private::checked_window(WINDOW))
+                .stale_if_error(
+                    ::cached_redis::__private::checked_window(
+                        ::cached_redis::__private::Written(WINDOW).__cached_redis_time(),
+                    ),
+                )
                 .soft_timeout(::cached_redis::__private::Duration::from_millis(100u64))
                 .refresh_ahead(0.8)
                 .early_expiry(1.0),
@@ -44,9 +48,9 @@ async fn price(&self, name: &str, id: u64) -> Result<u64, DbError> {
     );
     let __shape = {
         use ::cached_redis::__private::shape::{
-            ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _,
+            Rank0 as _, Rank1 as _, Rank2 as _, Rank3 as _,
         };
-        (&&&::cached_redis::__private::shape::Probe::<Result<u64, DbError>>::new())
+        (&&&&::cached_redis::__private::shape::Probe::<Result<u64, DbError>>::new())
             .__cached_redis_shape()
     };
     let __errors = {

@@ -23,7 +23,10 @@ pub(crate) async fn search<T: Named, const N: usize>(
             policy: facade::cached_redis::__private::Policy::new()
                 .ttl(facade::cached_redis::__private::Duration::from_millis(5400000u64))
                 .negative_ttl(
-                    facade::cached_redis::__private::checked_negative_ttl(self::NEGATIVE),
+                    facade::cached_redis::__private::checked_negative_ttl(
+                        facade::cached_redis::__private::Written(self::NEGATIVE)
+                            .__cached_redis_time(),
+                    ),
                 )
                 .jitter(0.05)
                 .named("hot"),
@@ -64,9 +67,9 @@ pub(crate) async fn search<T: Named, const N: usize>(
     );
     let __shape = {
         use facade::cached_redis::__private::shape::{
-            ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _,
+            Rank0 as _, Rank1 as _, Rank2 as _, Rank3 as _,
         };
-        (&&&facade::cached_redis::__private::shape::Probe::<
+        (&&&&facade::cached_redis::__private::shape::Probe::<
             Result<Vec<User>, DbError>,
         >::new())
             .__cached_redis_shape()

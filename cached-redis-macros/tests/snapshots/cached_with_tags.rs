@@ -49,9 +49,9 @@ async fn orders(id: u64, user: &User) -> Vec<Order> {
     );
     let __shape = {
         use ::cached_redis::__private::shape::{
-            ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _,
+            Rank0 as _, Rank1 as _, Rank2 as _, Rank3 as _,
         };
-        (&&&::cached_redis::__private::shape::Probe::<Vec<Order>>::new())
+        (&&&&::cached_redis::__private::shape::Probe::<Vec<Order>>::new())
             .__cached_redis_shape()
     };
     let __errors = {

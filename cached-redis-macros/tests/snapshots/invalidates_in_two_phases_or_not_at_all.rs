@@ -12,7 +12,9 @@ async fn rename(id: u64) -> ApiResult<()> {
                 ::cached_redis::__private::Guard::Require,
             ),
             replica_lag: ::cached_redis::__private::Some(
-                ::cached_redis::__private::checked_replica_lag(LAG),
+                ::cached_redis::__private::checked_replica_lag(
+                    ::cached_redis::__private::Written(LAG).__cached_redis_time(),
+                ),
             ),
             publish: false,
         });

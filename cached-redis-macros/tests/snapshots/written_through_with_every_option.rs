@@ -10,7 +10,11 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
             generic: false,
             bound: true,
             policy: ::cached_redis::__private::Policy::new()
-                .ttl(::cached_redis::__private::checked_ttl(TTL))
+                .ttl(
+                    ::cached_redis::__private::checked_ttl(
+                        ::cached_redis::__private::Written(TTL).__cached_redis_time(),
+                    ),
+                )
                 .negative_ttl(::cached_redis::__private::Duration::from_millis(0u64))
                 .jitter(0.1)
                 .named("hot"),
@@ -58,9 +62,9 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
     );
     let __shape = {
         use ::cached_redis::__private::shape::{
-            ByOption as _, ByPlain as _, ByResult as _, ByResultOption as _,
+            Rank0 as _, Rank1 as _, Rank2 as _, Rank3 as _,
         };
-        (&&&::cached_redis::__private::shape::Probe::<
+        (&&&&::cached_redis::__private::shape::Probe::<
             Result<Option<User>, DbError>,
         >::new())
             .__cached_redis_shape()

@@ -7,20 +7,19 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::map::Batched;
+use super::map::{Batched as _, Many};
 use super::{Id, Reader, Round, Value};
 use crate::bypass::Bypasses;
 use crate::codec::Choice;
 use crate::event::Event;
 use crate::flight::{Landing, Place};
-use crate::shape::{ErrorSharing, Shape};
+use crate::shape::ErrorSharing;
 use crate::store::Store as _;
 use crate::tag::{Basis, Tags};
 
 impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
 where
-    S: Shape<Ok: Batched>,
-    Value<S>: Serialize + DeserializeOwned,
+    S: Many<Stored: Serialize + DeserializeOwned>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
     U: Fn(&Value<S>) -> bool,
@@ -55,8 +54,8 @@ where
                 let shares = place.is_shared() && !loaded.said.stale;
                 let shared = || {
                     let values = result.as_ref().ok().filter(|_| shares)?;
-                    self.packer
-                        .pack(values.value(&item.id), loaded.took, &basis)
+                    let value = values.value(&item.id).map(S::stored);
+                    self.packer.pack(value, loaded.took, &basis)
                 };
                 let shared = || shared().map(|packed| Landing::Shared(packed.entry));
                 let landing = failure.clone().or_else(shared).unwrap_or(Landing::Again);

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::fill::{self, Fill};
 use super::leases::Leases;
-use super::map::Batched;
+use super::map::{Batched as _, Many};
 use super::{Id, Reader, Round, Value};
 use crate::codec::Choice;
 use crate::control::Status;
@@ -14,13 +14,12 @@ use crate::event::Event;
 use crate::flight::Landing;
 use crate::loading::Loading;
 use crate::pack::{Loaded, Packed, Settled};
-use crate::shape::{ErrorSharing, Shape};
+use crate::shape::ErrorSharing;
 use crate::tag::Basis;
 
 impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
 where
-    S: Shape<Ok: Batched>,
-    Value<S>: Serialize + DeserializeOwned,
+    S: Many<Stored: Serialize + DeserializeOwned>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
     U: Fn(&Value<S>) -> bool,
@@ -106,6 +105,7 @@ where
         if value.is_some_and(&self.unless) {
             return None;
         }
+        let value = value.map(S::stored);
         self.packer.entry(value, loaded, loaded.said.ttl, settled?)
     }
 

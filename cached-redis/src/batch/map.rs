@@ -2,6 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, Hash};
+use std::marker::PhantomData;
+
+use super::Value;
+use crate::form::Form;
+use crate::shape::Shape;
 
 /// A map from ids to their values; an id that is not in it is known to be absent.
 #[diagnostic::on_unimplemented(
@@ -40,5 +45,65 @@ impl<K: Clone + Ord, V> Batched for BTreeMap<K, V> {
 
     fn value(&self, id: &K) -> Option<&V> {
         self.get(id)
+    }
+}
+
+/// The shape of a batch, which also knows how each of its values is stored.
+pub(crate) trait Many: Shape<Ok: Batched> {
+    /// What is encoded of a value.
+    type Stored;
+
+    /// The part of a value that is encoded.
+    fn stored(value: &Value<Self>) -> &Self::Stored;
+    /// The value of what was decoded.
+    fn restored(stored: Self::Stored) -> Value<Self>;
+}
+
+/// The shape `S`, each value in the form `F`.
+#[derive(Debug)]
+pub(crate) struct Each<S, F>(PhantomData<fn() -> (S, F)>);
+
+impl<S, F> Each<S, F> {
+    pub(crate) const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<S, F> Clone for Each<S, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S, F> Copy for Each<S, F> {}
+
+impl<S: Shape, F> Shape for Each<S, F> {
+    type Return = S::Return;
+    type Ok = S::Ok;
+    type Value = S::Value;
+    type Error = S::Error;
+
+    fn result(returned: S::Return) -> Result<S::Ok, S::Error> {
+        S::result(returned)
+    }
+    fn value(ok: &S::Ok) -> Option<&S::Value> {
+        S::value(ok)
+    }
+    fn ok(value: Option<S::Value>) -> Option<S::Ok> {
+        S::ok(value)
+    }
+    fn returned(result: Result<S::Ok, S::Error>) -> S::Return {
+        S::returned(result)
+    }
+}
+
+impl<S: Shape<Ok: Batched>, F: Form<Value<S>>> Many for Each<S, F> {
+    type Stored = F::Stored;
+
+    fn stored(value: &Value<S>) -> &F::Stored {
+        F::stored(value)
+    }
+    fn restored(stored: F::Stored) -> Value<S> {
+        F::restored(stored)
     }
 }

@@ -66,6 +66,8 @@ pub use call::Batch;
 use call::{Item, Target};
 use leases::Leases;
 pub use map::Batched;
+pub(crate) use map::Each;
+use map::Many;
 use scout::{Claim, Spot};
 use summary::Summary;
 
@@ -93,8 +95,7 @@ pub(crate) async fn read<S, E, C, U, F, L>(
     task: Task<E, C, U, F>,
 ) -> S::Return
 where
-    S: Shape<Ok: Batched>,
-    Value<S>: Serialize + DeserializeOwned,
+    S: Many<Stored: Serialize + DeserializeOwned>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
     U: Fn(&Value<S>) -> bool,
@@ -205,8 +206,7 @@ impl<K> Round<K> {
 
 impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
 where
-    S: Shape<Ok: Batched>,
-    Value<S>: Serialize + DeserializeOwned,
+    S: Many<Stored: Serialize + DeserializeOwned>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
     U: Fn(&Value<S>) -> bool,
@@ -288,12 +288,13 @@ where
         if header.flags & WINDOW != 0 && self.is_over(header) {
             return Err((item, live.entry));
         }
-        let Some(value) = self.packer.unpack(&live) else {
+        let Some(value) = self.packer.unpack::<S::Stored>(&live) else {
             self.emit(&Event::Undecodable);
             return Err((item, entry.clone()));
         };
         self.answered(status, header);
-        self.found.extend(value.map(|value| (item.id, value)));
+        self.found
+            .extend(value.map(|value| (item.id, S::restored(value))));
         Ok(())
     }
 

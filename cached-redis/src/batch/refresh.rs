@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::call::Item;
 use super::fill::{self, Fill};
 use super::leases::Leases;
-use super::map::Batched;
+use super::map::Many;
 use super::{Id, Reader, Value};
 use crate::after_commit;
 use crate::codec::Choice;
@@ -18,13 +18,12 @@ use crate::entry::{Token, names_tags};
 use crate::error::StoreError;
 use crate::event::Event;
 use crate::seek::Seen;
-use crate::shape::{ErrorSharing, Shape};
+use crate::shape::ErrorSharing;
 use crate::store::Store as _;
 
 impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
 where
-    S: Shape<Ok: Batched>,
-    Value<S>: Serialize + DeserializeOwned,
+    S: Many<Stored: Serialize + DeserializeOwned>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
     U: Fn(&Value<S>) -> bool,

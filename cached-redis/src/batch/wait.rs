@@ -5,20 +5,19 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::call::Item;
-use super::map::Batched;
+use super::map::Many;
 use super::{Id, Reader, Round, Value};
 use crate::codec::Choice;
 use crate::control::Status;
 use crate::event::Event;
 use crate::flight::Landing;
 use crate::seek::{Pause, Seen};
-use crate::shape::{ErrorSharing, Shape};
+use crate::shape::ErrorSharing;
 use crate::tag::Tags;
 
 impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
 where
-    S: Shape<Ok: Batched>,
-    Value<S>: Serialize + DeserializeOwned,
+    S: Many<Stored: Serialize + DeserializeOwned>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
     U: Fn(&Value<S>) -> bool,

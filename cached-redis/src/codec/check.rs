@@ -34,6 +34,9 @@ where
     // First of all, since it is what finds values that fail to serialize or nest too deep.
     let digest =
         digest::of(value).map_err(|error| CodecError::caused(Reason::Undigested, error))?;
+    if digest.failed {
+        return Err(CodecError::of(Reason::Failure));
+    }
     let refused = match encode_in(codec, value, digest) {
         Ok(encoded) => return Ok(encoded),
         Err(error) if codec.id() == Msgpack.id() => return Err(error),

@@ -29,6 +29,7 @@ pub(super) enum Reason {
     Undigested,
     Changed,
     NestedNone,
+    Failure,
 }
 
 impl CodecError {
@@ -42,6 +43,11 @@ impl CodecError {
             reason,
             source: Some(source.into()),
         }
+    }
+
+    /// Whether the codec has nothing to do with it.
+    pub(crate) fn is_failure(&self) -> bool {
+        self.reason == Reason::Failure
     }
 
     pub(super) fn of(reason: Reason) -> Self {
@@ -63,6 +69,7 @@ impl fmt::Display for CodecError {
             Reason::Leftover => "bytes are left over behind the value",
             Reason::Undigested => "the value fails to serialize, or nests too deep",
             Reason::Changed => "the value is another one after decoding",
+            Reason::Failure => "the value holds an `Err`, which is never kept",
             Reason::NestedNone => "a nested `None` or `()` inside `Some` is lost in this format",
         })
     }

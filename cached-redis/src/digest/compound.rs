@@ -15,6 +15,8 @@ type Done = Result<(), DigestError>;
 pub(super) struct Compound<'a> {
     digester: &'a mut Digester,
     sum: Option<Sum>,
+    /// Whether it is a type of the user's own.
+    own: bool,
 }
 
 /// The hashes of the parts that are complete.
@@ -31,6 +33,16 @@ impl<'a> Compound<'a> {
         Ok(Self {
             digester,
             sum: None,
+            own: false,
+        })
+    }
+
+    pub(super) fn of_a_type(digester: &'a mut Digester) -> Result<Self, DigestError> {
+        digester.own += 1;
+        let own = true;
+        Ok(Self {
+            own,
+            ..Self::ordered(digester)?
         })
     }
 
@@ -44,6 +56,7 @@ impl<'a> Compound<'a> {
                 parts: 0,
                 start,
             }),
+            own: false,
         })
     }
 
@@ -74,6 +87,7 @@ impl<'a> Compound<'a> {
 
     fn finish(self) -> Done {
         self.digester.leave();
+        self.digester.own -= u32::from(self.own);
         if let Some(sum) = self.sum {
             self.digester.length(sum.parts);
             self.digester

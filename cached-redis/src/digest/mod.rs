@@ -20,6 +20,8 @@ pub(crate) struct Digest {
     pub(crate) hash: u128,
     /// A `Some(None)` or `Some(())` was seen, which formats with a `null` cannot tell from `None`.
     pub(crate) nested_none: bool,
+    /// An `Err` was seen, not counting those inside of types that are the user's own.
+    pub(crate) failed: bool,
 }
 
 /// The digest for a key.
@@ -40,11 +42,14 @@ fn digest<T: Serialize + ?Sized>(value: &T, unordered: bool) -> Result<Digest, D
         depth: 0,
         after_some: false,
         nested_none: false,
+        own: 0,
+        failed: false,
     };
     value.serialize(&mut digester)?;
     Ok(Digest {
         hash: xxh3_128(&digester.bytes),
         nested_none: digester.nested_none,
+        failed: digester.failed,
     })
 }
 
@@ -105,6 +110,9 @@ struct Digester {
     depth: u32,
     after_some: bool,
     nested_none: bool,
+    /// How many types of the user's own it is in: what is an `Err` there is their data.
+    own: u32,
+    failed: bool,
 }
 
 impl Digester {
@@ -219,6 +227,36 @@ mod tests {
         assert!(!nested_none((Some(1), None::<u8>)));
         assert!(!nested_none(Some((None::<u8>, 1))));
         assert!(!nested_none(Some(vec![None::<u8>])));
+    }
+
+    #[test]
+    fn errors_are_noticed_wherever_they_are_no_data_of_a_type() {
+        type Answer = Result<u8, String>;
+        let failed = |value: &dyn Fn(Answer) -> Digest| {
+            (value(Ok(1)).failed, value(Err("no".into())).failed)
+        };
+        let seen = (false, true);
+        assert_eq!(failed(&|answer| of(&answer).unwrap()), seen);
+        assert_eq!(failed(&|answer| of(&Some(answer)).unwrap()), seen);
+        assert_eq!(failed(&|answer| of(&Ok::<_, u8>(answer)).unwrap()), seen);
+        assert_eq!(failed(&|answer| of(&(1, Box::new(answer))).unwrap()), seen);
+        assert_eq!(failed(&|answer| of(&vec![answer]).unwrap()), seen);
+        assert_eq!(
+            failed(&|answer| of(&HashMap::from([(1, answer)])).unwrap()),
+            seen
+        );
+        #[derive(Serialize)]
+        struct Job {
+            outcome: Answer,
+        }
+        let data = (false, false);
+        assert_eq!(failed(&|outcome| of(&Some(Job { outcome })).unwrap()), data);
+        assert_eq!(failed(&|outcome| of(&Id(outcome)).unwrap()), data);
+        assert!(
+            of(&(Job { outcome: Ok(1) }, Err::<u8, u8>(1)))
+                .unwrap()
+                .failed
+        );
     }
 
     #[test]

@@ -2,6 +2,74 @@
 
 use std::time::Duration;
 
+/// A constant that is given as a span of time: a `Duration`, or a number of seconds.
+///
+/// Its method is an inherent one of each type, since a trait's cannot be called in a `const`. That of
+/// `u64` alone takes `self` by value, as does that of `Duration`: it is found first, so an expression of
+/// literals is a `u64`.
+#[derive(Debug)]
+pub struct Written<T: SpanOfTime>(pub T);
+
+/// What can be given as a span of time.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no span of time",
+    label = "neither a `Duration` nor a number",
+    note = "write seconds (`300`, `0.25`), a string (`\"250ms\"`, `\"5m\"`, `\"1h30m\"`), or a constant `Duration` or number of seconds"
+)]
+pub trait SpanOfTime {}
+
+impl SpanOfTime for Duration {}
+
+impl Written<Duration> {
+    /// As it is.
+    #[must_use]
+    pub const fn __cached_redis_time(self) -> Duration {
+        self.0
+    }
+}
+
+impl SpanOfTime for u64 {}
+
+impl Written<u64> {
+    /// So many seconds.
+    #[must_use]
+    pub const fn __cached_redis_time(self) -> Duration {
+        Duration::from_secs(self.0)
+    }
+}
+
+macro_rules! seconds {
+    ($($number:ty)+) => {$(
+        impl SpanOfTime for $number {}
+
+        impl Written<$number> {
+            /// So many seconds.
+            #[must_use]
+            #[track_caller]
+            #[allow(unused_comparisons, reason = "some are unsigned")]
+            #[allow(clippy::cast_lossless, reason = "of any number")]
+            pub const fn __cached_redis_time(&self) -> Duration {
+                assert!(self.0 >= 0, "a time must not be negative");
+                Duration::from_secs(self.0 as u64)
+            }
+        }
+    )+};
+}
+
+seconds! { u8 u16 u32 usize i8 i16 i32 i64 isize }
+
+impl SpanOfTime for f64 {}
+
+impl Written<f64> {
+    /// So many seconds, to the millisecond.
+    #[must_use]
+    #[track_caller]
+    pub const fn __cached_redis_time(&self) -> Duration {
+        assert!(self.0 >= 0.0, "a time must not be negative");
+        Duration::from_millis((self.0 * 1000.0 + 0.5) as u64)
+    }
+}
+
 /// Makes the checks of constant expressions, in the user's own build.
 macro_rules! checked {
     ($($(#[$doc:meta])* $name:ident: $what:literal, $zero:ident;)+) => {$(
