@@ -3,10 +3,40 @@
 //!
 //! Braces alone are not refused: they are the hash tags of Redis Cluster.
 
+use crate::errors::Errors;
+use crate::key::Outcome;
+use crate::parameter::Parameter;
+use crate::signature::Function;
+use crate::template::{Part, Template};
+
 const SIGILS: &[char] = &['$', '#', '@', '%'];
 
+impl Template {
+    /// Refuses texts that would be a placeholder elsewhere, and name something here.
+    pub(crate) fn checked(
+        mut self,
+        function: &Function,
+        outcome: Outcome,
+        errors: &mut Errors,
+    ) -> Self {
+        let mut names: Vec<_> = function.parameters.iter().map(Parameter::name).collect();
+        names.extend(function.receiver.map(|_| "self".to_owned()));
+        names.extend((outcome != Outcome::Unknown).then(|| "result".to_owned()));
+        let texts = self.parts.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text),
+            Part::Placeholder(_) => None,
+        });
+        for (written, ours) in texts.filter_map(|text| placeholder(text, &names)) {
+            let message = format!("`{written}` is text here, the same for every value");
+            errors.refuse(&self.literal, message, format!("write `{ours}`"));
+            self.sound = false;
+        }
+        self
+    }
+}
+
 /// The first such placeholder in a text of a template, and ours in its place.
-pub(crate) fn placeholder(text: &str, names: &[String]) -> Option<(String, String)> {
+fn placeholder(text: &str, names: &[String]) -> Option<(String, String)> {
     let starts = text
         .char_indices()
         .filter(|(_, char)| *char == '{' || SIGILS.contains(char));

@@ -10,10 +10,6 @@ use syn::ext::IdentExt as _;
 use syn::parse::Parser as _;
 
 use crate::errors::Errors;
-use crate::foreign;
-use crate::key::Outcome;
-use crate::parameter::Parameter;
-use crate::signature::Function;
 
 /// The characters that never appear in what a value contributes. `%` is escaped as well but is
 /// no boundary, since it starts every escape.
@@ -84,28 +80,6 @@ impl Template {
             parts,
             sound,
         }
-    }
-
-    /// Refuses texts that would be a placeholder elsewhere, and name something here.
-    pub(crate) fn checked(
-        mut self,
-        function: &Function,
-        outcome: Outcome,
-        errors: &mut Errors,
-    ) -> Self {
-        let mut names: Vec<_> = function.parameters.iter().map(Parameter::name).collect();
-        names.extend(function.receiver.map(|_| "self".to_owned()));
-        names.extend((outcome != Outcome::Unknown).then(|| "result".to_owned()));
-        let texts = self.parts.iter().filter_map(|part| match part {
-            Part::Text(text) => Some(text),
-            Part::Placeholder(_) => None,
-        });
-        for (written, ours) in texts.filter_map(|text| foreign::placeholder(text, &names)) {
-            let message = format!("`{written}` is text here, the same for every value");
-            errors.refuse(&self.literal, message, format!("write `{ours}`"));
-            self.sound = false;
-        }
-        self
     }
 
     pub(crate) fn placeholders(&self) -> impl Iterator<Item = &Placeholder> {
