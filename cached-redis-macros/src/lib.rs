@@ -44,7 +44,7 @@ use proc_macro::TokenStream;
 /// ```
 ///
 /// Of a `Result` only `Ok` is kept; an `Err` passes through as it is. The value implements
-/// `Serialize` and `DeserializeOwned`.
+/// `Serialize` and `DeserializeOwned`, or is an `Arc` or `Rc` of such a value.
 ///
 /// # Options
 ///
@@ -109,7 +109,7 @@ use proc_macro::TokenStream;
 /// # Durations
 ///
 /// Seconds (`300`, `0.25`), a string (`"250ms"`, `"30s"`, `"5m"`, `"1h30m"`, `"2d"`), or a const
-/// `Duration` expression, which is checked when the crate is compiled. A TTL of less than a
+/// expression: a `Duration`, or a number of seconds. That is checked when the crate is compiled. A TTL of less than a
 /// millisecond, or beyond 64 bits of them, is a compile error.
 ///
 /// # Stale values and early refreshes

@@ -416,7 +416,7 @@ fn kept(
         let help = "write the type itself";
         let message = format!("{what} cannot return `impl Trait`");
         errors.refuse(output, message, help);
-    } else if let Some(reference) = contained::find(output, &is_reference) {
+    } else if let Some(reference) = first(&values(output, batch), &is_reference) {
         let help = "return an owned value, such as `String` for `&str`";
         let message = format!("{what} cannot return a reference");
         errors.refuse(reference, message, help);
@@ -430,6 +430,19 @@ fn kept(
     None
 }
 
+/// What is kept under one key: of a batch, the values of the map.
+fn values(output: &Type, batch: bool) -> Vec<&Type> {
+    let value = argument(output, "Result").unwrap_or(output);
+    match batch {
+        false => vec![value],
+        true => inside(value).into_iter().skip(1).collect(),
+    }
+}
+
+fn first<'t>(types: &[&'t Type], is_it: &dyn Fn(&Type) -> bool) -> Option<&'t Type> {
+    types.iter().find_map(|ty| contained::find(ty, is_it))
+}
+
 /// Behind an alias, serde refuses it.
 fn is_reference(ty: &Type) -> bool {
     matches!(ty, Type::Reference(_))
@@ -438,13 +451,11 @@ fn is_reference(ty: &Type) -> bool {
 /// A `Result` inside the value (K7); each value of a batch may be one. Behind an alias, it is seen when
 /// there is an error to keep.
 fn nested_result(output: &Type, batch: bool) -> Option<&Type> {
-    let value = argument(output, "Result").unwrap_or(output);
-    let values = match batch {
-        false => vec![value],
-        true => inside(value).into_iter().flat_map(inside).collect(),
-    };
-    let mut values = values.into_iter();
-    values.find_map(|value| contained::find(value, &contained::is_result))
+    let mut values = values(output, batch);
+    if batch {
+        values = values.into_iter().flat_map(inside).collect();
+    }
+    first(&values, &contained::is_result)
 }
 
 /// `result` is the `Ok` value there, which is no `Result`.

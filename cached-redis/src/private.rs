@@ -62,10 +62,12 @@ use crate::verdict::Verdict;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be cached: it is no serde type",
     label = "this type has to be stored and read back",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for it, without borrowed fields"
+    note = "derive `serde::Serialize` and `serde::Deserialize` for it and for what is inside, without borrowed fields"
 )]
 pub trait Cacheable: Serialize + DeserializeOwned {}
 
+// Else there would be an error for each of the two, and none that names the remedy for what is inside.
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Cacheable for T {}
 
 /// Answers a call of a function under `#[redis_cached]`.

@@ -255,7 +255,7 @@ async fn read_pair(source: &Source) -> Pair {
     (0, Ok(source.load().await))
 }
 
-#[write_through(key = "k7:written", ttl = 60)]
+#[write_through(key = "k7:written", ttl = 60, tags = [])]
 async fn write_pair(answer: Answer) -> Pair {
     (0, answer)
 }

@@ -89,7 +89,7 @@ async fn shared(source: &Source) -> Arc<u64> {
     Arc::new(source.load().await)
 }
 
-#[write_through(key = "shared:entry", ttl = 60)]
+#[write_through(key = "shared:entry", ttl = 60, tags = [])]
 async fn write(source: &Source) -> ApiResult<Arc<u64>> {
     Ok(Arc::new(source.write()))
 }
