@@ -10,11 +10,12 @@ mod key;
 mod version;
 mod write_through;
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::{Expr, LitStr, Path};
 
+use crate::key::Key;
 use crate::renamed::without_self;
 use crate::signature::Function;
 use crate::syntax::braced;
@@ -59,9 +60,13 @@ fn string(text: &str) -> TokenStream {
 
 /// `TYPE::new(what)`, or `TYPE::on(what, cache)` where an instance is named. The annotated `let`
 /// lets statics, lazy cells and references all coerce to one `&Cache`.
-fn on_instance(ty: &TokenStream, what: &str, cache: &Option<Expr>, p: &TokenStream) -> TokenStream {
+fn on_instance(
+    ty: &TokenStream,
+    what: &TokenStream,
+    cache: &Option<Expr>,
+    p: &TokenStream,
+) -> TokenStream {
     let here = Span::mixed_site();
-    let what = Ident::new(what, here);
     match cache {
         None => quote_spanned!(here=> #ty::new(#what)),
         Some(cache) => {
@@ -71,6 +76,17 @@ fn on_instance(ty: &TokenStream, what: &str, cache: &Option<Expr>, p: &TokenStre
             quote_spanned!(here=> { #bind #ty::on(#what, __cache) })
         }
     }
+}
+
+/// `Instance::of(&|| {}, const { &[Self::KEY_NAME] })`: the compiler names the closure by all that is
+/// around the function; the names are those of it that the key has.
+fn instance(key: &Key, p: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
+    let names = key.outer_types().map(|ty| {
+        let span = here.located_at(ty.span());
+        quote_spanned!(span=> <#ty as #p::KeyName>::KEY_NAME)
+    });
+    quote_spanned!(here=> #p::Instance::of(&|| {}, const { &[#(#names),*] }))
 }
 
 /// `async move { BODY }`. The statement before the body never runs: it tells the compiler the

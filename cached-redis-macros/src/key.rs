@@ -32,6 +32,8 @@ pub(crate) enum Piece {
         format: Format,
     },
     Type(Ident),
+    /// A type that is no parameter of the function: `Self`, or one of the `impl` around it.
+    Outer(Ident),
     Const(Ident),
     /// What follows `<result`, a path into the `Ok` value, and the literal's span.
     Result {
@@ -108,6 +110,14 @@ impl Key {
             .any(|piece| matches!(piece, Piece::Text(text) if text.contains('*')))
     }
 
+    /// The types around the function that it names.
+    pub(crate) fn outer_types(&self) -> impl Iterator<Item = &Ident> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Outer(ty) => Some(ty),
+            _ => None,
+        })
+    }
+
     pub(crate) fn needs_result(&self) -> bool {
         self.pieces
             .iter()
@@ -156,27 +166,35 @@ impl Resolver<'_> {
             .find(|p| p.name() == written.name);
         match (parameter, written.name.as_str()) {
             (Some(parameter), _) if parameter.kind != Kind::Value => {
-                self.generic(written, parameter, errors)
+                self.generic(written, Piece::of(parameter), errors)
             }
             (Some(parameter), _) => self.value(written, parameter, errors),
             (None, "self") => self.receiver(written, errors),
             (None, "result") if self.outcome != Outcome::Unknown => self.result(written, errors),
+            (None, name) if self.may_be_outer(name) => {
+                let ty = Ident::new(name, self.literal.span());
+                self.generic(written, Piece::Outer(ty), errors)
+            }
             (None, _) => self.unknown(written, errors),
         }
     }
 
-    fn generic(
-        &self,
-        written: &Placeholder,
-        parameter: &Parameter,
-        errors: &mut Errors,
-    ) -> Option<Piece> {
+    /// Whether it is written as types are, and is no slip of the pen. An attribute cannot see what is
+    /// around its function, so the compiler says whether there is such a type.
+    fn may_be_outer(&self, name: &str) -> bool {
+        let parameters = self.function.parameters.iter().map(Parameter::name);
+        let names: Vec<_> = parameters.collect();
+        let known: Vec<_> = names.iter().map(String::as_str).collect();
+        name.starts_with(char::is_uppercase) && (name == "Self" || near(name, &known).is_none())
+    }
+
+    fn generic(&self, written: &Placeholder, piece: Piece, errors: &mut Errors) -> Option<Piece> {
         if !written.path.is_empty() || written.format != Format::Display {
             let message = format!("`{}` asks too much of a generic parameter", written.written);
             errors.refuse(self.literal, message, format!("write `<{}>`", written.name));
             return None;
         }
-        Some(Piece::of(parameter))
+        Some(piece)
     }
 
     /// `Debug` of a float is not one text per value: `0.0` and `-0.0` are equal and differ, `NaN`

@@ -85,7 +85,8 @@ use proc_macro::TokenStream;
 /// | `<name.field>`, `<name.0>`, `<self.field>` | a path into it |
 /// | `<name:?>` | by `Debug`; refused for floats |
 /// | `<name:hash>` | anything that implements `Serialize`, by a stable 128-bit hash |
-/// | `<T>` | the function's own type parameter, by its `KeyName` |
+/// | `<T>` | a type parameter of the function or of its `impl`, by its `KeyName` |
+/// | `<Self>` | the type that a method is in, by its `KeyName` |
 /// | `<N>` | the function's own const parameter |
 ///
 /// Different values give different keys: what a value contributes is escaped, and two
@@ -97,7 +98,9 @@ use proc_macro::TokenStream;
 /// pattern counts, `_` and lifetimes do not, and `self` is skipped unless the key names it.
 ///
 /// Without `key`, the key is the module's path, the function's name and all parameters that are
-/// not skipped. A method needs a `key`: the type it belongs to cannot be seen from an attribute.
+/// not skipped. A method needs a `key`: the type it belongs to cannot be seen from an attribute. In a
+/// generic `impl`, and in a default method of a trait, name the type in the key. A function that is
+/// called in two types under one key runs uncached, and an error event says so.
 ///
 /// # Tags
 ///

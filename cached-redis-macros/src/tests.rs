@@ -293,6 +293,52 @@ fn written_through_with_every_option() {
 }
 
 #[test]
+fn types_around_a_function_can_be_named() {
+    let expansion = entry::cached(
+        quote!(ttl = 300, key = "count:<Self>:<Entity>:<id>"),
+        &quote! {
+            async fn count(id: u64) -> u64 {
+                id
+            }
+        },
+    );
+    let expansion = expansion.to_string().replace(' ', "");
+    for ty in ["Self", "Entity"] {
+        assert!(
+            expansion.contains(&format!("__k.name::<{ty}>()")),
+            "{expansion}"
+        );
+        let name = format!("<{ty}as::cached_redis::__private::KeyName>::KEY_NAME");
+        assert!(expansion.contains(&name), "{expansion}");
+    }
+}
+
+#[test]
+fn what_is_no_type_or_nearly_a_parameter_is_a_slip_of_the_pen() {
+    for (key, message) in [
+        ("count:<entity>:<id>", "`<entity>` names no parameter"),
+        ("count:<Id>:<id>", "did you mean `<id>`"),
+        (
+            "count:<Self:?>:<id>",
+            "asks too much of a generic parameter",
+        ),
+    ] {
+        let expansion = entry::cached(
+            quote!(ttl = 300, key = #key),
+            &quote! {
+                async fn count(id: u64) -> u64 {
+                    id
+                }
+            },
+        );
+        assert!(
+            expansion.to_string().contains(message),
+            "{key}: {expansion}"
+        );
+    }
+}
+
+#[test]
 fn a_mistake_leaves_the_function_as_it_was() {
     let expansion = entry::cached(
         quote!(tll = 300, key = "user:<idd>"),

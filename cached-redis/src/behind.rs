@@ -86,6 +86,7 @@ pub(crate) struct Owned<S, E, C> {
     policy: Policy,
     codec: C,
     version: Option<u64>,
+    origin: Option<u64>,
     shape: S,
     errors: E,
 }
@@ -105,6 +106,7 @@ impl<S: Copy, E: Copy, C: Copy> Owned<S, E, C> {
                 policy: &self.policy,
                 codec: self.codec,
                 version: self.version,
+                origin: self.origin,
             },
         }
     }
@@ -228,6 +230,7 @@ where
             policy: *self.packer.policy,
             codec: self.packer.codec,
             version: self.packer.version,
+            origin: self.packer.origin,
             shape: self.shape,
             errors: self.errors,
         };

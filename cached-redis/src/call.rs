@@ -1,11 +1,11 @@
 //! One call of an annotated function: which cache it asks, under which key, and how.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use crate::control::{self, Mode, Wish};
 use crate::event::Event;
 use crate::handle::{self, Cache, Handle, Inner};
+use crate::instance::Instance;
 use crate::key::KeyWriter;
 use crate::loading;
 use crate::registry::Function;
@@ -21,6 +21,8 @@ pub struct Call {
     /// How much the function uses this cache.
     pub(crate) mode: rollout::Mode,
     cache: Option<Handle>,
+    /// What its entries are compared by, beside their type.
+    pub(crate) origin: Option<u64>,
     key: Option<String>,
     /// That of the source, as read before anything else, where the function can tell it.
     pub(crate) version: Option<u64>,
@@ -29,17 +31,21 @@ pub struct Call {
 
 impl Call {
     /// A call that asks the cache in scope, or else the installed one.
-    pub fn new(function: &'static Function) -> Self {
-        Self::with(function, handle::current())
+    pub fn new(function: &'static Function, instance: Instance) -> Self {
+        Self::with(function, instance, handle::current())
     }
 
     /// A call that asks this cache.
-    pub fn on(function: &'static Function, cache: &Cache) -> Self {
-        Self::with(function, Some(Handle::Owned(cache.clone())))
+    pub fn on(function: &'static Function, instance: Instance, cache: &Cache) -> Self {
+        let cache = Handle::Owned(cache.clone());
+        Self::with(function, instance, Some(cache))
     }
 
-    fn with(function: &'static Function, cache: Option<Handle>) -> Self {
-        let cache = cache.filter(|_| !function.conflicting.load(Ordering::Relaxed));
+    fn with(function: &'static Function, instance: Instance, cache: Option<Handle>) -> Self {
+        let met = cache
+            .as_ref()
+            .and_then(|cache| function.meet(&cache.inner, instance));
+        let cache = cache.filter(|_| met.is_some());
         let mode = cache
             .as_ref()
             .map(|cache| cache.inner.modes.of(&function.site));
@@ -49,6 +55,7 @@ impl Call {
             wish: control::take(),
             mode,
             cache: cache.filter(|_| mode != rollout::Mode::Off),
+            origin: met.and_then(|met| met.origin),
             key: None,
             version: None,
             tags: Tags::default(),
@@ -117,7 +124,7 @@ impl Call {
 
     /// A call under a key that was given by hand.
     pub(crate) fn direct(function: &'static Function, cache: &Cache, key: String) -> Self {
-        let mut call = Self::on(function, cache);
+        let mut call = Self::on(function, Instance::DIRECT, cache);
         call.key = Some(key).filter(|_| call.wish.mode != Mode::Uncached);
         call
     }

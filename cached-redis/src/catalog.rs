@@ -14,7 +14,8 @@ use crate::registry::{
 use crate::template;
 
 /// Two methods of one name in one module get the same default key, and an attribute cannot see
-/// that it sits in an `impl`. Neither may serve the other's values.
+/// that it sits in an `impl`, or in another function. Neither may serve the other's values. How their
+/// parameters are called does not matter: a key holds values alone.
 pub(crate) fn refuse_shared_default_keys() {
     let functions = registered().0;
     for (a, b) in pairs(&functions).filter(|(a, b)| share_default_key(a, b)) {
@@ -29,7 +30,7 @@ pub(crate) fn refuse_shared_default_keys() {
 }
 
 fn share_default_key(a: &Function, b: &Function) -> bool {
-    a.info.default_key && b.info.default_key && a.info.template == b.info.template
+    a.info.default_key && b.info.default_key && template::overlap(a.info.template, b.info.template)
 }
 
 fn pairs<'a>(
@@ -85,7 +86,7 @@ impl Catalog {
         problems.extend(self.mislabelled());
         for (a, b) in pairs(&self.functions) {
             let same = template::shape(a.info.template) == template::shape(b.info.template);
-            if same && a.info.default_key && b.info.default_key {
+            if share_default_key(a, b) {
                 problems.push(Problem::new(
                     a.info.path,
                     format!(

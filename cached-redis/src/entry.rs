@@ -206,6 +206,11 @@ impl Live {
     pub(crate) fn version(&self) -> Option<u64> {
         extensions(&self.entry)?.version
     }
+
+    /// What the function that made it was in, where its key does not say so.
+    pub(crate) fn origin(&self) -> Option<u64> {
+        extensions(&self.entry)?.origin
+    }
 }
 
 /// The extensions of an entry that has a value or an absence in it, dead or alive.

@@ -58,6 +58,8 @@ pub(crate) enum Event<'a> {
     TooLarge(bool),
     /// A part of the key could not be rendered.
     KeyFailed,
+    /// The function has one key in several types, and runs uncached from now on.
+    SharedKey,
     /// The source did not tell its version.
     NoVersion,
     /// There are more tags than an entry can name.
@@ -178,6 +180,7 @@ fn count(counters: &Counters, event: &Event<'_>) {
         Event::Unstorable(..) => counters.add(Count::Unstorable, 1),
         Event::TooLarge(_) => counters.add(Count::TooLarge, 1),
         Event::KeyFailed
+        | Event::SharedKey
         | Event::NoVersion
         | Event::TooManyTags
         | Event::Unlabelled { .. }
@@ -247,6 +250,11 @@ fn tell(function: &str, event: &Event<'_>) {
         Event::KeyFailed => error!(
             function,
             "a key could not be rendered, the call is not cached"
+        ),
+        Event::SharedKey => error!(
+            function,
+            "the function has one key in several types and runs uncached: write `<Self>`, or the type \
+             parameter as `<T>`, in its `key`, and implement `KeyName`"
         ),
         Event::TooManyTags => error!(
             function,

@@ -11,6 +11,8 @@ pub(crate) struct Extensions<'a> {
     pub(crate) stamp: Option<[u8; 8]>,
     /// The version of the source.
     pub(crate) version: Option<u64>,
+    /// What surrounds the function that made it, as a hash.
+    pub(crate) origin: Option<u64>,
     /// Tags that the template of its function cannot know. They are part of the stamp.
     pub(crate) named: Vec<&'a str>,
     /// It lives longer than it is fresh.
@@ -21,6 +23,7 @@ pub(crate) struct Extensions<'a> {
 
 pub(crate) const TAGS: u8 = 1;
 const VERSION: u8 = 2;
+const ORIGIN: u8 = 8;
 const NAMED: u8 = 32;
 pub(crate) const WINDOW: u8 = 64;
 const VALIDATOR: u8 = 128;
@@ -32,7 +35,7 @@ impl<'a> Extensions<'a> {
     /// The parts that `flags` announce, if `bytes` are these and nothing else.
     pub(crate) fn parse(flags: u8, bytes: &'a [u8]) -> Option<Self> {
         let has = |flag| flags & flag != 0;
-        let known = TAGS | VERSION | NAMED | WINDOW | VALIDATOR;
+        let known = TAGS | VERSION | ORIGIN | NAMED | WINDOW | VALIDATOR;
         // Nobody could tell whether names without a stamp are still of the same generation.
         if flags & !known != 0 || has(NAMED) && !has(TAGS) {
             return None;
@@ -41,6 +44,7 @@ impl<'a> Extensions<'a> {
         let parsed = Self {
             stamp: part(has(TAGS), || take(&mut rest))?,
             version: part(has(VERSION), || take(&mut rest).map(u64::from_le_bytes))?,
+            origin: part(has(ORIGIN), || take(&mut rest).map(u64::from_le_bytes))?,
             named: part(has(NAMED), || names(&mut rest))?.unwrap_or_default(),
             window: has(WINDOW),
             validator: part(has(VALIDATOR), || text(&mut rest))?,
@@ -53,6 +57,7 @@ impl<'a> Extensions<'a> {
         let flag = |is: bool, flag| if is { flag } else { 0 };
         flag(self.stamp.is_some(), TAGS)
             | flag(self.version.is_some(), VERSION)
+            | flag(self.origin.is_some(), ORIGIN)
             | flag(!self.named.is_empty(), NAMED)
             | flag(self.window, WINDOW)
             | flag(self.validator.is_some(), VALIDATOR)
@@ -62,8 +67,8 @@ impl<'a> Extensions<'a> {
     pub(crate) fn bytes(&self) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
         bytes.extend_from_slice(self.stamp.as_ref().map_or(&[], |stamp| stamp));
-        if let Some(version) = self.version {
-            bytes.extend_from_slice(&version.to_le_bytes());
+        for number in self.version.iter().chain(&self.origin) {
+            bytes.extend_from_slice(&number.to_le_bytes());
         }
         if !self.named.is_empty() {
             bytes.push(u8::try_from(self.named.len()).ok()?);
@@ -111,6 +116,7 @@ mod tests {
         Extensions {
             stamp: Some([7; 8]),
             version: Some(42),
+            origin: Some(43),
             named: vec!["team:7", "ü"],
             window: true,
             validator: Some("\"abc\""),
@@ -119,11 +125,12 @@ mod tests {
 
     #[test]
     fn every_part_comes_back_with_and_without_the_others() {
-        for without in 0..32 {
+        for without in 0..64 {
             let mut parts = all();
             parts.version = parts.version.filter(|_| without & 1 == 0);
             parts.window = without & 2 == 0;
             parts.validator = parts.validator.filter(|_| without & 4 == 0);
+            parts.origin = parts.origin.filter(|_| without & 32 == 0);
             if without & 8 != 0 {
                 parts.named.clear();
             }

@@ -31,6 +31,7 @@ mod form;
 mod freshness;
 mod guard;
 mod handle;
+mod instance;
 mod journal;
 mod key;
 mod label;

@@ -62,16 +62,30 @@ pub(crate) struct Packer<'a, C> {
     pub(crate) codec: C,
     /// That of the source, if the function can tell it.
     pub(crate) version: Option<u64>,
+    /// What surrounds the function, where its key does not say so: see [`instance`](crate::instance).
+    pub(crate) origin: Option<u64>,
 }
 
 impl<C: Choice> Packer<'_, C> {
     /// The value of an entry, `Some(None)` for a known absence; `None` if it is not readable.
     pub(crate) fn unpack<T: DeserializeOwned>(&self, live: &Live) -> Option<Option<T>> {
+        if !self.is_own(live) {
+            return None;
+        }
         if live.header.kind == Kind::Negative {
             return Some(None);
         }
         let codec = self.codec.choose(self.inner.settings.format);
         codec::decode_checked(&codec, &live.header, live.payload()).map(Some)
+    }
+
+    /// Whether it was made in the same type as it is read. One that is known by its key alone, or was
+    /// stored by hand, is everybody's.
+    pub(crate) fn is_own(&self, live: &Live) -> bool {
+        self.origin.is_none()
+            || live
+                .origin()
+                .is_none_or(|origin| self.origin == Some(origin))
     }
 
     /// The entry of what a function returned, if it is to be stored.
@@ -191,6 +205,7 @@ impl<C: Choice> Packer<'_, C> {
         let mut extensions = Extensions {
             window: life.windowed && header.kind == Kind::Value,
             version: self.version,
+            origin: self.origin,
             validator: loaded.said.validator.as_deref(),
             ..basis.stamp.extensions(&self.inner.namespace)
         };

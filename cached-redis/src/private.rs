@@ -9,6 +9,7 @@ pub use crate::batch::never;
 pub use crate::batch::{Batch, Batched};
 pub use crate::call::Call;
 pub use crate::catalog::assert_catalog;
+pub use crate::instance::{Instance, definition};
 pub use crate::key::{KeyName, KeyWriter, part};
 pub use crate::late::{Held, held};
 pub use crate::policy::{

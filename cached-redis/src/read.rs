@@ -88,6 +88,7 @@ where
         policy,
         codec,
         version: call.version,
+        origin: call.origin,
     };
     let reader = Reader {
         inner,
@@ -159,6 +160,7 @@ pub(crate) async fn peek<T: DeserializeOwned>(
         policy: &function.info.policy,
         codec: crate::codec::FromCache,
         version: None,
+        origin: None,
     };
     let value = packer.unpack(&live);
     let event = if value.is_some() {
@@ -320,6 +322,7 @@ where
         F: Load<S::Return>,
     {
         self.emit(&Event::Miss);
+        let previous = previous.filter(|live| self.packer.is_own(live));
         let (result, loaded) = self.load(task.load, previous).await;
         loaded.said.hand_on(lease.basis());
         match &result {

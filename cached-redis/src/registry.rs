@@ -4,6 +4,7 @@ use std::iter;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::instance::Instances;
 use crate::{Error, Policy};
 
 /// A function's name and its place in the counters of every cache.
@@ -56,6 +57,8 @@ pub struct FunctionInfo {
     pub policy: Policy,
     /// The codec, as written.
     pub codec: Option<&'static str>,
+    /// How the compiler names its static.
+    pub definition: fn() -> &'static str,
 }
 
 /// Whether something was told already: warnings come once for each function, counters each time.
@@ -82,8 +85,10 @@ pub struct Function {
     pub(crate) unstorable: Once,
     /// Whether it was told already that values are written by others that it would not find.
     pub(crate) unlabelled: Once,
-    /// Whether another function has the same default key; both then run uncached.
+    /// Whether another function, or this one in another type, has the same key by no wish of its author;
+    /// it then runs uncached.
     pub(crate) conflicting: AtomicBool,
+    pub(crate) instances: Instances,
 }
 
 impl Function {
@@ -99,6 +104,7 @@ impl Function {
             unstorable: Once(AtomicBool::new(false)),
             unlabelled: Once(AtomicBool::new(false)),
             conflicting: AtomicBool::new(false),
+            instances: Instances::new(),
         }
     }
 }
@@ -200,6 +206,8 @@ pub struct WriteThroughInfo {
     pub policy: Policy,
     /// The codec, as written.
     pub codec: Option<&'static str>,
+    /// How the compiler names its static.
+    pub definition: fn() -> &'static str,
 }
 
 /// One function under `#[write_through]`: a writer that makes entries as a cached function does.
@@ -229,6 +237,7 @@ impl WriteThrough {
             policy: info.policy,
             codec: info.codec,
             tags: info.tags,
+            definition: info.definition,
         });
         let mut writer = Writer::new(WriterInfo {
             path: info.path,
@@ -274,6 +283,7 @@ pub(crate) static DIRECT: Function = Function::new(FunctionInfo {
     bound: true,
     policy: Policy::new(),
     codec: None,
+    definition: || "",
 });
 
 /// The writes that no attribute made.
@@ -288,6 +298,7 @@ pub(crate) static DIRECT_THROUGH: WriteThrough = WriteThrough::new(WriteThroughI
     bound: true,
     policy: Policy::new(),
     codec: None,
+    definition: || "",
 });
 
 /// The functions and the writers of the program, in the order of files and lines.

@@ -41,6 +41,7 @@ use crate::after_commit;
 use crate::codec::{Choice, FromCache};
 use crate::event::Event;
 use crate::handle::{Cache, Inner};
+use crate::instance::Instance;
 use crate::key::KeyWriter;
 use crate::label::{self, Label};
 use crate::loading::Loading;
@@ -58,6 +59,8 @@ use crate::writer::Write;
 #[must_use]
 pub struct Through {
     function: &'static Function,
+    instance: Instance,
+    origin: Option<u64>,
     write: Write,
     label: Label,
     /// Whether a tag could not be rendered.
@@ -66,18 +69,24 @@ pub struct Through {
 
 impl Through {
     /// A write to the cache in scope, or else the installed one.
-    pub fn new(through: &'static WriteThrough) -> Self {
-        Self::of(&through.function, Write::new(&through.writer))
+    pub fn new(through: &'static WriteThrough, instance: Instance) -> Self {
+        Self::of(&through.function, instance, Write::new(&through.writer))
     }
 
     /// A write to this cache.
-    pub fn on(through: &'static WriteThrough, cache: &Cache) -> Self {
-        Self::of(&through.function, Write::on(&through.writer, cache))
+    pub fn on(through: &'static WriteThrough, instance: Instance, cache: &Cache) -> Self {
+        Self::of(
+            &through.function,
+            instance,
+            Write::on(&through.writer, cache),
+        )
     }
 
-    fn of(function: &'static Function, write: Write) -> Self {
+    fn of(function: &'static Function, instance: Instance, write: Write) -> Self {
         Self {
             function,
+            instance,
+            origin: None,
             write,
             label: Label::default(),
             incomplete: false,
@@ -115,7 +124,7 @@ impl Through {
     pub(crate) fn direct(cache: &Cache, key: String, label: Label) -> Self {
         let mut write = Write::on(&DIRECT_THROUGH.writer, cache);
         write.full_key(key);
-        let through = Self::of(&DIRECT, write);
+        let through = Self::of(&DIRECT, Instance::DIRECT, write);
         Self { label, ..through }
     }
 
@@ -131,6 +140,7 @@ impl Through {
         if self.incomplete || !self.has_ttl(&inner, policy) || after_commit::is_open() {
             return None;
         }
+        self.origin = self.function.meet(&inner, self.instance)?.origin;
         self.label = self.fitted(&inner)?;
         self.write.begin().await;
         self.write.begun()?;
@@ -195,6 +205,7 @@ where
             policy,
             codec,
             version: through.label.version,
+            origin: through.origin,
         };
         packer.judge::<S>(ok, &loaded, &basis, verdict(ok))
     });

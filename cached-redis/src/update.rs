@@ -170,6 +170,7 @@ impl<'a> Update<'a> {
             policy,
             codec: FromCache,
             version: label.version,
+            origin: None,
         };
         Self {
             inner,
@@ -282,7 +283,12 @@ impl<'a> Update<'a> {
         T: Serialize + DeserializeOwned,
     {
         let basis = base.fence.basis();
-        let packed = self.packer.pack(Some(value), Duration::ZERO, basis);
+        // Whoever may read the old value may read the new one.
+        let packer = Packer {
+            origin: base.live.as_ref().and_then(Live::origin),
+            ..self.packer
+        };
+        let packed = packer.pack(Some(value), Duration::ZERO, basis);
         packed.ok_or(Error::Unstorable)
     }
 

@@ -328,6 +328,7 @@ where
         policy,
         codec: codec::FromCache,
         version,
+        origin: None,
     };
     let packed = packer
         .pack(Some(value), Duration::ZERO, lease.basis())

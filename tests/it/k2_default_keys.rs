@@ -8,6 +8,9 @@ on_both_stores!(
     k2_functions_of_one_name_in_two_modules_are_apart_by_default,
     k2_arguments_of_a_default_key_are_apart,
     k2_methods_of_one_name_in_one_module_never_serve_each_others_values,
+    default_keys_never_meet_however_parameters_are_called,
+    default_keys_of_functions_inside_of_others_never_meet,
+    default_keys_never_meet_by_a_value_that_looks_like_a_module,
     k2_functions_with_one_key_share_the_entry,
     k2_namespaces_are_apart,
 );
@@ -54,6 +57,78 @@ impl Bank {
     }
 }
 
+impl Shop {
+    #[redis_cached(ttl = 60)]
+    async fn balance(id: u64) -> String {
+        format!("shop {id}")
+    }
+}
+
+impl Bank {
+    #[redis_cached(ttl = 60)]
+    async fn balance(account: u64) -> String {
+        format!("bank {account}")
+    }
+}
+
+trait Open {
+    async fn hours(day: u64) -> String;
+}
+
+macro_rules! open {
+    ($($name:ident)+) => {$(
+        impl Open for $name {
+            #[redis_cached(ttl = 60)]
+            async fn hours(day: u64) -> String {
+                format!("{} {day}", stringify!($name))
+            }
+        }
+    )+};
+}
+
+open!(Shop Bank);
+
+async fn in_a_function(id: u64) -> String {
+    #[redis_cached(ttl = 60)]
+    async fn inner(id: u64) -> String {
+        format!("function {id}")
+    }
+    inner(id).await
+}
+
+async fn in_a_closure(id: u64) -> String {
+    let call = |id| {
+        #[redis_cached(ttl = 60)]
+        async fn inner(n: u64) -> String {
+            format!("closure {n}")
+        }
+        inner(id)
+    };
+    call(id).await
+}
+
+const IN_A_CONST: fn(u64) -> std::pin::Pin<Box<dyn Future<Output = String> + Send>> = {
+    #[redis_cached(ttl = 60)]
+    async fn inner(key: u64) -> String {
+        format!("const {key}")
+    }
+    |key| Box::pin(inner(key))
+};
+
+#[redis_cached(ttl = 60)]
+async fn opening(shop: &str, day: &str) -> String {
+    format!("{shop} opens on {day}")
+}
+
+mod opening {
+    use cached_redis::redis_cached;
+
+    #[redis_cached(ttl = 60)]
+    pub(super) async fn sunday() -> String {
+        "never".to_owned()
+    }
+}
+
 #[redis_cached(ttl = 60, key = "k2:shared:<id>")]
 async fn by_number(id: u64) -> String {
     format!("number {id}")
@@ -92,6 +167,33 @@ async fn k2_methods_of_one_name_in_one_module_never_serve_each_others_values(wor
     for _ in 0..3 {
         assert_eq!(cache.scope(Shop::find(1)).await, "shop 1");
         assert_eq!(cache.scope(Bank::find(1)).await, "bank 1");
+    }
+}
+
+async fn default_keys_never_meet_however_parameters_are_called(world: World) {
+    let cache = world.cache().await;
+    for _ in 0..3 {
+        assert_eq!(cache.scope(Shop::balance(1)).await, "shop 1");
+        assert_eq!(cache.scope(Bank::balance(1)).await, "bank 1");
+        assert_eq!(cache.scope(Shop::hours(1)).await, "Shop 1");
+        assert_eq!(cache.scope(Bank::hours(1)).await, "Bank 1");
+    }
+}
+
+async fn default_keys_of_functions_inside_of_others_never_meet(world: World) {
+    let cache = world.cache().await;
+    for _ in 0..3 {
+        assert_eq!(cache.scope(in_a_function(1)).await, "function 1");
+        assert_eq!(cache.scope(in_a_closure(1)).await, "closure 1");
+        assert_eq!(cache.scope(IN_A_CONST(1)).await, "const 1");
+    }
+}
+
+async fn default_keys_never_meet_by_a_value_that_looks_like_a_module(world: World) {
+    let cache = world.cache().await;
+    for _ in 0..3 {
+        assert_eq!(cache.scope(opening("", "sunday")).await, " opens on sunday");
+        assert_eq!(cache.scope(opening::sunday()).await, "never");
     }
 }
 

@@ -52,6 +52,7 @@ mod guard_killed_process;
 #[cfg(feature = "testing")]
 mod ingestion;
 mod instances;
+mod instantiations;
 mod k1_keys;
 mod k2_default_keys;
 mod k4_two_versions;

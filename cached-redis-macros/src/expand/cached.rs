@@ -7,7 +7,7 @@ use syn::{Expr, Path};
 use super::batch;
 use super::key::key_writer;
 use super::version;
-use super::{at, body, body_after, on_instance, place, private, start, string};
+use super::{at, body, body_after, instance, on_instance, place, private, start, string};
 use crate::duration::Life;
 use crate::owned;
 use crate::signature::Function;
@@ -21,7 +21,7 @@ use crate::validate::{Cached, Policy, path_text};
 ///
 /// async fn get_user(id: u64) -> User {
 ///     let function = { static FUNCTION: Function = …; inventory::submit! { … } &FUNCTION };
-///     let mut call = Call::new(function);
+///     let mut call = Call::new(function, Instance::of(&|| {}, …));
 ///     call.key(|k| { k.text("user:"); … });
 ///     let shape = …; let errors = …;
 ///     read(call, shape, errors, codec::Default, verdict::store, move || async move { BODY }).await
@@ -98,6 +98,7 @@ fn registered_function(cached: &Cached, function: &Function, p: &TokenStream) ->
             bound: #bound,
             policy: #policy,
             codec: #codec,
+            definition: #p::definition(&|| {}),
         });
         #p::inventory::submit! { #p::Registered::Cached(&__CACHED_REDIS_FUNCTION) }
         &__CACHED_REDIS_FUNCTION
@@ -167,12 +168,13 @@ pub(super) fn life(life: &Life, check: &str, p: &TokenStream) -> TokenStream {
     }
 }
 
-/// `let call = Call::new(function);`, on its instance and under its condition.
+/// `let call = Call::new(function, instance);`, on its instance and under its condition.
 fn call(cached: &Cached, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
+    let instance = instance(&cached.key, p);
     let call = on_instance(
         &quote_spanned!(here=> #p::Call),
-        "__function",
+        &quote_spanned!(here=> __function, #instance),
         &cached.cache,
         p,
     );

@@ -31,7 +31,7 @@ pub(crate) fn invalidates(invalidates: &Invalidates, function: &Function) -> Tok
     let registered = registered_writer(invalidates, function, &p);
     let write = on_instance(
         &quote_spanned!(here=> #p::Write),
-        "__writer",
+        &quote_spanned!(here=> __writer),
         &invalidates.cache,
         &p,
     );

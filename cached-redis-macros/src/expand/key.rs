@@ -43,7 +43,7 @@ fn write_piece(piece: &Piece, p: &TokenStream) -> TokenStream {
     match piece {
         Piece::Module => quote_spanned!(here=> __k.text(::core::module_path!());),
         Piece::Text(text) => quote_spanned!(here=> __k.text(#text);),
-        Piece::Type(ty) => {
+        Piece::Type(ty) | Piece::Outer(ty) => {
             let span = here.located_at(ty.span());
             quote_spanned!(span=> __k.name::<#ty>();)
         }

@@ -5,7 +5,7 @@ use quote::{ToTokens as _, quote_spanned};
 
 use super::cached::{codec, option, policy, shape, verdict};
 use super::key::key_writer;
-use super::{at, body, on_instance, place, private, start, string};
+use super::{at, body, instance, on_instance, place, private, start, string};
 use crate::signature::Function;
 use crate::text;
 use crate::validate::{Cached, path_text};
@@ -16,7 +16,7 @@ use crate::validate::{Cached, path_text};
 ///
 /// async fn rename_user(id: u64) -> User {
 ///     let written = { static WRITE_THROUGH: WriteThrough = …; inventory::submit! { … } &WRITE_THROUGH };
-///     let mut through = Through::new(written);
+///     let mut through = Through::new(written, Instance::of(&|| {}, …));
 ///     through.key(|k| { k.text("user:"); … });
 ///     through.tag(|k| k.text("users"));
 ///     let shape = …;
@@ -27,9 +27,10 @@ pub(crate) fn write_through(written: &Cached, function: &Function) -> TokenStrea
     let here = Span::mixed_site();
     let p = private(written.krate.as_ref());
     let registered = registered(written, function, &p);
+    let instance = instance(&written.key, &p);
     let through = on_instance(
         &quote_spanned!(here=> #p::Through),
-        "__written",
+        &quote_spanned!(here=> __written, #instance),
         &written.cache,
         &p,
     );
@@ -68,6 +69,7 @@ fn registered(written: &Cached, function: &Function, p: &TokenStream) -> TokenSt
             bound: #bound,
             policy: #policy,
             codec: #codec,
+            definition: #p::definition(&|| {}),
         });
         #p::inventory::submit! { #p::Registered::Through(&__CACHED_REDIS_WRITE_THROUGH) }
         &__CACHED_REDIS_WRITE_THROUGH

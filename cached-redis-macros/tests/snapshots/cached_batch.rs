@@ -20,13 +20,17 @@ async fn users(
             policy: ::cached_redis::__private::Policy::new()
                 .ttl(::cached_redis::__private::Duration::from_millis(300000u64)),
             codec: ::cached_redis::__private::None,
+            definition: ::cached_redis::__private::definition(&|| {}),
         });
         ::cached_redis::__private::inventory::submit! {
             ::cached_redis::__private::Registered::Cached(& __CACHED_REDIS_FUNCTION)
         }
         &__CACHED_REDIS_FUNCTION
     };
-    let __call = ::cached_redis::__private::Call::new(__function);
+    let __call = ::cached_redis::__private::Call::new(
+        __function,
+        ::cached_redis::__private::Instance::of(&|| {}, const { &[] }),
+    );
     let __batch = __call
         .batch(
             ids.to_vec(),

@@ -25,13 +25,17 @@ async fn price(&self, name: &str, id: u64) -> Result<u64, DbError> {
                 .refresh_ahead(0.8)
                 .early_expiry(1.0),
             codec: ::cached_redis::__private::None,
+            definition: ::cached_redis::__private::definition(&|| {}),
         });
         ::cached_redis::__private::inventory::submit! {
             ::cached_redis::__private::Registered::Cached(& __CACHED_REDIS_FUNCTION)
         }
         &__CACHED_REDIS_FUNCTION
     };
-    let mut __call = ::cached_redis::__private::Call::new(__function);
+    let mut __call = ::cached_redis::__private::Call::new(
+        __function,
+        ::cached_redis::__private::Instance::of(&|| {}, const { &[] }),
+    );
     ::cached_redis::__private::Call::key(
         &mut __call,
         |__k| {

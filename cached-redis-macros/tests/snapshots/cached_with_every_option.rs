@@ -31,6 +31,7 @@ pub(crate) async fn search<T: Named, const N: usize>(
                 .jitter(0.05)
                 .named("hot"),
             codec: facade::cached_redis::__private::Some("msgpack"),
+            definition: facade::cached_redis::__private::definition(&|| {}),
         });
         facade::cached_redis::__private::inventory::submit! {
             facade::cached_redis::__private::Registered::Cached(&
@@ -40,7 +41,11 @@ pub(crate) async fn search<T: Named, const N: usize>(
     };
     let mut __call = {
         let __cache: &facade::cached_redis::__private::Cache = &db.cache;
-        facade::cached_redis::__private::Call::on(__function, __cache)
+        facade::cached_redis::__private::Call::on(
+            __function,
+            facade::cached_redis::__private::Instance::of(&|| {}, const { &[] }),
+            __cache,
+        )
     }
         .only_if(id > 0);
     facade::cached_redis::__private::Call::key(

@@ -14,13 +14,17 @@ async fn orders(id: u64, user: &User) -> Vec<Order> {
             policy: ::cached_redis::__private::Policy::new()
                 .ttl(::cached_redis::__private::Duration::from_millis(300000u64)),
             codec: ::cached_redis::__private::None,
+            definition: ::cached_redis::__private::definition(&|| {}),
         });
         ::cached_redis::__private::inventory::submit! {
             ::cached_redis::__private::Registered::Cached(& __CACHED_REDIS_FUNCTION)
         }
         &__CACHED_REDIS_FUNCTION
     };
-    let mut __call = ::cached_redis::__private::Call::new(__function);
+    let mut __call = ::cached_redis::__private::Call::new(
+        __function,
+        ::cached_redis::__private::Instance::of(&|| {}, const { &[] }),
+    );
     ::cached_redis::__private::Call::key(
         &mut __call,
         |__k| {

@@ -16,13 +16,17 @@ async fn price((shop, article): (u64, u64), _: &Db, r#type: Option<&str>) -> u64
             policy: ::cached_redis::__private::Policy::new()
                 .ttl(::cached_redis::__private::Duration::from_millis(300000u64)),
             codec: ::cached_redis::__private::None,
+            definition: ::cached_redis::__private::definition(&|| {}),
         });
         ::cached_redis::__private::inventory::submit! {
             ::cached_redis::__private::Registered::Cached(& __CACHED_REDIS_FUNCTION)
         }
         &__CACHED_REDIS_FUNCTION
     };
-    let mut __call = ::cached_redis::__private::Call::new(__function);
+    let mut __call = ::cached_redis::__private::Call::new(
+        __function,
+        ::cached_redis::__private::Instance::of(&|| {}, const { &[] }),
+    );
     ::cached_redis::__private::Call::key(
         &mut __call,
         |__k| {

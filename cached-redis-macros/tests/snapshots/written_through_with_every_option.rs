@@ -19,6 +19,7 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
                 .jitter(0.1)
                 .named("hot"),
             codec: ::cached_redis::__private::Some("json"),
+            definition: ::cached_redis::__private::definition(&|| {}),
         });
         ::cached_redis::__private::inventory::submit! {
             ::cached_redis::__private::Registered::Through(&
@@ -28,7 +29,11 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
     };
     let mut __through = {
         let __cache: &::cached_redis::__private::Cache = &self.cache;
-        ::cached_redis::__private::Through::on(__written, __cache)
+        ::cached_redis::__private::Through::on(
+            __written,
+            ::cached_redis::__private::Instance::of(&|| {}, const { &[] }),
+            __cache,
+        )
     };
     ::cached_redis::__private::Through::key(
         &mut __through,

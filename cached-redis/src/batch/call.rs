@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::call::Call;
 use crate::event::Event;
 use crate::handle::Inner;
+use crate::instance::Instance;
 use crate::key::KeyWriter;
 use crate::late::Timer;
 use crate::registry::{DIRECT, Function};
@@ -26,6 +27,7 @@ pub struct Batch<K> {
 pub(super) struct Target<K> {
     pub(super) inner: Arc<Inner>,
     pub(super) function: &'static Function,
+    pub(super) origin: Option<u64>,
     /// Each key once.
     pub(super) items: Vec<Item<K>>,
 }
@@ -39,7 +41,7 @@ pub(super) struct Item<K> {
 impl<K> Batch<K> {
     /// The call of a batch whose keys were given by hand.
     pub(crate) fn direct(cache: &Cache, ids: Vec<K>, key: impl FnMut(&K) -> String) -> Self {
-        let call = Call::on(&DIRECT, cache);
+        let call = Call::on(&DIRECT, Instance::DIRECT, cache);
         let keys = call.cache().map(|_| ids.iter().map(key).collect());
         Self { call, ids, keys }
     }
@@ -90,6 +92,7 @@ impl<K> Batch<K> {
         Ok(Target {
             inner: Arc::clone(&cache.inner),
             function: call.function,
+            origin: call.origin,
             items: distinct(items),
         })
     }

@@ -109,6 +109,7 @@ where
     let Target {
         inner,
         function,
+        origin,
         items,
     } = match batch.target() {
         Ok(target) => target,
@@ -126,6 +127,7 @@ where
         policy,
         codec: task.codec,
         version: None,
+        origin,
     };
     let mut reader = Reader::<S, E, C, U, F> {
         inner: &inner,

@@ -51,9 +51,23 @@ fn extensions() -> Extensions<'static> {
     Extensions {
         stamp: Some([8, 7, 6, 5, 4, 3, 2, 1]),
         version: Some(42),
+        origin: None,
         named: vec!["team:7", "users"],
         window: true,
         validator: Some("\"v7-a\""),
+    }
+}
+
+const IN_A_TYPE_1: &str = "\
+    ca4e010800000000efcdab89674523012a00000000000000\
+    000000000f0000007bdc2074970100000000000008000000\
+    efcdab8967452301";
+
+/// One that was made in a generic `impl`.
+fn in_a_type() -> Extensions<'static> {
+    Extensions {
+        origin: Some(0x0123_4567_89AB_CDEF),
+        ..Extensions::default()
     }
 }
 
@@ -99,10 +113,13 @@ fn extensions_of_layout_1_decode_for_ever() {
         ..header
     };
     assert_eq!(plain, value());
+    assert_eq!(super::extensions(&bytes(IN_A_TYPE_1)), Some(in_a_type()));
 }
 
 #[test]
 fn extensions_are_written_in_layout_1() {
     let tagged = value().entry(&extensions(), b"hi\n").unwrap();
     assert_eq!(hex(&tagged), TAGGED_1);
+    let in_a_type = negative().entry(&in_a_type(), b"").unwrap();
+    assert_eq!(hex(&in_a_type), IN_A_TYPE_1);
 }

@@ -10,6 +10,7 @@ use crate::call::Call;
 use crate::entry::{Header, Kind, Live, extensions};
 use crate::extension::Extensions;
 use crate::handle::Inner;
+use crate::instance::Instance;
 use crate::registry::{Function, FunctionInfo};
 use crate::store::Store as _;
 use crate::store::many::MOST;
@@ -28,6 +29,7 @@ static MEMBERS: Function = Function::new(FunctionInfo {
     bound: false,
     policy: Policy::new().ttl(std::time::Duration::from_secs(60)),
     codec: None,
+    definition: || "",
 });
 
 async fn cache() -> Cache {
@@ -201,7 +203,7 @@ async fn what_a_dead_entry_names_never_takes_the_room_of_what_was_asked_for() {
 async fn clearing_a_tagged_function_drops_its_entries_by_one_key() {
     let cache = cache().await;
     let inner = &cache.inner;
-    let mut call = Call::on(&MEMBERS, &cache);
+    let mut call = Call::on(&MEMBERS, Instance::DIRECT, &cache);
     call.key(|key| key.text("members:1"));
     call.tag(|tag| tag.text("users"));
     let keys = call.tags.keys();

@@ -93,6 +93,8 @@ pub enum Recorded {
     TooLarge,
     /// A part of a read's key could not be rendered.
     KeyFailed,
+    /// A function has one key in several types, and runs uncached from now on.
+    SharedKey,
     /// The source did not tell its version.
     NoVersion,
     /// A read was given more tags than an entry can have.
@@ -242,6 +244,7 @@ impl From<&Event<'_>> for Recorded {
             Event::Unstorable(..) => Self::Unstorable,
             Event::TooLarge(_) => Self::TooLarge,
             Event::KeyFailed => Self::KeyFailed,
+            Event::SharedKey => Self::SharedKey,
             Event::NoVersion => Self::NoVersion,
             Event::TooManyTags => Self::TooManyTags,
             Event::Unlabelled { .. } => Self::Unlabelled,
