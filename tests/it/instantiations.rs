@@ -90,7 +90,7 @@ impl<E: Entity> Repo<E> {
         ids.iter().map(|id| (*id, row::<E>(*id))).collect()
     }
 
-    #[write_through(ttl = 60, key = "instantiations:through:<id>")]
+    #[write_through(ttl = 60, key = "instantiations:through:<id>", tags = [])]
     async fn write(&self, id: u64) -> String {
         row::<E>(id)
     }
@@ -241,7 +241,7 @@ impl<E: Entity + KeyName> Repo<E> {
         1
     }
 
-    #[write_through(ttl = 60, key = "instantiations:named-through:<E>:<id>")]
+    #[write_through(ttl = 60, key = "instantiations:named-through:<E>:<id>", tags = [])]
     async fn write_named(&self, source: &Source, id: u64) -> u64 {
         let _ = id;
         source.write()
@@ -449,7 +449,7 @@ mod apart {
             ids.iter().map(|id| (*id, row::<E>(*id))).collect()
         }
 
-        #[write_through(ttl = 60, key = "instantiations:apart:through")]
+        #[write_through(ttl = 60, key = "instantiations:apart:through", tags = [])]
         pub(super) async fn apart_write(&self) -> String {
             row::<E>(0)
         }
