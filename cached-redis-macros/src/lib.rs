@@ -112,8 +112,8 @@ use proc_macro::TokenStream;
 /// # Durations
 ///
 /// Seconds (`300`, `0.25`), a string (`"250ms"`, `"30s"`, `"5m"`, `"1h30m"`, `"2d"`), or a const
-/// expression: a `Duration`, or a number of seconds. That is checked when the crate is compiled. A TTL of less than a
-/// millisecond, or beyond 64 bits of them, is a compile error.
+/// expression: a `Duration`, or a number of seconds. That is checked when the crate is compiled. A TTL of
+/// less than a millisecond, or beyond 64 bits of them, is a compile error.
 ///
 /// # Stale values and early refreshes
 ///

@@ -11,6 +11,7 @@ use crate::call::Call;
 use crate::error::Timeout;
 use crate::event::Event;
 use crate::handle::Cache;
+use crate::refusal::MadeOf;
 use crate::registry::Function;
 
 /// The return type of a function under `#[redis_cached(…, timeout = …)]`.
@@ -24,9 +25,9 @@ pub trait TimedOut {
     fn timed_out(timeout: Timeout) -> Self;
 }
 
-impl<T, E: From<Timeout>> TimedOut for Result<T, E> {
+impl<T, E: MadeOf<Timeout>> TimedOut for Result<T, E> {
     fn timed_out(timeout: Timeout) -> Self {
-        Err(timeout.into())
+        Err(E::made_of(timeout))
     }
 }
 
@@ -70,7 +71,7 @@ impl Call {
 #[diagnostic::on_unimplemented(
     message = "a load that goes on behind its caller cannot borrow a `{Self}`",
     label = "this cannot be copied into a task of its own",
-    note = "implement `Clone`, pass it by value or behind an `Arc`, or set the option in a `policy`: one caller then waits for the load"
+    note = "a copy needs `Clone`, `Send` and `Sync`; implement them, pass it by value or behind an `Arc`, or set the option in a `policy`: one caller then waits for the load"
 )]
 pub trait Lent {
     /// What keeps the copy.
@@ -81,6 +82,7 @@ pub trait Lent {
 }
 
 // `ToOwned` is the same for all of these, and makes worse messages for what is not `Clone`.
+#[diagnostic::do_not_recommend]
 impl<T: Clone + Send + Sync + 'static> Lent for T {
     type Copy = T;
 
@@ -89,6 +91,7 @@ impl<T: Clone + Send + Sync + 'static> Lent for T {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Clone + Send + Sync + 'static> Lent for [T] {
     type Copy = Vec<T>;
 

@@ -36,7 +36,7 @@ pub(crate) fn cached(cached: &Cached, function: &Function) -> TokenStream {
     let version = cached.version.as_ref();
     let version = version.map(|path| version::version(path, function, &p));
     let tags = cached.tags.iter().map(|tag| key_writer(&tag.pieces, &p));
-    let probes = probes(&cached.output, &p);
+    let probes = probes(cached, &p);
     let read = read(cached, function, &p);
     let function = function.with(&quote_spanned! {here=>
         let __function = #registered;
@@ -205,12 +205,21 @@ pub(super) fn shape(output: &impl ToTokens, p: &TokenStream) -> TokenStream {
     }
 }
 
-/// The shape, and whether its error can be handed to several callers.
-fn probes(output: &impl ToTokens, p: &TokenStream) -> TokenStream {
+/// The shape, whether its error can be handed to several callers, and of a batch the form of each value.
+fn probes(cached: &Cached, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
-    let shape = shape(output, p);
+    let shape = shape(&cached.output, p);
+    let each = cached.batch.is_some().then(|| {
+        quote_spanned! {here=>
+            let __each = {
+                use #p::shape::{EachPointed as _, EachWhole as _};
+                (&__shape.each()).__cached_redis_form()
+            };
+        }
+    });
     quote_spanned! {here=>
         #shape
+        #each
         let __errors = {
             use #p::shape::{ErrorsKept as _, ErrorsShared as _};
             (&__shape.errors()).__cached_redis_errors()
@@ -245,13 +254,11 @@ fn read(cached: &Cached, function: &Function, p: &TokenStream) -> TokenStream {
     let (q, name) = (at(p, span), Ident::new(name, span));
     let call = Ident::new(call, Span::mixed_site());
     let here = Span::mixed_site();
-    // Of a batch, each value has a form of its own.
-    let each = cached.batch.is_some().then(|| {
-        quote_spanned! {here=> {
-            use #p::shape::{EachPointed as _, EachWhole as _};
-            (&__shape.each()).__cached_redis_form()
-        },}
-    });
+    let each = Ident::new("__each", span);
+    let each = cached
+        .batch
+        .is_some()
+        .then(|| quote_spanned!(span=> #each,));
     let read = quote_spanned! {span=>
         #q::#name(#call, __shape, #each __errors, #codec, #verdict, #load)
     };

@@ -55,6 +55,10 @@ async fn users(
         >::new())
             .__cached_redis_shape()
     };
+    let __each = {
+        use ::cached_redis::__private::shape::{EachPointed as _, EachWhole as _};
+        (&__shape.each()).__cached_redis_form()
+    };
     let __errors = {
         use ::cached_redis::__private::shape::{ErrorsKept as _, ErrorsShared as _};
         (&__shape.errors()).__cached_redis_errors()
@@ -62,10 +66,7 @@ async fn users(
     ::cached_redis::__private::read_batch(
             __batch,
             __shape,
-            {
-                use ::cached_redis::__private::shape::{EachPointed as _, EachWhole as _};
-                (&__shape.each()).__cached_redis_form()
-            },
+            __each,
             __errors,
             ::cached_redis::__private::codec::Default,
             |result| {

@@ -12,7 +12,7 @@ use super::KeyWriter;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be rendered in a key: it does not implement `Display`",
     label = "has no `Display`",
-    note = "write `<x:?>` for its `Debug`, `<x:hash>` for a hash of any `Serialize` type, or a field such as `<x.id>`"
+    note = "write `skip(x)` if it does not change the result; else `<x:?>` for its `Debug`, `<x:hash>` for a hash of any `Serialize` type, or a field such as `<x.id>`"
 )]
 pub trait KeyValue {
     /// Appends it, escaped.

@@ -1,24 +1,47 @@
 //! Durations that an attribute takes from constant expressions.
 
+use std::marker::PhantomData;
+use std::ops::Deref;
 use std::time::Duration;
 
 /// A constant that is given as a span of time: a `Duration`, or a number of seconds.
 ///
 /// Its method is an inherent one of each type, since a trait's cannot be called in a `const`. That of
 /// `u64` alone takes `self` by value, as does that of `Duration`: it is found first, so an expression of
-/// literals is a `u64`.
+/// literals is a `u64`. What is no span of time has only that of what this dereferences to.
 #[derive(Debug)]
-pub struct Written<T: SpanOfTime>(pub T);
+pub struct Written<T>(pub T);
 
-/// What can be given as a span of time.
+/// Has its method only to say that there is none.
+#[derive(Debug)]
+pub struct Unwritten<T>(PhantomData<T>);
+
+impl<T> Deref for Written<T> {
+    type Target = Unwritten<T>;
+
+    fn deref(&self) -> &Unwritten<T> {
+        &Unwritten(PhantomData)
+    }
+}
+
+impl<T> Unwritten<T> {
+    /// No span of time.
+    #[must_use]
+    pub const fn __cached_redis_time(&self) -> Duration
+    where
+        T: SpanOfTime,
+    {
+        Duration::ZERO
+    }
+}
+
+/// Nothing implements it: what can be given as a span of time has a method of its own.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no span of time",
     label = "neither a `Duration` nor a number",
     note = "write seconds (`300`, `0.25`), a string (`\"250ms\"`, `\"5m\"`, `\"1h30m\"`), or a constant `Duration` or number of seconds"
 )]
 pub trait SpanOfTime {}
-
-impl SpanOfTime for Duration {}
 
 impl Written<Duration> {
     /// As it is.
@@ -27,8 +50,6 @@ impl Written<Duration> {
         self.0
     }
 }
-
-impl SpanOfTime for u64 {}
 
 impl Written<u64> {
     /// So many seconds.
@@ -40,8 +61,6 @@ impl Written<u64> {
 
 macro_rules! seconds {
     ($($number:ty)+) => {$(
-        impl SpanOfTime for $number {}
-
         impl Written<$number> {
             /// So many seconds.
             #[must_use]
@@ -57,8 +76,6 @@ macro_rules! seconds {
 }
 
 seconds! { u8 u16 u32 usize i8 i16 i32 i64 isize }
-
-impl SpanOfTime for f64 {}
 
 impl Written<f64> {
     /// So many seconds, to the millisecond.
