@@ -61,6 +61,10 @@ pub(crate) fn borrows(ty: &Type) -> bool {
     !mentions(tokens.clone(), "for") && borrows_in(tokens)
 }
 
+#[expect(
+    clippy::collapsible_match,
+    reason = "a guard that takes a token hides it"
+)]
 fn borrows_in(tokens: TokenStream) -> bool {
     let mut tokens = tokens.into_iter().peekable();
     let mut called = false;

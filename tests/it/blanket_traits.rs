@@ -1,6 +1,6 @@
 //! Traits of the user's that every type implements, with methods of any name: expansions do not find
 //! them. By value, by reference and by exclusive reference, since each is looked for before another.
-#![allow(dead_code, reason = "only their names count")]
+#![allow(dead_code, clippy::all, reason = "only their names count")]
 
 use std::collections::HashMap;
 

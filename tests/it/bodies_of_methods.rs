@@ -1,6 +1,11 @@
 //! Bodies whose `self` becomes a copy, since their load may go on without its caller: what compiles
 //! without the attribute compiles with it, and means the same.
 #![deny(warnings)]
+#![allow(
+    clippy::needless_pub_self,
+    clippy::wrong_self_convention,
+    reason = "what bodies may hold"
+)]
 
 use std::fmt::Debug;
 
