@@ -439,7 +439,7 @@ async fn clear_removes_the_entries_of_one_function_and_no_others(world: World) {
 
 async fn clear_takes_a_name_that_is_known_and_means_one_function(world: World) {
     let cache = world.cache().await;
-    for unknown in ["nobody", "user", "leared::items", ""] {
+    for unknown in ["nobody", "ne_user", "leared::items", ""] {
         let error = cache.clear(unknown).await.unwrap_err();
         assert!(matches!(error, Error::UnknownFunction { .. }), "{error}");
     }
