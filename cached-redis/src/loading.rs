@@ -11,6 +11,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec;
@@ -26,8 +27,8 @@ pub(crate) struct Loading {
     /// That of its cache.
     namespace: String,
     said: Mutex<Said>,
-    /// The entry that the result is to replace, if there is one.
-    previous: Option<Live>,
+    /// The entry that the result is to replace, if there is one, and whether it may be of another shape.
+    previous: Option<(Live, bool)>,
     /// Whether what inner calls are served is no matter of this load.
     alone: bool,
 }
@@ -83,7 +84,7 @@ impl Said {
 
 impl Loading {
     /// One that has not begun. `alone`: inner calls cannot speak.
-    pub(crate) fn new(namespace: &str, alone: bool, previous: Option<Live>) -> Arc<Self> {
+    pub(crate) fn new(namespace: &str, alone: bool, previous: Option<(Live, bool)>) -> Arc<Self> {
         Arc::new(Self {
             namespace: namespace.to_owned(),
             said: Mutex::default(),
@@ -237,10 +238,10 @@ impl Current {
     /// [versions](crate::docs::versions). `None` also for a `T` that is not the type of the value, and for
     /// values in a codec of your own.
     #[must_use]
-    pub fn previous<T: DeserializeOwned>(&self) -> Option<Previous<T>> {
+    pub fn previous<T: Serialize + DeserializeOwned>(&self) -> Option<Previous<T>> {
         let loading = self.0.as_ref()?;
-        let live = loading.previous.as_ref()?;
-        let value = codec::decode_builtin(&live.header, live.payload())?;
+        let (live, additive) = loading.previous.as_ref()?;
+        let value = codec::decode_builtin(&live.header, live.payload(), *additive)?;
         let extensions = entry::extensions(&live.entry)?;
         Some(Previous {
             value,

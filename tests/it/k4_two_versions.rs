@@ -160,6 +160,106 @@ two_versions! {
     } holds User { pictures: vec![(1, Size { height: 3, width: 2 })] };
 }
 
+two_versions! {
+    renamed_optional
+    old {
+        struct User { id: u32, nick: Option<String> }
+    } holds User { id: 1, nick: Some("Ada".to_owned()) };
+    new {
+        struct User { id: u32, alias: Option<String> }
+    } holds User { id: 1, alias: Some("Ada".to_owned()) };
+}
+
+two_versions! {
+    renamed_where_bincode_falls_back
+    old {
+        struct User {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            age: Option<u32>,
+            nick: Option<String>,
+        }
+    } holds User { age: None, nick: Some("Ada".to_owned()) };
+    new {
+        struct User {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            age: Option<u32>,
+            alias: Option<String>,
+        }
+    } holds User { age: None, alias: Some("Ada".to_owned()) };
+}
+
+two_versions! {
+    renamed_behind_an_element_that_lacks_it
+    old {
+        struct Address { street: String, flat: Option<u32> }
+        struct Guest {
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            address: Option<Address>,
+        }
+        struct User { guests: Vec<Guest> }
+    } holds User {
+        guests: vec![
+            Guest { address: None },
+            Guest { address: Some(Address { street: "Main".to_owned(), flat: Some(7) }) },
+        ],
+    };
+    new {
+        struct Address { street: String, door: Option<u32> }
+        struct Guest {
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            address: Option<Address>,
+        }
+        struct User { guests: Vec<Guest> }
+    } holds User {
+        guests: vec![
+            Guest { address: None },
+            Guest { address: Some(Address { street: "Main".to_owned(), door: Some(7) }) },
+        ],
+    };
+}
+
+two_versions! {
+    renamed_inside_a_flattened_struct
+    old {
+        struct Names { nick: Option<String> }
+        struct User { id: u32, #[serde(flatten)] names: Names }
+    } holds User { id: 1, names: Names { nick: Some("Ada".to_owned()) } };
+    new {
+        struct Names { alias: Option<String> }
+        struct User { id: u32, #[serde(flatten)] names: Names }
+    } holds User { id: 1, names: Names { alias: Some("Ada".to_owned()) } };
+}
+
+two_versions! {
+    renamed_inside_an_untagged_enum
+    old {
+        #[serde(untagged)]
+        enum Name { Person { first: String, nick: Option<String> }, Number(u32) }
+        struct User { names: Vec<Name> }
+    } holds User {
+        names: vec![Name::Person { first: "A".to_owned(), nick: Some("B".to_owned()) }, Name::Number(1)],
+    };
+    new {
+        #[serde(untagged)]
+        enum Name { Person { first: String, alias: Option<String> }, Number(u32) }
+        struct User { names: Vec<Name> }
+    } holds User {
+        names: vec![Name::Person { first: "A".to_owned(), alias: Some("B".to_owned()) }, Name::Number(1)],
+    };
+}
+
+two_versions! {
+    renamed_inside_an_internally_tagged_enum
+    old {
+        #[serde(tag = "kind")]
+        enum User { Person { first: String, nick: Option<String> }, Robot { number: u32 } }
+    } holds User::Person { first: "Ada".to_owned(), nick: Some("A".to_owned()) };
+    new {
+        #[serde(tag = "kind")]
+        enum User { Person { first: String, alias: Option<String> }, Robot { number: u32 } }
+    } holds User::Person { first: "Ada".to_owned(), alias: Some("A".to_owned()) };
+}
+
 macro_rules! behaviours {
     ($($name:ident of $change:ident),+ $(,)?) => {
         on_both_stores!($($name),+);
@@ -185,4 +285,10 @@ behaviours!(
     k4_another_primitive of other_primitive,
     k4_a_field_made_optional of now_optional,
     k4_fields_swapped_deep_inside of swapped_deep_inside,
+    a_renamed_optional_field of renamed_optional,
+    a_renamed_optional_field_that_bincode_falls_back_from of renamed_where_bincode_falls_back,
+    a_field_renamed_behind_an_element_that_lacks_it of renamed_behind_an_element_that_lacks_it,
+    a_field_renamed_inside_a_flattened_struct of renamed_inside_a_flattened_struct,
+    a_field_renamed_inside_an_untagged_enum of renamed_inside_an_untagged_enum,
+    a_field_renamed_inside_an_internally_tagged_enum of renamed_inside_an_internally_tagged_enum,
 );

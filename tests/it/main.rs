@@ -7,6 +7,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "testing")]
+mod additive_schema;
 mod after_commit;
 mod batch_tags;
 mod batches;
@@ -49,6 +51,7 @@ mod faulty_store;
 mod found_tags;
 mod guard;
 mod guard_killed_process;
+mod hidden_by_serde;
 #[cfg(feature = "testing")]
 mod ingestion;
 mod instances;
