@@ -1,24 +1,23 @@
 //! One deadline per operation, over queueing and answer, for a fraction of a timer's cost.
 //!
 //! A timer of its own is a quarter of what a hit costs the client, and all but never fires. Here time
-//! comes in coarse ticks, eight to a deadline. An operation notes the tick it began in and waits in
-//! that tick's slot of a ring, in a list without allocation, of which each thread has its own, since
-//! one for all would cost more than the timer; nine ticks later the slot is woken. So
-//! an operation is given up after one deadline to nine eighths of it, plus what the thread that ticks
-//! is late (a late tick counts as one, also if the process was stopped), and never before. A deadline
-//! below 8 ms has ticks of 1 ms.
+//! comes in coarse ticks, eight to a deadline. An operation waits for the next tick in a list without
+//! allocation, of which each thread has its own, since one for all would cost more than the timer, and is
+//! given up at the ninth. So it is given up after one deadline to nine eighths of it, and never before.
+//! Ticks that pass while its runtime is starved, or the process is stopped, count as one, since what it
+//! waits for had no chance to arrive. A deadline below 8 ms has ticks of 1 ms.
 //!
-//! That is a thread and no task, because a deadline has to hold whatever becomes of a runtime: the one
-//! that the connection lives on may have ended, or be driven by nobody, while callers in another one
-//! wait. It sleeps while there are no operations. It cannot miss one: every operation leaves a mark, the
-//! thread takes the mark away at each tick, and it goes to sleep only when it has found no mark for
-//! longer than an operation can last.
+//! Ticks come from a thread and not from a task, because a deadline has to hold whatever becomes of a
+//! runtime: the one that the connection lives on may have ended, or be driven by nobody, while callers in
+//! another one wait. The thread sleeps while there are no operations: each leaves a mark when it begins and
+//! at each tick that it lives through, the thread takes the mark away after each tick, and it goes to sleep
+//! when it finds none.
 
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Poll, ready};
 use std::thread::{self, Thread};
 use std::time::Duration;
@@ -30,49 +29,39 @@ use crate::thread::number;
 
 const PARTS: u32 = 8;
 const SHORTEST_TICK: Duration = Duration::from_millis(1);
-/// More slots than ticks in the longest life, so that no two generations share one.
-const SLOTS: usize = 16;
 /// Threads beyond this number share lists.
 const LISTS: usize = 16;
 
 /// Dropped, it ends its thread.
-pub(super) struct Deadline {
-    wheel: Arc<Wheel>,
-    ticker: Thread,
-}
+pub(super) struct Deadline(Arc<Ticks>);
 
 impl Deadline {
     /// Starts the thread.
     pub(super) fn new(deadline: Duration) -> io::Result<Self> {
         let tick = (deadline / PARTS).max(SHORTEST_TICK);
-        let wheel = Arc::new(Wheel::new(deadline, tick));
-        let turning = Arc::clone(&wheel);
-        let ticker = thread::Builder::new()
-            .name("cached-redis".to_owned())
-            .spawn(move || turning.turn(tick))?;
-        Ok(Self {
-            wheel,
-            ticker: ticker.thread().clone(),
-        })
+        let ticks = Arc::new(Ticks::new(deadline, tick));
+        let given = Arc::clone(&ticks);
+        let thread = thread::Builder::new().name("cached-redis".to_owned());
+        let giver = thread.spawn(move || given.give(tick))?;
+        // It is the first.
+        let _ = ticks.giver.set(giver.thread().clone());
+        Ok(Self(ticks))
     }
 
     /// What `operation` answers, or that it took too long. Taken where it is: an async function keeps
     /// two places for a future that is handed to it, and those of commands are large.
-    pub(super) async fn limit<F: Future>(
+    pub(super) fn limit<F: Future>(
         &self,
         operation: Pin<&mut F>,
-    ) -> Result<F::Output, StoreError> {
-        if self.wheel.leave_mark() {
-            self.ticker.unpark();
-        }
-        self.wheel.limit(operation).await
+    ) -> impl Future<Output = Result<F::Output, StoreError>> {
+        self.0.limit(operation)
     }
 }
 
 impl Drop for Deadline {
     fn drop(&mut self) {
-        self.wheel.ended.store(true, Ordering::SeqCst);
-        self.ticker.unpark();
+        self.0.ended.store(true, Ordering::SeqCst);
+        self.0.wake();
     }
 }
 
@@ -81,65 +70,76 @@ const ASLEEP: u8 = 0;
 const NONE: u8 = 1;
 const SOME: u8 = 2;
 
-struct Wheel {
-    now: AtomicU64,
+struct Ticks {
     mark: AtomicU8,
     ended: AtomicBool,
-    slots: Box<[[List; LISTS]; SLOTS]>,
-    life: u64,
+    /// The thread, once it has started.
+    giver: OnceLock<Thread>,
+    lists: Box<[List; LISTS]>,
+    /// How many of them an operation may last.
+    life: u32,
 }
 
 /// Alone on its cache line, away from those of other threads.
 #[repr(align(64))]
 struct List(Notify);
 
-impl Wheel {
+impl Ticks {
     fn new(deadline: Duration, tick: Duration) -> Self {
         Self {
-            now: AtomicU64::new(0),
             mark: AtomicU8::new(NONE),
             ended: AtomicBool::new(false),
-            slots: Box::new([const { [const { List(Notify::const_new()) }; LISTS] }; SLOTS]),
+            giver: OnceLock::new(),
+            lists: Box::new([const { List(Notify::const_new()) }; LISTS]),
             // One more, since an operation may begin at the very end of a tick.
-            life: deadline.as_nanos().div_ceil(tick.as_nanos()) as u64 + 1,
+            life: deadline.as_nanos().div_ceil(tick.as_nanos()) as u32 + 1,
         }
     }
 
     async fn limit<F: Future>(&self, mut operation: Pin<&mut F>) -> Result<F::Output, StoreError> {
-        let began = self.now.load(Ordering::SeqCst);
-        let List(list) = &self.slots[began as usize % SLOTS][number() % LISTS];
-        let mut alarm = pin!(list.notified());
+        let List(list) = &self.lists[number() % LISTS];
+        let mut next = pin!(list.notified());
+        // After that, so that the tick which the thread gives before it goes to sleep is not missed.
+        self.leave_mark();
+        let mut lived = 0;
         poll_fn(|context| {
             if let Poll::Ready(answer) = operation.as_mut().poll(context) {
                 return Poll::Ready(Ok(answer));
             }
-            // The alarm exists before the clock is read, so a tick in between is not lost.
-            while self.now.load(Ordering::SeqCst) < began + self.life {
-                ready!(alarm.as_mut().poll(context));
-                alarm.set(list.notified());
+            while lived < self.life {
+                ready!(next.as_mut().poll(context));
+                lived += 1;
+                next.set(list.notified());
+                self.leave_mark();
             }
             Poll::Ready(Err(StoreError::Timeout))
         })
         .await
     }
 
-    /// `true`: the thread is asleep. Nearly always one load: the mark is taken away only once a tick.
-    fn leave_mark(&self) -> bool {
-        self.mark.load(Ordering::Relaxed) != SOME
+    /// Nearly always one load: the mark is taken away only once a tick.
+    fn leave_mark(&self) {
+        if self.mark.load(Ordering::Relaxed) != SOME
             && self.mark.swap(SOME, Ordering::SeqCst) == ASLEEP
+        {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(giver) = self.giver.get() {
+            giver.unpark();
+        }
     }
 
     /// The thread.
-    fn turn(&self, tick: Duration) {
-        let mut quiet = 0;
+    fn give(&self, tick: Duration) {
         while !self.ended.load(Ordering::SeqCst) {
-            if self.falls_asleep(quiet) {
-                self.sleep();
-                quiet = 0;
-            }
             thread::sleep(tick);
-            self.advance();
-            quiet = if self.take_mark() { 0 } else { quiet + 1 };
+            self.tick();
+            if !self.take_mark() && self.falls_asleep() {
+                self.sleep();
+            }
         }
     }
 
@@ -154,22 +154,16 @@ impl Wheel {
         self.mark.swap(NONE, Ordering::SeqCst) == SOME
     }
 
-    fn falls_asleep(&self, quiet: u64) -> bool {
+    fn falls_asleep(&self) -> bool {
         let (order, failed) = (Ordering::SeqCst, Ordering::SeqCst);
-        quiet > self.life
-            && self
-                .mark
-                .compare_exchange(NONE, ASLEEP, order, failed)
-                .is_ok()
+        self.mark
+            .compare_exchange(NONE, ASLEEP, order, failed)
+            .is_ok()
     }
 
-    fn advance(&self) {
-        let now = self.now.load(Ordering::SeqCst) + 1;
-        self.now.store(now, Ordering::SeqCst);
-        if let Some(due) = now.checked_sub(self.life) {
-            for List(list) in &self.slots[due as usize % SLOTS] {
-                list.notify_waiters();
-            }
+    fn tick(&self) {
+        for List(list) in &*self.lists {
+            list.notify_waiters();
         }
     }
 }
@@ -184,10 +178,10 @@ mod tests {
 
     const DEADLINES_MS: [u64; 5] = [1, 5, 8, 100, 5000];
 
-    /// A wheel that the test turns, and how long its ticks are meant to be.
-    fn wheel(deadline: Duration) -> (Wheel, Duration) {
+    /// Ticks that the test gives, and how long each is meant to be.
+    fn ticks(deadline: Duration) -> (Ticks, Duration) {
         let tick = (deadline / PARTS).max(SHORTEST_TICK);
-        (Wheel::new(deadline, tick), tick)
+        (Ticks::new(deadline, tick), tick)
     }
 
     fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
@@ -198,38 +192,46 @@ mod tests {
     fn an_operation_ends_between_one_deadline_and_nine_eighths_of_it() {
         for ms in DEADLINES_MS {
             let deadline = Duration::from_millis(ms);
-            let (wheel, tick) = wheel(deadline);
-            // Those that begin at any later tick as well: the ring comes round.
-            for _ in 0..3 * SLOTS {
-                let mut late = pin!(async { wheel.limit(pin!(pending::<()>())).await });
-                let mut ticks = 0;
-                while poll(late.as_mut()).is_pending() {
-                    wheel.advance();
-                    ticks += 1;
-                }
-                // It may have begun at the very end of the first.
-                let (least, most) = (tick * (ticks - 1), tick * ticks);
-                assert!(least >= deadline && most <= deadline * 9 / 8 + 2 * SHORTEST_TICK);
+            let (ticks, tick) = ticks(deadline);
+            let mut late = pin!(async { ticks.limit(pin!(pending::<()>())).await });
+            let mut lived = 0;
+            while poll(late.as_mut()).is_pending() {
+                ticks.tick();
+                lived += 1;
             }
+            // It may have begun at the very end of the first.
+            let (least, most) = (tick * (lived - 1), tick * lived);
+            assert!(least >= deadline && most <= deadline * 9 / 8 + 2 * SHORTEST_TICK);
         }
     }
 
     #[test]
     fn an_answer_in_time_is_passed_on() {
-        let (wheel, _) = wheel(Duration::from_millis(80));
+        let (ticks, _) = ticks(Duration::from_millis(80));
         let answered = AtomicBool::new(false);
         let answer = poll_fn(|_| match answered.load(Ordering::SeqCst) {
             true => Poll::Ready(7),
             false => Poll::Pending,
         });
         let mut answer = pin!(answer);
-        let mut limited = pin!(wheel.limit(answer.as_mut()));
+        let mut limited = pin!(ticks.limit(answer.as_mut()));
         for _ in 0..PARTS {
             assert!(poll(limited.as_mut()).is_pending());
-            wheel.advance();
+            ticks.tick();
         }
         answered.store(true, Ordering::SeqCst);
         assert_eq!(poll(limited.as_mut()), Poll::Ready(Ok(7)));
+    }
+
+    #[test]
+    fn while_its_runtime_is_starved_an_operation_does_not_grow_old() {
+        let (ticks, _) = ticks(Duration::from_millis(80));
+        let mut late = pin!(async { ticks.limit(pin!(pending::<()>())).await });
+        for _ in 0..PARTS {
+            assert!(poll(late.as_mut()).is_pending());
+            (0..100).for_each(|_| ticks.tick());
+        }
+        assert!(poll(late.as_mut()).is_pending());
     }
 
     #[tokio::test]
@@ -239,16 +241,9 @@ mod tests {
             let late = limit.limit(pin!(pending::<()>())).await;
             assert_eq!(late, Err(StoreError::Timeout));
             assert_eq!(limit.limit(pin!(ready(7))).await, Ok(7));
-            while limit.wheel.mark.load(Ordering::SeqCst) != ASLEEP {
+            while limit.0.mark.load(Ordering::SeqCst) != ASLEEP {
                 tokio::task::yield_now().await;
             }
-            let now = limit.wheel.now.load(Ordering::SeqCst);
-            assert_eq!(limit.wheel.mark.load(Ordering::SeqCst), ASLEEP);
-            assert_eq!(
-                limit.wheel.now.load(Ordering::SeqCst),
-                now,
-                "it stands still"
-            );
         }
     }
 
@@ -266,9 +261,9 @@ mod tests {
     #[test]
     fn its_thread_ends_with_it() {
         let limit = Deadline::new(Duration::from_millis(8)).unwrap();
-        let wheel = Arc::downgrade(&limit.wheel);
+        let ticks = Arc::downgrade(&limit.0);
         drop(limit);
-        while wheel.strong_count() > 0 {
+        while ticks.strong_count() > 0 {
             thread::yield_now();
         }
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use redis::{Cmd, Pipeline, Value};
 use tokio::task::yield_now;
 
-use super::batch::{Batch, Batches, Join, Keys, Turn};
+use super::batch::{Batch, Batches, Join, Keys, Sent, Turn};
 use super::connection::Connection;
 use super::deadline::Deadline;
 use super::reply;
@@ -98,11 +98,11 @@ impl Link {
             let join = match self.batches.turn(key) {
                 Turn::Alone(_sent) => return self.read_alone(key).await,
                 Turn::Open(join) => {
-                    self.runtime.spawn(self.carry(&join).collect());
+                    self.runtime.spawn(self.carrier(&join).collect());
                     join
                 }
                 Turn::Full(join, keys) => {
-                    self.runtime.spawn(self.carry(&join).read(keys));
+                    self.runtime.spawn(self.carrier(&join).read(keys));
                     join
                 }
                 Turn::Join(join) => join,
@@ -153,7 +153,7 @@ impl Link {
         reply::bytes(self.ask(&command).await?)
     }
 
-    fn carry(self: &Arc<Self>, join: &Join) -> Carrier {
+    fn carrier(self: &Arc<Self>, join: &Join) -> Carrier {
         Carrier {
             link: Arc::clone(self),
             batch: Arc::clone(&join.batch),
@@ -191,27 +191,40 @@ impl Carrier {
 
     async fn read(self, keys: Keys) {
         let Link { batches, .. } = &*self.link;
-        let _sent = batches.under_way(&keys);
+        let sent = Carried {
+            batch: &self.batch,
+            _sent: batches.under_way(&keys),
+        };
         let answers = self.link.ask(&keys.command).await;
         match answers.and_then(reply::all_bytes) {
-            Err(StoreError::Server { code }) if code == "NOPERM" => {
-                batches.refuse();
-                self.batch.land(None);
-            }
-            answers => self.batch.land(Some(answers)),
+            Err(StoreError::Server { code }) if code == "NOPERM" => batches.refuse(),
+            answers => sent.batch.land(Some(answers)),
         }
     }
 }
 
 impl Drop for Carrier {
-    /// A runtime may end with the task in it, while readers of others wait.
+    /// A runtime may end with the task in it before the batch is sent, while readers of others wait.
     fn drop(&mut self) {
-        if self.batch.is_landed() {
-            return;
-        }
         if let Some(keys) = self.link.batches.close(&self.batch) {
-            drop(self.link.batches.under_way(&keys));
+            drop(Carried {
+                batch: &self.batch,
+                _sent: self.link.batches.under_way(&keys),
+            });
         }
-        self.batch.land(None);
+    }
+}
+
+/// A batch that nobody joins any more. Dropped without an answer, it lets all start over.
+struct Carried<'a> {
+    batch: &'a Batch,
+    _sent: Sent<'a>,
+}
+
+impl Drop for Carried<'_> {
+    fn drop(&mut self) {
+        if !self.batch.is_landed() {
+            self.batch.land(None);
+        }
     }
 }
