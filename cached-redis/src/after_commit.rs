@@ -32,7 +32,7 @@ use crate::handle::{self, Inner};
 use crate::journal::Hold;
 use crate::registry::{DIRECT, Site};
 use crate::write::{Invalidation, Removal};
-use crate::{Error, StoreError, key, matching};
+use crate::{Error, key, matching};
 
 /// Collects the invalidations of a transaction and sends them at its commit; made by
 /// [`Cache::after_commit`](crate::Cache::after_commit) and [`after_commit`].
@@ -143,7 +143,7 @@ impl AfterCommit {
     ///
     /// # Errors
     ///
-    /// When the runtime is ending, so that nothing can be sent or kept.
+    /// None at present: what the store does not confirm is [`Invalidation::Deferred`].
     ///
     /// # Cancel safety
     ///
@@ -151,8 +151,8 @@ impl AfterCommit {
     pub async fn commit(self) -> Result<Invalidation, Error> {
         let mut outcome = Invalidation::Done;
         for sent in self.transaction.send() {
-            // An error means that the runtime is shutting down.
-            outcome = outcome.and(sent.await.map_err(|_| StoreError::Unavailable)?);
+            // An error means that its runtime is shutting down.
+            outcome = outcome.and(sent.await.unwrap_or(Invalidation::Deferred));
         }
         Ok(outcome)
     }
@@ -253,7 +253,7 @@ impl Collected {
             hold_off: self.hold_off,
             publish: self.publish,
         };
-        // Before the task: one that never runs must tell that they are lost.
+        // Before the task: one that never runs must defer them.
         let sending = matching::sending(&inner, removal);
         inner.runtime.spawn(async move {
             let guards: Vec<_> = guards.into_iter().map(|guard| guard.close(None)).collect();

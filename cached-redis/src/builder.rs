@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Handle as Runtime;
 
 use crate::handle::Inner;
-use crate::journal::{Journal, replay};
+use crate::journal::Journal;
 use crate::store::{AnyStore, MemoryLimits, RedisSettings};
 #[cfg(feature = "testing")]
 use crate::testing::{Faults, Recorder};
@@ -362,7 +362,7 @@ impl Builder {
     ///
     /// Dropped early, nothing remains.
     pub async fn build(self) -> Result<Cache, Error> {
-        let runtime = Runtime::try_current()
+        Runtime::try_current()
             .map_err(|_| Error::setting("runtime", "`build` needs a Tokio runtime"))?;
         let address = self.address()?;
         let namespace = self.checked_namespace(&address)?;
@@ -383,10 +383,10 @@ impl Builder {
         }
         let (memory, watch) = (self.memory, journal.clone());
         let store = AnyStore::open(address, redis, memory, self.require_connection, watch).await?;
+        let runtime = store.home();
         #[cfg(feature = "testing")]
         let store = store.behind(faults, deadline, &runtime);
-        let replay = replay::run(journal.clone(), runtime.clone());
-        let inner = Inner::new(store, namespace, settings, journal, runtime, replay);
+        let inner = Inner::new(store, namespace, settings, journal, runtime);
         for (function, mode) in &self.modes {
             inner.modes.set(function, *mode)?;
         }

@@ -93,6 +93,7 @@ impl Cache {
             outbox.until_empty().await;
         };
         // Whether that was in time is seen from what is left.
+        let all = self.inner.runtime.tended(all);
         let _ = timeout(self.inner.settings.flush_timeout, all).await;
         match self.inner.pending() {
             pending if pending.is_empty() => Ok(()),

@@ -85,8 +85,6 @@ pub(crate) enum Event<'a> {
     Repeated(usize),
     /// More keys are deferred than can be kept one by one.
     JournalOverflow,
-    /// An invalidation did not reach the store and cannot be kept: the runtime ends.
-    Lost(usize, &'a StoreError),
     /// A write goes on without the guard or the hold-off that it asks for.
     Unguarded(&'a Unguarded),
     /// The tombstone of a running write was gone for a while.
@@ -193,7 +191,6 @@ fn count(counters: &Counters, event: &Event<'_>) {
         Event::Replayed(keys) => counters.add(Count::ReplayedInvalidations, *keys as u64),
         Event::Repeated(keys) => counters.add(Count::RepeatedInvalidations, *keys as u64),
         Event::JournalOverflow => {}
-        Event::Lost(keys, _) => counters.add(Count::LostInvalidations, *keys as u64),
         Event::LostKey => counters.add(Count::LostInvalidations, 1),
         Event::Unguarded(_) | Event::GuardLapsed => counters.add(Count::UnguardedWrites, 1),
         Event::LockLost => counters.add(Count::LostLocks, 1),
@@ -301,10 +298,6 @@ fn tell(function: &str, event: &Event<'_>) {
         Event::JournalOverflow => warn!(
             "more invalidations are deferred than can be kept one by one: this process bypasses \
              the whole namespace until all of it is invalidated"
-        ),
-        Event::Lost(keys, error) => error!(
-            function, keys, %error,
-            "an invalidation did not reach the store: readers may see the old value until its TTL"
         ),
         Event::Unguarded(Unguarded::NotEnabled) => error!(
             function,

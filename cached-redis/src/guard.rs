@@ -85,6 +85,7 @@ impl WriteGuard {
             hold_off: watched,
             written,
             publish: Arc::clone(&publish),
+            held: false,
             lapsed: false,
         };
         let task = inner.runtime.spawn(write.run(begun));
@@ -118,16 +119,16 @@ impl WriteGuard {
     ///
     /// # Errors
     ///
-    /// When the runtime is shutting down. A store that does not confirm is no error but
-    /// [`Invalidation::Deferred`]; the keys are barred until their hold is over.
+    /// None at present. A store that does not confirm is no error but [`Invalidation::Deferred`]; the
+    /// keys are barred until their hold is over.
     ///
     /// # Cancel safety
     ///
     /// Dropped early, the write ends all the same.
     pub async fn finish(self) -> Result<Invalidation, Error> {
-        // An error means that the runtime is shutting down.
-        let ended = self.close(None).await.unwrap_or(None);
-        ended.ok_or(StoreError::Unavailable.into())
+        // An error means that the runtime that it began in is shutting down.
+        let ended = self.close(None).await;
+        Ok(ended.ok().flatten().unwrap_or(Invalidation::Deferred))
     }
 
     /// Ends the write, with its value if there is one; the task that does it.
@@ -156,6 +157,8 @@ struct GuardedWrite {
     hold_off: watch::Receiver<Option<Duration>>,
     written: oneshot::Receiver<Packed>,
     publish: Arc<AtomicBool>,
+    /// Whether the keys are barred, and so are to be invalidated.
+    held: bool,
     /// Whether the keys were not barred for a while, so that others may have written unnoticed.
     lapsed: bool,
 }
@@ -172,6 +175,7 @@ impl GuardedWrite {
             let _ = self.inner.store.end(&self.keys, self.token, None).await;
             return None;
         }
+        self.held = true;
         self.hold_until_closed().await;
         Some(self.end().await)
     }
@@ -213,10 +217,9 @@ impl GuardedWrite {
     }
 
     async fn end(mut self) -> Invalidation {
-        let (keys, hold_off) = (self.keys.clone(), *self.hold_off.borrow());
-        let publish = self.publish.load(Ordering::Relaxed);
-        let sending = Sending::new(&self.inner, self.site, keys, hold_off);
-        let sending = sending.publishing(publish.then_some(self.site));
+        let hold_off = *self.hold_off.borrow();
+        let sending = self.sending(hold_off);
+        self.held = false;
         let attempt = self.inner.journal.begin();
         let ended = match self.written.try_recv() {
             Ok(written) => self.put(written).await,
@@ -235,6 +238,12 @@ impl GuardedWrite {
             Put::Stored => sending.stored(attempt).await,
             Put::Ended | Put::Lapsed => sending.answered(attempt, Ok(())).await,
         }
+    }
+
+    fn sending(&self, hold_off: Option<Duration>) -> Sending {
+        let publish = self.publish.load(Ordering::Relaxed);
+        let sending = Sending::new(&self.inner, self.site, self.keys.clone(), hold_off);
+        sending.publishing(publish.then_some(self.site))
     }
 
     async fn open(&self, hold_off: Option<Duration>) -> Result<Put, StoreError> {
@@ -280,6 +289,16 @@ impl GuardedWrite {
         // Elsewhere any invalidation removes a tombstone.
         if first && self.inner.settings.guarded {
             self.inner.emit(self.site, &Event::GuardLapsed);
+        }
+    }
+}
+
+impl Drop for GuardedWrite {
+    /// A runtime may end with the task in it. Not sent, the invalidation is deferred.
+    fn drop(&mut self) {
+        if self.held {
+            let hold_off = *self.hold_off.borrow();
+            drop(self.sending(hold_off));
         }
     }
 }

@@ -4,18 +4,17 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, Once, Weak};
+use std::sync::{Arc, Once};
 
 use once_cell::sync::OnceCell;
-use tokio::runtime::Handle as Runtime;
-use tokio::task::AbortHandle;
 
 use crate::bypass::Bypasses;
 use crate::catalog;
 use crate::event::{self, Event, Outage};
-use crate::feed::outbox::Outbox;
+use crate::feed::outbox::{self, Outbox};
 use crate::flight::Flights;
-use crate::journal::Journal;
+use crate::home::Home;
+use crate::journal::{Journal, replay};
 use crate::label::Finders;
 use crate::oversize::Oversize;
 use crate::registry::{self, Site};
@@ -75,15 +74,12 @@ pub(crate) struct Inner {
     /// Shared with the store, which tells it of new connections.
     pub(crate) journal: Arc<Journal>,
     pub(crate) outbox: Arc<Outbox>,
-    /// The task that replays the journal.
-    replay: AbortHandle,
     /// By the slot of the site; never grows, because all sites are known at link time.
     counters: Box<[Counters]>,
     sites: Vec<&'static Site>,
     outage: Outage,
-    /// What must reach the store is sent from tasks of this runtime: a dropped future may never
-    /// send its command.
-    pub(crate) runtime: Runtime,
+    /// What must reach the store is sent from tasks: a dropped future may never send its command.
+    pub(crate) runtime: Arc<Home>,
 }
 
 impl Inner {
@@ -92,13 +88,12 @@ impl Inner {
         namespace: String,
         settings: Settings,
         journal: Arc<Journal>,
-        runtime: Runtime,
-        replay: impl FnOnce(Weak<Self>) -> AbortHandle,
+        runtime: Arc<Home>,
     ) -> Arc<Self> {
         let sites = registry::sites();
         catalog::refuse_shared_default_keys();
         journal.serve(true);
-        Arc::new_cyclic(|inner| Self {
+        let inner = Arc::new(Self {
             store,
             namespace,
             flights: Flights::new(),
@@ -108,14 +103,16 @@ impl Inner {
             modes: Modes::new(sites.len()),
             finders: Finders::new(sites.len()),
             outbox: Outbox::new(settings.outlet.clone(), settings.journal_keys),
-            replay: replay(inner.clone()),
             journal,
             counters: sites.iter().map(|_| Counters::default()).collect(),
             sites,
             outage: Outage::default(),
             settings,
             runtime,
-        })
+        });
+        replay::house(&inner);
+        outbox::house(&inner);
+        inner
     }
 
     pub(crate) fn counters(&self, site: &Site) -> &Counters {
@@ -152,7 +149,6 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.replay.abort();
         self.journal.serve(false);
         self.journal.bequeath();
         let pending = self.pending();

@@ -142,15 +142,13 @@ impl Drop for Lease {
     fn drop(&mut self) {
         self.stop_heartbeat();
         if self.held {
-            let (inner, key, token) = (
-                Arc::clone(&self.inner),
-                std::mem::take(&mut self.key),
-                self.token,
-            );
+            let (inner, token) = (Arc::clone(&self.inner), self.token);
+            let key: Arc<str> = std::mem::take(&mut self.key).into();
             // Unanswered, the lease runs out by itself.
-            self.inner
-                .runtime
-                .spawn(async move { drop(inner.store.release(&key, token).await) });
+            self.inner.runtime.finish(move || {
+                let (inner, key) = (Arc::clone(&inner), Arc::clone(&key));
+                async move { inner.store.release(&key, token).await.is_ok() }
+            });
         }
     }
 }

@@ -31,6 +31,7 @@ mod form;
 mod freshness;
 mod guard;
 mod handle;
+mod home;
 mod instance;
 mod journal;
 mod key;

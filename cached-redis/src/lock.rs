@@ -152,12 +152,13 @@ impl Asking {
 impl Drop for Asking {
     fn drop(&mut self) {
         if self.open {
-            let inner = Arc::clone(&self.inner);
-            let (key, holder) = (std::mem::take(&mut self.key), self.holder);
+            let (inner, holder) = (Arc::clone(&self.inner), self.holder);
+            let key: Arc<str> = std::mem::take(&mut self.key).into();
             // Unanswered, the lease runs out by itself.
-            self.inner
-                .runtime
-                .spawn(async move { drop(inner.store.unlock(&key, holder).await) });
+            self.inner.runtime.finish(move || {
+                let (inner, key) = (Arc::clone(&inner), Arc::clone(&key));
+                async move { inner.store.unlock(&key, holder).await.is_ok() }
+            });
         }
     }
 }

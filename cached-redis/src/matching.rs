@@ -10,6 +10,7 @@ use crate::error::StoreError;
 use crate::event::Event;
 use crate::feed::outbox::{self, Announcement};
 use crate::handle::Inner;
+use crate::journal::Attempt;
 use crate::key::Pattern;
 use crate::registry::Site;
 use crate::write::{Invalidation, Removal, Sending};
@@ -29,7 +30,7 @@ pub(crate) async fn invalidate(
 }
 
 /// Removes the keys in one round trip, and then what matches the patterns. To be spawned; dropped
-/// before its end, it is told.
+/// before its end, it is deferred.
 pub(crate) fn sending(
     inner: &Arc<Inner>,
     removal: Removal,
@@ -56,8 +57,8 @@ pub(crate) fn sending(
     }
 }
 
-/// A sweep on its way. However it ends, it is told: a task that a runtime drops at its shutdown
-/// drops this too, before its end.
+/// A sweep on its way. However it ends, it is not lost: a task that a runtime drops at its shutdown
+/// drops this too, before its end, and it is deferred.
 struct Matching {
     inner: Arc<Inner>,
     site: &'static Site,
@@ -88,28 +89,37 @@ impl Matching {
         self.ended = true;
         let ended = match confirmed {
             Ok(_) => Invalidation::Done,
-            Err(error) => {
-                // Reads of these keys bypass the cache from here on, so before anybody learns of the end.
-                if self.inner.journal.keep_pattern(attempt, &self.pattern) {
-                    self.inner.emit(self.site, &Event::JournalOverflow);
-                }
-                self.inner.emit(self.site, &Event::Deferred(1, &error));
-                Invalidation::Deferred
-            }
+            Err(error) => self.defer(attempt, &error),
         };
         if self.publish {
-            let announcement = Announcement::of_pattern(&self.inner, self.site, &self.pattern);
-            outbox::publish(&self.inner, announcement).await;
+            outbox::publish(&self.inner, self.announcement()).await;
         }
         ended
+    }
+
+    /// Reads of these keys bypass the cache from here on, so before anybody learns of the end.
+    fn defer(&self, attempt: Attempt, error: &StoreError) -> Invalidation {
+        if self.inner.journal.keep_pattern(attempt, &self.pattern) {
+            self.inner.emit(self.site, &Event::JournalOverflow);
+        }
+        self.inner.emit(self.site, &Event::Deferred(1, error));
+        self.inner.runtime.tend();
+        Invalidation::Deferred
+    }
+
+    fn announcement(&self) -> Announcement {
+        Announcement::of_pattern(&self.inner, self.site, &self.pattern)
     }
 }
 
 impl Drop for Matching {
     fn drop(&mut self) {
         if !self.ended {
-            let event = Event::Lost(1, &StoreError::Unavailable);
-            self.inner.emit(self.site, &event);
+            let attempt = self.inner.journal.begin();
+            self.defer(attempt, &StoreError::Unavailable);
+            if self.publish {
+                outbox::keep(&self.inner, self.announcement());
+            }
         }
     }
 }

@@ -221,7 +221,7 @@ impl<'a> Seek<'a> {
     async fn step(&mut self) -> Step {
         match self.inner.journal.pass_all(self.key, self.tags.keys()) {
             Some(pass) => self.pass = pass,
-            None => return Step::Bypass,
+            None => return self.barred(),
         }
         let seen = match self.unusable.take() {
             Some(seen) => seen,
@@ -437,6 +437,12 @@ impl<'a> Seek<'a> {
             Status::Hit
         };
         Step::Found(Found::Live(live, status))
+    }
+
+    /// The key's invalidation is to be replayed, by a task that has to be there.
+    fn barred(&self) -> Step {
+        self.inner.runtime.tend();
+        Step::Bypass
     }
 
     fn failed(&self, error: &StoreError) -> Step {

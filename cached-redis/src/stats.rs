@@ -179,8 +179,7 @@ pub struct FunctionStats {
     /// Keys whose invalidation a server had confirmed, and which were removed again from the one that
     /// has taken its place: see [`OnFailover::Replay`](crate::OnFailover::Replay). All under `(direct)`.
     pub repeated_invalidations: u64,
-    /// Keys whose invalidation did not reach the store and will not: the runtime was ending, or the
-    /// key could not be rendered.
+    /// Keys whose invalidation will not reach the store, since they could not be rendered.
     pub lost_invalidations: u64,
     /// Writes that did not have the `guard` or `replica_lag` they ask for, from their beginning to
     /// their end; and write-throughs that could only invalidate, because the store was away.

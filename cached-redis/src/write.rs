@@ -80,8 +80,8 @@ pub(crate) async fn send(inner: &Arc<Inner>, removal: Removal) -> Result<Invalid
     let Some(task) = in_turn(inner, removal) else {
         return Ok(Invalidation::Collected);
     };
-    // An error means that the runtime is shutting down.
-    task.await.map_err(|_| StoreError::Unavailable.into())
+    // An error means that its runtime is shutting down.
+    Ok(task.await.unwrap_or(Invalidation::Deferred))
 }
 
 /// Sends what is to be removed from a task of its own, or leaves it to the commit of the transaction
@@ -135,8 +135,8 @@ impl Invalidation {
     }
 }
 
-/// An invalidation on its way. However it ends, it is told: a task that a runtime drops at its
-/// shutdown drops this too, with its keys still inside.
+/// An invalidation on its way. However it ends, it is not lost: a task that a runtime drops at its
+/// shutdown drops this too, with its keys still inside, and they are deferred.
 pub(crate) struct Sending {
     inner: Arc<Inner>,
     keys: Vec<String>,
@@ -260,6 +260,7 @@ impl Sending {
             self.inner.emit(&DIRECT.site, &Event::JournalOverflow);
         }
         self.tell(|keys| Event::Deferred(keys, error));
+        self.inner.runtime.tend();
         Invalidation::Deferred
     }
 
@@ -273,8 +274,13 @@ impl Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        if !self.keys.is_empty() {
-            self.tell(|keys| Event::Lost(keys, &StoreError::Unavailable));
+        let keys = std::mem::take(&mut self.keys);
+        if !keys.is_empty() {
+            let attempt = self.inner.journal.begin();
+            self.defer(attempt, &keys, &StoreError::Unavailable);
+            if let Some(site) = self.publish {
+                outbox::keep(&self.inner, Announcement::new(&self.inner, site, &keys));
+            }
         }
     }
 }

@@ -77,6 +77,7 @@ mod refresh_ahead;
 mod replica_lag;
 mod revalidation;
 mod rollout;
+mod runtimes;
 mod several_attributes;
 mod shared_values;
 mod stale_if_error;

@@ -140,11 +140,15 @@ impl Drop for Leases {
         self.stop_heartbeat();
         if !self.held.is_empty() {
             let (inner, token) = (Arc::clone(&self.inner), self.token);
-            let keys = std::mem::take(&mut self.held);
+            let keys: Arc<[String]> = std::mem::take(&mut self.held).into();
             // Unanswered, the leases run out by themselves.
-            self.inner
-                .runtime
-                .spawn(async move { drop(inner.store.release_all(&keys, token).await) });
+            self.inner.runtime.finish(move || {
+                let (inner, keys) = (Arc::clone(&inner), Arc::clone(&keys));
+                async move {
+                    let released = inner.store.release_all(&keys, token).await;
+                    released.iter().all(Result::is_ok)
+                }
+            });
         }
     }
 }

@@ -58,7 +58,11 @@ pub(super) async fn look(
                 Spot::Again
             })
         });
-        spots.push(joined.unwrap_or(Spot::Alone));
+        spots.push(joined.unwrap_or_else(|| {
+            // Which is the business of a task that has to be there.
+            inner.runtime.tend();
+            Spot::Alone
+        }));
     }
     let wanted: Vec<_> = asked.iter().map(|(at, _)| keys[*at]).collect();
     if wanted.is_empty() {

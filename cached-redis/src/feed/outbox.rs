@@ -5,7 +5,7 @@
 //! get it. Here wait as well those that the store did not confirm. They are sent until it does, so an
 //! event may go out twice, but with one and the same id.
 //!
-//! The task that sends what waits runs only while something does.
+//! The task that sends what waits sleeps while nothing does.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,8 +45,6 @@ pub(crate) struct Outbox {
 struct State {
     waiting: VecDeque<Announcement>,
     keys: usize,
-    /// Whether the task runs.
-    running: bool,
 }
 
 /// An event to be.
@@ -100,23 +98,57 @@ impl Announcement {
 /// Sends it if its keys are confirmed; keeps it for later if they are not, or the store does not
 /// confirm.
 pub(crate) async fn publish(inner: &Arc<Inner>, announcement: Announcement) {
-    let failure = match announcement.is_due(&inner.journal) {
-        true => match send(inner, &announcement).await {
-            Ok(()) => return,
-            Err(error) => Some(error),
-        },
-        false => None,
-    };
-    let site = announcement.site;
-    let kept = inner.outbox.keep(announcement, || {
-        let task = run(Arc::downgrade(inner));
-        inner.runtime.spawn(task);
-    });
-    let event = match kept {
-        true => Event::PublishDeferred(failure.as_ref()),
-        false => Event::PublishLost,
-    };
-    inner.emit(site, &event);
+    let is_due = announcement.is_due(&inner.journal);
+    let mut unsent = Unsent::new(inner, announcement);
+    if is_due {
+        unsent.send().await;
+    }
+}
+
+/// Keeps it for later.
+pub(crate) fn keep(inner: &Inner, announcement: Announcement) {
+    drop(Unsent::new(inner, announcement));
+}
+
+/// One that is kept unless it is sent, also if its task ends with its runtime.
+struct Unsent<'a> {
+    inner: &'a Inner,
+    announcement: Option<Announcement>,
+    failure: Option<StoreError>,
+}
+
+impl<'a> Unsent<'a> {
+    fn new(inner: &'a Inner, announcement: Announcement) -> Self {
+        Self {
+            inner,
+            announcement: Some(announcement),
+            failure: None,
+        }
+    }
+
+    async fn send(&mut self) {
+        let Some(announcement) = &self.announcement else {
+            return;
+        };
+        match send(self.inner, announcement).await {
+            Ok(()) => self.announcement = None,
+            Err(error) => self.failure = Some(error),
+        }
+    }
+}
+
+impl Drop for Unsent<'_> {
+    fn drop(&mut self) {
+        let Some(announcement) = self.announcement.take() else {
+            return;
+        };
+        let site = announcement.site;
+        let event = match self.inner.outbox.keep(announcement) {
+            true => Event::PublishDeferred(self.failure.as_ref()),
+            false => Event::PublishLost,
+        };
+        self.inner.emit(site, &event);
+    }
 }
 
 async fn send(inner: &Inner, announcement: &Announcement) -> Result<(), StoreError> {
@@ -143,12 +175,21 @@ async fn send(inner: &Inner, announcement: &Announcement) -> Result<(), StoreErr
     Ok(())
 }
 
+/// Starts the task.
+pub(crate) fn house(inner: &Arc<Inner>) {
+    let (outbox, cache) = (Arc::clone(&inner.outbox), Arc::downgrade(inner));
+    let begin = move || run(Arc::clone(&outbox), Weak::clone(&cache));
+    inner.runtime.house(begin);
+}
+
 /// The task. It does not keep the cache alive while it waits.
-async fn run(cache: Weak<Inner>) {
+async fn run(outbox: Arc<Outbox>, cache: Weak<Inner>) {
     let mut backoff = Backoff::long();
-    while let Some(inner) = cache.upgrade() {
+    loop {
+        outbox.until_any().await;
+        let Some(inner) = cache.upgrade() else { return };
         let barred = match inner.outbox.next(&inner.journal) {
-            Next::Nothing => return,
+            Next::Nothing => continue,
             Next::Wait => true,
             Next::Send(announcement) => match send(&inner, &announcement).await {
                 Ok(()) => {
@@ -162,7 +203,7 @@ async fn run(cache: Weak<Inner>) {
                 }
             },
         };
-        let (outbox, journal) = (Arc::clone(&inner.outbox), Arc::clone(&inner.journal));
+        let journal = Arc::clone(&inner.journal);
         drop(inner);
         outbox.pause(&journal, barred, backoff.next()).await;
     }
@@ -202,8 +243,13 @@ impl Outbox {
         let _ = self.waiting.subscribe().wait_for(|now| *now == 0).await;
     }
 
-    /// `false`: there is no room. `start` starts the task, if it does not run.
-    fn keep(&self, announcement: Announcement, start: impl FnOnce()) -> bool {
+    async fn until_any(&self) {
+        // As above.
+        let _ = self.waiting.subscribe().wait_for(|now| *now > 0).await;
+    }
+
+    /// `false`: there is no room.
+    fn keep(&self, announcement: Announcement) -> bool {
         let mut state = self.lock();
         let keys = state.keys + announcement.size();
         if keys > self.bound {
@@ -212,16 +258,12 @@ impl Outbox {
         state.keys = keys;
         state.waiting.push_back(announcement);
         self.waiting.send_replace(state.waiting.len());
-        if !std::mem::replace(&mut state.running, true) {
-            start();
-        }
         true
     }
 
     fn next(&self, journal: &Journal) -> Next {
-        let mut state = self.lock();
+        let state = self.lock();
         if state.waiting.is_empty() {
-            state.running = false;
             return Next::Nothing;
         }
         let mut waiting = state.waiting.iter();

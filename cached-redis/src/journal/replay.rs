@@ -5,9 +5,6 @@
 
 use std::sync::{Arc, Weak};
 
-use tokio::runtime::Handle as Runtime;
-use tokio::task::AbortHandle;
-
 use super::{Journal, Settled, Target};
 use crate::backoff::Backoff;
 use crate::error::StoreError;
@@ -16,12 +13,11 @@ use crate::handle::Inner;
 use crate::registry::DIRECT;
 use crate::{sweep, write};
 
-/// Starts the task, once there is a cache to start it for.
-pub(crate) fn run(
-    journal: Arc<Journal>,
-    runtime: Runtime,
-) -> impl FnOnce(Weak<Inner>) -> AbortHandle {
-    move |cache| runtime.spawn(replay(journal, cache)).abort_handle()
+/// Starts the task.
+pub(crate) fn house(inner: &Arc<Inner>) {
+    let (journal, cache) = (Arc::clone(&inner.journal), Arc::downgrade(inner));
+    let begin = move || replay(Arc::clone(&journal), Weak::clone(&cache));
+    inner.runtime.house(begin);
 }
 
 /// Runs until the cache is gone, which it does not keep alive.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::runtime::Handle as Runtime;
 use tokio::sync::{mpsc, oneshot};
 
 use super::log::{self, Entry, Log, Reader};
@@ -11,6 +10,7 @@ use super::memory::MemoryLog;
 use super::{AnyStore, Bare};
 use crate::background::Background;
 use crate::error::StoreError;
+use crate::home::Home;
 
 /// How many entries of a log wait for their consumer beside those that were read together.
 const AHEAD: usize = 1;
@@ -32,7 +32,7 @@ impl AnyStore {
     pub(crate) async fn follow(
         &self,
         reader: &Arc<Reader>,
-        runtime: &Runtime,
+        runtime: &Home,
     ) -> (mpsc::Receiver<Entry>, Background) {
         let reader = Arc::clone(reader);
         match self.bare() {
@@ -61,7 +61,7 @@ impl AnyStore {
 async fn follow(
     log: impl Log,
     reader: Arc<Reader>,
-    runtime: &Runtime,
+    runtime: &Home,
 ) -> (mpsc::Receiver<Entry>, Background) {
     let (taker, entries) = mpsc::channel(AHEAD);
     let (tried, first_try) = oneshot::channel();

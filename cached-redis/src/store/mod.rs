@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
+use crate::home::Home;
 use crate::sync::carried;
 use crate::tag::Generation;
 
@@ -314,6 +315,14 @@ impl AnyStore {
         }
     }
 
+    /// Where the tasks live that it has, and its cache with it; in memory there are none.
+    pub(crate) fn home(&self) -> Arc<Home> {
+        match self.bare() {
+            Bare::Memory(_) => Home::here(),
+            Bare::Redis(store) => Arc::clone(store.home()),
+        }
+    }
+
     pub(crate) fn stats(&self) -> StoreStats {
         match self {
             Self::Memory(_) => StoreStats {
@@ -342,7 +351,7 @@ impl AnyStore {
         self,
         faults: Option<Faults>,
         deadline: Duration,
-        runtime: &tokio::runtime::Handle,
+        runtime: &Arc<Home>,
     ) -> Self {
         match faults {
             Some(faults) => Self::Faulty(FaultyStore::new(self, faults, deadline, runtime.clone())),

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::runtime::Handle as Runtime;
 use tokio::time::{sleep, timeout};
 
 use super::Faults;
 use super::faults::Fate;
 use crate::entry::Token;
 use crate::error::StoreError;
+use crate::home::Home;
 use crate::store::{Grant, Outlet, Put, Store};
 use crate::tag::Generation;
 
@@ -30,14 +30,14 @@ pub(crate) struct FaultyStore<S> {
     /// How long a caller waits for an answer.
     deadline: Duration,
     /// Where steps run that are late.
-    runtime: Runtime,
+    runtime: Arc<Home>,
 }
 
 /// Boxed, since a store contains a faulty store contains a store.
 type Step<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
 impl<S: Store> FaultyStore<S> {
-    pub(crate) fn new(store: S, faults: Faults, deadline: Duration, runtime: Runtime) -> Self {
+    pub(crate) fn new(store: S, faults: Faults, deadline: Duration, runtime: Arc<Home>) -> Self {
         Self {
             store: Arc::new(store),
             faults,

@@ -257,7 +257,7 @@ impl From<&Event<'_>> for Recorded {
             Event::Replayed(_) => Self::Replayed,
             Event::Repeated(_) => Self::Repeated,
             Event::JournalOverflow => Self::JournalOverflow,
-            Event::Lost(..) | Event::LostKey => Self::Lost,
+            Event::LostKey => Self::Lost,
             Event::Unguarded(_) => Self::Unguarded,
             Event::GuardLapsed => Self::GuardLapsed,
             Event::LockLost => Self::LockLost,

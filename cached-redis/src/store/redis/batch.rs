@@ -238,6 +238,10 @@ pub(super) struct Batch {
 }
 
 impl Batch {
+    pub(super) fn is_landed(&self) -> bool {
+        self.answers.get().is_some()
+    }
+
     /// Hands the answers out; `None` lets all start over.
     pub(super) fn land(&self, answers: Option<Answers>) {
         // A batch is sent only once.

@@ -69,8 +69,6 @@ impl Breaker {
         let closed = !self.is_open();
         if closed {
             self.attempted.0.fetch_add(1, Ordering::Relaxed);
-        } else {
-            self.reject();
         }
         closed
     }

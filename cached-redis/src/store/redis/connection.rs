@@ -3,25 +3,31 @@
 //! Operations read it without a lock and without waiting. The task owns the driver of the connection,
 //! which ends when the connection does, under either protocol and however it was lost; from that
 //! moment until the next handshake is through, operations find no connection.
+//!
+//! Task and driver end with their runtime, too, or stand still with it. An operation that finds no
+//! connection sees to it that there is a runtime ([`Home`]). Where the task has just begun, operations
+//! wait for its first attempt, as `build` does.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use redis::aio::MultiplexedConnection;
-use tokio::sync::oneshot;
+use tokio::runtime::Handle as Runtime;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::breaker::{Breaker, Probing};
 use super::facts::Identity;
 use super::handshake::{self, Opened, Route};
-use super::vigil::Vigil;
+use super::vigil::{Seen, Vigil};
 use super::{RedisSettings, reply};
 use crate::background::Background;
 use crate::backoff::Backoff;
 use crate::error::{ConnectProblem, StoreError};
+use crate::home::Home;
 use crate::store::Watch;
 use crate::store::stats::{BreakerState, StoreStats};
 
@@ -32,7 +38,9 @@ pub(super) struct Connection {
     shared: Arc<Shared>,
     /// Why the first attempt came to nothing.
     first_failure: Option<ConnectProblem>,
-    _keeper: Background,
+    home: Arc<Home>,
+    /// How long an attempt to connect may take.
+    patience: Duration,
 }
 
 struct Shared {
@@ -44,11 +52,23 @@ struct Shared {
     epoch: AtomicU32,
     /// How many connections there were.
     made: AtomicU64,
+    /// How the first attempt of the task ended; `None` until then.
+    tried: watch::Sender<Option<Result<(), ConnectProblem>>>,
+    last: Mutex<Last>,
+}
+
+/// What a task leaves to the one that comes after it.
+#[derive(Default)]
+struct Last {
+    /// How many tasks there were: one of a runtime that stood still may go on beside the next.
+    tasks: u64,
+    server: Option<Identity>,
 }
 
 struct Live {
     connection: MultiplexedConnection,
     driver: AbortHandle,
+    seen: Seen,
 }
 
 impl Connection {
@@ -57,6 +77,7 @@ impl Connection {
         route: Arc<Route>,
         settings: RedisSettings,
         watch: Arc<dyn Watch>,
+        home: Arc<Home>,
     ) -> Self {
         let shared = Arc::new(Shared {
             live: ArcSwapOption::empty(),
@@ -64,40 +85,61 @@ impl Connection {
             clock_offset: AtomicI64::new(0),
             epoch: AtomicU32::new(0),
             made: AtomicU64::new(0),
+            tried: watch::Sender::new(None),
+            last: Mutex::default(),
         });
-        let (tried, first_try) = oneshot::channel();
-        let keeper = Keeper {
+        let patience = settings.connect_timeout;
+        let keeper = Arc::new(Keeper {
             shared: shared.clone(),
             route,
             settings,
             watch,
-            last: None,
-            told: None,
-        };
-        let keeper = Background(tokio::spawn(keeper.keep(tried)));
+        });
+        home.house(move || Arc::clone(&keeper).begin());
         Self {
+            first_failure: shared.first_attempt().await,
             shared,
-            // An error means that it did not fail, or that the runtime is going down.
-            first_failure: first_try.await.ok(),
-            _keeper: keeper,
+            home,
+            patience,
         }
     }
 
     /// The connection, if there is one right now and the server answers; for one operation, the end
     /// of which is to be told by [`ended`](Self::ended).
-    pub(super) fn current(&self) -> Result<MultiplexedConnection, StoreError> {
-        let breaker = &self.shared.breaker;
-        match &*self.shared.live.load() {
-            Some(live) if breaker.admits() => return Ok(live.connection.clone()),
-            Some(_) => {}
-            None => breaker.reject(),
+    pub(super) async fn current(&self) -> Result<MultiplexedConnection, StoreError> {
+        if let Some(connection) = self.find() {
+            return Ok(connection);
         }
-        Err(StoreError::Unavailable)
+        if self.home.tend() || self.shared.is_trying() {
+            Box::pin(self.tried()).await;
+        }
+        self.find().ok_or_else(|| {
+            self.shared.breaker.reject();
+            StoreError::Unavailable
+        })
+    }
+
+    fn find(&self) -> Option<MultiplexedConnection> {
+        let live = self.shared.live.load();
+        let live = live.as_ref().filter(|_| self.shared.breaker.admits())?;
+        Some(live.connection.clone())
+    }
+
+    /// Waits for an attempt that is under way, on the caller's own timer.
+    async fn tried(&self) {
+        if Runtime::try_current().is_ok() {
+            // Whether there is a connection is looked up afterwards.
+            let _ = timeout(self.patience, self.shared.first_attempt()).await;
+        }
     }
 
     /// Takes note of how an operation ended.
     pub(super) fn ended<T>(&self, outcome: &Result<T, StoreError>) {
         self.shared.breaker.ended(outcome);
+        if matches!(outcome, Err(StoreError::Timeout)) {
+            // Perhaps it was sent to nobody.
+            self.home.tend();
+        }
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -142,6 +184,24 @@ impl Connection {
     }
 }
 
+impl Shared {
+    /// Waits until the first attempt of the task is over; why it failed, if it did.
+    async fn first_attempt(&self) -> Option<ConnectProblem> {
+        let mut tried = self.tried.subscribe();
+        // It cannot fail: the sender is here.
+        let tried = tried.wait_for(Option::is_some).await.ok()?;
+        tried.as_ref()?.as_ref().err().cloned()
+    }
+
+    fn is_trying(&self) -> bool {
+        self.tried.borrow().is_none()
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Whether anything comes back; an error does as well.
 async fn answers(mut connection: MultiplexedConnection) -> bool {
     let ping = connection.send_packed_command(&redis::cmd("PING")).await;
@@ -154,34 +214,59 @@ struct Keeper {
     route: Arc<Route>,
     settings: RedisSettings,
     watch: Arc<dyn Watch>,
-    last: Option<Identity>,
-    /// Why there is no connection, as it was told.
-    told: Option<ConnectProblem>,
+}
+
+/// A connection that was handed out, until its task or its runtime ends.
+struct Out<'a> {
+    keeper: &'a Keeper,
+    live: Arc<Live>,
+}
+
+impl Drop for Out<'_> {
+    fn drop(&mut self) {
+        self.keeper.lost(&self.live);
+    }
 }
 
 impl Keeper {
-    /// `tried` is told why the first attempt failed, or dropped when it has succeeded.
-    async fn keep(mut self, tried: oneshot::Sender<ConnectProblem>) {
-        let mut tried = Some(tried);
+    /// Takes the place of the task before, at once; the task.
+    fn begin(self: Arc<Self>) -> impl Future<Output = ()> + Send {
+        self.shared.tried.send_replace(None);
+        if let Some(live) = self.shared.live.load_full() {
+            self.lost(&live);
+        }
+        let mut last = self.shared.last();
+        last.tasks += 1;
+        let task = last.tasks;
+        drop(last);
+        self.keep(task)
+    }
+
+    async fn keep(self: Arc<Self>, task: u64) {
+        // Why there is no connection, as it was told.
+        let mut told = None;
         let mut backoff = Backoff::long();
         loop {
             match self.connect().await {
                 Ok(opened) => {
-                    self.told = None;
+                    told = None;
                     let since = Instant::now();
-                    let (vigil, driver) = self.hand_out(opened);
-                    drop(tried.take());
-                    self.wait_for_end(vigil, driver).await;
+                    let Some((out, vigil, driver)) = self.hand_out(task, opened) else {
+                        return;
+                    };
+                    self.shared.tried.send_replace(Some(Ok(())));
+                    self.wait_for_end(out, vigil, driver).await;
                     if since.elapsed() >= STABLE {
                         backoff = Backoff::long();
                     }
                 }
                 Err(problem) => {
-                    self.report(&problem);
-                    if let Some(tried) = tried.take() {
-                        // Nobody listens if `build` was dropped.
-                        let _ = tried.send(problem);
-                    }
+                    self.report(&problem, &mut told);
+                    self.shared.tried.send_if_modified(|tried| {
+                        let is_first = tried.is_none();
+                        tried.get_or_insert(Err(problem));
+                        is_first
+                    });
                 }
             }
             sleep(backoff.next()).await;
@@ -197,32 +282,39 @@ impl Keeper {
             .unwrap_or(Err(ConnectProblem::Timeout))
     }
 
-    fn hand_out(&mut self, opened: Opened) -> (Vigil, Background) {
+    /// `None`: another task has taken the place of this one.
+    fn hand_out(&self, task: u64, opened: Opened) -> Option<(Out<'_>, Vigil, Background)> {
+        let shared = &*self.shared;
+        let mut last = shared.last();
+        if last.tasks != task {
+            return None;
+        }
         let server = opened.identity;
-        let changed = self.last.as_ref().is_some_and(|last| !last.is(&server));
+        let changed = last.server.as_ref().is_some_and(|last| !last.is(&server));
         let vigil = Vigil::new(opened.connection.clone(), &server);
         // Before any operation can find the connection.
         self.watch.recognised(&server, self.route.address.database);
         self.watch.connected(changed);
-        self.last = Some(server);
-        let shared = &self.shared;
+        last.server = Some(server);
         let offset = opened.clock_offset.unwrap_or(0);
         shared.clock_offset.store(offset, Ordering::Relaxed);
         shared.made.fetch_add(1, Ordering::Relaxed);
         shared.breaker.reset();
         // Before the connection can be seen: no answer over it may be judged by an older epoch.
         shared.epoch.store(opened.epoch, Ordering::Release);
-        shared.live.store(Some(Arc::new(Live {
+        let live = Arc::new(Live {
             connection: opened.connection,
             driver: opened.driver.0.abort_handle(),
-        })));
+            seen: vigil.seen(),
+        });
+        shared.live.store(Some(Arc::clone(&live)));
         tracing::info!(address = %self.route.address, "connected to the store");
-        (vigil, opened.driver)
+        Some((Out { keeper: self, live }, vigil, opened.driver))
     }
 
     /// Until the connection is lost, leads to another server, or has carried no answer for so long that
     /// another one may do better.
-    async fn wait_for_end(&mut self, mut vigil: Vigil, mut driver: Background) {
+    async fn wait_for_end(&self, out: Out<'_>, mut vigil: Vigil, mut driver: Background) {
         let probing = Probing {
             deadline: self.settings.deadline,
             patience: self.settings.connect_timeout.saturating_mul(3),
@@ -234,24 +326,31 @@ impl Keeper {
                 // An error means aborted: the server has become a replica, or others know of a later
                 // epoch. What it then holds is another's.
                 if ended.is_err() {
-                    self.last = Some(Identity::default());
+                    self.shared.last().server = Some(Identity::default());
                 }
             }
             () = vigil.keep() => {}
             () = self.shared.breaker.watch(&self.route.address, probing, probe) => {}
         }
-        self.shared.live.store(None);
-        self.watch.lost(vigil.seen());
+        drop(out);
         tracing::warn!(address = %self.route.address, "lost the connection to the store");
     }
 
+    /// Nobody finds it any more, unless another has taken its place already.
+    fn lost(&self, live: &Arc<Live>) {
+        let found = self.shared.live.compare_and_swap(live, None);
+        if found.as_ref().is_some_and(|found| Arc::ptr_eq(found, live)) {
+            self.watch.lost(live.seen.last());
+        }
+    }
+
     /// Each reason aloud, once per outage.
-    fn report(&mut self, problem: &ConnectProblem) {
+    fn report(&self, problem: &ConnectProblem, told: &mut Option<ConnectProblem>) {
         let address = &self.route.address;
-        if self.told.as_ref() == Some(problem) {
+        if told.as_ref() == Some(problem) {
             return tracing::debug!(%address, %problem, "still cannot connect to the store");
         }
-        self.told = Some(problem.clone());
+        *told = Some(problem.clone());
         if problem.is_lasting() {
             tracing::error!(%address, %problem, "the store cannot be used, functions run without it");
         } else {

@@ -1,81 +1,67 @@
 //! One deadline per operation, over queueing and answer, for a fraction of a timer's cost.
 //!
 //! A timer of its own is a quarter of what a hit costs the client, and all but never fires. Here time
-//! comes in coarse ticks, eight to a deadline. An operation notes the tick it began in and waits in
-//! that tick's slot of a ring, in a list without allocation, of which each thread has its own, since
-//! one for all would cost more than the timer; nine ticks later the slot is woken. So
-//! an operation is given up after one deadline to nine eighths of it, plus what the runtime's timers
-//! are late (about a millisecond a tick, more if the runtime is starved or the process was stopped:
-//! a late tick counts as one), and never before. A deadline below 8 ms has ticks of 1 ms.
+//! comes in coarse ticks, eight to a deadline. An operation waits for the next tick in a list without
+//! allocation, of which each thread has its own, since one for all would cost more than the timer, and is
+//! given up at the ninth. So it is given up after one deadline to nine eighths of it, and never before.
+//! Ticks that pass while its runtime is starved, or the process is stopped, count as one, since what it
+//! waits for had no chance to arrive. A deadline below 8 ms has ticks of 1 ms.
 //!
-//! The task that ticks sleeps while there are no operations. It cannot miss one: every operation
-//! leaves a mark, the task takes the mark away at each tick, and it goes to sleep only when it has
-//! found no mark for longer than an operation can last.
+//! Ticks come from a thread and not from a task, because a deadline has to hold whatever becomes of a
+//! runtime: the one that the connection lives on may have ended, or be driven by nobody, while callers in
+//! another one wait. The thread sleeps while there are no operations: each leaves a mark when it begins and
+//! at each tick that it lives through, the thread takes the mark away after each tick, and it goes to sleep
+//! when it finds none.
 
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Poll, ready};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::sleep;
 
-use crate::background::Background;
 use crate::error::StoreError;
-use crate::thread;
+use crate::thread::number;
 
 const PARTS: u32 = 8;
 const SHORTEST_TICK: Duration = Duration::from_millis(1);
-/// More slots than ticks in the longest life, so that no two generations share one.
-const SLOTS: usize = 16;
 /// Threads beyond this number share lists.
 const LISTS: usize = 16;
 
-pub(super) struct Deadline {
-    wheel: Arc<Wheel>,
-    _ticker: Background,
-}
+/// Dropped, it ends its thread.
+pub(super) struct Deadline(Arc<Ticks>);
 
 impl Deadline {
-    pub(super) fn new(deadline: Duration) -> Self {
+    /// Starts the thread.
+    pub(super) fn new(deadline: Duration) -> io::Result<Self> {
         let tick = (deadline / PARTS).max(SHORTEST_TICK);
-        let wheel = Arc::new(Wheel {
-            now: AtomicU64::new(0),
-            mark: AtomicU8::new(ASLEEP),
-            wake: Notify::new(),
-            slots: Box::new([const { [const { List(Notify::const_new()) }; LISTS] }; SLOTS]),
-            // One more, since an operation may begin at the very end of a tick.
-            life: deadline.as_nanos().div_ceil(tick.as_nanos()) as u64 + 1,
-        });
-        let _ticker = Background(tokio::spawn(wheel.clone().turn(tick)));
-        Self { wheel, _ticker }
+        let ticks = Arc::new(Ticks::new(deadline, tick));
+        let given = Arc::clone(&ticks);
+        let thread = thread::Builder::new().name("cached-redis".to_owned());
+        let giver = thread.spawn(move || given.give(tick))?;
+        // It is the first.
+        let _ = ticks.giver.set(giver.thread().clone());
+        Ok(Self(ticks))
     }
 
     /// What `operation` answers, or that it took too long. Taken where it is: an async function keeps
     /// two places for a future that is handed to it, and those of commands are large.
-    pub(super) async fn limit<F: Future>(
+    pub(super) fn limit<F: Future>(
         &self,
-        mut operation: Pin<&mut F>,
-    ) -> Result<F::Output, StoreError> {
-        let wheel = &*self.wheel;
-        wheel.leave_mark();
-        let began = wheel.now.load(Ordering::SeqCst);
-        let List(list) = &wheel.slots[began as usize % SLOTS][thread::number() % LISTS];
-        let mut alarm = pin!(list.notified());
-        poll_fn(|context| {
-            if let Poll::Ready(answer) = operation.as_mut().poll(context) {
-                return Poll::Ready(Ok(answer));
-            }
-            // The alarm exists before the clock is read, so a tick in between is not lost.
-            while wheel.now.load(Ordering::SeqCst) < began + wheel.life {
-                ready!(alarm.as_mut().poll(context));
-                alarm.set(list.notified());
-            }
-            Poll::Ready(Err(StoreError::Timeout))
-        })
-        .await
+        operation: Pin<&mut F>,
+    ) -> impl Future<Output = Result<F::Output, StoreError>> {
+        self.0.limit(operation)
+    }
+}
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        self.0.ended.store(true, Ordering::SeqCst);
+        self.0.wake();
     }
 }
 
@@ -84,37 +70,83 @@ const ASLEEP: u8 = 0;
 const NONE: u8 = 1;
 const SOME: u8 = 2;
 
-struct Wheel {
-    now: AtomicU64,
+struct Ticks {
     mark: AtomicU8,
-    wake: Notify,
-    slots: Box<[[List; LISTS]; SLOTS]>,
-    life: u64,
+    ended: AtomicBool,
+    /// The thread, once it has started.
+    giver: OnceLock<Thread>,
+    lists: Box<[List; LISTS]>,
+    /// How many of them an operation may last.
+    life: u32,
 }
 
 /// Alone on its cache line, away from those of other threads.
 #[repr(align(64))]
 struct List(Notify);
 
-impl Wheel {
+impl Ticks {
+    fn new(deadline: Duration, tick: Duration) -> Self {
+        Self {
+            mark: AtomicU8::new(NONE),
+            ended: AtomicBool::new(false),
+            giver: OnceLock::new(),
+            lists: Box::new([const { List(Notify::const_new()) }; LISTS]),
+            // One more, since an operation may begin at the very end of a tick.
+            life: deadline.as_nanos().div_ceil(tick.as_nanos()) as u32 + 1,
+        }
+    }
+
+    async fn limit<F: Future>(&self, mut operation: Pin<&mut F>) -> Result<F::Output, StoreError> {
+        let List(list) = &self.lists[number() % LISTS];
+        let mut next = pin!(list.notified());
+        // After that, so that the tick which the thread gives before it goes to sleep is not missed.
+        self.leave_mark();
+        let mut lived = 0;
+        poll_fn(|context| {
+            if let Poll::Ready(answer) = operation.as_mut().poll(context) {
+                return Poll::Ready(Ok(answer));
+            }
+            while lived < self.life {
+                ready!(next.as_mut().poll(context));
+                lived += 1;
+                next.set(list.notified());
+                self.leave_mark();
+            }
+            Poll::Ready(Err(StoreError::Timeout))
+        })
+        .await
+    }
+
     /// Nearly always one load: the mark is taken away only once a tick.
     fn leave_mark(&self) {
         if self.mark.load(Ordering::Relaxed) != SOME
             && self.mark.swap(SOME, Ordering::SeqCst) == ASLEEP
         {
-            self.wake.notify_one();
+            self.wake();
         }
     }
 
-    async fn turn(self: Arc<Self>, tick: Duration) {
-        loop {
-            self.wake.notified().await;
-            let mut quiet = 0;
-            while !self.falls_asleep(quiet) {
-                sleep(tick).await;
-                self.advance();
-                quiet = if self.take_mark() { 0 } else { quiet + 1 };
+    fn wake(&self) {
+        if let Some(giver) = self.giver.get() {
+            giver.unpark();
+        }
+    }
+
+    /// The thread.
+    fn give(&self, tick: Duration) {
+        while !self.ended.load(Ordering::SeqCst) {
+            thread::sleep(tick);
+            self.tick();
+            if !self.take_mark() && self.falls_asleep() {
+                self.sleep();
             }
+        }
+    }
+
+    /// Until an operation has left a mark.
+    fn sleep(&self) {
+        while self.mark.load(Ordering::SeqCst) == ASLEEP && !self.ended.load(Ordering::SeqCst) {
+            thread::park();
         }
     }
 
@@ -122,94 +154,117 @@ impl Wheel {
         self.mark.swap(NONE, Ordering::SeqCst) == SOME
     }
 
-    fn falls_asleep(&self, quiet: u64) -> bool {
+    fn falls_asleep(&self) -> bool {
         let (order, failed) = (Ordering::SeqCst, Ordering::SeqCst);
-        quiet > self.life
-            && self
-                .mark
-                .compare_exchange(NONE, ASLEEP, order, failed)
-                .is_ok()
+        self.mark
+            .compare_exchange(NONE, ASLEEP, order, failed)
+            .is_ok()
     }
 
-    fn advance(&self) {
-        let now = self.now.load(Ordering::SeqCst) + 1;
-        self.now.store(now, Ordering::SeqCst);
-        if let Some(due) = now.checked_sub(self.life) {
-            for List(list) in &self.slots[due as usize % SLOTS] {
-                list.notify_waiters();
-            }
+    fn tick(&self) {
+        for List(list) in &*self.lists {
+            list.notify_waiters();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::future::pending;
-
-    use tokio::time::Instant;
+    use std::future::{pending, ready};
+    use std::task::{Context, Waker};
+    use std::time::Instant;
 
     use super::*;
 
-    async fn expires_in(deadline: Duration, wait: Duration) -> Duration {
-        let limit = Deadline::new(deadline);
-        tokio::time::sleep(wait).await;
-        let started = Instant::now();
-        let late = limit.limit(pin!(pending::<()>())).await;
-        assert_eq!(late, Err(StoreError::Timeout));
-        started.elapsed()
+    const DEADLINES_MS: [u64; 5] = [1, 5, 8, 100, 5000];
+
+    /// Ticks that the test gives, and how long each is meant to be.
+    fn ticks(deadline: Duration) -> (Ticks, Duration) {
+        let tick = (deadline / PARTS).max(SHORTEST_TICK);
+        (Ticks::new(deadline, tick), tick)
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn an_operation_ends_between_one_deadline_and_nine_eighths_of_it() {
-        for ms in [1, 5, 8, 100, 5000] {
+    fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn an_operation_ends_between_one_deadline_and_nine_eighths_of_it() {
+        for ms in DEADLINES_MS {
             let deadline = Duration::from_millis(ms);
-            let took = expires_in(deadline, Duration::from_millis(3)).await;
-            let most = deadline * 9 / 8 + Duration::from_millis(12);
-            assert!(
-                (deadline..=most).contains(&took),
-                "{took:?} of {deadline:?}"
-            );
+            let (ticks, tick) = ticks(deadline);
+            let mut late = pin!(async { ticks.limit(pin!(pending::<()>())).await });
+            let mut lived = 0;
+            while poll(late.as_mut()).is_pending() {
+                ticks.tick();
+                lived += 1;
+            }
+            // It may have begun at the very end of the first.
+            let (least, most) = (tick * (lived - 1), tick * lived);
+            assert!(least >= deadline && most <= deadline * 9 / 8 + 2 * SHORTEST_TICK);
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn operations_that_begin_at_any_time_are_all_given_up() {
-        let limit = Arc::new(Deadline::new(Duration::from_millis(80)));
-        let mut all = Vec::new();
-        for _ in 0..500 {
-            let limit = limit.clone();
-            all.push(tokio::spawn(async move {
-                let started = Instant::now();
-                let _ = limit.limit(pin!(pending::<()>())).await;
-                started.elapsed().as_millis()
-            }));
-            tokio::time::sleep(Duration::from_millis(fastrand::u64(0..300))).await;
+    #[test]
+    fn an_answer_in_time_is_passed_on() {
+        let (ticks, _) = ticks(Duration::from_millis(80));
+        let answered = AtomicBool::new(false);
+        let answer = poll_fn(|_| match answered.load(Ordering::SeqCst) {
+            true => Poll::Ready(7),
+            false => Poll::Pending,
+        });
+        let mut answer = pin!(answer);
+        let mut limited = pin!(ticks.limit(answer.as_mut()));
+        for _ in 0..PARTS {
+            assert!(poll(limited.as_mut()).is_pending());
+            ticks.tick();
         }
-        for one in all {
-            let took = one.await.unwrap();
-            assert!((80..=100).contains(&took), "{took}");
+        answered.store(true, Ordering::SeqCst);
+        assert_eq!(poll(limited.as_mut()), Poll::Ready(Ok(7)));
+    }
+
+    #[test]
+    fn while_its_runtime_is_starved_an_operation_does_not_grow_old() {
+        let (ticks, _) = ticks(Duration::from_millis(80));
+        let mut late = pin!(async { ticks.limit(pin!(pending::<()>())).await });
+        for _ in 0..PARTS {
+            assert!(poll(late.as_mut()).is_pending());
+            (0..100).for_each(|_| ticks.tick());
+        }
+        assert!(poll(late.as_mut()).is_pending());
+    }
+
+    #[tokio::test]
+    async fn a_deadline_holds_again_after_a_time_without_operations() {
+        let limit = Deadline::new(Duration::from_millis(8)).unwrap();
+        for _ in 0..3 {
+            let late = limit.limit(pin!(pending::<()>())).await;
+            assert_eq!(late, Err(StoreError::Timeout));
+            assert_eq!(limit.limit(pin!(ready(7))).await, Ok(7));
+            while limit.0.mark.load(Ordering::SeqCst) != ASLEEP {
+                tokio::task::yield_now().await;
+            }
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn an_answer_in_time_is_passed_on() {
-        let limit = Deadline::new(Duration::from_millis(80));
-        for _ in 0..50 {
-            let answer = async {
-                sleep(Duration::from_millis(70)).await;
-                7
-            };
-            assert_eq!(limit.limit(pin!(answer)).await, Ok(7));
+    #[test]
+    fn a_deadline_holds_where_no_runtime_is_driven() {
+        let limit = Deadline::new(Duration::from_millis(8)).unwrap();
+        let mut late = pin!(async { limit.limit(pin!(pending::<()>())).await });
+        let began = Instant::now();
+        while poll(late.as_mut()).is_pending() {
+            thread::yield_now();
         }
+        assert!(began.elapsed() >= Duration::from_millis(8));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn the_ticks_stop_when_there_is_nothing_to_time() {
-        let limit = Deadline::new(Duration::from_millis(80));
-        assert_eq!(limit.limit(pin!(async { 7 })).await, Ok(7));
-        sleep(Duration::from_secs(10)).await;
-        let now = limit.wheel.now.load(Ordering::SeqCst);
-        sleep(Duration::from_secs(10)).await;
-        assert_eq!(limit.wheel.now.load(Ordering::SeqCst), now);
+    #[test]
+    fn its_thread_ends_with_it() {
+        let limit = Deadline::new(Duration::from_millis(8)).unwrap();
+        let ticks = Arc::downgrade(&limit.0);
+        drop(limit);
+        while ticks.strong_count() > 0 {
+            thread::yield_now();
+        }
     }
 }

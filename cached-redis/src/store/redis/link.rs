@@ -6,34 +6,34 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use redis::{Cmd, Pipeline, Value};
-use tokio::runtime::Handle as Runtime;
 use tokio::task::yield_now;
 
-use super::batch::{Batch, Batches, Keys, Turn};
+use super::batch::{Batch, Batches, Join, Keys, Sent, Turn};
 use super::connection::Connection;
 use super::deadline::Deadline;
 use super::reply;
 use super::script::Script;
 use crate::error::StoreError;
+use crate::home::Home;
 use crate::store::many::MOST;
 
 pub(super) struct Link {
     pub(super) connection: Connection,
     pub(super) deadline: Deadline,
     pub(super) batches: Batches,
-    pub(super) runtime: Runtime,
+    pub(super) runtime: Arc<Home>,
 }
 
 impl Link {
     pub(super) async fn ask(&self, command: &Cmd) -> Result<Value, StoreError> {
-        let mut connection = self.connection.current()?;
+        let mut connection = self.connection.current().await?;
         let sent = pin!(connection.send_packed_command(command));
         self.judged(self.deadline.limit(sent).await.and_then(reply::value))
     }
 
     /// Sends commands in one round trip; the answers, if none of them is an error.
     pub(super) async fn ask_all(&self, commands: &Pipeline) -> Result<Vec<Value>, StoreError> {
-        let mut connection = self.connection.current()?;
+        let mut connection = self.connection.current().await?;
         let sent = pin!(connection.send_packed_commands(commands, 0, commands.len()));
         let answers = self.deadline.limit(sent).await.and_then(reply::values);
         self.judged(answers)
@@ -55,7 +55,7 @@ impl Link {
         key: &str,
         args: &[&[u8]],
     ) -> Result<Value, StoreError> {
-        let mut connection = self.connection.current()?;
+        let mut connection = self.connection.current().await?;
         let run = pin!(script.run(&mut connection, key, args));
         self.judged(self.deadline.limit(run).await.unwrap_or_else(Err))
     }
@@ -82,7 +82,7 @@ impl Link {
     ) -> Result<Vec<Value>, StoreError> {
         let mut all = Vec::with_capacity(calls.len());
         for chunk in calls.chunks(MOST) {
-            let mut connection = self.connection.current()?;
+            let mut connection = self.connection.current().await?;
             let run = pin!(script.run_each(&mut connection, chunk));
             let answers = self.deadline.limit(run).await.unwrap_or_else(Err);
             let answers =
@@ -98,14 +98,11 @@ impl Link {
             let join = match self.batches.turn(key) {
                 Turn::Alone(_sent) => return self.read_alone(key).await,
                 Turn::Open(join) => {
-                    let batch = Arc::clone(&join.batch);
-                    self.runtime.spawn(Arc::clone(self).collect(batch));
+                    self.runtime.spawn(self.carrier(&join).collect());
                     join
                 }
                 Turn::Full(join, keys) => {
-                    let batch = Arc::clone(&join.batch);
-                    self.runtime
-                        .spawn(Arc::clone(self).read_together(batch, keys));
+                    self.runtime.spawn(self.carrier(&join).read(keys));
                     join
                 }
                 Turn::Join(join) => join,
@@ -156,23 +153,10 @@ impl Link {
         reply::bytes(self.ask(&command).await?)
     }
 
-    /// Sends a batch when all who are ready have joined.
-    async fn collect(self: Arc<Self>, batch: Arc<Batch>) {
-        yield_now().await;
-        if let Some(keys) = self.batches.close(&batch) {
-            self.read_together(batch, keys).await;
-        }
-    }
-
-    /// In a task of its own: a reader can be dropped, or not be polled, while others wait.
-    async fn read_together(self: Arc<Self>, batch: Arc<Batch>, keys: Keys) {
-        let _sent = self.batches.under_way(&keys);
-        match self.ask(&keys.command).await.and_then(reply::all_bytes) {
-            Err(StoreError::Server { code }) if code == "NOPERM" => {
-                self.batches.refuse();
-                batch.land(None);
-            }
-            answers => batch.land(Some(answers)),
+    fn carrier(self: &Arc<Self>, join: &Join) -> Carrier {
+        Carrier {
+            link: Arc::clone(self),
+            batch: Arc::clone(&join.batch),
         }
     }
 
@@ -187,5 +171,60 @@ impl Link {
             self.connection.abandon();
         }
         answer
+    }
+}
+
+/// Sends a batch, in a task of its own: a reader can be dropped, or not be polled, while others wait.
+struct Carrier {
+    link: Arc<Link>,
+    batch: Arc<Batch>,
+}
+
+impl Carrier {
+    /// When all who are ready have joined.
+    async fn collect(self) {
+        yield_now().await;
+        if let Some(keys) = self.link.batches.close(&self.batch) {
+            self.read(keys).await;
+        }
+    }
+
+    async fn read(self, keys: Keys) {
+        let Link { batches, .. } = &*self.link;
+        let sent = Carried {
+            batch: &self.batch,
+            _sent: batches.under_way(&keys),
+        };
+        let answers = self.link.ask(&keys.command).await;
+        match answers.and_then(reply::all_bytes) {
+            Err(StoreError::Server { code }) if code == "NOPERM" => batches.refuse(),
+            answers => sent.batch.land(Some(answers)),
+        }
+    }
+}
+
+impl Drop for Carrier {
+    /// A runtime may end with the task in it before the batch is sent, while readers of others wait.
+    fn drop(&mut self) {
+        if let Some(keys) = self.link.batches.close(&self.batch) {
+            drop(Carried {
+                batch: &self.batch,
+                _sent: self.link.batches.under_way(&keys),
+            });
+        }
+    }
+}
+
+/// A batch that nobody joins any more. Dropped without an answer, it lets all start over.
+struct Carried<'a> {
+    batch: &'a Batch,
+    _sent: Sent<'a>,
+}
+
+impl Drop for Carried<'_> {
+    fn drop(&mut self) {
+        if !self.batch.is_landed() {
+            self.batch.land(None);
+        }
     }
 }

@@ -146,7 +146,7 @@ impl Link {
         commands: impl Iterator<Item = Cmd>,
         count: usize,
     ) -> Vec<Answer<Value>> {
-        let answers = match self.connection.current() {
+        let answers = match self.connection.current().await {
             Ok(mut connection) => {
                 let sent = pin!(script::send(&mut connection, commands));
                 let answers = self.deadline.limit(sent).await.unwrap_or_else(Err);
@@ -161,7 +161,7 @@ impl Link {
     async fn run_each(&self, script: &Script, calls: &[(&str, &[&[u8]])]) -> Vec<Answer<bool>> {
         let mut said = Vec::with_capacity(calls.len());
         for chunk in calls.chunks(MOST) {
-            let answers = match self.connection.current() {
+            let answers = match self.connection.current().await {
                 Ok(mut connection) => {
                     let run = pin!(script.run_each(&mut connection, chunk));
                     let answers = self.deadline.limit(run).await.unwrap_or_else(Err);

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use redis::Cmd;
-use tokio::runtime::Handle as Runtime;
 
 use super::address::RedisAddress;
 use super::stats::StoreStats;
@@ -23,6 +22,7 @@ use super::{Grant, Outlet, Put, Store, Watch, envelope_token, millis};
 use crate::entry::Token;
 use crate::error::{ConnectProblem, Error, StoreError};
 use crate::fencing;
+use crate::home::Home;
 use crate::oversize;
 use crate::tag::Generation;
 
@@ -129,11 +129,13 @@ impl RedisStore {
             address,
         });
         let (connect_timeout, value_bytes) = (settings.connect_timeout, settings.value_bytes);
+        let home = Home::here();
         let link = Link {
-            deadline: Deadline::new(settings.deadline),
+            deadline: Deadline::new(settings.deadline)
+                .map_err(|_| Error::setting("deadline", "no thread could be started for it"))?,
             batches: Batches::default(),
-            connection: Connection::open(Arc::clone(&route), settings, watch).await,
-            runtime: Runtime::current(),
+            connection: Connection::open(Arc::clone(&route), settings, watch, home.clone()).await,
+            runtime: home,
         };
         Ok(Self {
             link: Arc::new(link),
@@ -151,6 +153,11 @@ impl RedisStore {
 
     pub(crate) fn address(&self) -> &RedisAddress {
         &self.route.address
+    }
+
+    /// Where its tasks live.
+    pub(crate) fn home(&self) -> &Arc<Home> {
+        &self.link.runtime
     }
 
     #[cfg(test)]

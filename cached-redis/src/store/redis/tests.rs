@@ -628,3 +628,27 @@ async fn a_scan_skips_keys_that_are_no_text() {
     let scanned = store.scan("app:", 0).await.unwrap();
     assert_eq!(scanned, (vec!["app:k".to_owned()], 0));
 }
+
+#[test]
+fn a_batch_whose_runtime_ends_before_it_is_sent_lets_its_readers_of_others_start_over() {
+    let runtime = || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_all().build().unwrap()
+    };
+    let server = Server::start();
+    let (own, ending) = (runtime(), runtime());
+    // A batch that is never sent would cost its readers this deadline.
+    let store = own.block_on(store(&server.url(), settings(600_000)));
+    let (mut first, mut second) = (pin!(store.get("k")), pin!(store.get("k")));
+    let mut third = pin!(store.get("k"));
+    let mut context = Context::from_waker(Waker::noop());
+    // The first is alone; the second opens a batch, whose task nobody runs; the third joins it.
+    assert!(own.block_on(async { first.as_mut().poll(&mut context).is_pending() }));
+    let opened = ending.block_on(async { second.as_mut().poll(&mut context).is_pending() });
+    assert!(opened && third.as_mut().poll(&mut context).is_pending());
+    drop(ending);
+    own.block_on(async {
+        assert_eq!(in_time(third).await, Ok(None));
+        assert_eq!(in_time(first).await, Ok(None));
+    });
+}

@@ -6,6 +6,7 @@
 //! nothing for it.
 
 use std::future::pending;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -22,8 +23,26 @@ pub(super) struct Vigil {
     connection: MultiplexedConnection,
     /// What is compared; `None`: the server did not tell it, so it is not asked for it either.
     history: Option<String>,
-    /// The last sign of life.
-    seen: Option<Instant>,
+    seen: Seen,
+}
+
+/// The last sign of life of a server; `None`: it was not asked for one.
+#[derive(Clone)]
+pub(super) struct Seen(Arc<Mutex<Option<Instant>>>);
+
+impl Seen {
+    fn now(&self) {
+        *self.lock() = Some(Instant::now());
+    }
+
+    /// The last time that the server is known to have been there: now, where it was not asked.
+    pub(super) fn last(&self) -> Instant {
+        self.lock().unwrap_or_else(Instant::now)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Vigil {
@@ -31,7 +50,7 @@ impl Vigil {
         let history = server.history.clone();
         Self {
             connection,
-            seen: history.is_some().then(Instant::now),
+            seen: Seen(Arc::new(Mutex::new(history.is_some().then(Instant::now)))),
             history,
         }
     }
@@ -48,7 +67,7 @@ impl Vigil {
             match self.ask().await {
                 Ok(facts) if self.is_other(&facts) => return,
                 Err(StoreError::Lost) => break,
-                _ => self.seen = Some(Instant::now()),
+                _ => self.seen.now(),
             }
         }
         pending::<()>().await;
@@ -65,8 +84,7 @@ impl Vigil {
         facts.problem().is_some() || facts.identity().history != self.history
     }
 
-    /// The last time that the server is known to have been there: now, where it was not asked.
-    pub(super) fn seen(&self) -> Instant {
-        self.seen.unwrap_or_else(Instant::now)
+    pub(super) fn seen(&self) -> Seen {
+        self.seen.clone()
     }
 }

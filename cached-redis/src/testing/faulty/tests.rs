@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 
 use super::*;
+use crate::home::Home;
 use crate::store::MemoryLimits;
 use crate::store::memory::MemoryStore;
 use crate::testing::HeldClock;
@@ -13,7 +14,7 @@ const LIFE: Duration = Duration::from_secs(60);
 fn store(faults: Faults) -> FaultyStore<MemoryStore> {
     let store = MemoryStore::private(MemoryLimits::default()).unwrap();
     let store = Arc::into_inner(store).unwrap();
-    FaultyStore::new(store, faults, DEADLINE, Runtime::current())
+    FaultyStore::new(store, faults, DEADLINE, Home::here())
 }
 
 /// Puts something under `key`, through the faults.

@@ -92,6 +92,7 @@ fn it_opens_after_so_many_failures_in_a_row_and_then_attempts_nothing() {
     breaker.ended::<()>(&Err(StoreError::Lost));
     for _ in 0..1000 {
         assert!(!breaker.admits());
+        breaker.reject();
     }
     let stats = breaker.stats();
     assert_eq!(stats.breaker, BreakerState::Open);

@@ -1,0 +1,232 @@
+//! A cache outlives the runtime that it was built in, as where a helper of tests builds it once and each
+//! test has a runtime of its own.
+
+use std::pin::pin;
+use std::thread;
+use std::time::Duration;
+
+use cached_redis::{Cache, CachedExt as _, Invalidation, Status, redis_cached};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::support::{Source, World, eventually, filled, in_time, on_both_stores, poll_once};
+
+on_both_stores!(
+    five_runtimes_one_after_the_other_use_one_cache,
+    five_runtimes_side_by_side_use_one_cache,
+    an_invalidation_whose_runtime_ends_is_sent_from_the_next_one,
+    an_invalidation_of_a_pattern_whose_runtime_ends_is_sent_from_the_next_one,
+    a_guarded_write_whose_runtime_ends_is_ended_from_the_next_one,
+    an_event_whose_runtime_ends_is_sent_from_the_next_one,
+    a_load_whose_runtime_ends_leaves_its_key_to_the_next_one,
+    a_runtime_that_nobody_drives_holds_nobody_up,
+    flushing_brings_to_an_end_what_an_undriven_runtime_has_left,
+);
+
+#[redis_cached(ttl = 60, key = "runtimes:<id>", skip(source))]
+async fn read(source: &Source, id: u64) -> u64 {
+    source.load().await
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Runs `test` in a runtime of its own, which ends with it, as `#[tokio::test]` does.
+fn tokio_test<T: Send>(test: impl AsyncFnOnce() -> T + Send) -> T {
+    let run = || runtime().block_on(async { in_time(test()).await });
+    thread::scope(|threads| threads.spawn(run).join().unwrap())
+}
+
+/// A cache whose runtime has ended.
+fn cache_of_the_past(world: &World) -> Cache {
+    tokio_test(async || world.cache().await)
+}
+
+/// What a test would do: read, write, invalidate and read again.
+async fn exercise(cache: &Cache, source: &Source, id: u64) {
+    let before = source.write();
+    assert_eq!(cache.invalidate(key(id)).await.unwrap(), Invalidation::Done);
+    let loaded = cache.scope(read(source, id)).await;
+    assert!(loaded >= before, "{loaded} is older than {before}");
+    let hit = async || {
+        let (value, info) = cache.scope(read(source, id).with_info()).await;
+        assert!(value >= before);
+        info.status() == Status::Hit
+    };
+    eventually("a hit", hit).await;
+    let after = source.write();
+    assert_eq!(cache.invalidate(key(id)).await.unwrap(), Invalidation::Done);
+    let loaded = cache.scope(read(source, id)).await;
+    assert!(loaded >= after, "{loaded} is older than {after}");
+}
+
+fn key(id: u64) -> String {
+    format!("runtimes:{id}")
+}
+
+async fn five_runtimes_one_after_the_other_use_one_cache(world: World) {
+    let (cache, source) = (cache_of_the_past(&world), Source::new());
+    for _ in 0..5 {
+        tokio_test(async || {
+            exercise(&cache, &source, 1).await;
+            cache.flush().await.unwrap();
+            assert!(cache.stats().store().connected);
+        });
+    }
+    let total = cache.stats().total();
+    assert_eq!(
+        (total.bypasses, total.errors, total.waits),
+        (0, 0, 0),
+        "{total:?}"
+    );
+    assert_eq!(total.deferred_invalidations, 0, "{total:?}");
+}
+
+async fn five_runtimes_side_by_side_use_one_cache(world: World) {
+    let (cache, source) = (cache_of_the_past(&world), Source::new());
+    thread::scope(|threads| {
+        for id in 0..5 {
+            let (cache, source) = (&cache, &source);
+            threads.spawn(move || {
+                for _ in 0..3 {
+                    // The home may end while others use it: that costs loads and nothing else.
+                    tokio_test(async || {
+                        let value = source.write();
+                        cache.invalidate(key(id)).await.unwrap();
+                        assert!(cache.scope(read(source, id)).await >= value);
+                    });
+                }
+            });
+        }
+    });
+    tokio_test(async || {
+        cache.flush().await.unwrap();
+        exercise(&cache, &source, 1).await;
+    });
+}
+
+/// Has a runtime of its own begin a write and end before it is through.
+fn begin_and_end<F: Future>(write: impl FnOnce() -> F + Send) {
+    tokio_test(async || assert!(poll_once(pin!(write())).is_pending()));
+}
+
+/// A cache of the past that has stored the first value of `source`, and another process.
+fn filled_cache(world: &World, source: &Source) -> (Cache, Cache) {
+    let guarded = || tokio_test(async || world.builder().guarded(true).build().await.unwrap());
+    let (cache, other) = (guarded(), guarded());
+    tokio_test(async || {
+        cache.scope(read(source, 1)).await;
+        filled(&cache, 1).await;
+    });
+    (cache, other)
+}
+
+/// What was begun holds from the next call on: here at once, elsewhere when it is flushed.
+fn has_arrived(cache: &Cache, other: &Cache, source: &Source) {
+    tokio_test(async || {
+        assert_eq!(cache.scope(read(source, 1)).await, 2);
+        cache.flush().await.unwrap();
+        assert!(cache.stats().pending_invalidations().is_empty());
+        assert_eq!(other.scope(read(source, 1)).await, 2);
+    });
+    let total = cache.stats().total();
+    let counted = (total.deferred_invalidations, total.lost_invalidations);
+    assert_eq!(counted, (1, 0), "{total:?}");
+}
+
+async fn an_invalidation_whose_runtime_ends_is_sent_from_the_next_one(world: World) {
+    let source = Source::new();
+    let (cache, other) = filled_cache(&world, &source);
+    source.write();
+    begin_and_end(|| cache.invalidate(key(1)));
+    has_arrived(&cache, &other, &source);
+}
+
+async fn an_invalidation_of_a_pattern_whose_runtime_ends_is_sent_from_the_next_one(world: World) {
+    let source = Source::new();
+    let (cache, other) = filled_cache(&world, &source);
+    source.write();
+    begin_and_end(|| cache.invalidate_matching("runtimes:*"));
+    has_arrived(&cache, &other, &source);
+}
+
+async fn a_guarded_write_whose_runtime_ends_is_ended_from_the_next_one(world: World) {
+    let source = Source::new();
+    let (cache, other) = filled_cache(&world, &source);
+    tokio_test(async || {
+        let _write = cache.begin_write([key(1)]).await.unwrap();
+        source.write();
+    });
+    has_arrived(&cache, &other, &source);
+}
+
+async fn an_event_whose_runtime_ends_is_sent_from_the_next_one(world: World) {
+    let cache = cache_of_the_past(&world);
+    let mut events = cache.events().await;
+    begin_and_end(|| cache.publishing().invalidate(key(1)));
+    tokio_test(async || cache.flush().await.unwrap());
+    let event = in_time(events.next()).await;
+    assert!(format!("{event:?}").contains(&key(1)), "{event:?}");
+}
+
+async fn a_load_whose_runtime_ends_leaves_its_key_to_the_next_one(world: World) {
+    // Nobody waits until such a lease has run out.
+    let builder = world.patient().wait_budget(Duration::from_secs(3600));
+    let (cache, source) = (
+        tokio_test(async || builder.build().await.unwrap()),
+        Source::held(),
+    );
+    tokio_test(async || {
+        let loading = source.clone();
+        cache.spawn(async move { read(&loading, 1).await });
+        source.begun(1).await;
+    });
+    source.release();
+    tokio_test(async || {
+        assert_eq!(cache.scope(read(&source, 1)).await, 1);
+        let total = cache.stats().total();
+        assert_eq!((total.misses, total.bypasses), (2, 0), "{total:?}");
+    });
+}
+
+/// A cache whose runtime is driven no longer.
+fn cache_of_an_undriven(world: &World) -> Cache {
+    let runtime = runtime();
+    let builder = world.builder().deadline(Duration::from_millis(50));
+    let cache = thread::scope(|threads| {
+        let built = threads.spawn(|| runtime.block_on(builder.build()));
+        built.join().unwrap().unwrap()
+    });
+    // It stays for ever: it may not be dropped in another one.
+    std::mem::forget(runtime);
+    cache
+}
+
+async fn a_runtime_that_nobody_drives_holds_nobody_up(world: World) {
+    let (cache, source) = (cache_of_an_undriven(&world), Source::new());
+    tokio_test(async || {
+        assert_eq!(cache.scope(read(&source, 1)).await, 1);
+        let value = source.write();
+        cache.invalidate(key(1)).await.unwrap();
+        assert_eq!(cache.scope(read(&source, 1)).await, value);
+        let hit = async || {
+            let (read, info) = cache.scope(read(&source, 1).with_info()).await;
+            assert_eq!(read, value);
+            info.status() == Status::Hit
+        };
+        eventually("a hit", hit).await;
+    });
+}
+
+async fn flushing_brings_to_an_end_what_an_undriven_runtime_has_left(world: World) {
+    let (cache, other) = (cache_of_an_undriven(&world), cache_of_the_past(&world));
+    let source = Source::new();
+    tokio_test(async || {
+        other.scope(read(&source, 1)).await;
+        filled(&other, 1).await;
+        let value = source.write();
+        cache.invalidate(key(1)).await.unwrap();
+        cache.flush().await.unwrap();
+        assert_eq!(other.scope(read(&source, 1)).await, value);
+    });
+}
