@@ -22,6 +22,7 @@ use crate::event::Event;
 use crate::fence::Fence;
 use crate::flight::{Flight, Landing};
 use crate::handle::{self, Inner};
+use crate::loading;
 use crate::pack::{Loaded, Packed, Packer};
 use crate::read::{Reader, Task};
 use crate::registry::Function;
@@ -449,7 +450,8 @@ where
             return job.run(renewal).await;
         };
         let runtime = job.reader.inner.runtime.clone();
-        let running = runtime.spawn(handle::in_this_scope(job.owning().run(renewal)));
+        let running = loading::awaited_here(job.owning().run(renewal));
+        let running = runtime.spawn(handle::in_this_scope(running));
         match timeout(patience, running).await.ok()? {
             Ok(ran) => ran,
             // The load has panicked, as it would have in the caller's task; or the runtime ends.

@@ -230,8 +230,9 @@ impl Builder {
         self
     }
 
-    /// How long a read waits for a load that another caller runs, before it loads for itself, and
-    /// how long [`Cache::lock`] and [`Cache::update`] wait before they give up. 10 s by default.
+    /// How long a read waits for others to load, before it loads for itself, and how long
+    /// [`Cache::lock`] and [`Cache::update`] wait before they give up. 10 s by default. See
+    /// [stampedes](crate::docs::stampedes#how-long-a-read-waits).
     pub fn wait_budget(mut self, budget: Duration) -> Self {
         self.wait = budget;
         self

@@ -33,6 +33,9 @@ pub(crate) enum Event<'a> {
     Wait,
     /// The function runs without a lease.
     Bypass,
+    /// A load calls a function for the key that it loads itself.
+    /// Whether it is the first one of its function.
+    Nested(bool),
     /// A call took longer than its `timeout` and was given up.
     TimedOut,
     /// The function returned.
@@ -174,7 +177,7 @@ fn count(counters: &Counters, event: &Event<'_>) {
         Event::Refused => counters.add(Count::RefusedFills, 1),
         Event::Undecodable => counters.add(Count::Undecodable, 1),
         Event::Outdated => counters.add(Count::Outdated, 1),
-        Event::FellBack(_) | Event::Marked | Event::LongValidator => {}
+        Event::FellBack(_) | Event::Marked | Event::Nested(_) | Event::LongValidator => {}
         Event::Unstorable(..) => counters.add(Count::Unstorable, 1),
         Event::TooLarge(_) => counters.add(Count::TooLarge, 1),
         Event::KeyFailed
@@ -233,6 +236,10 @@ fn tell(function: &str, event: &Event<'_>) {
             "the codec cannot read this type back, MessagePack is used from now on; \
              write `codec = msgpack` to choose it yourself"
         ),
+        Event::Nested(true) => warn!(
+            function,
+            "a load calls this function for the very key that it loads: the inner call runs without the cache"
+        ),
         Event::Unstorable(error, true) => {
             warn!(function, %error, "a value cannot be kept and is loaded each time");
         }
@@ -272,6 +279,7 @@ fn tell(function: &str, event: &Event<'_>) {
         ),
         Event::Unstorable(_, false)
         | Event::TooLarge(false)
+        | Event::Nested(false)
         | Event::NoPolicy(false)
         | Event::Unlabelled { first: false, .. } => {
             debug!(function, "not kept, for the reason told before");

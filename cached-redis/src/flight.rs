@@ -7,6 +7,9 @@
 //!   invalidation ran in between.
 //! * A reader that comes later waits for the fill to end and then looks for itself.
 //!
+//! Nobody waits for a load that is older than the wait budget: whoever leads it may be kept and never
+//! polled again, and would then cost each later caller a budget of its own.
+//!
 //! Loads without a lease follow another rule: see [`bypass`](crate::bypass).
 
 use std::any::Any;
@@ -16,8 +19,11 @@ use std::hash::BuildHasher;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
 use crate::handle::Inner;
 use crate::loading;
@@ -50,9 +56,20 @@ impl Landing {
     }
 }
 
+/// What those who joined a load can see of it.
+#[derive(Clone)]
+pub(crate) enum Progress {
+    /// When it has begun; while it has not, when it begins at the latest.
+    Begins(Instant),
+    Landed(Landing),
+}
+
+/// What joins a load.
+pub(crate) type Joined = watch::Receiver<Progress>;
+
 /// A reader's place in somebody else's flight.
 pub(crate) struct Seat {
-    pub(crate) landing: watch::Receiver<Option<Landing>>,
+    pub(crate) joined: Joined,
     /// Whether the load was still running when this reader joined.
     pub(crate) loads: bool,
     /// Whether its result may be this reader's.
@@ -60,28 +77,59 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    /// Waits for the flight to end, for a reader under `tags`. What its load said of the result is said
-    /// of this reader's too, to the load that it is a part of.
-    pub(crate) async fn landing_for(self, inner: &Inner, tags: &Tags) -> Landing {
-        let landing = self.landing().await;
+    /// Waits for the flight to end, for a reader under `tags`; `None`: its load is older than the wait
+    /// budget. What that load said of the result is said of this reader's too, to the load that it is a
+    /// part of.
+    pub(crate) async fn landing_for(self, inner: &Inner, tags: &Tags) -> Option<Landing> {
+        let landing = self.landing_within(inner.settings.wait).await?;
         match &landing {
             // Whose generations its leader has read, and this reader has not.
             Landing::Shared(entry) => loading::carry(tag::keys(inner, tags, entry)),
             Landing::Failed(_) => loading::opaque(),
             Landing::Again | Landing::Bypass => {}
         }
-        landing
+        Some(landing)
+    }
+
+    async fn landing_within(mut self, budget: Duration) -> Option<Landing> {
+        let mut begins = begins(&self.joined);
+        loop {
+            if let Ok(landing) = timeout_at(begins + budget, self.landing()).await {
+                return Some(landing);
+            }
+            // It may have begun since, of which those who joined are not told.
+            let later = self::begins(&self.joined);
+            if later <= begins {
+                return None;
+            }
+            begins = later;
+        }
     }
 
     /// Waits for the flight to end.
-    pub(crate) async fn landing(mut self) -> Landing {
-        let landed = self.landing.wait_for(Option::is_some).await;
-        let landing = landed.ok().and_then(|landing| landing.clone());
-        match landing {
+    pub(crate) async fn landing(&mut self) -> Landing {
+        match landed(&mut self.joined).await {
             Some(Landing::Shared(_) | Landing::Failed(_)) if !self.shares => Landing::Again,
             Some(landing) => landing,
             None => Landing::Again,
         }
+    }
+}
+
+/// When a load began, or begins at the latest; one that has landed is not waited for.
+pub(crate) fn begins(joined: &Joined) -> Instant {
+    match *joined.borrow() {
+        Progress::Begins(at) => at,
+        Progress::Landed(_) => Instant::now(),
+    }
+}
+
+/// Waits for a load to land; `None`: its leader was dropped.
+pub(crate) async fn landed(joined: &mut Joined) -> Option<Landing> {
+    let landed = |progress: &Progress| matches!(progress, Progress::Landed(_));
+    match joined.wait_for(landed).await.ok()?.clone() {
+        Progress::Landed(landing) => Some(landing),
+        Progress::Begins(_) => None,
     }
 }
 
@@ -102,7 +150,7 @@ pub(crate) struct Flights {
 }
 
 struct Open {
-    landing: watch::Receiver<Option<Landing>>,
+    joined: Joined,
     joinable: bool,
     /// The tags for which the result is checked before it is shared.
     cover: u64,
@@ -147,9 +195,9 @@ impl Flights {
         match self.shard(key).entry(key.to_owned()) {
             Entry::Occupied(open) => Place::Seat(open.get().seat(cover)),
             Entry::Vacant(vacant) => {
-                let (sender, landing) = watch::channel(None);
+                let (sender, joined) = watch::channel(Progress::Begins(Instant::now()));
                 vacant.insert(Open {
-                    landing,
+                    joined,
                     joinable: true,
                     cover,
                     beside,
@@ -203,7 +251,7 @@ impl Flights {
 impl Open {
     fn seat(&self, cover: u64) -> Seat {
         Seat {
-            landing: self.landing.clone(),
+            joined: self.joined.clone(),
             loads: self.joinable,
             shares: self.joinable && self.cover == cover,
         }
@@ -214,12 +262,19 @@ impl Open {
 pub(crate) struct Flight {
     flights: Arc<Flights>,
     key: String,
-    sender: watch::Sender<Option<Landing>>,
+    sender: watch::Sender<Progress>,
 }
 
 impl Flight {
+    /// Its load begins now: it has waited for other processes until then.
+    pub(crate) fn begin(&self) {
+        begin(&self.sender);
+    }
+
     /// Closes the flight for joiners; must come before the fill is sent.
     pub(crate) fn close(&self) {
+        // They wait for the fill now, whose time is its own.
+        self.begin();
         if let Some(open) = self.own(&mut self.flights.shard(&self.key)) {
             open.joinable = false;
         }
@@ -235,14 +290,14 @@ impl Flight {
     /// Ends the flight.
     pub(crate) fn land(self, landing: Landing) {
         self.leave();
-        self.sender.send_replace(Some(landing));
+        self.sender.send_replace(Progress::Landed(landing));
     }
 
     /// This flight's place on the board, unless it was abandoned and another one stands there.
     fn own<'a>(&self, shard: &'a mut HashMap<String, Open>) -> Option<&'a mut Open> {
         shard
             .get_mut(&self.key)
-            .filter(|open| self.sender.subscribe().same_channel(&open.landing))
+            .filter(|open| self.sender.subscribe().same_channel(&open.joined))
     }
 
     fn leave(&self) {
@@ -252,6 +307,14 @@ impl Flight {
             self.flights.count.fetch_sub(1, Ordering::Release);
         }
     }
+}
+
+/// Notes that a load begins now. Those who joined it look when their time is over, so none is woken.
+pub(crate) fn begin(sender: &watch::Sender<Progress>) {
+    sender.send_if_modified(|progress| {
+        *progress = Progress::Begins(Instant::now());
+        false
+    });
 }
 
 impl Drop for Flight {

@@ -7,6 +7,7 @@ mod background;
 mod backoff;
 mod batch;
 mod behind;
+mod budget;
 mod builder;
 mod bypass;
 mod cache;

@@ -4,10 +4,14 @@
 //! functions that it calls meanwhile say something too: a value past its TTL, which one of them was
 //! served, would be frozen into a fresh entry of the outer function, so that one is not stored.
 //!
+//! It also leads to the keys that the load and those around it lead: a call inside of them that waited
+//! for a load of such a key would wait for itself.
+//!
 //! The task-local does not cross `tokio::spawn`; a [`Current`] that was taken before does.
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::iter;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +19,10 @@ use serde::de::DeserializeOwned;
 
 use crate::codec;
 use crate::entry::{self, Live};
+use crate::event::Event;
+use crate::flight::Flights;
+use crate::handle::Inner;
+use crate::registry::Function;
 use crate::tag::{self, Basis, Generation};
 
 tokio::task_local! {
@@ -30,6 +38,31 @@ pub(crate) struct Loading {
     previous: Option<Live>,
     /// Whether what inner calls are served is no matter of this load.
     alone: bool,
+    /// What it loads, if it does for a cache.
+    led: Option<Led>,
+    /// The load that waits for this one.
+    outer: Option<Arc<Loading>>,
+}
+
+/// The keys of one load.
+pub(crate) struct Led {
+    /// Of their cache; the same key in another one is another entry.
+    flights: Arc<Flights>,
+    /// In order.
+    keys: Vec<String>,
+}
+
+impl Led {
+    pub(crate) fn new(inner: &Inner, mut keys: Vec<String>) -> Self {
+        keys.sort_unstable();
+        let flights = Arc::clone(&inner.flights);
+        Self { flights, keys }
+    }
+
+    fn holds(&self, inner: &Inner, key: &str) -> bool {
+        let found = |key: &str| self.keys.binary_search_by(|led| led.as_str().cmp(key));
+        Arc::ptr_eq(&self.flights, &inner.flights) && found(key).is_ok()
+    }
 }
 
 /// What a load said about its result.
@@ -83,12 +116,19 @@ impl Said {
 
 impl Loading {
     /// One that has not begun. `alone`: inner calls cannot speak.
-    pub(crate) fn new(namespace: &str, alone: bool, previous: Option<Live>) -> Arc<Self> {
+    pub(crate) fn new(
+        namespace: &str,
+        alone: bool,
+        previous: Option<Live>,
+        led: Option<Led>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             namespace: namespace.to_owned(),
             said: Mutex::default(),
             previous,
             alone,
+            led,
+            outer: LOADING.try_with(Arc::clone).ok(),
         })
     }
 
@@ -114,6 +154,37 @@ impl fmt::Debug for Loading {
     /// Says nothing of the value that it is to replace.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Loading").finish_non_exhaustive()
+    }
+}
+
+/// Whether a call that runs here is inside of a load of `key`.
+pub(crate) fn leads(inner: &Inner, key: &str) -> bool {
+    let is_led = |innermost: &Arc<Loading>| {
+        let loads = iter::successors(Some(innermost), |load| load.outer.as_ref());
+        let mut led = loads.filter_map(|load| load.led.as_ref());
+        led.any(|led| led.holds(inner, key))
+    };
+    LOADING.try_with(is_led).unwrap_or(false)
+}
+
+/// The same, told once for each function: without a cache it would go on calling itself.
+pub(crate) fn is_inside(inner: &Inner, function: &'static Function, key: &str) -> bool {
+    let is_inside = leads(inner, key);
+    if is_inside {
+        inner.emit(&function.site, &Event::Nested(function.nested.first()));
+    }
+    is_inside
+}
+
+/// Lets the loads of `future`, in a task of its own, know the loads that wait for it.
+pub(crate) fn awaited_here<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    // What they say is told by whoever waits.
+    let inside = inside(true);
+    async {
+        match inside {
+            Some(inside) => LOADING.scope(inside, future).await,
+            None => future.await,
+        }
     }
 }
 
@@ -145,7 +216,7 @@ pub(crate) fn carry(tags: impl IntoIterator<Item = String>) {
 /// its TTL and its previous value are no matter of the call. Only what is said of tags and of stale
 /// values goes through. `None` outside of a load.
 pub(crate) fn inside(alone: bool) -> Option<Arc<Loading>> {
-    let inside = |outer: &Arc<Loading>| Loading::new(&outer.namespace, alone, None);
+    let inside = |outer: &Arc<Loading>| Loading::new(&outer.namespace, alone, None, None);
     LOADING.try_with(inside).ok()
 }
 
@@ -291,20 +362,20 @@ mod tests {
     async fn a_load_hears_of_itself_and_of_inner_calls_but_not_of_theirs() {
         let inner = async { current().do_not_store() };
         let outer = async {
-            let ((), said) = Loading::new("it", false, None).run(|| inner).await;
+            let ((), said) = Loading::new("it", false, None, None).run(|| inner).await;
             assert!(said.forbids());
             current().ttl(Duration::from_secs(1));
         };
-        let ((), said) = Loading::new("it", false, None).run(|| outer).await;
+        let ((), said) = Loading::new("it", false, None, None).run(|| outer).await;
         assert_eq!(
             (said.ttl, said.forbids()),
             (Some(Duration::from_secs(1)), false)
         );
-        let ((), said) = Loading::new("it", false, None)
+        let ((), said) = Loading::new("it", false, None, None)
             .run(|| async { served_stale() })
             .await;
         assert!(said.forbids());
-        let ((), said) = Loading::new("it", true, None)
+        let ((), said) = Loading::new("it", true, None, None)
             .run(|| async { served_stale() })
             .await;
         assert!(!said.forbids());

@@ -44,7 +44,7 @@ use crate::flight::{Flight, Landing};
 use crate::freshness::{self, Freshness};
 use crate::handle::Inner;
 use crate::lease::Lease;
-use crate::loading::{self, Loading};
+use crate::loading::{self, Led, Loading};
 use crate::pack::{Loaded, Packed, Packer};
 use crate::rollout;
 use crate::seek::{Found, Seek};
@@ -424,7 +424,9 @@ where
         F: Load<S::Return>,
     {
         let started = Instant::now();
-        let loading = Loading::new(&self.inner.namespace, self.policy().alone, previous);
+        let (namespace, alone) = (&self.inner.namespace, self.policy().alone);
+        let led = Led::new(self.inner, vec![self.key.to_owned()]);
+        let loading = Loading::new(namespace, alone, previous, Some(led));
         let (returned, said) = loading.run(|| load.run()).await;
         let took = started.elapsed();
         self.emit(&Event::Loaded(took));

@@ -83,6 +83,8 @@ pub struct Function {
     pub(crate) without_policy: Once,
     /// Whether it was told already that some of its values cannot be kept.
     pub(crate) unstorable: Once,
+    /// Whether it was told already that it is called inside of its own load.
+    pub(crate) nested: Once,
     /// Whether it was told already that values are written by others that it would not find.
     pub(crate) unlabelled: Once,
     /// Whether another function, or this one in another type, has the same key by no wish of its author;
@@ -102,6 +104,7 @@ impl Function {
             fell_back: AtomicBool::new(false),
             without_policy: Once(AtomicBool::new(false)),
             unstorable: Once(AtomicBool::new(false)),
+            nested: Once(AtomicBool::new(false)),
             unlabelled: Once(AtomicBool::new(false)),
             conflicting: AtomicBool::new(false),
             instances: Instances::new(),

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::Policy;
 use crate::after_commit;
+use crate::budget::Budget;
 use crate::bypass::{BypassLoad, Bypasses};
 use crate::control::Status;
 use crate::entry::{Header, Kind, Live, Token};
@@ -19,6 +20,7 @@ use crate::flight::{Flight, Landing, Place, Seat, SharedError};
 use crate::handle::Inner;
 use crate::journal::Pass;
 use crate::lease::Lease;
+use crate::loading;
 use crate::registry::Function;
 use crate::renewal::{Claim, Claimed};
 use crate::store::Store as _;
@@ -139,8 +141,8 @@ pub(crate) struct Seek<'a> {
     unusable: Option<Seen>,
     /// Whether the reader holds a value past its TTL, which is better than to wait in vain.
     holds: bool,
-    /// When this reader stops waiting for others; set when it first waits.
-    until: Option<Instant>,
+    /// How long it waits for others.
+    budget: Budget,
     /// What this round's looks are good for.
     pass: Pass,
 }
@@ -162,7 +164,7 @@ impl<'a> Seek<'a> {
             policy,
             unusable: None,
             holds: false,
-            until: None,
+            budget: Budget::new(inner.settings.wait),
             pass: Pass::default(),
         }
     }
@@ -183,15 +185,14 @@ impl<'a> Seek<'a> {
     pub(crate) fn expired(&mut self, live: Live, patience: Option<Duration>) {
         let patience = patience.unwrap_or(self.inner.settings.wait);
         self.holds = true;
-        self.until
-            .get_or_insert(Instant::now() + patience.min(self.inner.settings.wait));
+        self.budget.begin_with(patience);
         self.unusable = Some(Seen::Expired(live));
     }
 
     /// The value that the reader held is gone: it waits for a load as everybody does.
     pub(crate) fn lost(&mut self) {
         self.holds = false;
-        self.until = None;
+        self.budget = Budget::new(self.inner.settings.wait);
     }
 
     /// Whether the entry with this header still stands, and is not to be invalidated either.
@@ -206,9 +207,12 @@ impl<'a> Seek<'a> {
         loop {
             let step = match self.step().await {
                 Step::Spent if self.holds => return Found::Kept,
-                Step::Spent | Step::Bypass => match Bypasses::of(self.inner).enter(self.key) {
+                Step::Spent | Step::Bypass => match self.alone() {
                     Place::Lead(load) => return Found::Alone(load),
-                    Place::Seat(seat) => self.landed(seat.landing_for(self.inner, self.tags).await),
+                    Place::Seat(seat) => match seat.landing_for(self.inner, self.tags).await {
+                        Some(landing) => self.landed(landing),
+                        None => return Found::Alone(BypassLoad::apart(self.key)),
+                    },
                 },
                 step => step,
             };
@@ -216,6 +220,21 @@ impl<'a> Seek<'a> {
                 return found;
             }
         }
+    }
+
+    /// Where it loads without a lease.
+    fn alone(&mut self) -> Place<BypassLoad> {
+        let came = self.budget.seat();
+        Bypasses::place(self.inner, self.function, self.key, came)
+    }
+
+    /// Whether what is loaded now is to be kept, and others' loads are to be waited for. Not in a
+    /// transaction, for which they may wait; not inside of a load of this very key; nor for a while after
+    /// it could not be kept by anybody.
+    fn is_kept(&self) -> bool {
+        !after_commit::is_open()
+            && !self.inner.oversize.rests(self.key)
+            && !loading::leads(self.inner, self.key)
     }
 
     async fn step(&mut self) -> Step {
@@ -228,7 +247,7 @@ impl<'a> Seek<'a> {
             None => {
                 // Joining needs no look of one's own: the fill, if it wins, comes later than this.
                 match self.inner.flights.join(self.key, self.cover) {
-                    Some(seat) if !after_commit::is_open() => return self.sit(seat).await,
+                    Some(seat) if self.is_kept() => return self.sit(seat).await,
                     _ => {}
                 }
                 match self.look().await {
@@ -239,9 +258,7 @@ impl<'a> Seek<'a> {
                 }
             }
         };
-        // What is loaded now is not to be kept, and whoever loads it may wait for this transaction; or it
-        // cannot be kept by anybody.
-        if after_commit::is_open() || self.inner.oversize.rests(self.key) {
+        if !self.is_kept() {
             return Step::Bypass;
         }
         let flights = &self.inner.flights;
@@ -264,8 +281,8 @@ impl<'a> Seek<'a> {
             Instant::now() + self.inner.settings.wait
         };
         match timeout_at(until, seat.landing_for(self.inner, self.tags)).await {
-            Ok(landing) => self.landed(landing),
-            Err(_) => Step::Spent,
+            Ok(Some(landing)) => self.landed(landing),
+            Ok(None) | Err(_) => Step::Spent,
         }
     }
 
@@ -296,6 +313,7 @@ impl<'a> Seek<'a> {
                 }
                 Seen::Expired(held) => match Claim::ask(self.inner, self.key).await {
                     Ok(Claimed::Granted(claim)) => {
+                        flight.begin();
                         return Step::Found(Found::Renew(Box::new((flight, claim, held))));
                     }
                     Ok(Claimed::Rests(time)) => {
@@ -313,6 +331,7 @@ impl<'a> Seek<'a> {
                 Seen::Absent | Seen::Dead(_) | Seen::Outdated(_) => {
                     match self.acquire(seen).await {
                         Ok(Asked::Granted(lease, previous)) => {
+                            flight.begin();
                             return Step::Found(Found::Lead(flight, Box::new(lease), previous));
                         }
                         Ok(Asked::Barred) => break Step::Bypass,
@@ -420,10 +439,10 @@ impl<'a> Seek<'a> {
 
     /// Until when this reader waits for others, counted from its first wait.
     fn wait(&mut self) -> Instant {
-        *self.until.get_or_insert_with(|| {
-            self.inner.emit(&self.function.site, &Event::Wait);
-            Instant::now() + self.inner.settings.wait
-        })
+        if self.budget.begin() {
+            self.emit(&Event::Wait);
+        }
+        self.budget.end()
     }
 
     /// A read that had to wait was answered by another one's load.
@@ -431,7 +450,7 @@ impl<'a> Seek<'a> {
         if !self.inner.journal.stands(self.pass) {
             return Step::Again;
         }
-        let status = if self.until.is_some() {
+        let status = if self.budget.has_begun() {
             Status::Joined
         } else {
             Status::Hit

@@ -193,7 +193,7 @@ where
     let Some(Cache { inner }) = through.write.cache() else {
         return write().await;
     };
-    let loading = Loading::new(&inner.namespace, policy.alone, None);
+    let loading = Loading::new(&inner.namespace, policy.alone, None, None);
     let (returned, said) = loading.run(write).await;
     said.hand_on(&basis.clone().unwrap_or_default());
     let result = S::result(returned);

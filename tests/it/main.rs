@@ -62,6 +62,7 @@ mod k6_foreign_types;
 mod k7_only_ok_is_kept;
 mod large_values;
 mod loads_in_place;
+mod loads_of_own_keys;
 mod lock;
 mod macros;
 mod minimal_user;
@@ -106,6 +107,8 @@ mod update;
 mod update_versioned;
 mod versions;
 mod wait_budget;
+#[cfg(feature = "testing")]
+mod wait_budget_without_store;
 mod warm_up;
 mod write_through;
 mod writers;

@@ -68,9 +68,10 @@ async fn a_reader_whose_budget_is_spent_in_its_own_process_loads_for_itself(worl
 
 async fn readers_whose_budget_is_spent_share_their_loads(world: World) {
     let (held, holder) = holder(&world.cache().await).await;
-    let cache = impatient(&world).await;
+    let patience = Duration::from_secs(1);
+    let cache = world.builder().wait_budget(patience).build().await.unwrap();
     // Slow, so that the budgets of all are spent before the first load ends.
-    let source = Source::slow(BUDGET);
+    let source = Source::slow(2 * BUDGET);
     let readers: Vec<_> = (0..50)
         .map(|_| {
             let source = source.clone();

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use super::call::Item;
 use super::fill::{self, Fill};
 use super::leases::Leases;
 use super::map::{Batched as _, Many};
@@ -12,7 +13,7 @@ use crate::codec::Choice;
 use crate::control::Status;
 use crate::event::Event;
 use crate::flight::Landing;
-use crate::loading::Loading;
+use crate::loading::{Led, Loading};
 use crate::pack::{Loaded, Packed, Settled};
 use crate::shape::ErrorSharing;
 use crate::tag::Basis;
@@ -37,8 +38,8 @@ where
             return Ok(());
         }
         own.iter().for_each(|_| self.emit(&Event::Miss));
-        let ids = own.iter().map(|(item, _)| item.id.clone()).collect();
-        let (result, loaded, basis) = self.load(ids, leases.basis()).await;
+        let items = own.iter().map(|(item, _)| item);
+        let (result, loaded, basis) = self.load(items, leases.basis()).await;
         let values = match result {
             Ok(values) => values,
             Err(error) => {
@@ -73,15 +74,21 @@ where
 
     /// Runs the function. What its entries begin from: of the tags that were read before, those that it
     /// has said.
-    pub(super) async fn load(
+    pub(super) async fn load<'a>(
         &mut self,
-        ids: Vec<Id<S>>,
+        items: impl Iterator<Item = &'a Item<Id<S>>>,
         basis: &Basis,
-    ) -> (Result<S::Ok, S::Error>, Loaded, Basis) {
+    ) -> (Result<S::Ok, S::Error>, Loaded, Basis)
+    where
+        Id<S>: 'a,
+    {
+        let items = items.map(|item| (item.id.clone(), item.key.clone()));
+        let (ids, keys) = items.unzip();
         let started = Instant::now();
         let policy = self.inner.settings.resolve(self.packer.policy);
         let alone = policy.is_some_and(|policy| policy.alone);
-        let loading = Loading::new(&self.inner.namespace, alone, None);
+        let led = Led::new(self.inner, keys);
+        let loading = Loading::new(&self.inner.namespace, alone, None, Some(led));
         let (returned, mut said) = loading.run(|| (self.load)(ids)).await;
         let took = started.elapsed();
         self.emit(&Event::Loaded(took));

@@ -27,9 +27,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::time::Instant;
 
 use crate::behind::InPlace;
+use crate::budget::Budget;
 use crate::codec::Choice;
 use crate::control::{self, Mode, Status};
 use crate::entry::{Header, Live};
@@ -137,7 +137,7 @@ where
         unless: task.unless,
         load: task.load,
         found: S::Ok::default(),
-        until: None,
+        budget: Budget::new(inner.settings.wait),
         pause: Pause::new(None),
         summary: Summary::default(),
     };
@@ -175,8 +175,8 @@ struct Reader<'a, S: Shape, E, C, U, F> {
     unless: U,
     load: F,
     found: S::Ok,
-    /// When it stops waiting for others; set when it first waits.
-    until: Option<Instant>,
+    /// How long it waits for others.
+    budget: Budget,
     /// Between looks at leases of other processes.
     pause: Pause,
     summary: Summary,
@@ -263,7 +263,7 @@ where
         match spot {
             Spot::Live(live, pass) => {
                 // A read that had to wait was answered by another one's load.
-                let waited = self.until.is_some();
+                let waited = self.budget.has_begun();
                 let status = if waited { Status::Joined } else { Status::Hit };
                 if let Err((item, dead)) = self.take(item, live, status) {
                     round.open.push((item, pass, Some(dead)));

@@ -39,8 +39,7 @@ where
             let fenced = fences.contains_key(&item.key);
             self.emit(if fenced { &Event::Miss } else { &Event::Bypass });
         }
-        let ids = items.iter().map(|item| item.id.clone()).collect();
-        let (result, loaded, basis) = self.load(ids, leases.basis()).await;
+        let (result, loaded, basis) = self.load(items.iter(), leases.basis()).await;
         let values = result?;
         let settled = self.packer.settle(&loaded.said, &basis);
         let mut fills = Vec::with_capacity(fences.len());

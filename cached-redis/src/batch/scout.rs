@@ -12,6 +12,7 @@ use crate::event::Event;
 use crate::flight::{Flight, Landing, Place, Seat};
 use crate::handle::Inner;
 use crate::journal::Pass;
+use crate::loading;
 use crate::registry::Function;
 use crate::seek::Seen;
 use crate::store::Store as _;
@@ -53,7 +54,8 @@ pub(super) async fn look(
     for (at, key) in keys.iter().enumerate() {
         let joined = inner.journal.pass(key).map(|pass| {
             let seat = inner.flights.join(key, UNTAGGED).map(Spot::Seat);
-            seat.filter(|_| !open).unwrap_or_else(|| {
+            let joins = !open && !loading::leads(inner, key);
+            seat.filter(|_| joins).unwrap_or_else(|| {
                 asked.push((at, pass));
                 Spot::Again
             })
@@ -73,8 +75,10 @@ pub(super) async fn look(
             for ((at, pass), (seen, life)) in asked.into_iter().zip(seen) {
                 spots[at] = match spot(inner, function, pass, seen, life) {
                     Spot::Elsewhere if open => Spot::Alone,
-                    // Nobody can store it, so nobody is to be waited for.
-                    Spot::Open(..) | Spot::Elsewhere if inner.oversize.rests(keys[at]) => {
+                    // Nobody can store it, or it is this very load that does: nobody is to be waited for.
+                    Spot::Open(..) | Spot::Elsewhere
+                        if inner.oversize.rests(keys[at]) || loading::leads(inner, keys[at]) =>
+                    {
                         Spot::Alone
                     }
                     spot => spot,
@@ -139,6 +143,7 @@ pub(super) async fn contend(
     let (mut spots, mut led, mut asked) = (Vec::new(), Vec::new(), Vec::new());
     for (at, Claim { key, pass, over }) in claims.into_iter().enumerate() {
         spots.push(match inner.flights.enter(key, UNTAGGED) {
+            Place::Seat(_) if loading::leads(inner, key) => Spot::Alone,
             Place::Seat(seat) => Spot::Seat(seat),
             Place::Lead(flight) => {
                 led.push((at, pass, flight));

@@ -41,8 +41,8 @@ where
             };
             let landing = seat.landing_for(self.inner, &untagged);
             match timeout_at(most, landing).await {
-                Ok(Landing::Bypass) | Err(_) => round.alone.push(item),
-                Ok(landing) => self.landed(item, landing, round)?,
+                Ok(Some(Landing::Bypass) | None) | Err(_) => round.alone.push(item),
+                Ok(Some(landing)) => self.landed(item, landing, round)?,
             }
         }
         let elsewhere = std::mem::take(&mut round.elsewhere);
@@ -89,13 +89,10 @@ where
 
     /// Until when this batch waits for others, counted from its first wait.
     fn until(&mut self, waiting: usize) -> Instant {
-        if let Some(until) = self.until {
-            return until;
+        if self.budget.begin() {
+            (0..waiting).for_each(|_| self.emit(&Event::Wait));
+            self.pause = Pause::new(self.inner.counters(&self.function.site).mean_load());
         }
-        (0..waiting).for_each(|_| self.emit(&Event::Wait));
-        let until = Instant::now() + self.inner.settings.wait;
-        self.until = Some(until);
-        self.pause = Pause::new(self.inner.counters(&self.function.site).mean_load());
-        until
+        self.budget.end()
     }
 }

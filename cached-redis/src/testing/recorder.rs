@@ -71,6 +71,8 @@ pub enum Recorded {
     Wait,
     /// The function runs without a lease.
     Bypass,
+    /// A load called a function for the key that it loads itself; that call bypasses the cache.
+    Nested,
     /// A call took longer than its `timeout` and was given up.
     TimedOut,
     /// The function returned.
@@ -233,6 +235,7 @@ impl From<&Event<'_>> for Recorded {
             Event::Miss => Self::Miss,
             Event::Wait => Self::Wait,
             Event::Bypass => Self::Bypass,
+            Event::Nested(_) => Self::Nested,
             Event::TimedOut => Self::TimedOut,
             Event::Loaded(_) => Self::Load,
             Event::Fill => Self::Fill,
