@@ -46,6 +46,7 @@ async fn reserve(cache: Cache) -> Result<u32, Refusal> {
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
+    tracing_subscriber::fmt().init(); // or the cache's warnings go nowhere
     let url = env::var("REDIS_URL").unwrap_or_else(|_| "memory://inventory".to_owned());
     let builder = Cache::builder().url(url).namespace("inventory");
     let mut caches = Vec::new();

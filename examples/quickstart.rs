@@ -88,6 +88,7 @@ async fn race(read: impl Future, write: impl Future, next: impl Future<Output = 
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().init(); // or the cache's warnings go nowhere
     let url = env::var("REDIS_URL").unwrap_or_else(|_| "memory://".to_owned());
     let builder = Cache::builder().url(url).namespace("quickstart");
     let cache = builder.build().await?;

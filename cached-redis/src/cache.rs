@@ -5,6 +5,7 @@ use tokio::time::timeout;
 use crate::builder::Builder;
 use crate::catalog::Catalog;
 use crate::handle::{self, Inner};
+use crate::health::Health;
 use crate::registry::{self};
 use crate::stats::Stats;
 use crate::{Cache, Error, Mode, key};
@@ -123,6 +124,26 @@ impl Cache {
     /// What happened since the cache was built, per function.
     pub fn stats(&self) -> Stats {
         self.inner.stats()
+    }
+
+    /// Whether there is a connection to the store, since when, and what went wrong last: for a health
+    /// endpoint. It asks nobody. A cache without a connection holds no function up, so none of this is a
+    /// reason to take the program out of service.
+    ///
+    /// ```
+    /// # use cached_redis::Cache;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), cached_redis::Error> {
+    /// let cache = Cache::builder().url("memory://").build().await?;
+    /// let health = cache.health();
+    /// assert!(health.connected && health.last_error.is_none());
+    /// println!("cache: {health}"); // connected for 0 s
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.inner.health()
     }
 
     /// Every annotated function of the program.

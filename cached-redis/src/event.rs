@@ -6,13 +6,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tracing::{debug, error, info, trace, warn};
+use tracing::{debug, info, trace};
 
 use crate::codec::CodecError;
 use crate::error::{StoreError, Unguarded};
 use crate::feed::Malformed;
 use crate::registry::Site;
 use crate::stats::{Count, Counters, Pending};
+use crate::unheard::{error, warn};
 
 /// One thing that happened.
 #[derive(Debug)]

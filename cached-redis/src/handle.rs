@@ -5,6 +5,7 @@
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, Once};
+use std::time::SystemTime;
 
 use once_cell::sync::OnceCell;
 
@@ -13,6 +14,7 @@ use crate::catalog;
 use crate::event::{self, Event, Outage};
 use crate::feed::outbox::{self, Outbox};
 use crate::flight::Flights;
+use crate::health::{Health, State};
 use crate::home::Home;
 use crate::journal::{Journal, replay};
 use crate::label::Finders;
@@ -80,6 +82,8 @@ pub(crate) struct Inner {
     outage: Outage,
     /// What must reach the store is sent from tasks: a dropped future may never send its command.
     pub(crate) runtime: Arc<Home>,
+    /// When this cache was built.
+    begun: SystemTime,
 }
 
 impl Inner {
@@ -107,6 +111,7 @@ impl Inner {
             counters: sites.iter().map(|_| Counters::default()).collect(),
             sites,
             outage: Outage::default(),
+            begun: SystemTime::now(),
             settings,
             runtime,
         });
@@ -127,6 +132,18 @@ impl Inner {
                 .map(|(site, counters)| counters.snapshot(site.name))
                 .collect(),
             store: self.store.stats(),
+            pending: self.pending(),
+        }
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        let state = self.store.condition();
+        let state = state.unwrap_or_else(|| State::begun(true, self.begun));
+        Health {
+            connected: state.connected,
+            since: state.since,
+            last_error: state.last_error,
+            breaker: self.store.stats().breaker,
             pending: self.pending(),
         }
     }
@@ -230,7 +247,7 @@ pub(crate) fn current() -> Option<Handle> {
 fn warn_once() {
     static WARNED: Once = Once::new();
     WARNED.call_once(|| {
-        tracing::warn!(
+        crate::unheard::warn!(
             "no cache is installed: annotated functions run uncached (see `Cache::install`)"
         );
     });

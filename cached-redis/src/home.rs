@@ -198,7 +198,7 @@ impl State {
 fn tell_once() {
     static TOLD: Once = Once::new();
     TOLD.call_once(|| {
-        tracing::warn!(
+        crate::unheard::warn!(
             "the runtime that a cache was built in has ended or is driven by nobody: the cache goes on in \
              that of a later call; build it in a runtime that lives as long as it is used"
         );

@@ -49,6 +49,7 @@ mod faulty_store;
 mod found_tags;
 mod guard;
 mod guard_killed_process;
+mod health;
 #[cfg(feature = "testing")]
 mod ingestion;
 mod instances;
@@ -103,6 +104,7 @@ mod tags_barred;
 mod testing_kit;
 mod timeouts;
 mod ttl;
+mod unheard_warnings;
 mod update;
 mod update_versioned;
 mod versions;

@@ -10,7 +10,7 @@ use cached_redis::{Cache, CachedExt as _, Policy, redis_cached};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Source, World, eventually, in_time, on_both_stores, poll_once};
+use crate::support::{Source, World, in_time, on_both_stores, poll_once};
 
 on_both_stores!(
     no_form_of_a_read_waits_for_a_load_that_never_ends,

@@ -22,7 +22,7 @@ pub(crate) fn refuse_shared_default_keys() {
     for (a, b) in pairs(&functions).filter(|(a, b)| share_default_key(a, b)) {
         b.conflicting.store(true, Ordering::Relaxed);
         if !a.conflicting.swap(true, Ordering::Relaxed) {
-            tracing::error!(
+            crate::unheard::error!(
                 function = a.info.path,
                 "two functions have the same default key and run uncached: give each a `key`"
             );

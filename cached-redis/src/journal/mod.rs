@@ -455,7 +455,7 @@ impl Watch for Journal {
             let keys = state.keep_recent();
             self.publish(&state);
             if keys > 0 {
-                tracing::warn!(
+                crate::unheard::warn!(
                     keys,
                     "the store was replaced: its last invalidations are repeated"
                 );

@@ -220,7 +220,7 @@ impl<L: Log> Follower<L> {
         if std::mem::replace(&mut self.failed, true) {
             tracing::debug!(%error, "the stream of events still cannot be read");
         } else {
-            tracing::warn!(%error, "the stream of events cannot be read, going on trying");
+            crate::unheard::warn!(%error, "the stream of events cannot be read, going on trying");
         }
     }
 }

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
+use crate::health::State;
 use crate::home::Home;
 use crate::sync::carried;
 use crate::tag::Generation;
@@ -320,6 +321,14 @@ impl AnyStore {
         match self.bare() {
             Bare::Memory(_) => Home::here(),
             Bare::Redis(store) => Arc::clone(store.home()),
+        }
+    }
+
+    /// How its connection gets on; `None`: it needs none.
+    pub(crate) fn condition(&self) -> Option<State> {
+        match self.bare() {
+            Bare::Memory(_) => None,
+            Bare::Redis(store) => Some(store.condition()),
         }
     }
 

@@ -105,13 +105,13 @@ impl Breaker {
         let mut closed = Instant::now();
         loop {
             self.opened().await;
-            tracing::warn!(%address, "the store does not answer, operations fail at once until it does");
+            crate::unheard::warn!(%address, "the store does not answer, operations fail at once until it does");
             // Otherwise it opened right after it was closed: probes are answered, operations are not.
             if closed.elapsed() >= backoff.cap() {
                 backoff = Backoff::short();
             }
             if !self.probe_until_closed(&mut backoff, probing, &probe).await {
-                tracing::warn!(%address, "no probe was answered, giving the connection up");
+                crate::unheard::warn!(%address, "no probe was answered, giving the connection up");
                 return;
             }
             closed = Instant::now();

@@ -27,6 +27,7 @@ use super::{RedisSettings, reply};
 use crate::background::Background;
 use crate::backoff::Backoff;
 use crate::error::{ConnectProblem, StoreError};
+use crate::health::{Condition, State};
 use crate::home::Home;
 use crate::store::Watch;
 use crate::store::stats::{BreakerState, StoreStats};
@@ -55,6 +56,7 @@ struct Shared {
     /// How the first attempt of the task ended; `None` until then.
     tried: watch::Sender<Option<Result<(), ConnectProblem>>>,
     last: Mutex<Last>,
+    condition: Condition,
 }
 
 /// What a task leaves to the one that comes after it.
@@ -87,6 +89,7 @@ impl Connection {
             made: AtomicU64::new(0),
             tried: watch::Sender::new(None),
             last: Mutex::default(),
+            condition: Condition::begun(),
         });
         let patience = settings.connect_timeout;
         let keeper = Arc::new(Keeper {
@@ -176,6 +179,10 @@ impl Connection {
             reconnects: self.shared.made.load(Ordering::Relaxed).saturating_sub(1),
             ..stats
         }
+    }
+
+    pub(super) fn condition(&self) -> State {
+        self.shared.condition.state()
     }
 
     pub(super) fn now_ms(&self) -> u64 {
@@ -308,6 +315,7 @@ impl Keeper {
             seen: vigil.seen(),
         });
         shared.live.store(Some(Arc::clone(&live)));
+        shared.condition.turns(true);
         tracing::info!(address = %self.route.address, "connected to the store");
         Some((Out { keeper: self, live }, vigil, opened.driver))
     }
@@ -333,13 +341,14 @@ impl Keeper {
             () = self.shared.breaker.watch(&self.route.address, probing, probe) => {}
         }
         drop(out);
-        tracing::warn!(address = %self.route.address, "lost the connection to the store");
+        crate::unheard::warn!(address = %self.route.address, "lost the connection to the store");
     }
 
     /// Nobody finds it any more, unless another has taken its place already.
     fn lost(&self, live: &Arc<Live>) {
         let found = self.shared.live.compare_and_swap(live, None);
         if found.as_ref().is_some_and(|found| Arc::ptr_eq(found, live)) {
+            self.shared.condition.turns(false);
             self.watch.lost(live.seen.last());
         }
     }
@@ -347,14 +356,15 @@ impl Keeper {
     /// Each reason aloud, once per outage.
     fn report(&self, problem: &ConnectProblem, told: &mut Option<ConnectProblem>) {
         let address = &self.route.address;
+        self.shared.condition.failed(address, problem);
         if told.as_ref() == Some(problem) {
             return tracing::debug!(%address, %problem, "still cannot connect to the store");
         }
         *told = Some(problem.clone());
         if problem.is_lasting() {
-            tracing::error!(%address, %problem, "the store cannot be used, functions run without it");
+            crate::unheard::error!(%address, %problem, "the store cannot be used, functions run without it");
         } else {
-            tracing::warn!(%address, %problem, "cannot connect to the store, going on trying");
+            crate::unheard::warn!(%address, %problem, "cannot connect to the store, going on trying");
         }
     }
 }

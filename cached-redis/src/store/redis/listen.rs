@@ -124,7 +124,7 @@ impl Subscriber {
     fn report(&self, problem: &ConnectProblem, before: u32) {
         let address = &self.route.address;
         if before == 0 {
-            tracing::warn!(%address, %problem, "cannot subscribe, going on trying");
+            crate::unheard::warn!(%address, %problem, "cannot subscribe, going on trying");
         } else {
             tracing::debug!(%address, %problem, "still cannot subscribe");
         }

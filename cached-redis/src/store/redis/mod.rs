@@ -22,6 +22,7 @@ use super::{Grant, Outlet, Put, Store, Watch, envelope_token, millis};
 use crate::entry::Token;
 use crate::error::{ConnectProblem, Error, StoreError};
 use crate::fencing;
+use crate::health::State;
 use crate::home::Home;
 use crate::oversize;
 use crate::tag::Generation;
@@ -163,6 +164,10 @@ impl RedisStore {
     #[cfg(test)]
     pub(crate) fn is_connected(&self) -> bool {
         self.link.connection.is_up()
+    }
+
+    pub(crate) fn condition(&self) -> State {
+        self.link.connection.condition()
     }
 
     pub(crate) fn stats(&self) -> StoreStats {
