@@ -47,7 +47,8 @@ impl Queue {
         let now = Instant::now();
         let fits = |joined: &&Joined| now < flight::begins(joined) + budget;
         let begun = |joined: &&Joined| came < flight::begins(joined);
-        let in_time = |joined: &&Joined| flight::begins(joined) <= until;
+        // When nothing runs any more, it begins at once.
+        let in_time = |joined: &&Joined| self.running.is_none() || flight::begins(joined) <= until;
         let running = self.running.as_ref().filter(begun).filter(fits);
         running.or_else(|| self.pending.as_ref().filter(in_time).filter(fits))
     }
