@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use cached_redis::{
-    Builder, Cache, CachedExt as _, Error, Policy, Status, after_commit, invalidates, redis_cached,
+    Builder, Cache, CachedExt as _, Error, Policy, Schema, Status, after_commit, invalidates,
+    redis_cached,
 };
 use tracing::Level;
 
@@ -132,6 +133,21 @@ async fn a_function_that_names_an_unknown_policy_refuses_the_build() {
         Err(Error::Setting { setting, .. }) => assert_eq!(setting, "process::by_policy"),
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_policy_of_additive_changes_refuses_the_build_if_a_function_under_it_uses_bincode() {
+    let hot = Policy::new().ttl(Duration::from_secs(1));
+    let additive = builder().policy("hot", hot.schema(Schema::Additive));
+    match additive.clone().build().await {
+        Err(Error::Setting { setting, problem }) => {
+            assert_eq!(setting, "process::by_policy");
+            assert!(problem.contains("msgpack"), "{problem}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let described = additive.codec(cached_redis::Format::Json);
+    assert!(described.build().await.is_ok());
 }
 
 #[tokio::test]

@@ -11,18 +11,11 @@ use crate::validate::refuse_outer_names;
 
 /// An option that is a plain number.
 pub(crate) struct Factor {
-    name: &'static str,
-    allows: fn(f64) -> bool,
-    wrong: &'static str,
-    help: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) allows: fn(f64) -> bool,
+    pub(crate) wrong: &'static str,
+    pub(crate) help: &'static str,
 }
-
-pub(crate) const JITTER: Factor = Factor {
-    name: "jitter",
-    allows: |share| (0.0..1.0).contains(&share),
-    wrong: "`jitter` is not at least 0 and less than 1",
-    help: "write a share of the TTL, such as `0.05`",
-};
 
 pub(crate) const REFRESH_AHEAD: Factor = Factor {
     name: "refresh_ahead",

@@ -15,11 +15,13 @@ mod expand;
 mod factor;
 mod foreign;
 mod guarded;
+mod jitter;
 mod key;
 mod option;
 mod owned;
 mod parameter;
 mod renamed;
+mod schema;
 mod signature;
 mod syntax;
 mod tag;
@@ -39,7 +41,7 @@ use proc_macro::TokenStream;
 /// function simply runs.
 ///
 /// ```text
-/// #[redis_cached(ttl = 300, jitter = 0.05, key = "user:<id>")]
+/// #[redis_cached(ttl = 300, jitter = "-5%", key = "user:<id>")]
 /// async fn get_user(id: u64) -> Result<User, DbError> { … }
 /// ```
 ///
@@ -53,7 +55,7 @@ use proc_macro::TokenStream;
 /// | `key = "…"` | the [key template](#keys) | module, name and all parameters |
 /// | `ttl = …` | [how long](#durations) an entry is fresh | required, unless `policy` is given |
 /// | `ttl_with = …` | path of a `fn(&T) -> Duration` that tells the TTL of each value, in the place of `ttl`; zero: not stored | none |
-/// | `jitter = 0.05` | uniform share of the TTL that is added or taken, 0 ≤ j < 1, so that entries of one moment do not expire in one moment | the builder's |
+/// | `jitter = 0.05` | uniform share of the TTL that is added **or** taken, 0 ≤ j < 1, so that entries of one moment do not expire in one moment: 300 s become 285 s to 315 s. `"-5%"` only takes: 285 s to 300 s | the builder's, 0.05 |
 /// | `negative_ttl = …` | life of a kept `None` (`Option`, `Result<Option<_>, _>`); `0` keeps none | the TTL, 30 s at most |
 /// | `stale_while_revalidate = …` | past the TTL, serve the old value for so long while one caller loads anew behind it ([details](#stale-values-and-early-refreshes)) | none |
 /// | `stale_if_error = …` | past the TTL, serve the old value for so long if the load fails | none |
@@ -67,6 +69,7 @@ use proc_macro::TokenStream;
 /// | `batch(id in ids)` | the function of [many ids](#batches): `<id>` in the key is one element of the parameter `ids` | one id |
 /// | `skip(a, b)` | parameters that are not part of the key | none |
 /// | `codec = …` | `bincode`, `msgpack`, `json`, or the path of a value of your own codec | the builder's |
+/// | `schema = "additive"` | an entry that was written by another shape of the type is read where it decodes: for types that only gain fields; see `cached_redis::Schema` for what it lets through. Not with `bincode` | `"exact"`: such an entry is a miss |
 /// | `condition = …` | an expression over the parameters; where it is `false` the cache is not asked and nothing is stored | always |
 /// | `unless = …` | an expression over `result`, a reference to the `Ok` value; where it is `true` the value is not stored | never |
 /// | `nested = false` | cached functions that this one calls have no say in its entry: by default, a value past its TTL that one of them was served keeps this result from being stored | `true` |

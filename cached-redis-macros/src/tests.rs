@@ -351,6 +351,96 @@ fn a_mistake_leaves_the_function_as_it_was() {
     assert_snapshot("a_mistake_leaves_the_function_as_it_was", expansion);
 }
 
+/// What `#[redis_cached]` with these options comes to.
+fn expanded(options: proc_macro2::TokenStream) -> String {
+    let function = quote! {
+        async fn user(id: u64) -> User {
+            load(id).await
+        }
+    };
+    entry::cached(options, &function).to_string()
+}
+
+#[test]
+fn jitter_as_a_percentage_lengthens_only_without_a_sign() {
+    for (jitter, expected) in [
+        (
+            quote!(0.05),
+            "jitter (:: cached_redis :: __private :: Jitter :: around (0.05))",
+        ),
+        (
+            quote!("5%"),
+            "jitter (:: cached_redis :: __private :: Jitter :: around (0.05))",
+        ),
+        (
+            quote!("-5%"),
+            "jitter (:: cached_redis :: __private :: Jitter :: below (0.05))",
+        ),
+        (
+            quote!("-12.5%"),
+            "jitter (:: cached_redis :: __private :: Jitter :: below (0.125))",
+        ),
+        (
+            quote!(SHARE),
+            "jitter (:: cached_redis :: __private :: Jitter :: around (SHARE))",
+        ),
+    ] {
+        let expansion = expanded(quote!(ttl = 300, jitter = #jitter));
+        assert!(expansion.contains(expected), "{jitter}: {expansion}");
+    }
+}
+
+#[test]
+fn what_is_no_share_of_the_ttl_is_refused_with_both_forms() {
+    for jitter in [
+        "", "%", "-%", "5", "-0.05", "+5%", "--5%", "-5 %", "100%", "-100%", "1e9%", "inf%", "NaN%",
+    ] {
+        let expansion = expanded(quote!(ttl = 300, jitter = #jitter));
+        assert!(
+            expansion.contains("is no share of the TTL below 100 %"),
+            "{jitter}: {expansion}"
+        );
+        assert!(
+            expansion.contains("`0.05`") && expansion.contains("-5%"),
+            "{expansion}"
+        );
+        assert_eq!(expansion.matches("compile_error").count(), 1, "{expansion}");
+    }
+}
+
+#[test]
+fn a_schema_is_one_of_two_words_and_additive_only_where_names_are_written() {
+    for (options, refused) in [
+        (quote!(schema = "exact"), None),
+        (quote!(schema = "exact", codec = bincode), None),
+        (quote!(schema = "additive"), None),
+        (quote!(schema = "additive", codec = json), None),
+        (quote!(schema = "additive", codec = codecs::Mine), None),
+        (
+            quote!(schema = "additive", codec = bincode),
+            Some("codec = msgpack"),
+        ),
+        (
+            quote!(codec = bincode, schema = "additive"),
+            Some("codec = msgpack"),
+        ),
+        (quote!(schema = "aditive"), Some("none of its two words")),
+        (quote!(schema = additive), Some("schema = \\\"…\\\"")),
+    ] {
+        let expansion = expanded(quote!(ttl = 300, #options));
+        let errors = expansion.matches("compile_error").count();
+        assert_eq!(
+            errors,
+            usize::from(refused.is_some()),
+            "{options}: {expansion}"
+        );
+        assert!(
+            expansion.contains(refused.unwrap_or("Schema ::")),
+            "{options}: {expansion}"
+        );
+    }
+}
+
 #[test]
 fn every_name_a_field_can_have_expands() {
     let expansion = entry::cached(

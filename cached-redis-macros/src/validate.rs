@@ -12,11 +12,13 @@ use crate::batch::Batch;
 use crate::contained::{self, inside};
 use crate::duration::{self, Life};
 use crate::errors::Errors;
-use crate::factor::{AUDIT, EARLY_EXPIRY, JITTER, REFRESH_AHEAD, factor};
+use crate::factor::{AUDIT, EARLY_EXPIRY, REFRESH_AHEAD, factor};
 use crate::guarded::{Guard, refuse_before, refuse_patterns, refuse_result};
+use crate::jitter::{self, Jitter};
 use crate::key::{Key, Outcome};
 use crate::owned;
 use crate::parameter::Kind;
+use crate::schema::Schema;
 use crate::signature::Function;
 use crate::syntax::{argument, find, mentions, uses};
 use crate::tag;
@@ -45,13 +47,14 @@ pub(crate) struct Cached {
 /// What was written of the policy.
 pub(crate) struct Policy {
     pub(crate) ttl: Option<Life>,
-    pub(crate) jitter: Option<TokenStream>,
+    pub(crate) jitter: Option<Jitter>,
     pub(crate) negative_ttl: Option<Life>,
     pub(crate) stale_while_revalidate: Option<Life>,
     pub(crate) stale_if_error: Option<Life>,
     pub(crate) refresh_ahead: Option<TokenStream>,
     pub(crate) early_expiry: Option<TokenStream>,
     pub(crate) audit: Option<TokenStream>,
+    pub(crate) schema: Option<Schema>,
     pub(crate) soft_timeout: Option<Life>,
     /// Whether each value tells its own TTL.
     pub(crate) told: bool,
@@ -220,12 +223,16 @@ impl Policy {
             ),
             stale_if_error: life("stale_if_error", &args.stale_if_error, true),
             soft_timeout: life("soft_timeout", &args.soft_timeout, false),
-            jitter: factor(&JITTER, &args.jitter, function, errors),
+            jitter: jitter::parse(&args.jitter, function, errors),
             refresh_ahead: factor(&REFRESH_AHEAD, &args.refresh_ahead, function, errors),
             early_expiry: factor(&EARLY_EXPIRY, &args.early_expiry, function, errors),
             told: args.ttl_with.is_some(),
             alone: args.nested == Some(false),
             audit: factor(&AUDIT, &args.audit, function, errors),
+            schema: args
+                .schema
+                .as_ref()
+                .and_then(|schema| Schema::parse(schema, args, errors)),
             named: args.policy.clone().filter(|name| named(name, errors)),
         }
     }

@@ -11,11 +11,11 @@ use crate::journal::Journal;
 use crate::store::{AnyStore, MemoryLimits, RedisSettings};
 #[cfg(feature = "testing")]
 use crate::testing::{Faults, Recorder};
-use crate::{Cache, Error, Format, Mode, OnFailover, Policy};
+use crate::{Cache, Error, Format, Jitter, Mode, OnFailover, Policy, Schema};
 
 mod check;
 
-const DEFAULT_JITTER: f64 = 0.05;
+const DEFAULT_JITTER: Jitter = Jitter::around(0.05);
 const DEFAULT_LEASE: Duration = Duration::from_secs(3);
 const DEFAULT_WAIT: Duration = Duration::from_secs(10);
 const DEFAULT_THROTTLE: Duration = Duration::from_secs(1);
@@ -28,14 +28,14 @@ const DEFAULT_HOLD: Duration = Duration::from_secs(10);
 ///
 /// ```
 /// use std::time::Duration;
-/// use cached_redis::{Cache, Policy};
+/// use cached_redis::{Cache, Jitter, Policy};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), cached_redis::Error> {
 /// let cache = Cache::builder()
 ///     .url("memory://")
 ///     .namespace("shop")
-///     .jitter(0.1)
+///     .jitter(Jitter::below(0.1))
 ///     .policy("slow", Policy::new().ttl(Duration::from_secs(3600)))
 ///     .build()
 ///     .await?;
@@ -139,9 +139,10 @@ impl Builder {
         self
     }
 
-    /// The jitter of policies that give none; see [`Policy::jitter`]. 0.05 by default.
-    pub fn jitter(mut self, jitter: f64) -> Self {
-        self.defaults.jitter = Some(jitter);
+    /// The jitter of policies that give none; see [`Policy::jitter`]. A number stands for
+    /// [`Jitter::around`]; by default 0.05, so that an entry lives for 95 % to 105 % of its TTL.
+    pub fn jitter(mut self, jitter: impl Into<Jitter>) -> Self {
+        self.defaults.jitter = Some(jitter.into());
         self
     }
 
@@ -171,6 +172,14 @@ impl Builder {
     /// `bincode` is on.
     pub fn codec(mut self, format: Format) -> Self {
         self.format = format;
+        self
+    }
+
+    /// Which entries a type reads that was changed since they were written, for policies that do not
+    /// say so and functions whose codec describes itself. [`Schema::Exact`] by default;
+    /// [`Schema::Additive`] is refused where the cache's [codec](Self::codec) is bincode.
+    pub fn schema(mut self, schema: Schema) -> Self {
+        self.defaults.schema = Some(schema);
         self
     }
 

@@ -223,7 +223,8 @@ impl CacheInfo {
     }
 
     /// How long the entry stays fresh, by the store's clock: zero for a stale one; `None` also for a TTL beyond 49 days,
-    /// which entries do not record.
+    /// which entries do not record. It is the entry's own TTL that is counted, [jitter](crate::Jitter) included,
+    /// which by default makes it up to 5 % longer than the one that was asked for.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
         self.time_left

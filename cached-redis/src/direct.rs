@@ -203,7 +203,13 @@ impl Cache {
             unless: batch::never,
             load,
         };
-        batch::read(batch, policy, Each::<Fallible<M, E>, Whole>::new(), task).await
+        batch::read(
+            batch,
+            policy,
+            Each::new(Fallible::<M, E>::new(), Whole, None),
+            task,
+        )
+        .await
     }
 
     /// The value under `key`, if a live entry of this type is there. A cached absence is `None`, and
@@ -216,7 +222,10 @@ impl Cache {
     /// # Cancel safety
     ///
     /// Cancel safe.
-    pub async fn get<T: DeserializeOwned>(&self, key: impl AsRef<str>) -> Result<Option<T>, Error> {
+    pub async fn get<T>(&self, key: impl AsRef<str>) -> Result<Option<T>, Error>
+    where
+        T: Serialize + DeserializeOwned,
+    {
         read::peek(&self.inner, &self.key(key)).await
     }
 

@@ -80,7 +80,7 @@ impl Kind {
 pub(crate) struct Header {
     pub(crate) kind: Kind,
     pub(crate) flags: u8,
-    /// What the type looked like to serde; 0 for codecs that describe themselves.
+    /// What the type looked like to serde.
     pub(crate) fingerprint: u32,
     pub(crate) token: Token,
     /// Epoch of the shard, 0 = unused.

@@ -53,7 +53,14 @@ pub(crate) enum Event<'a> {
     /// A tag of the entry that was found has been invalidated since, or its generation was lost.
     Outdated,
     /// The codec cannot read this value back; MessagePack keeps this function's values from now on.
-    FellBack(&'a CodecError),
+    /// Whether all of them come back was not `compared` where they are not `PartialEq`.
+    FellBack {
+        error: &'a CodecError,
+        compared: bool,
+    },
+    /// The policy asks for additive changes of a codec that cannot tell them. It says whether it is the
+    /// first one of its function.
+    NotAdditive(bool),
     /// No codec can keep this value.
     /// The second part says whether it is the first one of its function.
     Unstorable(&'a CodecError, bool),
@@ -178,7 +185,11 @@ fn count(counters: &Counters, event: &Event<'_>) {
         Event::Refused => counters.add(Count::RefusedFills, 1),
         Event::Undecodable => counters.add(Count::Undecodable, 1),
         Event::Outdated => counters.add(Count::Outdated, 1),
-        Event::FellBack(_) | Event::Marked | Event::Nested(_) | Event::LongValidator => {}
+        Event::FellBack { .. }
+        | Event::NotAdditive(_)
+        | Event::Marked
+        | Event::Nested(_)
+        | Event::LongValidator => {}
         Event::Unstorable(..) => counters.add(Count::Unstorable, 1),
         Event::TooLarge(_) => counters.add(Count::TooLarge, 1),
         Event::KeyFailed
@@ -232,10 +243,26 @@ fn tell(function: &str, event: &Event<'_>) {
         }
         Event::Swept { keys, done } => debug!(function, keys, done, "a sweep has ended"),
         Event::Undecodable => debug!(function, "an entry could not be read and is replaced"),
-        Event::FellBack(error) => warn!(
+        Event::FellBack {
+            error,
+            compared: true,
+        } => warn!(
             function, %error,
             "the codec cannot read this type back, MessagePack is used from now on; \
              write `codec = msgpack` to choose it yourself"
+        ),
+        Event::FellBack {
+            error,
+            compared: false,
+        } => warn!(
+            function, %error,
+            "the codec cannot read this type back, MessagePack is used from now on; what `Serialize` \
+             leaves out or alters is lost in it, which is only seen of a type that is `PartialEq`"
+        ),
+        Event::NotAdditive(true) => error!(
+            function,
+            "`schema = \"additive\"` needs a codec that describes itself, such as `msgpack` or `json`: \
+             entries of another shape are misses"
         ),
         Event::Nested(true) => warn!(
             function,
@@ -282,6 +309,7 @@ fn tell(function: &str, event: &Event<'_>) {
         | Event::TooLarge(false)
         | Event::Nested(false)
         | Event::NoPolicy(false)
+        | Event::NotAdditive(false)
         | Event::Unlabelled { first: false, .. } => {
             debug!(function, "not kept, for the reason told before");
         }

@@ -15,6 +15,7 @@ use std::iter;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec;
@@ -34,8 +35,8 @@ pub(crate) struct Loading {
     /// That of its cache.
     namespace: String,
     said: Mutex<Said>,
-    /// The entry that the result is to replace, if there is one.
-    previous: Option<Live>,
+    /// The entry that the result is to replace, if there is one, and whether it may be of another shape.
+    previous: Option<(Live, bool)>,
     /// Whether what inner calls are served is no matter of this load.
     alone: bool,
     /// What it loads, if it does for a cache.
@@ -119,7 +120,7 @@ impl Loading {
     pub(crate) fn new(
         namespace: &str,
         alone: bool,
-        previous: Option<Live>,
+        previous: Option<(Live, bool)>,
         led: Option<Led>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -308,10 +309,10 @@ impl Current {
     /// [versions](crate::docs::versions). `None` also for a `T` that is not the type of the value, and for
     /// values in a codec of your own.
     #[must_use]
-    pub fn previous<T: DeserializeOwned>(&self) -> Option<Previous<T>> {
+    pub fn previous<T: Serialize + DeserializeOwned>(&self) -> Option<Previous<T>> {
         let loading = self.0.as_ref()?;
-        let live = loading.previous.as_ref()?;
-        let value = codec::decode_builtin(&live.header, live.payload())?;
+        let (live, additive) = loading.previous.as_ref()?;
+        let value = codec::decode_builtin(&live.header, live.payload(), *additive)?;
         let extensions = entry::extensions(&live.entry)?;
         Some(Previous {
             value,

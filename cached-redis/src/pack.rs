@@ -7,8 +7,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::Policy;
-use crate::codec::{self, Choice, CodecError, Encoded, Msgpack};
+use crate::codec::{self, Choice, CodecError, Encoded, Equal, Msgpack};
 use crate::entry::{Header, Kind, Live, Token};
 use crate::event::Event;
 use crate::extension::{Extensions, MOST_NAMED};
@@ -20,6 +19,7 @@ use crate::shape::Shape;
 use crate::store::Store as _;
 use crate::tag::Basis;
 use crate::verdict::Verdict;
+use crate::{Policy, Schema};
 
 /// A whole entry and how long it lives.
 pub(crate) struct Packed {
@@ -68,7 +68,10 @@ pub(crate) struct Packer<'a, C> {
 
 impl<C: Choice> Packer<'_, C> {
     /// The value of an entry, `Some(None)` for a known absence; `None` if it is not readable.
-    pub(crate) fn unpack<T: DeserializeOwned>(&self, live: &Live) -> Option<Option<T>> {
+    pub(crate) fn unpack<T>(&self, live: &Live) -> Option<Option<T>>
+    where
+        T: Serialize + DeserializeOwned,
+    {
         if !self.is_own(live) {
             return None;
         }
@@ -76,7 +79,18 @@ impl<C: Choice> Packer<'_, C> {
             return Some(None);
         }
         let codec = self.codec.choose(self.inner.settings.format);
-        codec::decode_checked(&codec, &live.header, live.payload()).map(Some)
+        let additive = || self.is_additive();
+        codec::decode_checked(&codec, &live.header, live.payload(), additive).map(Some)
+    }
+
+    /// Whether entries of another shape are read as well.
+    pub(crate) fn is_additive(&self) -> bool {
+        let codec = self.codec.choose(self.inner.settings.format);
+        let schema = self.inner.settings.schema(self.policy, &codec);
+        if schema.is_none() {
+            self.emit(&Event::NotAdditive(self.function.exact.first()));
+        }
+        schema == Some(Schema::Additive)
     }
 
     /// Whether it was made in the same type as it is read. One that is known by its key alone, or was
@@ -91,6 +105,7 @@ impl<C: Choice> Packer<'_, C> {
     /// The entry of what a function returned, if it is to be stored.
     pub(crate) fn judge<S>(
         &self,
+        shape: S,
         ok: &S::Ok,
         loaded: &Loaded,
         basis: &Basis,
@@ -105,7 +120,7 @@ impl<C: Choice> Packer<'_, C> {
             Verdict::Store => loaded.said.ttl,
         };
         let settled = self.settle(&loaded.said, basis)?;
-        self.entry(S::value(ok), loaded, ttl, &settled)
+        self.entry(S::value(ok), shape.equal(), loaded, ttl, &settled)
     }
 
     /// What the results of a load say of their tags; `None` if they are not to be stored.
@@ -140,6 +155,7 @@ impl<C: Choice> Packer<'_, C> {
     pub(crate) fn entry<T>(
         &self,
         value: Option<&T>,
+        equal: Equal<T>,
         loaded: &Loaded,
         ttl: Option<Duration>,
         settled: &Settled,
@@ -149,14 +165,20 @@ impl<C: Choice> Packer<'_, C> {
     {
         let Settled { basis, unread } = settled;
         match unread.is_empty() {
-            true => self.packed(value, loaded, ttl, basis),
+            true => self.packed(value, equal, loaded, ttl, basis),
             false => self.marker(unread, basis),
         }
     }
 
     /// The entry of a value, or of an absence; `None` if the policy or the codec does not let it
     /// be kept.
-    pub(crate) fn pack<T>(&self, value: Option<&T>, took: Duration, basis: &Basis) -> Option<Packed>
+    pub(crate) fn pack<T>(
+        &self,
+        value: Option<&T>,
+        equal: Equal<T>,
+        took: Duration,
+        basis: &Basis,
+    ) -> Option<Packed>
     where
         T: Serialize + DeserializeOwned,
     {
@@ -164,12 +186,13 @@ impl<C: Choice> Packer<'_, C> {
             took,
             ..Loaded::default()
         };
-        self.packed(value, &loaded, None, basis)
+        self.packed(value, equal, &loaded, None, basis)
     }
 
     fn packed<T>(
         &self,
         value: Option<&T>,
+        equal: Equal<T>,
         loaded: &Loaded,
         ttl: Option<Duration>,
         basis: &Basis,
@@ -187,7 +210,7 @@ impl<C: Choice> Packer<'_, C> {
         };
         let mut payload = Vec::new();
         if let Some(value) = value {
-            let encoded = match self.encode(value) {
+            let encoded = match self.encode(value, equal) {
                 Ok(encoded) => encoded,
                 // The function failed, which only its value shows.
                 Err(error) if error.is_failure() => return None,
@@ -248,7 +271,7 @@ impl<C: Choice> Packer<'_, C> {
         policy.lasting(ttl.filter(|_| !negative)).life(negative)
     }
 
-    fn encode<T>(&self, value: &T) -> Result<Encoded, CodecError>
+    fn encode<T>(&self, value: &T, equal: Equal<T>) -> Result<Encoded, CodecError>
     where
         T: Serialize + DeserializeOwned,
     {
@@ -256,15 +279,17 @@ impl<C: Choice> Packer<'_, C> {
         let one_type = !self.function.info.generic;
         if one_type
             && self.function.fell_back.load(Ordering::Relaxed)
-            && let Ok(encoded) = codec::encode_checked(&Msgpack, value)
+            && let Ok(encoded) = codec::encode_checked(&Msgpack, value, equal)
         {
             return Ok(encoded);
         }
-        let encoded = codec::encode_checked(&self.codec.choose(self.inner.settings.format), value)?;
+        let codec = self.codec.choose(self.inner.settings.format);
+        let encoded = codec::encode_checked(&codec, value, equal)?;
         if let Some(error) = &encoded.fell_back
             && !self.function.fell_back.swap(true, Ordering::Relaxed)
         {
-            self.emit(&Event::FellBack(error));
+            let compared = equal.is_some();
+            self.emit(&Event::FellBack { error, compared });
         }
         Ok(encoded)
     }

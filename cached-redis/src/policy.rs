@@ -7,14 +7,16 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::Error;
+use crate::{Error, Schema};
 
 mod checked;
+mod jitter;
 
 pub use checked::{
     Written, checked_negative_ttl, checked_replica_lag, checked_timeout, checked_ttl,
     checked_window,
 };
+pub use jitter::Jitter;
 
 /// The longest time to live: 100 years. Longer ones are shortened to it, since Redis adds the
 /// time to live to its clock and refuses a sum that overflows.
@@ -31,18 +33,18 @@ const NEGATIVE_TTL: Duration = Duration::from_secs(30);
 ///
 /// ```
 /// use std::time::Duration;
-/// use cached_redis::Policy;
+/// use cached_redis::{Jitter, Policy};
 ///
 /// const HOURLY: Policy = Policy::new()
 ///     .ttl(Duration::from_secs(3600))
-///     .jitter(0.1)
+///     .jitter(Jitter::below(0.1))
 ///     .negative_ttl(Duration::from_secs(60));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[must_use]
 pub struct Policy {
     pub(crate) ttl: Option<Duration>,
-    pub(crate) jitter: Option<f64>,
+    pub(crate) jitter: Option<Jitter>,
     pub(crate) negative_ttl: Option<Duration>,
     pub(crate) stale_while_revalidate: Option<Duration>,
     pub(crate) stale_if_error: Option<Duration>,
@@ -50,6 +52,7 @@ pub struct Policy {
     pub(crate) early_expiry: Option<f64>,
     pub(crate) soft_timeout: Option<Duration>,
     pub(crate) audit: Option<f64>,
+    pub(crate) schema: Option<Schema>,
     pub(crate) name: Option<&'static str>,
     /// Whether each value tells its own TTL.
     pub(crate) told: bool,
@@ -70,6 +73,7 @@ impl Policy {
             early_expiry: None,
             soft_timeout: None,
             audit: None,
+            schema: None,
             name: None,
             told: false,
             alone: false,
@@ -77,16 +81,17 @@ impl Policy {
     }
 
     /// How long an entry stays fresh. Must be more than zero; rounded up to whole milliseconds and
-    /// capped at 100 years.
+    /// capped at 100 years. By default, [jitter](Self::jitter) makes it up to 5 % longer or shorter.
     pub const fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
         self
     }
 
-    /// The share of the TTL that is added or taken at random, so that entries filled together do
-    /// not turn stale together: `0.05` spreads 300 s over 285 s to 315 s. From 0 to below 1; the
-    /// builder's default is 0.05.
-    pub const fn jitter(mut self, jitter: f64) -> Self {
+    /// By how much the lives of entries differ, so that those filled together do not turn stale
+    /// together: `Jitter::around(0.05)`, the builder's default, spreads 300 s over 285 s to **315 s**, and
+    /// `Jitter::below(0.05)` over 285 s to 300 s. It applies to the TTL of a `None` as well, and stale
+    /// windows begin where it ends.
+    pub const fn jitter(mut self, jitter: Jitter) -> Self {
         self.jitter = Some(jitter);
         self
     }
@@ -149,6 +154,13 @@ impl Policy {
         self
     }
 
+    /// Which entries a type reads that was changed since they were written. [`Schema::Exact`] by
+    /// default.
+    pub const fn schema(mut self, schema: Schema) -> Self {
+        self.schema = Some(schema);
+        self
+    }
+
     /// Takes what is not set here from the policy that was given this name in
     /// [`Builder::policy`](crate::Builder::policy).
     pub const fn named(mut self, name: &'static str) -> Self {
@@ -199,6 +211,7 @@ impl Policy {
             early_expiry: self.early_expiry.or(base.early_expiry),
             soft_timeout: self.soft_timeout.or(base.soft_timeout),
             audit: self.audit.or(base.audit),
+            schema: self.schema.or(base.schema),
             name: self.name.or(base.name),
             told: self.told || base.told,
             alone: self.alone || base.alone,
@@ -210,10 +223,7 @@ impl Policy {
         if self.ttl.is_some_and(|ttl| ttl.is_zero()) {
             return Err(Error::setting(setting, "a TTL must be more than zero"));
         }
-        if self
-            .jitter
-            .is_some_and(|jitter| !(0.0..1.0).contains(&jitter))
-        {
+        if self.jitter.is_some_and(|jitter| !jitter.is_in_range()) {
             let problem = "jitter must be at least 0 and below 1";
             return Err(Error::setting(setting, problem));
         }
@@ -262,8 +272,8 @@ impl Policy {
         if base.is_zero() {
             return None;
         }
-        let spread = self.jitter.unwrap_or(0.0) * (2.0 * fastrand::f64() - 1.0);
-        let fresh = base.mul_f64(1.0 + spread).max(Duration::from_millis(1));
+        let fresh = self.jitter.unwrap_or(Jitter::NONE).applied_to(base);
+        let fresh = fresh.max(Duration::from_millis(1));
         let window = match negative {
             true => None,
             false => self.stale_while_revalidate.max(self.stale_if_error),
@@ -312,29 +322,53 @@ mod tests {
 
     #[test]
     fn options_stand_over_the_named_policy() {
-        let named = Policy::new().ttl(SECOND).jitter(0.5);
+        let named = Policy::new().ttl(SECOND).jitter(Jitter::NONE);
         let merged = Policy::new().ttl(2 * SECOND).over(named);
-        assert_eq!((merged.ttl, merged.jitter), (Some(2 * SECOND), Some(0.5)));
+        assert_eq!(merged.ttl, Some(2 * SECOND));
+        assert_eq!(merged.jitter, Some(Jitter::NONE));
     }
 
     #[test]
-    fn jitter_stays_inside_its_share() {
-        let policy = Policy::new().ttl(100 * SECOND).jitter(0.05);
-        let lives: Vec<_> = (0..1000)
-            .map(|_| policy.life(false).unwrap().kept)
-            .collect();
-        assert!(
-            lives
-                .iter()
-                .all(|life| (95 * SECOND..=105 * SECOND).contains(life))
-        );
-        assert!(lives.iter().any(|life| *life < 98 * SECOND));
-        assert!(lives.iter().any(|life| *life > 102 * SECOND));
+    fn jitter_stays_inside_its_share_and_reaches_all_of_it() {
+        for (jitter, longest) in [
+            (Jitter::around(0.05), 105 * SECOND),
+            (Jitter::below(0.05), 100 * SECOND),
+        ] {
+            let policy = Policy::new().ttl(100 * SECOND).jitter(jitter);
+            let lives = (0..1000).map(|_| policy.life(false).unwrap().kept);
+            let lives: Vec<_> = lives.collect();
+            let (least, most) = (lives.iter().min().unwrap(), lives.iter().max().unwrap());
+            assert!((95 * SECOND..96 * SECOND).contains(least), "{least:?}");
+            assert!((longest - SECOND..=longest).contains(most), "{most:?}");
+        }
+    }
+
+    #[test]
+    fn a_jitter_that_only_shortens_makes_no_ttl_longer() {
+        let lives = |ttl, share| {
+            let policy = Policy::new().ttl(ttl).jitter(Jitter::below(share));
+            (0..100).map(move |_| policy.life(false).unwrap().kept)
+        };
+        for share in [
+            0.0,
+            f64::MIN_POSITIVE,
+            f64::EPSILON,
+            0.05,
+            1.0_f64.next_down(),
+        ] {
+            for nanos in [1_000_000, 333_333_333, 86_399_999_999_999, u64::MAX / 7] {
+                let ttl = Duration::from_nanos(nanos);
+                assert!(
+                    lives(ttl, share).all(|life| life <= ttl),
+                    "{ttl:?}, {share}"
+                );
+            }
+        }
     }
 
     #[test]
     fn none_lives_thirty_seconds_at_most_unless_told() {
-        let life = |policy: Policy| Some(policy.jitter(0.0).life(true)?.kept);
+        let life = |policy: Policy| Some(policy.jitter(Jitter::NONE).life(true)?.kept);
         assert_eq!(life(Policy::new().ttl(300 * SECOND)), Some(30 * SECOND));
         assert_eq!(life(Policy::new().ttl(SECOND)), Some(SECOND));
         assert_eq!(
@@ -350,7 +384,7 @@ mod tests {
     #[test]
     fn odd_durations_neither_panic_nor_vanish() {
         let life = |ttl| {
-            let policy = Policy::new().ttl(ttl).jitter(0.9);
+            let policy = Policy::new().ttl(ttl).jitter(0.9.into());
             policy.life(false).unwrap().kept
         };
         assert!(life(Duration::from_nanos(1)) >= Duration::from_millis(1));
@@ -361,7 +395,7 @@ mod tests {
     fn an_entry_is_kept_for_its_ttl_and_the_longer_window() {
         let policy = Policy::new()
             .ttl(10 * SECOND)
-            .jitter(0.0)
+            .jitter(Jitter::NONE)
             .stale_while_revalidate(SECOND)
             .stale_if_error(60 * SECOND);
         let life = policy.life(false).unwrap();

@@ -6,19 +6,20 @@ pub use inventory;
 
 pub use crate::Cache;
 pub use crate::batch::never;
-pub use crate::batch::{Batch, Batched};
+pub use crate::batch::{Batch, Batched, Each};
 pub use crate::call::Call;
 pub use crate::catalog::assert_catalog;
 pub use crate::instance::{Instance, definition};
 pub use crate::key::{KeyName, KeyWriter, part};
 pub use crate::late::{Held, held};
 pub use crate::policy::{
-    Policy, Written, checked_negative_ttl, checked_replica_lag, checked_timeout, checked_ttl,
-    checked_window,
+    Jitter, Policy, Written, checked_negative_ttl, checked_replica_lag, checked_timeout,
+    checked_ttl, checked_window,
 };
 pub use crate::refusal::Refusal;
 pub use crate::registry::{Function, FunctionInfo, Guard, Registered, When, Writer, WriterInfo};
 pub use crate::registry::{WriteThrough, WriteThroughInfo};
+pub use crate::schema::Schema;
 pub use crate::through::Through;
 pub use crate::version::source_version;
 pub use crate::writer::Write;
@@ -26,7 +27,8 @@ pub use crate::writer::Write;
 /// What a function under `#[redis_cached]` returns.
 pub mod shape {
     pub use crate::shape::{
-        EachPointed, EachWhole, ErrorsKept, ErrorsShared, Probe, Rank0, Rank1, Rank2, Rank3,
+        ByEqual, ByNothing, Comparing, EachPointed, EachWhole, ErrorsKept, ErrorsShared, Probe,
+        Rank0, Rank1, Rank2, Rank3, each, values,
     };
 }
 
@@ -51,19 +53,20 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::batch;
-use crate::batch::Each;
+use crate::batch::Many;
 use crate::behind::{Detached, InPlace};
 use crate::codec::Choice;
-use crate::form::Form;
 use crate::read::Task;
 use crate::shape::{ErrorSharing, Shape};
 use crate::verdict::Verdict;
 
 /// A value that can be kept. The name is for the compiler's message.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be cached: it is no serde type",
+    message = "`{Self}` cannot be cached: it, or a type in it, is no serde type",
     label = "this type has to be stored and read back",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for it and for what is inside, without borrowed fields"
+    note = "derive `serde::Serialize` and `serde::Deserialize` for it and for what is inside, without borrowed fields",
+    note = "a response of a web framework cannot be read back: annotate a function beneath the handler, \
+            which returns the value itself"
 )]
 pub trait Cacheable: Serialize + DeserializeOwned {}
 
@@ -144,18 +147,16 @@ pub fn copy<T: Clone>(argument: &T) -> T {
 
 /// Answers a call of a function under `#[redis_cached(batch(…))]`. `load` is asked for the ids that
 /// are missing, each time with other ones.
-pub fn read_batch<S, V, E, C, U, F, L>(
+pub fn read_batch<S, E, C, U, F, L>(
     batch: Batch<<S::Ok as Batched>::Id>,
-    _shape: S,
-    _form: V,
+    shape: S,
     errors: E,
     codec: C,
     unless: U,
     load: F,
 ) -> impl Future<Output = S::Return>
 where
-    S: Shape<Ok: Batched>,
-    V: Form<<S::Ok as Batched>::Value, Stored: Cacheable>,
+    S: Many<Stored: Cacheable>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
     U: Fn(&<S::Ok as Batched>::Value) -> bool,
@@ -169,5 +170,5 @@ where
         unless,
         load,
     };
-    batch::read(batch, policy, Each::<S, V>::new(), task)
+    batch::read(batch, policy, shape, task)
 }

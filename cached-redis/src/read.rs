@@ -137,10 +137,10 @@ pub(crate) fn without_cache<R, F: Load<R>>(
 }
 
 /// The value under `key`, for those who do not load.
-pub(crate) async fn peek<T: DeserializeOwned>(
-    inner: &Inner,
-    key: &str,
-) -> Result<Option<T>, Error> {
+pub(crate) async fn peek<T>(inner: &Inner, key: &str) -> Result<Option<T>, Error>
+where
+    T: Serialize + DeserializeOwned,
+{
     let now_ms = inner.store.now_ms();
     let live = look(inner, key).await?.filter(|live| {
         let header = &live.header;
@@ -394,7 +394,8 @@ where
             // Who shares it might be a part of a load, which would freeze what is stale.
             Ok(ok) if place.is_shared() && !loaded.said.stale => {
                 let basis = Basis::unread(epoch, loaded.said.tags_with(self.tags.keys()));
-                let packed = self.packer.pack(S::value(ok), loaded.took, &basis);
+                let (value, equal) = (S::value(ok), self.shape.equal());
+                let packed = self.packer.pack(value, equal, loaded.took, &basis);
                 packed.map_or(Landing::Again, |packed| Landing::Shared(packed.entry))
             }
             Ok(_) => Landing::Again,
@@ -424,6 +425,7 @@ where
         F: Load<S::Return>,
     {
         let started = Instant::now();
+        let previous = previous.map(|live| (live, self.packer.is_additive()));
         let (namespace, alone) = (&self.inner.namespace, self.policy().alone);
         let led = Led::new(self.inner, vec![self.key.to_owned()]);
         let loading = Loading::new(namespace, alone, previous, Some(led));
@@ -450,7 +452,8 @@ where
     where
         U: FnOnce(&S::Ok) -> Verdict,
     {
-        self.packer.judge::<S>(ok, loaded, basis, verdict(ok))
+        let verdict = verdict(ok);
+        self.packer.judge(self.shape, ok, loaded, basis, verdict)
     }
 
     pub(crate) fn fill(

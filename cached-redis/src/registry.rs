@@ -87,6 +87,8 @@ pub struct Function {
     pub(crate) nested: Once,
     /// Whether it was told already that values are written by others that it would not find.
     pub(crate) unlabelled: Once,
+    /// Whether it was told already that its codec cannot tell additive changes.
+    pub(crate) exact: Once,
     /// Whether another function, or this one in another type, has the same key by no wish of its author;
     /// it then runs uncached.
     pub(crate) conflicting: AtomicBool,
@@ -106,6 +108,7 @@ impl Function {
             unstorable: Once(AtomicBool::new(false)),
             nested: Once(AtomicBool::new(false)),
             unlabelled: Once(AtomicBool::new(false)),
+            exact: Once(AtomicBool::new(false)),
             conflicting: AtomicBool::new(false),
             instances: Instances::new(),
         }

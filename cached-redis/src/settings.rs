@@ -3,8 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::codec::Codec;
 use crate::store::Outlet;
-use crate::{Format, OnFailover, Policy};
+use crate::{Format, OnFailover, Policy, Schema};
+
+/// What is wrong with a schema that the codec cannot have.
+pub(crate) const NOT_ADDITIVE: &str = "asks for `Schema::Additive`, which needs a codec that describes \
+                                       itself, such as `msgpack` or `json`";
 
 /// The settings that the flows look at.
 #[derive(Debug)]
@@ -46,10 +51,28 @@ impl Settings {
     /// `policy` with everything that the named policy and the defaults add; `None` if its name is
     /// unknown.
     pub(crate) fn resolve(&self, policy: &Policy) -> Option<Policy> {
+        Some(self.named(policy)?.over(self.defaults))
+    }
+
+    /// `policy` with everything that the named policy adds; `None` if its name is unknown.
+    fn named(&self, policy: &Policy) -> Option<Policy> {
         let named = match policy.name {
             Some(name) => *self.policies.get(name)?,
             None => Policy::new(),
         };
-        Some(policy.over(named).over(self.defaults))
+        Some(policy.over(named))
+    }
+
+    /// Which entries are read under `policy` by a type that was changed; `None` if the policy asks for
+    /// what `codec` cannot do.
+    pub(crate) fn schema(&self, policy: &Policy, codec: &impl Codec) -> Option<Schema> {
+        let asked = self.named(policy).and_then(|policy| policy.schema);
+        let schema = asked.or(self.defaults.schema).unwrap_or_default();
+        match schema {
+            Schema::Additive if !codec.self_describing() => {
+                asked.is_none().then_some(Schema::Exact)
+            }
+            schema => Some(schema),
+        }
     }
 }

@@ -11,6 +11,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::batch::Batched;
+use crate::codec::Equal;
 use crate::flight::SharedError;
 use crate::form::{Form, Pointed, Pointer, Whole};
 
@@ -50,7 +51,112 @@ pub trait Shape: Copy {
     fn ok(value: Option<Self::Value>) -> Option<Self::Ok>;
     /// Puts the return value together again.
     fn returned(result: Result<Self::Ok, Self::Error>) -> Self::Return;
+    /// How two values are compared, where that is known.
+    fn equal(&self) -> Equal<Self::Value> {
+        None
+    }
 }
+
+/// The shape `S`, whose values are compared where they can be.
+#[derive(Debug)]
+pub struct Comparing<S: Shape> {
+    equal: Equal<S::Value>,
+    shape: PhantomData<fn() -> S>,
+}
+
+impl<S: Shape> Clone for Comparing<S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: Shape> Copy for Comparing<S> {}
+
+impl<S: Shape> Comparing<S> {
+    /// With what a probe has found.
+    #[must_use]
+    pub fn new(_: S, equal: Equal<S::Value>) -> Self {
+        Self {
+            equal,
+            shape: PhantomData,
+        }
+    }
+
+    /// Asks whether errors can be shared.
+    #[must_use]
+    pub fn errors(self) -> Errors<S::Error> {
+        Errors(PhantomData)
+    }
+
+    /// Asks for the form of each value of a batch.
+    #[must_use]
+    pub fn each(self) -> EachProbe<S> {
+        EachProbe(PhantomData)
+    }
+}
+
+impl<S: Shape> Shape for Comparing<S> {
+    type Return = S::Return;
+    type Ok = S::Ok;
+    type Value = S::Value;
+    type Error = S::Error;
+
+    fn result(returned: S::Return) -> Result<S::Ok, S::Error> {
+        S::result(returned)
+    }
+    fn value(ok: &S::Ok) -> Option<&S::Value> {
+        S::value(ok)
+    }
+    fn ok(value: Option<S::Value>) -> Option<S::Ok> {
+        S::ok(value)
+    }
+    fn returned(result: Result<S::Ok, S::Error>) -> S::Return {
+        S::returned(result)
+    }
+    fn equal(&self) -> Equal<S::Value> {
+        self.equal
+    }
+}
+
+/// Asks whether values of `T` can be compared.
+#[derive(Debug)]
+pub struct Values<T>(PhantomData<fn() -> T>);
+
+/// Asks it of the values of a shape.
+pub fn values<S: Shape>(_: &S) -> Values<S::Value> {
+    Values(PhantomData)
+}
+
+/// Asks it of those that a batch keeps one by one, in the form `V`.
+pub fn each<S, V>(_: &S, _: &V) -> Values<V::Stored>
+where
+    S: Shape<Ok: Batched>,
+    V: Form<<S::Ok as Batched>::Value>,
+{
+    Values(PhantomData)
+}
+
+/// Finds how they are compared.
+pub trait ByEqual<T> {
+    /// The answer.
+    fn __cached_redis_equal(&self) -> Equal<T>;
+}
+
+impl<T: PartialEq> ByEqual<T> for Values<T> {
+    fn __cached_redis_equal(&self) -> Equal<T> {
+        Some(T::eq)
+    }
+}
+
+/// Finds that it is not known.
+pub trait ByNothing {
+    /// The answer.
+    fn __cached_redis_equal<T>(&self) -> Equal<T> {
+        None
+    }
+}
+
+impl<T> ByNothing for &Values<T> {}
 
 macro_rules! shapes {
     ($($(#[$doc:meta])* $shape:ident<$($param:ident),+> fails with $error:ty;)+) => {$(
@@ -66,14 +172,6 @@ macro_rules! shapes {
 
         impl<$($param,)+ F> $shape<$($param,)+ F> {
             const fn found() -> Self { Self(PhantomData) }
-
-            /// Asks whether errors can be shared.
-            #[must_use]
-            pub fn errors(self) -> Errors<$error> { Errors(PhantomData) }
-
-            /// Asks for the form of each value of a batch.
-            #[must_use]
-            pub fn each(self) -> EachProbe<Self> { EachProbe(PhantomData) }
         }
     )+};
 }
@@ -329,8 +427,27 @@ mod tests {
 
     #[expect(clippy::needless_borrow, reason = "the references choose")]
     #[test]
+    fn values_are_compared_where_they_can_be() {
+        struct Incomparable;
+        type Map<T> = std::collections::HashMap<u8, T>;
+        let known = (&values(&Plain::<f64>::found())).__cached_redis_equal();
+        assert!(known.is_some());
+        let known = (&each(&Plain::<Map<Arc<u8>>>::found(), &Pointed)).__cached_redis_equal();
+        assert!(known.is_some());
+        let unknown: Equal<Incomparable> =
+            (&values(&Plain::<Incomparable>::found())).__cached_redis_equal();
+        assert!(unknown.is_none());
+        let unknown: Equal<Incomparable> =
+            (&each(&Plain::<Map<Incomparable>>::found(), &Whole)).__cached_redis_equal();
+        assert!(unknown.is_none());
+    }
+
+    #[expect(clippy::needless_borrow, reason = "the references choose")]
+    #[test]
     fn errors_are_shared_where_they_can_be_cloned() {
-        let _: Shared = (&Fallible::<u8, String>::new().errors()).__cached_redis_errors();
-        let _: Kept = (&Fallible::<u8, std::io::Error>::new().errors()).__cached_redis_errors();
+        let _: Shared =
+            (&Comparing::new(Fallible::<u8, String>::new(), None).errors()).__cached_redis_errors();
+        let _: Kept = (&Comparing::new(Fallible::<u8, std::io::Error>::new(), None).errors())
+            .__cached_redis_errors();
     }
 }

@@ -177,7 +177,7 @@ impl Through {
 pub(crate) async fn write<S, C, U, F, L>(
     mut through: Through,
     policy: &Policy,
-    _shape: S,
+    shape: S,
     codec: C,
     verdict: U,
     write: F,
@@ -207,7 +207,7 @@ where
             version: through.label.version,
             origin: through.origin,
         };
-        packer.judge::<S>(ok, &loaded, &basis, verdict(ok))
+        packer.judge(shape, ok, &loaded, &basis, verdict(ok))
     });
     // Where a tag was found that was not read before, the next load finds it too.
     let packed = packed.filter(|packed| !packed.is_marker);

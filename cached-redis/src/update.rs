@@ -271,7 +271,10 @@ impl<'a> Update<'a> {
         Error::Unreadable
     }
 
-    fn value<T: DeserializeOwned>(&self, base: &Base) -> Result<Option<T>, Error> {
+    fn value<T>(&self, base: &Base) -> Result<Option<T>, Error>
+    where
+        T: Serialize + DeserializeOwned,
+    {
         let Some(live) = &base.live else {
             return Ok(None);
         };
@@ -288,7 +291,7 @@ impl<'a> Update<'a> {
             origin: base.live.as_ref().and_then(Live::origin),
             ..self.packer
         };
-        let packed = packer.pack(Some(value), Duration::ZERO, basis);
+        let packed = packer.pack(Some(value), None, Duration::ZERO, basis);
         packed.ok_or(Error::Unstorable)
     }
 

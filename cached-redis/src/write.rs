@@ -27,6 +27,7 @@ use crate::label::{self, Label};
 use crate::lease::Lease;
 use crate::pack::Packer;
 use crate::registry::{DIRECT, Site};
+use crate::settings::NOT_ADDITIVE;
 use crate::store::Store as _;
 use crate::store::many::MOST;
 use crate::tag::{Stamp, Tags};
@@ -294,6 +295,13 @@ pub(crate) fn check(inner: &Inner, policy: &Policy) -> Result<(), Error> {
             "no TTL: neither the policy nor the builder gives one",
         ));
     }
+    if inner
+        .settings
+        .schema(policy, &inner.settings.format)
+        .is_none()
+    {
+        return Err(Error::setting("policy", NOT_ADDITIVE));
+    }
     Ok(())
 }
 
@@ -337,7 +345,7 @@ where
         origin: None,
     };
     let packed = packer
-        .pack(Some(value), Duration::ZERO, lease.basis())
+        .pack(Some(value), None, Duration::ZERO, lease.basis())
         .ok_or(Error::Unstorable)?;
     let size = packed.entry.len();
     let filled = lease.fill(packed.entry, packed.life).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cached_redis::{AddressProblem, Builder, Cache, Error, Policy};
+use cached_redis::{AddressProblem, Builder, Cache, Error, Format, Jitter, Policy, Schema};
 
 use crate::support::World;
 
@@ -162,16 +162,33 @@ async fn zero_durations_are_refused() {
 #[tokio::test]
 async fn a_jitter_outside_its_range_is_refused() {
     for jitter in [-0.01, 1.0, 1.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        assert!(memory().jitter(jitter).build().await.is_err(), "{jitter}");
-        let policy = Policy::new().ttl(Duration::from_secs(1)).jitter(jitter);
-        assert!(
-            memory().policy("odd", policy).build().await.is_err(),
-            "{jitter}"
-        );
+        for jitter in [Jitter::around(jitter), Jitter::below(jitter)] {
+            assert!(memory().jitter(jitter).build().await.is_err(), "{jitter:?}");
+            let policy = Policy::new().ttl(Duration::from_secs(1)).jitter(jitter);
+            assert!(
+                memory().policy("odd", policy).build().await.is_err(),
+                "{jitter:?}"
+            );
+        }
     }
     for jitter in [0.0, 0.999] {
         assert!(memory().jitter(jitter).build().await.is_ok(), "{jitter}");
+        let below = Jitter::below(jitter);
+        assert!(memory().jitter(below).build().await.is_ok(), "{jitter}");
     }
+}
+
+#[tokio::test]
+async fn additive_changes_are_refused_of_a_codec_that_cannot_tell_them() {
+    let refused = memory().schema(Schema::Additive).build().await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "setting `schema` asks for `Schema::Additive`, which needs a codec that describes itself, such as \
+         `msgpack` or `json`"
+    );
+    let json = memory().codec(Format::Json);
+    assert!(json.schema(Schema::Additive).build().await.is_ok());
+    assert!(memory().schema(Schema::Exact).build().await.is_ok());
 }
 
 #[tokio::test]

@@ -3,7 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use cached_redis::{Cache, CachedExt as _, Invalidation, Key, Policy, Status, redis_cached};
+use cached_redis::{
+    Cache, CachedExt as _, Invalidation, Jitter, Key, Policy, Status, redis_cached,
+};
 
 use crate::support::{Source, World, eventually, filled, in_time, on_both_stores, on_redis};
 
@@ -156,7 +158,7 @@ async fn a_put_needs_a_ttl(world: World) {
     assert!(cache.put(&zero, "direct:1", &7_u64).await.is_err());
     assert!(
         cache
-            .put(&POLICY.jitter(1.0), "direct:1", &7_u64)
+            .put(&POLICY.jitter(Jitter::around(1.0)), "direct:1", &7_u64)
             .await
             .is_err()
     );

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cached_redis::{Builder, Cache, CachedExt as _, Error, Policy, Status, redis_cached};
+use cached_redis::{Builder, Cache, CachedExt as _, Error, Jitter, Policy, Status, redis_cached};
 
 use crate::support::{
     RedisServer, Source, World, eventually, expired, filled, in_time, on_both_stores, on_redis,
@@ -53,7 +53,7 @@ async fn f10_an_entry_of_a_fraction_of_a_second_expires(world: World) {
 async fn f10_a_ttl_below_a_millisecond_is_one(world: World) {
     let cache = world.cache().await;
     for ttl in [Duration::from_nanos(1), Duration::from_micros(999)] {
-        let policy = Policy::new().ttl(ttl).jitter(0.9);
+        let policy = Policy::new().ttl(ttl).jitter(Jitter::around(0.9));
         assert!(cache.put(&policy, "f10:put", &1_u64).await.unwrap());
         expired("f10:put", [&cache]).await;
     }
@@ -120,7 +120,7 @@ fn all(builder: Builder, duration: Duration) -> Builder {
     let policy = Policy::new().ttl(duration).negative_ttl(duration);
     builder
         .ttl(duration)
-        .policy("longest", policy.jitter(0.999))
+        .policy("longest", policy.jitter(Jitter::around(0.999)))
         .lease(duration)
         .wait_budget(duration)
         .deadline(duration)
@@ -169,7 +169,9 @@ async fn f10_an_endless_wait_ends_with_the_load(world: World) {
 
 async fn f10_jitter_at_its_extremes_leaves_every_entry_a_life(world: World) {
     let cache = world.cache().await;
-    for jitter in [0.0, f64::MIN_POSITIVE, 1.0_f64.next_down()] {
+    let shares = [0.0, f64::MIN_POSITIVE, 1.0_f64.next_down()];
+    let jitters = shares.map(|share| [Jitter::around(share), Jitter::below(share)]);
+    for jitter in jitters.into_iter().flatten() {
         for ttl in [Duration::from_nanos(1), Duration::MAX] {
             let policy = Policy::new().ttl(ttl).jitter(jitter);
             for _ in 0..50 {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use cached_redis::{Cache, CachedExt as _, Policy, Status, redis_cached};
+use cached_redis::{Cache, CachedExt as _, Jitter, Policy, Status, redis_cached};
 
 use crate::support::{Source, World, eventually, filled, in_time, on_both_stores};
 
@@ -14,7 +14,9 @@ on_both_stores!(
 );
 
 fn stale() -> Policy {
-    let policy = Policy::new().ttl(Duration::from_millis(50)).jitter(0.0);
+    let policy = Policy::new()
+        .ttl(Duration::from_millis(50))
+        .jitter(Jitter::NONE);
     policy.stale_while_revalidate(Duration::from_secs(600))
 }
 

@@ -7,6 +7,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "testing")]
+mod additive_schema;
 mod after_commit;
 mod batch_tags;
 mod batches;
@@ -50,6 +52,7 @@ mod found_tags;
 mod guard;
 mod guard_killed_process;
 mod health;
+mod hidden_by_serde;
 #[cfg(feature = "testing")]
 mod ingestion;
 mod instances;
@@ -75,6 +78,7 @@ mod owned_loads;
 mod patterns;
 mod per_call;
 mod policies;
+mod readable_payloads;
 mod refresh_ahead;
 mod replica_lag;
 mod revalidation;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cached_redis::{Cache, CachedExt as _, Invalidation, Policy, Status, Timeout};
+use cached_redis::{Cache, CachedExt as _, Invalidation, Jitter, Policy, Status, Timeout};
 use cached_redis::{current, invalidates, redis_cached};
 use tokio::task::JoinHandle;
 
@@ -321,7 +321,7 @@ async fn an_outer_entry_goes_with_the_tags_that_a_waiting_refresh_inside_has_fou
     // An entry without a tag.
     const NONE: Policy = Policy::new()
         .ttl(Duration::from_millis(1))
-        .jitter(0.0)
+        .jitter(Jitter::NONE)
         .stale_if_error(Duration::from_secs(600));
     cache.put(&NONE, "nested:waits", &0_u64).await.unwrap();
     tokio::time::sleep(Duration::from_millis(5)).await;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use cached_redis::{Cache, CachedExt as _, Policy, Status, redis_cached};
+use cached_redis::{Cache, CachedExt as _, Jitter, Policy, Status, redis_cached};
 use tracing::Level;
 
 use crate::support::{Log, Source, World, filled, on_redis};
@@ -24,7 +24,9 @@ async fn with_own_ttl(cache: &Cache, source: &Source, id: u64) -> Option<u64> {
 }
 
 fn hot() -> Policy {
-    let policy = Policy::new().ttl(Duration::from_secs(20)).jitter(0.0);
+    let policy = Policy::new()
+        .ttl(Duration::from_secs(20))
+        .jitter(Jitter::NONE);
     policy.negative_ttl(Duration::from_secs(10))
 }
 

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use cached_redis::{Cache, CachedExt as _, Policy, Status, current, redis_cached};
+use cached_redis::{Cache, CachedExt as _, Jitter, Policy, Status, current, redis_cached};
 
 use crate::support::{Source, World, eventually, filled, on_both_stores};
 
@@ -92,7 +92,7 @@ async fn behind(source: &Source) -> Loaded {
 async fn in_place(cache: &Cache, source: &Source) -> Loaded {
     const POLICY: Policy = Policy::new()
         .ttl(Duration::from_millis(20))
-        .jitter(0.0)
+        .jitter(Jitter::NONE)
         .stale_while_revalidate(Duration::from_secs(600));
     let load = || async { Ok::<_, Infallible>(ask(source).await) };
     let Ok(value) = cache.get_or_fill(&POLICY, "revalidation:place", load).await;

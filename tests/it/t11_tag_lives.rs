@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use cached_redis::{Cache, Policy};
+use cached_redis::{Cache, Jitter, Policy};
 
 use crate::support::{World, expired, filled, on_both_stores, on_redis};
 
@@ -13,7 +13,9 @@ on_both_stores!(
 );
 on_redis!(t11_a_tag_lives_twice_as_long_as_the_longest_of_its_entries_can);
 
-const SHORT: Policy = Policy::new().ttl(Duration::from_millis(30)).jitter(0.0);
+const SHORT: Policy = Policy::new()
+    .ttl(Duration::from_millis(30))
+    .jitter(Jitter::NONE);
 const LONG: Policy = Policy::new().ttl(Duration::from_secs(24 * 60 * 60));
 
 async fn load(cache: &Cache, policy: &Policy, key: &str, value: u64) -> u64 {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cached_redis::{Policy, redis_cached};
+use cached_redis::{Cache, CachedExt as _, Jitter, Policy, redis_cached};
 
 use crate::support::{World, eventually, filled, on_both_stores, on_redis};
 
@@ -12,6 +12,8 @@ const SLACK: i64 = 30_000;
 on_redis!(
     every_form_of_a_ttl_reaches_redis,
     jitter_spreads_the_lives_of_entries_over_its_share,
+    jitter_that_only_shortens_leaves_the_ttl_an_upper_bound,
+    what_a_call_says_of_the_time_left_includes_the_jitter,
     without_jitter_all_entries_get_the_same_life,
     an_endless_ttl_is_cut_to_what_redis_takes,
 );
@@ -42,6 +44,16 @@ async fn expression(id: u64) -> u64 {
 #[redis_cached(ttl = 1000, jitter = 0.2, key = "ttl:jittered:<id>")]
 async fn jittered(id: u64) -> u64 {
     id
+}
+
+#[redis_cached(ttl = 1000, jitter = "-20%", key = "ttl:shortened:<id>")]
+async fn shortened(id: u64) -> u64 {
+    id
+}
+
+#[redis_cached(ttl = 1000, policy = "shortened", key = "ttl:by-policy:<id>", cache = cache, skip(cache))]
+async fn shortened_by_policy(cache: &Cache, id: u64) -> Option<u64> {
+    (id % 2 == 0).then_some(id)
 }
 
 #[redis_cached(ttl = 1000, key = "ttl:default:<id>")]
@@ -110,6 +122,49 @@ async fn jitter_spreads_the_lives_of_entries_over_its_share(mut world: World) {
     }
 }
 
+async fn jitter_that_only_shortens_leaves_the_ttl_an_upper_bound(mut world: World) {
+    let fifth = Jitter::below(0.2);
+    let builder = world.builder().jitter(fifth);
+    let policy = Policy::new().jitter(fifth).negative_ttl(2 * TEN_MINUTES);
+    let cache = builder.policy("shortened", policy).build().await.unwrap();
+    for id in 0..100 {
+        cache.scope(shortened(id)).await;
+        shortened_by_policy(&cache, id).await;
+        cache.scope(by_default(id)).await;
+    }
+    filled(&cache, 300).await;
+    let lives = world.redis().lives();
+    let of = |name: &str, odd: bool| {
+        let ids = (0..100).filter(move |id| !odd || id % 2 == 1);
+        let lives = ids.map(|id| lives[&format!("it:ttl:{name}:{id}")]);
+        lives.collect::<Vec<_>>()
+    };
+    for (lives, ttl) in [
+        (of("shortened", false), 1_000_000),
+        (of("default", false), 1_000_000),
+        (of("by-policy", true), 1_200_000),
+    ] {
+        let (shortest, longest) = (lives.iter().min().unwrap(), lives.iter().max().unwrap());
+        assert!(*shortest >= ttl * 8 / 10 - SLACK, "{shortest}");
+        assert!(*longest <= ttl, "{longest}");
+        assert!(longest - shortest > ttl / 10, "{shortest} to {longest}");
+    }
+}
+
+async fn what_a_call_says_of_the_time_left_includes_the_jitter(world: World) {
+    let cache = world.cache().await;
+    let mut longest = Duration::ZERO;
+    for id in 0..100 {
+        let (_, info) = cache.scope(jittered(id).with_info()).await;
+        longest = longest.max(info.time_left().unwrap());
+    }
+    assert!(longest > Duration::from_secs(1000), "{longest:?}");
+    for id in 0..100 {
+        let (_, info) = cache.scope(shortened(id).with_info()).await;
+        assert!(info.time_left().unwrap() <= Duration::from_secs(1000));
+    }
+}
+
 async fn without_jitter_all_entries_get_the_same_life(mut world: World) {
     let cache = world.builder().jitter(0.0).build().await.unwrap();
     for id in 0..100 {
@@ -123,7 +178,7 @@ async fn without_jitter_all_entries_get_the_same_life(mut world: World) {
 
 async fn an_endless_ttl_is_cut_to_what_redis_takes(mut world: World) {
     let cache = world.cache().await;
-    let endless = Policy::new().ttl(Duration::MAX).jitter(0.9);
+    let endless = Policy::new().ttl(Duration::MAX).jitter(Jitter::around(0.9));
     assert!(cache.put(&endless, "ttl:endless", &1_u64).await.unwrap());
     assert_eq!(cache.get::<u64>("ttl:endless").await.unwrap(), Some(1));
     assert!(world.redis().lives()["it:ttl:endless"] > 0);

@@ -9,7 +9,9 @@ use super::key::key_writer;
 use super::version;
 use super::{at, body, body_after, instance, on_instance, place, private, start, string};
 use crate::duration::Life;
+use crate::jitter::Jitter;
 use crate::owned;
+use crate::schema::Schema;
 use crate::signature::Function;
 use crate::syntax::find;
 use crate::text;
@@ -136,8 +138,11 @@ pub(super) fn policy(policy: &Policy, p: &TokenStream) -> TokenStream {
         let (name, life) = (Ident::new(name, here), life(written.as_ref()?, check, p));
         Some(quote_spanned!(here=> .#name(#life)))
     });
+    let jitter = policy.jitter.as_ref().map(|Jitter { kind, share }| {
+        let kind = Ident::new(kind, here);
+        quote_spanned!(here=> .jitter(#p::Jitter::#kind(#share)))
+    });
     let factors = [
-        ("jitter", &policy.jitter),
         ("refresh_ahead", &policy.refresh_ahead),
         ("early_expiry", &policy.early_expiry),
         ("audit", &policy.audit),
@@ -152,7 +157,11 @@ pub(super) fn policy(policy: &Policy, p: &TokenStream) -> TokenStream {
         .map(|name| quote_spanned!(here=> .named(#name)));
     let told = policy.told.then(|| quote_spanned!(here=> .told()));
     let alone = policy.alone.then(|| quote_spanned!(here=> .alone()));
-    quote_spanned!(here=> #p::Policy::new() #(#lives)* #(#factors)* #told #alone #named)
+    let schema = policy.schema.map(|schema| match schema {
+        Schema::Exact => quote_spanned!(here=> .schema(#p::Schema::Exact)),
+        Schema::Additive => quote_spanned!(here=> .schema(#p::Schema::Additive)),
+    });
+    quote_spanned!(here=> #p::Policy::new() #(#lives)* #jitter #(#factors)* #schema #told #alone #named)
 }
 
 /// A `Duration`; an expression goes through the const function `check`, underlined where it fails.
@@ -189,8 +198,8 @@ fn call(cached: &Cached, p: &TokenStream) -> TokenStream {
     quote_spanned!(here=> #binding = #call #condition;)
 }
 
-/// What the return type is to the cache, found by trait dispatch and not by its name, so that
-/// aliases work.
+/// What the return type is to the cache, and how its values are compared, found by trait dispatch and
+/// not by its name, so that aliases work.
 pub(super) fn shape(output: &impl ToTokens, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let span = here.located_at(start(output));
@@ -199,8 +208,10 @@ pub(super) fn shape(output: &impl ToTokens, p: &TokenStream) -> TokenStream {
         quote_spanned!(span=> (&&&&#q::shape::Probe::<#output>::new()).__cached_redis_shape());
     quote_spanned! {here=>
         let __shape = {
+            use #p::shape::{ByEqual as _, ByNothing as _};
             use #p::shape::{Rank0 as _, Rank1 as _, Rank2 as _, Rank3 as _};
-            #shape
+            let __shape = #shape;
+            #p::shape::Comparing::new(__shape, (&#p::shape::values(&__shape)).__cached_redis_equal())
         };
     }
 }
@@ -212,8 +223,9 @@ fn probes(cached: &Cached, p: &TokenStream) -> TokenStream {
     let each = cached.batch.is_some().then(|| {
         quote_spanned! {here=>
             let __each = {
-                use #p::shape::{EachPointed as _, EachWhole as _};
-                (&__shape.each()).__cached_redis_form()
+                use #p::shape::{ByEqual as _, ByNothing as _, EachPointed as _, EachWhole as _};
+                let __form = (&__shape.each()).__cached_redis_form();
+                #p::Each::new(__shape, __form, (&#p::shape::each(&__shape, &__form)).__cached_redis_equal())
             };
         }
     });
@@ -254,13 +266,17 @@ fn read(cached: &Cached, function: &Function, p: &TokenStream) -> TokenStream {
     let (q, name) = (at(p, span), Ident::new(name, span));
     let call = Ident::new(call, Span::mixed_site());
     let here = Span::mixed_site();
-    let each = Ident::new("__each", span);
-    let each = cached
-        .batch
-        .is_some()
-        .then(|| quote_spanned!(span=> #each,));
+    // That of a batch knows the form of each value.
+    let shape = Ident::new(
+        if cached.batch.is_some() {
+            "__each"
+        } else {
+            "__shape"
+        },
+        span,
+    );
     let read = quote_spanned! {span=>
-        #q::#name(#call, __shape, #each __errors, #codec, #verdict, #load)
+        #q::#name(#call, #shape, __errors, #codec, #verdict, #load)
     };
     match &cached.timeout {
         None => quote_spanned!(span=> #read.await),

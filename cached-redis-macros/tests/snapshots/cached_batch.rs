@@ -47,17 +47,30 @@ async fn users(
             },
         );
     let __shape = {
+        use ::cached_redis::__private::shape::{ByEqual as _, ByNothing as _};
         use ::cached_redis::__private::shape::{
             Rank0 as _, Rank1 as _, Rank2 as _, Rank3 as _,
         };
-        (&&&&::cached_redis::__private::shape::Probe::<
+        let __shape = (&&&&::cached_redis::__private::shape::Probe::<
             Result<HashMap<u64, User>, DbError>,
         >::new())
-            .__cached_redis_shape()
+            .__cached_redis_shape();
+        ::cached_redis::__private::shape::Comparing::new(
+            __shape,
+            (&::cached_redis::__private::shape::values(&__shape)).__cached_redis_equal(),
+        )
     };
     let __each = {
-        use ::cached_redis::__private::shape::{EachPointed as _, EachWhole as _};
-        (&__shape.each()).__cached_redis_form()
+        use ::cached_redis::__private::shape::{
+            ByEqual as _, ByNothing as _, EachPointed as _, EachWhole as _,
+        };
+        let __form = (&__shape.each()).__cached_redis_form();
+        ::cached_redis::__private::Each::new(
+            __shape,
+            __form,
+            (&::cached_redis::__private::shape::each(&__shape, &__form))
+                .__cached_redis_equal(),
+        )
     };
     let __errors = {
         use ::cached_redis::__private::shape::{ErrorsKept as _, ErrorsShared as _};
@@ -65,7 +78,6 @@ async fn users(
     };
     ::cached_redis::__private::read_batch(
             __batch,
-            __shape,
             __each,
             __errors,
             ::cached_redis::__private::codec::Default,

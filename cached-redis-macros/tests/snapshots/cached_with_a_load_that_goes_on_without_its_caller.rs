@@ -51,11 +51,18 @@ async fn price(&self, name: &str, id: u64) -> Result<u64, DbError> {
         },
     );
     let __shape = {
+        use ::cached_redis::__private::shape::{ByEqual as _, ByNothing as _};
         use ::cached_redis::__private::shape::{
             Rank0 as _, Rank1 as _, Rank2 as _, Rank3 as _,
         };
-        (&&&&::cached_redis::__private::shape::Probe::<Result<u64, DbError>>::new())
-            .__cached_redis_shape()
+        let __shape = (&&&&::cached_redis::__private::shape::Probe::<
+            Result<u64, DbError>,
+        >::new())
+            .__cached_redis_shape();
+        ::cached_redis::__private::shape::Comparing::new(
+            __shape,
+            (&::cached_redis::__private::shape::values(&__shape)).__cached_redis_equal(),
+        )
     };
     let __errors = {
         use ::cached_redis::__private::shape::{ErrorsKept as _, ErrorsShared as _};

@@ -28,7 +28,7 @@ pub(crate) async fn search<T: Named, const N: usize>(
                             .__cached_redis_time(),
                     ),
                 )
-                .jitter(0.05)
+                .jitter(facade::cached_redis::__private::Jitter::around(0.05))
                 .named("hot"),
             codec: facade::cached_redis::__private::Some("msgpack"),
             definition: facade::cached_redis::__private::definition(&|| {}),
@@ -71,13 +71,19 @@ pub(crate) async fn search<T: Named, const N: usize>(
         },
     );
     let __shape = {
+        use facade::cached_redis::__private::shape::{ByEqual as _, ByNothing as _};
         use facade::cached_redis::__private::shape::{
             Rank0 as _, Rank1 as _, Rank2 as _, Rank3 as _,
         };
-        (&&&&facade::cached_redis::__private::shape::Probe::<
+        let __shape = (&&&&facade::cached_redis::__private::shape::Probe::<
             Result<Vec<User>, DbError>,
         >::new())
-            .__cached_redis_shape()
+            .__cached_redis_shape();
+        facade::cached_redis::__private::shape::Comparing::new(
+            __shape,
+            (&facade::cached_redis::__private::shape::values(&__shape))
+                .__cached_redis_equal(),
+        )
     };
     let __errors = {
         use facade::cached_redis::__private::shape::{ErrorsKept as _, ErrorsShared as _};

@@ -47,11 +47,16 @@ async fn price((shop, article): (u64, u64), _: &Db, r#type: Option<&str>) -> u64
         },
     );
     let __shape = {
+        use ::cached_redis::__private::shape::{ByEqual as _, ByNothing as _};
         use ::cached_redis::__private::shape::{
             Rank0 as _, Rank1 as _, Rank2 as _, Rank3 as _,
         };
-        (&&&&::cached_redis::__private::shape::Probe::<u64>::new())
-            .__cached_redis_shape()
+        let __shape = (&&&&::cached_redis::__private::shape::Probe::<u64>::new())
+            .__cached_redis_shape();
+        ::cached_redis::__private::shape::Comparing::new(
+            __shape,
+            (&::cached_redis::__private::shape::values(&__shape)).__cached_redis_equal(),
+        )
     };
     let __errors = {
         use ::cached_redis::__private::shape::{ErrorsKept as _, ErrorsShared as _};

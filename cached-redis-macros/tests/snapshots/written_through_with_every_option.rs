@@ -16,7 +16,7 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
                     ),
                 )
                 .negative_ttl(::cached_redis::__private::Duration::from_millis(0u64))
-                .jitter(0.1)
+                .jitter(::cached_redis::__private::Jitter::around(0.1))
                 .named("hot"),
             codec: ::cached_redis::__private::Some("json"),
             definition: ::cached_redis::__private::definition(&|| {}),
@@ -66,13 +66,18 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
         },
     );
     let __shape = {
+        use ::cached_redis::__private::shape::{ByEqual as _, ByNothing as _};
         use ::cached_redis::__private::shape::{
             Rank0 as _, Rank1 as _, Rank2 as _, Rank3 as _,
         };
-        (&&&&::cached_redis::__private::shape::Probe::<
+        let __shape = (&&&&::cached_redis::__private::shape::Probe::<
             Result<Option<User>, DbError>,
         >::new())
-            .__cached_redis_shape()
+            .__cached_redis_shape();
+        ::cached_redis::__private::shape::Comparing::new(
+            __shape,
+            (&::cached_redis::__private::shape::values(&__shape)).__cached_redis_equal(),
+        )
     };
     ::cached_redis::__private::write_through(
             __through,

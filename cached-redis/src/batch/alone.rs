@@ -76,7 +76,7 @@ where
             let shared = || {
                 let values = result.as_ref().ok().filter(|_| shares)?;
                 let value = values.value(&item.id).map(S::stored);
-                self.packer.pack(value, loaded.took, &basis)
+                self.packer.pack(value, self.equal, loaded.took, &basis)
             };
             let shared = || shared().map(|packed| Landing::Shared(packed.entry));
             let landing = failure.clone().or_else(shared).unwrap_or(Landing::Again);

@@ -113,7 +113,8 @@ where
             return None;
         }
         let value = value.map(S::stored);
-        self.packer.entry(value, loaded, loaded.said.ttl, settled?)
+        let ttl = loaded.said.ttl;
+        self.packer.entry(value, self.equal, loaded, ttl, settled?)
     }
 
     /// What those who waited for a load that failed are told.

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 
 use super::Value;
+use crate::codec::Equal;
 use crate::form::Form;
 use crate::shape::Shape;
 
@@ -49,7 +50,7 @@ impl<K: Clone + Ord, V> Batched for BTreeMap<K, V> {
 }
 
 /// The shape of a batch, which also knows how each of its values is stored.
-pub(crate) trait Many: Shape<Ok: Batched> {
+pub trait Many: Shape<Ok: Batched> {
     /// What is encoded of a value.
     type Stored;
 
@@ -57,27 +58,37 @@ pub(crate) trait Many: Shape<Ok: Batched> {
     fn stored(value: &Value<Self>) -> &Self::Stored;
     /// The value of what was decoded.
     fn restored(stored: Self::Stored) -> Value<Self>;
+    /// How two of what is encoded are compared, where that is known.
+    fn equal_stored(&self) -> Equal<Self::Stored>;
 }
 
 /// The shape `S`, each value in the form `F`.
 #[derive(Debug)]
-pub(crate) struct Each<S, F>(PhantomData<fn() -> (S, F)>);
+pub struct Each<S: Shape<Ok: Batched>, F: Form<Value<S>>> {
+    equal: Equal<F::Stored>,
+    types: PhantomData<fn() -> (S, F)>,
+}
 
-impl<S, F> Each<S, F> {
-    pub(crate) const fn new() -> Self {
-        Self(PhantomData)
+impl<S: Shape<Ok: Batched>, F: Form<Value<S>>> Each<S, F> {
+    /// With what a probe has found.
+    #[must_use]
+    pub fn new(_: S, _: F, equal: Equal<F::Stored>) -> Self {
+        Self {
+            equal,
+            types: PhantomData,
+        }
     }
 }
 
-impl<S, F> Clone for Each<S, F> {
+impl<S: Shape<Ok: Batched>, F: Form<Value<S>>> Clone for Each<S, F> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<S, F> Copy for Each<S, F> {}
+impl<S: Shape<Ok: Batched>, F: Form<Value<S>>> Copy for Each<S, F> {}
 
-impl<S: Shape, F> Shape for Each<S, F> {
+impl<S: Shape<Ok: Batched>, F: Form<Value<S>>> Shape for Each<S, F> {
     type Return = S::Return;
     type Ok = S::Ok;
     type Value = S::Value;
@@ -105,5 +116,8 @@ impl<S: Shape<Ok: Batched>, F: Form<Value<S>>> Many for Each<S, F> {
     }
     fn restored(stored: F::Stored) -> Value<S> {
         F::restored(stored)
+    }
+    fn equal_stored(&self) -> Equal<F::Stored> {
+        self.equal
     }
 }

@@ -30,7 +30,7 @@ use serde::de::DeserializeOwned;
 
 use crate::behind::InPlace;
 use crate::budget::Budget;
-use crate::codec::Choice;
+use crate::codec::{Choice, Equal};
 use crate::control::{self, Mode, Status};
 use crate::entry::{Header, Live};
 use crate::event::Event;
@@ -66,8 +66,8 @@ pub use call::Batch;
 use call::{Item, Target};
 use leases::Leases;
 pub use map::Batched;
-pub(crate) use map::Each;
-use map::Many;
+pub use map::Each;
+pub(crate) use map::Many;
 use scout::{Claim, Spot};
 use summary::Summary;
 
@@ -91,7 +91,7 @@ pub(crate) struct Task<E, C, U, F> {
 pub(crate) async fn read<S, E, C, U, F, L>(
     batch: Batch<Id<S>>,
     policy: &Policy,
-    _shape: S,
+    shape: S,
     task: Task<E, C, U, F>,
 ) -> S::Return
 where
@@ -133,6 +133,7 @@ where
         inner: &inner,
         function,
         packer,
+        equal: shape.equal_stored(),
         errors: task.errors,
         unless: task.unless,
         load: task.load,
@@ -167,10 +168,12 @@ where
 }
 
 /// One batch on its way, and all it needs to know.
-struct Reader<'a, S: Shape, E, C, U, F> {
+struct Reader<'a, S: Many, E, C, U, F> {
     inner: &'a Arc<Inner>,
     function: &'static Function,
     packer: Packer<'a, C>,
+    /// How values are compared, where that is known.
+    equal: Equal<S::Stored>,
     errors: E,
     unless: U,
     load: F,

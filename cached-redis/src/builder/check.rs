@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use super::Builder;
-use crate::Error;
 use crate::catalog::Catalog;
+use crate::codec::Codec as _;
 use crate::feed;
 use crate::oversize;
 use crate::policy::LONGEST_TTL;
-use crate::registry::write_throughs;
-use crate::settings::Settings;
+use crate::registry::{Function, write_throughs};
+use crate::settings::{NOT_ADDITIVE, Settings};
 use crate::store::address::Address;
 #[cfg(feature = "testing")]
 use crate::testing::Faults;
+use crate::{Error, Format, Schema};
 
 /// The shortest lease whose heartbeat, at a third of it, still has room for a round trip; and the
 /// shortest hold, for the same reason.
@@ -70,6 +71,9 @@ impl Builder {
             return Err(Error::setting("event_stream", "must not be zero"));
         }
         self.defaults.check("defaults")?;
+        if self.defaults.schema == Some(Schema::Additive) && !self.format.self_describing() {
+            return Err(Error::setting("schema", NOT_ADDITIVE));
+        }
         for (name, policy) in &self.policies {
             policy.check(format!("policy {name}"))?;
         }
@@ -114,6 +118,12 @@ fn policies(settings: &Settings) -> Result<(), Error> {
             });
         };
         policy.check(function.info.path)?;
+        if settings
+            .schema(&function.info.policy, &codec_of(function, settings))
+            .is_none()
+        {
+            return Err(Error::setting(function.info.path, NOT_ADDITIVE));
+        }
         if policy.ttl.is_none() {
             return Err(Error::setting(
                 function.info.path,
@@ -122,6 +132,16 @@ fn policies(settings: &Settings) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// A codec of somebody else is not known before the function is called.
+fn codec_of(function: &Function, settings: &Settings) -> Format {
+    match function.info.codec {
+        None => settings.format,
+        #[cfg(feature = "bincode")]
+        Some("bincode") => Format::Bincode,
+        Some(_) => Format::Msgpack,
+    }
 }
 
 /// A writer that asks for tombstones must find a namespace that spares them.

@@ -1,5 +1,8 @@
 //! The check guards the user's data on both ways. Nothing is stored that does not come back the
 //! same, and nothing is handed out whose type has changed since it was stored.
+//!
+//! Whether a value came back the same is asked of serde, which does not see what a type leaves out or
+//! alters on the way to it (`skip`, masks, rounding), and of `PartialEq`, where the type has it.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,20 +16,26 @@ use crate::fingerprint::{Fingerprinted, within};
 /// Numbers below are those of the built-in codecs.
 const FIRST_FOREIGN: u8 = 128;
 
+/// Compares two values of a type that can be compared.
+pub(crate) type Equal<T> = Option<fn(&T, &T) -> bool>;
+
 /// A value as it can be stored.
 #[derive(Debug)]
 pub(crate) struct Encoded {
     pub(crate) payload: Vec<u8>,
     /// The codec that was used in the end.
     pub(crate) codec: u8,
-    /// 0 where the codec describes itself.
     pub(crate) fingerprint: u32,
     /// Why this is not in the codec that was asked for, but in MessagePack.
     pub(crate) fell_back: Option<CodecError>,
 }
 
 /// Encodes a value that is known to come back the same, in MessagePack if it does not in `codec`.
-pub(crate) fn encode_checked<C, T>(codec: &C, value: &T) -> Result<Encoded, CodecError>
+pub(crate) fn encode_checked<C, T>(
+    codec: &C,
+    value: &T,
+    equal: Equal<T>,
+) -> Result<Encoded, CodecError>
 where
     C: Codec,
     T: Serialize + DeserializeOwned,
@@ -37,23 +46,27 @@ where
     if digest.failed {
         return Err(CodecError::of(Reason::Failure));
     }
-    let refused = match encode_in(codec, value, digest) {
+    let refused = match encode_in(codec, value, digest, equal) {
         Ok(encoded) => return Ok(encoded),
         Err(error) if codec.id() == Msgpack.id() => return Err(error),
         Err(error) => error,
     };
-    let mut encoded = encode_in(&Msgpack, value, digest)?;
+    let mut encoded = encode_in(&Msgpack, value, digest, equal)?;
     encoded.fell_back = Some(refused);
     Ok(encoded)
 }
 
-fn encode_in<C, T>(codec: &C, value: &T, digest: Digest) -> Result<Encoded, CodecError>
+fn encode_in<C, T>(
+    codec: &C,
+    value: &T,
+    digest: Digest,
+    equal: Equal<T>,
+) -> Result<Encoded, CodecError>
 where
     C: Codec,
     T: Serialize + DeserializeOwned,
 {
-    let described = codec.self_describing();
-    if described && digest.nested_none {
+    if codec.self_describing() && digest.nested_none {
         return Err(CodecError::of(Reason::NestedNone));
     }
     let mut payload = Vec::new();
@@ -63,10 +76,14 @@ where
     if !same(value, digest, &read.value) {
         return Err(CodecError::of(Reason::Changed));
     }
+    // One that differs from itself, such as a NaN, cannot be compared.
+    if equal.is_some_and(|equal| equal(value, value) && !equal(value, &read.value)) {
+        return Err(CodecError::of(Reason::Hidden));
+    }
     Ok(Encoded {
         payload,
         codec: codec.id(),
-        fingerprint: if described { 0 } else { read.fingerprint },
+        fingerprint: read.fingerprint().ok_or(CodecError::of(Reason::Changed))?,
         fell_back: None,
     })
 }
@@ -82,12 +99,15 @@ fn same<T: Serialize>(value: &T, digest: Digest, read: &T) -> bool {
 }
 
 /// The same for whichever of the built-in codecs it was written in.
-pub(crate) fn decode_builtin<T: DeserializeOwned>(header: &Header, payload: &[u8]) -> Option<T> {
+pub(crate) fn decode_builtin<T>(header: &Header, payload: &[u8], additive: bool) -> Option<T>
+where
+    T: Serialize + DeserializeOwned,
+{
     #[cfg(feature = "bincode")]
     if header.codec == super::Bincode.id() {
-        return decode_in(&super::Bincode, header, payload);
+        return decode_in(&super::Bincode, header, payload, || false);
     }
-    decode_checked(&super::Json, header, payload)
+    decode_checked(&super::Json, header, payload, || additive)
 }
 
 /// Whether two values are the same as far as serde sees them.
@@ -96,29 +116,40 @@ pub(crate) fn same_values<T: Serialize>(one: &T, other: &T) -> bool {
 }
 
 /// Decodes what stands behind `header`, if it was written in `codec` or fell back to MessagePack,
-/// and by this very type. Anything else is a miss.
-pub(crate) fn decode_checked<C, T>(codec: &C, header: &Header, payload: &[u8]) -> Option<T>
+/// and by a type of this very shape, or of any that `additive` allows. Anything else is a miss.
+pub(crate) fn decode_checked<C, T>(
+    codec: &C,
+    header: &Header,
+    payload: &[u8],
+    additive: impl FnOnce() -> bool,
+) -> Option<T>
 where
     C: Codec,
-    T: DeserializeOwned,
+    T: Serialize + DeserializeOwned,
 {
     if header.codec == codec.id() {
-        decode_in(codec, header, payload)
+        decode_in(codec, header, payload, additive)
     } else if header.codec == Msgpack.id() {
-        decode_in(&Msgpack, header, payload)
+        decode_in(&Msgpack, header, payload, additive)
     } else {
         None
     }
 }
 
-fn decode_in<C, T>(codec: &C, header: &Header, payload: &[u8]) -> Option<T>
+fn decode_in<C, T>(
+    codec: &C,
+    header: &Header,
+    payload: &[u8],
+    additive: impl FnOnce() -> bool,
+) -> Option<T>
 where
     C: Codec,
-    T: DeserializeOwned,
+    T: Serialize + DeserializeOwned,
 {
     let read = fingerprinted::<C, T>(codec, payload).ok()?;
-    let same = codec.self_describing() || read.fingerprint == header.fingerprint;
-    same.then_some(read.value)
+    // Asked last: it is seldom needed.
+    let fits = read.fingerprint() == Some(header.fingerprint) || additive();
+    fits.then_some(read.value)
 }
 
 fn fingerprinted<C, T>(codec: &C, payload: &[u8]) -> Result<Fingerprinted<T>, CodecError>

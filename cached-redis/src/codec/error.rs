@@ -28,6 +28,7 @@ pub(super) enum Reason {
     Leftover,
     Undigested,
     Changed,
+    Hidden,
     NestedNone,
     Failure,
 }
@@ -70,6 +71,10 @@ impl fmt::Display for CodecError {
             Reason::Undigested => "the value fails to serialize, or nests too deep",
             Reason::Changed => "the value is another one after decoding",
             Reason::Failure => "the value holds an `Err`, which is never kept",
+            Reason::Hidden => {
+                "decoded again it is not equal to what was loaded: its `Serialize` leaves out or alters \
+                 a part (`skip`, `with`, `into` and the like), which no codec brings back"
+            }
             Reason::NestedNone => "a nested `None` or `()` inside `Some` is lost in this format",
         })
     }

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 #[cfg(feature = "bincode")]
 pub use self::bincode::Bincode;
 pub(crate) use self::check::{
-    Encoded, decode_builtin, decode_checked, encode_checked, same_values,
+    Encoded, Equal, decode_builtin, decode_checked, encode_checked, same_values,
 };
 pub use self::choice::{Choice, FromCache};
 pub use self::error::CodecError;
@@ -29,7 +29,8 @@ use crate::fingerprint::Fingerprinted;
 /// as a unit struct and name it with `codec = path::To::It` on an attribute.
 ///
 /// Before a value is stored it is decoded again and compared. One that does not come back the same
-/// is stored in [`Msgpack`] instead, with a warning, or not at all.
+/// is stored in [`Msgpack`] instead, with a warning, or not at all. The shape of its type is stored
+/// beside it, and an entry of a type of another shape is a miss: see [`Schema`](crate::Schema).
 ///
 /// # Examples
 ///
@@ -70,8 +71,8 @@ pub trait Codec: Copy + Send + Sync + 'static {
     /// another number is a miss, so a new number is also how to retire old entries.
     fn id(&self) -> u8;
 
-    /// Whether the bytes carry the names of fields and variants, so that a changed type reads them
-    /// right or not at all. Without, the type's fingerprint is stored and compared as well.
+    /// Whether the bytes carry the names of fields and variants, so that
+    /// [`Schema::Additive`](crate::Schema::Additive) may be asked for.
     fn self_describing(&self) -> bool {
         false
     }
@@ -119,7 +120,8 @@ pub enum Format {
     /// [`Bincode`]: compact and fast, for types that are read the way they are written.
     #[cfg(feature = "bincode")]
     Bincode,
-    /// [`Msgpack`]: with names, for `flatten`, `untagged`, `Value` and rolling changes of types.
+    /// [`Msgpack`]: with names, for `flatten`, `untagged`, `Value` and
+    /// [additive changes](crate::Schema::Additive) of types.
     Msgpack,
     /// [`Json`]: as `Msgpack`, and readable for people.
     Json,

@@ -12,8 +12,8 @@ use super::error::Reason;
 use super::{Codec, CodecError};
 
 /// [MessagePack](https://docs.rs/rmp-serde) with named fields: for `flatten`, `untagged`,
-/// `skip_serializing_if`, `serde_json::Value`, and for types that change while old and new
-/// processes run.
+/// `skip_serializing_if`, `serde_json::Value`, and for types whose changes are
+/// [additive](crate::Schema::Additive).
 ///
 /// # Examples
 ///

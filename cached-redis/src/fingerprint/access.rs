@@ -4,7 +4,7 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
 use super::tracer::{Kind, Tracer};
-use super::visitor::{Parts, TracedVisitor};
+use super::visitor::{Fields, Parts, TracedVisitor};
 
 /// Anything of serde's, with the trace beside it.
 pub(super) struct Traced<X, T> {
@@ -116,7 +116,7 @@ impl<'de, 't, A: VariantAccess<'de>, T: Tracer<'t>> VariantAccess<'de> for Trace
         visitor: V,
     ) -> Result<V::Value, A::Error> {
         self.trace.named(Kind::StructVariant, "", fields);
-        let visitor = TracedVisitor::new(visitor, Parts, self.trace);
+        let visitor = TracedVisitor::new(visitor, Fields(fields.len()), self.trace);
         self.inner.struct_variant(fields, visitor)
     }
 }

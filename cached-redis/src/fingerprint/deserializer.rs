@@ -5,7 +5,7 @@ use serde::de::Visitor;
 
 use super::access::Traced;
 use super::tracer::{Kind, Tracer};
-use super::visitor::{Alike, Parts, TextVisitor, TracedVisitor, Unknown};
+use super::visitor::{Alike, Fields, Parts, TextVisitor, TracedVisitor, Unknown};
 
 /// A scalar cannot contain anything, so its visitor needs no wrapping.
 macro_rules! scalars {
@@ -53,14 +53,21 @@ impl<'de, 't, D: Deserializer<'de>, T: Tracer<'t>> Deserializer<'de> for Traced<
     // Owned bytes are asked for as borrowed ones, and texts below: an owned one may be allocated from
     // a forged length before anything was read. Visitors have to take both.
     compounds! {
-        deserialize_any => deserialize_any Any Unknown
         deserialize_bytes => deserialize_bytes Bytes Parts
         deserialize_byte_buf => deserialize_bytes Bytes Parts
         deserialize_option => deserialize_option Option Parts
         deserialize_seq => deserialize_seq Seq Alike
         deserialize_map => deserialize_map Map Alike
-        deserialize_identifier => deserialize_identifier Identifier Unknown
+        deserialize_identifier => deserialize_identifier Identifier Parts
         deserialize_ignored_any => deserialize_ignored_any Ignored Unknown
+    }
+
+    #[inline]
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.trace.kind(Kind::Any);
+        self.trace.trace().buffers();
+        let visitor = TracedVisitor::new(visitor, Unknown, self.trace);
+        self.inner.deserialize_any(visitor)
     }
 
     #[inline]
@@ -131,7 +138,7 @@ impl<'de, 't, D: Deserializer<'de>, T: Tracer<'t>> Deserializer<'de> for Traced<
         visitor: V,
     ) -> Result<V::Value, D::Error> {
         self.trace.named(Kind::Struct, name, fields);
-        let visitor = TracedVisitor::new(visitor, Parts, self.trace);
+        let visitor = TracedVisitor::new(visitor, Fields(fields.len()), self.trace);
         self.inner.deserialize_struct(name, fields, visitor)
     }
 

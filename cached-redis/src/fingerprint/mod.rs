@@ -1,12 +1,15 @@
-//! The fingerprint guards against bytes of an old type that a new type can read: fields swapped
-//! between places of one type, variants moved, a struct replaced by another of the same shape.
-//! Compact codecs write no names, so such bytes decode without an error, into garbage.
+//! The fingerprint guards against bytes of an old type that a new type can read. Compact codecs write
+//! no names, so that fields swapped between places of one type, variants moved and a struct replaced by
+//! another decode without an error, into garbage; and where there are names, a renamed optional field
+//! decodes without its value.
 //!
 //! A value is decoded through a thin [`Traced`] deserializer that passes every call on and hashes
 //! what it says about the type: names, field and variant lists, kinds, lengths of tuples. The same
 //! bytes and the same type always make the same calls, in every process, build and platform. What
 //! serde does not see (a `#[serde(with = …)]` of the same kind, swapped places of a tuple) is not
-//! seen here either.
+//! seen here either. What serde buffers first (`untagged`, `flatten`, internally tagged enums) is decoded
+//! from its buffer, where no trace can follow. Of that it counts what it came to: a field that found
+//! nothing makes another value.
 //!
 //! Elements of a sequence or a map all have one type. Once one of them has shown all of it (every
 //! option was there, every list inside had an element), the others can say nothing new about it,
@@ -25,15 +28,29 @@ mod visitor;
 
 use std::cell::Cell;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use self::access::Traced;
 use self::tracer::{Hasher, Trace};
+use crate::digest;
 
 /// A decoded value, and what its type looked like to serde on the way.
 pub struct Fingerprinted<T> {
     pub(crate) value: T,
-    pub(crate) fingerprint: u32,
+    traced: u32,
+    /// Whether some of it was decoded out of sight.
+    buffered: bool,
+}
+
+impl<T: Serialize> Fingerprinted<T> {
+    /// `None` of a value that was decoded out of sight and cannot be looked at.
+    pub(crate) fn fingerprint(&self) -> Option<u32> {
+        if !self.buffered {
+            return Some(self.traced);
+        }
+        let digest = digest::unordered(&self.value).ok()?;
+        Some(self.traced ^ digest.hash as u32)
+    }
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Fingerprinted<T> {
@@ -59,8 +76,11 @@ where
 {
     let trace = Trace::new(ROOM.get());
     let value = T::deserialize(Traced::new(deserializer, Hasher::<BYTEWISE>(&trace)))?;
-    let fingerprint = trace.fingerprint();
-    Ok(Fingerprinted { value, fingerprint })
+    Ok(Fingerprinted {
+        value,
+        traced: trace.fingerprint(),
+        buffered: trace.buffered(),
+    })
 }
 
 thread_local! {

@@ -15,6 +15,8 @@ pub(super) struct Trace {
     room: Cell<usize>,
     /// Whether what was decoded since this was set has shown all of its type.
     whole: Cell<bool>,
+    /// Whether something was asked for without saying what.
+    buffered: Cell<bool>,
 }
 
 /// What a call says about the type, apart from names and lengths.
@@ -66,6 +68,7 @@ impl Trace {
             depth: Cell::new(0),
             room: Cell::new(room),
             whole: Cell::new(true),
+            buffered: Cell::new(false),
         }
     }
 
@@ -80,6 +83,14 @@ impl Trace {
         let hash = self.hash.get();
         let hash = (hash ^ (hash >> 29)).wrapping_mul(SPREAD);
         (hash >> 32) as u32
+    }
+
+    pub(super) fn buffers(&self) {
+        self.buffered.set(true);
+    }
+
+    pub(super) fn buffered(&self) -> bool {
+        self.buffered.get()
     }
 }
 

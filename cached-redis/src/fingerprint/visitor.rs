@@ -2,10 +2,9 @@
 //! values wrapped again, so that those count as well.
 
 use std::fmt;
-use std::marker::PhantomData;
 
 use serde::Deserializer;
-use serde::de::{EnumAccess, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
 
 use super::access::Traced;
 use super::elements::Elements;
@@ -18,10 +17,18 @@ pub(super) trait Inside {
     const COUNTED: bool = true;
     /// Whether all are of one type.
     const ALIKE: bool = false;
+
+    /// How many there are if none is left out.
+    fn all(&self) -> usize {
+        0
+    }
 }
 
 /// Parts that the type names one by one.
 pub(super) struct Parts;
+
+/// Fields, so many; where they carry their names, some may be left out.
+pub(super) struct Fields(pub(super) usize);
 
 /// Any number of elements of one type.
 pub(super) struct Alike;
@@ -33,6 +40,15 @@ impl Inside for Parts {
     const COUNTED: bool = false;
 }
 
+impl Inside for Fields {
+    const COUNTED: bool = false;
+
+    #[inline]
+    fn all(&self) -> usize {
+        self.0
+    }
+}
+
 impl Inside for Alike {
     const ALIKE: bool = true;
 }
@@ -42,19 +58,19 @@ impl Inside for Unknown {}
 pub(super) struct TracedVisitor<V, T, I> {
     inner: V,
     trace: T,
-    inside: PhantomData<I>,
+    inside: I,
 }
 
 impl<'t, V, T: Tracer<'t>, I: Inside> TracedVisitor<V, T, I> {
     #[inline]
-    pub(super) fn new(inner: V, _: I, trace: T) -> Self {
+    pub(super) fn new(inner: V, inside: I, trace: T) -> Self {
         if I::COUNTED && !I::ALIKE {
             trace.hides();
         }
         Self {
             inner,
             trace,
-            inside: PhantomData,
+            inside,
         }
     }
 
@@ -162,10 +178,13 @@ impl<'de, 't, V: Visitor<'de>, T: Tracer<'t>, I: Inside> Visitor<'de> for Traced
 
     #[inline]
     fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        let (claimed, trace) = (access.size_hint(), self.trace);
+        let (claimed, trace, left) = (access.size_hint(), self.trace, self.inside.all());
         self.compound(claimed, |inner| match I::ALIKE {
             true => trace.elements(|| inner.visit_map(Elements::<_, _, 2>::new(access, trace))),
-            false => inner.visit_map(Traced::new(access, trace)),
+            false => inner.visit_map(Named {
+                access: Traced::new(access, trace),
+                left,
+            }),
         })
     }
 
@@ -173,6 +192,40 @@ impl<'de, 't, V: Visitor<'de>, T: Tracer<'t>, I: Inside> Visitor<'de> for Traced
     fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
         let (inner, trace) = (self.inner, self.trace);
         trace.nested(|| inner.visit_enum(Traced::new(access, trace)))
+    }
+}
+
+/// Fields with their names. One that is left out shows nothing of its type.
+struct Named<A, T> {
+    access: Traced<A, T>,
+    left: usize,
+}
+
+impl<'de, 't, A: MapAccess<'de>, T: Tracer<'t>> MapAccess<'de> for Named<A, T> {
+    type Error = A::Error;
+
+    #[inline]
+    fn next_key_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, A::Error> {
+        let key = self.access.next_key_seed(seed)?;
+        match (&key, self.left) {
+            (Some(_), left) => self.left = left.saturating_sub(1),
+            (None, 0) => {}
+            (None, _) => self.access.trace.hides(),
+        }
+        Ok(key)
+    }
+
+    #[inline]
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
+        self.access.next_value_seed(seed)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> Option<usize> {
+        self.access.size_hint()
     }
 }
 

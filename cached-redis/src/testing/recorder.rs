@@ -89,6 +89,9 @@ pub enum Recorded {
     Outdated,
     /// The codec cannot read values of this type back; MessagePack keeps them from now on.
     FellBack,
+    /// A policy asks for additive changes of a codec that cannot tell them: see
+    /// [`Schema`](crate::Schema).
+    NotAdditive,
     /// No codec can keep this value.
     Unstorable,
     /// The value was too large for the store.
@@ -243,7 +246,8 @@ impl From<&Event<'_>> for Recorded {
             Event::Refused => Self::RefusedFill,
             Event::Undecodable => Self::Undecodable,
             Event::Outdated => Self::Outdated,
-            Event::FellBack(_) => Self::FellBack,
+            Event::FellBack { .. } => Self::FellBack,
+            Event::NotAdditive(_) => Self::NotAdditive,
             Event::Unstorable(..) => Self::Unstorable,
             Event::TooLarge(_) => Self::TooLarge,
             Event::KeyFailed => Self::KeyFailed,

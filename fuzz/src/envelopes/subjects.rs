@@ -137,7 +137,10 @@ where
     T: for<'a> Arbitrary<'a> + Serialize + DeserializeOwned,
 {
     let value: T = plan.arbitrary()?;
-    Ok(encode_checked(&format, &value).ok().as_ref().map(entry))
+    Ok(encode_checked(&format, &value, None)
+        .ok()
+        .as_ref()
+        .map(entry))
 }
 
 fn entry(encoded: &Encoded) -> Bytes {
@@ -165,7 +168,7 @@ fn read<T: Serialize + DeserializeOwned, const PER_BYTE: usize>(
 ) -> bool {
     let (value, bytes) = allocated(|| {
         let (header, payload) = Header::parse(entry)?;
-        decode_checked::<_, T>(&format, &header, payload)
+        decode_checked::<_, T>(&format, &header, payload, || false)
     });
     let most = SPARE + PER_BYTE * entry.len();
     assert!(bytes <= most, "{bytes} bytes for {}", entry.len());
@@ -177,29 +180,25 @@ fn read<T: Serialize + DeserializeOwned, const PER_BYTE: usize>(
 }
 
 /// No value is the beginning of another one's bytes.
-fn assert_whole<T: DeserializeOwned>(entry: &[u8], format: Format) {
+fn assert_whole<T: Serialize + DeserializeOwned>(entry: &[u8], format: Format) {
     let longer = [entry, &[0]].concat();
     let (header, payload) = Header::parse(&longer).expect("the same header");
-    let read = decode_checked::<_, T>(&format, &header, payload);
+    let read = decode_checked::<_, T>(&format, &header, payload, || true);
     assert!(read.is_none(), "bytes are left over");
 }
 
 /// A value that was read can be written, and is read again.
 fn assert_legal<T: Serialize + DeserializeOwned>(value: &T, format: Format) {
-    let encoded = encode_checked(&format, value).expect("what was read can be written");
+    let encoded = encode_checked(&format, value, None).expect("what was read can be written");
     let entry = entry(&encoded);
     let (header, payload) = Header::parse(&entry).expect("what was written is an entry");
-    let again = decode_checked::<_, T>(&format, &header, payload);
+    let again = decode_checked::<_, T>(&format, &header, payload, || false);
     assert!(again.is_some(), "what was written can be read");
 }
 
-fn forge<T: DeserializeOwned>(payload: &[u8], format: Format) -> Bytes {
+fn forge<T: Serialize + DeserializeOwned>(payload: &[u8], format: Format) -> Bytes {
     let read = within(payload.len(), || format.decode::<Fingerprinted<T>>(payload));
-    let fingerprint = if format.self_describing() {
-        0
-    } else {
-        read.map_or(0, |read| read.fingerprint)
-    };
+    let fingerprint = read.ok().and_then(|read| read.fingerprint()).unwrap_or(0);
     entry(&Encoded {
         payload: payload.to_vec(),
         codec: format.id(),

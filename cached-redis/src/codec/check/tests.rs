@@ -12,6 +12,22 @@ use super::*;
 use crate::codec::{Format, Json};
 use crate::entry::{Kind, Token};
 
+/// Without a look at whether the two are equal.
+fn encode_checked<T>(codec: &impl Codec, value: &T) -> Result<Encoded, CodecError>
+where
+    T: Serialize + DeserializeOwned,
+{
+    super::encode_checked(codec, value, None)
+}
+
+/// What a type of exactly this shape reads.
+fn decode_checked<T>(codec: &impl Codec, header: &Header, payload: &[u8]) -> Option<T>
+where
+    T: Serialize + DeserializeOwned,
+{
+    super::decode_checked(codec, header, payload, || false)
+}
+
 fn entry<C: Codec, T: Serialize + DeserializeOwned>(codec: &C, value: &T) -> (Header, Encoded) {
     let encoded = encode_checked(codec, value).unwrap();
     let header = Header {
@@ -26,7 +42,7 @@ fn entry<C: Codec, T: Serialize + DeserializeOwned>(codec: &C, value: &T) -> (He
 fn reread<A, B>(codec: impl Codec, value: &A) -> Option<B>
 where
     A: Serialize + DeserializeOwned,
-    B: DeserializeOwned,
+    B: Serialize + DeserializeOwned,
 {
     let (header, encoded) = entry(&codec, value);
     decode_checked(&codec, &header, &encoded.payload)
