@@ -16,6 +16,7 @@ on_both_stores!(
     a_guarded_write_is_published_at_its_end,
     a_write_in_two_phases_by_hand_is_published_if_asked,
     an_event_of_a_dropped_caller_is_published,
+    an_event_does_not_wait_for_the_open_transaction_of_somebody_else,
     a_listener_that_is_too_slow_is_told_of_a_gap,
 );
 
@@ -187,6 +188,18 @@ async fn an_event_of_a_dropped_caller_is_published(world: World) {
     source.begun(1).await;
     caller.abort();
     assert_eq!(invalidated(&mut events).await.keys, ["events:held"]);
+}
+
+async fn an_event_does_not_wait_for_the_open_transaction_of_somebody_else(world: World) {
+    let (cache, rows) = (world.cache().await, Rows::new(1));
+    let mut events = cache.events().await;
+    let open = cache.after_commit();
+    open.scope(cache.scope(write_quietly(&rows, 0))).await;
+
+    cache.scope(write(&rows, 0)).await;
+    assert_eq!(cache.stats().total().deferred_events, 0);
+    assert_eq!(invalidated(&mut events).await.keys, ["events:0"]);
+    assert_eq!(open.commit().await.unwrap(), Invalidation::Done);
 }
 
 async fn a_listener_that_is_too_slow_is_told_of_a_gap(world: World) {

@@ -197,9 +197,10 @@ impl Journal {
         self.lock().bars(key) || others().any(|other| other.lock().bars(key))
     }
 
-    /// Whether the invalidation of `key` is to be replayed or to come with a commit, from here.
+    /// Whether the invalidation of `key` is to be replayed, from here. One that is to come with a commit
+    /// is another write's.
     pub(crate) fn keeps(&self, key: &str) -> bool {
-        self.bars.load(Ordering::Acquire) && self.lock().bars(key)
+        self.bars.load(Ordering::Acquire) && self.lock().books().any(|book| book.holds(key))
     }
 
     /// The same of `pattern`.
