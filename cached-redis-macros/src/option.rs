@@ -3,7 +3,7 @@
 //! An element that cannot be read is recorded and skipped, so the ones after it are still checked.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::ToTokens as _;
+use quote::ToTokens;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse as _, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
@@ -33,6 +33,7 @@ pub(crate) struct Each {
 }
 
 /// An option that needs no value.
+#[derive(Clone)]
 pub(crate) struct Word {
     pub(crate) name: Ident,
     pub(crate) value: Option<LitStr>,
@@ -265,10 +266,10 @@ fn piece(input: ParseStream<'_>, errors: &mut Errors) -> Option<Piece> {
 }
 
 fn value(name: &Ident, input: ParseStream<'_>, errors: &mut Errors) -> Value {
-    let read = if input.peek(Token![=]) {
+    let read = if let Some(sign) = other_sign(input) {
+        misassigned(name, &sign, input, errors)
+    } else if input.peek(Token![=]) {
         assigned(input)
-    } else if input.peek(Token![:]) && !input.peek(Token![::]) {
-        typed(name, input, errors)
     } else if input.peek(token::Paren) {
         listed(input)
     } else {
@@ -287,12 +288,38 @@ fn assigned(input: ParseStream<'_>) -> syn::Result<Value> {
     Expr::parse(input).map(Value::Expr)
 }
 
-/// `ttl: 300`, as in a struct: refused, and read all the same.
-fn typed(name: &Ident, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Value> {
-    let colon = input.parse::<Token![:]>()?;
+/// Takes the sign of `ttl: 300`, as in a struct, `ttl => 300`, as in a `match`, or `ttl == 300`.
+fn other_sign(input: ParseStream<'_>) -> Option<TokenStream> {
+    if input.peek(Token![=>]) {
+        input
+            .parse::<Token![=>]>()
+            .ok()
+            .map(ToTokens::into_token_stream)
+    } else if input.peek(Token![==]) {
+        input
+            .parse::<Token![==]>()
+            .ok()
+            .map(ToTokens::into_token_stream)
+    } else if input.peek(Token![:]) && !input.peek(Token![::]) {
+        input
+            .parse::<Token![:]>()
+            .ok()
+            .map(ToTokens::into_token_stream)
+    } else {
+        None
+    }
+}
+
+/// Refuses the sign, and reads the value all the same.
+fn misassigned(
+    name: &Ident,
+    sign: &TokenStream,
+    input: ParseStream<'_>,
+    errors: &mut Errors,
+) -> syn::Result<Value> {
     let value = Expr::parse(input)?;
     let help = format!("write `{name} = {}`", text::of(value.to_token_stream()));
-    errors.refuse(colon, format!("`{name}` is followed by a colon"), help);
+    errors.refuse(sign, format!("`{name}` is followed by `{sign}`"), help);
     Ok(Value::Expr(value))
 }
 

@@ -98,7 +98,21 @@ fn values_of_the_wrong_form_are_refused() {
                 "ttl: 300",
                 USER,
                 ":",
-                "`ttl` is followed by a colon",
+                "`ttl` is followed by `:`",
+                "write `ttl = 300`",
+            ),
+            (
+                "ttl => 300",
+                USER,
+                "=>",
+                "`ttl` is followed by `=>`",
+                "write `ttl = 300`",
+            ),
+            (
+                "ttl == 300",
+                USER,
+                "==",
+                "`ttl` is followed by `==`",
                 "write `ttl = 300`",
             ),
             (
