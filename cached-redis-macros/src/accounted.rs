@@ -69,7 +69,9 @@ fn is_parameter(ident: &Ident, function: &Function) -> bool {
     function
         .parameters
         .iter()
-        .any(|parameter| ident.unraw() == parameter.name())
+        .map(Parameter::name)
+        .chain(function.absent.iter().cloned())
+        .any(|name| ident.unraw() == name)
         || function.receiver.is_some() && ident == "self"
 }
 

@@ -80,7 +80,7 @@ const INVALIDATES: Options = Options {
 const ALL: &[&Options] = &[&CACHED, &WRITE_THROUGH, &INVALIDATES];
 
 /// `#[redis_cached(…)]` as written.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct CachedArgs {
     pub(crate) key: Option<LitStr>,
     pub(crate) ttl: Option<Expr>,
@@ -113,7 +113,7 @@ pub(crate) struct CachedArgs {
 }
 
 /// `#[invalidates(…)]` as written.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct InvalidatesArgs {
     pub(crate) targets: Vec<LitStr>,
     pub(crate) tags: Vec<LitStr>,

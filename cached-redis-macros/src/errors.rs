@@ -4,13 +4,15 @@
 //! returns early: mistakes are collected and turned into tokens once, at the end.
 
 use proc_macro2::{Span, TokenStream};
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use std::fmt::Display;
 
 /// The mistakes found so far.
 #[derive(Default)]
 pub(crate) struct Errors {
     all: Option<syn::Error>,
+    /// Those of one configuration.
+    conditional: TokenStream,
     /// What is underlined, and the message.
     #[cfg(test)]
     pub(crate) found: Vec<(String, String)>,
@@ -38,9 +40,25 @@ impl Errors {
         self.all.is_some()
     }
 
-    /// `Some` of the compile errors where there was a mistake.
-    pub(crate) fn into_tokens(self) -> Option<TokenStream> {
-        self.all.map(|all| all.into_compile_error())
+    /// Adds the mistakes that are only made under the attribute `when`.
+    pub(crate) fn add(&mut self, found: Self, when: &TokenStream) {
+        let errors = found.all.into_iter().flatten();
+        let errors = errors.map(syn::Error::into_compile_error);
+        self.conditional.extend(quote!(#(#when #errors)*));
+        #[cfg(test)]
+        self.found.extend(found.found);
+    }
+
+    /// `expanded`, or the compile errors and the function as it was, so that nothing else breaks.
+    pub(crate) fn or(self, expanded: Option<TokenStream>, item: &TokenStream) -> TokenStream {
+        let conditional = self.conditional;
+        match (self.all, expanded) {
+            (None, Some(expanded)) => quote!(#conditional #expanded),
+            (all, _) => {
+                let errors = all.map(syn::Error::into_compile_error);
+                quote!(#errors #conditional #item)
+            }
+        }
     }
 
     fn push(&mut self, error: syn::Error) {

@@ -171,6 +171,9 @@ impl Resolver<'_> {
             (Some(parameter), _) => self.value(written, parameter, errors),
             (None, "self") => self.receiver(written, errors),
             (None, "result") if self.outcome != Outcome::Unknown => self.result(written, errors),
+            (None, name) if self.function.absent.iter().any(|absent| absent == name) => {
+                self.absent(written, errors)
+            }
             (None, name) if self.may_be_outer(name) => {
                 let ty = Ident::new(name, self.literal.span());
                 self.generic(written, Piece::Outer(ty), errors)
@@ -258,6 +261,16 @@ impl Resolver<'_> {
             span,
             format: written.format,
         })
+    }
+
+    fn absent(&self, written: &Placeholder, errors: &mut Errors) -> Option<Piece> {
+        let message = format!(
+            "`{}` names a parameter that its `#[cfg]` takes away here",
+            written.written
+        );
+        let help = "write one attribute for each configuration: `#[cfg_attr(…, …)]`";
+        errors.refuse(self.literal, message, help);
+        None
     }
 
     fn unknown(&self, written: &Placeholder, errors: &mut Errors) -> Option<Piece> {

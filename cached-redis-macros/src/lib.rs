@@ -8,6 +8,7 @@ mod args;
 mod batch;
 mod beside;
 mod boxed;
+mod configured;
 mod contained;
 mod duration;
 mod errors;
@@ -152,8 +153,8 @@ use proc_macro::TokenStream;
 /// # Where it can stand
 ///
 /// On every async function and method that has a body and returns an owned type: with generics
-/// and `where`, pattern and `impl Trait` arguments, any receiver, in traits and under
-/// `#[async_trait]`, above or below `#[instrument]`. Not on a function that returns a reference,
+/// and `where`, pattern and `impl Trait` arguments, parameters under `#[cfg]`, any receiver, in traits and
+/// under `#[async_trait]`, above or below `#[instrument]`. Not on a function that returns a reference,
 /// `impl Trait` or nothing, and not beside another attribute of this crate: a hit would not run the write.
 ///
 /// # Cancel safety
@@ -265,9 +266,9 @@ pub fn write_through(args: TokenStream, item: TokenStream) -> TokenStream {
 /// The same over `proc_macro2`, which unit tests can call.
 mod entry {
     use proc_macro2::TokenStream;
-    use quote::quote;
 
     use crate::args::{CachedArgs, InvalidatesArgs};
+    use crate::configured;
     use crate::errors::Errors;
     use crate::expand;
     use crate::signature::Function;
@@ -295,8 +296,10 @@ mod entry {
     ) -> Option<TokenStream> {
         let args = CachedArgs::parse(args, errors);
         let function = Function::parse(item.clone(), "redis_cached", errors)?;
-        let checked = Cached::new(args, &function, errors)?;
-        Some(expand::cached(&checked, &function))
+        configured::each(&function, errors, |function, errors| {
+            let checked = Cached::new(args.clone(), function, errors)?;
+            Some(expand::cached(&checked, function))
+        })
     }
 
     pub(crate) fn try_invalidates(
@@ -306,8 +309,10 @@ mod entry {
     ) -> Option<TokenStream> {
         let args = InvalidatesArgs::parse(args, errors);
         let function = Function::parse(item.clone(), "invalidates", errors)?;
-        let checked = Invalidates::new(args, &function, errors)?;
-        Some(expand::invalidates(&checked, &function))
+        configured::each(&function, errors, |function, errors| {
+            let checked = Invalidates::new(args.clone(), function, errors)?;
+            Some(expand::invalidates(&checked, function))
+        })
     }
 
     pub(crate) fn try_write_through(
@@ -317,17 +322,15 @@ mod entry {
     ) -> Option<TokenStream> {
         let args = CachedArgs::parse_through(args, errors);
         let function = Function::parse(item.clone(), "write_through", errors)?;
-        let checked = Cached::through(args, &function, errors)?;
-        Some(expand::write_through(&checked, &function))
+        configured::each(&function, errors, |function, errors| {
+            let checked = Cached::through(args.clone(), function, errors)?;
+            Some(expand::write_through(&checked, function))
+        })
     }
 
-    /// After a mistake the user's function stays as it was, so that nothing else breaks with it.
     fn expanded(attribute: Attribute, args: TokenStream, item: &TokenStream) -> TokenStream {
         let mut errors = Errors::default();
         let expanded = attribute(args, item, &mut errors);
-        match (errors.into_tokens(), expanded) {
-            (None, Some(expanded)) => expanded,
-            (errors, _) => quote!(#errors #item),
-        }
+        errors.or(expanded, item)
     }
 }

@@ -14,6 +14,7 @@ use syn::{
 
 use crate::beside;
 use crate::boxed;
+use crate::configured;
 use crate::errors::Errors;
 use crate::parameter::{Kind, Parameter, bindings};
 use crate::syntax::{argument, braced, is_unit, mentions, peel, peel_group};
@@ -27,6 +28,8 @@ pub(crate) struct Function {
     body: Body,
     /// Type and const parameters first, then the others, in the order of the signature.
     pub(crate) parameters: Vec<Parameter>,
+    /// Names of those that `#[cfg]` takes away here.
+    pub(crate) absent: Vec<String>,
     pub(crate) receiver: Option<Token![self]>,
     /// What the future resolves to; `None` where nothing is written.
     pub(crate) output: Option<Type>,
@@ -73,13 +76,37 @@ impl Function {
         };
         Some(Self {
             parameters: parameters(&signature, &body),
-            receiver: signature.receiver().map(|receiver| receiver.self_token),
+            absent: Vec::new(),
+            receiver: receiver(&signature),
             attributes,
             visibility,
             signature,
             body,
             output,
         })
+    }
+
+    /// The conditions under which parts of the signature are there.
+    pub(crate) fn conditions(&self) -> Vec<TokenStream> {
+        configured::conditions(&self.signature)
+    }
+
+    /// The function as it is under the attribute `when`, where only those conditions hold.
+    pub(crate) fn configured(&self, when: Attribute, holds: &dyn Fn(&TokenStream) -> bool) -> Self {
+        let signature = configured::reduced(&self.signature, holds);
+        let parameters = parameters(&signature, &self.body);
+        let mut absent: Vec<_> = self.parameters.iter().map(Parameter::name).collect();
+        absent.retain(|name| parameters.iter().all(|present| present.name() != *name));
+        let mut attributes = self.attributes.clone();
+        attributes.insert(0, when);
+        Self {
+            receiver: receiver(&signature),
+            attributes,
+            parameters,
+            absent,
+            signature,
+            ..self.clone()
+        }
     }
 
     pub(crate) fn name(&self) -> &Ident {
@@ -230,6 +257,10 @@ fn not_async(signature: &Signature, attribute: &str, errors: &mut Errors) {
         format!("`#[{attribute}]` needs an async function"),
         format!("write `async fn {}`", signature.ident),
     );
+}
+
+fn receiver(signature: &Signature) -> Option<Token![self]> {
+    signature.receiver().map(|receiver| receiver.self_token)
 }
 
 fn parameters(signature: &Signature, body: &Body) -> Vec<Parameter> {

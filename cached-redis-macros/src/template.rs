@@ -258,10 +258,8 @@ mod tests {
     fn mistakes(text: &str) -> String {
         let mut errors = Errors::default();
         let parsed = Template::parse(&LitStr::new(text, Span::call_site()), &mut errors);
-        let found = errors
-            .into_tokens()
-            .map(|tokens| tokens.to_string())
-            .unwrap_or_default();
+        let found = errors.found.into_iter().map(|(_, text)| text);
+        let found = found.collect::<Vec<_>>().join("\n");
         assert_eq!(parsed.sound, found.is_empty(), "{text}");
         found
     }

@@ -8,6 +8,7 @@ use quote::quote;
 
 use crate::entry;
 
+mod configured;
 mod messages;
 
 /// Formats the expansion and compares it with the file.

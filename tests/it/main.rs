@@ -20,6 +20,7 @@ mod caches_of_one_process;
 mod catalog;
 mod commands;
 mod condition;
+mod configured_parameters;
 mod connecting;
 mod connections;
 mod constant_times;
