@@ -68,33 +68,27 @@ impl Call {
 }
 
 /// What a load can be given that goes on without its caller.
+// What keeps the copy is a parameter: an associated type would be a second error where there is none.
 #[diagnostic::on_unimplemented(
     message = "a load that goes on behind its caller cannot borrow a `{Self}`",
     label = "this cannot be copied into a task of its own",
     note = "a copy needs `Clone`, `Send` and `Sync`; implement them, pass it by value or behind an `Arc`, or set the option in a `policy`: one caller then waits for the load"
 )]
-pub trait Lent {
-    /// What keeps the copy.
-    type Copy: Borrow<Self> + Send + Sync + 'static;
-
+pub trait Lent<O> {
     /// Makes the copy.
-    fn copied(&self) -> Self::Copy;
+    fn copied(&self) -> O;
 }
 
 // `ToOwned` is the same for all of these, and makes worse messages for what is not `Clone`.
 #[diagnostic::do_not_recommend]
-impl<T: Clone + Send + Sync + 'static> Lent for T {
-    type Copy = T;
-
+impl<T: Clone + Send + Sync + 'static> Lent<T> for T {
     fn copied(&self) -> T {
         self.clone()
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Clone + Send + Sync + 'static> Lent for [T] {
-    type Copy = Vec<T>;
-
+impl<T: Clone + Send + Sync + 'static> Lent<Vec<T>> for [T] {
     fn copied(&self) -> Vec<T> {
         self.to_vec()
     }
@@ -102,9 +96,7 @@ impl<T: Clone + Send + Sync + 'static> Lent for [T] {
 
 macro_rules! lent {
     ($($lent:ty => $copy:ty;)+) => {$(
-        impl Lent for $lent {
-            type Copy = $copy;
-
+        impl Lent<$copy> for $lent {
             fn copied(&self) -> $copy {
                 self.to_owned()
             }
@@ -140,7 +132,7 @@ impl<T: ?Sized, O> fmt::Debug for Held<T, O> {
 }
 
 /// Copies what the caller lends.
-pub fn held<T: Lent + ?Sized>(lent: &T) -> Held<T, T::Copy> {
+pub fn held<T: Lent<O> + ?Sized, O>(lent: &T) -> Held<T, O> {
     Held {
         copy: lent.copied(),
         lent: PhantomData,
