@@ -16,6 +16,7 @@ use crate::behind::Load;
 use crate::codec::{Choice, same_values};
 use crate::entry::{Live, Token};
 use crate::event::Event;
+use crate::freshness::Freshness;
 use crate::handle::Inner;
 use crate::read::{self, Reader, Task};
 use crate::shape::{ErrorSharing, Shape};
@@ -46,14 +47,20 @@ where
         F: Load<S::Return>,
     {
         if after_commit::is_open() {
-            return self.refresh(task).await;
+            return self.refresh(task, false).await;
         }
         // A store that fails is told of where the result is to be stored.
-        let standing = self.fresh().await.ok().flatten();
-        let Some(standing) = standing else {
-            return self.refresh(task).await;
+        let standing = match self.standing().await.ok().flatten() {
+            Some((live, Freshness::Fresh)) => live,
+            // Served all the same, but due to be loaded anew.
+            Some((_, Freshness::Early | Freshness::Revalidate)) => {
+                return self.refresh(task, true).await;
+            }
+            Some((_, Freshness::IfError | Freshness::Dead)) | None => {
+                return self.refresh(task, false).await;
+            }
         };
-        self.emit(&Event::Bypass);
+        self.emit(&Event::ShadowHit);
         let (result, _) = self.load_apart(task.load).await;
         if let Ok(ok) = &result {
             self.compare(&standing, ok);

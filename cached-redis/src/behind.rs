@@ -187,6 +187,8 @@ where
         let permit = is_kept.then(|| renewals.begin(self.key, token));
         if let Some(permit) = permit.flatten() {
             let renewal = Renewal::permitted(permit, &found.live);
+            // For a caller that is given up while it loads in place; it is counted as a renewal.
+            self.describe(Status::Miss, None);
             let ran = Box::pin(F::behind(self.job(task), renewal)).await;
             if let Some(Revalidated::Loaded(value)) = ran.map(|ran| self.told(ran)) {
                 return value;
@@ -205,6 +207,7 @@ where
         F: Behind<S, E, C, U>,
     {
         let patience = self.policy().soft_timeout;
+        self.describe(Status::Miss, None);
         let ran = F::within(self.job(task), renewal, patience).await;
         ran.map_or(Revalidated::Late, |ran| self.told(ran))
     }
@@ -213,9 +216,7 @@ where
         ran.loaded.said.hand_on(&ran.basis);
         match ran.result {
             Ok(value) => {
-                if let Some(header) = ran.header {
-                    self.answered(Status::Miss, &header);
-                }
+                self.describe(Status::Miss, ran.header.as_ref());
                 Revalidated::Loaded(value)
             }
             Err(error) => Revalidated::Failed(error),

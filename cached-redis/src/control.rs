@@ -160,7 +160,7 @@ pub trait CachedExt: Future + Sized {
 
 impl<F: Future> CachedExt for F {}
 
-/// How the cache answered a call.
+/// How the cache answered a call; the [counters](crate::docs::guide#how-a-call-was-answered) tell the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {
@@ -171,10 +171,11 @@ pub enum Status {
     Stale,
     /// From a load that another caller, here or in another process, had begun.
     Joined,
-    /// The function ran and its result was handed to the cache.
+    /// The function ran under a lease, whatever came of it: a result that was handed to the cache, one
+    /// that is not to be kept, an error, or nothing before the call's `timeout`.
     Miss,
-    /// The cache took no part: none is installed, it could not be reached, or the call or its
-    /// `condition` said so.
+    /// The cache took no part: none is installed, it could not be reached, somebody else's load was
+    /// waited for in vain, or the call or its `condition` said so.
     #[default]
     Bypass,
 }
@@ -191,16 +192,30 @@ pub struct CacheInfo {
 }
 
 impl CacheInfo {
-    pub(crate) fn of(status: Status, key: &str, header: &Header, now_ms: u64) -> Self {
+    /// `header`: that of the entry which answers, or is made of the answer.
+    pub(crate) fn of(status: Status, key: &str, header: Option<&Header>, now_ms: u64) -> Self {
+        let key = (status != Status::Bypass).then(|| key.to_owned());
+        let Some(header) = header else {
+            return Self {
+                status,
+                key,
+                ..Self::default()
+            };
+        };
         let age = Duration::from_millis(now_ms.saturating_sub(header.filled_at));
         let life = (header.soft_ttl > 0).then(|| Duration::from_millis(header.soft_ttl.into()));
         Self {
             status,
-            key: Some(key.to_owned()),
+            key,
             age: Some(age),
             time_left: life.map(|life| life.saturating_sub(age)),
             version: Some(header.token.number()),
         }
+    }
+
+    /// Whether an entry has answered, or was made of the answer.
+    pub(crate) fn has_entry(&self) -> bool {
+        self.age.is_some()
     }
 
     /// Where the answer came from.
@@ -216,7 +231,8 @@ impl CacheInfo {
         self.key.as_deref()
     }
 
-    /// How long ago the entry was filled, by the store's clock.
+    /// How long ago the entry was filled, by the store's clock; `None` where there is none: the cache
+    /// took no part, or the result is an error or not to be kept.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         self.age
@@ -230,7 +246,8 @@ impl CacheInfo {
         self.time_left
     }
 
-    /// A number that is new for every stored value, fit for an `ETag`; `None` as for the key.
+    /// A number that is new for every stored value, fit for an `ETag`; `None` where there is no entry, and
+    /// for a batch.
     #[must_use]
     pub fn version(&self) -> Option<u128> {
         self.version

@@ -180,6 +180,14 @@ impl From<Unguarded> for Error {
 }
 
 impl StoreError {
+    /// Whether the store is away, rather than refusing.
+    pub(crate) fn is_away(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable | Self::Timeout | Self::Lost | Self::Connect(_)
+        )
+    }
+
     /// Whether the step certainly has not run and will not.
     pub(crate) fn is_definite(&self) -> bool {
         !matches!(self, Self::Timeout | Self::Lost | Self::Answer)

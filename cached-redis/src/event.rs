@@ -3,17 +3,19 @@
 //!
 //! Events name the function and never a key, a value or an address: those may hold user data.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tracing::{debug, info, trace};
 
 use crate::codec::CodecError;
+use crate::control::Status;
 use crate::error::{StoreError, Unguarded};
 use crate::feed::Malformed;
+use crate::lease::Filled;
 use crate::registry::Site;
 use crate::stats::{Count, Counters, Pending};
 use crate::unheard::{error, warn};
+use crate::warnings::Warnings;
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub(crate) enum Event<'a> {
     Stale,
     /// An entry that can be served is loaded anew.
     Renewing,
+    /// In shadow mode, the cache has what it would have served.
+    ShadowHit,
     /// What the cache serves was compared with the source.
     Audited { fresh: bool },
     /// Another caller's load answered this one.
@@ -48,6 +52,9 @@ pub(crate) enum Event<'a> {
     /// The lease was gone when the result came: something invalidated the key during the load. Or
     /// another writer has interfered with a write-through.
     Refused,
+    /// The lease was gone when the result came, and had not been renewed for as long as it lives: the
+    /// runtime was blocked, or the store away.
+    Lapsed,
     /// What stood under the key is no entry of this function's type.
     Undecodable,
     /// A tag of the entry that was found has been invalidated since, or its generation was lost.
@@ -83,6 +90,8 @@ pub(crate) enum Event<'a> {
     NoPolicy(bool),
     /// The store did not answer, or not as it should.
     Failed(&'a StoreError),
+    /// The same to a read, which goes on without the store.
+    Away(&'a StoreError),
     /// Keys were invalidated.
     Invalidated(usize),
     /// All keys that match a pattern were looked for, and so many removed. Not `done`: the store
@@ -121,17 +130,40 @@ pub(crate) enum Event<'a> {
     IngestionGap,
 }
 
-/// Counts `event` and tells `tracing`.
-pub(crate) fn emit(counters: &Counters, outage: &Outage, site: &Site, event: &Event<'_>) {
-    count(counters, event);
-    match event {
-        Event::Failed(error) if !outage.begins() => {
-            return debug!(function = site.name, %error, "the store still fails");
+impl Event<'_> {
+    /// A read was answered, or its load begins.
+    pub(crate) fn of(status: Status) -> Self {
+        match status {
+            Status::Hit => Self::Hit,
+            Status::Stale => Self::Stale,
+            Status::Joined => Self::Joined,
+            Status::Miss => Self::Miss,
+            Status::Bypass => Self::Bypass,
         }
-        Event::Hit | Event::Fill => outage.ends(),
-        _ => {}
     }
-    tell(site.name, event);
+
+    /// A fill was answered.
+    pub(crate) fn filled(filled: Filled) -> Self {
+        match filled {
+            Filled::Stored => Self::Fill,
+            Filled::Overtaken => Self::Refused,
+            Filled::Lapsed => Self::Lapsed,
+        }
+    }
+}
+
+/// Counts `event` and tells `tracing`.
+pub(crate) fn emit(counters: &Counters, warnings: &Warnings, site: &Site, event: &Event<'_>) {
+    count(counters, event);
+    if let Event::Hit | Event::Fill | Event::Miss | Event::Invalidated(_) | Event::Replayed(_) =
+        event
+    {
+        warnings.answered();
+    }
+    match warnings.is_told(site.name, event) {
+        true => tell(site.name, event),
+        false => debug!(function = site.name, ?event, "as was told before"),
+    }
 }
 
 /// Tells that a cache ended with invalidations that the store has not confirmed.
@@ -146,28 +178,12 @@ pub(crate) fn abandoned(pending: Pending) {
     );
 }
 
-/// Whether the store fails at the moment: an outage is told once and not with every call.
-#[derive(Debug, Default)]
-pub(crate) struct Outage(AtomicBool);
-
-impl Outage {
-    fn begins(&self) -> bool {
-        !self.0.swap(true, Ordering::Relaxed)
-    }
-
-    fn ends(&self) {
-        // A hit only reads, so that hits do not contend for the cache line.
-        if self.0.load(Ordering::Relaxed) {
-            self.0.store(false, Ordering::Relaxed);
-        }
-    }
-}
-
 fn count(counters: &Counters, event: &Event<'_>) {
     match event {
         Event::Hit => counters.add(Count::Hits, 1),
         Event::Stale => counters.add(Count::Stale, 1),
         Event::Renewing => counters.add(Count::Renewals, 1),
+        Event::ShadowHit => counters.add(Count::ShadowHits, 1),
         Event::Audited { fresh } => {
             counters.add(Count::Audits, 1);
             counters.add(Count::StaleAudits, u64::from(!fresh));
@@ -183,6 +199,7 @@ fn count(counters: &Counters, event: &Event<'_>) {
         }
         Event::Fill => counters.add(Count::Fills, 1),
         Event::Refused => counters.add(Count::RefusedFills, 1),
+        Event::Lapsed => counters.add(Count::LapsedFills, 1),
         Event::Undecodable => counters.add(Count::Undecodable, 1),
         Event::Outdated => counters.add(Count::Outdated, 1),
         Event::FellBack { .. }
@@ -192,13 +209,16 @@ fn count(counters: &Counters, event: &Event<'_>) {
         | Event::LongValidator => {}
         Event::Unstorable(..) => counters.add(Count::Unstorable, 1),
         Event::TooLarge(_) => counters.add(Count::TooLarge, 1),
+        // It is counted as what the read then does: it bypasses the store, or joins one that does.
+        Event::Away(error) if error.is_away() => {}
         Event::KeyFailed
         | Event::SharedKey
         | Event::NoVersion
         | Event::TooManyTags
         | Event::Unlabelled { .. }
         | Event::NoPolicy(_)
-        | Event::Failed(_) => counters.add(Count::Errors, 1),
+        | Event::Failed(_)
+        | Event::Away(_) => counters.add(Count::Errors, 1),
         Event::Invalidated(keys) | Event::Swept { keys, .. } => {
             counters.add(Count::Invalidations, *keys as u64);
         }
@@ -226,7 +246,7 @@ fn tell(function: &str, event: &Event<'_>) {
             "the cache holds a value that the source no longer has: does every writer invalidate its key?"
         ),
         Event::Audited { fresh: true } => trace!(function, ?event, "cache"),
-        Event::Hit | Event::Stale | Event::Renewing | Event::Joined => {
+        Event::Hit | Event::Stale | Event::Renewing | Event::ShadowHit | Event::Joined => {
             trace!(function, ?event, "cache");
         }
         Event::Miss
@@ -241,6 +261,10 @@ fn tell(function: &str, event: &Event<'_>) {
         Event::Refused | Event::TimedOut | Event::Invalidated(_) => {
             debug!(function, ?event, "cache");
         }
+        Event::Lapsed => debug!(
+            function,
+            "a lease was not renewed in time and its result is not stored: is the runtime blocked?"
+        ),
         Event::Swept { keys, done } => debug!(function, keys, done, "a sweep has ended"),
         Event::Undecodable => debug!(function, "an entry could not be read and is replaced"),
         Event::FellBack {
@@ -317,7 +341,7 @@ fn tell(function: &str, event: &Event<'_>) {
             function,
             "no TTL: unknown or incomplete policy, the call is not cached"
         ),
-        Event::Failed(error) => {
+        Event::Failed(error) | Event::Away(error) => {
             warn!(function, %error, "the store failed, the function runs without it");
         }
         Event::Deferred(keys, error) => warn!(

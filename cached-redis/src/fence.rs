@@ -16,7 +16,7 @@ use crate::error::StoreError;
 use crate::event::Event;
 use crate::flight::{Flight, Landing};
 use crate::handle::Inner;
-use crate::lease::Lease;
+use crate::lease::{Filled, Lease};
 use crate::pack::Packed;
 use crate::registry::Site;
 use crate::store::Store as _;
@@ -88,6 +88,14 @@ impl Fence {
         }
     }
 
+    /// Why a fill behind it is refused.
+    pub(crate) fn refusal(&self) -> Filled {
+        match self {
+            Self::Entry(..) => Filled::Overtaken,
+            Self::Lease(lease) => lease.refusal(),
+        }
+    }
+
     /// An entry has taken the place of what it stands for.
     pub(crate) fn replaced(self) {
         if let Self::Lease(lease) = self {
@@ -101,7 +109,7 @@ impl Fence {
         key: &str,
         entry: Bytes,
         life: Duration,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Filled, StoreError> {
         match self {
             Self::Entry(token, basis) => {
                 let filled = inner.store.fill(key, token, entry, life).await;
@@ -109,7 +117,10 @@ impl Fence {
                     // What was loaded is not kept, and what it was to replace is older.
                     inner.store.release(key, token).await?;
                 }
-                Ok(filled? && inner.store.epoch() == basis.epoch)
+                Ok(match filled? && inner.store.epoch() == basis.epoch {
+                    true => Filled::Stored,
+                    false => Filled::Overtaken,
+                })
             }
             Self::Lease(lease) => lease.fill(entry, life).await,
         }
@@ -148,15 +159,15 @@ pub(crate) fn filled(
     inner: &Inner,
     site: &Site,
     key: &str,
-    won: &Result<bool, StoreError>,
+    filled: &Result<Filled, StoreError>,
     packed: Packed,
 ) -> Landing {
     let size = packed.entry.len();
-    let (event, landing) = match won {
+    let (event, landing) = match filled {
         // Who waited has to load once more, with the tags that this one names.
-        Ok(true) if packed.is_marker => (Event::Marked, Landing::Again),
-        Ok(true) => (Event::Fill, Landing::Shared(packed.entry)),
-        Ok(false) => (Event::Refused, Landing::Again),
+        Ok(Filled::Stored) if packed.is_marker => (Event::Marked, Landing::Again),
+        Ok(Filled::Stored) => (Event::Fill, Landing::Shared(packed.entry)),
+        Ok(refused) => (Event::filled(*refused), Landing::Again),
         Err(error) => (inner.not_stored(site, key, size, error), Landing::Bypass),
     };
     inner.emit(site, &event);

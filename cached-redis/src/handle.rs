@@ -11,7 +11,7 @@ use once_cell::sync::OnceCell;
 
 use crate::bypass::Bypasses;
 use crate::catalog;
-use crate::event::{self, Event, Outage};
+use crate::event::{self, Event};
 use crate::feed::outbox::{self, Outbox};
 use crate::flight::Flights;
 use crate::health::{Health, State};
@@ -25,6 +25,7 @@ use crate::rollout::Modes;
 use crate::settings::Settings;
 use crate::stats::{Counters, Pending, Stats};
 use crate::store::AnyStore;
+use crate::warnings::Warnings;
 
 /// A cache: the client of one store, under one namespace.
 ///
@@ -79,7 +80,7 @@ pub(crate) struct Inner {
     /// By the slot of the site; never grows, because all sites are known at link time.
     counters: Box<[Counters]>,
     sites: Vec<&'static Site>,
-    outage: Outage,
+    warnings: Warnings,
     /// What must reach the store is sent from tasks: a dropped future may never send its command.
     pub(crate) runtime: Arc<Home>,
     /// When this cache was built.
@@ -109,8 +110,8 @@ impl Inner {
             outbox: Outbox::new(settings.outlet.clone(), settings.journal_keys),
             journal,
             counters: sites.iter().map(|_| Counters::default()).collect(),
+            warnings: Warnings::new(),
             sites,
-            outage: Outage::default(),
             begun: SystemTime::now(),
             settings,
             runtime,
@@ -160,7 +161,7 @@ impl Inner {
         if let Some(recorder) = &self.settings.recorder {
             recorder.record(site.name, event);
         }
-        event::emit(self.counters(site), &self.outage, site, event);
+        event::emit(self.counters(site), &self.warnings, site, event);
     }
 }
 
@@ -168,6 +169,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.journal.serve(false);
         self.journal.bequeath();
+        self.warnings.end();
         let pending = self.pending();
         if !pending.is_empty() {
             event::abandoned(pending);

@@ -6,6 +6,7 @@
 //! a process that dies stops renewing, and the key is free again within one lease life.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +17,52 @@ use crate::error::StoreError;
 use crate::handle::Inner;
 use crate::store::Store as _;
 use crate::tag::{Basis, Stamp};
+
+/// What became of an entry that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Filled {
+    Stored,
+    /// Something, an invalidation or a new epoch for one, came in between.
+    Overtaken,
+    /// The lease had run out.
+    Lapsed,
+}
+
+/// When a lease was certainly there, by the store's clock in ms: it is asked for when it is refused.
+#[derive(Clone)]
+pub(crate) struct Pulse(Arc<AtomicU64>);
+
+/// In the place of the time: it was taken away while it lived.
+const TAKEN: u64 = u64::MAX;
+
+impl Pulse {
+    /// Of a lease that is asked for now.
+    pub(crate) fn new(inner: &Inner) -> Self {
+        Self(Arc::new(AtomicU64::new(inner.store.now_ms())))
+    }
+
+    /// It was renewed, as was asked at that time.
+    pub(crate) fn renewed(&self, asked_ms: u64) {
+        self.0.store(asked_ms, Ordering::Relaxed);
+    }
+
+    /// It was gone when it was to be renewed; nobody will renew it any more.
+    pub(crate) fn gone(&self, inner: &Inner) {
+        if self.refused(inner) == Filled::Overtaken {
+            self.0.store(TAKEN, Ordering::Relaxed);
+        }
+    }
+
+    /// Why a fill under it is refused.
+    pub(crate) fn refused(&self, inner: &Inner) -> Filled {
+        let renewed_ms = self.0.load(Ordering::Relaxed);
+        let since = inner.store.now_ms().saturating_sub(renewed_ms);
+        match u128::from(since) < inner.settings.lease.as_millis() {
+            true => Filled::Overtaken,
+            false => Filled::Lapsed,
+        }
+    }
+}
 
 /// A lease that is asked for or granted. Dropping it releases it: the asking or the load failed,
 /// panicked or was given up.
@@ -28,6 +75,7 @@ pub(crate) struct Lease {
     /// Whether the key may carry our token. True before the store is asked, since an answer that
     /// never came may have been a grant.
     held: bool,
+    pulse: Pulse,
     heartbeat: Option<JoinHandle<()>>,
 }
 
@@ -41,6 +89,7 @@ impl Lease {
             // Before it is sent: a later one begins anew, and this lease may outlive an invalidation.
             basis: Basis::of(inner.store.epoch()),
             held: true,
+            pulse: Pulse::new(inner),
             heartbeat: None,
         }
     }
@@ -102,7 +151,8 @@ impl Lease {
 
     /// The store has granted it: keep it alive.
     pub(crate) fn granted(mut self) -> Self {
-        let beat = heartbeat(Arc::clone(&self.inner), self.key.clone(), self.token);
+        let pulse = self.pulse.clone();
+        let beat = heartbeat(Arc::clone(&self.inner), self.key.clone(), self.token, pulse);
         self.heartbeat = Some(self.inner.runtime.spawn(beat));
         self
     }
@@ -112,18 +162,26 @@ impl Lease {
         self.held = false;
     }
 
-    /// Stores `entry` if the key still carries this lease; `Ok(false)` means that something, an
-    /// invalidation or a new epoch for one, came in between.
-    pub(crate) async fn fill(mut self, entry: Bytes, ttl: Duration) -> Result<bool, StoreError> {
+    /// Why a fill under it is refused.
+    pub(crate) fn refusal(&self) -> Filled {
+        self.pulse.refused(&self.inner)
+    }
+
+    /// Stores `entry` if the key still carries this lease.
+    pub(crate) async fn fill(mut self, entry: Bytes, ttl: Duration) -> Result<Filled, StoreError> {
         self.stop_heartbeat();
         let store = &self.inner.store;
         if store.epoch() != self.basis.epoch {
-            return Ok(false);
+            return Ok(Filled::Overtaken);
         }
         let won = store.fill(&self.key, self.token, entry, ttl).await?;
         self.held = false;
         // The answer may be that of a new server, where the lease stands although it was invalidated.
-        Ok(won && store.epoch() == self.basis.epoch)
+        Ok(match won {
+            true if store.epoch() == self.basis.epoch => Filled::Stored,
+            true => Filled::Overtaken,
+            false => self.refusal(),
+        })
     }
 
     /// What was stored has taken its place: there is nothing to release.
@@ -153,12 +211,15 @@ impl Drop for Lease {
     }
 }
 
-async fn heartbeat(inner: Arc<Inner>, key: String, token: Token) {
+async fn heartbeat(inner: Arc<Inner>, key: String, token: Token, pulse: Pulse) {
     loop {
         tokio::time::sleep(inner.settings.lease / 3).await;
         // Without an answer the next beat tries again; a lease that is gone needs no more beats.
-        if let Ok(false) = inner.store.extend(&key, token, inner.settings.lease).await {
-            return;
+        let asked_ms = inner.store.now_ms();
+        match inner.store.extend(&key, token, inner.settings.lease).await {
+            Ok(true) => pulse.renewed(asked_ms),
+            Ok(false) => return pulse.gone(&inner),
+            Err(_) => {}
         }
     }
 }

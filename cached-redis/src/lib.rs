@@ -74,6 +74,7 @@ mod verdict;
 mod version;
 mod versioned;
 mod warm;
+mod warnings;
 mod write;
 mod writer;
 mod writing;

@@ -101,7 +101,7 @@ where
     };
     let result = match call.wish.mode {
         Mode::Cached if call.mode == rollout::Mode::Shadow => Box::pin(reader.shadow(task)).await,
-        Mode::Refreshed => Box::pin(reader.refresh(task)).await,
+        Mode::Refreshed => Box::pin(reader.refresh(task, false)).await,
         Mode::Cached | Mode::Uncached => reader.find(task).await,
     };
     S::returned(result)
@@ -275,7 +275,7 @@ where
                 Found::Failed(shared) => {
                     // Another error type under the same key is another function's load: look again.
                     if let Some(error) = self.errors.take(&shared) {
-                        self.emit(&Event::Joined);
+                        self.answered(Status::Joined, None);
                         return Err(error);
                     }
                 }
@@ -321,7 +321,7 @@ where
         U: FnOnce(&S::Ok) -> Verdict,
         F: Load<S::Return>,
     {
-        self.emit(&Event::Miss);
+        self.answered(Status::Miss, None);
         let previous = previous.filter(|live| self.packer.is_own(live));
         let (result, loaded) = self.load(task.load, previous).await;
         loaded.said.hand_on(lease.basis());
@@ -332,7 +332,7 @@ where
             }
             Ok(ok) => match self.packed(ok, &loaded, lease.basis(), task.verdict) {
                 Some(packed) => {
-                    self.answered(Status::Miss, &packed.header);
+                    self.describe(Status::Miss, Some(&packed.header));
                     // Before the fill is sent: who comes from here on must look for itself.
                     flight.close();
                     self.fill(Fence::Lease(*lease), Some(flight), (), packed);
@@ -345,7 +345,8 @@ where
     }
 
     /// Loads without looking and replaces what stands there, unless that changes meanwhile.
-    pub(crate) async fn refresh<U, F>(&self, task: Task<U, F>) -> Result<S::Ok, S::Error>
+    /// `hit`: the cache would have answered.
+    pub(crate) async fn refresh<U, F>(&self, task: Task<U, F>, hit: bool) -> Result<S::Ok, S::Error>
     where
         U: FnOnce(&S::Ok) -> Verdict,
         F: Load<S::Return>,
@@ -358,14 +359,17 @@ where
         ))
         .await;
         let fence = fence.unwrap_or_else(|error| {
-            self.emit(&Event::Failed(&error));
+            self.emit(&Event::Away(&error));
             None
         });
+        match &fence {
+            _ if hit => self.emit(&Event::ShadowHit),
+            Some(_) => self.answered(Status::Miss, None),
+            None => self.answered(Status::Bypass, None),
+        }
         let Some(fence) = fence else {
-            self.emit(&Event::Bypass);
             return self.load_apart(task.load).await.0;
         };
-        self.emit(&Event::Miss);
         let (result, loaded) = self.load(task.load, None).await;
         loaded.said.hand_on(fence.basis());
         if let Some(packed) = result
@@ -373,7 +377,7 @@ where
             .ok()
             .and_then(|ok| self.packed(ok, &loaded, fence.basis(), task.verdict))
         {
-            self.answered(Status::Miss, &packed.header);
+            self.describe(Status::Miss, Some(&packed.header));
             // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
             let _ = self.fill(fence, None, (), packed).await;
         }
@@ -386,7 +390,7 @@ where
         F: Load<S::Return>,
     {
         place.start().await;
-        self.emit(&Event::Bypass);
+        self.answered(Status::Bypass, None);
         let epoch = self.inner.store.epoch();
         let (result, loaded) = self.load_apart(load).await;
         let landing = match &result {
@@ -467,10 +471,14 @@ where
         fence::fill(self.inner, site, self.key, fence, flight, held, packed)
     }
 
-    /// What stands there and would be served as fresh.
-    pub(crate) async fn fresh(&self) -> Result<Option<Live>, StoreError> {
+    /// What stands there and can be read, and how fresh it is.
+    pub(crate) async fn standing(&self) -> Result<Option<(Live, Freshness)>, StoreError> {
         let live = standing(self.inner, self.key, self.tags).await?;
-        Ok(live.filter(|live| self.judge(live) == Freshness::Fresh))
+        let live = live.filter(|live| self.packer.unpack::<S::Value>(live).is_some());
+        Ok(live.map(|live| {
+            let freshness = self.judge(&live);
+            (live, freshness)
+        }))
     }
 
     /// Whether this hit belongs to the share that is audited.
@@ -500,28 +508,25 @@ where
     }
 
     pub(crate) fn serve(&self, kept: Kept<S::Ok>, status: Status) -> S::Ok {
-        self.answered(status, &kept.live.header);
+        if status == Status::Stale {
+            loading::served_stale();
+        }
+        self.answered(status, Some(&kept.live.header));
         kept.value
     }
 
-    /// Counts an answer, and describes it to whoever asked.
-    pub(crate) fn answered(&self, status: Status, header: &Header) {
-        match status {
-            Status::Hit => self.emit(&Event::Hit),
-            Status::Stale => {
-                self.emit(&Event::Stale);
-                loading::served_stale();
-            }
-            Status::Joined => self.emit(&Event::Joined),
-            Status::Miss | Status::Bypass => {}
-        }
+    /// Counts an answer, and describes it to whoever asked. A load is one as soon as it begins: it may
+    /// fail, or be given up.
+    pub(crate) fn answered(&self, status: Status, header: Option<&Header>) {
+        self.emit(&Event::of(status));
+        self.describe(status, header);
+    }
+
+    /// Describes an answer that has been counted.
+    pub(crate) fn describe(&self, status: Status, header: Option<&Header>) {
         if self.wish.info {
-            control::report(CacheInfo::of(
-                status,
-                self.key,
-                header,
-                self.inner.store.now_ms(),
-            ));
+            let now_ms = self.inner.store.now_ms();
+            control::report(CacheInfo::of(status, self.key, header, now_ms));
         }
     }
 

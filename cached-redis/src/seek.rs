@@ -465,7 +465,7 @@ impl<'a> Seek<'a> {
     }
 
     fn failed(&self, error: &StoreError) -> Step {
-        self.emit(&Event::Failed(error));
+        self.emit(&Event::Away(error));
         Step::Bypass
     }
 

@@ -13,6 +13,7 @@ pub(crate) enum Count {
     Hits,
     Stale,
     Renewals,
+    ShadowHits,
     Audits,
     StaleAudits,
     Joined,
@@ -24,6 +25,7 @@ pub(crate) enum Count {
     LoadMicros,
     Fills,
     RefusedFills,
+    LapsedFills,
     Undecodable,
     Outdated,
     Unstorable,
@@ -53,9 +55,14 @@ pub(crate) struct Counters([Stripe; STRIPES]);
 const STRIPES: usize = 8;
 
 /// On cache lines of its own.
-#[derive(Default)]
 #[repr(align(128))]
 struct Stripe([AtomicU64; COUNTS]);
+
+impl Default for Stripe {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::default()))
+    }
+}
 
 impl Counters {
     pub(crate) fn add(&self, count: Count, n: u64) {
@@ -85,6 +92,7 @@ impl Counters {
             hits: self.get(Count::Hits),
             stale: self.get(Count::Stale),
             renewals: self.get(Count::Renewals),
+            shadow_hits: self.get(Count::ShadowHits),
             audits: self.get(Count::Audits),
             stale_audits: self.get(Count::StaleAudits),
             joined: self.get(Count::Joined),
@@ -96,6 +104,7 @@ impl Counters {
             load_time: Duration::from_micros(self.get(Count::LoadMicros)),
             fills: self.get(Count::Fills),
             refused_fills: self.get(Count::RefusedFills),
+            lapsed_fills: self.get(Count::LapsedFills),
             undecodable: self.get(Count::Undecodable),
             outdated: self.get(Count::Outdated),
             unstorable: self.get(Count::Unstorable),
@@ -130,6 +139,8 @@ pub struct FunctionStats {
     pub stale: u64,
     /// Loads of entries that could be served meanwhile: behind a read, or in a stale window.
     pub renewals: u64,
+    /// Reads in [`Mode::Shadow`](crate::Mode::Shadow) that the cache would have answered.
+    pub shadow_hits: u64,
     /// Values of the cache that were compared with the source: by the option `audit`, or in
     /// [`Mode::Shadow`](crate::Mode::Shadow).
     pub audits: u64,
@@ -156,6 +167,9 @@ pub struct FunctionStats {
     /// write-through, because another writer had interfered; and attempts of updates that others
     /// overtook.
     pub refused_fills: u64,
+    /// Results that were not stored because the lease had run out: it was not renewed in time, since the
+    /// runtime was blocked or the store away.
+    pub lapsed_fills: u64,
     /// Entries that could not be read as this function's type and were replaced.
     pub undecodable: u64,
     /// Entries that were found dead and replaced: one of their tags had been invalidated, or the
@@ -166,7 +180,8 @@ pub struct FunctionStats {
     /// Values that were not stored because they are larger than
     /// [`max_value_bytes`](crate::Builder::max_value_bytes), or than the server takes.
     pub too_large: u64,
-    /// Operations that failed: no connection, no answer in time, an error of the server.
+    /// Operations that failed: no connection, no answer in time, an error of the server. Not those of reads
+    /// that found the store away and went on without it: these are bypasses.
     pub errors: u64,
     /// Keys invalidated; of a pattern those that were found.
     pub invalidations: u64,
@@ -209,6 +224,7 @@ impl FunctionStats {
             hits: self.hits + other.hits,
             stale: self.stale + other.stale,
             renewals: self.renewals + other.renewals,
+            shadow_hits: self.shadow_hits + other.shadow_hits,
             audits: self.audits + other.audits,
             stale_audits: self.stale_audits + other.stale_audits,
             joined: self.joined + other.joined,
@@ -220,6 +236,7 @@ impl FunctionStats {
             load_time: self.load_time + other.load_time,
             fills: self.fills + other.fills,
             refused_fills: self.refused_fills + other.refused_fills,
+            lapsed_fills: self.lapsed_fills + other.lapsed_fills,
             undecodable: self.undecodable + other.undecodable,
             outdated: self.outdated + other.outdated,
             unstorable: self.unstorable + other.unstorable,
@@ -249,10 +266,11 @@ impl FunctionStats {
         (self.audits > 0).then(|| 1.0 - stale / self.audits as f64)
     }
 
-    /// Reads that the cache answered, as a share of all reads; 0 when there were none.
+    /// Reads that the cache answered, or would have in [`Mode::Shadow`](crate::Mode::Shadow), as a share of
+    /// all reads; 0 when there were none.
     #[must_use]
     pub fn hit_rate(&self) -> f64 {
-        let answered = self.hits + self.stale + self.joined;
+        let answered = self.hits + self.stale + self.joined + self.shadow_hits;
         let reads = answered + self.misses + self.bypasses;
         if reads == 0 {
             0.0

@@ -29,7 +29,7 @@ use crate::fence::Fence;
 use crate::handle::Inner;
 use crate::journal::Pass;
 use crate::label::{self, Label};
-use crate::lease::Lease;
+use crate::lease::{Filled, Lease};
 use crate::pack::{Packed, Packer};
 use crate::registry::{DIRECT, Function};
 use crate::store::Store as _;
@@ -305,12 +305,16 @@ impl<'a> Update<'a> {
             return Ok(false);
         }
         let stored = self.send(fence.token(), packed).await?;
+        let filled = match stored {
+            true if store.epoch() == epoch => Filled::Stored,
+            true => Filled::Overtaken,
+            false => fence.refusal(),
+        };
         if stored {
             fence.replaced();
         }
-        let won = stored && store.epoch() == epoch;
-        self.emit(if won { &Event::Fill } else { &Event::Refused });
-        Ok(won)
+        self.emit(&Event::filled(filled));
+        Ok(filled == Filled::Stored)
     }
 
     /// Sends the entry until it is known what has become of it.

@@ -93,8 +93,8 @@ impl Progress {
         let ended = match (result, info.status()) {
             (Err(_), _) => &mut self.failed,
             (Ok(_), Status::Hit | Status::Stale | Status::Joined) => &mut self.hits,
-            (Ok(_), Status::Miss) => &mut self.loaded,
-            (Ok(_), Status::Bypass) => &mut self.bypassed,
+            (Ok(_), Status::Miss) if info.has_entry() => &mut self.loaded,
+            (Ok(_), Status::Miss | Status::Bypass) => &mut self.bypassed,
         };
         *ended += 1;
     }

@@ -24,7 +24,7 @@ use crate::handle::Inner;
 use crate::journal::Attempt;
 use crate::key::Pattern;
 use crate::label::{self, Label};
-use crate::lease::Lease;
+use crate::lease::{Filled, Lease};
 use crate::pack::Packer;
 use crate::registry::{DIRECT, Site};
 use crate::settings::NOT_ADDITIVE;
@@ -352,12 +352,11 @@ where
     inner.emit(
         &DIRECT.site,
         &match &filled {
-            Ok(true) => Event::Fill,
-            Ok(false) => Event::Refused,
+            Ok(filled) => Event::filled(*filled),
             Err(error) => inner.not_stored(&DIRECT.site, key, size, error),
         },
     );
-    Ok(filled?)
+    Ok(filled? == Filled::Stored)
 }
 
 /// `None`: the key is barred, or one of its tags is.

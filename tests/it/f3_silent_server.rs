@@ -6,7 +6,7 @@ use std::time::Duration;
 use cached_redis::{BreakerState, Cache, CachedExt as _, Status, StoreStats, redis_cached};
 use tracing::Level;
 
-use crate::support::{Log, RedisServer, Source, eventually, in_time};
+use crate::support::{Log, RedisServer, Source, eventually, in_time, unanswered};
 
 const CALLS: usize = 10_000;
 const CALLERS: usize = 200;
@@ -58,14 +58,14 @@ fn since(before: StoreStats, cache: &Cache) -> StoreStats {
 /// One load runs, and those who came meanwhile share the next.
 async fn callers_of_one_key(cache: &Cache) {
     let source = Source::held();
-    let errors = cache.stats().total().errors + CALLERS as u64;
+    let all = unanswered(cache) + CALLERS as u64;
     let callers: Vec<_> = (0..CALLERS)
         .map(|_| {
             let source = source.clone();
             cache.spawn(async move { read(&source, 2).await })
         })
         .collect();
-    let turned_away = async || cache.stats().total().errors >= errors;
+    let turned_away = async || unanswered(cache) >= all;
     eventually("all to be turned away", turned_away).await;
     source.release();
     for caller in callers {

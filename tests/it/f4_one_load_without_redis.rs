@@ -1,9 +1,10 @@
 //! F4: without Redis, the callers of one key in one process still make no stampede: one load runs,
 //! and those who came meanwhile share the next.
 
+use cached_redis::testing::{Recorded, Recorder};
 use cached_redis::{Cache, redis_cached};
 
-use crate::support::{RedisServer, Source, eventually, in_time};
+use crate::support::{RedisServer, Source, in_time};
 
 const CALLERS: usize = 200;
 
@@ -20,21 +21,27 @@ async fn read_failing(source: &Source, id: u64) -> Result<u64, Gone> {
 #[derive(Debug, PartialEq)]
 struct Gone;
 
-async fn process(server: &RedisServer) -> Cache {
+async fn process(server: &RedisServer) -> (Cache, Recorder) {
+    let recorder = Recorder::new();
     let builder = Cache::builder().url(server.url()).namespace("it");
-    builder.build().await.unwrap()
+    let cache = builder.recorder(recorder.clone()).build().await.unwrap();
+    (cache, recorder)
+}
+
+/// Waits until all callers have found out that there is no cache.
+async fn all_have_failed(recorder: &Recorder) {
+    in_time(recorder.wait_for(Recorded::Failed, CALLERS)).await;
 }
 
 /// 200 callers, all of whom have found out that there is no cache; the first one is loading.
 macro_rules! callers {
-    ($function:ident, $cache:expr, $source:expr) => {{
+    ($function:ident, $cache:expr, $recorder:expr, $source:expr) => {{
         let call = || {
             let source: Source = $source.clone();
             $cache.spawn(async move { $function(&source, 1).await })
         };
         let callers: Vec<_> = (0..CALLERS).map(|_| call()).collect();
-        let failed = async || $cache.stats().total().errors >= CALLERS as u64;
-        eventually("all to find Redis away", failed).await;
+        all_have_failed(&$recorder).await;
         $source.begun(1).await;
         callers
     }};
@@ -45,9 +52,9 @@ macro_rules! callers {
 async fn f4_many_callers_make_at_most_two_loads_one_after_the_other() {
     let mut server = RedisServer::start();
     server.kill();
-    let cache = process(&server).await;
+    let (cache, recorder) = process(&server).await;
     let source = Source::held();
-    let callers = callers!(read, cache, source);
+    let callers = callers!(read, cache, recorder, source);
     source.release();
     for caller in callers {
         assert_eq!(in_time(caller).await.unwrap(), 1);
@@ -60,7 +67,7 @@ async fn f4_many_callers_make_at_most_two_loads_one_after_the_other() {
 async fn f4_callers_who_come_while_a_load_runs_share_the_next_and_see_a_write_before_it() {
     let mut server = RedisServer::start();
     server.kill();
-    let cache = process(&server).await;
+    let (cache, recorder) = process(&server).await;
     let source = Source::held();
     let first = cache.spawn({
         let source = source.clone();
@@ -74,8 +81,7 @@ async fn f4_callers_who_come_while_a_load_runs_share_the_next_and_see_a_write_be
             cache.spawn(async move { read(&source, 1).await })
         })
         .collect();
-    let failed = async || cache.stats().total().errors >= CALLERS as u64;
-    eventually("all to find Redis away", failed).await;
+    all_have_failed(&recorder).await;
     source.release();
     assert_eq!(in_time(first).await.unwrap(), 1);
     for caller in later {
@@ -91,10 +97,10 @@ async fn f4_callers_who_come_while_a_load_runs_share_the_next_and_see_a_write_be
 #[tokio::test]
 async fn f4_a_server_that_does_not_answer_is_no_stampede_either() {
     let server = RedisServer::start();
-    let cache = process(&server).await;
+    let (cache, recorder) = process(&server).await;
     server.freeze();
     let source = Source::held();
-    let callers = callers!(read, cache, source);
+    let callers = callers!(read, cache, recorder, source);
     source.release();
     for caller in callers {
         assert_eq!(in_time(caller).await.unwrap(), 1);
@@ -107,10 +113,10 @@ async fn f4_a_server_that_does_not_answer_is_no_stampede_either() {
 async fn f4_failing_loads_without_redis_run_one_at_a_time() {
     let mut server = RedisServer::start();
     server.kill();
-    let cache = process(&server).await;
+    let (cache, recorder) = process(&server).await;
     let source = Source::held();
     source.fail(usize::MAX);
-    let callers = callers!(read_failing, cache, source);
+    let callers = callers!(read_failing, cache, recorder, source);
     source.release();
     for caller in callers {
         assert_eq!(in_time(caller).await.unwrap(), Err(Gone));

@@ -10,6 +10,8 @@ mod support;
 #[cfg(feature = "testing")]
 mod additive_schema;
 mod after_commit;
+#[cfg(feature = "testing")]
+mod answers;
 mod batch_tags;
 mod batches;
 mod blanket_traits;
@@ -38,6 +40,7 @@ mod f1_no_redis_at_start;
 mod f2_bad_network;
 mod f2_redis_gone;
 mod f3_silent_server;
+#[cfg(feature = "testing")]
 mod f4_one_load_without_redis;
 mod f5_journal;
 mod f6_full_server;
@@ -65,10 +68,14 @@ mod k5_unreadable_types;
 mod k6_foreign_bytes;
 mod k6_foreign_types;
 mod k7_only_ok_is_kept;
+#[cfg(feature = "testing")]
+mod lapsed_leases;
 mod large_values;
 mod loads_in_place;
 mod loads_of_own_keys;
 mod lock;
+#[cfg(feature = "testing")]
+mod log_floods;
 mod macros;
 mod minimal_user;
 mod negative;

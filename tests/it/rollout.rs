@@ -1,5 +1,7 @@
 //! How much a function uses the cache, and whether what it is served is what the source has.
 
+use std::collections::HashMap;
+
 use cached_redis::{Cache, CachedExt as _, Error, FunctionStats, Mode, Status, redis_cached};
 
 use crate::support::{Source, World, eventually, filled, on_both_stores};
@@ -14,6 +16,9 @@ on_both_stores!(
     an_audit_of_an_absence_is_one_too,
     an_audit_whose_load_fails_says_nothing,
     in_shadow_mode_entries_under_tags_are_compared_too,
+    in_shadow_mode_the_hit_rate_is_the_one_that_the_cache_would_have_had,
+    in_shadow_mode_a_batch_counts_what_would_have_been_hits_of_its_ids,
+    in_shadow_mode_an_entry_that_would_be_served_and_renewed_is_a_hit_and_renewed,
     a_tag_that_is_invalidated_during_an_audit_does_not_count,
 );
 
@@ -160,6 +165,68 @@ async fn in_shadow_mode_entries_under_tags_are_compared_too(world: World) {
     labelled(&cache, &source, 1).await;
     let stats = audits(&cache, "labelled", 1).await;
     assert_eq!((stats.fresh_ratio(), stats.fills), (Some(1.0), 1));
+}
+
+async fn in_shadow_mode_the_hit_rate_is_the_one_that_the_cache_would_have_had(world: World) {
+    let builder = world.builder().mode("rolled", Mode::Shadow);
+    let (cache, source) = (builder.build().await.unwrap(), Source::new());
+    rolled(&cache, &source, 1).await;
+    filled(&cache, 1).await;
+    for _ in 0..3 {
+        rolled(&cache, &source, 1).await;
+    }
+    let stats = stats(&cache, "rolled");
+    assert_eq!(stats.hit_rate(), 0.75, "{stats:?}");
+    assert_eq!((stats.hits, stats.bypasses), (0, 0), "none was served");
+}
+
+#[redis_cached(batch(id in ids), ttl = 600, key = "rollout:<id>", cache = cache, skip(cache, source))]
+async fn rolled_all(cache: &Cache, source: &Source, ids: &[u64]) -> HashMap<u64, u64> {
+    let version = source.load().await;
+    ids.iter().map(|id| (*id, version)).collect()
+}
+
+async fn in_shadow_mode_a_batch_counts_what_would_have_been_hits_of_its_ids(world: World) {
+    let builder = world.builder().mode("rolled_all", Mode::Shadow);
+    let (cache, source) = (builder.build().await.unwrap(), Source::new());
+    rolled(&cache, &source, 1).await;
+    filled(&cache, 1).await;
+    for rate in [0.5, 0.75] {
+        rolled_all(&cache, &source, &[1, 2]).await;
+        let stats = stats(&cache, "rolled_all");
+        assert_eq!(stats.hit_rate(), rate, "{stats:?}");
+    }
+    assert_eq!(source.loads(), 3, "every call loads");
+}
+
+#[redis_cached(
+    ttl = 600,
+    jitter = 0.0,
+    refresh_ahead = 0.0001,
+    key = "ahead:<id>",
+    cache = cache,
+    skip(cache, source)
+)]
+async fn ahead(cache: &Cache, source: &Source, id: u64) -> u64 {
+    source.load().await
+}
+
+async fn in_shadow_mode_an_entry_that_would_be_served_and_renewed_is_a_hit_and_renewed(
+    world: World,
+) {
+    let builder = world.builder().mode("rollout::ahead", Mode::Shadow);
+    let (cache, source) = (builder.build().await.unwrap(), Source::new());
+    ahead(&cache, &source, 1).await;
+    filled(&cache, 1).await;
+    source.write();
+    eventually("the renewal", async || {
+        ahead(&cache, &source, 1).await;
+        cache.get::<u64>("ahead:1").await.unwrap() == Some(2)
+    })
+    .await;
+    let stats = stats(&cache, "rollout::ahead");
+    assert_eq!(stats.misses, 1, "{stats:?}");
+    assert_eq!(stats.shadow_hits + 1, source.loads() as u64, "{stats:?}");
 }
 
 async fn a_tag_that_is_invalidated_during_an_audit_does_not_count(world: World) {

@@ -53,11 +53,14 @@ async fn process_to_be_stopped() {
     assert_eq!(cache.scope(read_first_version(1)).await, 1);
     let ended = async || {
         let total = cache.stats().total();
-        total.fills + total.refused_fills + total.errors > 0
+        total.fills + total.refused_fills + total.lapsed_fills + total.errors > 0
     };
     eventually("the fill", ended).await;
     let total = cache.stats().total();
-    println!("fills {} refused {}", total.fills, total.refused_fills);
+    println!(
+        "fills {} lapsed {} refused {}",
+        total.fills, total.lapsed_fills, total.refused_fills
+    );
 }
 
 /// A process in the middle of a load.
@@ -130,7 +133,7 @@ async fn what_a_process_loaded_before_it_was_stopped_does_not_replace_what_came_
     let loading = stopped_for_too_long(&world, &cache, &source).await;
     assert_eq!(cache.scope(read(&source, 1)).await, 2);
     filled(&cache, 1).await;
-    assert!(loading.go_on().ends_with("fills 0 refused 1"));
+    assert!(loading.go_on().ends_with("fills 0 lapsed 1 refused 0"));
     assert_eq!(cache.scope(read(&source, 1)).await, 2);
     assert_eq!(source.loads(), 1, "the second read was a hit");
 }
@@ -140,7 +143,7 @@ async fn what_a_process_loaded_before_it_was_stopped_is_not_kept_where_nothing_h
 ) {
     let (cache, source) = (world.cache().await, Source::new());
     let loading = stopped_for_too_long(&world, &cache, &source).await;
-    assert!(loading.go_on().ends_with("fills 0 refused 1"));
+    assert!(loading.go_on().ends_with("fills 0 lapsed 1 refused 0"));
     assert!(world.server().unwrap().lives().is_empty());
     assert_eq!(cache.scope(read(&source, 1)).await, 2);
 }
@@ -150,7 +153,7 @@ async fn a_process_that_was_stopped_for_less_than_its_lease_fills_as_ever(world:
     let (cache, source) = (world.cache().await, Source::new());
     let loading = Loading::start(&world, LONG);
     loading.stop();
-    assert!(loading.go_on().ends_with("fills 1 refused 0"));
+    assert!(loading.go_on().ends_with("fills 1 lapsed 0 refused 0"));
     assert_eq!(cache.scope(read(&source, 1)).await, 1);
     assert_eq!(source.loads(), 0);
 }

@@ -130,7 +130,7 @@ impl Subject {
                     loads: total.loads,
                     misses: total.misses,
                     fills: total.fills,
-                    refused: total.refused_fills,
+                    refused: total.refused_fills + total.lapsed_fills,
                     joined: total.joined,
                     errors: total.errors,
                     deferred: total.deferred_invalidations,

@@ -20,5 +20,6 @@ pub(crate) use rows::Rows;
 pub(crate) use server::RedisServer;
 pub(crate) use source::Source;
 pub(crate) use world::{
-    World, expired, filled, hit_again, new_process, on_both_stores, on_redis, refused, waiting,
+    World, expired, filled, hit_again, new_process, on_both_stores, on_redis, refused, unanswered,
+    waiting,
 };

@@ -91,6 +91,12 @@ pub(crate) async fn filled(cache: &Cache, fills: u64) {
     eventually("the fills", async || cache.stats().total().fills >= fills).await;
 }
 
+/// How many operations of `cache` came to nothing, since the store is away.
+pub(crate) fn unanswered(cache: &Cache) -> u64 {
+    let store = cache.stats().store();
+    store.rejected + store.timeouts + store.lost
+}
+
 /// Waits until so many fills of `cache` were refused.
 pub(crate) async fn refused(cache: &Cache, fills: u64) {
     let refused = async || cache.stats().total().refused_fills == fills;

@@ -12,7 +12,7 @@ use super::map::{Batched as _, Many};
 use super::{Id, Reader, Round, Value};
 use crate::bypass::{BypassLoad, Bypasses};
 use crate::codec::Choice;
-use crate::event::Event;
+use crate::control::Status;
 use crate::flight::{Landing, Place};
 use crate::shape::ErrorSharing;
 use crate::store::Store as _;
@@ -63,8 +63,7 @@ where
         if own.is_empty() {
             return Ok(());
         }
-        own.iter().for_each(|_| self.emit(&Event::Bypass));
-        self.summary.bypassed();
+        own.iter().for_each(|_| self.answered(Status::Bypass, None));
         let epoch = self.inner.store.epoch();
         let items = own.iter().map(|(item, _)| item);
         let (result, loaded, _) = self.load(items, &Basis::of(epoch)).await;

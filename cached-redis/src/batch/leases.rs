@@ -13,6 +13,7 @@ use crate::Policy;
 use crate::entry::{Header, Token};
 use crate::error::StoreError;
 use crate::handle::Inner;
+use crate::lease::{Filled, Pulse};
 use crate::store::Store as _;
 use crate::store::many::{Answer, Asked, Filling, Granted};
 use crate::tag::{Basis, Stamp};
@@ -27,6 +28,7 @@ pub(super) struct Leases {
     /// The keys that may carry our token: all that were asked for and not refused, since an answer
     /// that never came may have been a grant.
     held: Vec<String>,
+    pulse: Pulse,
     heartbeat: Option<JoinHandle<()>>,
 }
 
@@ -38,6 +40,7 @@ impl Leases {
             // Before they are sent, as for a single lease.
             basis: Basis::of(inner.store.epoch()),
             held: Vec::new(),
+            pulse: Pulse::new(inner),
             heartbeat: None,
         }
     }
@@ -92,21 +95,27 @@ impl Leases {
     }
 
     /// Sends `fills`; which of them won. Leases that nothing is filled under are released.
-    pub(super) async fn fill(mut self, fills: &[Filling<'_>]) -> Vec<Answer<bool>> {
+    pub(super) async fn fill(mut self, fills: &[Filling<'_>]) -> Vec<Answer<Filled>> {
         self.stop_heartbeat();
         let store = &self.inner.store;
         if store.epoch() != self.basis.epoch {
-            return fills.iter().map(|_| Ok(false)).collect();
+            return fills.iter().map(|_| Ok(Filled::Overtaken)).collect();
         }
-        let mut won = store.fill_all(fills).await;
+        let won = store.fill_all(fills).await;
         let sent = fills.iter().zip(&won).filter(|(_, won)| won.is_ok());
         let ended: HashSet<_> = sent.map(|(fill, _)| fill.key).collect();
         self.held.retain(|key| !ended.contains(key.as_str()));
         // The answers may be those of a new server, where leases stand although they were invalidated.
-        if store.epoch() != self.basis.epoch {
-            won.iter_mut().for_each(|won| *won = Ok(false));
-        }
-        won
+        let is_current = store.epoch() == self.basis.epoch;
+        let filled = |fill: &Filling<'_>, won| match won {
+            true if is_current => Filled::Stored,
+            false if fill.token == self.token => self.pulse.refused(&self.inner),
+            _ => Filled::Overtaken,
+        };
+        let answers = fills.iter().zip(won);
+        answers
+            .map(|(fill, won)| won.map(|won| filled(fill, won)))
+            .collect()
     }
 
     fn entry(&self) -> Bytes {
@@ -123,7 +132,8 @@ impl Leases {
         let mut each = answers.iter();
         self.held.retain(|_| each.next() != Some(&Some(false)));
         if answers.contains(&Some(true)) {
-            let beat = heartbeat(Arc::clone(&self.inner), self.held.clone(), self.token);
+            let (inner, pulse) = (Arc::clone(&self.inner), self.pulse.clone());
+            let beat = heartbeat(inner, self.held.clone(), self.token, pulse);
             self.heartbeat = Some(self.inner.runtime.spawn(beat));
         }
     }
@@ -153,13 +163,17 @@ impl Drop for Leases {
     }
 }
 
-async fn heartbeat(inner: Arc<Inner>, mut keys: Vec<String>, token: Token) {
+async fn heartbeat(inner: Arc<Inner>, mut keys: Vec<String>, token: Token, pulse: Pulse) {
     while !keys.is_empty() {
         tokio::time::sleep(inner.settings.lease / 3).await;
-        let life = inner.settings.lease;
+        let (life, asked_ms) = (inner.settings.lease, inner.store.now_ms());
         let stands = inner.store.extend_all(&keys, token, life).await;
+        if stands.contains(&Ok(true)) {
+            pulse.renewed(asked_ms);
+        }
         // Without an answer the next beat tries again; a lease that is gone needs no more beats.
         let mut stands = stands.iter();
         keys.retain(|_| !matches!(stands.next(), Some(Ok::<_, StoreError>(false))));
     }
+    pulse.gone(&inner);
 }

@@ -37,7 +37,7 @@ where
         if own.is_empty() {
             return Ok(());
         }
-        own.iter().for_each(|_| self.emit(&Event::Miss));
+        own.iter().for_each(|_| self.answered(Status::Miss, None));
         let items = own.iter().map(|(item, _)| item);
         let (result, loaded, basis) = self.load(items, leases.basis()).await;
         let values = match result {
@@ -55,16 +55,13 @@ where
         for (item, flight) in own {
             match self.packed(&values, &item.id, &loaded, settled.as_ref()) {
                 Some(packed) => {
-                    self.answered(Status::Miss, &packed.header);
+                    self.describe(Status::Miss, Some(&packed.header));
                     // Before the fill is sent: who comes from here on must look for itself.
                     flight.close();
                     fills.push(Fill::leased(item.key, &leases, packed, Some(flight)));
                 }
                 // Not to be kept: those who waited load for themselves.
-                None => {
-                    self.summary.bypassed();
-                    flight.land(Landing::Bypass);
-                }
+                None => flight.land(Landing::Bypass),
             }
         }
         fill::send(self.inner, &self.function.site, leases, fills);

@@ -22,6 +22,7 @@
 //! when a load that it waited for came to nothing. The one exception, loads without a lease, are
 //! entered in the order of their keys: see `alone.rs`.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -31,7 +32,7 @@ use serde::de::DeserializeOwned;
 use crate::behind::InPlace;
 use crate::budget::Budget;
 use crate::codec::{Choice, Equal};
-use crate::control::{self, Mode, Status};
+use crate::control::{self, Mode, Status, Wish};
 use crate::entry::{Header, Live};
 use crate::event::Event;
 use crate::extension::WINDOW;
@@ -140,17 +141,14 @@ where
         found: S::Ok::default(),
         budget: Budget::new(inner.settings.wait),
         pause: Pause::new(None),
+        wish,
         summary: Summary::default(),
     };
     let result = match wish.mode {
-        // In shadow every call loads; what its values replace is not compared with them.
-        _ if mode == rollout::Mode::Shadow => reader.refresh(items).await,
-        Mode::Refreshed => reader.refresh(items).await,
+        Mode::Cached if mode == rollout::Mode::Shadow => reader.shadow(items).await,
+        Mode::Refreshed => reader.refresh(items, HashSet::new()).await,
         Mode::Cached | Mode::Uncached => reader.find(items).await,
     };
-    if wish.info {
-        control::report(reader.summary.info());
-    }
     S::returned(result.map(|()| reader.found))
 }
 
@@ -182,6 +180,7 @@ struct Reader<'a, S: Many, E, C, U, F> {
     budget: Budget,
     /// Between looks at leases of other processes.
     pause: Pause,
+    wish: Wish,
     summary: Summary,
 }
 
@@ -289,18 +288,26 @@ where
         live: Live,
         status: Status,
     ) -> Result<(), (Item<Id<S>>, Bytes)> {
-        let Live { header, entry } = &live;
-        if header.flags & WINDOW != 0 && self.is_over(header) {
+        let Some(value) = self.value(&live) else {
             return Err((item, live.entry));
-        }
-        let Some(value) = self.packer.unpack::<S::Stored>(&live) else {
-            self.emit(&Event::Undecodable);
-            return Err((item, entry.clone()));
         };
-        self.answered(status, header);
+        self.answered(status, Some(&live.header));
         self.found
             .extend(value.map(|value| (item.id, S::restored(value))));
         Ok(())
+    }
+
+    /// What an entry answers, `Some(None)` for a known absence; `None` if it is past its TTL, or of
+    /// another type.
+    fn value(&self, live: &Live) -> Option<Option<S::Stored>> {
+        if live.header.flags & WINDOW != 0 && self.is_over(&live.header) {
+            return None;
+        }
+        let value = self.packer.unpack(live);
+        if value.is_none() {
+            self.emit(&Event::Undecodable);
+        }
+        value
     }
 
     fn is_over(&self, header: &Header) -> bool {
@@ -308,14 +315,18 @@ where
         freshness::judge(&Policy::new(), header, now_ms) == Freshness::Dead
     }
 
-    /// Counts an answer.
-    fn answered(&mut self, status: Status, header: &Header) {
-        match status {
-            Status::Hit => self.emit(&Event::Hit),
-            Status::Joined => self.emit(&Event::Joined),
-            Status::Stale | Status::Miss | Status::Bypass => {}
+    /// Counts an answer, as single reads do, and describes it to whoever asked.
+    fn answered(&mut self, status: Status, header: Option<&Header>) {
+        self.emit(&Event::of(status));
+        self.describe(status, header);
+    }
+
+    /// Describes an answer that has been counted.
+    fn describe(&mut self, status: Status, header: Option<&Header>) {
+        if self.wish.info {
+            let now_ms = self.inner.store.now_ms();
+            control::report(self.summary.add(status, header, now_ms));
         }
-        self.summary.add(status, header, self.inner.store.now_ms());
     }
 
     fn emit(&self, event: &Event<'_>) {

@@ -1,7 +1,7 @@
 //! A batch that loads without looking: each result replaces what stands under its key, unless that
 //! changes meanwhile.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,6 +10,7 @@ use super::call::Item;
 use super::fill::{self, Fill};
 use super::leases::Leases;
 use super::map::Many;
+use super::scout::{self, Spot};
 use super::{Id, Reader, Value};
 use crate::after_commit;
 use crate::codec::Choice;
@@ -30,14 +31,36 @@ where
     F: FnMut(Vec<Id<S>>) -> L,
     L: Future<Output = S::Return>,
 {
-    /// Loads all and fills what may be filled.
-    pub(super) async fn refresh(&mut self, items: Vec<Item<Id<S>>>) -> Result<(), S::Error> {
+    /// Loads all, as every call does in shadow mode; what the values replace is not compared with them.
+    pub(super) async fn shadow(&mut self, items: Vec<Item<Id<S>>>) -> Result<(), S::Error> {
+        let mut hits = HashSet::new();
+        if !after_commit::is_open() {
+            let keys: Vec<_> = items.iter().map(|item| item.key.as_str()).collect();
+            let spots = scout::look(self.inner, self.function, &keys).await;
+            for (key, spot) in keys.into_iter().zip(spots) {
+                if matches!(spot, Spot::Live(live, _) if self.value(&live).is_some()) {
+                    hits.insert(key.to_owned());
+                }
+            }
+        }
+        self.refresh(items, hits).await
+    }
+
+    /// Loads all and fills what may be filled; `hits` are the keys that the cache would have answered.
+    pub(super) async fn refresh(
+        &mut self,
+        items: Vec<Item<Id<S>>>,
+        hits: HashSet<String>,
+    ) -> Result<(), S::Error> {
         let mut leases = Leases::new(self.inner);
         let keys = items.iter().map(|item| item.key.as_str()).collect();
         let fences = self.raise(&mut leases, keys).await;
         for item in &items {
-            let fenced = fences.contains_key(&item.key);
-            self.emit(if fenced { &Event::Miss } else { &Event::Bypass });
+            match fences.contains_key(&item.key) {
+                _ if hits.contains(&item.key) => self.emit(&Event::ShadowHit),
+                true => self.answered(Status::Miss, None),
+                false => self.answered(Status::Bypass, None),
+            }
         }
         let (result, loaded, basis) = self.load(items.iter(), leases.basis()).await;
         let values = result?;
@@ -49,12 +72,9 @@ where
                 let packed = self.packed(&values, &item.id, &loaded, settled.as_ref())?;
                 Some((token, packed))
             });
-            match packed {
-                Some((token, packed)) => {
-                    self.answered(Status::Miss, &packed.header);
-                    fills.push(Fill::over(item.key, token, packed, None));
-                }
-                None => self.summary.bypassed(),
+            if let Some((token, packed)) = packed {
+                self.describe(Status::Miss, Some(&packed.header));
+                fills.push(Fill::over(item.key, token, packed, None));
             }
         }
         // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
@@ -110,6 +130,6 @@ where
     }
 
     fn failed(&self, error: &StoreError) {
-        self.emit(&Event::Failed(error));
+        self.emit(&Event::Away(error));
     }
 }

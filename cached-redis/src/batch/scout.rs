@@ -86,7 +86,7 @@ pub(super) async fn look(
             }
         }
         Err(error) => {
-            inner.emit(&function.site, &Event::Failed(&error));
+            inner.emit(&function.site, &Event::Away(&error));
             for (at, _) in asked {
                 spots[at] = Spot::Alone;
             }
@@ -158,7 +158,7 @@ pub(super) async fn contend(
     let answers = leases.acquire(&asked).await;
     let failed = answers.iter().find_map(|answer| answer.as_ref().err());
     if let Some(error) = failed {
-        inner.emit(&function.site, &Event::Failed(error));
+        inner.emit(&function.site, &Event::Away(error));
     }
     let before = asked.iter().map(|asked| asked.over.as_deref());
     let granted = answers.iter().map(|answer| *answer == Ok(Granted::Yes));
@@ -170,7 +170,7 @@ pub(super) async fn contend(
         .read_tags(policy, before.iter().flatten().copied())
         .await;
     let free = free.unwrap_or_else(|error| {
-        inner.emit(&function.site, &Event::Failed(&error));
+        inner.emit(&function.site, &Event::Away(&error));
         false
     });
     for (((at, pass, flight), answer), before) in led.into_iter().zip(answers).zip(before) {

@@ -7,23 +7,19 @@ use crate::entry::Header;
 pub(super) struct Summary(Option<CacheInfo>);
 
 impl Summary {
-    /// One more id was answered.
-    pub(super) fn add(&mut self, status: Status, header: &Header, now_ms: u64) {
+    /// One more id was answered, or its load begins.
+    pub(super) fn add(
+        &mut self,
+        status: Status,
+        header: Option<&Header>,
+        now_ms: u64,
+    ) -> CacheInfo {
         let info = CacheInfo::of(status, "", header, now_ms);
         self.merge(CacheInfo {
             key: None,
             version: None,
             ..info
         });
-    }
-
-    /// Some ids were loaded and are not kept.
-    pub(super) fn bypassed(&mut self) {
-        self.merge(CacheInfo::default());
-    }
-
-    /// Of all ids together.
-    pub(super) fn info(&self) -> CacheInfo {
         self.0.clone().unwrap_or_default()
     }
 

@@ -75,7 +75,7 @@ where
             },
             Landing::Failed(shared) => match self.errors.take(&shared) {
                 Some(error) => {
-                    self.emit(&Event::Joined);
+                    self.answered(Status::Joined, None);
                     return Err(error);
                 }
                 // Another error type under the same key is another function's load: look again.

@@ -59,6 +59,8 @@ pub enum Recorded {
     Stale,
     /// An entry that can be served is loaded anew.
     Renewing,
+    /// In shadow mode, the store had what would have been served.
+    ShadowHit,
     /// A value of the cache was compared with the source and was as fresh.
     AuditedFresh,
     /// A value of the cache was compared with the source and was stale.
@@ -83,6 +85,8 @@ pub enum Recorded {
     Marked,
     /// The result was not stored, because the key was invalidated during the load.
     RefusedFill,
+    /// The result was not stored, because its lease had not been renewed in time.
+    LapsedFill,
     /// What stood under the key is no entry of this function's type.
     Undecodable,
     /// A tag of the entry that stood under the key has been invalidated, or its generation was lost.
@@ -232,6 +236,7 @@ impl From<&Event<'_>> for Recorded {
             Event::Hit => Self::Hit,
             Event::Stale => Self::Stale,
             Event::Renewing => Self::Renewing,
+            Event::ShadowHit => Self::ShadowHit,
             Event::Audited { fresh: true } => Self::AuditedFresh,
             Event::Audited { fresh: false } => Self::AuditedStale,
             Event::Joined => Self::Joined,
@@ -244,6 +249,7 @@ impl From<&Event<'_>> for Recorded {
             Event::Fill => Self::Fill,
             Event::Marked => Self::Marked,
             Event::Refused => Self::RefusedFill,
+            Event::Lapsed => Self::LapsedFill,
             Event::Undecodable => Self::Undecodable,
             Event::Outdated => Self::Outdated,
             Event::FellBack { .. } => Self::FellBack,
@@ -257,7 +263,7 @@ impl From<&Event<'_>> for Recorded {
             Event::Unlabelled { .. } => Self::Unlabelled,
             Event::LongValidator => Self::LongValidator,
             Event::NoPolicy(_) => Self::NoPolicy,
-            Event::Failed(_) => Self::Failed,
+            Event::Failed(_) | Event::Away(_) => Self::Failed,
             Event::Invalidated(_) => Self::Invalidated,
             Event::Swept { .. } => Self::Swept,
             Event::Deferred(..) => Self::Deferred,
