@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::time::Duration;
 
-use cached_redis::{Cache, CachedExt as _, Key, Mode, Policy, Status, redis_cached};
+use cached_redis::{Cache, CachedExt as _, Error, Key, Mode, Policy, Status, redis_cached};
 
 use crate::support::{Source, World, eventually, filled, in_time, on_both_stores, poll_once};
 
@@ -17,6 +17,7 @@ on_both_stores!(
     what_is_cached_is_served_and_neither_renewed_nor_audited,
     in_shadow_mode_nothing_is_kept_or_compared,
     a_read_waits_for_no_load_outside_which_may_wait_for_the_transaction,
+    an_update_is_stored_whatever_becomes_of_the_transaction,
 );
 
 const POLICY: Policy = Policy::new().ttl(Duration::from_secs(600));
@@ -198,6 +199,19 @@ async fn in_shadow_mode_nothing_is_kept_or_compared(world: World) {
     );
     let stats = cache.stats().total();
     assert_eq!((stats.audits, stats.fills), (0, 1));
+}
+
+async fn an_update_is_stored_whatever_becomes_of_the_transaction(world: World) {
+    let cache = world.cache().await;
+    let after = cache.after_commit();
+    let count = |visits: Option<u64>| Ok::<_, Error>(visits.unwrap_or(0) + 1);
+    for visits in 1..=2 {
+        let updated = after.scope(cache.update(&POLICY, "open:visits", count));
+        assert_eq!(updated.await.unwrap(), visits);
+    }
+    drop(after);
+    let stored: Option<u64> = cache.get("open:visits").await.unwrap();
+    assert_eq!(stored, Some(2));
 }
 
 async fn a_read_waits_for_no_load_outside_which_may_wait_for_the_transaction(world: World) {
