@@ -131,5 +131,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
       cargo run -p bookshop           a program on a real database, with its own check
       cargo run -p web                a web application on SQLite"
     );
+    // The last fills may be under way: else the next run would wait for their leases.
+    cache.flush().await?;
     Ok(())
 }

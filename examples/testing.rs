@@ -45,12 +45,9 @@ async fn main() -> Result<(), cached_redis::Error> {
             println!("{read} read: {copies:?}, {:?}", info.status());
         }
     };
-    Cache::builder()
-        .url("memory://")
-        .build()
-        .await?
-        .scope(in_scope)
-        .await;
+    let cache = Cache::builder().url("memory://").build().await?;
+    cache.scope(in_scope).await;
+    cache.flush().await?;
     println!("\nThe point of this file is its tests: cargo test --example testing");
     Ok(())
 }

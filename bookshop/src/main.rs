@@ -45,6 +45,7 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let traffic = Traffic::new(Shop::new(database.clone(), cache.clone()));
     let took = traffic.run().await?;
     database.close().await;
+    cache.flush().await?;
 
     let fine = report::print(&traffic, &cache.stats(), took);
     Ok(if fine {

@@ -31,6 +31,7 @@ use crate::shape::{ErrorSharing, Shape};
 use crate::store::Store as _;
 use crate::tag::{Basis, Stamp, Tags};
 use crate::verdict::Verdict;
+use crate::work::Begun;
 
 /// A value that can be served, and its entry.
 pub(crate) struct Kept<T> {
@@ -117,6 +118,8 @@ impl<S: Copy, E: Copy, C: Copy> Owned<S, E, C> {
 pub(crate) struct Job<S, E, C, U, F> {
     reader: Owned<S, E, C>,
     task: Task<U, F>,
+    /// Without the caller it is what that leaves behind.
+    _work: Option<Begun>,
 }
 
 /// How a load behind an entry went.
@@ -156,6 +159,7 @@ where
     fn owning(self) -> Job<S, E, C, U, InPlace<G>> {
         let Task { load, verdict } = self.task;
         Job {
+            _work: Some(self.reader.inner.runtime.work.begin()),
             reader: self.reader,
             task: Task {
                 load: InPlace((load.0)()),
@@ -236,7 +240,11 @@ where
             shape: self.shape,
             errors: self.errors,
         };
-        Job { reader, task }
+        Job {
+            reader,
+            task,
+            _work: None,
+        }
     }
 
     async fn run<U, F>(

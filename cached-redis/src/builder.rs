@@ -270,7 +270,7 @@ impl Builder {
         self
     }
 
-    /// How long [`Cache::flush`] waits at most. 10 s by default.
+    /// How long [`Cache::flush`] waits at most, and [`Cache::warm`] at its end. 10 s by default.
     pub fn flush_timeout(mut self, timeout: Duration) -> Self {
         self.flush_timeout = timeout;
         self

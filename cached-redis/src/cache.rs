@@ -7,7 +7,7 @@ use crate::catalog::Catalog;
 use crate::handle::{self, Inner};
 use crate::health::Health;
 use crate::registry::{self};
-use crate::stats::Stats;
+use crate::stats::{Pending, Stats};
 use crate::{Cache, Error, Mode, key};
 
 impl Cache {
@@ -73,13 +73,17 @@ impl Cache {
         tokio::spawn(self.scope(future))
     }
 
-    /// Waits until the store has confirmed all deferred invalidations and events, but not longer than
-    /// [`flush_timeout`](crate::Builder::flush_timeout). For the end of a program: those that are
-    /// left when the last clone of a cache is dropped are lost.
+    /// Waits until the store has confirmed all deferred invalidations and events, and until nothing is
+    /// under way in the background that calls have left there: fills, refreshes, invalidations. Not longer
+    /// than [`flush_timeout`](crate::Builder::flush_timeout).
+    ///
+    /// For the end of a program. What is left there when its runtime ends is lost: an invalidation, so that
+    /// others read what it should have removed until its TTL; or a fill, so that the next program
+    /// [waits](crate::docs::stampedes#programs-that-end) for its lease.
     ///
     /// # Errors
     ///
-    /// [`Error::Unflushed`] when some are left; they go on being tried.
+    /// [`Error::Unflushed`] when something is left; it goes on being tried.
     ///
     /// # Cancel safety
     ///
@@ -90,15 +94,21 @@ impl Cache {
         } = &*self.inner;
         journal.hurry();
         let all = async {
+            // Before the others: what fails there is deferred.
+            self.inner.runtime.work.done().await;
             journal.until(false).await;
             outbox.until_empty().await;
         };
-        // Whether that was in time is seen from what is left.
         let all = self.inner.runtime.tended(all);
-        let _ = timeout(self.inner.settings.flush_timeout, all).await;
-        match self.inner.pending() {
-            pending if pending.is_empty() => Ok(()),
-            pending => Err(Error::Unflushed { pending }),
+        let flushed = timeout(self.inner.settings.flush_timeout, all).await;
+        let pending = Pending {
+            // In time there were none, and others may have begun since.
+            tasks: flushed.map_or_else(|_| self.inner.runtime.work.tasks(), |()| 0),
+            ..self.inner.pending()
+        };
+        match pending.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Unflushed { pending }),
         }
     }
 

@@ -93,9 +93,9 @@ pub enum Error {
     /// The lock was lost before it was released: others may have held it meanwhile.
     #[error("the lock was lost before it was released")]
     LockLost,
-    /// Invalidations still wait for the store when [`Cache::flush`](crate::Cache::flush) gave up.
-    /// They go on being tried while the cache lives.
-    #[error("invalidations were not confirmed in time: {pending}")]
+    /// Invalidations, or tasks in the background, were not through when
+    /// [`Cache::flush`](crate::Cache::flush) gave up. They go on while the cache lives.
+    #[error("the store has not confirmed all in time: {pending}")]
     Unflushed {
         /// How many.
         pending: Pending,

@@ -65,6 +65,13 @@ impl Fence {
         Ok(stamp.map(|stamp| fence.stamped(stamp)))
     }
 
+    /// The load has ended: nothing keeps a lease alive any longer.
+    fn loaded(&mut self) {
+        if let Self::Lease(lease) = self {
+            lease.stop_heartbeat();
+        }
+    }
+
     fn stamped(self, stamp: Stamp) -> Self {
         match self {
             Self::Entry(token, basis) => Self::Entry(token, Basis { stamp, ..basis }),
@@ -133,12 +140,14 @@ pub(crate) fn fill(
     inner: &Arc<Inner>,
     site: &'static Site,
     key: &str,
-    fence: Fence,
+    mut fence: Fence,
     flight: Option<Flight>,
     held: impl Send + 'static,
     packed: Packed,
 ) -> JoinHandle<()> {
+    fence.loaded();
     let (cache, key) = (Arc::clone(inner), key.to_owned());
+    let held = (held, inner.runtime.work.begin());
     inner.runtime.spawn(async move {
         let filled = fence
             .fill(&cache, &key, packed.entry.clone(), packed.life)

@@ -32,6 +32,7 @@ use crate::handle::Inner;
 use crate::pack::Packed;
 use crate::registry::Site;
 use crate::store::{Put, Store as _};
+use crate::work::{Begun, Cue};
 use crate::write::{Invalidation, Sending};
 
 /// A write whose keys are barred; made by [`Cache::begin_write`](crate::Cache::begin_write).
@@ -40,6 +41,8 @@ use crate::write::{Invalidation, Sending};
 /// invalidated all the same, in the background.
 #[must_use = "dropped at once, the write would not be guarded while it runs"]
 pub struct WriteGuard {
+    /// Dropped first: the end counts as under way from then on.
+    _closing: Cue,
     /// Closing it ends the write. It says what hold-off there is to be then.
     hold_off: watch::Sender<Option<Duration>>,
     /// What was written, if the write ends with it.
@@ -77,12 +80,14 @@ impl WriteGuard {
         let (begun, answer) = oneshot::channel();
         let (value, written) = oneshot::channel();
         let publish = Arc::<AtomicBool>::default();
+        let (closing, closed) = inner.runtime.work.cue();
         let write = GuardedWrite {
             inner: Arc::clone(inner),
             site,
             keys,
             token: Token::next(),
             hold_off: watched,
+            closed,
             written,
             publish: Arc::clone(&publish),
             held: false,
@@ -93,6 +98,7 @@ impl WriteGuard {
         let answer = answer.await.unwrap_or(Err(StoreError::Unavailable));
         answer.map_err(Unguarded::Store)?;
         Ok(Self {
+            _closing: closing,
             hold_off,
             value,
             publish,
@@ -155,6 +161,7 @@ struct GuardedWrite {
     keys: Vec<String>,
     token: Token,
     hold_off: watch::Receiver<Option<Duration>>,
+    closed: oneshot::Receiver<Begun>,
     written: oneshot::Receiver<Packed>,
     publish: Arc<AtomicBool>,
     /// Whether the keys are barred, and so are to be invalidated.
@@ -177,6 +184,7 @@ impl GuardedWrite {
         }
         self.held = true;
         self.hold_until_closed().await;
+        let _work = self.closed.try_recv();
         Some(self.end().await)
     }
 

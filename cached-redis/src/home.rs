@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::background::Background;
+use crate::work::Work;
 
 /// A runtime that runs nothing for so long is driven by nobody.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -30,7 +31,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// See the module. Dropped, it ends its tasks.
-pub(crate) struct Home(Mutex<State>);
+pub(crate) struct Home {
+    state: Mutex<State>,
+    /// Of calls, wherever it is done.
+    pub(crate) work: Arc<Work>,
+}
 
 struct State {
     runtime: Handle,
@@ -58,13 +63,15 @@ impl Home {
     }
 
     pub(crate) fn on(runtime: Handle) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State {
+        let state = Mutex::new(State {
             runtime,
             residents: Vec::new(),
             tasks: Vec::new(),
             unfinished: Vec::new(),
             probe: None,
-        })))
+        });
+        let work = Arc::default();
+        Arc::new(Self { state, work })
     }
 
     /// Begins a task, again wherever the home moves to.
@@ -101,12 +108,20 @@ impl Home {
         }
         let mut state = self.lock();
         if state.has_ended() {
+            let work = Arc::clone(&self.work);
             state.unfinished.push(Box::new(move || {
-                let begun = begin();
-                Box::pin(async { _ = begun.await })
+                let (begun, task) = (begin(), work.begin());
+                Box::pin(async move {
+                    _ = begun.await;
+                    drop(task);
+                })
             }));
         } else if polled.is_pending() {
-            state.runtime.spawn(begun);
+            let task = self.work.begin();
+            state.runtime.spawn(async move {
+                _ = begun.await;
+                drop(task);
+            });
         }
     }
 
@@ -117,7 +132,7 @@ impl Home {
             return false;
         };
         // Somebody else looks.
-        let Ok(mut state) = self.0.try_lock() else {
+        let Ok(mut state) = self.state.try_lock() else {
             return false;
         };
         let is_gone = state.is_gone(&here);
@@ -131,6 +146,8 @@ impl Home {
     /// Waits for `future`, which a task of the home brings to its end.
     pub(crate) async fn tended<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
+        // What an ended runtime has left is begun before it is waited for.
+        self.tend();
         loop {
             tokio::select! {
                 biased;
@@ -141,7 +158,7 @@ impl Home {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -189,7 +189,7 @@ impl Lease {
         self.held = false;
     }
 
-    fn stop_heartbeat(&mut self) {
+    pub(crate) fn stop_heartbeat(&mut self) {
         if let Some(heartbeat) = self.heartbeat.take() {
             heartbeat.abort();
         }

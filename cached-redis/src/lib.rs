@@ -75,6 +75,7 @@ mod version;
 mod versioned;
 mod warm;
 mod warnings;
+mod work;
 mod write;
 mod writer;
 mod writing;

@@ -28,6 +28,7 @@ use crate::handle::Inner;
 use crate::policy::LONGEST_TTL;
 use crate::registry::DIRECT;
 use crate::store::{Grant, Store as _};
+use crate::work::{Begun, Cue};
 use crate::{Cache, Error, key};
 
 /// What distinguishes the key of a lock from that of an entry.
@@ -132,7 +133,7 @@ impl Asking {
     fn granted(mut self, number: u64, asked: Instant) -> Lock {
         self.open = false;
         let (held, until) = watch::channel(asked + self.inner.settings.lease);
-        let (release, released) = oneshot::channel();
+        let (release, released) = self.inner.runtime.work.cue();
         let holding = Holding {
             inner: Arc::clone(&self.inner),
             key: std::mem::take(&mut self.key),
@@ -170,7 +171,7 @@ pub struct Lock {
     /// Until when it is held for certain.
     until: watch::Receiver<Instant>,
     /// Closing it releases the lock.
-    release: oneshot::Sender<()>,
+    release: Cue,
     task: JoinHandle<Result<bool, StoreError>>,
 }
 
@@ -245,15 +246,15 @@ struct Holding {
     key: String,
     holder: Token,
     held: watch::Sender<Instant>,
-    released: oneshot::Receiver<()>,
+    released: oneshot::Receiver<Begun>,
 }
 
 impl Holding {
     /// Whether the lock was held to the end.
     async fn run(mut self) -> Result<bool, StoreError> {
-        loop {
+        let _work = loop {
             tokio::select! {
-                _ = &mut self.released => break,
+                work = &mut self.released => break work,
                 () = sleep(self.inner.settings.lease / 3) => {
                     if !self.beat().await {
                         self.lose();
@@ -261,7 +262,7 @@ impl Holding {
                     }
                 }
             }
-        }
+        };
         let freed = self.inner.store.unlock(&self.key, self.holder).await;
         if freed == Ok(false) {
             self.lose();

@@ -45,6 +45,7 @@ pub(crate) fn sending(
     let sending = some.then(|| Sending::of(inner, keys, hold_off).publishing(publish));
     let matching = |(pattern, site)| Matching::new(inner, site, pattern, publish.is_some());
     let sweeps: Vec<_> = patterns.into_iter().map(matching).collect();
+    let task = inner.runtime.work.begin();
     async move {
         let mut outcome = Invalidation::Done;
         if let Some(sending) = sending {
@@ -53,6 +54,7 @@ pub(crate) fn sending(
         for sweep in sweeps {
             outcome = outcome.and(sweep.send().await);
         }
+        drop(task);
         outcome
     }
 }

@@ -210,9 +210,11 @@ impl Claim {
     pub(crate) fn failed(self, inner: &Inner) {
         let throttle = inner.settings.throttle;
         let word = word(inner.store.now_ms(), throttle);
+        let task = inner.runtime.work.begin();
         inner.runtime.spawn(async move {
             // Unanswered, this process alone rests.
             let _ = self.0.fill(word, throttle).await;
+            drop(task);
         });
     }
 }

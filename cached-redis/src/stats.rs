@@ -348,13 +348,16 @@ pub struct Pending {
     pub namespace: bool,
     /// How many events wait to be published, for their invalidation or by themselves.
     pub events: usize,
+    /// How many fills, refreshes and invalidations were under way when [`Cache::flush`](crate::Cache::flush)
+    /// gave up; 0 in [`Stats`].
+    pub tasks: usize,
 }
 
 impl Pending {
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.keys == 0 && self.patterns == 0 && !self.namespace && self.events == 0
+        *self == Self::default()
     }
 }
 
@@ -365,6 +368,7 @@ impl fmt::Display for Pending {
             patterns,
             namespace,
             events,
+            tasks,
         } = self;
         let plural = |count| if count == 1 { "" } else { "s" };
         let all = if *namespace {
@@ -377,10 +381,12 @@ impl fmt::Display for Pending {
             write!(f, ", {patterns} pattern{}", plural(*patterns))?;
         }
         f.write_str(all)?;
-        match *events {
-            0 => Ok(()),
-            events => write!(f, ", {events} event{}", plural(events)),
+        for (count, what) in [(*events, "event"), (*tasks, "task")] {
+            if count > 0 {
+                write!(f, ", {count} {what}{}", plural(count))?;
+            }
         }
+        Ok(())
     }
 }
 

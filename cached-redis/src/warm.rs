@@ -9,6 +9,8 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
+use tokio::time::timeout;
+
 use crate::control::{CachedExt as _, Status};
 use crate::{Cache, CacheInfo};
 
@@ -145,6 +147,10 @@ where
         let begin = |call| Box::pin(cache.scope(described(call, warm.refresh)));
         running.extend(calls.by_ref().take(free).map(begin));
         if running.is_empty() {
+            let runtime = &cache.inner.runtime;
+            let stored = runtime.tended(runtime.work.done());
+            // What is not stored by then may be so later.
+            let _ = timeout(cache.inner.settings.flush_timeout, stored).await;
             return ended;
         }
         let (result, info) = first(&mut running).await;

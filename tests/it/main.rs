@@ -94,6 +94,7 @@ mod rollout;
 mod runtimes;
 mod several_attributes;
 mod shared_values;
+mod short_programs;
 mod stale_if_error;
 mod stale_while_revalidate;
 mod stampedes;

@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let _ = tokio::signal::ctrl_c().await;
         })
         .await?;
-    cache.flush().await?; // deferred invalidations, before the process ends
+    cache.flush().await?; // what is still to be stored or invalidated
     Ok(())
 }
 

@@ -49,10 +49,12 @@ impl Fill {
 pub(super) fn send(
     inner: &Arc<Inner>,
     site: &'static Site,
-    leases: Leases,
+    mut leases: Leases,
     fills: Vec<Fill>,
 ) -> JoinHandle<()> {
-    let cache = Arc::clone(inner);
+    // The load has ended: nothing keeps the leases alive any longer.
+    leases.stop_heartbeat();
+    let (cache, task) = (Arc::clone(inner), inner.runtime.work.begin());
     inner.runtime.spawn(async move {
         let wanted = fills.iter().map(|fill| Filling {
             key: &fill.key,
@@ -80,5 +82,6 @@ pub(super) fn send(
         for (flight, landing) in landings {
             flight.land(landing.shared_if(shares));
         }
+        drop(task);
     })
 }

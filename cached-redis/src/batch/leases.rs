@@ -96,7 +96,6 @@ impl Leases {
 
     /// Sends `fills`; which of them won. Leases that nothing is filled under are released.
     pub(super) async fn fill(mut self, fills: &[Filling<'_>]) -> Vec<Answer<Filled>> {
-        self.stop_heartbeat();
         let store = &self.inner.store;
         if store.epoch() != self.basis.epoch {
             return fills.iter().map(|_| Ok(Filled::Overtaken)).collect();
@@ -138,7 +137,7 @@ impl Leases {
         }
     }
 
-    fn stop_heartbeat(&mut self) {
+    pub(super) fn stop_heartbeat(&mut self) {
         if let Some(heartbeat) = self.heartbeat.take() {
             heartbeat.abort();
         }

@@ -358,7 +358,7 @@ impl Journal {
             keys: state.books().map(|book| book.keys.len()).sum(),
             patterns: state.books().map(Book::patterns).sum(),
             namespace: state.books().any(|book| book.keys.is_folded()),
-            events: 0,
+            ..Pending::default()
         }
     }
 
