@@ -37,6 +37,10 @@ fn formats() -> [Format; 3] {
     [Format::default(), Format::Msgpack, Format::Json]
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the values are written in place"
+)]
 fn lost<A, B>(value: A)
 where
     A: Serialize + DeserializeOwned + Clone,
