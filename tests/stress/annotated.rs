@@ -1,6 +1,7 @@
 //! The annotated functions, and which of them reads and writes a key.
 //!
-//! A quarter of the keys is plain, in another one some of the writes are written through. The third one
+//! An eighth of the keys is plain, and another one moves between two tags, from one to the other with each
+//! version. In a quarter some of the writes are written through. The third one
 //! carries two tags: one of each key's own, and one that the keys of a group share. These have a TTL so
 //! short, and every option that serves a value past or before its end, that loads run behind entries all
 //! the time, and a source that fails now and then. Of the last quarter, one half finds its tag while it
@@ -28,6 +29,7 @@ const WRITE_THROUGH: [&str; 3] = [
 
 enum Kind {
     Plain,
+    Moving,
     WrittenThrough,
     Tagged,
     Found,
@@ -37,7 +39,8 @@ enum Kind {
 impl Kind {
     fn of(key: u64) -> Self {
         match key % 8 {
-            0 | 4 => Self::Plain,
+            0 => Self::Plain,
+            4 => Self::Moving,
             1 | 5 => Self::WrittenThrough,
             2 | 6 => Self::Tagged,
             3 => Self::Found,
@@ -59,6 +62,8 @@ pub(crate) async fn read(truth: &Truth, key: u64) -> Option<u64> {
     match (Kind::of(key), anew) {
         (Kind::Tagged, false) => read_tagged(truth, key, group(key)).await.ok(),
         (Kind::Tagged, true) => read_tagged(truth, key, group(key)).refreshed().await.ok(),
+        (Kind::Moving, false) => Some(read_moving(truth, key).await),
+        (Kind::Moving, true) => Some(read_moving(truth, key).refreshed().await),
         (Kind::Found, false) => Some(read_finding(truth, key).await),
         (Kind::Found, true) => Some(read_finding(truth, key).refreshed().await),
         (Kind::Nested, false) => Some(read_outer(truth, key, fastrand::u64(0..8)).await),
@@ -74,6 +79,7 @@ pub(crate) async fn write(truth: &Truth, key: u64) -> (u64, By) {
         (Kind::Tagged, 1) => (write_tag(truth, key).await, By::Tag),
         (Kind::Tagged, 2) => (write_key_and_tag(truth, key).await, By::Tag),
         (Kind::Tagged, _) => (write_tagged(truth, key, group(key)).await, By::Key),
+        (Kind::Moving, _) => (move_key(truth, key).await, By::Tag),
         (Kind::Found, 0..2) | (Kind::Nested, _) => (write_tag(truth, key).await, By::Tag),
         (Kind::Found, _) => (write_found(truth, key).await, By::Key),
         (Kind::WrittenThrough, 0..2) => (write_through(truth, key).await, By::Key),
@@ -90,6 +96,7 @@ pub(crate) async fn kept(cache: &Cache, truth: &Truth, key: u64) -> Option<u64> 
             let read = cache.scope(read_tagged(&source, key, group(key)));
             read.await.ok()
         }
+        Kind::Moving => get(cache, format!("stress:moving:{key}")).await,
         Kind::Found => get(cache, format!("stress:found:{key}")).await,
         Kind::Nested => get(cache, format!("stress:outer:{key}:0")).await,
         Kind::Plain | Kind::WrittenThrough => get(cache, format!("stress:{key}")).await,
@@ -132,6 +139,15 @@ async fn read_tagged(truth: &Truth, key: u64, group: u64) -> Result<u64, Refused
     Ok(version)
 }
 
+/// Which folder it is in is known with its version.
+#[redis_cached(ttl = 600, key = "stress:moving:<key>", skip(truth))]
+async fn read_moving(truth: &Truth, key: u64) -> u64 {
+    let version = truth.moving_version(key).await;
+    pause(LOAD).await;
+    current().tag(format!("stress:folder:{}", version % 2));
+    version
+}
+
 #[redis_cached(ttl = 600, key = "stress:found:<key>", skip(truth))]
 async fn read_finding(truth: &Truth, key: u64) -> u64 {
     current().tag(format!("stress:{key}"));
@@ -162,6 +178,12 @@ async fn write_key(truth: &Truth, key: u64) -> u64 {
 
 #[invalidates(tag = "stress:<key>")]
 async fn write_tag(truth: &Truth, key: u64) -> u64 {
+    commit(truth, key).await
+}
+
+/// From the one folder to the other.
+#[invalidates(tag = "stress:folder:0", tag = "stress:folder:1")]
+async fn move_key(truth: &Truth, key: u64) -> u64 {
     commit(truth, key).await
 }
 

@@ -14,7 +14,7 @@ use crate::report::Counts;
 use crate::subject::{Ended, Subject, Way, pause};
 use crate::support::eventually;
 use crate::truth::{Floors, Truth};
-use crate::{CHILD, KEYS, PROCESSES, READERS, WRITERS};
+use crate::{CACHES, CHILD, KEYS, PROCESSES, READERS, WRITERS};
 
 /// What a process is told to do.
 pub(crate) struct Task {
@@ -63,8 +63,12 @@ impl Task {
     }
 
     async fn stress(&self) -> Counts {
+        let mut subjects = Vec::new();
+        for _ in 0..CACHES {
+            subjects.push(Subject::new(self.way, self.weather, &self.cache).await);
+        }
         let worker = Worker {
-            subject: Subject::new(self.way, self.weather, &self.cache).await,
+            subjects: subjects.into(),
             truth: Truth::connect(&self.source).await,
             tally: Arc::default(),
             floors: Floors::new(),
@@ -96,7 +100,7 @@ fn share(workers: usize, index: usize, processes: usize) -> usize {
 
 #[derive(Clone)]
 struct Worker {
-    subject: Subject,
+    subjects: Arc<[Subject]>,
     truth: Truth,
     tally: Arc<Tally>,
     floors: Floors,
@@ -131,7 +135,7 @@ impl Worker {
 
     async fn read_checked(&self, key: u64) {
         let floor = self.truth.floor(key).await.max(self.floors.of(key));
-        let version = self.subject.read(&self.truth, key).await;
+        let version = self.subject().read(&self.truth, key).await;
         add_one(&self.tally.reads);
         if version.is_some_and(|version| version < floor) {
             add_one(&self.tally.stale);
@@ -141,7 +145,7 @@ impl Worker {
     /// A caller that goes away while it waits.
     async fn read_and_hang_up(&self, key: u64) {
         let patience = Duration::from_micros(fastrand::u64(0..3000));
-        if timeout(patience, self.subject.read(&self.truth, key))
+        if timeout(patience, self.subject().read(&self.truth, key))
             .await
             .is_err()
         {
@@ -153,13 +157,14 @@ impl Worker {
         let mut deferred = JoinSet::new();
         while Instant::now() < self.until {
             let key = some_key();
-            let (version, by, ended) = self.subject.write(&self.truth, key).await;
+            let subject = self.subject();
+            let (version, by, ended) = subject.write(&self.truth, key).await;
             match ended {
                 Ended::Confirmed => self.truth.raise_floor(key, version).await,
                 Ended::Deferred => {
                     // It binds this process from now on.
                     self.floors.raise(key, version);
-                    deferred.spawn(self.clone().replayed(key, version));
+                    deferred.spawn(self.clone().replayed(subject.clone(), key, version));
                 }
                 Ended::Failed => {}
             }
@@ -172,9 +177,14 @@ impl Worker {
         deferred.join_all().await;
     }
 
-    /// An invalidation binds all processes as soon as nothing waits here any more.
-    async fn replayed(self, key: u64, version: u64) {
-        self.subject.flush().await;
+    /// One of the caches.
+    fn subject(&self) -> &Subject {
+        &self.subjects[fastrand::usize(..self.subjects.len())]
+    }
+
+    /// An invalidation binds all processes as soon as nothing waits in its cache any more.
+    async fn replayed(self, subject: Subject, key: u64, version: u64) {
+        subject.flush().await;
         self.truth.raise_floor(key, version).await;
     }
 
@@ -184,7 +194,7 @@ impl Worker {
             let counts = self.counts();
             let dropped = self.tally.dropped.load(Ordering::Relaxed);
             let begun = counts.misses + counts.renewals + counts.written_through;
-            let stored = counts.fills + counts.refused;
+            let stored = counts.fills + counts.refused + self.truth.moved();
             stored + counts.errors + counts.failed_loads + dropped >= begun
         };
         eventually("the fills", landed).await;
@@ -198,7 +208,7 @@ impl Worker {
             by_tag: of(&self.tally.by_tag),
             failed_loads: self.truth.refused(),
             stale: of(&self.tally.stale),
-            ..self.subject.counts()
+            ..self.subjects.iter().map(Subject::counts).sum()
         }
     }
 }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use crate::PROCESSES;
 use crate::support::{Forwarder, RedisServer};
+use crate::{CACHES, PROCESSES};
 
 /// Whether faults are injected.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -97,7 +97,7 @@ impl Servers {
                 .run::<String>(&["CLIENT", "LIST", "TYPE", "normal"])
         };
         // This one is counted too.
-        while clients().lines().count() <= PROCESSES && Instant::now() < until {
+        while clients().lines().count() <= PROCESSES * CACHES && Instant::now() < until {
             some_time(10).await;
         }
     }

@@ -7,8 +7,10 @@
 //! whatever it gets must not be below that floor. Pauses are injected where the races are: between
 //! a load and its return, and between a commit and its invalidation.
 //!
-//! A quarter of the keys is plain, another one is also written through, a third one is read under tags,
-//! with all that serves a value past its TTL or loads it anew behind its readers, and the last one finds
+//! Each process has two caches, and whatever is read or written goes through one of them.
+//!
+//! An eighth of the keys is plain, another one moves between tags, a quarter is also written through, one is read under tags,
+//! with all that serves a value past its TTL or loads it anew behind its readers, and the last quarter finds
 //! its tags, some of it in batches inside of other functions; their writers invalidate by key, by tag, or
 //! both, or write through under the tags. Whichever way it was, the floor binds all reads.
 //!
@@ -45,6 +47,8 @@ use support::{RedisServer, eventually};
 use truth::Truth;
 
 const PROCESSES: usize = 3;
+/// Of each process.
+const CACHES: usize = 2;
 const READERS: usize = 90;
 const WRITERS: usize = 8;
 const KEYS: u64 = 40;

@@ -29,6 +29,7 @@ pub(crate) struct Truth {
     /// The share of the loads that it refuses, of those that may be.
     refuses: f64,
     refused: Arc<AtomicU64>,
+    moved: Arc<AtomicU64>,
 }
 
 impl Truth {
@@ -38,6 +39,7 @@ impl Truth {
             raise: Script::new(RAISE),
             refuses: 0.02,
             refused: Arc::default(),
+            moved: Arc::default(),
         }
     }
 
@@ -61,6 +63,17 @@ impl Truth {
     /// How many loads it has refused.
     pub(crate) fn refused(&self) -> u64 {
         self.refused.load(Ordering::Relaxed)
+    }
+
+    /// What a load finds of a row that moves between tags.
+    pub(crate) async fn moving_version(&self, key: u64) -> u64 {
+        self.moved.fetch_add(1, Ordering::Relaxed);
+        self.version(key).await
+    }
+
+    /// How many loads may have found a tag that they did not know, so that nothing was kept but its name.
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved.load(Ordering::Relaxed)
     }
 
     /// What a load finds.
