@@ -15,10 +15,12 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::{Expr, LitStr, Path};
 
+use crate::batch::Batch;
 use crate::key::Key;
 use crate::renamed::without_self;
 use crate::signature::Function;
 use crate::syntax::braced;
+use crate::text;
 
 pub(crate) use cached::cached;
 pub(crate) use invalidates::invalidates;
@@ -52,6 +54,21 @@ fn place(function: &Function) -> TokenStream {
         file: ::core::file!(),
         line: ::core::line!(),
     }
+}
+
+/// `&[("id", "u64")]`, of a batch with what its key calls one of the ids.
+fn parameters(function: &Function, batch: Option<&Batch>) -> TokenStream {
+    let here = Span::mixed_site();
+    let arguments = function.arguments().into_iter();
+    let parameters = arguments
+        .filter(|(name, _)| name != "self")
+        .map(|(name, ty)| {
+            let element = batch.filter(|batch| batch.ids == name);
+            let name = element.map_or(&name, |batch| &batch.element);
+            let (name, ty) = (name.unraw().to_string(), text::of(ty.to_token_stream()));
+            quote_spanned!(here=> (#name, #ty))
+        });
+    quote_spanned!(here=> &[#(#parameters),*])
 }
 
 fn string(text: &str) -> TokenStream {

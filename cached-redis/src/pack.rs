@@ -200,6 +200,7 @@ impl<C: Choice> Packer<'_, C> {
     where
         T: Serialize + DeserializeOwned,
     {
+        self.function.keeps::<T>(self.origin);
         let life = self.life(value.is_none(), ttl)?;
         let mut header = Header {
             epoch: basis.epoch,

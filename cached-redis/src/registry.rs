@@ -1,6 +1,8 @@
 //! What the attributes register, at link time, about the functions they stand on.
 
+use std::any::type_name;
 use std::iter;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -47,6 +49,8 @@ pub struct FunctionInfo {
     pub versioned: bool,
     /// Whether the template is the default one.
     pub default_key: bool,
+    /// Its parameters that are plain names, with their types as written.
+    pub parameters: &'static [(&'static str, &'static str)],
     /// The return type, as written.
     pub value: &'static str,
     /// Whether the function has type or const parameters.
@@ -93,6 +97,8 @@ pub struct Function {
     /// it then runs uncached.
     pub(crate) conflicting: AtomicBool,
     pub(crate) instances: Instances,
+    /// How the compiler names what it keeps, once it has kept something.
+    pub(crate) value: OnceLock<&'static str>,
 }
 
 impl Function {
@@ -111,6 +117,15 @@ impl Function {
             exact: Once(AtomicBool::new(false)),
             conflicting: AtomicBool::new(false),
             instances: Instances::new(),
+            value: OnceLock::new(),
+        }
+    }
+
+    /// Learns what it keeps, where that is always one type. One with an origin is in a type that may be
+    /// one of several.
+    pub(crate) fn keeps<T>(&self, origin: Option<u64>) {
+        if !self.info.generic && origin.is_none() {
+            self.value.get_or_init(type_name::<T>);
         }
     }
 }
@@ -202,6 +217,8 @@ pub struct WriteThroughInfo {
     pub targets: &'static [&'static str],
     /// The templates of the tags that its values carry.
     pub tags: &'static [&'static str],
+    /// Its parameters that are plain names, with their types as written.
+    pub parameters: &'static [(&'static str, &'static str)],
     /// The return type, as written.
     pub value: &'static str,
     /// Whether the function has type or const parameters.
@@ -237,6 +254,7 @@ impl WriteThrough {
             },
             versioned: false,
             default_key: false,
+            parameters: info.parameters,
             value: info.value,
             generic: info.generic,
             bound: info.bound,
@@ -284,6 +302,7 @@ pub(crate) static DIRECT: Function = Function::new(FunctionInfo {
     tags: &[],
     versioned: false,
     default_key: false,
+    parameters: &[],
     value: "",
     generic: true,
     bound: true,
@@ -299,6 +318,7 @@ pub(crate) static DIRECT_THROUGH: WriteThrough = WriteThrough::new(WriteThroughI
     line: 0,
     targets: &[],
     tags: &[],
+    parameters: &[],
     value: "",
     generic: true,
     bound: true,

@@ -1,6 +1,9 @@
 //! What the catalogue finds wrong. The tests of this program hold unsound functions on purpose;
 //! those here are asserted to the letter. A sound catalogue is in a test program of its own.
 
+use cached_redis::Catalog;
+use serde_json::json;
+
 use crate::support::World;
 
 /// The functions and what is wrong with them.
@@ -189,32 +192,106 @@ fn assert_catalog_panics_with_the_problems() {
     cached_redis::assert_catalog!();
 }
 
+/// The row of a key and the lines beneath it.
+fn row(catalog: &Catalog, key: &str) -> Vec<String> {
+    let table = catalog.to_string();
+    let mut lines = table.lines().skip_while(|line| !line.starts_with(key));
+    let row = lines.next().expect("a row");
+    let writers = lines.take_while(|line| line.starts_with(' '));
+    [row]
+        .into_iter()
+        .chain(writers)
+        .map(str::to_owned)
+        .collect()
+}
+
 #[tokio::test]
-async fn the_table_has_a_row_for_each_function() {
-    let cache = World::in_memory().cache().await;
-    let table = cache.catalog().to_string();
-    let row = table
-        .lines()
-        .find(|line| line.starts_with("catalog:sound:<id>:items"));
-    let row = row.unwrap_or_else(|| panic!("no row in\n{table}"));
+async fn the_table_has_a_row_for_each_function_and_a_line_for_each_of_its_writers() {
+    let catalog = World::in_memory().cache().await.catalog();
+    let lines = row(&catalog, "catalog:sound:<id>:items");
     for cell in [
         "Result<Vec<u64>, String>",
         "300s",
-        "it::catalog::unsound::sound",
-        "it::catalog::unsound::half_useless",
-        "it::catalog::unsound::written_through (write-through)",
-        "tests/it/catalog.rs:",
+        " catalog::unsound::sound",
+        "catalog.rs:",
     ] {
-        assert!(row.contains(cell), "no `{cell}` in\n{row}");
+        assert!(lines[0].contains(cell), "no `{cell}` in\n{}", lines[0]);
     }
+    assert_eq!(
+        lines[1..],
+        [
+            "  invalidated by catalog::unsound::half_useless",
+            "  invalidated by catalog::unsound::wide",
+            "  invalidated by catalog::unsound::written_through (write-through)",
+        ]
+    );
 }
 
 #[tokio::test]
 async fn the_table_says_who_drops_an_entry_by_its_tag() {
-    let cache = World::in_memory().cache().await;
-    let table = cache.catalog().to_string();
-    let mut lines = table.lines();
-    let row = lines.find(|line| line.contains("it::catalog::unsound::tagged "));
-    let row = row.unwrap_or_else(|| panic!("no row in\n{table}"));
-    assert!(row.contains("unsound::half_useless_tags"), "{row}");
+    let catalog = World::in_memory().cache().await.catalog();
+    let lines = row(&catalog, "catalog:tagged:<n>");
+    let writer = "  invalidated by catalog::unsound::half_useless_tags";
+    assert_eq!(lines[1..], [writer]);
+}
+
+#[tokio::test]
+async fn problems_stand_above_the_table() {
+    let catalog = World::in_memory().cache().await.catalog();
+    let printed = catalog.to_string();
+    let (above, table) = printed.split_once("\n\n").expect("two parts");
+    let problems = catalog.problems().into_iter();
+    let problems: String = problems.map(|problem| format!("\n  {problem}")).collect();
+    assert_eq!(above, format!("problems:{problems}"));
+    assert!(table.starts_with("functions of it, in tests"));
+}
+
+#[tokio::test]
+async fn the_catalogue_is_also_data() {
+    let catalog = World::in_memory().cache().await.catalog();
+    let data = serde_json::to_value(&catalog).unwrap();
+    let find = |list: &str, function: &str| {
+        let list = data[list].as_array().unwrap().iter();
+        let mut found =
+            list.filter(|it| it["function"] == format!("it::catalog::unsound::{function}"));
+        found.next().unwrap().clone()
+    };
+    assert_eq!(
+        find("problems", "misspelt"),
+        json!({
+            "function": "it::catalog::unsound::misspelt",
+            "problem": "invalidates \"catalog:sound:<id>\", which matches no cached function",
+        })
+    );
+    let mut sound = find("functions", "sound");
+    assert!(sound["line"].take().is_u64());
+    for writer in sound["writers"].as_array_mut().unwrap() {
+        assert!(writer["line"].take().is_u64());
+    }
+    let writer = |function: &str, does: &[&str]| {
+        json!({
+            "function": format!("it::catalog::unsound::{function}"),
+            "does": does,
+            "file": "tests/it/catalog.rs",
+            "line": null,
+        })
+    };
+    assert_eq!(
+        sound,
+        json!({
+            "key": "catalog:sound:<id>:items",
+            "tags": [],
+            "value": "Result<Vec<u64>, String>",
+            "ttl_ms": 300_000,
+            "policy": null,
+            "function": "it::catalog::unsound::sound",
+            "file": "tests/it/catalog.rs",
+            "line": null,
+            "writers": [
+                writer("half_useless", &[]),
+                writer("wide", &[]),
+                writer("written_through", &["write-through"]),
+            ],
+        })
+    );
 }

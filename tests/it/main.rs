@@ -20,6 +20,8 @@ mod builder;
 #[cfg(feature = "testing")]
 mod caches_of_one_process;
 mod catalog;
+mod catalog_keys;
+mod catalog_types;
 mod commands;
 mod condition;
 mod configured_parameters;

@@ -7,7 +7,9 @@ use syn::{Expr, Path};
 use super::batch;
 use super::key::key_writer;
 use super::version;
-use super::{at, body, body_after, instance, on_instance, place, private, start, string};
+use super::{
+    at, body, body_after, instance, on_instance, parameters, place, private, start, string,
+};
 use crate::duration::Life;
 use crate::jitter::Jitter;
 use crate::owned;
@@ -79,6 +81,7 @@ fn registered_function(cached: &Cached, function: &Function, p: &TokenStream) ->
     };
     let tags = cached.tags.iter().map(|tag| string(&tag.template));
     let default_key = key.default;
+    let parameters = parameters(function, cached.batch.as_ref());
     let value = text::of(match &cached.batch {
         Some(_) => crate::batch::value(&cached.output),
         None => cached.output.to_token_stream(),
@@ -95,6 +98,7 @@ fn registered_function(cached: &Cached, function: &Function, p: &TokenStream) ->
             tags: &[#(#tags),*],
             versioned: #versioned,
             default_key: #default_key,
+            parameters: #parameters,
             value: #value,
             generic: #generic,
             bound: #bound,

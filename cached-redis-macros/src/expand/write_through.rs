@@ -5,7 +5,7 @@ use quote::{ToTokens as _, quote_spanned};
 
 use super::cached::{codec, option, policy, shape, verdict};
 use super::key::key_writer;
-use super::{at, body, instance, on_instance, place, private, start, string};
+use super::{at, body, instance, on_instance, parameters, place, private, start, string};
 use crate::signature::Function;
 use crate::text;
 use crate::validate::{Cached, path_text};
@@ -54,6 +54,7 @@ fn registered(written: &Cached, function: &Function, p: &TokenStream) -> TokenSt
     let place = place(function);
     let target = string(&written.key.template);
     let tags = written.tags.iter().map(|tag| string(&tag.template));
+    let parameters = parameters(function, None);
     let value = text::of(written.output.to_token_stream());
     let generic = function.is_generic();
     let bound = written.cache.is_some();
@@ -64,6 +65,7 @@ fn registered(written: &Cached, function: &Function, p: &TokenStream) -> TokenSt
             #place
             targets: &[#target],
             tags: &[#(#tags),*],
+            parameters: #parameters,
             value: #value,
             generic: #generic,
             bound: #bound,

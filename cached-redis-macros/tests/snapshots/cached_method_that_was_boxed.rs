@@ -30,6 +30,7 @@ where
                 tags: &[],
                 versioned: false,
                 default_key: false,
+                parameters: &[("__arg1", "(u64, u64)"), ("id", "u64"), ("__arg3", "u8")],
                 value: "Option<Item>",
                 generic: false,
                 bound: false,

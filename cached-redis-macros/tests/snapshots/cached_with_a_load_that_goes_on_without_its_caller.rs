@@ -8,6 +8,7 @@ async fn price(&self, name: &str, id: u64) -> Result<u64, DbError> {
             tags: &[],
             versioned: false,
             default_key: false,
+            parameters: &[("name", "&str"), ("id", "u64")],
             value: "Result<u64, DbError>",
             generic: false,
             bound: false,

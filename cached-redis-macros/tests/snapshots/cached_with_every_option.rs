@@ -17,6 +17,13 @@ pub(crate) async fn search<T: Named, const N: usize>(
             tags: &[],
             versioned: false,
             default_key: false,
+            parameters: &[
+                ("id", "u64"),
+                ("name", "(String, )"),
+                ("tags", "Vec<String>"),
+                ("filter", "&Filter"),
+                ("db", "&Db"),
+            ],
             value: "Result<Vec<User>, DbError>",
             generic: true,
             bound: true,

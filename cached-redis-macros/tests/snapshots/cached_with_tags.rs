@@ -8,6 +8,7 @@ async fn orders(id: u64, user: &User) -> Vec<Order> {
             tags: &["team:<user.team>", "users"],
             versioned: false,
             default_key: false,
+            parameters: &[("id", "u64"), ("user", "&User")],
             value: "Vec<Order>",
             generic: false,
             bound: false,

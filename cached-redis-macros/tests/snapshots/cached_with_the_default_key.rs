@@ -10,6 +10,7 @@ async fn price((shop, article): (u64, u64), _: &Db, r#type: Option<&str>) -> u64
             tags: &[],
             versioned: false,
             default_key: true,
+            parameters: &[("type", "Option<&str>")],
             value: "u64",
             generic: false,
             bound: false,

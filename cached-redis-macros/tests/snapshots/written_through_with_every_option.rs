@@ -6,6 +6,7 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
             line: ::core::line!(),
             targets: &["user:<self.tenant>:<id>"],
             tags: &["tenant:<self.tenant>", "users"],
+            parameters: &[("id", "u64"), ("name", "&str")],
             value: "Result<Option<User>, DbError>",
             generic: false,
             bound: true,

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 
 pub use self::problems::Problem;
 use crate::registry::{Function, Writer, registered};
-use crate::template;
+use crate::template::Template;
 
 /// Two methods of one name in one module get the same default key, and an attribute cannot see
 /// that it sits in an `impl`, or in another function. Neither may serve the other's values. How their
@@ -31,7 +31,8 @@ pub(crate) fn refuse_shared_default_keys() {
 }
 
 fn share_default_key(a: &Function, b: &Function) -> bool {
-    a.info.default_key && b.info.default_key && template::overlap(a.info.template, b.info.template)
+    let keys = |function: &Function| Template::new(function.info.template).without_formats();
+    a.info.default_key && b.info.default_key && keys(a).meets(&keys(b))
 }
 
 fn pairs<'a>(
@@ -45,18 +46,44 @@ fn pairs<'a>(
 
 /// Every annotated function of the program.
 ///
-/// Its `Display` is a table for people: the key conventions of the program, from its source.
+/// Its `Display` is for people: the [problems](Catalog::problems), and then the key conventions of the
+/// program, from its source. It serializes as an object with the lists `problems` and `functions`, for
+/// programs that compare or publish them.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Catalog {
     functions: Vec<&'static Function>,
     writers: Vec<&'static Writer>,
+    /// The templates that are read by other programs.
+    elsewhere: Vec<String>,
 }
 
 impl Catalog {
     pub(crate) fn collect() -> Self {
         let (functions, writers) = registered();
-        Self { functions, writers }
+        Self {
+            functions,
+            writers,
+            elsewhere: Vec::new(),
+        }
+    }
+
+    /// Says which keys and tags functions of other programs have, as templates or patterns: writers that
+    /// invalidate them here are no [problem](Catalog::problems).
+    ///
+    /// ```
+    /// # use cached_redis::Cache;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), cached_redis::Error> {
+    /// let cache = Cache::builder().url("memory://").build().await?;
+    /// let catalog = cache.catalog().elsewhere(["user:<id>:feed", "prices:*"]);
+    /// assert_eq!(catalog.problems(), []);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn elsewhere(mut self, templates: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.elsewhere.extend(templates.into_iter().map(Into::into));
+        self
     }
 
     /// The functions under `#[redis_cached]`.
@@ -84,13 +111,19 @@ impl Catalog {
 /// cached_redis::assert_catalog!();
 /// ```
 ///
+/// Keys and tags that only functions of other programs have are named by
+/// `assert_catalog!(elsewhere = ["user:<id>:feed", "prices:*"])`: see [`Catalog::elsewhere`].
+///
 /// # Panics
 ///
 /// With one line for each problem.
 #[macro_export]
 macro_rules! assert_catalog {
     () => {
-        $crate::__private::assert_catalog()
+        $crate::assert_catalog!(elsewhere = [])
+    };
+    (elsewhere = [$($template:expr),* $(,)?]) => {
+        $crate::__private::assert_catalog(&[$($template),*])
     };
 }
 
@@ -100,8 +133,9 @@ macro_rules! assert_catalog {
 ///
 /// When the catalogue has problems.
 #[track_caller]
-pub fn assert_catalog() {
+pub fn assert_catalog(elsewhere: &[&str]) {
     let problems: Vec<_> = Catalog::collect()
+        .elsewhere(elsewhere.iter().copied())
         .problems()
         .iter()
         .map(ToString::to_string)

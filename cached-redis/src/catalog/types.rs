@@ -1,7 +1,148 @@
-//! The types of values, as far as the text of the source tells.
+//! The types of values and of parameters.
+//!
+//! The compiler's name of what a function keeps is known once it has kept something. Until then there is
+//! the text of the source, in which a name may be an alias, or one of several types. Only names of the
+//! standard library tell two types apart there.
+
+use std::iter;
+
+use crate::registry::{Function, FunctionInfo};
+use crate::template::{Holds, Template};
+
+/// What serde looks through.
+const POINTERS: [&str; 3] = ["Arc", "Rc", "Box"];
+
+/// What a parameter is looked for in.
+const WRAPPERS: [&str; 4] = ["Option<", "Cow<,", "Mutex<", "RwLock<"];
+
+const INTEGERS: [&str; 12] = [
+    "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
+];
+
+const STANDARD: [&str; 16] = [
+    "bool",
+    "char",
+    "str",
+    "f32",
+    "f64",
+    "String",
+    "Vec",
+    "VecDeque",
+    "HashMap",
+    "HashSet",
+    "BTreeMap",
+    "BTreeSet",
+    "Option",
+    "Result",
+    "Duration",
+    "SystemTime",
+];
+
+/// The names of what two functions keep, where the types are different.
+pub(super) fn differ(a: &Function, b: &Function) -> Option<[&'static str; 2]> {
+    let written = [a, b].map(|function| kept(function.info.value));
+    if a.info.generic || b.info.generic {
+        return None;
+    }
+    let Some((a, b)) = a.value.get().zip(b.value.get()) else {
+        let [a, b] = written.map(|text| bare(text, false));
+        return (a != b && is_standard(&a) && is_standard(&b)).then_some(written);
+    };
+    let same_text = bare(written[0], false) == bare(written[1], false);
+    let shown = if same_text { [*a, *b] } else { written };
+    (bare(a, true) != bare(b, true)).then_some(shown)
+}
+
+/// Whether no name in the type is of a program.
+fn is_standard(bare: &str) -> bool {
+    words(bare).all(|word| {
+        !word.starts_with(char::is_alphabetic)
+            || INTEGERS.contains(&word)
+            || STANDARD.contains(&word)
+    })
+}
+
+/// A key or a tag of a function. What is not known of a value is what `unknown` says.
+pub(super) fn of(info: &FunctionInfo, template: &str, unknown: Holds) -> Template {
+    Template::of(template, |name| holds(info, name).unwrap_or(unknown))
+}
+
+/// What the type of a parameter lets it be, or one of it.
+fn holds(info: &FunctionInfo, name: &str) -> Option<Holds> {
+    let mut parameters = info.parameters.iter();
+    let (_, ty) = parameters.find(|(parameter, _)| *parameter == name)?;
+    let ty = inside(ty);
+    let many = ty.strip_prefix('[').or_else(|| ty.strip_prefix("Vec<"));
+    match many.map_or(&*ty, |one| &one[..one.len() - 1]) {
+        "str" | "String" => Some(Holds::Text),
+        ty => INTEGERS.contains(&ty).then_some(Holds::Digits),
+    }
+}
+
+/// The parameter that is an open transaction. What is part of the key is none.
+pub(super) fn transaction(info: &FunctionInfo) -> Option<&'static str> {
+    let is_one = |ty| {
+        let ty = inside(ty);
+        let name = ty.split('<').next();
+        name.is_some_and(|name| name.ends_with("Transaction"))
+    };
+    let in_key = |name: &str| {
+        let after = ['>', '.', ':'];
+        let mut starts = after.map(|after| format!("<{name}{after}")).into_iter();
+        starts.any(|start| info.template.contains(&start))
+    };
+    let mut parameters = info.parameters.iter();
+    let found = parameters.find(|(name, ty)| is_one(ty) && !in_key(name));
+    found.map(|(name, _)| *name)
+}
+
+/// The bare type inside of what it is wrapped in.
+fn inside(text: &str) -> String {
+    let mut ty = bare(text, false);
+    let unwrapped = |ty: &str| {
+        let mut wrappers = WRAPPERS.iter();
+        wrappers.find_map(|wrapper| Some(ty.strip_prefix(wrapper)?.strip_suffix('>')?.to_owned()))
+    };
+    while let Some(inner) = unwrapped(&ty) {
+        ty = inner;
+    }
+    ty
+}
+
+/// The type without spaces, pointers, references and lifetimes, and without the paths of its names.
+fn bare(text: &str, with_paths: bool) -> String {
+    let is_kept = |word: &&str| !word.starts_with('\'') && !matches!(*word, "&" | "mut" | " ");
+    let mut words = words(text).filter(is_kept).peekable();
+    let (mut bare, mut open) = (String::new(), Vec::new());
+    while let Some(word) = words.next() {
+        let name = word.rsplit("::").next().unwrap_or(word);
+        let is_pointer = POINTERS.contains(&name) && words.next_if_eq(&"<").is_some();
+        if is_pointer || word == "<" {
+            open.push(is_pointer);
+        }
+        let closes = word == ">" && !bare.ends_with('-');
+        let is_dropped = is_pointer || closes && open.pop() == Some(true);
+        if !is_dropped {
+            bare.push_str(if with_paths { word } else { name });
+        }
+    }
+    bare
+}
+
+/// Paths, lifetimes, and what stands between them, each character alone.
+fn words(mut rest: &str) -> impl Iterator<Item = &str> {
+    let is_part = |c: char| c.is_alphanumeric() || "_:'".contains(c);
+    iter::from_fn(move || {
+        let first = rest.chars().next()?;
+        let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end.max(first.len_utf8()));
+        rest = after;
+        Some(word)
+    })
+}
 
 /// The type of what stands under a key, inside `Option` and `Result`.
-pub(super) fn kept(returned: &str) -> &str {
+fn kept(returned: &str) -> &str {
     let Some((name, rest)) = returned.split_once('<') else {
         return returned;
     };
@@ -22,7 +163,7 @@ pub(super) fn kept(returned: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::kept;
+    use super::*;
 
     #[test]
     fn what_is_kept_is_inside_options_and_results() {
@@ -34,6 +175,41 @@ mod tests {
             ("Option<Option<User>>", "User"),
         ] {
             assert_eq!(kept(returned), value);
+        }
+    }
+
+    #[test]
+    fn a_bare_type_has_no_pointers_and_no_paths() {
+        for (text, without, with) in [
+            ("Arc<crate::User>", "User", "crate::User"),
+            ("Vec<Box<a::User>>", "Vec<User>", "Vec<a::User>"),
+            ("&'static mut [std::sync::Arc<u8>]", "[u8]", "[u8]"),
+            (
+                "Box<dyn Fn(u8) -> Arc<u8>>",
+                "dynFn(u8)->u8",
+                "dynFn(u8)->u8",
+            ),
+            ("HashMap<u8, Rc<a::B>>", "HashMap<u8,B>", "HashMap<u8,a::B>"),
+        ] {
+            assert_eq!([bare(text, false), bare(text, true)], [without, with]);
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_looked_for_in_its_wrappers() {
+        for (text, inner) in [
+            (
+                "&mut sqlx::Transaction<'_, Postgres>",
+                "Transaction<,Postgres>",
+            ),
+            (
+                "Option<Arc<tokio::sync::Mutex<Transaction>>>",
+                "Transaction",
+            ),
+            ("Cow<'_, str>", "str"),
+            ("&[u64]", "[u64]"),
+        ] {
+            assert_eq!(inside(text), inner);
         }
     }
 }

@@ -24,6 +24,7 @@ static MEMBERS: Function = Function::new(FunctionInfo {
     tags: &["users"],
     versioned: false,
     default_key: false,
+    parameters: &[],
     value: "u64",
     generic: false,
     bound: false,
