@@ -27,13 +27,14 @@ pub(crate) fn say(warning: fmt::Arguments<'_>) {
         true => "or a logger",
         false => "or use the feature `log` of cached-redis and a logger",
     };
-    // A closed stderr is no reason to fail.
-    let _ = writeln!(
-        io::stderr(),
+    // Written in one piece, since other processes may write there too.
+    let told = format!(
         "cached-redis: {warning}\n  \
          This is the first warning, and nobody listens for the others: set up a `tracing` subscriber, such as\n  \
-         `tracing_subscriber::fmt().init()`, {log}. {SWITCH}=off turns this off."
+         `tracing_subscriber::fmt().init()`, {log}. {SWITCH}=off turns this off.\n"
     );
+    // A closed stderr is no reason to fail.
+    let _ = io::stderr().write_all(told.as_bytes());
 }
 
 /// Whether anybody was ever set up to hear, be it on another thread or a subscriber that wants nothing.

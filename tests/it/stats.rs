@@ -52,7 +52,7 @@ async fn functions_are_counted_apart(world: World) {
         (0, 0, 0, 0),
         "{read:?}"
     );
-    assert_eq!(stats.function("read_other").unwrap().misses, 1);
+    assert_eq!(stats.function("stats::read_other").unwrap().misses, 1);
     assert_eq!(stats.function("stats::write").unwrap().invalidations, 2);
     assert_eq!(stats.function("(direct)").unwrap().invalidations, 1);
     assert_eq!(stats.function("nobody"), None);
