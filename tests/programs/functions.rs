@@ -109,6 +109,18 @@ pub(crate) async fn document(at: &Place, id: u8, folder: u8) -> Value {
         .await
 }
 
+/// The same of two functions, under tags that others carry together.
+#[redis_cached(ttl = 60, key = "leaf:<id>", tags = "row:<id>", skip(at))]
+pub(crate) async fn leaf_of_row(at: &Place, id: u8) -> Value {
+    let tag = format!("row:{id}");
+    at.load(&format!("leaf:{id}"), id, &[&tag]).await
+}
+
+#[redis_cached(ttl = 60, key = "leaf:<id>", tags = "all", skip(at))]
+pub(crate) async fn leaf_of_all(at: &Place, id: u8) -> Value {
+    at.load(&format!("leaf:{id}"), id, &["all"]).await
+}
+
 #[redis_cached(ttl = 60, key = "both:<id>", tags = ["folder:1", "folder:2"], skip(at))]
 pub(crate) async fn both(at: &Place, id: u8) -> Value {
     let tags = ["folder:1", "folder:2", "fn:both"];
@@ -221,6 +233,13 @@ pub(crate) async fn said(at: &Place, id: u8) -> Value {
     value
 }
 
+#[redis_cached(ttl = 60, tags = "row:<id>", skip(at))]
+pub(crate) async fn price(at: &Place, id: u8) -> Value {
+    let tag = format!("row:{id}");
+    at.load(&format!("price:{id}"), id, &[&tag]).await
+}
+
+/// It and the next have the same default key, and so run uncached.
 pub(crate) struct Shop;
 
 impl Shop {

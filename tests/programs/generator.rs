@@ -21,8 +21,20 @@ struct Words {
 pub(crate) fn program(seed: u64) -> Program {
     let mut random = Rng::with_seed(seed);
     let count = random.usize(1..5);
-    let readers = random.choose_multiple(READERS, count);
+    let mut readers = random.choose_multiple(READERS, count);
+    if random.bool() {
+        let first = readers[0];
+        readers =
+            random.choose_multiple(READERS.iter().filter(|other| are_kin(first, other)), count);
+        readers.push(first);
+    }
     about(readers, random, seed)
+}
+
+/// Whether they have a key or a tag in common, so that what is wrong with one may show in the other.
+fn are_kin(one: &Reader, other: &Reader) -> bool {
+    let tags = (other.tags)(0);
+    (one.key)(0) == (other.key)(0) || (one.tags)(0).iter().any(|tag| tags.contains(tag))
 }
 
 /// A program that reads in these ways.

@@ -97,6 +97,8 @@ readers! { READERS:
     "moving" [Single FoundTags] (at, id) "moving:{id}" ["folder:1" "folder:2"] one(moving(at, id).await);
     "document_1" [Single Tagged] (at, id) "document:{id}" ["folder:1"] one(document(at, id, 1).await);
     "document_2" [Single Tagged] (at, id) "document:{id}" ["folder:2"] one(document(at, id, 2).await);
+    "leaf_of_row" [Single Tagged] (at, id) "leaf:{id}" ["row:{id}"] one(leaf_of_row(at, id).await);
+    "leaf_of_all" [Single Tagged] (at, id) "leaf:{id}" ["all"] one(leaf_of_all(at, id).await);
     "both" [Single Tagged] (at, id) "both:{id}" ["folder:1" "folder:2" "fn:both"] one(both(at, id).await);
     "cart" [Nested Tagged] (at, id) "cart:{id}" ["row:0" "all" "fn:tagged"] one(cart(at, id).await);
     "list" [Nested FoundTags] (at, id) "list:{id}" ["row:0"] one(list(at, id).await);
@@ -112,6 +114,7 @@ readers! { READERS:
     "maybe_many" [Batch Negative] (at, id) "maybe:{id}" [] or_failed(maybe_many(at, &both_of(id)).await, many);
     "draft" [Single Conditions] (at, id) "draft:{id}" [] one(draft(at, id).await);
     "said" [Single Conditions] (at, id) "said:{id}" [] one(said(at, id).await);
+    "price" [Single DefaultKeys Tagged] (at, id) "price:{id}" ["row:{id}"] one(price(at, id).await);
     "shop" [Single DefaultKeys Methods Tagged] (at, id) "shop:{id}" ["row:{id}"] one(Shop::balance(at, id).await);
     "bank" [Single DefaultKeys Methods Tagged] (at, id) "bank:{id}" ["row:{id}"] one(Bank::balance(at, id).await);
     "method" [Single Methods] (at, id) "method:{id}" [] one(at.method(id).await);

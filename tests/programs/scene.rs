@@ -68,9 +68,9 @@ impl Scene {
             Action::Write(writer, id) => self.write(process, &place, writer, *id, step.polls).await,
             Action::Forget(reader, id) => {
                 let key = (reader.key)(*id);
-                let targets = vec![Target::Key(key.clone())];
+                let targets = Mutex::new(vec![Target::Key(key.clone())]);
                 let write = Box::pin(async { forget(&place, &key, *id).await });
-                self.written(process, &place, targets, step.polls, &[*id], write)
+                self.written(process, &place, &targets, step.polls, &[*id], write)
                     .await;
             }
             Action::Transaction(writes, reads, commits) => {
@@ -149,7 +149,7 @@ impl Scene {
                 self.written(
                     process,
                     place,
-                    targets,
+                    &Mutex::new(targets),
                     polls,
                     &[id],
                     (writer.call)(place, id),
@@ -164,7 +164,7 @@ impl Scene {
         &self,
         process: &Process,
         place: &Place,
-        targets: Vec<Target>,
+        targets: &Mutex<Vec<Target>>,
         polls: Option<u8>,
         rows: &[u8],
         write: Boxed<'_, ()>,
@@ -183,7 +183,7 @@ impl Scene {
             false => Binds::Process(process.number, process.member),
         };
         let returned = Returned {
-            targets,
+            targets: std::mem::take(&mut targets.lock().unwrap()),
             versions,
             binds,
         };
@@ -206,13 +206,18 @@ impl Scene {
         polls: Option<u8>,
     ) {
         let place = process.place().begin();
-        let targets = writes.iter().flat_map(|(writer, id)| (writer.targets)(*id));
+        let targets = Mutex::new(Vec::new());
         let mut rows: Vec<_> = writes.iter().map(|(_, id)| *id).collect();
         rows.sort_unstable();
         rows.dedup();
         let steps = async {
             for (writer, id) in writes {
+                let before = place.writes.load(Ordering::SeqCst);
                 (writer.call)(&place, *id).await;
+                // One that was refused invalidates nothing.
+                if place.writes.load(Ordering::SeqCst) > before {
+                    targets.lock().unwrap().extend((writer.targets)(*id));
+                }
             }
             for (member, reader, id) in reads {
                 let process = &self.processes[member];
@@ -236,7 +241,7 @@ impl Scene {
                 after.commit_with(commit).await;
             }
         });
-        self.written(process, &place, targets.collect(), polls, &rows, whole)
+        self.written(process, &place, &targets, polls, &rows, whole)
             .await;
     }
 

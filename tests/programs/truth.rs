@@ -100,6 +100,8 @@ pub(crate) struct Place {
     pub(crate) open: Option<Arc<Transaction>>,
     /// What was committed last, through this very connection.
     pub(crate) wrote: Arc<Mutex<Option<Versions>>>,
+    /// How many writes it has seen, committed or not.
+    pub(crate) writes: Arc<AtomicU64>,
 }
 
 impl Place {
@@ -109,6 +111,7 @@ impl Place {
             cache: cache.clone(),
             open: None,
             wrote: Arc::default(),
+            writes: Arc::default(),
         }
     }
 
@@ -194,6 +197,7 @@ impl Place {
 
     /// The same for those whose invalidation has to be asked for without a pause in between.
     pub(crate) fn write_now(&self, row: u8) {
+        self.writes.fetch_add(1, Ordering::SeqCst);
         if let Some(open) = &self.open {
             open.rows.lock().unwrap().insert(row);
         } else {
