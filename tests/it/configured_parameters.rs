@@ -25,7 +25,7 @@ async fn user<#[cfg(any())] Missing>(
     cache: &Cache,
     source: &Source,
     id: u64,
-    #[cfg(all())] span: &str,
+    #[cfg(test)] span: &str,
     #[cfg(any())] missing: &Missing,
 ) -> Option<u64> {
     assert_eq!((id, span), (1, "span"));

@@ -53,7 +53,7 @@ async fn shortened(id: u64) -> u64 {
 
 #[redis_cached(ttl = 1000, policy = "shortened", key = "ttl:by-policy:<id>", cache = cache, skip(cache))]
 async fn shortened_by_policy(cache: &Cache, id: u64) -> Option<u64> {
-    (id % 2 == 0).then_some(id)
+    id.is_multiple_of(2).then_some(id)
 }
 
 #[redis_cached(ttl = 1000, key = "ttl:default:<id>")]

@@ -71,7 +71,7 @@ impl Catalog {
     /// Says which keys and tags functions of other programs have, as templates or patterns: writers that
     /// invalidate them here are no [problem](Catalog::problems).
     ///
-    /// ```
+    /// ```standalone_crate
     /// # use cached_redis::Cache;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), cached_redis::Error> {
