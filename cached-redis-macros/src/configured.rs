@@ -5,13 +5,17 @@
 //! it must not name what is not there.
 
 use proc_macro2::{TokenStream, TokenTree};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::parse::Parser as _;
 use syn::punctuated::Punctuated;
+use syn::spanned::Spanned as _;
 use syn::{Attribute, FnArg, GenericParam, Meta, Signature, Token, parse_quote};
 
 use crate::errors::Errors;
 use crate::signature::Function;
+
+/// Each one more doubles what is compiled.
+const MOST_CONDITIONS: usize = 4;
 
 /// What `expand` makes of the function, in every configuration. A mistake is told where it is one.
 pub(crate) fn each(
@@ -22,6 +26,14 @@ pub(crate) fn each(
     let conditions = function.conditions();
     if conditions.is_empty() {
         return expand(function, errors);
+    }
+    if let Some(one_more) = conditions.get(MOST_CONDITIONS) {
+        errors.refuse(
+            one_more,
+            format!("more than {MOST_CONDITIONS} conditions of parameters"),
+            "put several parameters under one condition, or write one function for each configuration",
+        );
+        return None;
     }
     let configurations = (0..1_usize << conditions.len()).map(|held| {
         let holds = |i: usize| held >> i & 1 == 1;
@@ -105,8 +117,8 @@ fn condition(attributes: &[Attribute]) -> Option<TokenStream> {
 
 fn all<'m>(metas: impl IntoIterator<Item = &'m Meta>) -> Option<TokenStream> {
     let mut conditions = metas.into_iter().filter_map(asked).peekable();
-    conditions.peek()?;
-    Some(quote!(all(#(#conditions),*)))
+    let at = conditions.peek()?.span();
+    Some(quote_spanned!(at=> all(#(#conditions),*)))
 }
 
 /// `all(p)` of `cfg(p)`, and `any(not(q), …)` of `cfg_attr(q, cfg(p))`.
@@ -114,7 +126,7 @@ fn asked(meta: &Meta) -> Option<TokenStream> {
     let Meta::List(list) = meta else { return None };
     let tokens = &list.tokens;
     if list.path.is_ident("cfg") {
-        return Some(quote!(all(#tokens)));
+        return Some(quote_spanned!(list.path.span()=> all(#tokens)));
     }
     if !list.path.is_ident("cfg_attr") {
         return None;
@@ -125,5 +137,5 @@ fn asked(meta: &Meta) -> Option<TokenStream> {
     let when: TokenStream = rest.by_ref().take_while(|token| !comma(token)).collect();
     let then = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(rest.collect());
     let then = all(&then.ok()?)?;
-    Some(quote!(any(not(#when), #then)))
+    Some(quote_spanned!(list.path.span()=> any(not(#when), #then)))
 }

@@ -153,7 +153,7 @@ use proc_macro::TokenStream;
 /// # Where it can stand
 ///
 /// On every async function and method that has a body and returns an owned type: with generics
-/// and `where`, pattern and `impl Trait` arguments, parameters under `#[cfg]`, any receiver, in traits and
+/// and `where`, pattern and `impl Trait` arguments, parameters under `#[cfg]` (of at most four conditions), any receiver, in traits and
 /// under `#[async_trait]`, above or below `#[instrument]`. Not on a function that returns a reference,
 /// `impl Trait` or nothing, and not beside another attribute of this crate: a hit would not run the write.
 ///

@@ -158,6 +158,28 @@ fn a_mistake_of_every_configuration_is_told_once() {
 }
 
 #[test]
+fn more_conditions_than_can_be_combined_are_refused() {
+    let of = |conditions: usize| {
+        let (names, letters) = (["a", "b", "c", "d", "e"], ["v", "w", "x", "y", "z"]);
+        let inputs = names
+            .iter()
+            .zip(letters)
+            .take(conditions)
+            .map(|(name, letter)| {
+                let [name, letter] = [*name, letter].map(|name| quote::format_ident!("{name}"));
+                quote!(#[cfg(#letter)] #name: u64)
+            });
+        let item = quote!(async fn user(#(#inputs),*) -> User { load().await });
+        parts(entry::cached(quote!(ttl = 300), &item))
+    };
+    let (functions, others) = of(4);
+    assert_eq!((functions.len(), others.len()), (16, 0), "{others:?}");
+    let (functions, others) = of(5);
+    assert_eq!((functions.len(), others.len()), (1, 1), "{others:?}");
+    assert!(others[0].contains("more than 4 conditions of parameters"));
+}
+
+#[test]
 fn a_misspelt_option_is_told_once_beside_the_function_as_it_was() {
     let item = quote! {
         async fn user(id: u64, #[cfg(traced)] span: &Span) -> User {
