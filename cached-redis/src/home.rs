@@ -89,7 +89,12 @@ impl Home {
     {
         match Handle::try_current() {
             Ok(here) => here.spawn(future),
-            Err(_) => self.lock().runtime.spawn(future),
+            Err(_) => {
+                // Not under the lock: where that has ended, the future is dropped at once, with all that it
+                // then has to finish.
+                let home = self.lock().runtime.clone();
+                home.spawn(future)
+            }
         }
     }
 

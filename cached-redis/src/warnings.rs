@@ -94,10 +94,10 @@ impl Warnings {
         *times == 1
     }
 
-    /// The store has answered: ends a spell that was long enough. All that a hit does is to read.
+    /// The store has answered, maybe by a held clock that stands before the beginning: ends a spell that was long enough. All that a hit does is to read.
     pub(crate) fn answered(&self) {
         let began = self.began.load(Ordering::Relaxed);
-        if began > 0 && u128::from(self.now() - began) >= SHORTEST.as_millis() {
+        if began > 0 && u128::from(self.now().saturating_sub(began)) >= SHORTEST.as_millis() {
             self.end();
         }
     }

@@ -536,3 +536,22 @@ fn writers_stand_beside_each_other() {
         );
     }
 }
+
+#[test]
+fn what_cannot_be_read_inside_parentheses_is_told_and_loses_nothing() {
+    let item = quote::quote!(
+        async fn users(ids: &[u64]) -> HashMap<u64, User> {
+            load(ids).await
+        }
+    );
+    for args in [
+        r#"ttl = Duration::from_secs(1 2), key = "a", skip(ids)"#,
+        r#"ttl = 60, key = "a", skip(ids), condition = f(a b)"#,
+        r#"batch(id in ids, x), ttl = 60, key = "user:<id>""#,
+        r#"batch(id in 5), ttl = 60, key = "user:<id>""#,
+    ] {
+        let mut errors = Errors::default();
+        try_cached(args.parse().unwrap(), &item, &mut errors);
+        assert!(errors.has_any(), "{args}");
+    }
+}
