@@ -21,6 +21,9 @@ pub mod versions {}
 #[doc = include_str!("consistency.md")]
 pub mod consistency {}
 
+#[doc = include_str!("outages.md")]
+pub mod outages {}
+
 #[doc = include_str!("strategies.md")]
 pub mod strategies {}
 
