@@ -6,7 +6,7 @@
 use proc_macro2::Ident;
 use syn::ext::IdentExt as _;
 
-use crate::errors::{Errors, list, near};
+use crate::errors::{Errors, list, near_value};
 use crate::parameter::Parameter;
 use crate::signature::Function;
 use crate::template::Template;
@@ -40,11 +40,13 @@ pub(crate) fn check_skipped(
     }
 }
 
-/// Every parameter is in the key or skipped. A malformed template may have meant any of them.
+/// Every parameter is in the key or skipped. A malformed template may have meant any of them, and one
+/// of which a name was `refused` those of similar names; one that compiles excuses nothing.
 pub(crate) fn check_accounted(
     skipped: &[Ident],
     function: &Function,
     template: &Template,
+    refused: bool,
     errors: &mut Errors,
 ) {
     if !template.sound {
@@ -52,8 +54,8 @@ pub(crate) fn check_accounted(
     }
     for parameter in &function.parameters {
         let name = parameter.name();
-        if !skips(skipped, parameter) && !uses(template, &name) && !meant(&name, template, function)
-        {
+        let meant = refused && meant(&name, template, function);
+        if !skips(skipped, parameter) && !uses(template, &name) && !meant {
             errors.refuse(
                 &parameter.ident,
                 format!("`{name}` is neither in the key nor in `skip`"),
@@ -81,7 +83,7 @@ pub(crate) fn skips(skipped: &[Ident], parameter: &Parameter) -> bool {
         .any(|ident| ident.unraw() == parameter.name())
 }
 
-fn uses(template: &Template, name: &str) -> bool {
+pub(crate) fn uses(template: &Template, name: &str) -> bool {
     template
         .placeholders()
         .any(|placeholder| placeholder.name == name)
@@ -92,5 +94,6 @@ fn meant(name: &str, template: &Template, function: &Function) -> bool {
     let known = |written: &str| function.parameters.iter().any(|p| p.name() == written);
     template
         .placeholders()
-        .any(|placeholder| !known(&placeholder.name) && near(&placeholder.name, &[name]).is_some())
+        .map(|placeholder| placeholder.name.as_str())
+        .any(|written| !known(written) && near_value(written, &[name]).is_some())
 }

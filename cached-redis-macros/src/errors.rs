@@ -90,6 +90,11 @@ pub(crate) fn near<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
     (distance(written, closest) <= slips).then_some(*closest)
 }
 
+/// The same, also of what is written as types and constants are: `UserId` is near `user_id`.
+pub(crate) fn near_value<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
+    near(written, known).or_else(|| near(&written.to_lowercase(), known))
+}
+
 /// Characters to write, to leave out, to replace, and neighbours to swap (optimal string alignment).
 fn distance(left: &str, right: &str) -> usize {
     let (left, right): (Vec<_>, Vec<_>) = (left.chars().collect(), right.chars().collect());

@@ -5,8 +5,8 @@ use quote::{ToTokens as _, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::{Index, LitStr};
 
-use crate::accounted::skips;
-use crate::errors::{Errors, list, near};
+use crate::accounted::{skips, uses};
+use crate::errors::{Errors, list, near, near_value};
 use crate::parameter::{Kind, Parameter};
 use crate::signature::Function;
 use crate::template::{Format, Part, Placeholder, Template};
@@ -64,7 +64,7 @@ impl Key {
         let resolver = Resolver {
             function,
             outcome,
-            literal: &template.literal,
+            template,
         };
         let pieces: Vec<_> = template
             .parts
@@ -147,7 +147,7 @@ impl Piece {
 struct Resolver<'a> {
     function: &'a Function,
     outcome: Outcome,
-    literal: &'a LitStr,
+    template: &'a Template,
 }
 
 impl Resolver<'_> {
@@ -175,7 +175,7 @@ impl Resolver<'_> {
                 self.absent(written, errors)
             }
             (None, name) if self.may_be_outer(name) => {
-                let ty = Ident::new(name, self.literal.span());
+                let ty = Ident::new(name, self.literal().span());
                 self.generic(written, Piece::Outer(ty), errors)
             }
             (None, _) => self.unknown(written, errors),
@@ -185,16 +185,40 @@ impl Resolver<'_> {
     /// Whether it is written as types are, and is no slip of the pen. An attribute cannot see what is
     /// around its function, so the compiler says whether there is such a type.
     fn may_be_outer(&self, name: &str) -> bool {
-        let parameters = self.function.parameters.iter().map(Parameter::name);
-        let names: Vec<_> = parameters.collect();
-        let known: Vec<_> = names.iter().map(String::as_str).collect();
-        name.starts_with(char::is_uppercase) && (name == "Self" || near(name, &known).is_none())
+        name.starts_with(char::is_uppercase) && (name == "Self" || !self.is_slip(name))
+    }
+
+    /// Whether a parameter was meant: one that the template does not name as well. A single letter is
+    /// the usual name of a type.
+    fn is_slip(&self, name: &str) -> bool {
+        let names = self.names();
+        let unnamed: Vec<_> = names
+            .iter()
+            .map(String::as_str)
+            .filter(|name| !uses(self.template, name))
+            .collect();
+        let is_type = self.function.mentions(name);
+        name.chars().nth(1).is_some()
+            && (near(name, &unnamed).is_some() || !is_type && near_value(name, &unnamed).is_some())
+    }
+
+    fn names(&self) -> Vec<String> {
+        let parameters = self.function.parameters.iter();
+        parameters.map(Parameter::name).collect()
+    }
+
+    fn literal(&self) -> &LitStr {
+        &self.template.literal
     }
 
     fn generic(&self, written: &Placeholder, piece: Piece, errors: &mut Errors) -> Option<Piece> {
         if !written.path.is_empty() || written.format != Format::Display {
             let message = format!("`{}` asks too much of a generic parameter", written.written);
-            errors.refuse(self.literal, message, format!("write `<{}>`", written.name));
+            errors.refuse(
+                self.literal(),
+                message,
+                format!("write `<{}>`", written.name),
+            );
             return None;
         }
         Some(piece)
@@ -233,7 +257,7 @@ impl Resolver<'_> {
                 "`{}` needs a receiver, and the function has none",
                 written.written
             );
-            errors.refuse(self.literal, message, "add `&self`, or name a parameter");
+            errors.refuse(self.literal(), message, "add `&self`, or name a parameter");
             return None;
         };
         let path = self.path(written);
@@ -249,13 +273,13 @@ impl Resolver<'_> {
         if self.outcome == Outcome::Unsure {
             let message = format!("`{}` has no value after an error", written.written);
             errors.refuse(
-                self.literal,
+                self.literal(),
                 message,
                 "add `when = \"ok\"`, or name a parameter instead",
             );
             return None;
         }
-        let span = self.literal.span();
+        let span = self.literal().span();
         Some(Piece::Result {
             path: self.path(written),
             span,
@@ -269,19 +293,14 @@ impl Resolver<'_> {
             written.written
         );
         let help = "write one attribute for each configuration: `#[cfg_attr(…, …)]`";
-        errors.refuse(self.literal, message, help);
+        errors.refuse(self.literal(), message, help);
         None
     }
 
     fn unknown(&self, written: &Placeholder, errors: &mut Errors) -> Option<Piece> {
-        let names: Vec<_> = self
-            .function
-            .parameters
-            .iter()
-            .map(Parameter::name)
-            .collect();
+        let names = self.names();
         let known: Vec<_> = names.iter().map(String::as_str).collect();
-        let meant = near(&written.name, &known)
+        let meant = near_value(&written.name, &known)
             .map(|meant| format!("did you mean `<{meant}>`? "))
             .unwrap_or_default();
         let help = match names.as_slice() {
@@ -293,13 +312,13 @@ impl Resolver<'_> {
             written.written,
             self.function.name()
         );
-        errors.refuse(self.literal, message, help);
+        errors.refuse(self.literal(), message, help);
         None
     }
 
     /// `.field.0`
     fn path(&self, written: &Placeholder) -> TokenStream {
-        let span = Span::mixed_site().located_at(self.literal.span());
+        let span = Span::mixed_site().located_at(self.literal().span());
         written
             .path
             .iter()

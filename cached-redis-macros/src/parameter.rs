@@ -82,6 +82,11 @@ fn hidden(pattern: &Pat, found: &mut Vec<Parameter>) {
                 bindings(first, None, found);
             }
         }
+        // What it binds cannot be seen: its own name stands for it, to be given up.
+        Pat::Macro(expanded) => {
+            let name = expanded.mac.path.segments.last();
+            found.extend(name.map(|name| value(&name.ident, None)));
+        }
         _ => {}
     }
 }
@@ -147,6 +152,7 @@ mod tests {
         assert_eq!(names("whole @ Id(inner): Id"), "whole inner");
         assert_eq!(names("[first, .., last]: [u8; 4]"), "first last");
         assert_eq!(names("_: u64"), "");
+        assert_eq!(names("(a, pair!(b, c)): T"), "a pair");
     }
 
     #[test]

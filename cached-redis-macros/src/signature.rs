@@ -116,11 +116,16 @@ impl Function {
     /// A receiver, or `Self` anywhere in the signature: the attribute cannot see which type it
     /// is in, so it cannot tell two methods of one name apart.
     pub(crate) fn is_method(&self) -> bool {
-        self.receiver.is_some() || mentions(self.signature.to_token_stream(), "Self")
+        self.receiver.is_some() || self.mentions("Self")
     }
 
     pub(crate) fn is_boxed(&self) -> bool {
         matches!(self.body, Body::Boxed(_))
+    }
+
+    /// Whether the word stands anywhere in the signature.
+    pub(crate) fn mentions(&self, word: &str) -> bool {
+        mentions(self.signature.to_token_stream(), word)
     }
 
     pub(crate) fn borrows_self(&self) -> bool {

@@ -8,6 +8,7 @@ use quote::quote;
 
 use crate::entry;
 
+mod accounted;
 mod configured;
 mod messages;
 
@@ -318,7 +319,7 @@ fn types_around_a_function_can_be_named() {
 fn what_is_no_type_or_nearly_a_parameter_is_a_slip_of_the_pen() {
     for (key, message) in [
         ("count:<entity>:<id>", "`<entity>` names no parameter"),
-        ("count:<Id>:<id>", "did you mean `<id>`"),
+        ("count:<Id>", "did you mean `<id>`"),
         (
             "count:<Self:?>:<id>",
             "asks too much of a generic parameter",

@@ -341,7 +341,7 @@ fn key(args: &CachedArgs, function: &Function, errors: &mut Errors) -> Option<Ke
     let template = Template::parse(literal, errors).checked(function, Outcome::Unknown, errors);
     check_skipped(skipped, function, Some(&template), errors);
     let key = Key::resolve(&template, function, Outcome::Unknown, errors);
-    check_accounted(skipped, function, &template, errors);
+    check_accounted(skipped, function, &template, key.is_none(), errors);
     key
 }
 
