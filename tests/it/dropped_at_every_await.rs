@@ -10,9 +10,8 @@ use cached_redis::{invalidates, redis_cached};
 use tokio::time::Instant;
 
 use crate::support::{Forwarder, RedisServer, Source, World};
-use crate::support::{after_polls, eventually, in_time, poll_once};
+use crate::support::{after_polls, eventually, in_time, poll_once, tier};
 
-const SEEDS: u64 = 24;
 const LIFE: Duration = Duration::from_millis(600);
 const DEADLINE: Duration = Duration::from_millis(50);
 const KEY: &str = "dropped:1";
@@ -31,6 +30,10 @@ async fn write(source: &Source, id: u64) -> u64 {
 #[invalidates("dropped:<id>", guard, cache = cache)]
 async fn guarded_write(cache: &Cache, source: &Source, id: u64) -> u64 {
     source.write()
+}
+
+fn seeds() -> u64 {
+    tier(6, 24)
 }
 
 /// What is dropped.
@@ -174,7 +177,7 @@ async fn nothing_remains_of_what_is_dropped_at_any_point_on_a_faulty_store() {
     let mut dropped = 0;
     for (what, seed) in ALL
         .into_iter()
-        .flat_map(|what| (0..SEEDS).map(move |seed| (what, seed)))
+        .flat_map(|what| (0..seeds()).map(move |seed| (what, seed)))
     {
         for polls in 0.. {
             println!("{what:?} after {polls} polls, seed {seed}");
@@ -192,7 +195,7 @@ async fn nothing_remains_of_what_is_dropped_at_any_point_on_a_faulty_store() {
         }
     }
     assert!(
-        dropped > 2 * ALL.len() as u64 * SEEDS,
+        dropped > 2 * ALL.len() as u64 * seeds(),
         "{dropped} at an await"
     );
 }

@@ -8,9 +8,8 @@ use cached_redis::{Builder, Cache, CachedExt as _, FunctionStats, Invalidation, 
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::support::{Forwarder, RedisServer, Rows, World, eventually, in_time};
+use crate::support::{Forwarder, RedisServer, Rows, World, eventually, in_time, tier};
 
-const SEEDS: u64 = 25;
 const ROWS: usize = 3;
 const DEADLINE: Duration = Duration::from_millis(50);
 
@@ -167,7 +166,7 @@ fn assert_stormy(total: FunctionStats, injected: Injected) {
 async fn t1_no_plan_of_faults_shows_a_stale_value_or_holds_anybody_up() {
     let mut total = FunctionStats::default();
     let mut injected = Injected::default();
-    for seed in 0..SEEDS {
+    for seed in 0..tier(5, 25) {
         println!("seed {seed}");
         fastrand::seed(seed);
         let faults = mixed(seed);
@@ -204,7 +203,7 @@ async fn t1_no_fault_of_the_network_before_a_real_server_shows_a_stale_value() {
     let faults = mixed(seed);
     let builder = Cache::builder().url(address.url()).namespace("it");
     let storm = async {
-        let total = storm(builder, &faults, 10).await;
+        let total = storm(builder, &faults, tier(4, 10)).await;
         assert!(total.hits > 0 && faults.injected().total() > 0);
     };
     tokio::select! {

@@ -8,6 +8,7 @@ pub(crate) mod process;
 pub(crate) mod rows;
 pub(crate) mod server;
 pub(crate) mod source;
+pub(crate) mod tier;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 pub(crate) mod world;
@@ -19,6 +20,7 @@ pub(crate) use process::signal;
 pub(crate) use rows::Rows;
 pub(crate) use server::RedisServer;
 pub(crate) use source::Source;
+pub(crate) use tier::tier;
 pub(crate) use world::{
     World, expired, filled, hit_again, new_process, on_both_stores, on_redis, refused, unanswered,
     waiting,
