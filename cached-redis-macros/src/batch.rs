@@ -170,6 +170,17 @@ fn parameter<'f>(each: &Each, function: &'f Function) -> Option<&'f Parameter> {
     values.find(|p| p.kind == Kind::Value && each.all.unraw() == p.name())
 }
 
+/// The type of one of the ids.
+pub(crate) fn id(ids: &Type) -> &Type {
+    match peel(ids) {
+        Type::Reference(reference) => match peel(&reference.elem) {
+            Type::Slice(slice) => &slice.elem,
+            other => other,
+        },
+        ids => argument(ids, "Vec").unwrap_or(ids),
+    }
+}
+
 /// Whether the parameter is a slice, else a `Vec`.
 fn slice(each: &Each, function: &Function, errors: &mut Errors) -> Option<bool> {
     let arguments = function.arguments();

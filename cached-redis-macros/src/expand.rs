@@ -56,15 +56,17 @@ fn place(function: &Function) -> TokenStream {
     }
 }
 
-/// `&[("id", "u64")]`, of a batch with what its key calls one of the ids.
+/// `&[("id", "u64")]`, of a batch with one of the ids, as its key calls it.
 fn parameters(function: &Function, batch: Option<&Batch>) -> TokenStream {
     let here = Span::mixed_site();
     let arguments = function.arguments().into_iter();
     let parameters = arguments
         .filter(|(name, _)| name != "self")
         .map(|(name, ty)| {
-            let element = batch.filter(|batch| batch.ids == name);
-            let name = element.map_or(&name, |batch| &batch.element);
+            let (name, ty) = match batch.filter(|batch| batch.ids == name) {
+                Some(batch) => (&batch.element, crate::batch::id(ty)),
+                None => (&name, ty),
+            };
             let (name, ty) = (name.unraw().to_string(), text::of(ty.to_token_stream()));
             quote_spanned!(here=> (#name, #ty))
         });

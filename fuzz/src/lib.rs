@@ -33,7 +33,7 @@ under_test! {
     "../../cached-redis/src/extension.rs" extension
     "../../cached-redis/src/fingerprint/mod.rs" fingerprint
     "../../cached-redis/src/key/mod.rs" key
-    "../../cached-redis/src/template.rs" shape
+    "../../cached-redis/src/template/mod.rs" shape
     "../../cached-redis-macros/src/errors.rs" errors
     "../../cached-redis-macros/src/template.rs" template
 }

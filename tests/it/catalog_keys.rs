@@ -91,6 +91,59 @@ mod keyed {
     #[invalidates("keyed:own:first")]
     async fn drops_the_first_own() {}
 
+    #[redis_cached(ttl = 60, key = "keyed:plain:<id>", tags = ["keyed:plain:<id>"])]
+    async fn plain(id: u64) -> u64 {
+        0
+    }
+
+    #[redis_cached(ttl = 60, key = "keyed:plain:<n:?>", tags = ["keyed:plain:<n:?>"])]
+    async fn plain_by_debug(n: u64) -> String {
+        n.to_string()
+    }
+
+    #[invalidates("keyed:plain:<id:?>", tag = "keyed:plain:<id:?>")]
+    async fn drops_the_plain(id: u64) {}
+
+    #[redis_cached(ttl = 60, key = "keyed:flag:<id:?>")]
+    async fn flag(id: bool) -> u64 {
+        0
+    }
+
+    #[invalidates("keyed:flag:<id>", "keyed:flag:<id:hash>")]
+    async fn drops_the_flag(id: bool) {}
+
+    #[redis_cached(ttl = 60, key = "keyed:maybe:<id>")]
+    async fn maybe_number(id: Option<u64>) -> u64 {
+        0
+    }
+
+    #[redis_cached(ttl = 60, key = "keyed:maybe:%none")]
+    async fn no_number() -> u64 {
+        0
+    }
+
+    // Neither of these is a number, nor a text.
+    #[redis_cached(ttl = 60, key = "keyed:maybe:-1")]
+    async fn less_than_no_number() -> u64 {
+        0
+    }
+
+    #[redis_cached(ttl = 60, key = "keyed:text:50%")]
+    async fn half_a_text() -> u64 {
+        0
+    }
+
+    #[redis_cached(ttl = 60, key = "keyed:many:<ids:?>")]
+    async fn many_numbers(ids: &[u64]) -> u64 {
+        0
+    }
+
+    // A list of numbers is no number.
+    #[redis_cached(ttl = 60, key = "keyed:many:0")]
+    async fn no_numbers() -> u64 {
+        0
+    }
+
     #[invalidates("keyed:abroad:<id>", "keyed:abroad:<id>:items", tag = "keyed:abroad")]
     async fn drops_abroad(id: u64) {}
 }
@@ -111,8 +164,13 @@ mod in_transactions {
     struct Transaction<'c, DB>(&'c DB);
     struct DatabaseTransaction;
     struct TransactionId(u64);
+    struct BankTransaction(u64);
     struct Booking {
         id: u64,
+    }
+
+    mod sqlx {
+        pub(super) type PgTransaction = super::Booking;
     }
 
     mod bank {
@@ -145,6 +203,31 @@ mod in_transactions {
         booked.id
     }
 
+    #[redis_cached(ttl = 60, key = "tx:paid:<id>", skip(by, with, all))]
+    async fn paid(
+        by: &BankTransaction,
+        with: bank::Transaction,
+        all: &[BankTransaction],
+        id: u64,
+    ) -> u64 {
+        id + by.0 + with.id
+    }
+
+    #[redis_cached(ttl = 60, key = "tx:exclusive:<id>", skip(tx))]
+    async fn exclusive(tx: &mut bank::Transaction, id: u64) -> u64 {
+        id
+    }
+
+    #[redis_cached(ttl = 60, key = "tx:locked:<id>", skip(tx))]
+    async fn locked(tx: Arc<Mutex<bank::Transaction>>, id: u64) -> u64 {
+        id
+    }
+
+    #[redis_cached(ttl = 60, key = "tx:driver:<id>", skip(tx))]
+    async fn of_a_driver(tx: &sqlx::PgTransaction, id: u64) -> u64 {
+        id
+    }
+
     // It is collected by the scope of the transaction.
     #[invalidates("tx:borrowed:<id>")]
     async fn invalidating(tx: &mut Transaction<'_, Sqlite>, id: u64) {
@@ -174,7 +257,10 @@ async fn keys_and_tags_meet_by_their_formats_and_by_what_parameters_can_be() {
             "`drops_another_page` invalidates \"keyed:page:<q>\", which matches no cached function; `page` has \"keyed:page:<q:hash>\": write it alike",
             "`drops_another_page` invalidates the tag \"keyed:of:<q>\", which no cached function carries; `page` has \"keyed:of:<q:?>\": write it alike",
             "`drops_the_first` invalidates \"keyed:number:first\", which matches no cached function",
+            "`drops_the_flag` invalidates \"keyed:flag:<id:hash>\", which matches no cached function; `flag` has \"keyed:flag:<id:?>\": write it alike",
+            "`maybe_number` has keys \"keyed:maybe:<id>\", and those of `no_number`, \"keyed:maybe:%none\", can be the same: give one of the two a prefix of its own",
             "`page` has other tags under \"keyed:page:<q:hash>\" than `page_of_other_tags`: each replaces the other's entries",
+            "`plain` keeps `u64` under \"keyed:plain:<id>\", where `plain_by_debug` keeps `String`",
             "`writes_another` writes through to \"keyed:debug:<q>\", which matches no cached function; `debugged` has \"keyed:debug:<q:?>\": write it alike",
         ]
     );
@@ -208,6 +294,9 @@ async fn a_function_that_keeps_what_it_saw_in_a_transaction_is_a_problem_with_a_
         problems("in_transactions", &[]).await,
         [
             problem("borrowed", "tx"),
+            problem("exclusive", "tx"),
+            problem("locked", "tx"),
+            problem("of_a_driver", "tx"),
             problem("optional", "maybe"),
             problem("written", "tx")
         ]

@@ -14,7 +14,7 @@ async fn users(
             tags: &[],
             versioned: false,
             default_key: false,
-            parameters: &[("db", "&Db"), ("tenant", "String"), ("id", "&[u64]")],
+            parameters: &[("db", "&Db"), ("tenant", "String"), ("id", "u64")],
             value: "User",
             generic: false,
             bound: false,

@@ -50,7 +50,7 @@ impl Catalog {
     }
 
     fn row(&self, info: &FunctionInfo) -> Row {
-        let keys = of(info, info.template, Holds::Text);
+        let keys = of(info, info.template, Holds::Anything);
         let writes = |writer: &&&Writer| {
             let (targets, tags) = (writer.info.targets, writer.info.tags);
             let is_hit = |target| keys.meets(&Template::pattern(target));

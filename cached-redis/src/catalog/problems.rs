@@ -18,7 +18,7 @@ impl Catalog {
     ///
     /// * an `#[invalidates]` target, or a `#[write_through]` key, that matches the key of no cached
     ///   function of this program nor one that is [elsewhere](Catalog::elsewhere): `<q>` and `<q:hash>` do
-    ///   not match, nor `latest` and an integer,
+    ///   not match, nor `latest` and an integer; `<id>` and `<id:?>` of an integer do,
     /// * a tag that no cached function carries, and an `#[invalidates]` drops,
     /// * two value types behind one key, inside `Option`, `Result` and pointers (generic functions are left
     ///   out). Once both functions have kept a value these are the types themselves; before, names of the
@@ -28,7 +28,9 @@ impl Catalog {
     /// * two functions with one key template and different tags: neither takes the other's entries,
     /// * a `#[write_through]` whose type or tags are not those of a reader of its key, or whose reader has a
     ///   version,
-    /// * a parameter of a type that is called `…Transaction`, on a function that keeps what it saw there,
+    /// * a parameter that is an open transaction, on a function that keeps what it saw there: a type called
+    ///   `…Transaction` that has a lifetime or other arguments, is behind `&mut` or a lock, or is written
+    ///   with the crate of a database's driver; and `DatabaseTransaction`. A `&BankTransaction` is none,
     /// * two functions with the same default key.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
@@ -42,7 +44,8 @@ impl Catalog {
     }
 
     fn useless_targets(&self) -> Vec<Problem> {
-        let read = |function: &&Function| of(&function.info, function.info.template, Holds::Text);
+        let read =
+            |function: &&Function| of(&function.info, function.info.template, Holds::Anything);
         let read: Vec<_> = self.functions.iter().map(read).collect();
         let is_read = |target: &Template| read.iter().any(|keys| keys.meets(target));
         let mut problems = Vec::new();
@@ -92,7 +95,7 @@ impl Catalog {
         let pattern = pattern.without_formats();
         let meant = self.functions.iter().find_map(|Function { info, .. }| {
             let alike = |template: &&str| {
-                let template = of(info, template, Holds::Text);
+                let template = of(info, template, Holds::Anything);
                 template.without_formats().meets(&pattern)
             };
             let template = templates(info).into_iter().find(alike)?;
@@ -156,10 +159,10 @@ fn clash(a: &Function, b: &Function) -> Option<String> {
     }
     let (a_info, b_info) = (&a.info, &b.info);
     let (template, path) = (a_info.template, b_info.path);
-    if Template::new(template) != Template::new(b_info.template) {
-        let meet = surely(a_info).meets(&surely(b_info));
+    let (a_keys, b_keys) = (surely(a_info), surely(b_info));
+    if a_keys.clone().without_types() != b_keys.clone().without_types() {
         let other = b_info.template;
-        return meet.then(|| {
+        return a_keys.collides(&b_keys).then(|| {
             format!(
                 "has keys \"{template}\", and those of `{path}`, \"{other}\", can be the same: give one \
                  of the two a prefix of its own"
@@ -205,7 +208,7 @@ fn mistyped(written: &Function, reader: &Function) -> Option<String> {
 /// Whether some call of the function has some tag of this template.
 pub(super) fn carries(function: &FunctionInfo, tag: &str) -> bool {
     let mut own = function.tags.iter();
-    own.any(|own| of(function, own, Holds::Text).meets(&Template::pattern(tag)))
+    own.any(|own| of(function, own, Holds::Anything).meets(&Template::pattern(tag)))
 }
 
 /// Whether each tag of the one may be one of the other.
@@ -215,7 +218,9 @@ fn same_tags(a: &FunctionInfo, b: &FunctionInfo) -> bool {
 
 /// The tags of a function, however their placeholders are named and in whatever order.
 fn tag_shapes(function: &FunctionInfo) -> BTreeSet<Template> {
-    function.tags.iter().map(|tag| Template::new(tag)).collect()
+    let tags = function.tags.iter();
+    tags.map(|tag| of(function, tag, Holds::Anything).without_types())
+        .collect()
 }
 
 /// One thing that is wrong with the catalogue.

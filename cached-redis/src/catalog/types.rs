@@ -7,7 +7,7 @@
 use std::iter;
 
 use crate::registry::{Function, FunctionInfo};
-use crate::template::{Holds, Template};
+use crate::template::{Holds, Kind, Template};
 
 /// What serde looks through.
 const POINTERS: [&str; 3] = ["Arc", "Rc", "Box"];
@@ -15,8 +15,30 @@ const POINTERS: [&str; 3] = ["Arc", "Rc", "Box"];
 /// What a parameter is looked for in.
 const WRAPPERS: [&str; 4] = ["Option<", "Cow<,", "Mutex<", "RwLock<"];
 
-const INTEGERS: [&str; 12] = [
-    "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
+/// With their digits.
+const INTEGERS: [(&str, u8); 12] = [
+    ("u8", 3),
+    ("u16", 5),
+    ("u32", 10),
+    ("u64", 20),
+    ("u128", 39),
+    ("usize", 20),
+    ("i8", 3),
+    ("i16", 5),
+    ("i32", 10),
+    ("i64", 19),
+    ("i128", 39),
+    ("isize", 19),
+];
+
+/// Whose transactions are told by their path.
+const DRIVERS: [&str; 6] = [
+    "deadpool_postgres",
+    "postgres",
+    "rusqlite",
+    "sea_orm",
+    "sqlx",
+    "tokio_postgres",
 ];
 
 const STANDARD: [&str; 16] = [
@@ -57,7 +79,7 @@ pub(super) fn differ(a: &Function, b: &Function) -> Option<[&'static str; 2]> {
 fn is_standard(bare: &str) -> bool {
     words(bare).all(|word| {
         !word.starts_with(char::is_alphabetic)
-            || INTEGERS.contains(&word)
+            || integer(word).is_some()
             || STANDARD.contains(&word)
     })
 }
@@ -67,33 +89,64 @@ pub(super) fn of(info: &FunctionInfo, template: &str, unknown: Holds) -> Templat
     Template::of(template, |name| holds(info, name).unwrap_or(unknown))
 }
 
-/// What the type of a parameter lets it be, or one of it.
+/// What the type of a parameter lets it be, where that is known.
 fn holds(info: &FunctionInfo, name: &str) -> Option<Holds> {
     let mut parameters = info.parameters.iter();
     let (_, ty) = parameters.find(|(parameter, _)| *parameter == name)?;
-    let ty = inside(ty);
-    let many = ty.strip_prefix('[').or_else(|| ty.strip_prefix("Vec<"));
-    match many.map_or(&*ty, |one| &one[..one.len() - 1]) {
-        "str" | "String" => Some(Holds::Text),
-        ty => INTEGERS.contains(&ty).then_some(Holds::Digits),
+    let ty = bare(ty, false);
+    let some = within(&ty, "Option<");
+    let ty = some.unwrap_or(&ty);
+    let kind = kind(within(ty, "Cow<,").unwrap_or(ty))?;
+    let optional = some.is_some();
+    Some(Holds::Value { kind, optional })
+}
+
+fn kind(ty: &str) -> Option<Kind> {
+    match ty {
+        "str" | "String" => Some(Kind::Text),
+        "bool" => Some(Kind::Bool),
+        "IpAddr" | "Ipv4Addr" | "Ipv6Addr" | "SocketAddr" | "SocketAddrV4" | "SocketAddrV6" => {
+            Some(Kind::Address)
+        }
+        ty => integer(ty).or_else(|| {
+            let number = ty.strip_prefix("NonZero")?.to_lowercase();
+            integer(within(&number, "<").unwrap_or(&number))
+        }),
     }
+}
+
+fn integer(ty: &str) -> Option<Kind> {
+    let (_, digits) = INTEGERS.into_iter().find(|(name, _)| *name == ty)?;
+    let signed = ty.starts_with('i');
+    Some(Kind::Integer { signed, digits })
 }
 
 /// The parameter that is an open transaction. What is part of the key is none.
 pub(super) fn transaction(info: &FunctionInfo) -> Option<&'static str> {
-    let is_one = |ty| {
-        let ty = inside(ty);
-        let name = ty.split('<').next();
-        name.is_some_and(|name| name.ends_with("Transaction"))
-    };
     let in_key = |name: &str| {
         let after = ['>', '.', ':'];
         let mut starts = after.map(|after| format!("<{name}{after}")).into_iter();
         starts.any(|start| info.template.contains(&start))
     };
     let mut parameters = info.parameters.iter();
-    let found = parameters.find(|(name, ty)| is_one(ty) && !in_key(name));
+    let found = parameters.find(|(name, ty)| is_transaction(ty) && !in_key(name));
     found.map(|(name, _)| *name)
+}
+
+/// Whether it is one of a database: those are of some lifetime or database, are changed by their use, or
+/// are known. Programs have transactions that are data.
+fn is_transaction(text: &str) -> bool {
+    let ty = inside(text);
+    let (name, arguments) = ty.split_once('<').unwrap_or((&ty, ""));
+    let tells = |word: &str| {
+        let crate_ = word.trim_start_matches("::").split("::").next();
+        let last = word.rsplit("::").next();
+        let changes = last.is_some_and(|last| matches!(last, "mut" | "Mutex" | "RwLock"));
+        changes || crate_.is_some_and(|name| DRIVERS.contains(&name))
+    };
+    let is_one =
+        || !arguments.is_empty() || name == "DatabaseTransaction" || words(text).any(tells);
+    name.ends_with("Transaction") && is_one()
 }
 
 /// The bare type inside of what it is wrapped in.
@@ -101,12 +154,17 @@ fn inside(text: &str) -> String {
     let mut ty = bare(text, false);
     let unwrapped = |ty: &str| {
         let mut wrappers = WRAPPERS.iter();
-        wrappers.find_map(|wrapper| Some(ty.strip_prefix(wrapper)?.strip_suffix('>')?.to_owned()))
+        wrappers.find_map(|wrapper| within(ty, wrapper).map(str::to_owned))
     };
     while let Some(inner) = unwrapped(&ty) {
         ty = inner;
     }
     ty
+}
+
+/// The type inside of one wrapper.
+fn within<'t>(ty: &'t str, wrapper: &str) -> Option<&'t str> {
+    ty.strip_prefix(wrapper)?.strip_suffix('>')
 }
 
 /// The type without spaces, pointers, references and lifetimes, and without the paths of its names.

@@ -55,7 +55,7 @@ fn is_escaped(c: char) -> bool {
 }
 
 /// Whether no value renders with this character in it.
-pub(super) fn separates(c: char) -> bool {
+pub(crate) fn separates(c: char) -> bool {
     is_escaped(c) && c != '%'
 }
 

@@ -13,6 +13,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub(crate) use self::escape::separates;
 pub use self::name::KeyName;
 pub(crate) use self::pattern::Pattern;
 use self::render::Rendered;
