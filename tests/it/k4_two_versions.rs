@@ -1,55 +1,7 @@
 //! K4: during a deployment an old and a new version of a program run side by side and a type has
 //! changed. Each sees its own values or loads them: never a value that is mixed up, never an error.
 
-use cached_redis::{Cache, Format};
-
-use crate::support::{World, on_both_stores};
-
-/// Two modules of one type each, both read under the same key by every codec.
-macro_rules! two_versions {
-    ($change:ident old { $($old:item)+ } holds $old_truth:expr; new { $($new:item)+ } holds $new_truth:expr;) => {
-        mod $change {
-            two_versions!(@version old $change { $($old)+ } $old_truth);
-            two_versions!(@version new $change { $($new)+ } $new_truth);
-
-            /// Reads as both versions, in turn, again and again.
-            pub(super) async fn read_by_both(cache: &super::Cache, codec: super::Format) {
-                for _ in 0..3 {
-                    cache.scope(old::read(codec)).await;
-                    cache.scope(new::read(codec)).await;
-                }
-            }
-        }
-    };
-    (@version $version:ident $change:ident { $($item:item)+ } $truth:expr) => {
-        mod $version {
-            use cached_redis::{Format, redis_cached};
-            use serde::{Deserialize, Serialize};
-
-            $(
-                #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-                $item
-            )+
-
-            fn truth() -> User {
-                $truth
-            }
-
-            #[redis_cached(ttl = 60, key = "k4:<of>:<codec:?>")]
-            async fn user(of: &str, codec: Format) -> User {
-                assert_eq!(of, stringify!($change));
-                let _ = codec;
-                truth()
-            }
-
-            pub(super) async fn read(codec: Format) {
-                for _ in 0..2 {
-                    assert_eq!(user(stringify!($change), codec).await, truth());
-                }
-            }
-        }
-    };
-}
+use crate::support::{two_versions, versions_meet};
 
 two_versions! {
     added
@@ -176,95 +128,63 @@ two_versions! {
 }
 
 two_versions! {
-    renamed_behind_an_element_that_lacks_it
+    renamed_by_serde
     old {
-        struct Address { street: String, flat: Option<u32> }
-        struct Guest {
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            address: Option<Address>,
-        }
-        struct User { guests: Vec<Guest> }
-    } holds User {
-        guests: vec![
-            Guest { address: None },
-            Guest { address: Some(Address { street: "Main".to_owned(), flat: Some(7) }) },
-        ],
-    };
+        struct User { id: u32, nick: Option<String> }
+    } holds User { id: 1, nick: Some("Ada".to_owned()) };
     new {
-        struct Address { street: String, door: Option<u32> }
-        struct Guest {
-            #[serde(default, skip_serializing_if = "Option::is_none")]
-            address: Option<Address>,
-        }
-        struct User { guests: Vec<Guest> }
-    } holds User {
-        guests: vec![
-            Guest { address: None },
-            Guest { address: Some(Address { street: "Main".to_owned(), door: Some(7) }) },
-        ],
-    };
+        #[serde(rename_all = "UPPERCASE")]
+        struct User { #[serde(rename = "id")] id: u32, nick: Option<String> }
+    } holds User { id: 1, nick: Some("Ada".to_owned()) };
 }
 
 two_versions! {
-    renamed_inside_a_flattened_struct
+    gained_with_a_default
     old {
-        struct Names { nick: Option<String> }
-        struct User { id: u32, #[serde(flatten)] names: Names }
-    } holds User { id: 1, names: Names { nick: Some("Ada".to_owned()) } };
+        #[derive(Default)]
+        #[serde(default)]
+        struct User { id: u32 }
+    } holds User { id: 1 };
     new {
-        struct Names { alias: Option<String> }
-        struct User { id: u32, #[serde(flatten)] names: Names }
-    } holds User { id: 1, names: Names { alias: Some("Ada".to_owned()) } };
+        #[derive(Default)]
+        #[serde(default)]
+        struct User { id: u32, age: u32 }
+    } holds User { id: 1, age: 36 };
 }
 
 two_versions! {
-    renamed_inside_an_untagged_enum
+    gained_by_a_tuple_struct
     old {
-        #[serde(untagged)]
-        enum Name { Person { first: String, nick: Option<String> }, Number(u32) }
-        struct User { names: Vec<Name> }
-    } holds User {
-        names: vec![Name::Person { first: "A".to_owned(), nick: Some("B".to_owned()) }, Name::Number(1)],
-    };
+        struct User(u32, u32);
+    } holds User(1, 36);
     new {
-        #[serde(untagged)]
-        enum Name { Person { first: String, alias: Option<String> }, Number(u32) }
-        struct User { names: Vec<Name> }
-    } holds User {
-        names: vec![Name::Person { first: "A".to_owned(), alias: Some("B".to_owned()) }, Name::Number(1)],
-    };
+        struct User(u32, u32, #[serde(default)] Option<String>);
+    } holds User(1, 36, Some("Ada".to_owned()));
 }
 
 two_versions! {
-    renamed_inside_an_internally_tagged_enum
+    gained_beside_the_rest
     old {
-        #[serde(tag = "kind")]
-        enum User { Person { first: String, nick: Option<String> }, Robot { number: u32 } }
-    } holds User::Person { first: "Ada".to_owned(), nick: Some("A".to_owned()) };
+        enum Role { Guest, #[serde(other)] Rest }
+        struct User { role: Role }
+    } holds User { role: Role::Rest };
     new {
-        #[serde(tag = "kind")]
-        enum User { Person { first: String, alias: Option<String> }, Robot { number: u32 } }
-    } holds User::Person { first: "Ada".to_owned(), alias: Some("A".to_owned()) };
+        enum Role { Guest, Admin, #[serde(other)] Rest }
+        struct User { role: Role }
+    } holds User { role: Role::Admin };
 }
 
-macro_rules! behaviours {
-    ($($name:ident of $change:ident),+ $(,)?) => {
-        on_both_stores!($($name),+);
-        $(
-            async fn $name(world: World) {
-                for codec in [Format::Bincode, Format::Msgpack, Format::Json] {
-                    let cache = world.builder().codec(codec).build().await.unwrap();
-                    $change::read_by_both(&cache, codec).await;
-                    let stats = cache.stats().total();
-                    assert!(stats.undecodable > 0, "{codec:?}: the versions met: {stats:?}");
-                    assert_eq!((stats.errors, stats.unstorable), (0, 0), "{stats:?}");
-                }
-            }
-        )+
-    };
+two_versions! {
+    optional_twice
+    old {
+        struct User { age: Option<u32> }
+    } holds User { age: Some(36) };
+    new {
+        struct User { age: Option<Option<u32>> }
+    } holds User { age: Some(Some(36)) };
 }
 
-behaviours!(
+versions_meet!(
     k4_an_added_field of added,
     k4_a_removed_field of removed,
     k4_a_renamed_field of renamed,
@@ -276,8 +196,9 @@ behaviours!(
     k4_fields_swapped_deep_inside of swapped_deep_inside,
     a_renamed_optional_field of renamed_optional,
     a_renamed_optional_field_that_bincode_falls_back_from of renamed_where_bincode_falls_back,
-    a_field_renamed_behind_an_element_that_lacks_it of renamed_behind_an_element_that_lacks_it,
-    a_field_renamed_inside_a_flattened_struct of renamed_inside_a_flattened_struct,
-    a_field_renamed_inside_an_untagged_enum of renamed_inside_an_untagged_enum,
-    a_field_renamed_inside_an_internally_tagged_enum of renamed_inside_an_internally_tagged_enum,
+    an_optional_field_that_serde_renames of renamed_by_serde,
+    a_field_gained_where_the_type_has_defaults of gained_with_a_default,
+    an_element_gained_by_a_tuple_struct of gained_by_a_tuple_struct,
+    a_variant_gained_where_another_takes_the_rest of gained_beside_the_rest,
+    an_option_put_into_an_option of optional_twice,
 );

@@ -95,6 +95,7 @@ mod revalidation;
 mod rollout;
 mod runtimes;
 mod several_attributes;
+mod shapes_out_of_sight;
 mod shared_values;
 mod short_programs;
 mod stale_if_error;

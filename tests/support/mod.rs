@@ -11,6 +11,7 @@ pub(crate) mod source;
 pub(crate) mod tier;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
+pub(crate) mod versions;
 pub(crate) mod world;
 
 pub(crate) use forwarder::Forwarder;
@@ -21,6 +22,7 @@ pub(crate) use rows::Rows;
 pub(crate) use server::RedisServer;
 pub(crate) use source::Source;
 pub(crate) use tier::tier;
+pub(crate) use versions::{two_versions, versions_meet};
 pub(crate) use world::{
     World, expired, filled, hit_again, new_process, on_both_stores, on_redis, refused, unanswered,
     waiting,

@@ -24,6 +24,10 @@ impl<'de, 't, S: DeserializeSeed<'de>, T: Tracer<'t>> DeserializeSeed<'de> for T
 
     #[inline]
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
+        // One that carries something may ask for another type the next time, as for a trait object.
+        if size_of::<S>() > 0 {
+            self.trace.hides();
+        }
         self.inner
             .deserialize(Traced::new(deserializer, self.trace))
     }
@@ -37,7 +41,14 @@ impl<'de, 't, A: SeqAccess<'de>, T: Tracer<'t>> SeqAccess<'de> for Traced<A, T> 
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        self.inner.next_element_seed(Traced::new(seed, self.trace))
+        let element = self
+            .inner
+            .next_element_seed(Traced::new(seed, self.trace))?;
+        // One that is left out shows nothing of its type.
+        if element.is_none() {
+            self.trace.hides();
+        }
+        Ok(element)
     }
 
     #[inline]

@@ -1,7 +1,9 @@
 //! The calls of a type to its deserializer: hashed, and passed on.
 
+use std::fmt::{self, Write as _};
+
 use serde::Deserializer;
-use serde::de::Visitor;
+use serde::de::{Expected, Visitor};
 
 use super::access::Traced;
 use super::tracer::{Kind, Tracer};
@@ -57,7 +59,6 @@ impl<'de, 't, D: Deserializer<'de>, T: Tracer<'t>> Deserializer<'de> for Traced<
         deserialize_byte_buf => deserialize_bytes Bytes Parts
         deserialize_option => deserialize_option Option Parts
         deserialize_seq => deserialize_seq Seq Alike
-        deserialize_map => deserialize_map Map Alike
         deserialize_identifier => deserialize_identifier Identifier Parts
         deserialize_ignored_any => deserialize_ignored_any Ignored Unknown
     }
@@ -65,9 +66,20 @@ impl<'de, 't, D: Deserializer<'de>, T: Tracer<'t>> Deserializer<'de> for Traced<
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
         self.trace.kind(Kind::Any);
-        self.trace.trace().buffers();
+        self.trace.buffers();
         let visitor = TracedVisitor::new(visitor, Unknown, self.trace);
         self.inner.deserialize_any(visitor)
+    }
+
+    /// Of a struct that is taken from a map, as one with `flatten` is, nobody says the names.
+    #[inline]
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.trace.kind(Kind::Map);
+        if !T::KNOWS && !expects_a_map(&visitor) {
+            self.trace.buffers();
+        }
+        let visitor = TracedVisitor::new(visitor, Alike, self.trace);
+        self.inner.deserialize_map(visitor)
     }
 
     #[inline]
@@ -161,4 +173,20 @@ impl<'de, 't, D: Deserializer<'de>, T: Tracer<'t>> Deserializer<'de> for Traced<
     fn is_human_readable(&self) -> bool {
         self.inner.is_human_readable()
     }
+}
+
+/// Whether that is what maps say of themselves. Structs say their name, also where there is no key yet
+/// that could tell; a map of other words is taken for one, which costs a digest and misses nothing.
+fn expects_a_map(visitor: &dyn Expected) -> bool {
+    struct Left(&'static str);
+
+    impl fmt::Write for Left {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0 = self.0.strip_prefix(text).ok_or(fmt::Error)?;
+            Ok(())
+        }
+    }
+
+    let mut left = Left("a map");
+    write!(left, "{visitor}").is_ok() && left.0.is_empty()
 }

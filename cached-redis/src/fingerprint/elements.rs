@@ -18,9 +18,17 @@ use super::tracer::Tracer;
 pub(super) struct Elements<A, T, const N: usize> {
     inner: A,
     trace: T,
-    /// The names of the types that have shown all of themselves: a sequence by hand may have
-    /// elements of several types.
-    known: [Option<&'static str>; N],
+    seen: [Seen; N],
+}
+
+/// The elements so far. A sequence by hand may have some of several types.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// The name of the type of the last one.
+    name: Option<&'static str>,
+    /// Whether it has shown all of itself.
+    whole: bool,
+    several: bool,
 }
 
 impl<'t, A, T: Tracer<'t>, const N: usize> Elements<A, T, N> {
@@ -29,15 +37,13 @@ impl<'t, A, T: Tracer<'t>, const N: usize> Elements<A, T, N> {
         Self {
             inner,
             trace,
-            known: [None; N],
+            seen: [Seen::NOTHING; N],
         }
     }
 
     #[inline]
     fn knows<S>(&self, which: usize) -> bool {
-        // The same name is nearly always the same text too.
-        let is = |name: &'static str| ptr::eq(name, type_name::<S>()) || name == type_name::<S>();
-        T::KNOWS || self.known[which].is_some_and(is)
+        T::KNOWS || (self.seen[which].whole && self.seen[which].is::<S>())
     }
 
     #[inline]
@@ -56,9 +62,35 @@ impl<'t, A, T: Tracer<'t>, const N: usize> Elements<A, T, N> {
     fn learn<S>(&mut self, which: usize, left: bool) {
         if left {
             let whole = self.trace.shows(false);
-            self.known[which] = whole.then_some(type_name::<S>());
+            self.seen[which].add::<S>(whole);
         }
-        self.trace.shows(self.known.iter().all(Option::is_some));
+        let all = self.seen.iter().all(|seen| seen.whole && !seen.several);
+        self.trace.shows(all);
+    }
+}
+
+impl Seen {
+    const NOTHING: Self = Self {
+        name: None,
+        whole: false,
+        several: false,
+    };
+
+    /// Whether the last one was of this type.
+    #[inline]
+    fn is<S>(&self) -> bool {
+        // The same name is nearly always the same text too.
+        let is = |name: &'static str| ptr::eq(name, type_name::<S>()) || name == type_name::<S>();
+        self.name.is_some_and(is)
+    }
+
+    #[inline]
+    fn add<S>(&mut self, whole: bool) {
+        *self = Self {
+            name: Some(type_name::<S>()),
+            whole,
+            several: self.several || (self.name.is_some() && !self.is::<S>()),
+        };
     }
 }
 

@@ -8,8 +8,8 @@
 //! bytes and the same type always make the same calls, in every process, build and platform. What
 //! serde does not see (a `#[serde(with = …)]` of the same kind, swapped places of a tuple) is not
 //! seen here either. What serde buffers first (`untagged`, `flatten`, internally tagged enums) is decoded
-//! from its buffer, where no trace can follow. Of that it counts what it came to: a field that found
-//! nothing makes another value.
+//! from its buffer, where no trace can follow, and a struct with `flatten` is taken from a map and says
+//! no names. Of these it counts what they came to: a field that found nothing makes another value.
 //!
 //! Elements of a sequence or a map all have one type. Once one of them has shown all of it (every
 //! option was there, every list inside had an element), the others can say nothing new about it,

@@ -15,7 +15,7 @@ pub(super) struct Trace {
     room: Cell<usize>,
     /// Whether what was decoded since this was set has shown all of its type.
     whole: Cell<bool>,
-    /// Whether something was asked for without saying what.
+    /// Whether something was asked for without saying all of it.
     buffered: Cell<bool>,
 }
 
@@ -85,10 +85,6 @@ impl Trace {
         (hash >> 32) as u32
     }
 
-    pub(super) fn buffers(&self) {
-        self.buffered.set(true);
-    }
-
     pub(super) fn buffered(&self) -> bool {
         self.buffered.get()
     }
@@ -135,6 +131,13 @@ pub(super) trait Tracer<'t>: Copy {
     #[inline]
     fn hides(self) {
         self.trace().whole.set(false);
+    }
+
+    /// Something is asked for without saying what, or a struct without its names.
+    #[inline]
+    fn buffers(self) {
+        self.trace().buffered.set(true);
+        self.hides();
     }
 
     /// Sets anew whether all of the type has shown, and gives what was said before.
