@@ -29,25 +29,25 @@ on_both_stores!(
 /// Old and new.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename = "User")]
-struct Old {
+pub(super) struct Old {
     id: u32,
 }
 
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename = "User")]
-struct New {
+pub(super) struct New {
     id: u32,
     #[serde(default)]
     age: Option<u32>,
 }
 
-const OLD: Old = Old { id: 1 };
-const NEW: New = New {
+pub(super) const OLD: Old = Old { id: 1 };
+pub(super) const NEW: New = New {
     id: 1,
     age: Some(36),
 };
 /// As the new release reads an entry of the old one.
-const READ: New = New { id: 1, age: None };
+pub(super) const READ: New = New { id: 1, age: None };
 
 const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
 const ADDITIVE: Policy = POLICY.schema(Schema::Additive);

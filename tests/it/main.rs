@@ -9,6 +9,8 @@ mod support;
 
 #[cfg(feature = "testing")]
 mod additive_schema;
+#[cfg(feature = "testing")]
+mod additive_tags;
 mod after_commit;
 #[cfg(feature = "testing")]
 mod answers;
