@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use crate::Policy;
 use crate::entry::Header;
+use crate::extension::WINDOW;
 
 /// What an entry is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,12 @@ pub(crate) fn judge(policy: &Policy, header: &Header, now_ms: u64) -> Freshness 
         Some(left) if is_early(policy, header, age, left) => Freshness::Early,
         Some(_) => Freshness::Fresh,
     }
+}
+
+/// Whether an entry is past its TTL, for those who have no stale windows. Only one that is kept beyond
+/// it: the others are gone by the store's own count, in which readers who do not look at ages must agree.
+pub(crate) fn is_past_ttl(header: &Header, now_ms: u64) -> bool {
+    header.flags & WINDOW != 0 && judge(&Policy::new(), header, now_ms) == Freshness::Dead
 }
 
 /// Past its TTL for so long.

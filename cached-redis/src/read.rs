@@ -143,12 +143,7 @@ where
 {
     let now_ms = inner.store.now_ms();
     let live = look(inner, key).await?.filter(|live| {
-        let header = &live.header;
-        // Only one that is kept beyond its TTL: the others are gone by the store's own count, in which
-        // readers who do not look at ages must agree.
-        let past_its_ttl = header.flags & WINDOW != 0
-            && freshness::judge(&Policy::new(), header, now_ms) == Freshness::Dead;
-        header.kind == Kind::Value && !past_its_ttl
+        live.header.kind == Kind::Value && !freshness::is_past_ttl(&live.header, now_ms)
     });
     let Some(live) = live else {
         return Ok(None);

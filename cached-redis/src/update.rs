@@ -26,6 +26,7 @@ use crate::codec::FromCache;
 use crate::entry::{Header, Kind, Live, Token};
 use crate::event::Event;
 use crate::fence::Fence;
+use crate::freshness;
 use crate::handle::Inner;
 use crate::journal::Pass;
 use crate::label::{self, Label};
@@ -44,7 +45,8 @@ impl Cache {
     /// optimistic read-modify-write that loses no update, however many callers in however many
     /// processes there are. See [updating a cached value](crate::docs::guide#updating-a-cached-value).
     ///
-    /// `change` gets `None` where nothing stands: never stored, expired, evicted or invalidated. It may
+    /// `change` gets `None` where nothing stands: never stored, past its TTL, evicted or
+    /// invalidated. It may
     /// run several times, each time with the current value, so it should do nothing but compute. Its
     /// error gives up: nothing is changed, and the error is returned. `E` is made of the cache's own
     /// errors as well; [`Error`] itself will do where `change` has none.
@@ -224,7 +226,7 @@ impl<'a> Update<'a> {
                         let fence = Fence::Entry(header.token, Basis { epoch, stamp });
                         // After the stamp: a tag that is invalidated later makes the new value dead too.
                         match tag::alive(self.inner, &self.label.tags, live.clone()).await? {
-                            Some(live) if self.is_of_version(&live) => {
+                            Some(live) if self.is_usable(&live) => {
                                 return Ok(Some((Some(live), fence)));
                             }
                             _ => Some(live.entry),
@@ -242,9 +244,11 @@ impl<'a> Update<'a> {
         Ok(stamp.map(|stamp| (None, Fence::Lease(lease.stamped(stamp)))))
     }
 
-    fn is_of_version(&self, live: &Live) -> bool {
+    /// Whether it would be served to a reader of this label, who has no stale windows.
+    fn is_usable(&self, live: &Live) -> bool {
         let version = self.label.version;
-        version.is_none() || live.version() == version
+        let is_of_version = version.is_none() || live.version() == version;
+        is_of_version && !freshness::is_past_ttl(&live.header, self.inner.store.now_ms())
     }
 
     /// The tags that the entry names go on with the new value; `None`: one of them is barred.

@@ -9,7 +9,9 @@ use cached_redis::{Cache, Error, Policy, redis_cached};
 use tokio::runtime::Handle;
 use tokio::task::{JoinSet, block_in_place};
 
-use crate::support::{Source, World, filled, in_time, on_both_stores, on_redis, poll_once};
+use crate::support::{
+    Source, World, expired, filled, in_time, on_both_stores, on_redis, poll_once,
+};
 
 const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
 const KEY: &str = "update:1";
@@ -30,6 +32,7 @@ on_both_stores!(
     an_update_that_is_dropped_leaves_the_key_free,
     a_value_of_another_type_is_left_alone,
     a_cached_absence_is_updated_as_nothing,
+    past_its_ttl_in_a_stale_window_a_value_is_updated_as_nothing,
     an_update_needs_a_ttl,
 );
 on_redis!(
@@ -312,6 +315,27 @@ async fn a_cached_absence_is_updated_as_nothing(world: World) {
     filled(&cache, 1).await;
     assert_eq!(count(&cache).await.unwrap(), 1);
     assert_eq!(value(&cache).await, Some(1));
+}
+
+async fn past_its_ttl_in_a_stale_window_a_value_is_updated_as_nothing(world: World) {
+    let cache = world.cache().await;
+    let window = Duration::from_secs(600);
+    let kept = Policy::new()
+        .ttl(Duration::from_millis(20))
+        .stale_if_error(window);
+    cache.put(&kept, KEY, &7_u64).await.unwrap();
+    expired(KEY, [&cache]).await;
+    assert_eq!(count(&cache).await.unwrap(), 1);
+    let tagged = || cache.tagged(["update"]);
+    tagged().put(&kept, KEY, &7_u64).await.unwrap();
+    expired(KEY, [&cache]).await;
+    let one_more = |old: Option<u64>| Ok::<_, Error>(old.unwrap_or(0) + 1);
+    assert_eq!(
+        in_time(tagged().update(&POLICY, KEY, one_more))
+            .await
+            .unwrap(),
+        1
+    );
 }
 
 async fn an_update_needs_a_ttl(world: World) {

@@ -35,9 +35,8 @@ use crate::codec::{Choice, Equal};
 use crate::control::{self, Mode, Status, Wish};
 use crate::entry::{Header, Live};
 use crate::event::Event;
-use crate::extension::WINDOW;
 use crate::flight::{Flight, Seat};
-use crate::freshness::{self, Freshness};
+use crate::freshness;
 use crate::handle::Inner;
 use crate::journal::Pass;
 use crate::loading;
@@ -300,7 +299,7 @@ where
     /// What an entry answers, `Some(None)` for a known absence; `None` if it is past its TTL, or of
     /// another type.
     fn value(&self, live: &Live) -> Option<Option<S::Stored>> {
-        if live.header.flags & WINDOW != 0 && self.is_over(&live.header) {
+        if freshness::is_past_ttl(&live.header, self.inner.store.now_ms()) {
             return None;
         }
         let value = self.packer.unpack(live);
@@ -308,11 +307,6 @@ where
             self.emit(&Event::Undecodable);
         }
         value
-    }
-
-    fn is_over(&self, header: &Header) -> bool {
-        let now_ms = self.inner.store.now_ms();
-        freshness::judge(&Policy::new(), header, now_ms) == Freshness::Dead
     }
 
     /// Counts an answer, as single reads do, and describes it to whoever asked.
