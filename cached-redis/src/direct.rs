@@ -153,8 +153,8 @@ impl Cache {
     /// [batches](crate::docs::guide#batches) do, without the attribute.
     ///
     /// `load` gives a `HashMap` or a `BTreeMap`; an id that is not in it is kept as absent, for the
-    /// policy's negative TTL. Without ids there is no load. It may be called again, with other ids:
-    /// when a load of somebody else that was waited for came to nothing.
+    /// policy's negative TTL. Ids of one key share its entry. Without ids there is no load. It may be
+    /// called again, with other ids: when a load of somebody else that was waited for came to nothing.
     ///
     /// ```
     /// # use std::{collections::HashMap, io, time::Duration};

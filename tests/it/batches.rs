@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use cached_redis::testing::Faults;
 use cached_redis::{
     Cache, CachedExt as _, FunctionStats, Key, Policy, Status, Timeout, redis_cached,
 };
@@ -18,6 +19,9 @@ use crate::support::{
 on_both_stores!(
     the_missing_ids_are_loaded_by_one_call,
     an_id_given_twice_is_asked_for_once,
+    ids_of_one_key_are_all_answered,
+    ids_of_one_key_are_all_answered_by_the_load_of_another,
+    an_entry_of_several_ids_has_the_value_that_any_of_them_was_given,
     without_ids_there_is_no_call,
     absent_ids_are_kept_as_absent,
     absences_are_not_kept_where_the_policy_says_so,
@@ -178,6 +182,71 @@ async fn an_id_given_twice_is_asked_for_once(world: World) {
     filled(&cache, 2).await;
     read(&cache, &users, &[7, 7]).await;
     assert_eq!(stats(&cache).hits, 1);
+}
+
+const NAMES: [&str; 4] = ["Ada", "ada", "Ada", "ADA"];
+
+/// Names whose case is no matter to the key. Those that `knows` says have a value.
+async fn lengths(cache: &Cache, source: &Source, knows: fn(&str) -> bool) -> Vec<String> {
+    let policy = Policy::new().ttl(Duration::from_secs(60));
+    let key = |name: &String| Key::new("batches:named:").value(name.to_lowercase());
+    let names = NAMES.map(str::to_owned);
+    let found = cache.get_or_fill_many(&policy, names, key, |names: Vec<String>| async move {
+        assert_eq!(names, ["Ada", "ada", "ADA"], "each once");
+        source.load().await;
+        let known = names.into_iter().filter(|name| knows(name));
+        Ok::<BTreeMap<_, _>, Failed>(known.map(|name| (name, 3)).collect())
+    });
+    found.await.unwrap().into_keys().collect()
+}
+
+async fn ids_of_one_key_are_all_answered(world: World) {
+    let faults = Faults::seeded(1);
+    let cache = world
+        .builder()
+        .faults(faults.clone())
+        .build()
+        .await
+        .unwrap();
+    let source = &Source::new();
+    let all = ["ADA", "Ada", "ada"];
+    let read = || lengths(&cache, source, |_| true);
+    assert_eq!(read().await, all, "a load");
+    filled(&cache, 1).await;
+    assert_eq!(read().await, all, "a hit");
+    let hits = cache.stats().total().hits;
+    assert_eq!((source.loads(), hits), (1, 1), "of one entry");
+    assert_eq!(read().refreshed().await, all);
+    assert_eq!(read().uncached().await, all);
+    faults.outage(true);
+    assert_eq!(read().await, all, "a bypass");
+    assert_eq!(source.loads(), 4);
+}
+
+async fn ids_of_one_key_are_all_answered_by_the_load_of_another(world: World) {
+    let (cache, source) = (world.cache().await, Source::held());
+    let read = || {
+        let (cache, source) = (cache.clone(), source.clone());
+        tokio::spawn(async move { lengths(&cache, &source, |_| true).await })
+    };
+    let leader = read();
+    source.begun(1).await;
+    let joined = read();
+    waiting(&cache, 1).await;
+    source.release();
+    let all = ["ADA", "Ada", "ada"];
+    assert_eq!(leader.await.unwrap(), all);
+    assert_eq!(joined.await.unwrap(), all);
+    assert_eq!(source.loads(), 1);
+}
+
+async fn an_entry_of_several_ids_has_the_value_that_any_of_them_was_given(world: World) {
+    let (cache, source) = (world.cache().await, Source::new());
+    let knows = |name: &str| name == "ada";
+    assert_eq!(lengths(&cache, &source, knows).await, ["ada"]);
+    filled(&cache, 1).await;
+    assert_eq!(lengths(&cache, &source, knows).await, ["ADA", "Ada", "ada"]);
+    assert_eq!(source.loads(), 1);
 }
 
 async fn without_ids_there_is_no_call(world: World) {

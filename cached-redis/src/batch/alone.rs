@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::call::Item;
-use super::map::{Batched as _, Many};
+use super::map::Many;
 use super::{Id, Reader, Round, Value};
 use crate::bypass::{BypassLoad, Bypasses};
 use crate::codec::Choice;
@@ -74,7 +74,7 @@ where
             let shares = place.is_shared() && !loaded.said.stale;
             let shared = || {
                 let values = result.as_ref().ok().filter(|_| shares)?;
-                let value = values.value(&item.id).map(S::stored);
+                let value = Self::value_of(values, &item).map(S::stored);
                 self.packer.pack(value, self.equal, loaded.took, &basis)
             };
             let shared = || shared().map(|packed| Landing::Shared(packed.entry));

@@ -1,6 +1,8 @@
 //! One call of a batch: its ids, each with its key.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,10 +34,21 @@ pub(super) struct Target<K> {
     pub(super) items: Vec<Item<K>>,
 }
 
-/// An id and the full key of its entry.
+/// The full key of an entry, and the ids that it answers: whose keys are the same, share it.
 pub(super) struct Item<K> {
     pub(super) id: K,
+    pub(super) others: Vec<K>,
     pub(super) key: String,
+}
+
+impl<K> Item<K> {
+    pub(super) fn ids(&self) -> impl Iterator<Item = &K> {
+        iter::once(&self.id).chain(&self.others)
+    }
+
+    pub(super) fn into_ids(self) -> impl Iterator<Item = K> {
+        iter::once(self.id).chain(self.others)
+    }
 }
 
 impl<K> Batch<K> {
@@ -82,24 +95,39 @@ impl<K> Batch<K> {
         &self.call.function.info.policy
     }
 
-    /// What to ask for; else the ids as they were given.
-    pub(super) fn target(self) -> Result<Target<K>, Vec<K>> {
+    /// What to ask for; else the ids as they were given. `same`: whether two ids are one.
+    pub(super) fn target(self, same: fn(&K, &K) -> bool) -> Result<Target<K>, Vec<K>> {
         let Self { call, ids, keys } = self;
         let (Some(cache), Some(keys)) = (call.cache(), keys) else {
             return Err(ids);
         };
-        let items = ids.into_iter().zip(keys).map(|(id, key)| Item { id, key });
         Ok(Target {
             inner: Arc::clone(&cache.inner),
             function: call.function,
             origin: call.origin,
-            items: distinct(items),
+            items: grouped(ids.into_iter().zip(keys), same),
         })
     }
 }
 
-/// The first item of each key.
-fn distinct<K>(items: impl Iterator<Item = Item<K>>) -> Vec<Item<K>> {
-    let mut seen = HashSet::new();
-    items.filter(|item| seen.insert(item.key.clone())).collect()
+/// One item for each key, with each of its ids once.
+fn grouped<K>(pairs: impl Iterator<Item = (K, String)>, same: fn(&K, &K) -> bool) -> Vec<Item<K>> {
+    let mut items: Vec<Item<K>> = Vec::new();
+    let mut places = HashMap::new();
+    for (id, key) in pairs {
+        match places.entry(key) {
+            Entry::Occupied(place) => {
+                let item: &mut Item<K> = &mut items[*place.get()];
+                if !item.ids().any(|known| same(known, &id)) {
+                    item.others.push(id);
+                }
+            }
+            Entry::Vacant(place) => {
+                let (key, others) = (place.key().clone(), Vec::new());
+                place.insert(items.len());
+                items.push(Item { id, others, key });
+            }
+        }
+    }
+    items
 }

@@ -53,7 +53,7 @@ where
         let settled = self.packer.settle(&loaded.said, &basis);
         let mut fills = Vec::with_capacity(own.len());
         for (item, flight) in own {
-            match self.packed(&values, &item.id, &loaded, settled.as_ref()) {
+            match self.packed(&values, &item, &loaded, settled.as_ref()) {
                 Some(packed) => {
                     self.describe(Status::Miss, Some(&packed.header));
                     // Before the fill is sent: who comes from here on must look for itself.
@@ -79,8 +79,11 @@ where
     where
         Id<S>: 'a,
     {
-        let items = items.map(|item| (item.id.clone(), item.key.clone()));
-        let (ids, keys) = items.unzip();
+        let (mut ids, mut keys) = (Vec::new(), Vec::new());
+        for item in items {
+            ids.extend(item.ids().cloned());
+            keys.push(item.key.clone());
+        }
         let started = Instant::now();
         let policy = self.inner.settings.resolve(self.packer.policy);
         let alone = policy.is_some_and(|policy| policy.alone);
@@ -97,15 +100,20 @@ where
         (S::result(returned), Loaded { took, said }, basis)
     }
 
-    /// The entry of what was loaded for `id`; `None` if it is not to be kept.
+    /// What was loaded for `item`: for any of its ids, as the source may tell only one of them.
+    pub(super) fn value_of<'a>(values: &'a S::Ok, item: &Item<Id<S>>) -> Option<&'a Value<S>> {
+        item.ids().find_map(|id| values.value(id))
+    }
+
+    /// The entry of what was loaded for `item`; `None` if it is not to be kept.
     pub(super) fn packed(
         &self,
         values: &S::Ok,
-        id: &Id<S>,
+        item: &Item<Id<S>>,
         loaded: &Loaded,
         settled: Option<&Settled>,
     ) -> Option<Packed> {
-        let value = values.value(id);
+        let value = Self::value_of(values, item);
         if value.is_some_and(&self.unless) {
             return None;
         }

@@ -25,6 +25,8 @@ pub trait Batched:
 
     /// The value of `id`, if there is one.
     fn value(&self, id: &Self::Id) -> Option<&Self::Value>;
+    /// Whether two ids have the same place.
+    fn same(one: &Self::Id, other: &Self::Id) -> bool;
 }
 
 impl<K, V, S> Batched for HashMap<K, V, S>
@@ -38,6 +40,9 @@ where
     fn value(&self, id: &K) -> Option<&V> {
         self.get(id)
     }
+    fn same(one: &K, other: &K) -> bool {
+        one == other
+    }
 }
 
 impl<K: Clone + Ord, V> Batched for BTreeMap<K, V> {
@@ -46,6 +51,9 @@ impl<K: Clone + Ord, V> Batched for BTreeMap<K, V> {
 
     fn value(&self, id: &K) -> Option<&V> {
         self.get(id)
+    }
+    fn same(one: &K, other: &K) -> bool {
+        one.cmp(other).is_eq()
     }
 }
 

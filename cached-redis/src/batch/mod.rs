@@ -111,14 +111,14 @@ where
         function,
         origin,
         items,
-    } = match batch.target() {
+    } = match batch.target(<S::Ok as Batched>::same) {
         Ok(target) => target,
         Err(ids) => return plain(policy, task, ids).await,
     };
     if inner.settings.lacks_ttl(policy) {
         let first = function.without_policy.first();
         inner.emit(&function.site, &Event::NoPolicy(first));
-        let ids = items.into_iter().map(|item| item.id).collect();
+        let ids = items.into_iter().flat_map(Item::into_ids).collect();
         return plain(policy, task, ids).await;
     }
     let packer = Packer {
@@ -291,6 +291,12 @@ where
             return Err((item, live.entry));
         };
         self.answered(status, Some(&live.header));
+        // Each has one of its own: values need not be `Clone`.
+        let others = item.others.into_iter().filter_map(|id| {
+            let value = self.packer.unpack(&live)??;
+            Some((id, S::restored(value)))
+        });
+        self.found.extend(others);
         self.found
             .extend(value.map(|value| (item.id, S::restored(value))));
         Ok(())

@@ -69,7 +69,7 @@ where
         for item in items {
             let fence = fences.get(&item.key).copied();
             let packed = fence.and_then(|token| {
-                let packed = self.packed(&values, &item.id, &loaded, settled.as_ref())?;
+                let packed = self.packed(&values, &item, &loaded, settled.as_ref())?;
                 Some((token, packed))
             });
             if let Some((token, packed)) = packed {
