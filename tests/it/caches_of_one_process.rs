@@ -20,6 +20,7 @@ on_both_stores!(
 on_redis!(
     two_spellings_of_one_server_are_one_once_both_have_met_it,
     another_database_is_another_place,
+    what_a_dropped_cache_had_invalidated_is_repeated_by_another_on_a_new_server,
     who_finds_a_new_server_first_serves_nothing_that_another_one_had_invalidated,
 );
 
@@ -187,6 +188,23 @@ async fn another_database_is_another_place(world: World) {
     let after = first.after_commit();
     after.invalidate("sibling:1");
     assert_eq!(status(&second, &source).await, (1, Status::Hit));
+}
+
+async fn what_a_dropped_cache_had_invalidated_is_repeated_by_another_on_a_new_server(
+    mut world: World,
+) {
+    let connected = || world.builder_in("one").require_connection(true);
+    let ([first, second], _) = siblings(connected).await;
+    let source = kept(&second).await;
+    world.server().unwrap().run::<()>(&["SAVE"]);
+    source.write();
+    let removed = first.invalidate("sibling:1").await.unwrap();
+    assert_eq!(removed, Invalidation::Done);
+    drop(first);
+    world.redis().kill();
+    world.redis().restart();
+    served_again(&second, &source).await;
+    assert_eq!(second.stats().total().repeated_invalidations, 1);
 }
 
 async fn who_finds_a_new_server_first_serves_nothing_that_another_one_had_invalidated(

@@ -121,13 +121,15 @@ impl Journal {
         self.serves.store(serves, Ordering::Relaxed);
     }
 
-    /// Leaves what is kept to another one of the kin, if one is left.
+    /// Leaves what is kept, and what was confirmed of late, to another one of the kin, if one is left:
+    /// to one that remembers, if one does.
     pub(crate) fn bequeath(&self) {
         // Held to the end, so that no two leave theirs to each other.
         let _members = members();
         let others = self.others();
         let serves = |other: &&Arc<Self>| other.serves.load(Ordering::Relaxed);
-        let Some(heir) = others.iter().find(serves) else {
+        let remembers = |other: &&Arc<Self>| other.lock().recent.is_some();
+        let Some(heir) = others.iter().filter(serves).max_by_key(remembers) else {
             return;
         };
         let (mut own, mut its) = (self.lock(), heir.lock());
@@ -143,6 +145,16 @@ impl State {
         self.hold_off = self.hold_off.max(other.hold_off);
         other.kept.pour(&mut self.kept, number);
         other.repeats.pour(&mut self.repeats, number);
+        let server = self.server.as_ref().zip(other.server.as_ref());
+        let is_same = server.is_some_and(|(its, own)| its.is(own));
+        match (&mut self.recent, &mut other.recent) {
+            (Some(its), Some(own)) if is_same => its.inherit(own),
+            (Some(_), Some(own)) => {
+                // The server that the heir knows, or will meet, may never have seen it.
+                own.pour(&mut self.repeats, number);
+            }
+            _ => {}
+        }
     }
 }
 

@@ -50,6 +50,14 @@ impl Recent {
         self.book.pour(kept, number)
     }
 
+    /// Takes over what another one remembers, as if it had been confirmed just now: its ages are by a
+    /// clock of its own.
+    pub(super) fn inherit(&mut self, other: &mut Self) {
+        let now = self.forget();
+        other.forget();
+        other.book.pour(&mut self.book, now);
+    }
+
     /// A connection is there.
     pub(super) fn resume(&mut self) {
         self.connected.since.get_or_insert_with(Instant::now);

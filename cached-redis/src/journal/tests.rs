@@ -295,6 +295,21 @@ async fn more_in_30_seconds_than_can_be_remembered_is_the_whole_namespace() {
 }
 
 #[test]
+fn what_was_confirmed_of_late_is_kept_again_by_an_heir_that_may_meet_another_server() {
+    let own = Journal::new(9, true);
+    let [forgetful, heir] = [false, true].map(|remembers| Journal::new(9, remembers));
+    for journal in [&own, &heir, &forgetful] {
+        journal.enrol("heirs".to_owned(), "a store of heirs");
+        journal.serve(true);
+    }
+    own.confirm(own.begin(), &keys(&["k"]));
+    own.serve(false);
+    own.bequeath();
+    assert_eq!(next_keys(&heir).1, ["k"]);
+    assert!(forgetful.pending().is_empty());
+}
+
+#[test]
 fn without_a_memory_nothing_is_kept_again() {
     let journal = Journal::new(9, false);
     journal.confirm(journal.begin(), &keys(&["k"]));
