@@ -217,7 +217,7 @@ where
     }
 
     fn told(&self, ran: Ran<S::Ok, S::Error>) -> Revalidated<S::Ok, S::Error> {
-        ran.loaded.said.hand_on(&ran.basis);
+        ran.loaded.said.hand_on(&self.inner.flights, &ran.basis);
         match ran.result {
             Ok(value) => {
                 self.describe(Status::Miss, ran.header.as_ref());

@@ -117,8 +117,16 @@ impl Call {
     /// function simply runs.
     pub fn version(&mut self, version: Option<u64>) {
         self.version = version;
-        if let (None, Some(cache)) = (version, self.cache.take_if(|_| version.is_none())) {
+        if let (None, Some(cache)) = (version, &self.cache) {
+            self.key = None;
             cache.inner.emit(&self.function.site, &Event::NoVersion);
+        }
+    }
+
+    /// Hands its tags on, whose generations nobody has read, to the load that it is a part of.
+    pub(crate) fn carry(&self) {
+        if let Some(cache) = &self.cache {
+            loading::carry(&cache.inner.flights, self.tags.keys().iter().cloned());
         }
     }
 

@@ -84,7 +84,7 @@ impl Seat {
         let landing = self.landing_within(inner.settings.wait).await?;
         match &landing {
             // Whose generations its leader has read, and this reader has not.
-            Landing::Shared(entry) => loading::carry(tag::keys(inner, tags, entry)),
+            Landing::Shared(entry) => loading::carry(&inner.flights, tag::keys(inner, tags, entry)),
             Landing::Failed(_) => loading::opaque(),
             Landing::Again | Landing::Bypass => {}
         }

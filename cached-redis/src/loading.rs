@@ -32,38 +32,19 @@ tokio::task_local! {
 
 /// One running load.
 pub(crate) struct Loading {
-    /// That of its cache.
+    /// Of its cache, which they tell from others.
+    flights: Arc<Flights>,
+    /// The same.
     namespace: String,
     said: Mutex<Said>,
     /// The entry that the result is to replace, if there is one, and whether it may be of another shape.
     previous: Option<(Live, bool)>,
     /// Whether what inner calls are served is no matter of this load.
     alone: bool,
-    /// What it loads, if it does for a cache.
-    led: Option<Led>,
+    /// What it loads for its cache, in order.
+    led: Vec<String>,
     /// The load that waits for this one.
     outer: Option<Arc<Loading>>,
-}
-
-/// The keys of one load.
-pub(crate) struct Led {
-    /// Of their cache; the same key in another one is another entry.
-    flights: Arc<Flights>,
-    /// In order.
-    keys: Vec<String>,
-}
-
-impl Led {
-    pub(crate) fn new(inner: &Inner, mut keys: Vec<String>) -> Self {
-        keys.sort_unstable();
-        let flights = Arc::clone(&inner.flights);
-        Self { flights, keys }
-    }
-
-    fn holds(&self, inner: &Inner, key: &str) -> bool {
-        let found = |key: &str| self.keys.binary_search_by(|led| led.as_str().cmp(key));
-        Arc::ptr_eq(&self.flights, &inner.flights) && found(key).is_ok()
-    }
 }
 
 /// What a load said about its result.
@@ -84,15 +65,15 @@ pub(crate) struct Said {
 
 impl Said {
     /// What calls inside of the load had to say is said of this call too, to the load that it is a part of;
-    /// and so are the tags that the load began from.
-    pub(crate) fn hand_on(&self, basis: &Basis) {
+    /// and so are the tags that the load began from. `cache`: that of this load.
+    pub(crate) fn hand_on(&self, cache: &Flights, basis: &Basis) {
         if self.stale {
             served_stale();
         }
-        inherit(basis.stamp.parts());
+        inherit(cache, basis.stamp.parts());
         let inherited = self.inherited.iter();
-        inherit(inherited.map(|(key, generation)| (key, *generation)));
-        carry(self.unread(basis));
+        inherit(cache, inherited.map(|(key, generation)| (key, *generation)));
+        carry(cache, self.unread(basis));
     }
 
     /// Tags that the load added and did not begin from.
@@ -116,21 +97,51 @@ impl Said {
 }
 
 impl Loading {
-    /// One that has not begun. `alone`: inner calls cannot speak.
+    /// One that has not begun. `alone`: inner calls cannot speak. `led`: the keys that it loads.
     pub(crate) fn new(
-        namespace: &str,
+        cache: &Inner,
         alone: bool,
         previous: Option<(Live, bool)>,
-        led: Option<Led>,
+        mut led: Vec<String>,
     ) -> Arc<Self> {
+        led.sort_unstable();
         Arc::new(Self {
-            namespace: namespace.to_owned(),
+            flights: Arc::clone(&cache.flights),
+            namespace: cache.namespace.clone(),
             said: Mutex::default(),
             previous,
             alone,
             led,
             outer: LOADING.try_with(Arc::clone).ok(),
         })
+    }
+
+    /// One inside of `self` that is no load of its own.
+    fn inside(self: &Arc<Self>, alone: bool) -> Arc<Self> {
+        Arc::new(Self {
+            flights: Arc::clone(&self.flights),
+            namespace: self.namespace.clone(),
+            said: Mutex::default(),
+            previous: None,
+            alone,
+            led: Vec::new(),
+            outer: Some(Arc::clone(self)),
+        })
+    }
+
+    /// The flights of its cache.
+    pub(crate) fn flights(&self) -> &Arc<Flights> {
+        &self.flights
+    }
+
+    fn is_of(&self, cache: &Flights) -> bool {
+        std::ptr::eq(&*self.flights, cache)
+    }
+
+    /// The same key in another cache is another entry.
+    fn leads(&self, inner: &Inner, key: &str) -> bool {
+        let found = self.led.binary_search_by(|led| led.as_str().cmp(key));
+        self.is_of(&inner.flights) && found.is_ok()
     }
 
     /// Runs `load` so that it can speak; what it gave and what it said.
@@ -161,9 +172,8 @@ impl fmt::Debug for Loading {
 /// Whether a call that runs here is inside of a load of `key`.
 pub(crate) fn leads(inner: &Inner, key: &str) -> bool {
     let is_led = |innermost: &Arc<Loading>| {
-        let loads = iter::successors(Some(innermost), |load| load.outer.as_ref());
-        let mut led = loads.filter_map(|load| load.led.as_ref());
-        led.any(|led| led.holds(inner, key))
+        let mut loads = iter::successors(Some(innermost), |load| load.outer.as_ref());
+        loads.any(|load| load.leads(inner, key))
     };
     LOADING.try_with(is_led).unwrap_or(false)
 }
@@ -192,7 +202,7 @@ pub(crate) fn awaited_here<F: Future>(future: F) -> impl Future<Output = F::Outp
 /// Tells the load that this call is a part of, if there is one, that the call was served a value past
 /// its TTL.
 pub(crate) fn served_stale() {
-    tell(|said| said.stale = true);
+    tell(|_, said| said.stale = true);
 }
 
 /// Tells it that this call was served something that has tags nobody can tell.
@@ -200,32 +210,42 @@ pub(crate) fn opaque() {
     served_stale();
 }
 
-/// Tells it the tags of a result that this call was served, and their generations.
-pub(crate) fn inherit<'a>(tags: impl Iterator<Item = (&'a String, Generation)>) {
-    tell(|said| {
-        let tags = tags.map(|(key, generation)| (key.clone(), generation));
-        said.inherited.extend(tags);
-    });
+/// Tells it the tags of a result that this call was served by `cache`, and their generations.
+pub(crate) fn inherit<'a>(cache: &Flights, tags: impl Iterator<Item = (&'a String, Generation)>) {
+    let tags = tags.map(|(key, generation)| (key.clone(), generation));
+    add(cache, tags, |said| &mut said.inherited);
 }
 
-/// Tells it the tags of a result whose generations this call did not read for itself.
-pub(crate) fn carry(tags: impl IntoIterator<Item = String>) {
-    tell(|said| said.tags.extend(tags));
+/// Tells it the tags of a result of `cache` whose generations this call did not read for itself.
+pub(crate) fn carry(cache: &Flights, tags: impl IntoIterator<Item = String>) {
+    add(cache, tags, |said| &mut said.tags);
+}
+
+/// Those of another cache are [opaque]: the same name in the store of the load is another tag, and
+/// nobody reads there what has become of this one.
+fn add<T, L: Extend<T>>(
+    cache: &Flights,
+    tags: impl IntoIterator<Item = T>,
+    list: impl FnOnce(&mut Said) -> &mut L,
+) {
+    tell(|load, said| match load.is_of(cache) {
+        true => list(said).extend(tags),
+        false => said.stale |= tags.into_iter().next().is_some(),
+    });
 }
 
 /// The place of a call that its cache has no part in, inside of a load. That load is not the call's own:
 /// its TTL and its previous value are no matter of the call. Only what is said of tags and of stale
 /// values goes through. `None` outside of a load.
 pub(crate) fn inside(alone: bool) -> Option<Arc<Loading>> {
-    let inside = |outer: &Arc<Loading>| Loading::new(&outer.namespace, alone, None, None);
-    LOADING.try_with(inside).ok()
+    LOADING.try_with(|outer| outer.inside(alone)).ok()
 }
 
-fn tell(what: impl FnOnce(&mut Said)) {
+fn tell(what: impl FnOnce(&Loading, &mut Said)) {
     // Without the task-local there is nobody to tell.
     let _ = LOADING.try_with(|outer| {
         if !outer.alone {
-            what(&mut outer.lock());
+            what(outer, &mut outer.lock());
         }
     });
 }
@@ -358,27 +378,26 @@ impl<T> Previous<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Cache;
 
     #[tokio::test]
     async fn a_load_hears_of_itself_and_of_inner_calls_but_not_of_theirs() {
+        let cache = Cache::builder().url("memory://").build().await.unwrap();
+        let load = |alone| Loading::new(&cache.inner, alone, None, Vec::new());
         let inner = async { current().do_not_store() };
         let outer = async {
-            let ((), said) = Loading::new("it", false, None, None).run(|| inner).await;
+            let ((), said) = load(false).run(|| inner).await;
             assert!(said.forbids());
             current().ttl(Duration::from_secs(1));
         };
-        let ((), said) = Loading::new("it", false, None, None).run(|| outer).await;
+        let ((), said) = load(false).run(|| outer).await;
         assert_eq!(
             (said.ttl, said.forbids()),
             (Some(Duration::from_secs(1)), false)
         );
-        let ((), said) = Loading::new("it", false, None, None)
-            .run(|| async { served_stale() })
-            .await;
+        let ((), said) = load(false).run(|| async { served_stale() }).await;
         assert!(said.forbids());
-        let ((), said) = Loading::new("it", true, None, None)
-            .run(|| async { served_stale() })
-            .await;
+        let ((), said) = load(true).run(|| async { served_stale() }).await;
         assert!(!said.forbids());
     }
 

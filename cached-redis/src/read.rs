@@ -44,7 +44,7 @@ use crate::flight::{Flight, Landing};
 use crate::freshness::{self, Freshness};
 use crate::handle::Inner;
 use crate::lease::Lease;
-use crate::loading::{self, Led, Loading};
+use crate::loading::{self, Loading};
 use crate::pack::{Loaded, Packed, Packer};
 use crate::rollout;
 use crate::seek::{Found, Seek};
@@ -79,7 +79,10 @@ where
     let Some((inner, key)) = asked(&call, policy) else {
         return match loading::inside(policy.alone) {
             None => task.load.run().await,
-            Some(inside) => without_cache(inside, &call.tags, task.load).await,
+            Some(inside) => {
+                call.carry();
+                without_cache(inside, task.load).await
+            }
         };
     };
     let packer = Packer {
@@ -125,13 +128,12 @@ fn asked<'a>(call: &'a Call, policy: &Policy) -> Option<(&'a Arc<Inner>, &'a str
 /// Runs the function for a load that it is a part of. Boxed here, so that nobody else has to carry it.
 pub(crate) fn without_cache<R, F: Load<R>>(
     inside: Arc<Loading>,
-    tags: &Tags,
     load: F,
 ) -> Pin<Box<impl Future<Output = R> + use<R, F>>> {
-    loading::carry(tags.keys().iter().cloned());
     Box::pin(async move {
+        let flights = Arc::clone(inside.flights());
         let (returned, said) = inside.run(|| load.run()).await;
-        said.hand_on(&Basis::default());
+        said.hand_on(&flights, &Basis::default());
         returned
     })
 }
@@ -319,7 +321,7 @@ where
         self.answered(Status::Miss, None);
         let previous = previous.filter(|live| self.packer.is_own(live));
         let (result, loaded) = self.load(task.load, previous).await;
-        loaded.said.hand_on(lease.basis());
+        loaded.said.hand_on(&self.inner.flights, lease.basis());
         match &result {
             Err(error) => {
                 drop(lease);
@@ -366,7 +368,7 @@ where
             return self.load_apart(task.load).await.0;
         };
         let (result, loaded) = self.load(task.load, None).await;
-        loaded.said.hand_on(fence.basis());
+        loaded.said.hand_on(&self.inner.flights, fence.basis());
         if let Some(packed) = result
             .as_ref()
             .ok()
@@ -408,9 +410,10 @@ where
     where
         F: Load<S::Return>,
     {
-        loading::carry(self.tags.keys().iter().cloned());
+        let flights = &self.inner.flights;
+        loading::carry(flights, self.tags.keys().iter().cloned());
         let (result, loaded) = self.load(load, None).await;
-        loaded.said.hand_on(&Basis::default());
+        loaded.said.hand_on(flights, &Basis::default());
         (result, loaded)
     }
 
@@ -425,9 +428,8 @@ where
     {
         let started = Instant::now();
         let previous = previous.map(|live| (live, self.packer.is_additive()));
-        let (namespace, alone) = (&self.inner.namespace, self.policy().alone);
-        let led = Led::new(self.inner, vec![self.key.to_owned()]);
-        let loading = Loading::new(namespace, alone, previous, Some(led));
+        let (alone, led) = (self.policy().alone, vec![self.key.to_owned()]);
+        let loading = Loading::new(self.inner, alone, previous, led);
         let (returned, said) = loading.run(|| load.run()).await;
         let took = started.elapsed();
         self.emit(&Event::Loaded(took));

@@ -193,9 +193,9 @@ where
     let Some(Cache { inner }) = through.write.cache() else {
         return write().await;
     };
-    let loading = Loading::new(&inner.namespace, policy.alone, None, None);
+    let loading = Loading::new(inner, policy.alone, None, Vec::new());
     let (returned, said) = loading.run(write).await;
-    said.hand_on(&basis.clone().unwrap_or_default());
+    said.hand_on(&inner.flights, &basis.clone().unwrap_or_default());
     let result = S::result(returned);
     let (written, loaded) = (result.as_ref().ok(), Loaded::said(said));
     let packed = written.zip(basis).and_then(|(ok, basis)| {

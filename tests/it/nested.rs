@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cached_redis::testing::Faults;
 use cached_redis::{Cache, CachedExt as _, Invalidation, Jitter, Policy, Status, Timeout};
 use cached_redis::{current, invalidates, redis_cached};
 use tokio::task::JoinHandle;
@@ -26,6 +27,7 @@ on_both_stores!(
     t1_a_tag_invalidated_between_two_inner_calls_keeps_the_result_from_being_stored,
     t1_a_tag_found_before_an_inner_call_is_not_of_the_generation_that_this_one_read,
     t1_those_who_joined_the_outer_load_start_over_when_an_inner_tag_was_invalidated,
+    what_is_made_of_tags_of_another_cache_is_not_stored,
     what_is_made_of_a_shared_error_is_not_stored,
     a_function_can_keep_the_tags_of_inner_calls_out,
     calls_in_tasks_of_their_own_and_calls_without_the_cache_hand_nothing_on,
@@ -144,6 +146,41 @@ async fn an_outer_entry_goes_with_the_tags_of_an_inner_call_that_joined(world: W
         outer(&source, 1).await
     })
     .await;
+}
+
+#[redis_cached(ttl = 60, key = "nested:apart:<id>", skip(source, elsewhere))]
+async fn outer_apart(source: &Source, elsewhere: &Cache, id: u64) -> u64 {
+    elsewhere.scope(inner(source, id)).await
+}
+
+/// The same namespace on another store: the names of tags are the same, their generations are not.
+async fn what_is_made_of_tags_of_another_cache_is_not_stored(world: World) {
+    let faults = Faults::seeded(1);
+    let elsewhere = World::in_memory().builder().faults(faults.clone());
+    let (cache, elsewhere) = (world.cache().await, elsewhere.build().await.unwrap());
+    let source = Source::held();
+    let read = async || cache.scope(outer_apart(&source, &elsewhere, 1)).await;
+    let leader = elsewhere.spawn({
+        let source = source.clone();
+        async move { inner(&source, 1).await }
+    });
+    source.begun(1).await;
+    let (joined, ()) = tokio::join!(read(), async {
+        waiting(&elsewhere, 1).await;
+        source.release();
+    });
+    assert_eq!((leader.await.unwrap(), joined), (1, 1));
+    assert_eq!(read().await, 1, "an inner hit");
+    assert_eq!(elsewhere.stats().total().hits, 1);
+    faults.outage(true);
+    for _ in 0..3 {
+        assert_eq!(read().await, 1, "an inner bypass");
+    }
+    faults.outage(false);
+    let version = source.write();
+    elsewhere.invalidate_tag("nested:1").await.unwrap();
+    assert_eq!(read().await, version);
+    assert_eq!(cache.stats().total().hits, 0);
 }
 
 #[invalidates("nested:inner:1", guard, cache = cache)]

@@ -13,7 +13,7 @@ use crate::codec::Choice;
 use crate::control::Status;
 use crate::event::Event;
 use crate::flight::Landing;
-use crate::loading::{Led, Loading};
+use crate::loading::Loading;
 use crate::pack::{Loaded, Packed, Settled};
 use crate::shape::ErrorSharing;
 use crate::tag::Basis;
@@ -87,8 +87,7 @@ where
         let started = Instant::now();
         let policy = self.inner.settings.resolve(self.packer.policy);
         let alone = policy.is_some_and(|policy| policy.alone);
-        let led = Led::new(self.inner, keys);
-        let loading = Loading::new(&self.inner.namespace, alone, None, Some(led));
+        let loading = Loading::new(self.inner, alone, None, keys);
         let (returned, mut said) = loading.run(|| (self.load)(ids)).await;
         let took = started.elapsed();
         self.emit(&Event::Loaded(took));
@@ -96,7 +95,7 @@ where
         said.validator = None;
         let stamp = basis.stamp.only(&said.tags);
         let basis = Basis { stamp, ..*basis };
-        said.hand_on(&basis);
+        said.hand_on(&self.inner.flights, &basis);
         (S::result(returned), Loaded { took, said }, basis)
     }
 

@@ -46,7 +46,6 @@ use crate::rollout;
 use crate::seek::Pause;
 use crate::shape::{ErrorSharing, Shape};
 use crate::store::Store as _;
-use crate::tag::Tags;
 use crate::{Policy, read};
 
 mod alone;
@@ -161,7 +160,7 @@ where
         return (task.load)(ids).await;
     };
     let load = InPlace(|| (task.load)(ids));
-    read::without_cache(inside, &Tags::default(), load).await
+    read::without_cache(inside, load).await
 }
 
 /// One batch on its way, and all it needs to know.

@@ -93,11 +93,16 @@ impl Generations {
             }
         }
         let keys = tags.keys().iter().chain(&others);
-        Ok(Self::All(generations).weigh(stamp, keys))
+        Ok(Self::All(generations).weigh(inner, stamp, keys))
     }
 
     /// Judges the entry of this stamp, whose tags are `keys` with these generations.
-    fn weigh<'a>(self, stamp: [u8; 8], keys: impl Iterator<Item = &'a String>) -> Life {
+    fn weigh<'a>(
+        self,
+        inner: &Inner,
+        stamp: [u8; 8],
+        keys: impl Iterator<Item = &'a String>,
+    ) -> Life {
         let generations = match self {
             Self::All(generations) => generations,
             Self::Lost => return Life::Dead,
@@ -107,7 +112,7 @@ impl Generations {
         if tags.is_empty() || hash(tags.iter().copied()) != stamp {
             return Life::Dead;
         }
-        loading::inherit(tags.into_iter());
+        loading::inherit(&inner.flights, tags.into_iter());
         Life::Alive
     }
 }
@@ -134,7 +139,7 @@ pub(crate) async fn judge_all(inner: &Inner, lives: &[&Live]) -> Result<Vec<Life
         Some(Some(_)) if barred.next() == Some(true) => Life::Barred,
         Some(Some((stamp, named))) => {
             let answers = named.iter().map(|tag| standing[tag.as_str()].clone());
-            Generations::of(&answers.collect::<Vec<_>>()).weigh(*stamp, named.iter())
+            Generations::of(&answers.collect::<Vec<_>>()).weigh(inner, *stamp, named.iter())
         }
     };
     Ok(stamps.iter().map(life).collect())
