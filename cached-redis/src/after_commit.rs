@@ -25,12 +25,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
-
 use crate::guard::WriteGuard;
 use crate::handle::{self, Inner};
 use crate::journal::Hold;
 use crate::registry::{DIRECT, Site};
+use crate::sent::Sent;
 use crate::write::{Invalidation, Removal};
 use crate::{Error, key, matching};
 
@@ -151,8 +150,7 @@ impl AfterCommit {
     pub async fn commit(self) -> Result<Invalidation, Error> {
         let mut outcome = Invalidation::Done;
         for sent in self.transaction.send() {
-            // An error means that its runtime is shutting down.
-            outcome = outcome.and(sent.await.unwrap_or(Invalidation::Deferred));
+            outcome = outcome.and(sent.await);
         }
         Ok(outcome)
     }
@@ -176,7 +174,7 @@ impl AfterCommit {
 impl Drop for AfterCommit {
     fn drop(&mut self) {
         if self.in_doubt {
-            // Nobody is left to wait for them; the tasks run to their ends all the same.
+            // Nobody is left to wait for them: they are sent all the same.
             drop(self.transaction.send());
         }
         // A future that was leaked in its scope may keep the transaction, but no key.
@@ -211,8 +209,8 @@ impl Transaction {
     }
 
     /// From tasks of their own, so that it arrives though the caller is dropped.
-    fn send(&self) -> Vec<JoinHandle<Invalidation>> {
-        self.take().into_iter().map(Collected::send).collect()
+    fn send(&self) -> Vec<Sent> {
+        self.take().into_iter().flat_map(Collected::send).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Collected>> {
@@ -245,7 +243,8 @@ impl Collected {
         }
     }
 
-    fn send(self) -> JoinHandle<Invalidation> {
+    /// The guarded writes end first.
+    fn send(self) -> Vec<Sent> {
         let (inner, keys, guards) = (self.inner, self.keys, self.guards);
         let removal = Removal {
             keys: keys.keys(),
@@ -253,19 +252,9 @@ impl Collected {
             hold_off: self.hold_off,
             publish: self.publish,
         };
-        // Before the task: one that never runs must defer them.
-        let sending = matching::sending(&inner, removal);
-        inner.runtime.spawn(async move {
-            let guards: Vec<_> = guards.into_iter().map(|guard| guard.close(None)).collect();
-            let mut sent = sending.await;
-            for guard in guards {
-                if !matches!(guard.await, Ok(Some(Invalidation::Done))) {
-                    sent = Invalidation::Deferred;
-                }
-            }
-            drop(keys);
-            sent
-        })
+        let mut sent: Vec<_> = guards.into_iter().map(|guard| guard.close(None)).collect();
+        sent.push(matching::sent(&inner, removal, Some(keys)));
+        sent
     }
 }
 

@@ -10,19 +10,19 @@
 //!     at each third of the hold                   the next reader loads what was committed
 //! ```
 //!
-//! One task per write sends all of this, in this order. The caller only has the other end of a
-//! channel: finished, dropped or panicking, it closes the channel, and the task ends the write.
+//! A task gives the signs of life, on the runtime in which the write began. The end is sent from where the
+//! write ends, so it waits for no other runtime, which may have ended or be driven by nobody. A sign that
+//! comes after the end finds no tombstone of its own.
 //!
 //! A write-through is a write in two phases that ends with its value; see [`through`](crate::through)
 //! for when that may take the tombstone's place.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::entry::Token;
@@ -31,8 +31,8 @@ use crate::event::Event;
 use crate::handle::Inner;
 use crate::pack::Packed;
 use crate::registry::Site;
+use crate::sent::{Parcel, Sent};
 use crate::store::{Put, Store as _};
-use crate::work::{Begun, Cue};
 use crate::write::{Invalidation, Sending};
 
 /// A write whose keys are barred; made by [`Cache::begin_write`](crate::Cache::begin_write).
@@ -40,17 +40,7 @@ use crate::write::{Invalidation, Sending};
 /// Dropped without [`finish`](Self::finish), the write may have been committed: the keys are
 /// invalidated all the same, in the background.
 #[must_use = "dropped at once, the write would not be guarded while it runs"]
-pub struct WriteGuard {
-    /// Dropped first: the end counts as under way from then on.
-    _closing: Cue,
-    /// Closing it ends the write. It says what hold-off there is to be then.
-    hold_off: watch::Sender<Option<Duration>>,
-    /// What was written, if the write ends with it.
-    value: oneshot::Sender<Packed>,
-    /// Whether others are to hear of the end.
-    publish: Arc<AtomicBool>,
-    task: JoinHandle<Option<Invalidation>>,
-}
+pub struct WriteGuard(Arc<GuardedWrite>);
 
 impl WriteGuard {
     /// Bars all of `keys`, or says why it cannot; then none stays barred.
@@ -76,47 +66,37 @@ impl WriteGuard {
         // The second end of one key would find no tombstone.
         keys.sort_unstable();
         keys.dedup();
-        let (hold_off, watched) = watch::channel(hold_off);
-        let (begun, answer) = oneshot::channel();
-        let (value, written) = oneshot::channel();
-        let publish = Arc::<AtomicBool>::default();
-        let (closing, closed) = inner.runtime.work.cue();
-        let write = GuardedWrite {
+        let guard = Self(Arc::new(GuardedWrite {
             inner: Arc::clone(inner),
             site,
-            keys,
+            keys: keys.into(),
             token: Token::next(),
-            hold_off: watched,
-            closed,
-            written,
-            publish: Arc::clone(&publish),
-            held: false,
-            lapsed: false,
+            hold_off: watch::Sender::new(hold_off),
+            publish: AtomicBool::new(false),
+            state: Mutex::default(),
+        }));
+        // Dropped from here on, it ends the write.
+        match Box::pin(guard.0.begin()).await {
+            Ok(()) => inner.runtime.spawn(Arc::clone(&guard.0).give_signs()),
+            Err(error) => {
+                guard.0.give_up();
+                return Err(Unguarded::Store(error));
+            }
         };
-        let task = inner.runtime.spawn(write.run(begun));
-        // Without an answer the runtime is shutting down.
-        let answer = answer.await.unwrap_or(Err(StoreError::Unavailable));
-        answer.map_err(Unguarded::Store)?;
-        Ok(Self {
-            _closing: closing,
-            hold_off,
-            value,
-            publish,
-            task,
-        })
+        Ok(guard)
     }
 
     /// For so long after the end nobody stores what is loaded under the keys: a source whose
     /// replicas lag may still answer with the old value.
     pub fn replica_lag(self, lag: Duration) -> Self {
-        self.hold_off.send_replace(Some(lag));
+        self.0.hold_off.send_replace(Some(lag));
         self
     }
 
     /// Publishes the end of the write as an event: see
     /// [`Cache::publishing`](crate::Cache::publishing).
     pub fn publish(self) -> Self {
-        self.publish.store(true, Ordering::Relaxed);
+        self.0.publish.store(true, Ordering::Relaxed);
         self
     }
 
@@ -132,18 +112,21 @@ impl WriteGuard {
     ///
     /// Dropped early, the write ends all the same.
     pub async fn finish(self) -> Result<Invalidation, Error> {
-        // An error means that the runtime that it began in is shutting down.
-        let ended = self.close(None).await;
-        Ok(ended.ok().flatten().unwrap_or(Invalidation::Deferred))
+        Ok(self.close(None).await)
     }
 
-    /// Ends the write, with its value if there is one; the task that does it.
-    pub(crate) fn close(self, written: Option<Packed>) -> JoinHandle<Option<Invalidation>> {
-        if let Some(written) = written {
-            // Nobody takes it if the runtime is shutting down.
-            let _ = self.value.send(written);
+    /// Ends the write, with its value if there is one.
+    pub(crate) fn close(self, written: Option<Packed>) -> Sent {
+        self.0.close(written)
+    }
+}
+
+impl Drop for WriteGuard {
+    fn drop(&mut self) {
+        if !self.0.state().ended {
+            // Nobody waits for it: it is sent all the same.
+            drop(self.0.close(None));
         }
-        self.task
     }
 }
 
@@ -154,40 +137,27 @@ impl fmt::Debug for WriteGuard {
     }
 }
 
-/// The task's side.
+/// That of a guard and of its tasks.
 struct GuardedWrite {
     inner: Arc<Inner>,
     site: &'static Site,
-    keys: Vec<String>,
+    keys: Arc<[String]>,
     token: Token,
-    hold_off: watch::Receiver<Option<Duration>>,
-    closed: oneshot::Receiver<Begun>,
-    written: oneshot::Receiver<Packed>,
-    publish: Arc<AtomicBool>,
-    /// Whether the keys are barred, and so are to be invalidated.
-    held: bool,
+    /// What there is to be at the end.
+    hold_off: watch::Sender<Option<Duration>>,
+    /// Whether others are to hear of the end.
+    publish: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct State {
+    ended: bool,
     /// Whether the keys were not barred for a while, so that others may have written unnoticed.
     lapsed: bool,
 }
 
 impl GuardedWrite {
-    /// `None`: it did not begin.
-    async fn run(mut self, begun: oneshot::Sender<Result<(), StoreError>>) -> Option<Invalidation> {
-        let answer = self.begin().await;
-        let began = answer.is_ok();
-        // Nobody to tell: the caller was dropped, and the channel below is closed.
-        let _ = begun.send(answer);
-        if !began {
-            // Some keys may be barred. Unanswered, their hold runs out by itself.
-            let _ = self.inner.store.end(&self.keys, self.token, None).await;
-            return None;
-        }
-        self.held = true;
-        self.hold_until_closed().await;
-        let _work = self.closed.try_recv();
-        Some(self.end().await)
-    }
-
     async fn begin(&self) -> Result<(), StoreError> {
         let (store, hold) = (&self.inner.store, self.hold());
         store.begin(&self.keys, self.token, hold).await?;
@@ -196,49 +166,90 @@ impl GuardedWrite {
         Ok(())
     }
 
+    /// It did not begin, but some keys may be barred. Unanswered, their hold runs out by itself.
+    fn give_up(self: &Arc<Self>) {
+        self.state().ended = true;
+        let (write, task) = (Arc::clone(self), self.inner.runtime.work.begin());
+        self.inner.runtime.spawn(async move {
+            write.open_again().await;
+            drop(task);
+        });
+    }
+
+    async fn open_again(&self) {
+        let _ = self.inner.store.end(&self.keys, self.token, None).await;
+    }
+
     /// If this process dies, the hold stands in for the hold-off too.
     fn hold(&self) -> Duration {
         let lag = self.hold_off.borrow().unwrap_or_default();
         self.inner.settings.hold.saturating_add(lag)
     }
 
-    async fn hold_until_closed(&mut self) {
-        loop {
+    /// The task: until the end.
+    async fn give_signs(self: Arc<Self>) {
+        let mut changes = self.hold_off.subscribe();
+        while !self.state().ended {
             tokio::select! {
-                changed = self.hold_off.changed() => match changed {
-                    Ok(()) => self.beat().await,
-                    Err(_) => return,
-                },
-                () = sleep(self.inner.settings.hold / 3) => self.beat().await,
+                // It cannot fail: the sender is here. At the end there is a change too.
+                _ = changes.changed() => {}
+                () = sleep(self.inner.settings.hold / 3) => {}
+            }
+            self.beat().await;
+        }
+    }
+
+    async fn beat(&self) {
+        if self.state().ended {
+            return;
+        }
+        let (store, hold) = (&self.inner.store, self.hold());
+        // Without an answer the next beat tries again.
+        if store.hold(&self.keys, self.token, hold).await == Ok(false) && self.lapse() {
+            // Barred again, and what was stored meanwhile is gone.
+            let _ = self.begin().await;
+            if self.state().ended {
+                self.open_again().await;
             }
         }
     }
 
-    async fn beat(&mut self) {
-        let (store, hold) = (&self.inner.store, self.hold());
-        // Without an answer the next beat tries again.
-        if let Ok(false) = store.hold(&self.keys, self.token, hold).await {
-            self.lapse();
-            // Barred again, and what was stored meanwhile is gone.
-            let _ = self.begin().await;
-        }
+    fn close(self: &Arc<Self>, written: Option<Packed>) -> Sent {
+        self.state().ended = true;
+        // Ends the task.
+        self.hold_off.send_modify(|_| {});
+        let hold_off = *self.hold_off.borrow();
+        let publish = self.publish.load(Ordering::Relaxed);
+        let sending = Sending::new(&self.inner, self.site, Arc::clone(&self.keys), hold_off)
+            .publishing(publish.then_some(self.site));
+        let parcel = Parcel {
+            keys: Arc::clone(&self.keys),
+            hold_off,
+            events: sending.event.iter().cloned().collect(),
+            ..Parcel::default()
+        };
+        let end = Arc::clone(self).end(sending, hold_off, written);
+        Sent::by(end, &self.inner, parcel, None)
     }
 
-    async fn end(mut self) -> Invalidation {
-        let hold_off = *self.hold_off.borrow();
-        let sending = self.sending(hold_off);
-        self.held = false;
+    async fn end(
+        self: Arc<Self>,
+        sending: Sending,
+        hold_off: Option<Duration>,
+        written: Option<Packed>,
+    ) -> Invalidation {
         let attempt = self.inner.journal.begin();
-        let ended = match self.written.try_recv() {
-            Ok(written) => self.put(written).await,
-            Err(_) => self.open(hold_off).await,
+        let ended = match written {
+            Some(written) => self.put(written).await,
+            None => self.open(hold_off).await,
         };
         let Ok(ended) = ended else {
             // The hold runs out by itself; the invalidation goes the way of all others.
             return sending.send().await;
         };
-        if ended == Put::Lapsed {
-            self.lapse();
+        // It was told if it was noticed before.
+        if ended == Put::Lapsed && !self.state().lapsed {
+            self.tell_lapsed();
         }
         // Loads that began before the tombstone stood cannot be stored any more.
         self.inner.flights.abandon_all(&self.keys);
@@ -246,12 +257,6 @@ impl GuardedWrite {
             Put::Stored => sending.stored(attempt).await,
             Put::Ended | Put::Lapsed => sending.answered(attempt, Ok(())).await,
         }
-    }
-
-    fn sending(&self, hold_off: Option<Duration>) -> Sending {
-        let publish = self.publish.load(Ordering::Relaxed);
-        let sending = Sending::new(&self.inner, self.site, self.keys.clone(), hold_off);
-        sending.publishing(publish.then_some(self.site))
     }
 
     async fn open(&self, hold_off: Option<Duration>) -> Result<Put, StoreError> {
@@ -289,24 +294,34 @@ impl GuardedWrite {
     }
 
     fn may_put(&self, key: &str, epoch: u32) -> bool {
-        !self.lapsed && self.inner.store.epoch() == epoch && self.inner.journal.pass(key).is_some()
+        !self.state().lapsed
+            && self.inner.store.epoch() == epoch
+            && self.inner.journal.pass(key).is_some()
     }
 
-    fn lapse(&mut self) {
-        let first = !std::mem::replace(&mut self.lapsed, true);
+    /// The tombstone was gone before the end, which then is one without a value. `false`: it was gone
+    /// after the end.
+    fn lapse(&self) -> bool {
+        let before = {
+            let mut state = self.state();
+            let before = *state;
+            state.lapsed |= !before.ended;
+            before
+        };
+        if !before.ended && !before.lapsed {
+            self.tell_lapsed();
+        }
+        !before.ended
+    }
+
+    fn tell_lapsed(&self) {
         // Elsewhere any invalidation removes a tombstone.
-        if first && self.inner.settings.guarded {
+        if self.inner.settings.guarded {
             self.inner.emit(self.site, &Event::GuardLapsed);
         }
     }
-}
 
-impl Drop for GuardedWrite {
-    /// A runtime may end with the task in it. Not sent, the invalidation is deferred.
-    fn drop(&mut self) {
-        if self.held {
-            let hold_off = *self.hold_off.borrow();
-            drop(self.sending(hold_off));
-        }
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -88,6 +88,25 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
+    /// See [`Home::finish`]. What it leaves to a later call does not keep the cache alive.
+    pub(crate) fn finish<F>(
+        self: &Arc<Self>,
+        begin: impl Fn(Arc<Self>) -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = bool> + Send + 'static,
+    {
+        let cache = Arc::downgrade(self);
+        self.runtime.finish(move || {
+            let begun = cache.upgrade().map(&begin);
+            async move {
+                match begun {
+                    Some(begun) => begun.await,
+                    None => true,
+                }
+            }
+        });
+    }
+
     pub(crate) fn new(
         store: AnyStore,
         namespace: String,

@@ -39,16 +39,20 @@ pub(crate) struct Home {
 
 struct State {
     runtime: Handle,
+    /// A task of it, which ends with it alone.
+    sentinel: Background,
     residents: Vec<Begin>,
     /// Those of the residents.
     tasks: Vec<Background>,
-    /// What could not be finished where the home is, as that was ending.
+    /// What could not be finished where the home is, as that was ending. It does not keep the cache alive.
     unfinished: Vec<Begin>,
     probe: Option<Probe>,
 }
 
 /// Begins a task.
-type Begin = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+type Begin = Arc<dyn Fn() -> Task + Send + Sync>;
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A question to a runtime whether it is driven.
 struct Probe {
@@ -64,6 +68,7 @@ impl Home {
 
     pub(crate) fn on(runtime: Handle) -> Arc<Self> {
         let state = Mutex::new(State {
+            sentinel: Background(runtime.spawn(pending())),
             runtime,
             residents: Vec::new(),
             tasks: Vec::new(),
@@ -75,11 +80,14 @@ impl Home {
     }
 
     /// Begins a task, again wherever the home moves to.
-    pub(crate) fn house<F>(&self, begin: impl Fn() -> F + Send + 'static)
+    pub(crate) fn house<F>(&self, begin: impl Fn() -> F + Send + Sync + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.lock().begin(Box::new(move || Box::pin(begin())));
+        let begin: Begin = Arc::new(move || Box::pin(begin()));
+        self.lock().residents.push(Arc::clone(&begin));
+        let task = Background(self.runtime().spawn(begin()));
+        self.lock().tasks.push(task);
     }
 
     /// Spawns what a call starts.
@@ -87,21 +95,14 @@ impl Home {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        match Handle::try_current() {
-            Ok(here) => here.spawn(future),
-            Err(_) => {
-                // Not under the lock: where that has ended, the future is dropped at once, with all that it
-                // then has to finish.
-                let home = self.lock().runtime.clone();
-                home.spawn(future)
-            }
-        }
+        let here = Handle::try_current();
+        here.unwrap_or_else(|_| self.runtime()).spawn(future)
     }
 
     /// Does what is left to be done when something is dropped, maybe with the very runtime of its call:
-    /// at once if nothing has to be waited for, else at home. It says whether it is done, and may be
-    /// begun again.
-    pub(crate) fn finish<F>(&self, begin: impl Fn() -> F + Send + 'static)
+    /// at once if nothing has to be waited for, else there if it goes on, else at home, where it begins
+    /// anew: what has begun may have to do with the timer of its runtime. It says whether it is done.
+    pub(crate) fn finish<F>(&self, begin: impl Fn() -> F + Send + Sync + 'static)
     where
         F: Future<Output = bool> + Send + 'static,
     {
@@ -111,22 +112,18 @@ impl Home {
         if polled == Poll::Ready(true) {
             return;
         }
-        let mut state = self.lock();
-        if state.has_ended() {
-            let work = Arc::clone(&self.work);
-            state.unfinished.push(Box::new(move || {
-                let (begun, task) = (begin(), work.begin());
-                Box::pin(async move {
-                    _ = begun.await;
-                    drop(task);
-                })
-            }));
-        } else if polled.is_pending() {
-            let task = self.work.begin();
-            state.runtime.spawn(async move {
-                _ = begun.await;
-                drop(task);
-            });
+        let here = Handle::try_current().ok().filter(|here| !has_ended(here));
+        let home = self.runtime();
+        match here {
+            Some(here) if polled.is_pending() => drop(here.spawn(counted(&self.work, begun))),
+            _ if has_ended(&home) => {
+                let work = Arc::clone(&self.work);
+                let begin = move || Box::pin(counted(&work, begin())) as Task;
+                self.lock().unfinished.push(Arc::new(begin));
+            }
+            _ if polled.is_pending() => drop(home.spawn(counted(&self.work, begin()))),
+            // Where it is, it was tried.
+            _ => {}
         }
     }
 
@@ -136,16 +133,33 @@ impl Home {
         let Ok(here) = Handle::try_current() else {
             return false;
         };
-        // Somebody else looks.
-        let Ok(mut state) = self.state.try_lock() else {
+        let Some((residents, unfinished)) = self.leave(&here) else {
             return false;
         };
-        let is_gone = state.is_gone(&here);
-        if is_gone {
-            state.move_to(here);
-            tell_once();
+        let tasks = residents
+            .iter()
+            .map(|begin| Background(here.spawn(begin())));
+        let mut tasks = tasks.collect();
+        {
+            let mut state = self.lock();
+            // Else it has moved on meanwhile.
+            if state.runtime.id() == here.id() {
+                std::mem::swap(&mut state.tasks, &mut tasks);
+            }
         }
-        is_gone
+        drop(tasks);
+        for begin in unfinished {
+            here.spawn(begin());
+        }
+        tell_once();
+        true
+    }
+
+    /// Moves, if nothing runs where it is; what is to begin anew.
+    fn leave(&self, here: &Handle) -> Option<(Vec<Begin>, Vec<Begin>)> {
+        // Locked, somebody else looks.
+        let mut state = self.state.try_lock().ok()?;
+        state.is_gone(here).then(|| state.move_to(here.clone()))
     }
 
     /// Waits for `future`, which a task of the home brings to its end.
@@ -162,6 +176,12 @@ impl Home {
         }
     }
 
+    /// Where it is. Nothing is spawned under the lock: where that has ended, the future is dropped at once,
+    /// with all that it then has to finish.
+    fn runtime(&self) -> Handle {
+        self.lock().runtime.clone()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -174,25 +194,16 @@ impl fmt::Debug for Home {
 }
 
 impl State {
-    fn begin(&mut self, resident: Begin) {
-        self.tasks.push(Background(self.runtime.spawn(resident())));
-        self.residents.push(resident);
-    }
-
-    /// Whether the runtime takes no tasks any more.
-    fn has_ended(&self) -> bool {
-        Background(self.runtime.spawn(pending())).has_ended()
-    }
-
     fn is_gone(&mut self, here: &Handle) -> bool {
         // Whoever asks is driven.
         if self.runtime.id() == here.id() {
             self.probe = None;
             return false;
         }
-        if self.has_ended() {
+        if self.sentinel.has_ended() {
             return true;
         }
+        // Under the lock, but they have nothing to finish.
         let probe = self.probe.get_or_insert_with(|| Probe {
             asked: Instant::now(),
             answer: self.runtime.spawn(async {}),
@@ -203,16 +214,29 @@ impl State {
         is_gone
     }
 
-    fn move_to(&mut self, runtime: Handle) {
+    /// Gives what is to begin anew there, and what is to be finished there.
+    fn move_to(&mut self, runtime: Handle) -> (Vec<Begin>, Vec<Begin>) {
+        self.sentinel = Background(runtime.spawn(pending()));
         self.runtime = runtime;
-        let tasks = self
-            .residents
-            .iter()
-            .map(|begin| self.runtime.spawn(begin()));
-        self.tasks = tasks.map(Background).collect();
-        for begin in self.unfinished.drain(..) {
-            self.runtime.spawn(begin());
-        }
+        self.probe = None;
+        (self.residents.clone(), std::mem::take(&mut self.unfinished))
+    }
+}
+
+/// Whether `runtime` takes no tasks any more. A task that waits in it ends a moment later.
+fn has_ended(runtime: &Handle) -> bool {
+    Background(runtime.spawn(pending())).has_ended()
+}
+
+/// As a task that is waited for.
+fn counted<F>(work: &Arc<Work>, begun: F) -> impl Future<Output = ()> + Send + use<F>
+where
+    F: Future<Output = bool> + Send,
+{
+    let task = work.begin();
+    async move {
+        _ = begun.await;
+        drop(task);
     }
 }
 
@@ -345,5 +369,114 @@ mod tests {
             assert!(home.tend());
             begun(&done, 1).await;
         });
+    }
+
+    #[test]
+    fn what_began_in_an_ending_runtime_begins_anew_at_home() {
+        let (ending, at_home) = (runtime(), runtime());
+        let home = Home::on(at_home.handle().clone());
+        let (done, given) = (Arc::<AtomicUsize>::default(), Arc::clone(&home));
+        let count = Arc::clone(&done);
+        let finishing = OnDrop(move || {
+            let count = Arc::clone(&count);
+            given.finish(move || {
+                let count = Arc::clone(&count);
+                async move {
+                    sleep(Duration::from_millis(1)).await;
+                    count.fetch_add(1, Ordering::Relaxed);
+                    true
+                }
+            });
+        });
+        ending.spawn(async move {
+            pending::<()>().await;
+            drop(finishing);
+        });
+        drop(ending);
+        at_home.block_on(async {
+            while done.load(Ordering::Relaxed) == 0 {
+                assert_eq!(home.work.tasks(), 1, "it was dropped");
+                sleep(Duration::from_millis(1)).await;
+            }
+        });
+    }
+
+    #[test]
+    fn what_an_ended_runtime_drops_at_once_may_use_the_home() {
+        let ended = runtime();
+        let home = Home::on(ended.handle().clone());
+        drop(ended);
+        let (done, given) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let user = || {
+                let home = Arc::clone(&home);
+                OnDrop(move || home.house(pending::<()>))
+            };
+            let holding = |user| async move {
+                pending::<()>().await;
+                drop::<OnDrop<_>>(user);
+                true
+            };
+            drop(home.spawn(holding(user())));
+            home.finish({
+                let user = user();
+                move || {
+                    _ = &user;
+                    std::future::ready(false)
+                }
+            });
+            let (first, given) = (AtomicUsize::new(0), Arc::clone(&home));
+            home.house(move || {
+                let inner = Arc::clone(&given);
+                let is_first = first.fetch_add(1, Ordering::Relaxed) == 0;
+                let user =
+                    OnDrop(move || is_first.then(|| inner.house(pending::<()>)).unwrap_or(()));
+                async move {
+                    pending::<()>().await;
+                    drop(user);
+                }
+            });
+            done.send(()).unwrap();
+        });
+        let ended = given.recv_timeout(Duration::from_secs(20));
+        assert!(ended.is_ok(), "it waits for its own lock");
+    }
+
+    #[test]
+    fn however_often_others_ask_an_undriven_runtime_is_given_few_tasks() {
+        let undriven = runtime();
+        let home = Home::on(undriven.handle().clone());
+        runtime().block_on(async {
+            for _ in 0..100 {
+                home.tend();
+            }
+        });
+        let tasks = undriven.metrics().num_alive_tasks();
+        assert!(tasks <= 2, "{tasks}");
+    }
+
+    #[test]
+    fn what_is_left_unfinished_does_not_keep_its_cache() {
+        let ended = runtime();
+        let cache = ended.block_on(crate::Cache::builder().url("memory://").build());
+        let cache = cache.unwrap();
+        drop(ended);
+        cache.inner.finish(|_| async {
+            tokio::task::yield_now().await;
+            true
+        });
+        assert_eq!(cache.inner.runtime.lock().unfinished.len(), 1);
+        let left = Arc::downgrade(&cache.inner);
+        drop(cache);
+        assert_eq!(left.strong_count(), 0);
+    }
+
+    /// Does something when it is dropped.
+    struct OnDrop<F: Fn()>(F);
+
+    impl<F: Fn()> Drop for OnDrop<F> {
+        fn drop(&mut self) {
+            self.0();
+        }
     }
 }

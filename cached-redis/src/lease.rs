@@ -200,11 +200,11 @@ impl Drop for Lease {
     fn drop(&mut self) {
         self.stop_heartbeat();
         if self.held {
-            let (inner, token) = (Arc::clone(&self.inner), self.token);
+            let token = self.token;
             let key: Arc<str> = std::mem::take(&mut self.key).into();
             // Unanswered, the lease runs out by itself.
-            self.inner.runtime.finish(move || {
-                let (inner, key) = (Arc::clone(&inner), Arc::clone(&key));
+            self.inner.finish(move |inner| {
+                let key = Arc::clone(&key);
                 async move { inner.store.release(&key, token).await.is_ok() }
             });
         }

@@ -54,6 +54,7 @@ mod renewal;
 mod rollout;
 mod schema;
 mod seek;
+mod sent;
 mod settings;
 mod shape;
 mod stats;

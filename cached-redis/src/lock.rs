@@ -153,11 +153,11 @@ impl Asking {
 impl Drop for Asking {
     fn drop(&mut self) {
         if self.open {
-            let (inner, holder) = (Arc::clone(&self.inner), self.holder);
+            let holder = self.holder;
             let key: Arc<str> = std::mem::take(&mut self.key).into();
             // Unanswered, the lease runs out by itself.
-            self.inner.runtime.finish(move || {
-                let (inner, key) = (Arc::clone(&inner), Arc::clone(&key));
+            self.inner.finish(move |inner| {
+                let key = Arc::clone(&key);
                 async move { inner.store.unlock(&key, holder).await.is_ok() }
             });
         }

@@ -10,9 +10,10 @@ use crate::error::StoreError;
 use crate::event::Event;
 use crate::feed::outbox::{self, Announcement};
 use crate::handle::Inner;
-use crate::journal::Attempt;
+use crate::journal::{Attempt, Hold};
 use crate::key::Pattern;
 use crate::registry::Site;
+use crate::sent::{Parcel, Sent};
 use crate::write::{Invalidation, Removal, Sending};
 use crate::{Error, sweep, write};
 
@@ -29,12 +30,9 @@ pub(crate) async fn invalidate(
     write::send(inner, removal).await
 }
 
-/// Removes the keys in one round trip, and then what matches the patterns. To be spawned; dropped
-/// before its end, it is deferred.
-pub(crate) fn sending(
-    inner: &Arc<Inner>,
-    removal: Removal,
-) -> impl Future<Output = Invalidation> + use<> {
+/// Removes the keys in one round trip, and then what matches the patterns, from a task of its own. `hold`
+/// bars them until then.
+pub(crate) fn sent(inner: &Arc<Inner>, removal: Removal, hold: Option<Hold>) -> Sent {
     let Removal {
         keys,
         patterns,
@@ -45,8 +43,19 @@ pub(crate) fn sending(
     let sending = some.then(|| Sending::of(inner, keys, hold_off).publishing(publish));
     let matching = |(pattern, site)| Matching::new(inner, site, pattern, publish.is_some());
     let sweeps: Vec<_> = patterns.into_iter().map(matching).collect();
-    let task = inner.runtime.work.begin();
-    async move {
+    let own = sending.iter().filter_map(|it| it.event.clone());
+    let parcel = Parcel {
+        keys: sending
+            .as_ref()
+            .map(|it| Arc::clone(&it.keys))
+            .unwrap_or_default(),
+        patterns: sweeps.iter().map(|it| it.pattern.clone()).collect(),
+        hold_off,
+        events: own
+            .chain(sweeps.iter().filter_map(|it| it.event.clone()))
+            .collect(),
+    };
+    let all = async move {
         let mut outcome = Invalidation::Done;
         if let Some(sending) = sending {
             outcome = sending.send().await;
@@ -54,9 +63,9 @@ pub(crate) fn sending(
         for sweep in sweeps {
             outcome = outcome.and(sweep.send().await);
         }
-        drop(task);
         outcome
-    }
+    };
+    Sent::by(all, inner, parcel, hold)
 }
 
 /// A sweep on its way. However it ends, it is not lost: a task that a runtime drops at its shutdown
@@ -65,8 +74,8 @@ struct Matching {
     inner: Arc<Inner>,
     site: &'static Site,
     pattern: Pattern,
-    /// Whether others are to hear of the end.
-    publish: bool,
+    /// What others are to hear of the end, if they are.
+    event: Option<Announcement>,
     ended: bool,
 }
 
@@ -75,8 +84,8 @@ impl Matching {
         Self {
             inner: Arc::clone(inner),
             site,
+            event: publish.then(|| Announcement::of_pattern(inner, site, &pattern)),
             pattern,
-            publish,
             ended: false,
         }
     }
@@ -93,8 +102,8 @@ impl Matching {
             Ok(_) => Invalidation::Done,
             Err(error) => self.defer(attempt, &error),
         };
-        if self.publish {
-            outbox::publish(&self.inner, self.announcement()).await;
+        if let Some(event) = self.event.take() {
+            outbox::publish(&self.inner, event).await;
         }
         ended
     }
@@ -108,10 +117,6 @@ impl Matching {
         self.inner.runtime.tend();
         Invalidation::Deferred
     }
-
-    fn announcement(&self) -> Announcement {
-        Announcement::of_pattern(&self.inner, self.site, &self.pattern)
-    }
 }
 
 impl Drop for Matching {
@@ -119,8 +124,8 @@ impl Drop for Matching {
         if !self.ended {
             let attempt = self.inner.journal.begin();
             self.defer(attempt, &StoreError::Unavailable);
-            if self.publish {
-                outbox::keep(&self.inner, self.announcement());
+            if let Some(event) = self.event.take() {
+                outbox::keep(&self.inner, event);
             }
         }
     }

@@ -7,11 +7,10 @@
 
 use std::sync::Arc;
 
-use tokio::task::JoinHandle;
-
 use crate::handle::Inner;
 use crate::registry::DIRECT;
-use crate::write::{Invalidation, Removal};
+use crate::sent::Sent;
+use crate::write::Removal;
 use crate::{Cache, Error, write};
 
 impl Cache {
@@ -95,14 +94,14 @@ impl Outdated {
     }
 
     async fn invalidate(mut self) {
-        if let Some(task) = self.send() {
+        if let Some(sent) = self.send() {
             // A failure has been counted and told.
-            let _ = task.await;
+            let _ = sent.await;
         }
     }
 
     /// `None`: it has been sent, or waits for the commit of an open transaction.
-    fn send(&mut self) -> Option<JoinHandle<Invalidation>> {
+    fn send(&mut self) -> Option<Sent> {
         let site = &DIRECT.site;
         let removal = Removal {
             publish: Some(site),
@@ -114,7 +113,7 @@ impl Outdated {
 
 impl Drop for Outdated {
     fn drop(&mut self) {
-        // Nobody is left to wait for it; the task runs to its end all the same.
+        // Nobody is left to wait for it: it is sent all the same.
         drop(self.send());
     }
 }

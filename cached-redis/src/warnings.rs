@@ -129,3 +129,35 @@ impl Warnings {
         self.built.elapsed().as_millis() as u64 + 1
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Builder;
+    use tokio::time::advance;
+
+    use super::*;
+
+    /// A runtime with a held clock of its own.
+    fn held<F: Future>(test: F) -> F::Output {
+        let mut builder = Builder::new_current_thread();
+        let runtime = builder.enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(test)
+    }
+
+    #[test]
+    fn a_spell_outlives_a_clock_that_stands_before_its_beginning() {
+        let warnings = held(async {
+            let warnings = Warnings::new();
+            advance(2 * SHORTEST).await;
+            assert!(warnings.is_told("f", &Event::KeyFailed));
+            warnings
+        });
+        held(async {
+            warnings.answered();
+            assert!(!warnings.is_told("f", &Event::KeyFailed), "it goes on");
+            advance(4 * SHORTEST).await;
+            warnings.answered();
+            assert!(warnings.is_told("f", &Event::KeyFailed), "it has ended");
+        });
+    }
+}

@@ -1,31 +1,64 @@
 //! What calls leave behind them to be finished: fills, refreshes, invalidations, releases of leases.
 //!
 //! Its tasks die with their runtime. A program that ends right after its work would lose what it has
-//! loaded and leave its leases, on which the next one waits; so it can wait for them before.
+//! loaded and leave its leases, on which the next one waits; so it can wait for them before. Others may go
+//! on beginning tasks meanwhile, and are not waited for: each task is of a generation, and whoever waits
+//! ends the current one.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::sync::{oneshot, watch};
+
+/// How long a chain of tasks is of which one begins the next.
+const LINKS: usize = 3;
 
 /// That of one cache.
 #[derive(Default)]
 pub(crate) struct Work(watch::Sender<State>);
 
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct State {
-    tasks: usize,
-    /// How often there was nothing left to do: where calls go on, the moment is short.
-    rests: u64,
+    /// How many tasks there are of each generation, from the first that has any.
+    generations: VecDeque<usize>,
+    /// The number of the first of them.
+    first: u64,
+}
+
+impl State {
+    /// The number of the current generation.
+    fn current(&mut self) -> u64 {
+        if self.generations.is_empty() {
+            self.generations.push_back(0);
+        }
+        self.first + self.generations.len() as u64 - 1
+    }
+
+    fn tasks_of(&mut self, generation: u64) -> &mut usize {
+        &mut self.generations[(generation - self.first) as usize]
+    }
+
+    /// Forgets those that have ended before the current one; whether there were any.
+    fn forget(&mut self) -> bool {
+        let first = self.first;
+        while self.generations.len() > 1 && self.generations[0] == 0 {
+            self.generations.pop_front();
+            self.first += 1;
+        }
+        self.first != first
+    }
 }
 
 impl Work {
     /// One more task, until what is returned is dropped. To be called before it is spawned.
     pub(crate) fn begin(self: &Arc<Self>) -> Begun {
+        let mut generation = 0;
         self.0.send_if_modified(|state| {
-            state.tasks += 1;
+            generation = state.current();
+            *state.tasks_of(generation) += 1;
             false
         });
-        Begun(Arc::clone(self))
+        Begun(Arc::clone(self), generation)
     }
 
     /// For a task that waits until somebody lets go: it counts from that very moment.
@@ -39,29 +72,39 @@ impl Work {
     }
 
     pub(crate) fn tasks(&self) -> usize {
-        self.0.borrow().tasks
+        self.0.borrow().generations.iter().sum()
     }
 
-    /// Until a moment at which there is nothing to do.
+    /// Until those have ended that have begun before, and what they leave in turn: a refresh its fill, and
+    /// a fill the release of its lease.
     pub(crate) async fn done(&self) {
+        for _ in 0..LINKS {
+            self.ended().await;
+        }
+    }
+
+    async fn ended(&self) {
+        let mut generation = 0;
+        self.0.send_if_modified(|state| {
+            generation = state.current();
+            state.generations.push_back(0);
+            state.forget()
+        });
         let mut state = self.0.subscribe();
-        let rests = state.borrow().rests;
-        let rest = state.wait_for(|now| now.tasks == 0 || now.rests != rests);
         // It cannot fail: the sender is here.
-        let _ = rest.await;
+        let _ = state.wait_for(|now| now.first > generation).await;
     }
 }
 
-/// A task that has not ended.
-pub(crate) struct Begun(Arc<Work>);
+/// A task that has not ended, of a generation.
+pub(crate) struct Begun(Arc<Work>, u64);
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        self.0.0.send_if_modified(|state| {
-            state.tasks -= 1;
-            let rests = state.tasks == 0;
-            state.rests += u64::from(rests);
-            rests
+        let Self(work, generation) = self;
+        work.0.send_if_modified(|state| {
+            *state.tasks_of(*generation) -= 1;
+            state.forget()
         });
     }
 }
@@ -89,19 +132,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_of_rest_is_enough_for_those_who_wait() {
+    fn whoever_waits_waits_for_what_had_begun_before_and_for_nothing_else() {
         let work = Arc::<Work>::default();
         let mut context = Context::from_waker(Waker::noop());
-        let mut wait = |mut done: std::pin::Pin<&mut dyn Future<Output = ()>>| {
-            done.as_mut().poll(&mut context).is_ready()
+        let mut wait = |mut ended: std::pin::Pin<&mut dyn Future<Output = ()>>| {
+            ended.as_mut().poll(&mut context).is_ready()
         };
-        assert!(wait(pin!(work.done())), "there is nothing");
+        assert!(wait(pin!(work.ended())), "there is nothing");
         let (first, second) = (work.begin(), work.begin());
-        let mut done = pin!(work.done());
+        let mut ended = pin!(work.ended());
+        assert!(!wait(ended.as_mut()));
+        let third = work.begin();
         drop(first);
-        assert!(!wait(done.as_mut()) && work.tasks() == 1);
+        assert!(!wait(ended.as_mut()) && work.tasks() == 2);
         drop(second);
-        let _third = work.begin();
-        assert!(wait(done) && !wait(pin!(work.done())));
+        assert!(
+            wait(ended) && work.tasks() == 1,
+            "the third has begun since"
+        );
+        let mut ended = pin!(work.ended());
+        assert!(!wait(ended.as_mut()));
+        drop(third);
+        assert!(wait(ended) && work.tasks() == 0);
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::task::{JoinHandle, yield_now};
+use tokio::task::yield_now;
 
 use crate::error::StoreError;
 use crate::event::Event;
@@ -27,6 +27,7 @@ use crate::label::{self, Label};
 use crate::lease::{Filled, Lease};
 use crate::pack::Packer;
 use crate::registry::{DIRECT, Site};
+use crate::sent::Sent;
 use crate::settings::NOT_ADDITIVE;
 use crate::store::Store as _;
 use crate::store::many::MOST;
@@ -78,18 +79,17 @@ pub(crate) async fn invalidate(
 
 /// Sends what is to be removed, in its turn, and says how that went.
 pub(crate) async fn send(inner: &Arc<Inner>, removal: Removal) -> Result<Invalidation, Error> {
-    let Some(task) = in_turn(inner, removal) else {
-        return Ok(Invalidation::Collected);
-    };
-    // An error means that its runtime is shutting down.
-    Ok(task.await.unwrap_or(Invalidation::Deferred))
+    match in_turn(inner, removal) {
+        Some(sent) => Ok(sent.await),
+        None => Ok(Invalidation::Collected),
+    }
 }
 
 /// Sends what is to be removed from a task of its own, or leaves it to the commit of the transaction
 /// that is open here: then `None`.
-pub(crate) fn in_turn(inner: &Arc<Inner>, removal: Removal) -> Option<JoinHandle<Invalidation>> {
+pub(crate) fn in_turn(inner: &Arc<Inner>, removal: Removal) -> Option<Sent> {
     let removal = after_commit::collect(inner, removal).err()?;
-    Some(inner.runtime.spawn(matching::sending(inner, removal)))
+    Some(matching::sent(inner, removal, None))
 }
 
 /// What writes have made outdated, each part with the writer that is counted for it.
@@ -137,22 +137,24 @@ impl Invalidation {
 }
 
 /// An invalidation on its way. However it ends, it is not lost: a task that a runtime drops at its
-/// shutdown drops this too, with its keys still inside, and they are deferred.
+/// shutdown drops this too, before its end, and it is deferred. For runtimes that nobody drives see
+/// [`sent`](crate::sent).
 pub(crate) struct Sending {
     inner: Arc<Inner>,
-    keys: Vec<String>,
+    pub(crate) keys: Arc<[String]>,
     /// How many of the keys each writer is counted for.
     shares: Vec<(&'static Site, usize)>,
     hold_off: Option<Duration>,
-    /// In whose name others are to hear of it, if they are.
-    publish: Option<&'static Site>,
+    /// What others are to hear of it, if they are.
+    pub(crate) event: Option<Announcement>,
+    ended: bool,
 }
 
 impl Sending {
     pub(crate) fn new(
         inner: &Arc<Inner>,
         site: &'static Site,
-        keys: Vec<String>,
+        keys: Arc<[String]>,
         hold_off: Option<Duration>,
     ) -> Self {
         Self {
@@ -160,7 +162,8 @@ impl Sending {
             shares: vec![(site, keys.len())],
             keys,
             hold_off,
-            publish: None,
+            event: None,
+            ended: false,
         }
     }
 
@@ -185,13 +188,14 @@ impl Sending {
             keys: keys.into_iter().map(|(key, _)| key).collect(),
             shares,
             hold_off,
-            publish: None,
+            event: None,
+            ended: false,
         }
     }
 
     /// In whose name an event goes out once it is confirmed, if one does.
     pub(crate) fn publishing(mut self, publish: Option<&'static Site>) -> Self {
-        self.publish = publish;
+        self.event = publish.map(|site| Announcement::new(&self.inner, site, &self.keys));
         self
     }
 
@@ -211,15 +215,15 @@ impl Sending {
             Ok(()) => self.confirm(attempt).await,
             Err(error) => Err(error),
         };
-        let keys = std::mem::take(&mut self.keys);
+        self.ended = true;
         let ended = match &confirmed {
             Ok(()) => {
                 self.tell(Event::Invalidated);
                 Invalidation::Done
             }
-            Err(error) => self.defer(attempt, &keys, error),
+            Err(error) => self.defer(attempt, error),
         };
-        self.announce(&keys).await;
+        self.announce().await;
         ended
     }
 
@@ -234,30 +238,29 @@ impl Sending {
     }
 
     /// To be called at the end: the keys of one that is deferred are in the journal, which this waits for.
-    async fn announce(&self, keys: &[String]) {
-        if let Some(site) = self.publish.filter(|_| !keys.is_empty()) {
-            let announcement = Announcement::new(&self.inner, site, keys);
-            outbox::publish(&self.inner, announcement).await;
+    async fn announce(&mut self) {
+        if let Some(event) = self.event.take() {
+            outbox::publish(&self.inner, event).await;
         }
     }
 
     /// Ends with the value that was written in the place of what stood there.
     pub(crate) async fn stored(mut self, attempt: Attempt) -> Invalidation {
-        let keys = std::mem::take(&mut self.keys);
-        let ended = match self.inner.journal.replaced(attempt, &keys) {
+        self.ended = true;
+        let ended = match self.inner.journal.replaced(attempt, &self.keys) {
             true => {
                 self.tell(|_| Event::Fill);
                 Invalidation::Done
             }
-            false => self.defer(attempt, &keys, &StoreError::Lost),
+            false => self.defer(attempt, &StoreError::Lost),
         };
-        self.announce(&keys).await;
+        self.announce().await;
         ended
     }
 
     /// Reads of these keys bypass the cache from here on, so before anybody learns of the end.
-    fn defer(&self, attempt: Attempt, keys: &[String], error: &StoreError) -> Invalidation {
-        if self.inner.journal.keep(attempt, keys, self.hold_off) {
+    fn defer(&self, attempt: Attempt, error: &StoreError) -> Invalidation {
+        if self.inner.journal.keep(attempt, &self.keys, self.hold_off) {
             self.inner.emit(&DIRECT.site, &Event::JournalOverflow);
         }
         self.tell(|keys| Event::Deferred(keys, error));
@@ -275,12 +278,11 @@ impl Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        let keys = std::mem::take(&mut self.keys);
-        if !keys.is_empty() {
+        if !self.ended && !self.keys.is_empty() {
             let attempt = self.inner.journal.begin();
-            self.defer(attempt, &keys, &StoreError::Unavailable);
-            if let Some(site) = self.publish {
-                outbox::keep(&self.inner, Announcement::new(&self.inner, site, &keys));
+            self.defer(attempt, &StoreError::Unavailable);
+            if let Some(event) = self.event.take() {
+                outbox::keep(&self.inner, event);
             }
         }
     }

@@ -1,8 +1,6 @@
 //! One call of a function under `#[invalidates]`: which keys it makes outdated, and when they are
 //! invalidated.
 
-use tokio::task::JoinHandle;
-
 use crate::after_commit;
 use crate::error::Unguarded;
 use crate::event::Event;
@@ -11,8 +9,9 @@ use crate::handle::{self, Cache};
 use crate::key::{KeyWriter, Pattern};
 use crate::pack::Packed;
 use crate::registry::{When, Writer};
+use crate::sent::Sent;
 use crate::tag::TAG;
-use crate::write::{self, Invalidation, Removal};
+use crate::write::{self, Removal};
 
 /// One call of a function under `#[invalidates]`, or under `#[write_through]`.
 ///
@@ -214,13 +213,13 @@ impl Write {
     }
 
     async fn send_and_wait(&mut self) {
-        if let Some(task) = self.send() {
+        if let Some(sent) = self.send() {
             // A failure has been counted and told; the function's own result is what the caller gets.
-            let _ = task.await;
+            let _ = sent.await;
         }
     }
 
-    fn send(&mut self) -> Option<JoinHandle<Invalidation>> {
+    fn send(&mut self) -> Option<Sent> {
         let keys = std::mem::take(&mut self.keys);
         let patterns = std::mem::take(&mut self.patterns);
         let some = !keys.is_empty() || !patterns.is_empty();
@@ -237,7 +236,7 @@ impl Write {
 
 impl Drop for Write {
     fn drop(&mut self) {
-        // Nobody is left to wait for it; the tasks run to their ends all the same.
+        // Nobody is left to wait for it: it is sent all the same.
         drop((self.ending(), self.send()));
     }
 }

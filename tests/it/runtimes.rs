@@ -5,10 +5,16 @@ use std::pin::pin;
 use std::thread;
 use std::time::Duration;
 
-use cached_redis::{Cache, CachedExt as _, Invalidation, Status, redis_cached};
+use cached_redis::{
+    AfterCommit, Cache, CachedExt as _, Invalidation, Status, invalidates, redis_cached,
+};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::support::{Source, World, eventually, filled, in_time, on_both_stores, poll_once};
+use crate::support::{
+    Source, World, eventually, filled, in_time, on_both_stores, on_redis, poll_once,
+};
+
+on_redis!(a_runtime_without_drivers_is_told_when_the_cache_is_built);
 
 on_both_stores!(
     five_runtimes_one_after_the_other_use_one_cache,
@@ -17,6 +23,16 @@ on_both_stores!(
     an_invalidation_of_a_pattern_whose_runtime_ends_is_sent_from_the_next_one,
     a_guarded_write_whose_runtime_ends_is_ended_from_the_next_one,
     an_event_whose_runtime_ends_is_sent_from_the_next_one,
+    an_invalidation_whose_runtime_stands_still_is_sent_from_the_next_one,
+    an_invalidation_of_a_pattern_whose_runtime_stands_still_is_sent_from_the_next_one,
+    a_writer_whose_runtime_stands_still_invalidates_from_the_next_one,
+    a_commit_whose_runtime_stands_still_is_sent_from_the_next_one,
+    a_guarded_write_whose_runtime_stands_still_is_ended_from_the_next_one,
+    an_event_whose_runtime_stands_still_is_sent_from_the_next_one,
+    a_guarded_write_outlives_the_runtime_that_it_began_in,
+    a_guarded_write_is_finished_though_the_runtime_that_it_began_in_stands_still,
+    events_can_be_subscribed_to_again_once_their_runtime_has_ended,
+    warming_up_beside_an_ended_runtime_stores_everything,
     a_load_whose_runtime_ends_leaves_its_key_to_the_next_one,
     a_runtime_that_nobody_drives_holds_nobody_up,
     flushing_brings_to_an_end_what_an_undriven_runtime_has_left,
@@ -169,6 +185,157 @@ async fn an_event_whose_runtime_ends_is_sent_from_the_next_one(world: World) {
     assert!(format!("{event:?}").contains(&key(1)), "{event:?}");
 }
 
+/// Has a runtime of its own begin a write and then run nothing any more, as after `block_on(timeout(…))`.
+fn begin_and_stand_still<F: Future>(write: impl FnOnce() -> F + Send) {
+    let runtime = runtime();
+    let begin = || runtime.block_on(async { assert!(poll_once(pin!(write())).is_pending()) });
+    thread::scope(|threads| threads.spawn(begin).join().unwrap());
+    // It stays for ever: dropped, it would drop what it has left.
+    std::mem::forget(runtime);
+}
+
+/// What a dropped caller has left holds from the next call on, here and elsewhere.
+fn has_been_left(cache: &Cache, other: &Cache, source: &Source) {
+    tokio_test(async || {
+        assert_eq!(cache.scope(read(source, 1)).await, 2, "here");
+        cache.flush().await.unwrap();
+        assert!(cache.stats().pending_invalidations().is_empty());
+        assert_eq!(other.scope(read(source, 1)).await, 2, "elsewhere");
+    });
+    assert_eq!(cache.stats().total().lost_invalidations, 0);
+}
+
+async fn an_invalidation_whose_runtime_stands_still_is_sent_from_the_next_one(world: World) {
+    let source = Source::new();
+    let (cache, other) = filled_cache(&world, &source);
+    source.write();
+    begin_and_stand_still(|| cache.invalidate(key(1)));
+    has_been_left(&cache, &other, &source);
+}
+
+async fn an_invalidation_of_a_pattern_whose_runtime_stands_still_is_sent_from_the_next_one(
+    world: World,
+) {
+    let source = Source::new();
+    let (cache, other) = filled_cache(&world, &source);
+    source.write();
+    begin_and_stand_still(|| cache.invalidate_matching("runtimes:*"));
+    has_been_left(&cache, &other, &source);
+}
+
+#[invalidates("runtimes:<id>")]
+async fn write(source: &Source, id: u64) {
+    source.write();
+    std::future::pending::<()>().await;
+}
+
+async fn a_writer_whose_runtime_stands_still_invalidates_from_the_next_one(world: World) {
+    let source = Source::new();
+    let (cache, other) = filled_cache(&world, &source);
+    begin_and_stand_still(|| cache.scope(write(&source, 1)));
+    has_been_left(&cache, &other, &source);
+}
+
+async fn a_commit_whose_runtime_stands_still_is_sent_from_the_next_one(world: World) {
+    let source = Source::new();
+    let (cache, other) = filled_cache(&world, &source);
+    let commit = async |transaction: AfterCommit| {
+        transaction.scope(cache.invalidate(key(1))).await.unwrap();
+        source.write();
+        transaction.commit().await
+    };
+    begin_and_stand_still(|| commit(cache.after_commit()));
+    has_been_left(&cache, &other, &source);
+}
+
+async fn a_guarded_write_whose_runtime_stands_still_is_ended_from_the_next_one(world: World) {
+    let source = Source::new();
+    let (cache, other) = filled_cache(&world, &source);
+    let write = tokio_test(async || cache.begin_write([key(1)]).await.unwrap());
+    source.write();
+    begin_and_stand_still(|| write.finish());
+    has_been_left(&cache, &other, &source);
+}
+
+async fn an_event_whose_runtime_stands_still_is_sent_from_the_next_one(world: World) {
+    let cache = cache_of_the_past(&world);
+    let mut events = cache.events().await;
+    begin_and_stand_still(|| cache.publishing().invalidate(key(1)));
+    tokio_test(async || cache.flush().await.unwrap());
+    let event = in_time(events.next()).await;
+    assert!(format!("{event:?}").contains(&key(1)), "{event:?}");
+}
+
+async fn a_guarded_write_outlives_the_runtime_that_it_began_in(world: World) {
+    let source = Source::new();
+    let (cache, other) = filled_cache(&world, &source);
+    let write = tokio_test(async || cache.begin_write([key(1)]).await.unwrap());
+    tokio_test(async || {
+        // Nothing was sent before the commit.
+        assert_eq!(cache.stats().total().deferred_invalidations, 0);
+        source.write();
+        assert_eq!(write.finish().await.unwrap(), Invalidation::Done);
+        assert_eq!(other.scope(read(&source, 1)).await, 2);
+    });
+    let dropped = tokio_test(async || cache.begin_write([key(1)]).await.unwrap());
+    tokio_test(async || {
+        source.write();
+        drop(dropped);
+        cache.flush().await.unwrap();
+        assert_eq!(other.scope(read(&source, 1)).await, 3);
+    });
+}
+
+async fn a_guarded_write_is_finished_though_the_runtime_that_it_began_in_stands_still(
+    world: World,
+) {
+    let source = Source::new();
+    let (cache, other) = filled_cache(&world, &source);
+    let still = runtime();
+    let write = thread::scope(|threads| {
+        let begun = threads.spawn(|| still.block_on(cache.begin_write([key(1)])));
+        begun.join().unwrap().unwrap()
+    });
+    tokio_test(async || {
+        source.write();
+        // Where the connection stands still as well, it is deferred.
+        write.finish().await.unwrap();
+        cache.flush().await.unwrap();
+        assert_eq!(other.scope(read(&source, 1)).await, 2);
+    });
+    std::mem::forget(still);
+}
+
+async fn events_can_be_subscribed_to_again_once_their_runtime_has_ended(world: World) {
+    let cache = cache_of_the_past(&world);
+    let mut events = tokio_test(async || cache.events().await);
+    tokio_test(async || {
+        let mut again = cache.events().await;
+        cache.publishing().invalidate(key(1)).await.unwrap();
+        let event = again.next().await;
+        assert!(format!("{event:?}").contains(&key(1)), "{event:?}");
+    });
+    // The former tells its end, or goes on where it needs no runtime.
+    tokio_test(async || drop(events.next().await));
+}
+
+#[redis_cached(ttl = 60, key = "runtimes:<id>", skip(source))]
+async fn read_ok(source: &Source, id: u64) -> Result<u64, String> {
+    Ok(source.load().await)
+}
+
+async fn warming_up_beside_an_ended_runtime_stores_everything(world: World) {
+    let (cache, source) = (cache_of_the_past(&world), Source::new());
+    tokio_test(async || {
+        let warmed = cache.warm(0..20u64, |id| read_ok(&source, id)).await;
+        assert_eq!(warmed.calls.loaded, 20, "{warmed:?}");
+        for id in 0..20 {
+            let (_, info) = cache.scope(read_ok(&source, id).with_info()).await;
+            assert_eq!(info.status(), Status::Hit);
+        }
+    });
+}
+
 async fn a_load_whose_runtime_ends_leaves_its_key_to_the_next_one(world: World) {
     // Nobody waits until such a lease has run out.
     let builder = world.patient().wait_budget(Duration::from_secs(3600));
@@ -187,6 +354,21 @@ async fn a_load_whose_runtime_ends_leaves_its_key_to_the_next_one(world: World) 
         let total = cache.stats().total();
         assert_eq!((total.misses, total.bypasses), (2, 0), "{total:?}");
     });
+}
+
+async fn a_runtime_without_drivers_is_told_when_the_cache_is_built(world: World) {
+    let without: [fn(&mut Builder) -> &mut Builder; 3] =
+        [|builder| builder, Builder::enable_time, Builder::enable_io];
+    for drivers in without {
+        let mut builder = Builder::new_current_thread();
+        let runtime = drivers(&mut builder).build().unwrap();
+        let world = &world;
+        // It ends there too.
+        let building = move || runtime.block_on(world.builder().build());
+        let built = thread::scope(|threads| threads.spawn(building).join().unwrap());
+        let error = built.unwrap_err().to_string();
+        assert!(error.contains("enable_all()"), "{error}");
+    }
 }
 
 /// A cache whose runtime is driven no longer.

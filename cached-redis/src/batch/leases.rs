@@ -148,11 +148,11 @@ impl Drop for Leases {
     fn drop(&mut self) {
         self.stop_heartbeat();
         if !self.held.is_empty() {
-            let (inner, token) = (Arc::clone(&self.inner), self.token);
+            let token = self.token;
             let keys: Arc<[String]> = std::mem::take(&mut self.held).into();
             // Unanswered, the leases run out by themselves.
-            self.inner.runtime.finish(move || {
-                let (inner, keys) = (Arc::clone(&inner), Arc::clone(&keys));
+            self.inner.finish(move |inner| {
+                let keys = Arc::clone(&keys);
                 async move {
                     let released = inner.store.release_all(&keys, token).await;
                     released.iter().all(Result::is_ok)

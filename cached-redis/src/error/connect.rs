@@ -65,6 +65,9 @@ pub enum ConnectProblem {
     /// promoted, or the address leads to its primary, the cache connects.
     #[error("the server is a replica")]
     Replica,
+    /// The runtime that the cache is built in has no I/O driver or no timer.
+    #[error("the runtime has no I/O driver or no timer: build it with `enable_all()`")]
+    Runtime,
     /// The epoch that [`OnFailover::Epoch`](crate::OnFailover::Epoch) asks for could not be agreed on.
     #[error("the epoch of `on_failover` could not be agreed on: {0}")]
     Epoch(Box<StoreError>),
@@ -77,8 +80,10 @@ pub enum ConnectProblem {
 }
 
 impl ConnectProblem {
-    /// Whether no waiting helps: the address leads to something that cannot be used.
+    /// Whether no waiting helps: the address leads to something that cannot be used, or the runtime cannot
+    /// lead anywhere.
     pub(crate) fn is_lasting(&self) -> bool {
-        matches!(self, Self::Cluster | Self::Sentinel | Self::Version { .. })
+        use ConnectProblem::{Cluster, Runtime, Sentinel, Version};
+        matches!(self, Cluster | Sentinel | Version { .. } | Runtime)
     }
 }

@@ -57,6 +57,13 @@ pub(crate) struct Announcement {
     pattern: Option<Pattern>,
 }
 
+/// Whether one is kept: its caller and its task may both leave it.
+enum Kept {
+    Already,
+    New,
+    NoRoom,
+}
+
 /// What the task does next.
 enum Next {
     Send(Announcement),
@@ -66,11 +73,11 @@ enum Next {
 }
 
 impl Announcement {
-    pub(crate) fn new(inner: &Inner, site: &'static Site, keys: &[String]) -> Self {
+    pub(crate) fn new(inner: &Inner, site: &'static Site, keys: &Arc<[String]>) -> Self {
         Self {
             site,
             number: inner.outbox.numbers.fetch_add(1, Ordering::Relaxed) + 1,
-            keys: keys.into(),
+            keys: Arc::clone(keys),
             pattern: None,
         }
     }
@@ -79,7 +86,7 @@ impl Announcement {
     pub(crate) fn of_pattern(inner: &Inner, site: &'static Site, pattern: &Pattern) -> Self {
         Self {
             pattern: Some(pattern.clone()),
-            ..Self::new(inner, site, &[])
+            ..Self::new(inner, site, &Arc::default())
         }
     }
 
@@ -131,7 +138,10 @@ impl<'a> Unsent<'a> {
             return;
         };
         match send(self.inner, announcement).await {
-            Ok(()) => self.announcement = None,
+            Ok(()) => {
+                self.inner.outbox.sent(announcement);
+                self.announcement = None;
+            }
             Err(error) => self.failure = Some(error),
         }
     }
@@ -144,8 +154,9 @@ impl Drop for Unsent<'_> {
         };
         let site = announcement.site;
         let event = match self.inner.outbox.keep(announcement) {
-            true => Event::PublishDeferred(self.failure.as_ref()),
-            false => Event::PublishLost,
+            Kept::Already => return,
+            Kept::New => Event::PublishDeferred(self.failure.as_ref()),
+            Kept::NoRoom => Event::PublishLost,
         };
         self.inner.emit(site, &event);
     }
@@ -248,17 +259,20 @@ impl Outbox {
         let _ = self.waiting.subscribe().wait_for(|now| *now > 0).await;
     }
 
-    /// `false`: there is no room.
-    fn keep(&self, announcement: Announcement) -> bool {
+    fn keep(&self, announcement: Announcement) -> Kept {
         let mut state = self.lock();
+        let number = announcement.number;
+        if state.waiting.iter().any(|other| other.number == number) {
+            return Kept::Already;
+        }
         let keys = state.keys + announcement.size();
         if keys > self.bound {
-            return false;
+            return Kept::NoRoom;
         }
         state.keys = keys;
         state.waiting.push_back(announcement);
         self.waiting.send_replace(state.waiting.len());
-        true
+        Kept::New
     }
 
     fn next(&self, journal: &Journal) -> Next {

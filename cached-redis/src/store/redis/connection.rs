@@ -200,6 +200,15 @@ impl Shared {
         tried.as_ref()?.as_ref().err().cloned()
     }
 
+    /// Tells those who wait for the first attempt, if this was it.
+    fn failed_first(&self, problem: ConnectProblem) {
+        self.tried.send_if_modified(|tried| {
+            let is_first = tried.is_none();
+            tried.get_or_insert(Err(problem));
+            is_first
+        });
+    }
+
     fn is_trying(&self) -> bool {
         self.tried.borrow().is_none()
     }
@@ -235,6 +244,19 @@ impl Drop for Out<'_> {
     }
 }
 
+/// Dropped in a panic, it tells those who wait for the first attempt of this task: without its drivers,
+/// a runtime panics when it is asked for a connection or a time.
+struct Panicking<'a>(&'a Keeper, u64);
+
+impl Drop for Panicking<'_> {
+    fn drop(&mut self) {
+        let Self(keeper, task) = self;
+        if std::thread::panicking() && keeper.shared.last().tasks == *task {
+            keeper.shared.failed_first(ConnectProblem::Runtime);
+        }
+    }
+}
+
 impl Keeper {
     /// Takes the place of the task before, at once; the task.
     fn begin(self: Arc<Self>) -> impl Future<Output = ()> + Send {
@@ -250,6 +272,7 @@ impl Keeper {
     }
 
     async fn keep(self: Arc<Self>, task: u64) {
+        let _panicking = Panicking(&self, task);
         // Why there is no connection, as it was told.
         let mut told = None;
         let mut backoff = Backoff::long();
@@ -269,11 +292,7 @@ impl Keeper {
                 }
                 Err(problem) => {
                     self.report(&problem, &mut told);
-                    self.shared.tried.send_if_modified(|tried| {
-                        let is_first = tried.is_none();
-                        tried.get_or_insert(Err(problem));
-                        is_first
-                    });
+                    self.shared.failed_first(problem);
                 }
             }
             sleep(backoff.next()).await;
