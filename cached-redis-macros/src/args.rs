@@ -106,10 +106,7 @@ pub(crate) struct CachedArgs {
     pub(crate) cache: Option<Expr>,
     pub(crate) policy: Option<LitStr>,
     pub(crate) krate: Option<Path>,
-    /// `ttl` or `policy` was written, be it readable or not: no lifetime is missing.
-    pub(crate) names_ttl: bool,
-    /// The same of `tags`.
-    pub(crate) names_tags: bool,
+    unread: Vec<String>,
 }
 
 /// `#[invalidates(…)]` as written.
@@ -125,6 +122,8 @@ pub(crate) struct InvalidatesArgs {
     pub(crate) krate: Option<Path>,
     /// Something could not be read, so that nobody knows whether a target is missing.
     pub(crate) unread: bool,
+    /// `when` was meant, and could not be read.
+    pub(crate) unread_when: bool,
 }
 
 impl CachedArgs {
@@ -141,11 +140,11 @@ impl CachedArgs {
         let mut args = Self::default();
         for piece in pieces(tokens, errors) {
             match piece {
-                Piece::Key(key) => errors.refuse(
-                    &key,
-                    "a key without its name",
-                    format!("write `key = {:?}`", key.value()),
-                ),
+                Piece::Key(key) => {
+                    let help = format!("write `key = {:?}`", key.value());
+                    errors.refuse(&key, "a key without its name", help);
+                    args.unread.push("key".to_owned());
+                }
                 Piece::Option(option)
                     if options.known.contains(&option.name.to_string().as_str()) =>
                 {
@@ -154,8 +153,7 @@ impl CachedArgs {
                 Piece::Option(option) => {
                     // A misspelt `ttl` is one mistake, and not a missing one as well.
                     let meant = words::refuse(&option.name, options, ALL, errors);
-                    args.names_ttl |= matches!(meant, Some("ttl" | "policy"));
-                    args.names_tags |= meant == Some("tags");
+                    args.unread.extend(meant.map(str::to_owned));
                 }
             }
         }
@@ -164,16 +162,11 @@ impl CachedArgs {
 
     /// Takes an option that is known.
     fn take(&mut self, option: Written, errors: &mut Errors) {
-        match option.name.to_string().as_str() {
+        let name = option.name.to_string();
+        let read = match name.as_str() {
             "key" => option.set(&mut self.key, Written::string, errors),
-            "ttl" => {
-                self.names_ttl = true;
-                option.set(&mut self.ttl, Written::expression, errors);
-            }
-            "ttl_with" => {
-                self.names_ttl = true;
-                option.set(&mut self.ttl_with, Written::function, errors);
-            }
+            "ttl" => option.set(&mut self.ttl, Written::expression, errors),
+            "ttl_with" => option.set(&mut self.ttl_with, Written::function, errors),
             "jitter" => option.set(&mut self.jitter, Written::expression, errors),
             "negative_ttl" => option.set(&mut self.negative_ttl, Written::expression, errors),
             "stale_while_revalidate" => option.set(
@@ -188,10 +181,7 @@ impl CachedArgs {
             "timeout" => option.set(&mut self.timeout, Written::expression, errors),
             "audit" => option.set(&mut self.audit, Written::expression, errors),
             "version" => option.set(&mut self.version, Written::function, errors),
-            "tags" => {
-                self.names_tags = true;
-                option.set(&mut self.tags, tag::list, errors);
-            }
+            "tags" => option.set(&mut self.tags, tag::list, errors),
             "batch" => option.set(&mut self.batch, Written::each, errors),
             "skip" => option.set(&mut self.skip, Written::names, errors),
             "codec" => option.set(&mut self.codec, Written::codec, errors),
@@ -200,14 +190,21 @@ impl CachedArgs {
             "unless" => option.set(&mut self.unless, Written::expression, errors),
             "nested" => option.set(&mut self.nested, Written::switch, errors),
             "cache" => option.set(&mut self.cache, Written::expression, errors),
-            "policy" => {
-                // A policy may bring the TTL, so a second mistake about it would be noise.
-                self.names_ttl = true;
-                option.set(&mut self.policy, Written::string, errors);
-            }
+            "policy" => option.set(&mut self.policy, Written::string, errors),
             "crate" => option.set(&mut self.krate, Written::krate, errors),
-            _ => {}
+            _ => true,
+        };
+        if !read {
+            self.unread.push(name);
         }
+    }
+
+    /// Whether one of these options was meant and could not be read: what follows from its absence is
+    /// no mistake of its own.
+    pub(crate) fn meant(&self, options: &[&str]) -> bool {
+        self.unread
+            .iter()
+            .any(|unread| options.contains(&unread.as_str()))
     }
 }
 
@@ -237,14 +234,17 @@ impl InvalidatesArgs {
     }
 
     fn take(&mut self, option: Written, errors: &mut Errors) {
-        match option.name.to_string().as_str() {
+        let name = option.name.to_string();
+        let read = match name.as_str() {
             "tag" => {
                 let tag = option.string(errors);
                 tag::add(&mut self.tags, tag, errors);
+                true
             }
             "key" | "keys" => {
                 let help = "write the keys one after the other: `#[invalidates(\"user:<id>\")]`";
                 errors.refuse(&option.name, "a key of `#[invalidates]` has no name", help);
+                true
             }
             "when" => option.set(&mut self.when, Written::string, errors),
             "guard" => option.set(&mut self.guard, Written::word, errors),
@@ -253,8 +253,11 @@ impl InvalidatesArgs {
             "cache" => option.set(&mut self.cache, Written::expression, errors),
             "crate" => option.set(&mut self.krate, Written::krate, errors),
             _ => {
-                words::refuse(&option.name, &INVALIDATES, ALL, errors);
+                let meant = words::refuse(&option.name, &INVALIDATES, ALL, errors);
+                self.unread_when |= meant == Some("when");
+                true
             }
-        }
+        };
+        self.unread_when |= !read && name == "when";
     }
 }

@@ -147,7 +147,9 @@ fn require_key(each: &Each, args: &CachedArgs, function: &Function, errors: &mut
         let name = function.name();
         let message = format!("the batch `{name}` needs a `key`, that of one id");
         let help = format!("write `key = \"…:<{element}>\"`, as on the function of one id");
-        errors.refuse(name, message, help);
+        if !args.meant(&["key"]) {
+            errors.refuse(name, message, help);
+        }
         return false;
     };
     let text = key.value();

@@ -12,6 +12,7 @@ use syn::{Expr, ExprLit, Lit, LitStr, Path, Token, parenthesized, token};
 use crate::errors::Errors;
 use crate::syntax::{literal, peel_expr};
 use crate::text;
+use crate::words::form;
 
 /// One element of the list.
 pub(crate) enum Piece {
@@ -49,19 +50,20 @@ enum Value {
 }
 
 impl Written {
-    /// Stores the option; the second of one name is refused.
+    /// Stores the option, and tells whether it could; the second of one name is refused.
     pub(crate) fn set<T>(
         self,
         slot: &mut Option<T>,
         read: fn(&Self, &mut Errors) -> Option<T>,
         errors: &mut Errors,
-    ) {
+    ) -> bool {
         if slot.is_some() {
             let message = format!("`{}` is given twice", self.name);
             errors.refuse(&self.name, message, "keep one of them");
-        } else {
-            *slot = read(&self, errors);
+            return false;
         }
+        *slot = read(&self, errors);
+        slot.is_some()
     }
 
     pub(crate) fn expression(&self, errors: &mut Errors) -> Option<Expr> {
@@ -276,12 +278,14 @@ fn value(name: &Ident, input: ParseStream<'_>, errors: &mut Errors) -> Value {
         assigned(input)
     } else if input.peek(token::Paren) {
         listed(input)
-    } else {
+    } else if input.is_empty() || input.peek(Token![,]) || input.peek2(Token![=]) {
         Ok(Value::Nothing)
+    } else {
+        unassigned(name, input, errors)
     };
     read.unwrap_or_else(|error| {
         let message = format!("`{name}` has no readable value: {error}");
-        errors.refuse_at(error.span(), message, format!("write `{name} = …`"));
+        errors.refuse_at(error.span(), message, format!("write {}", form(name)));
         skip_to_comma(input);
         Value::Unreadable
     })
@@ -325,6 +329,14 @@ fn misassigned(
     let help = format!("write `{name} = {}`", text::of(value.to_token_stream()));
     errors.refuse(sign, format!("`{name}` is followed by `{sign}`"), help);
     Ok(Value::Expr(value))
+}
+
+/// Refuses a value that follows its option without a sign.
+fn unassigned(name: &Ident, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Value> {
+    let value = Expr::parse(input)?;
+    let message = format!("`{name}` and its value are not joined");
+    errors.refuse(value, message, format!("write {}", form(name)));
+    Ok(Value::Unreadable)
 }
 
 fn listed(input: ParseStream<'_>) -> syn::Result<Value> {

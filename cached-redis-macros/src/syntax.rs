@@ -88,6 +88,30 @@ pub(crate) fn uses(tokens: TokenStream, name: &str) -> bool {
     false
 }
 
+/// The first of these methods that is called on the variable itself.
+pub(crate) fn method_of(tokens: TokenStream, variable: &str, methods: &[&str]) -> Option<Ident> {
+    let tokens: Vec<_> = tokens.into_iter().collect();
+    let inner = tokens.iter().find_map(|token| match token {
+        TokenTree::Group(group) => method_of(group.stream(), variable, methods),
+        _ => None,
+    });
+    let is = |token: &TokenTree, sign| matches!(token, TokenTree::Punct(p) if p.as_char() == sign);
+    let called = |at: usize| match tokens.get(at..at + 3) {
+        Some([TokenTree::Ident(on), dot, TokenTree::Ident(method)])
+            if on == variable
+                && is(dot, '.')
+                && methods.iter().any(|known| method == known)
+                && !at
+                    .checked_sub(1)
+                    .is_some_and(|before| is(&tokens[before], '.')) =>
+        {
+            Some(method.clone())
+        }
+        _ => None,
+    };
+    (0..tokens.len()).find_map(called).or(inner)
+}
+
 /// The first such word in the tokens, with its span.
 pub(crate) fn find(tokens: TokenStream, word: &str) -> Option<Ident> {
     find_word(tokens, &|ident| ident.unraw() == word)

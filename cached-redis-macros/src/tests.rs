@@ -11,6 +11,7 @@ use crate::entry;
 mod accounted;
 mod configured;
 mod messages;
+mod once;
 
 /// Formats the expansion and compares it with the file.
 #[track_caller]

@@ -20,7 +20,7 @@ use crate::owned;
 use crate::parameter::Kind;
 use crate::schema::Schema;
 use crate::signature::Function;
-use crate::syntax::{argument, find, mentions, uses};
+use crate::syntax::{argument, mentions, method_of, uses};
 use crate::tag;
 use crate::template::{Part, Template};
 
@@ -101,6 +101,7 @@ impl Cached {
             .as_ref()
             .map(|each| Batch::new(each, &args, function, errors));
         let key = match &batch {
+            None if args.meant(&["batch"]) => None,
             None => key(&args, function, errors),
             Some(batch) => batch
                 .as_ref()
@@ -112,7 +113,7 @@ impl Cached {
         let output = kept(
             "redis_cached",
             "a cached function",
-            batch.is_some(),
+            batch.is_some() || args.meant(&["batch"]),
             function,
             errors,
         );
@@ -183,7 +184,8 @@ impl Cached {
 
 /// Without a lifetime an entry would stay for ever; nothing is a good guess.
 fn require_ttl(args: &CachedArgs, errors: &mut Errors) {
-    if !args.names_ttl {
+    let written = args.ttl.is_some() || args.ttl_with.is_some() || args.policy.is_some();
+    if !written && !args.meant(&["ttl", "ttl_with", "policy"]) {
         errors.refuse_at(
             Span::call_site(),
             "`ttl` is missing",
@@ -194,7 +196,7 @@ fn require_ttl(args: &CachedArgs, errors: &mut Errors) {
 
 /// A reader may find its tags while it loads, so that nobody sees them but who writes it.
 fn require_tags(args: &CachedArgs, errors: &mut Errors) {
-    if !args.names_tags {
+    if args.tags.is_none() && !args.meant(&["tags"]) {
         errors.refuse_at(
             Span::call_site(),
             "`tags` is missing",
@@ -305,6 +307,7 @@ fn require_window(args: &CachedArgs, errors: &mut Errors) {
     if let Some(soft_timeout) = &args.soft_timeout
         && args.stale_if_error.is_none()
         && args.policy.is_none()
+        && !args.meant(&["stale_if_error", "policy"])
     {
         errors.refuse(
             soft_timeout,
@@ -336,12 +339,14 @@ fn key(args: &CachedArgs, function: &Function, errors: &mut Errors) -> Option<Ke
     let skipped = args.skip.as_deref().unwrap_or_default();
     let Some(literal) = &args.key else {
         check_skipped(skipped, function, None, errors);
-        return default_key(skipped, function, errors);
+        return (!args.meant(&["key"])).then(|| default_key(skipped, function, errors))?;
     };
     let template = Template::parse(literal, errors).checked(function, Outcome::Unknown, errors);
     check_skipped(skipped, function, Some(&template), errors);
     let key = Key::resolve(&template, function, Outcome::Unknown, errors);
-    check_accounted(skipped, function, &template, key.is_none(), errors);
+    if !args.meant(&["skip"]) {
+        check_accounted(skipped, function, &template, key.is_none(), errors);
+    }
     key
 }
 
@@ -361,7 +366,9 @@ fn default_key(skipped: &[Ident], function: &Function, errors: &mut Errors) -> O
 fn written_key(args: &CachedArgs, function: &Function, errors: &mut Errors) -> Option<Key> {
     let Some(literal) = &args.key else {
         let help = "write the key of the function that reads it: `key = \"user:<id>\"`";
-        errors.refuse_at(Span::call_site(), "`key` is missing", help);
+        if !args.meant(&["key"]) {
+            errors.refuse_at(Span::call_site(), "`key` is missing", help);
+        }
         return None;
     };
     let template = Template::parse(literal, errors).checked(function, Outcome::Ok, errors);
@@ -465,13 +472,14 @@ fn nested_result(output: &Type, batch: bool) -> Option<&Type> {
     first(&values, &contained::is_result)
 }
 
-/// `result` is the `Ok` value there, which is no `Result`.
+/// `result` is the `Ok` value there, which is no `Result`; what is inside of it may be one, and so may
+/// each value of a batch.
 fn refuse_unless_of_errors(args: &CachedArgs, function: &Function, errors: &mut Errors) {
     let Some(unless) = &args.unless else { return };
-    let fallible = function.output.as_ref().is_some_and(contained::is_result);
-    let asks = ["is_err", "is_ok"]
-        .into_iter()
-        .find_map(|method| find(unless.to_token_stream(), method));
+    let fallible = function.output.as_ref().is_some_and(contained::is_result)
+        && args.batch.is_none()
+        && !args.meant(&["batch"]);
+    let asks = method_of(unless.to_token_stream(), "result", &["is_err", "is_ok"]);
     if let Some(asks) = asks.filter(|_| fallible) {
         let message = "`unless` is asked of the `Ok` value alone: an `Err` is never kept";
         errors.refuse(asks, message, "remove it, or ask for what the value is");
@@ -486,10 +494,10 @@ impl Invalidates {
         errors: &mut Errors,
     ) -> Option<Self> {
         require_target(&args, errors);
-        let when = args
-            .when
-            .as_ref()
-            .map_or(Some(When::Always), |when| When::parse(when, errors));
+        let when = match &args.when {
+            Some(when) => When::parse(when, errors),
+            None => (!args.unread_when).then_some(When::Always),
+        };
         // An unreadable `when` is one mistake, not one more for each `<result>`.
         let outcome = match when {
             Some(When::Ok) | None => Outcome::Ok,

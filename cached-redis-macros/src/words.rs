@@ -83,14 +83,16 @@ const FOREIGN: &[(&[&str], &[&str])] = &[
 ];
 
 /// How an option is written, where its value is no plain one.
-fn form(option: &str) -> String {
-    match option {
+pub(crate) fn form(option: impl ToString) -> String {
+    match option.to_string().as_str() {
         "key" => "`key = \"user:<id>\"`".to_owned(),
         "tags" => "`tags = [\"team:<team>\"]`".to_owned(),
         "tag" => "`tag = \"team:<team>\"`, once for each".to_owned(),
         "skip" => "`skip(…)`".to_owned(),
+        "batch" => "`batch(id in ids)`".to_owned(),
+        "publish" => "`publish`".to_owned(),
         "negative_ttl" => "`negative_ttl = 0`, which keeps no `None`".to_owned(),
-        _ => format!("`{option} = …`"),
+        option => format!("`{option} = …`"),
     }
 }
 

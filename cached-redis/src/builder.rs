@@ -362,8 +362,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When a setting is missing or out of its range, when a function of the program names an
-    /// unknown policy or asks for `guard` or `replica_lag` without [`guarded`](Self::guarded), outside
+    /// When a setting is missing or out of its range, when a function of the program without `cache = …`
+    /// names an unknown policy, when a writer asks for `guard` or `replica_lag` without [`guarded`](Self::guarded), outside
     /// of a Tokio runtime; [`Error::Connect`] when the server can never be used (a node of a Cluster, a
     /// Sentinel, a Redis before 7.0), and with [`require_connection`](Self::require_connection)
     /// whenever there is no connection.

@@ -176,7 +176,7 @@ impl Cache {
     ///
     /// The entries are those under the keys that its template can make, so functions that share a
     /// template lose theirs as well. The store is scanned from one end to the other, as for a
-    /// [pattern](Self::invalidate_matching).
+    /// [pattern](Self::invalidate_matching); of a function with `tags` one command is enough.
     ///
     /// ```standalone_crate
     /// # use cached_redis::{Cache, redis_cached};

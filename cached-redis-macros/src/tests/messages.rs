@@ -190,6 +190,22 @@ fn the_ok_value_is_asked_and_no_result() {
         try_cached(args, &fallible.parse().unwrap(), &mut errors).is_some(),
         "what is behind an alias may be asked anything"
     );
+    let batch = "async fn users(ids: &[u64]) -> Result<HashMap<u64, User>, E> { load(ids).await }";
+    for (args, item) in [
+        ("unless = result.rows.iter().any(|row| row.is_err())", item),
+        ("unless = result.last.is_err()", item),
+        ("unless = result.iter().all(Result::is_ok)", item),
+        ("unless = self.result.is_ok()", item),
+        (
+            "unless = result.is_err(), batch(id in ids), key = \"user:<id>\"",
+            batch,
+        ),
+    ] {
+        let mut errors = Errors::default();
+        let args = format!("ttl = 300, {args}").parse().unwrap();
+        try_cached(args, &item.parse().unwrap(), &mut errors);
+        assert!(errors.found.is_empty(), "{:?}", errors.found);
+    }
 }
 
 #[test]

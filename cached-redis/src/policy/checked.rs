@@ -6,9 +6,9 @@ use std::time::Duration;
 
 /// A constant that is given as a span of time: a `Duration`, or a number of seconds.
 ///
-/// Its method is an inherent one of each type, since a trait's cannot be called in a `const`. That of
-/// `u64` alone takes `self` by value, as does that of `Duration`: it is found first, so an expression of
-/// literals is a `u64`. What is no span of time has only that of what this dereferences to.
+/// Its method is an inherent one of each type, since a trait's cannot be called in a `const`. Those of
+/// `u64`, `f64` and `Duration` take `self` by value: they are found first, so an expression of literals
+/// is a `u64` or a `f64`. What is no span of time has only that of what this dereferences to.
 #[derive(Debug)]
 pub struct Written<T>(pub T);
 
@@ -69,21 +69,37 @@ macro_rules! seconds {
             #[allow(clippy::cast_lossless, reason = "of any number")]
             pub const fn __cached_redis_time(&self) -> Duration {
                 assert!(self.0 >= 0, "a time must not be negative");
+                assert!(self.0 as u128 <= u64::MAX as u128, "a time must fit into `u64` seconds");
                 Duration::from_secs(self.0 as u64)
             }
         }
     )+};
 }
 
-seconds! { u8 u16 u32 usize i8 i16 i32 i64 isize }
+seconds! { u8 u16 u32 u128 usize i8 i16 i32 i64 i128 isize }
 
 impl Written<f64> {
     /// So many seconds, to the millisecond.
     #[must_use]
     #[track_caller]
-    pub const fn __cached_redis_time(&self) -> Duration {
+    pub const fn __cached_redis_time(self) -> Duration {
         assert!(self.0 >= 0.0, "a time must not be negative");
-        Duration::from_millis((self.0 * 1000.0 + 0.5) as u64)
+        let millis = self.0 * 1000.0 + 0.5;
+        // The cast would quietly stop at the maximum, which as an `f64` is one more.
+        assert!(
+            millis < u64::MAX as f64,
+            "a time must fit into `u64` milliseconds"
+        );
+        Duration::from_millis(millis as u64)
+    }
+}
+
+impl Written<f32> {
+    /// So many seconds, to the millisecond.
+    #[must_use]
+    #[track_caller]
+    pub const fn __cached_redis_time(&self) -> Duration {
+        Written(self.0 as f64).__cached_redis_time()
     }
 }
 
@@ -109,6 +125,10 @@ macro_rules! checked {
     )+};
     (@refused $time:ident, $what:literal) => {
         assert!(!$time.is_zero(), concat!($what, " must be more than zero"));
+        assert!(
+            $time.as_millis() > 0,
+            concat!($what, " must not be less than a millisecond")
+        );
     };
     (@allowed $time:ident, $what:literal) => {};
 }
@@ -124,4 +144,44 @@ checked! {
     checked_window: "a stale window", allowed;
     /// Checks a timeout.
     checked_timeout: "a timeout", refused;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{UnwindSafe, catch_unwind};
+
+    fn refused(time: impl FnOnce() -> Duration + UnwindSafe) -> bool {
+        catch_unwind(time).is_err()
+    }
+
+    #[test]
+    fn a_constant_may_be_any_number_that_a_literal_may_be() {
+        let minute = Duration::from_secs(60);
+        assert_eq!(Written(60_u128).__cached_redis_time(), minute);
+        assert_eq!(Written(60_i128).__cached_redis_time(), minute);
+        assert_eq!(Written(60_f32).__cached_redis_time(), minute);
+        assert_eq!(Written(2 * 30).__cached_redis_time(), minute);
+        assert_eq!(Written(0.5 * 120.0).__cached_redis_time(), minute);
+    }
+
+    #[test]
+    fn a_constant_that_does_not_fit_is_refused_and_not_cut_short() {
+        assert!(refused(|| Written(u128::MAX).__cached_redis_time()));
+        assert!(refused(|| Written(-1_i128).__cached_redis_time()));
+        for seconds in [f64::INFINITY, f64::NAN, 1e30, -0.5] {
+            assert!(refused(move || Written(seconds).__cached_redis_time()));
+        }
+        assert!(refused(|| Written(f32::INFINITY).__cached_redis_time()));
+    }
+
+    #[test]
+    fn a_lifetime_of_less_than_a_millisecond_is_refused() {
+        let short = Duration::from_micros(10);
+        assert!(refused(move || checked_ttl(short)));
+        assert!(refused(move || checked_timeout(short)));
+        assert!(refused(move || checked_replica_lag(short)));
+        assert_eq!(checked_window(short), short);
+        assert_eq!(checked_ttl(Duration::from_millis(1)).as_millis(), 1);
+    }
 }
