@@ -86,7 +86,7 @@ pub(crate) enum Event<'a> {
     Unlabelled { reader: &'static str, first: bool },
     /// A validator is too long to be kept beside its value, which is kept without it.
     LongValidator,
-    /// The policy that the attribute names does not exist, or gives no TTL.
+    /// The policy does not exist, gives no TTL, or is out of range.
     NoPolicy(bool),
     /// The store did not answer, or not as it should.
     Failed(&'a StoreError),
@@ -339,7 +339,7 @@ fn tell(function: &str, event: &Event<'_>) {
         }
         Event::NoPolicy(true) => error!(
             function,
-            "no TTL: unknown or incomplete policy, the call is not cached"
+            "the policy is unknown, gives no TTL, or is out of range: the call is not cached"
         ),
         Event::Failed(error) | Event::Away(error) => {
             warn!(function, %error, "the store failed, the function runs without it");

@@ -21,6 +21,9 @@ use crate::tag::Basis;
 use crate::verdict::Verdict;
 use crate::{Policy, Schema};
 
+/// How long an entry without a value waits for the next load at most.
+const MARKER_LIFE: Duration = Duration::from_secs(60);
+
 /// A whole entry and how long it lives.
 pub(crate) struct Packed {
     /// Whether it has no value and only names tags for the next load.
@@ -263,8 +266,14 @@ impl<C: Choice> Packer<'_, C> {
             basis: basis.clone(),
             entry: header.entry(&extensions, &[]).filter(|_| !is_full)?,
             header,
-            life: self.life(false, None)?.kept,
+            life: self.marker_life()?.kept,
         })
+    }
+
+    /// That of an entry, or long enough for the next load where each value tells its own.
+    fn marker_life(&self) -> Option<Life> {
+        let told = || self.life(false, Some(MARKER_LIFE));
+        self.life(false, None).or_else(told)
     }
 
     fn life(&self, negative: bool, ttl: Option<Duration>) -> Option<Life> {

@@ -218,6 +218,10 @@ impl Policy {
         }
     }
 
+    pub(crate) fn is_in_range(&self) -> bool {
+        self.check("policy").is_ok()
+    }
+
     /// Refuses settings that cannot be meant.
     pub(crate) fn check(&self, setting: impl Into<Cow<'static, str>>) -> Result<(), Error> {
         if self.ttl.is_some_and(|ttl| ttl.is_zero()) {
@@ -239,6 +243,13 @@ impl Policy {
             .is_some_and(|beta| !(beta > 0.0 && beta.is_finite()))
         {
             let problem = "early_expiry must be more than 0 and finite";
+            return Err(Error::setting(setting, problem));
+        }
+        if self
+            .audit
+            .is_some_and(|share| !(0.0..=1.0).contains(&share))
+        {
+            let problem = "audit must be from 0 to 1";
             return Err(Error::setting(setting, problem));
         }
         if self.soft_timeout.is_some_and(|timeout| timeout.is_zero()) {

@@ -113,7 +113,7 @@ where
 /// The cache and the key; `None` when the function shall simply run.
 fn asked<'a>(call: &'a Call, policy: &Policy) -> Option<(&'a Arc<Inner>, &'a str)> {
     let (inner, key) = call.target().filter(|_| call.asks())?;
-    if inner.settings.lacks_ttl(policy) {
+    if inner.settings.is_unfit(policy) {
         let first = call.function.without_policy.first();
         inner.emit(&call.function.site, &Event::NoPolicy(first));
         return None;

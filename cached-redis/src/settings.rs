@@ -39,6 +39,12 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// Whether nothing can be cached under `policy`, which `build` has not seen: it is out of range, its
+    /// name is unknown, or no layer gives it a TTL.
+    pub(crate) fn is_unfit(&self, policy: &Policy) -> bool {
+        !policy.is_in_range() || self.lacks_ttl(policy)
+    }
+
     /// Whether no layer gives `policy` a TTL. One that has it and names no other costs no look-up.
     pub(crate) fn lacks_ttl(&self, policy: &Policy) -> bool {
         let complete = (policy.ttl.is_some() || policy.told) && policy.name.is_none();

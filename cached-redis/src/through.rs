@@ -137,7 +137,7 @@ impl Through {
     async fn begin(&mut self, policy: &Policy) -> Option<Basis> {
         let inner = Arc::clone(&self.write.cache()?.inner);
         let epoch = inner.store.epoch();
-        if self.incomplete || !self.has_ttl(&inner, policy) || after_commit::is_open() {
+        if self.incomplete || !self.is_fit(&inner, policy) || after_commit::is_open() {
             return None;
         }
         self.origin = self.function.meet(&inner, self.instance)?.origin;
@@ -162,13 +162,13 @@ impl Through {
             .ok()
     }
 
-    fn has_ttl(&self, inner: &Inner, policy: &Policy) -> bool {
-        let lacks = inner.settings.lacks_ttl(policy);
-        if lacks {
+    fn is_fit(&self, inner: &Inner, policy: &Policy) -> bool {
+        let unfit = inner.settings.is_unfit(policy);
+        if unfit {
             let first = self.function.without_policy.first();
             inner.emit(&self.function.site, &Event::NoPolicy(first));
         }
-        !lacks
+        !unfit
     }
 }
 

@@ -93,9 +93,10 @@ impl Write {
         let namespace = &cache.inner.namespace;
         let mut text = KeyWriter::new(namespace);
         render(&mut text);
+        // With empty values, nothing but stars may be left.
         match text.finish_pattern(namespace) {
-            Some(pattern) => self.patterns.push(pattern),
-            None => cache.inner.emit(&self.writer.site, &Event::LostKey),
+            Some(pattern) if !pattern.is_everything() => self.patterns.push(pattern),
+            _ => cache.inner.emit(&self.writer.site, &Event::LostKey),
         }
     }
 

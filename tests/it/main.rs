@@ -85,6 +85,7 @@ mod minimal_user;
 mod negative;
 mod nested;
 mod odd_server;
+mod odd_settings;
 mod open_transactions;
 mod owned_loads;
 mod patterns;

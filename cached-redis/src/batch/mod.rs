@@ -114,7 +114,7 @@ where
         Ok(target) => target,
         Err(ids) => return plain(policy, task, ids).await,
     };
-    if inner.settings.lacks_ttl(policy) {
+    if inner.settings.is_unfit(policy) {
         let first = function.without_policy.first();
         inner.emit(&function.site, &Event::NoPolicy(first));
         let ids = items.into_iter().flat_map(Item::into_ids).collect();

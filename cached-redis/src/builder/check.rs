@@ -81,16 +81,16 @@ impl Builder {
             defaults: self.defaults,
             policies: self.policies.clone(),
             format: self.format,
-            lease: self.lease,
-            // Added to the clock, a longer one would overflow it.
+            // Added to the clock, longer ones would overflow it.
+            lease: self.lease.min(LONGEST_TTL),
             wait: self.wait.min(LONGEST_TTL),
             throttle: self.throttle.min(LONGEST_TTL),
             update_attempts: self.update_attempts,
             on_failover: self.on_failover,
             journal_keys: self.journal_keys,
-            flush_timeout: self.flush_timeout,
+            flush_timeout: self.flush_timeout.min(LONGEST_TTL),
             guarded: self.guarded,
-            hold: self.hold,
+            hold: self.hold.min(LONGEST_TTL),
             outlet: feed::outlet(namespace, self.event_stream),
             #[cfg(feature = "testing")]
             recorder: self.recorder.clone(),
@@ -124,7 +124,7 @@ fn policies(settings: &Settings) -> Result<(), Error> {
         {
             return Err(Error::setting(function.info.path, NOT_ADDITIVE));
         }
-        if policy.ttl.is_none() {
+        if settings.lacks_ttl(&function.info.policy) {
             return Err(Error::setting(
                 function.info.path,
                 "no TTL: neither its policy nor the builder gives one",

@@ -26,7 +26,8 @@ impl Jitter {
     pub const NONE: Self = Self::below(0.0);
 
     /// Up to this share of the TTL is added or taken: an entry may live **longer** than its TTL. From 0
-    /// to below 1, checked by [`build`](crate::Builder::build).
+    /// to below 1, checked by [`build`](crate::Builder::build); under a policy that `build` does not see,
+    /// what is out of range is not cached, with an error event.
     pub const fn around(share: f64) -> Self {
         Self {
             share,
@@ -34,8 +35,8 @@ impl Jitter {
         }
     }
 
-    /// Up to this share of the TTL is taken: the TTL is an upper bound. From 0 to below 1, checked by
-    /// [`build`](crate::Builder::build).
+    /// Up to this share of the TTL is taken: the TTL is an upper bound. From 0 to below 1, checked as
+    /// that of [`around`](Self::around) is.
     pub const fn below(share: f64) -> Self {
         Self {
             share,

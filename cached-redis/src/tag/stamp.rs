@@ -14,6 +14,8 @@ use crate::store::Store as _;
 
 /// How long a generation lives at least: one that is lost takes the entries of its tag along.
 const SHORTEST_LIFE: Duration = Duration::from_secs(60 * 60);
+/// That of one whose entries may live for any time.
+const UNKNOWN_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What a load began from, and its entry says of it.
 #[derive(Clone, Debug, Default)]
@@ -214,13 +216,16 @@ impl Stamp {
 }
 
 /// Twice as long as the longest life of an entry, which is less than twice the TTL whatever its
-/// jitter.
+/// jitter. Where each value tells its own, that is not known yet.
 fn life(inner: &Inner, policy: &Policy) -> Duration {
     let policy = inner.settings.resolve(policy).unwrap_or_default();
+    if policy.told {
+        return UNKNOWN_LIFE;
+    }
     let longest = policy.ttl.max(policy.negative_ttl).unwrap_or_default();
     let window = policy.stale_while_revalidate.max(policy.stale_if_error);
     let kept = longest
         .saturating_mul(4)
-        .saturating_add(window.unwrap_or_default() * 2);
+        .saturating_add(window.unwrap_or_default().saturating_mul(2));
     kept.max(SHORTEST_LIFE)
 }

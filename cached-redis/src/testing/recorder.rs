@@ -113,7 +113,7 @@ pub enum Recorded {
     Unlabelled,
     /// A validator is too long to be kept beside its value, which is kept without it.
     LongValidator,
-    /// The policy that the attribute names does not exist, or gives no TTL.
+    /// The policy does not exist, gives no TTL, or is out of range.
     NoPolicy,
     /// The store did not answer, or not as it should.
     Failed,
