@@ -1,4 +1,5 @@
-//! Refused uses, one file and one message per rule.
+//! Refused uses in whose messages the compiler has a part, one file per rule. Those that the attributes word
+//! alone are tests of the macro crate.
 //!
 //! The messages are those of one compiler version, so other versions do not check them;
 //! `TRYBUILD=overwrite cargo +1.95.0 test --test ui` writes them anew.

@@ -40,6 +40,14 @@ impl Errors {
         self.all.is_some()
     }
 
+    /// Where each message stands in the text that was parsed, and the message.
+    #[cfg(test)]
+    pub(crate) fn told(&self) -> Vec<(std::ops::Range<usize>, String)> {
+        let all = self.all.iter().flatten();
+        all.map(|error| (error.span().byte_range(), error.to_string()))
+            .collect()
+    }
+
     /// Adds the mistakes that are only made under the attribute `when`.
     pub(crate) fn add(&mut self, found: Self, when: &TokenStream) {
         let errors = found.all.into_iter().flatten();

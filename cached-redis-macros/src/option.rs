@@ -15,6 +15,10 @@ use crate::text;
 use crate::words::form;
 
 /// One element of the list.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and tokens are large in tests alone"
+)]
 pub(crate) enum Piece {
     Key(LitStr),
     Option(Written),

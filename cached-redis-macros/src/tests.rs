@@ -12,6 +12,7 @@ mod accounted;
 mod configured;
 mod messages;
 mod once;
+mod refused;
 
 /// Formats the expansion and compares it with the file.
 #[track_caller]

@@ -1,5 +1,5 @@
 //! Writers that bear several attributes: whichever is above, all keys are settled when the function has
-//! returned. (A cached function bears no other: see `tests/ui`.)
+//! returned. (A cached function bears no other: the attributes refuse it.)
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 

@@ -1,8 +1,0 @@
-use cached_redis::invalidates;
-
-#[invalidates("user:<id>", "user:<result>", when = "ok", guard)]
-async fn rename(id: u64) -> Result<u64, String> {
-    Ok(id)
-}
-
-fn main() {}

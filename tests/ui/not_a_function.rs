@@ -1,8 +1,0 @@
-use cached_redis::redis_cached;
-
-#[redis_cached(ttl = 5)]
-struct User {
-    id: u64,
-}
-
-fn main() {}

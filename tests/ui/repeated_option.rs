@@ -1,8 +1,0 @@
-use cached_redis::redis_cached;
-
-#[redis_cached(ttl = 5, key = "user:<id>", ttl = 6)]
-async fn user(id: u64) -> String {
-    id.to_string()
-}
-
-fn main() {}

@@ -1,8 +1,0 @@
-use cached_redis::redis_cached;
-
-#[redis_cached(ttl = 60, key = "user:<id>", tags("users"))]
-async fn user(id: u64) -> u64 {
-    id
-}
-
-fn main() {}

@@ -1,9 +1,0 @@
-use cached_redis::write_through;
-
-#[write_through(key = "user:<id>", ttl = 60, tags = [])]
-async fn rename(id: u64, name: &str) -> Result<&str, String> {
-    let _ = id;
-    Ok(name)
-}
-
-fn main() {}
