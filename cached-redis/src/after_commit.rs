@@ -210,7 +210,7 @@ impl Transaction {
 
     /// From tasks of their own, so that it arrives though the caller is dropped.
     fn send(&self) -> Vec<Sent> {
-        self.take().into_iter().flat_map(Collected::send).collect()
+        self.take().into_iter().map(Collected::send).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Collected>> {
@@ -243,8 +243,8 @@ impl Collected {
         }
     }
 
-    /// The guarded writes end first.
-    fn send(self) -> Vec<Sent> {
+    /// The guarded writes end last.
+    fn send(self) -> Sent {
         let (inner, keys, guards) = (self.inner, self.keys, self.guards);
         let removal = Removal {
             keys: keys.keys(),
@@ -252,9 +252,7 @@ impl Collected {
             hold_off: self.hold_off,
             publish: self.publish,
         };
-        let mut sent: Vec<_> = guards.into_iter().map(|guard| guard.close(None)).collect();
-        sent.push(matching::sent(&inner, removal, Some(keys)));
-        sent
+        matching::sent(&inner, removal, guards, Some(keys))
     }
 }
 

@@ -380,6 +380,7 @@ impl Builder {
         check::functions(&settings)?;
         let redis = RedisSettings {
             epoch_key: settings.on_failover.epoch_key(&namespace),
+            bars_key: format!("{namespace}:#sweep"),
             ..self.redis
         };
         #[cfg(feature = "testing")]

@@ -192,6 +192,16 @@ impl StoreError {
     pub(crate) fn is_definite(&self) -> bool {
         !matches!(self, Self::Timeout | Self::Lost | Self::Answer)
     }
+
+    /// A fill was held up by a bar.
+    pub(crate) fn barred() -> Self {
+        let code = "BARRED".to_owned();
+        Self::Server { code }
+    }
+
+    pub(crate) fn is_barred(&self) -> bool {
+        matches!(self, Self::Server { code } if code == "BARRED")
+    }
 }
 
 /// What is wrong with the address of a store.

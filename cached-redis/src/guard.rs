@@ -32,6 +32,7 @@ use crate::handle::Inner;
 use crate::pack::Packed;
 use crate::registry::Site;
 use crate::sent::{Parcel, Sent};
+use crate::store::many::MOST;
 use crate::store::{Put, Store as _};
 use crate::write::{Invalidation, Sending};
 
@@ -118,6 +119,24 @@ impl WriteGuard {
     /// Ends the write, with its value if there is one.
     pub(crate) fn close(self, written: Option<Packed>) -> Sent {
         self.0.close(written)
+    }
+
+    /// The same without a value, and without giving the guard up.
+    pub(crate) fn end(&self) -> Sent {
+        self.0.close(None)
+    }
+
+    /// Whether its keys were not barred all the time, as is known when it has ended.
+    pub(crate) fn has_lapsed(&self) -> bool {
+        self.0.state().lapsed
+    }
+
+    pub(crate) fn keys(&self) -> &[String] {
+        &self.0.keys
+    }
+
+    pub(crate) fn site(&self) -> &'static Site {
+        self.0.site
     }
 }
 
@@ -243,14 +262,20 @@ impl GuardedWrite {
             Some(written) => self.put(written).await,
             None => self.open(hold_off).await,
         };
-        let Ok(ended) = ended else {
-            // The hold runs out by itself; the invalidation goes the way of all others.
-            return sending.send().await;
-        };
         // It was told if it was noticed before.
-        if ended == Put::Lapsed && !self.state().lapsed {
+        if ended == Ok(Put::Lapsed) && !std::mem::replace(&mut self.state().lapsed, true) {
             self.tell_lapsed();
         }
+        let ended = match ended {
+            // What was stored meanwhile goes as one thing.
+            Ok(Put::Lapsed) if self.keys.len() > MOST => return sending.send().await,
+            Ok(ended) => ended,
+            // The hold runs out by itself; the invalidation goes the way of all others.
+            Err(_) => {
+                self.state().lapsed = true;
+                return sending.send().await;
+            }
+        };
         // Loads that began before the tombstone stood cannot be stored any more.
         self.inner.flights.abandon_all(&self.keys);
         match ended {

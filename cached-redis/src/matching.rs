@@ -5,10 +5,12 @@
 //! pattern, before anybody learns that it ended. A sweep that failed half-way begins anew.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::error::StoreError;
 use crate::event::Event;
 use crate::feed::outbox::{self, Announcement};
+use crate::guard::WriteGuard;
 use crate::handle::Inner;
 use crate::journal::{Attempt, Hold};
 use crate::key::Pattern;
@@ -30,42 +32,92 @@ pub(crate) async fn invalidate(
     write::send(inner, removal).await
 }
 
-/// Removes the keys in one round trip, and then what matches the patterns, from a task of its own. `hold`
-/// bars them until then.
-pub(crate) fn sent(inner: &Arc<Inner>, removal: Removal, hold: Option<Hold>) -> Sent {
-    let Removal {
-        keys,
-        patterns,
-        hold_off,
-        publish,
-    } = removal;
-    let some = !keys.is_empty();
-    let sending = some.then(|| Sending::of(inner, keys, hold_off).publishing(publish));
-    let matching = |(pattern, site)| Matching::new(inner, site, pattern, publish.is_some());
-    let sweeps: Vec<_> = patterns.into_iter().map(matching).collect();
-    let own = sending.iter().filter_map(|it| it.event.clone());
-    let parcel = Parcel {
-        keys: sending
-            .as_ref()
-            .map(|it| Arc::clone(&it.keys))
-            .unwrap_or_default(),
-        patterns: sweeps.iter().map(|it| it.pattern.clone()).collect(),
-        hold_off,
-        events: own
-            .chain(sweeps.iter().filter_map(|it| it.event.clone()))
-            .collect(),
-    };
+/// Removes keys and what matches patterns, as one thing, from a task of its own, and ends the guards of
+/// writes then: their keys are barred until all else is removed. `hold` bars the others until then.
+pub(crate) fn sent(
+    inner: &Arc<Inner>,
+    removal: Removal,
+    guards: Vec<WriteGuard>,
+    hold: Option<Hold>,
+) -> Sent {
+    let again = (!guards.is_empty()).then(|| removal.clone());
+    let on_its_way = OnItsWay::new(inner, removal);
+    let parcel = on_its_way.parcel(&guards);
+    let cache = Arc::clone(inner);
     let all = async move {
-        let mut outcome = Invalidation::Done;
-        if let Some(sending) = sending {
-            outcome = sending.send().await;
+        let mut outcome = on_its_way.send(&cache).await;
+        // All at once: an inner one that ends later is barred until then.
+        let ends: Vec<_> = guards.iter().map(WriteGuard::end).collect();
+        for end in ends {
+            outcome = outcome.and(end.await);
         }
-        for sweep in sweeps {
-            outcome = outcome.and(sweep.send().await);
+        // What was stored under its keys meanwhile may have been read until it ended.
+        let lapsed = guards.iter().any(WriteGuard::has_lapsed);
+        if let Some(again) = again.filter(|_| lapsed) {
+            let with =
+                |again: Removal, guard: &WriteGuard| again.with_keys(guard.keys(), guard.site());
+            let again = OnItsWay::new(&cache, guards.iter().fold(again, with));
+            outcome = outcome.and(again.send(&cache).await);
         }
         outcome
     };
     Sent::by(all, inner, parcel, hold)
+}
+
+/// All parts of one removal.
+struct OnItsWay {
+    sending: Option<Sending>,
+    sweeps: Vec<Matching>,
+    hold_off: Option<Duration>,
+}
+
+impl OnItsWay {
+    fn new(inner: &Arc<Inner>, removal: Removal) -> Self {
+        let Removal {
+            keys,
+            patterns,
+            hold_off,
+            publish,
+        } = removal;
+        let some = !keys.is_empty();
+        let matching = |(pattern, site)| Matching::new(inner, site, pattern, publish.is_some());
+        Self {
+            sending: some.then(|| Sending::of(inner, keys, hold_off).publishing(publish)),
+            sweeps: patterns.into_iter().map(matching).collect(),
+            hold_off,
+        }
+    }
+
+    fn keys(&self) -> &[String] {
+        self.sending.as_ref().map_or(&[], |sending| &sending.keys)
+    }
+
+    /// What is left to the journal if nobody waits for it, the keys of `guards` with it.
+    fn parcel(&self, guards: &[WriteGuard]) -> Parcel {
+        let barred = guards.iter().flat_map(WriteGuard::keys);
+        let own = self.sending.iter().filter_map(|it| it.event.clone());
+        let others = self.sweeps.iter().filter_map(|it| it.event.clone());
+        Parcel {
+            keys: self.keys().iter().chain(barred).cloned().collect(),
+            patterns: self.sweeps.iter().map(|it| it.pattern.clone()).collect(),
+            hold_off: self.hold_off,
+            events: own.chain(others).collect(),
+        }
+    }
+
+    async fn send(self, inner: &Inner) -> Invalidation {
+        let attempt = inner.journal.begin();
+        let patterns = self.sweeps.iter().map(|it| (&it.pattern, it.site));
+        let answer = sweep::remove(inner, self.keys(), patterns.collect(), self.hold_off).await;
+        let mut outcome = Invalidation::Done;
+        if let Some(sending) = self.sending {
+            outcome = sending.answered(attempt, answer.clone()).await;
+        }
+        for sweep in self.sweeps {
+            outcome = outcome.and(sweep.answered(attempt, answer.clone()).await);
+        }
+        outcome
+    }
 }
 
 /// A sweep on its way. However it ends, it is not lost: a task that a runtime drops at its shutdown
@@ -90,9 +142,8 @@ impl Matching {
         }
     }
 
-    async fn send(mut self) -> Invalidation {
-        let attempt = self.inner.journal.begin();
-        let answer = sweep::sweep(&self.inner, self.site, &self.pattern, None).await;
+    /// Ends with what the store has answered.
+    async fn answered(mut self, attempt: Attempt, answer: Result<(), StoreError>) -> Invalidation {
         let confirmed = answer.and_then(|()| {
             let settled = self.inner.journal.confirm_pattern(attempt, &self.pattern);
             settled.ok_or(StoreError::Lost)

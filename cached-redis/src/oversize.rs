@@ -74,6 +74,7 @@ impl Inner {
     ) -> Event<'a> {
         match error {
             StoreError::TooLarge => {}
+            error if error.is_barred() => return Event::Refused,
             // The refusal may be lost with the connection.
             StoreError::Lost if size >= LEAST_LIMIT => {}
             error => return Event::Failed(error),

@@ -42,6 +42,11 @@ pub(crate) const TAG: &str = "#tag:";
 /// The same for the tag that all entries of one function share.
 const FUNCTION: &str = "#fn:";
 
+/// How the keys of all tags of a namespace begin.
+pub(crate) fn prefixes(namespace: &str) -> [String; 2] {
+    [TAG, FUNCTION].map(|mark| format!("{namespace}:{mark}"))
+}
+
 /// What the key of a tag holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Generation([u8; 8]);

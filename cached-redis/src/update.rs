@@ -327,12 +327,11 @@ impl<'a> Update<'a> {
         // Whether one that was sent may have been stored, and replaced since.
         let mut open = false;
         for _ in 0..SENDINGS {
-            let entry = packed.entry.clone();
-            let sent = self.inner.store.fill(&self.key, token, entry, packed.life);
-            match sent.await {
+            match self.fill(token, &packed).await {
                 Ok(true) => return Ok(true),
                 Ok(false) if open => break,
                 Ok(false) => return Ok(false),
+                Err(error) if error.is_barred() && !open => return Err(Error::Contended),
                 Err(error) if error.is_definite() && !open => return Err(error.into()),
                 Err(error) => {
                     self.emit(&Event::Failed(&error));
@@ -342,6 +341,20 @@ impl<'a> Update<'a> {
             sleep(backoff.next()).await;
         }
         Err(Error::Unconfirmed)
+    }
+
+    /// Behind a bar, what was read still stands or goes in a moment: it waits as for a guarded write.
+    async fn fill(&self, token: Token, packed: &Packed) -> Result<bool, StoreError> {
+        let mut backoff = Backoff::contention();
+        loop {
+            let entry = packed.entry.clone();
+            let sent = self.inner.store.fill(&self.key, token, entry, packed.life);
+            match sent.await {
+                Err(error) if error.is_barred() && Instant::now() < self.until => {}
+                sent => return sent,
+            }
+            sleep(backoff.next()).await;
+        }
     }
 
     fn emit(&self, event: &Event<'_>) {

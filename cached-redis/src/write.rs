@@ -32,38 +32,26 @@ use crate::settings::NOT_ADDITIVE;
 use crate::store::Store as _;
 use crate::store::many::MOST;
 use crate::tag::{Stamp, Tags};
-use crate::{Error, Policy, after_commit, codec, matching};
+use crate::{Error, Policy, after_commit, codec, matching, sweep};
 
-/// Removes what stands under `keys`, so many in one round trip: every invalidation, at once or replayed, comes
-/// down to this. Where tombstones may stand it spares them, and leaves one for the time of the hold-off.
-pub(crate) async fn remove(
+/// Removes what stands under `keys`, at most [`MOST`], at once: every invalidation, sent or replayed,
+/// comes down to this. Where tombstones may stand it spares them, and leaves one for the time of the
+/// hold-off.
+pub(crate) async fn step(
     inner: &Inner,
     keys: &[String],
     hold_off: Option<Duration>,
 ) -> Result<(), StoreError> {
-    let mut answer = Ok(());
-    for (at, piece) in keys.chunks(MOST).enumerate() {
-        pause_before(at).await;
-        if answer.is_ok() {
-            answer = match inner.journal.is_guarded() {
-                true => inner.store.invalidate_guarded(piece, hold_off).await,
-                false => inner.store.invalidate(piece).await,
-            };
-        }
-        // Their fills are refused from now on, so nobody should wait for them any more.
-        inner.flights.abandon_all(piece);
-    }
+    let answer = match inner.journal.is_guarded() {
+        true => inner.store.invalidate_guarded(keys, hold_off).await,
+        false => inner.store.invalidate(keys).await,
+    };
+    // Their fills are refused from now on, so nobody should wait for them any more.
+    inner.flights.abandon_all(keys);
     answer
 }
 
-/// Lets others run before the second piece of many keys, and before each that follows.
-async fn pause_before(piece: usize) {
-    if piece > 0 {
-        yield_now().await;
-    }
-}
-
-/// Invalidates `keys`, so many in one round trip.
+/// Invalidates `keys`.
 pub(crate) async fn invalidate(
     inner: &Arc<Inner>,
     site: &'static Site,
@@ -89,10 +77,11 @@ pub(crate) async fn send(inner: &Arc<Inner>, removal: Removal) -> Result<Invalid
 /// that is open here: then `None`.
 pub(crate) fn in_turn(inner: &Arc<Inner>, removal: Removal) -> Option<Sent> {
     let removal = after_commit::collect(inner, removal).err()?;
-    Some(matching::sent(inner, removal, None))
+    Some(matching::sent(inner, removal, Vec::new(), None))
 }
 
 /// What writes have made outdated, each part with the writer that is counted for it.
+#[derive(Clone)]
 pub(crate) struct Removal {
     pub(crate) keys: Vec<(String, &'static Site)>,
     pub(crate) patterns: Vec<(Pattern, &'static Site)>,
@@ -103,6 +92,12 @@ pub(crate) struct Removal {
 }
 
 impl Removal {
+    /// The same with more keys of one writer.
+    pub(crate) fn with_keys(mut self, keys: &[String], site: &'static Site) -> Self {
+        self.keys.extend(keys.iter().map(|key| (key.clone(), site)));
+        self
+    }
+
     /// What one writer has made outdated.
     pub(crate) fn of(site: &'static Site, keys: Vec<String>, patterns: Vec<Pattern>) -> Self {
         Self {
@@ -201,7 +196,7 @@ impl Sending {
 
     pub(crate) async fn send(self) -> Invalidation {
         let attempt = self.inner.journal.begin();
-        let answer = remove(&self.inner, &self.keys, self.hold_off).await;
+        let answer = sweep::remove(&self.inner, &self.keys, Vec::new(), self.hold_off).await;
         self.answered(attempt, answer).await
     }
 
@@ -230,7 +225,10 @@ impl Sending {
     /// Settles what is kept of the keys; an error if the server has changed meanwhile.
     async fn confirm(&self, attempt: Attempt) -> Result<(), StoreError> {
         for (at, piece) in self.keys.chunks(MOST).enumerate() {
-            pause_before(at).await;
+            // Lets others run before the second piece of many keys, and before each that follows.
+            if at > 0 {
+                yield_now().await;
+            }
             let confirmed = self.inner.journal.confirm(attempt, piece);
             confirmed.ok_or(StoreError::Lost)?;
         }
@@ -358,7 +356,10 @@ where
             Err(error) => inner.not_stored(&DIRECT.site, key, size, error),
         },
     );
-    Ok(filled? == Filled::Stored)
+    match filled {
+        Err(error) if error.is_barred() => Ok(false),
+        filled => Ok(filled? == Filled::Stored),
+    }
 }
 
 /// `None`: the key is barred, or one of its tags is.

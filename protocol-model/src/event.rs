@@ -184,6 +184,16 @@ kinds! {
     Connects "connects to the new server"
     ConnectsJournaling "connects to the new server, its recent invalidations in the journal"
 
+    // Sweeps
+    RemovesAll "removes all keys at once"
+    RaisesBar "begins to remove the keys"
+    RemovesOne "removes one key"
+    BeginsPass "begins to remove the keys once more"
+    LiftsBar "has removed the keys"
+    FindsNoBar "has removed the keys, but the bar had run out: once more"
+    FillBarred "'s fill of {v} runs in Redis: barred, its lease goes"
+    BarRunsOut "the bar runs out"
+
     // Updates
     GetsToUpdate "GET, to be updated"
     Sets "'s SET runs in Redis"

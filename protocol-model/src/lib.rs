@@ -32,6 +32,7 @@
 //!
 //! `update`, where the value in the cache is the truth, is a model of its own ([`Updates`]): three
 //! callers read, change and put back one value. Each update must count as often as its caller was told.
+//! So is the removal of several keys whose functions call one another ([`Sweeps`]).
 //!
 //! The [`table`] lists the configurations: the protocol as shipped, in several worlds; its parts; and
 //! **broken twins**, each of which leaves one rule out. The twins are as important as the rest. A
@@ -78,6 +79,7 @@
 //! | `tag` | a tag's generations, before a load and after a fill |
 //! | `nested` | a load that calls another cached function |
 //! | `update` | read-modify-write |
+//! | `sweep` | the removal of several keys of functions that call one another |
 //! | `writer` | commit, invalidation, two phases, journal |
 //! | `world` | what runs out, lags and fails |
 //! | `config`, `table` | what is varied; the configurations and what is expected of each |
@@ -115,6 +117,7 @@ mod search;
 mod server;
 mod state;
 mod step;
+mod sweep;
 mod table;
 mod tag;
 mod update;
@@ -128,6 +131,7 @@ pub use event::{Event, Flaw, What, Who};
 pub use report::{Bounds, Summary, run};
 pub use server::Condition;
 pub use state::*;
+pub use sweep::{Bar, Scene, Sweeps};
 pub use table::{Row, Subject, Verdict, table};
 pub use tag::{Change, Origin, Recheck, Stamping, Tags};
 pub use update::*;

@@ -140,6 +140,7 @@ impl Finding {
                 .map(explore)
                 .fold(Outcome::default(), Outcome::and),
             Subject::Updates(updates) => explore(&updates),
+            Subject::Sweeps(sweeps) => explore(&sweeps),
         };
         Self {
             surprise: surprise(row.verdict, &outcome),

@@ -93,6 +93,7 @@ mod per_call;
 mod policies;
 mod readable_payloads;
 mod refresh_ahead;
+mod removed_as_one;
 mod replica_lag;
 mod revalidation;
 mod rollout;

@@ -37,7 +37,7 @@ on_both_stores!(
 on_redis!(
     ten_thousand_keys_are_removed_in_bounded_batches_while_others_are_served,
     keys_that_are_far_apart_are_removed_by_few_commands,
-    exact_targets_beside_a_pattern_are_one_unlink,
+    exact_targets_beside_a_pattern_are_one_unlink_in_each_pass,
     keys_of_the_cache_itself_match_no_pattern,
     a_load_that_lost_its_lease_is_not_joined_after_a_pattern,
     f5_a_pattern_is_kept_as_such_until_it_is_replayed,
@@ -501,8 +501,8 @@ async fn ten_thousand_keys_are_removed_in_bounded_batches_while_others_are_serve
 
     let commands = server.commands();
     let ran = |name: &str| commands.get(name).copied().unwrap_or(0);
-    // Each step looks at 500 of 11,000, or a few more.
-    assert!((11..=44).contains(&ran("scan")), "{commands:?}");
+    // Each step looks at 500 of 11,000, or a few more, and then of the 1000 that are left.
+    assert!((13..=48).contains(&ran("scan")), "{commands:?}");
     assert_eq!(ran("unlink"), 20, "{commands:?}");
     assert_eq!(ran("keys"), 0, "{commands:?}");
     let batches = unlinked(server);
@@ -522,16 +522,16 @@ async fn keys_that_are_far_apart_are_removed_by_few_commands(world: World) {
     assert_eq!(server.run::<usize>(&["DBSIZE"]), 10_000);
 }
 
-async fn exact_targets_beside_a_pattern_are_one_unlink(world: World) {
+async fn exact_targets_beside_a_pattern_are_one_unlink_in_each_pass(world: World) {
     #[invalidates("e:1", "e:2", "e:x:*", "e:3")]
     async fn change() {}
     let cache = world.cache().await;
     let server = world.server().unwrap();
     server.reset_commands();
     cache.scope(change()).await;
-    let commands: Vec<_> = server.commands().into_iter().collect();
-    let expected = [("scan", 1), ("unlink", 1)].map(|(name, times)| (name.to_owned(), times));
-    assert_eq!(commands, expected);
+    let commands = server.commands();
+    let sent = ["scan", "unlink"].map(|name| commands[name]);
+    assert_eq!(sent, [2, 2], "{commands:?}");
 }
 
 async fn keys_of_the_cache_itself_match_no_pattern(world: World) {

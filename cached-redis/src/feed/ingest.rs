@@ -5,7 +5,7 @@
 //! delivers at most once, and what may have been missed is told.
 //!
 //! What comes from outside is not trusted to be well-formed, small or rare. Messages that have come
-//! together are served together, in one round trip.
+//! together are served together, as one thing.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -16,12 +16,11 @@ use crate::background::Background;
 use crate::event::Event;
 use crate::handle::Inner;
 use crate::key::{self, Pattern};
-use crate::matching;
 use crate::registry::DIRECT;
 use crate::store::mailbox::{Heard, Mailbox};
-use crate::sweep::BATCH;
+use crate::store::many::MOST;
 use crate::tag;
-use crate::write;
+use crate::write::{self, Removal};
 
 /// The longest message that is looked at.
 const LONGEST: usize = 1 << 20;
@@ -100,7 +99,7 @@ impl Ingestion {
             };
             let mut gathered = Gathered::default();
             self.hear(&inner, heard, &mut gathered);
-            while gathered.keys.len() < BATCH
+            while gathered.keys.len() < MOST
                 && let Some(heard) = self.mailbox.try_next()
             {
                 self.hear(&inner, heard, &mut gathered);
@@ -155,12 +154,10 @@ impl Ingestion {
 }
 
 async fn serve(inner: &Arc<Inner>, gathered: Gathered) {
-    for keys in gathered.keys.chunks(BATCH) {
-        // One that the store did not confirm is in the journal, and told.
-        let _ = write::invalidate(inner, &DIRECT.site, keys.to_vec(), None).await;
-    }
-    for pattern in gathered.patterns {
-        let _ = matching::invalidate(inner, &DIRECT.site, pattern).await;
+    if gathered.messages > 0 {
+        // What the store did not confirm is in the journal, and told.
+        let removal = Removal::of(&DIRECT.site, gathered.keys, gathered.patterns);
+        let _ = write::send(inner, removal).await;
     }
     for _ in 0..gathered.messages {
         inner.emit(&DIRECT.site, &Event::Ingested);

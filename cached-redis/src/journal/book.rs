@@ -3,7 +3,6 @@
 //! Every read of this process compares its key with the patterns while they are kept, so there is
 //! room for few: one more folds them into the note that stands for every key there is.
 
-use super::Target;
 use super::ledger::Ledger;
 use crate::key::Pattern;
 
@@ -76,20 +75,9 @@ impl<N: Copy + Ord> Book<N> {
         self.keys.is_folded() || self.patterns.iter().any(|(_, known)| known == pattern)
     }
 
-    /// The pattern that has been kept longest.
-    fn pattern(&self) -> Option<&Pattern> {
-        self.patterns.first().map(|(_, pattern)| pattern)
-    }
-
-    /// What of it to remove next, at most `most` keys: these first, since they take one command.
-    pub(super) fn target(&self, most: usize) -> Target {
-        if self.keys.is_folded() {
-            return Target::Namespace;
-        }
-        match self.pattern() {
-            Some(pattern) if self.keys.is_empty() => Target::Pattern(pattern.clone()),
-            _ => Target::Keys(self.keys.oldest(most)),
-        }
+    /// The patterns that are kept one by one.
+    pub(super) fn all_patterns(&self) -> impl Iterator<Item = &Pattern> {
+        self.patterns.iter().map(|(_, pattern)| pattern)
     }
 
     /// How many patterns are kept one by one.

@@ -104,10 +104,9 @@ impl<N: Copy + Ord> Ledger<N> {
         self.folded.is_some() || self.numbers.contains_key(key)
     }
 
-    /// The keys with the smallest numbers.
-    pub(super) fn oldest(&self, most: usize) -> Vec<String> {
-        let keys = self.order.iter().map(|(_, key)| key.to_string());
-        keys.take(most).collect()
+    /// Its keys, those with the smallest numbers first.
+    pub(super) fn all(&self) -> impl Iterator<Item = String> {
+        self.order.iter().map(|(_, key)| key.to_string())
     }
 
     pub(super) fn is_folded(&self) -> bool {
@@ -145,8 +144,7 @@ mod tests {
     #[test]
     fn keys_come_in_the_order_of_their_latest_numbers() {
         let ledger = ledger(9, &[(1, "a"), (2, "b"), (2, "c"), (3, "a"), (1, "b")]);
-        assert_eq!(ledger.oldest(2), ["b", "c"]);
-        assert_eq!(ledger.oldest(9), ["b", "c", "a"]);
+        assert!(ledger.all().eq(["b", "c", "a"]));
         assert_eq!(ledger.len(), 3);
     }
 
@@ -156,7 +154,7 @@ mod tests {
         assert_eq!(settled(&mut ledger, 2, &["a", "b", "c", "d"]), 1);
         assert!(!ledger.holds("a") && ledger.holds("b") && ledger.holds("c"));
         assert_eq!(settled(&mut ledger, 9, &["c"]), 1);
-        assert_eq!(ledger.oldest(9), ["b"]);
+        assert!(ledger.all().eq(["b"]));
         assert_eq!(ledger.settle_all(3), 1);
         assert!(ledger.is_empty());
     }
@@ -190,7 +188,7 @@ mod tests {
         ledger.add(5, "d");
         assert_eq!(ledger.settle_all(sweep), 3);
         assert!(!ledger.is_folded() && !ledger.holds("a"));
-        assert_eq!(ledger.oldest(9), ["d"]);
+        assert!(ledger.all().eq(["d"]));
     }
 
     #[test]

@@ -39,7 +39,8 @@
 //! [`OnFailover`](crate::OnFailover) says so, the keys removed in the last 30 s before the connection
 //! was lost are kept again, before the first operation can use the new one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::AddAssign;
 use std::sync::atomic::{self, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -133,6 +134,13 @@ pub(crate) struct Settled {
     pub(crate) repeated: usize,
 }
 
+impl AddAssign for Settled {
+    fn add_assign(&mut self, other: Self) {
+        self.deferred += other.deferred;
+        self.repeated += other.repeated;
+    }
+}
+
 /// What is to be removed next.
 pub(crate) struct Work {
     attempt: Attempt,
@@ -142,8 +150,8 @@ pub(crate) struct Work {
 
 #[derive(Debug, PartialEq)]
 pub(crate) enum Target {
-    Keys(Vec<String>),
-    Pattern(Pattern),
+    /// All that is kept, as one thing: a load may begin from any of it.
+    Some(Vec<String>, Vec<Pattern>),
     Namespace,
 }
 
@@ -239,6 +247,20 @@ impl Journal {
             |kept| kept.settle_pattern(attempt.number, pattern),
             |recent| recent.add_pattern(pattern),
         )
+    }
+
+    /// The same for both.
+    pub(crate) fn confirm_some(
+        &self,
+        attempt: Attempt,
+        keys: &[String],
+        patterns: &[Pattern],
+    ) -> Option<Settled> {
+        let mut settled = self.confirm(attempt, keys)?;
+        for pattern in patterns {
+            settled += self.confirm_pattern(attempt, pattern)?;
+        }
+        Some(settled)
     }
 
     /// The same for everything in the namespace.
@@ -337,8 +359,8 @@ impl Journal {
         self.publish(&state);
     }
 
-    /// What to remove next, at most `most` keys at once; `None` if nothing is kept.
-    pub(crate) fn next(&self, most: usize) -> Option<Work> {
+    /// What to remove next; `None` if nothing is kept.
+    pub(crate) fn next(&self) -> Option<Work> {
         let mut state = self.lock();
         if state.is_idle() {
             state.hold_off = None;
@@ -346,7 +368,7 @@ impl Journal {
         }
         Some(Work {
             attempt: state.begin(),
-            target: state.target(most),
+            target: state.target(),
             hold_off: state.hold_off,
         })
     }
@@ -416,11 +438,13 @@ impl State {
         self.books().all(Book::is_empty)
     }
 
-    fn target(&self, most: usize) -> Target {
-        match self.kept.is_empty() {
-            true => self.repeats.target(most),
-            false => self.kept.target(most),
+    fn target(&self) -> Target {
+        if self.books().any(|book| book.keys.is_folded()) {
+            return Target::Namespace;
         }
+        let keys: BTreeSet<_> = self.books().flat_map(|book| book.keys.all()).collect();
+        let patterns = self.books().flat_map(Book::all_patterns).cloned();
+        Target::Some(keys.into_iter().collect(), patterns.collect())
     }
 
     fn bars(&self, key: &str) -> bool {

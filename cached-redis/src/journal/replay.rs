@@ -1,7 +1,7 @@
 //! The task that repeats what was not confirmed.
 //!
-//! It sleeps while nothing is kept. Else it goes on batch by batch, oldest first, until all is
-//! confirmed; after a failure it pauses, but not past the next connection.
+//! It sleeps while nothing is kept. Else it removes all of it, as one thing, until that is confirmed;
+//! after a failure it pauses, but not past the next connection.
 
 use std::sync::{Arc, Weak};
 
@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::event::Event;
 use crate::handle::Inner;
 use crate::registry::DIRECT;
-use crate::{sweep, write};
+use crate::sweep;
 
 /// Starts the task.
 pub(crate) fn house(inner: &Arc<Inner>) {
@@ -44,17 +44,14 @@ async fn replay(journal: Arc<Journal>, cache: Weak<Inner>) {
 /// One attempt at what is to be removed next.
 async fn round(inner: &Inner) -> Result<(), StoreError> {
     let journal = &inner.journal;
-    let Some(work) = journal.next(sweep::BATCH) else {
+    let Some(work) = journal.next() else {
         return Ok(());
     };
     let settled = match &work.target {
-        Target::Keys(keys) => {
-            write::remove(inner, keys, work.hold_off).await?;
-            journal.confirm(work.attempt, keys)
-        }
-        Target::Pattern(pattern) => {
-            sweep::sweep(inner, &DIRECT.site, pattern, work.hold_off).await?;
-            journal.confirm_pattern(work.attempt, pattern)
+        Target::Some(keys, patterns) => {
+            let swept = patterns.iter().map(|pattern| (pattern, &DIRECT.site));
+            sweep::remove(inner, keys, swept.collect(), work.hold_off).await?;
+            journal.confirm_some(work.attempt, keys, patterns)
         }
         Target::Namespace => {
             sweep::namespace(inner, work.hold_off).await?;

@@ -83,12 +83,12 @@ impl Scene {
 
     /// One attempt.
     fn replay(&self) {
-        let Some(work) = self.journal.next(9) else {
+        let Some(work) = self.journal.next() else {
             return;
         };
         if self.remove() {
             let settled = match &work.target {
-                Target::Keys(keys) => self.journal.confirm(work.attempt, keys),
+                Target::Some(keys, _) => self.journal.confirm(work.attempt, keys),
                 _ => self.journal.confirm_all(work.attempt),
             };
             match settled {
@@ -182,12 +182,12 @@ fn an_older_confirmation_settles_nothing_newer(bound: usize) {
         let (journal, confirming) = (Arc::clone(&journal), Arc::clone(&confirming));
         move || {
             for _ in 0..3 {
-                let Some(work) = journal.next(9) else {
+                let Some(work) = journal.next() else {
                     continue;
                 };
                 confirming.fetch_max(work.attempt.number, SeqCst);
                 match &work.target {
-                    Target::Keys(keys) => journal.confirm(work.attempt, keys),
+                    Target::Some(keys, _) => journal.confirm(work.attempt, keys),
                     _ => journal.confirm_all(work.attempt),
                 };
             }
@@ -201,9 +201,9 @@ fn an_older_confirmation_settles_nothing_newer(bound: usize) {
     }
     keeping.join().unwrap();
     replaying.join().unwrap();
-    while let Some(work) = journal.next(9) {
+    while let Some(work) = journal.next() {
         match &work.target {
-            Target::Keys(keys) => journal.confirm(work.attempt, keys),
+            Target::Some(keys, _) => journal.confirm(work.attempt, keys),
             _ => journal.confirm_all(work.attempt),
         };
     }

@@ -10,21 +10,21 @@ fn keys(names: &[&str]) -> Vec<String> {
 }
 
 fn next_keys(journal: &Journal) -> (Attempt, Vec<String>) {
-    let work = journal.next(100).expect("something is kept");
+    let work = journal.next().expect("something is kept");
     match work.target {
-        Target::Keys(keys) => (work.attempt, keys),
+        Target::Some(keys, patterns) if patterns.is_empty() => (work.attempt, keys),
         other => panic!("{other:?} instead of keys"),
     }
 }
 
 fn next_pattern(journal: &Journal, pattern: &Pattern) -> Attempt {
-    let work = journal.next(100).expect("something is kept");
-    assert_eq!(work.target, Target::Pattern(pattern.clone()));
+    let work = journal.next().expect("something is kept");
+    assert_eq!(work.target, Target::Some(Vec::new(), vec![pattern.clone()]));
     work.attempt
 }
 
 fn next_sweep(journal: &Journal) -> Attempt {
-    let work = journal.next(100).expect("something is kept");
+    let work = journal.next().expect("something is kept");
     assert_eq!(work.target, Target::Namespace);
     work.attempt
 }
@@ -45,7 +45,7 @@ fn a_key_is_bypassed_from_its_failed_invalidation_to_its_replay() {
     assert!(bypassed(&journal, "k"));
     assert_eq!(total(journal.confirm(replay, &kept)), Some(1));
     assert!(!bypassed(&journal, "k") && journal.pending().is_empty());
-    assert!(journal.next(1).is_none());
+    assert!(journal.next().is_none());
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_held_key_is_bypassed_until_all_who_hold_it_have_ended() {
     let held = first.keys().into_iter().map(|(key, _)| key);
     assert_eq!(held.collect::<Vec<_>>(), ["a", "b"]);
     assert!(bypassed(&journal, "a") && bypassed(&journal, "b") && !bypassed(&journal, "c"));
-    assert!(journal.pending().is_empty() && journal.next(1).is_none());
+    assert!(journal.pending().is_empty() && journal.next().is_none());
     drop(first);
     assert!(!bypassed(&journal, "a") && bypassed(&journal, "b"));
     // Neither a replay nor a confirmation releases it, and releasing it settles nothing.
@@ -341,10 +341,10 @@ fn a_replay_leaves_the_longest_hold_off_that_was_asked_for() {
     for (key, hold_off) in [("a", lag(5)), ("b", lag(9)), ("c", None)] {
         journal.keep(journal.begin(), &keys(&[key]), hold_off);
     }
-    let work = journal.next(100).expect("keys are kept");
+    let work = journal.next().expect("keys are kept");
     assert_eq!(work.hold_off, lag(9));
     journal.confirm(work.attempt, &keys(&["a", "b", "c"]));
-    assert!(journal.next(100).is_none());
+    assert!(journal.next().is_none());
     journal.keep(journal.begin(), &keys(&["d"]), None);
-    assert_eq!(journal.next(100).and_then(|work| work.hold_off), None);
+    assert_eq!(journal.next().and_then(|work| work.hold_off), None);
 }

@@ -104,6 +104,7 @@ macro_rules! suite {
     };
 }
 
+mod bars;
 mod locks;
 mod many;
 mod tags;

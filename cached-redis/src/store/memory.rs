@@ -1,11 +1,11 @@
 //! The store inside the process.
 //!
-//! It keeps the protocol's promise by the plainest means: a step holds the lock of its key's shard
+//! It keeps the protocol's promise by the plainest means: a step holds the locks of its keys' shards
 //! from its look to its change, so nothing can come between. Entries expire when they are next looked
 //! at, and leave for room as the bounds demand; there is no task in the background. Time is tokio's,
 //! so that a test which holds the clock holds every time to live.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,6 +16,7 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::bars::Bars;
 use super::{Grant, Outlet, Put, Store, bounded, envelope_token, millis};
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
@@ -53,6 +54,8 @@ impl Default for MemoryLimits {
 /// See the module.
 pub(crate) struct MemoryStore {
     shards: Box<[Mutex<Shard>]>,
+    /// Locked after a shard.
+    bars: Mutex<Bars>,
     /// Where tokio's clock stood at `epoch_ms`.
     origin: Instant,
     epoch_ms: u64,
@@ -114,6 +117,7 @@ impl MemoryStore {
             shards: (0..count)
                 .map(|_| Mutex::new(shard(limits, count)))
                 .collect(),
+            bars: Mutex::default(),
             origin: Instant::now(),
             epoch_ms: unix_ms(),
             feeds: Feeds::default(),
@@ -121,9 +125,17 @@ impl MemoryStore {
         })
     }
 
+    /// The count is a power of two.
+    fn shard_of(&self, key: &str) -> usize {
+        xxh3_64(key.as_bytes()) as usize & (self.shards.len() - 1)
+    }
+
     fn lock(&self, key: &str) -> MutexGuard<'_, Shard> {
-        // The count is a power of two. Nothing under the lock can panic half-way through a change.
-        let shard = xxh3_64(key.as_bytes()) as usize & (self.shards.len() - 1);
+        self.lock_shard(self.shard_of(key))
+    }
+
+    fn lock_shard(&self, shard: usize) -> MutexGuard<'_, Shard> {
+        // Nothing under the lock can panic half-way through a change.
         self.shards[shard]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -131,22 +143,31 @@ impl MemoryStore {
 
     /// One step: `decide` sees what stands under `key` and says what becomes of it.
     fn step<R>(&self, key: &str, decide: impl FnOnce(Option<&Bytes>) -> (Change, R)) -> R {
-        let mut shard = self.lock(key);
-        let (change, result) = decide(alive(&mut shard, key));
-        match change {
-            Change::Keep => {}
-            Change::Remove => drop(shard.remove(key)),
-            Change::Set(bytes, ttl) => {
-                let expires = Instant::now() + bounded(ttl);
-                shard.insert(key.into(), Slot { bytes, expires });
-            }
-            Change::Prolong(ttl) => {
-                if let Some(mut slot) = shard.peek_mut(key) {
-                    slot.expires = slot.expires.max(Instant::now() + bounded(ttl));
-                }
-            }
-        }
-        result
+        step_in(&mut self.lock(key), key, decide)
+    }
+
+    /// One step on all of `keys`: all shards that have one are locked, in their order.
+    fn step_each<R>(
+        &self,
+        keys: &[String],
+        decide: impl Fn(Option<&Bytes>) -> (Change, R),
+    ) -> Vec<R> {
+        let shards: BTreeSet<_> = keys.iter().map(|key| self.shard_of(key)).collect();
+        let locked = shards.into_iter();
+        let mut locked: BTreeMap<_, _> = locked.map(|at| (at, self.lock_shard(at))).collect();
+        let mut one = |key: &String| {
+            let shard = locked.get_mut(&self.shard_of(key));
+            step_in(shard.expect("it was locked"), key, &decide)
+        };
+        keys.iter().map(&mut one).collect()
+    }
+
+    fn is_barred(&self, key: &str) -> bool {
+        self.bars().hold_up(key, self.now_ms())
+    }
+
+    fn bars(&self) -> MutexGuard<'_, Bars> {
+        self.bars.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does `change` if what stands under `key` carries `token`.
@@ -166,18 +187,16 @@ impl MemoryStore {
         token: Token,
         change: impl Fn(&mut Tombstone, u64) -> Option<bool>,
     ) -> bool {
-        let one = |key: &String| {
-            self.step(key, |standing| {
-                let now = self.now_ms();
-                let mut tombstone = Tombstone::read(standing, now);
-                let Some(done) = change(&mut tombstone, now) else {
-                    return (Change::Keep, false);
-                };
-                (Change::to(&tombstone, token, now), done)
-            })
-        };
         // Every key has its turn, whatever became of the others.
-        keys.iter().map(one).fold(true, |all, done| all & done)
+        let done = self.step_each(keys, |standing| {
+            let now = self.now_ms();
+            let mut tombstone = Tombstone::read(standing, now);
+            let Some(done) = change(&mut tombstone, now) else {
+                return (Change::Keep, false);
+            };
+            (Change::to(&tombstone, token, now), done)
+        });
+        done.into_iter().all(|done| done)
     }
 
     /// Lets `change` see and change the record of a lock, at a time in µs. `None`: foreign bytes
@@ -274,11 +293,14 @@ impl Store for MemoryStore {
         ttl: Duration,
     ) -> Result<bool, StoreError> {
         oversize::check(entry.len(), self.value_bytes)?;
-        Ok(self.step(key, |standing| match standing {
-            Some(bytes) if carries(bytes, token.as_bytes()) => (Change::Set(entry, ttl), true),
-            Some(bytes) => (Change::Keep, same(bytes, &entry)),
-            None => (Change::Keep, false),
-        }))
+        self.step(key, |standing| match standing {
+            Some(bytes) if carries(bytes, token.as_bytes()) => match self.is_barred(key) {
+                true => (Change::Keep, Err(StoreError::barred())),
+                false => (Change::Set(entry, ttl), Ok(true)),
+            },
+            Some(bytes) => (Change::Keep, Ok(same(bytes, &entry))),
+            None => (Change::Keep, Ok(false)),
+        })
     }
 
     async fn release(&self, key: &str, token: Token) -> Result<bool, StoreError> {
@@ -286,10 +308,22 @@ impl Store for MemoryStore {
     }
 
     async fn invalidate(&self, keys: &[String]) -> Result<(), StoreError> {
-        for key in keys {
-            self.step(key, |_| (Change::Remove, ()));
+        match keys {
+            [key] => self.step(key, |_| (Change::Remove, ())),
+            keys => drop(self.step_each(keys, |_| (Change::Remove, ()))),
         }
         Ok(())
+    }
+
+    async fn bar(
+        &self,
+        id: Token,
+        life: Option<Duration>,
+        prefixes: &[String],
+    ) -> Result<bool, StoreError> {
+        let now = self.now_ms();
+        let deadline = life.map(|life| now + millis(life));
+        Ok(self.bars().set(id, deadline, prefixes, now))
     }
 
     /// One shard at a time.
@@ -348,7 +382,7 @@ impl Store for MemoryStore {
             }
             let now = self.now_ms();
             let mut tombstone = Tombstone::read(standing, now);
-            if tombstone.is_alone(token) {
+            if tombstone.is_alone(token) && !self.is_barred(key) {
                 return (Change::Set(entry, ttl), Put::Stored);
             }
             let ended = match tombstone.end(token, None) {
@@ -406,6 +440,28 @@ impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryStore").finish_non_exhaustive()
     }
+}
+
+fn step_in<R>(
+    shard: &mut Shard,
+    key: &str,
+    decide: impl FnOnce(Option<&Bytes>) -> (Change, R),
+) -> R {
+    let (change, result) = decide(alive(shard, key));
+    match change {
+        Change::Keep => {}
+        Change::Remove => drop(shard.remove(key)),
+        Change::Set(bytes, ttl) => {
+            let expires = Instant::now() + bounded(ttl);
+            shard.insert(key.into(), Slot { bytes, expires });
+        }
+        Change::Prolong(ttl) => {
+            if let Some(mut slot) = shard.peek_mut(key) {
+                slot.expires = slot.expires.max(Instant::now() + bounded(ttl));
+            }
+        }
+    }
+    result
 }
 
 /// What stands under `key`; an entry whose time is over leaves at this look.

@@ -22,6 +22,7 @@ use crate::sync::carried;
 use crate::tag::Generation;
 
 pub(crate) mod address;
+pub(crate) mod bars;
 #[cfg(test)]
 mod conformance;
 mod listen;
@@ -98,7 +99,8 @@ pub(crate) trait Store: Send + Sync + 'static {
 
     /// Replaces what carries `token` by `entry`. `true`: won, or `entry` stands already. One that is
     /// larger than the store's limit is refused before anything is sent; so it is by
-    /// [`put`](Self::put).
+    /// [`put`](Self::put). An error that [is a bar's](StoreError::is_barred): what carries it still
+    /// stands.
     fn fill(
         &self,
         key: &str,
@@ -114,8 +116,17 @@ pub(crate) trait Store: Send + Sync + 'static {
         token: Token,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Removes all of `keys`, whatever they hold.
+    /// Removes all of `keys`, whatever they hold, at once.
     fn invalidate(&self, keys: &[String]) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Puts a bar there that holds up the fills of keys which begin with one of `prefixes`, gives it
+    /// that life anew, or takes it away without one. `false`: it did not stand before.
+    fn bar(
+        &self,
+        id: Token,
+        life: Option<Duration>,
+        prefixes: &[String],
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Some of the keys that begin with `prefix`, and the cursor for the next ones: 0 at first, and
     /// again when there are no more. Keys that stand all the time are given, maybe more than once.
@@ -152,7 +163,8 @@ pub(crate) trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Ends a writer of one key with the value it wrote: `entry` takes the place of its tombstone, if
-    /// it is the only one there and nobody has interfered. Else as [`end`](Self::end).
+    /// it is the only one there, nobody has interfered and no bar holds it up. Else as
+    /// [`end`](Self::end).
     fn put(
         &self,
         key: &str,
@@ -161,8 +173,8 @@ pub(crate) trait Store: Send + Sync + 'static {
         ttl: Duration,
     ) -> impl Future<Output = Result<Put, StoreError>> + Send;
 
-    /// Removes all of `keys` but the tombstones that others still need, and leaves a hold-off if one
-    /// is given.
+    /// Removes all of `keys` at once but the tombstones that others still need, and leaves a hold-off
+    /// if one is given.
     fn invalidate_guarded(
         &self,
         keys: &[String],
@@ -440,6 +452,15 @@ impl Store for AnyStore {
 
     async fn invalidate(&self, keys: &[String]) -> Result<(), StoreError> {
         dispatch!(self, invalidate(keys))
+    }
+
+    async fn bar(
+        &self,
+        id: Token,
+        life: Option<Duration>,
+        prefixes: &[String],
+    ) -> Result<bool, StoreError> {
+        dispatch!(self, bar(id, life, prefixes))
     }
 
     async fn scan(&self, prefix: &str, cursor: u64) -> Result<(Vec<String>, u64), StoreError> {

@@ -197,6 +197,16 @@ impl<S: Store> Store for FaultyStore<S> {
         step!(self, store => store.invalidate(&keys))
     }
 
+    fn bar(
+        &self,
+        id: Token,
+        life: Option<Duration>,
+        prefixes: &[String],
+    ) -> impl Future<Output = Answer<bool>> + Send {
+        let prefixes = prefixes.to_vec();
+        step!(self, store => store.bar(id, life, &prefixes))
+    }
+
     fn scan(
         &self,
         prefix: &str,

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::event::What;
+use crate::sweep::Sweeps;
 use crate::update::Updates;
 
 mod dying;
@@ -10,6 +11,7 @@ mod others;
 mod outages;
 mod refreshing;
 mod sharing;
+mod sweeping;
 mod tagging;
 mod updating;
 
@@ -33,6 +35,8 @@ pub enum Subject {
     Key(Config),
     /// Read-modify-write of one value.
     Updates(Updates),
+    /// The removal of keys whose functions call one another.
+    Sweeps(Sweeps),
 }
 
 /// What an exploration should find.
@@ -73,6 +77,7 @@ pub fn table() -> Vec<Row> {
         tagging::known_after(),
         tagging::nesting(),
         updating::rows(),
+        sweeping::rows(),
     ]
     .concat()
 }

@@ -19,7 +19,7 @@ pub(super) async fn agree(
 ) -> Result<u32, StoreError> {
     let seen = seen.to_string();
     match script::EPOCH
-        .run(connection, key, &[seen.as_bytes()])
+        .run(connection, &[key], &[seen.as_bytes()])
         .await?
     {
         Value::Int(epoch) => u32::try_from(epoch).map_err(|_| StoreError::Answer),

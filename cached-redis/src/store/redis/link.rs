@@ -55,26 +55,37 @@ impl Link {
         key: &str,
         args: &[&[u8]],
     ) -> Result<Value, StoreError> {
+        self.evaluate_on(script, &[key], args).await
+    }
+
+    async fn evaluate_on(
+        &self,
+        script: &Script,
+        keys: &[&str],
+        args: &[&[u8]],
+    ) -> Result<Value, StoreError> {
         let mut connection = self.connection.current().await?;
-        let run = pin!(script.run(&mut connection, key, args));
+        let run = pin!(script.run(&mut connection, keys, args));
         self.judged(self.deadline.limit(run).await.unwrap_or_else(Err))
     }
 
-    /// Runs a script on each of `keys`, so many in one round trip. Whether it said so of all.
+    /// Runs a script on all of `keys` at once, or on so many of them as one command may name. Whether it
+    /// said so of all.
     pub(super) async fn run_all(
         &self,
         script: &Script,
         keys: &[String],
         args: &[&[u8]],
     ) -> Result<bool, StoreError> {
-        let calls: Vec<_> = keys.iter().map(|key| (key.as_str(), args)).collect();
-        let answers = self.answers(script, &calls).await?;
-        answers
-            .iter()
-            .try_fold(true, |all, answer| Ok(reply::flag(answer)? && all))
+        let mut all = true;
+        for chunk in keys.chunks(MOST) {
+            let keys: Vec<_> = chunk.iter().map(String::as_str).collect();
+            all &= reply::flag(&self.evaluate_on(script, &keys, args).await?)?;
+        }
+        Ok(all)
     }
 
-    /// The same with arguments for each key; what it answered to each.
+    /// Runs a script on each key with arguments of its own; what it answered to each.
     pub(super) async fn answers(
         &self,
         script: &Script,

@@ -109,10 +109,11 @@ impl RedisStore {
         let sent: Vec<_> = fills.iter().filter(|fill| fits(fill).is_ok()).collect();
         let ttls = sent.iter().map(|fill| millis(fill.ttl).to_string());
         let ttls: Vec<_> = ttls.collect();
-        let args: Vec<[&[u8]; 3]> = sent
+        let bars = self.bars_key.as_bytes();
+        let args: Vec<[&[u8]; 4]> = sent
             .iter()
             .zip(&ttls)
-            .map(|(fill, ttl)| [&fill.token.as_bytes()[..], &fill.entry, ttl.as_bytes()])
+            .map(|(fill, ttl)| [fill.token.as_bytes(), &*fill.entry, ttl.as_bytes(), bars])
             .collect();
         let calls = sent.iter().zip(&args);
         let calls: Vec<_> = calls.map(|(fill, args)| (fill.key, &args[..])).collect();

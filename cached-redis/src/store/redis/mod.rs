@@ -77,6 +77,8 @@ pub(crate) struct RedisSettings {
     pub(crate) breaker_failures: u32,
     /// Where the epoch stands, if there are epochs.
     pub(crate) epoch_key: Option<String>,
+    /// Where the bars stand.
+    pub(crate) bars_key: String,
     /// How large an entry may be.
     pub(crate) value_bytes: u64,
 }
@@ -90,6 +92,7 @@ impl Default for RedisSettings {
             tls: TlsSettings::default(),
             breaker_failures: 5,
             epoch_key: None,
+            bars_key: String::new(),
             value_bytes: oversize::DEFAULT_MOST,
         }
     }
@@ -110,6 +113,7 @@ pub(crate) struct RedisStore {
     /// For connections beside that of the link.
     route: Arc<Route>,
     connect_timeout: Duration,
+    bars_key: String,
     /// How large an entry may be.
     value_bytes: u64,
     /// Entries of another epoch that were met.
@@ -130,6 +134,7 @@ impl RedisStore {
             address,
         });
         let (connect_timeout, value_bytes) = (settings.connect_timeout, settings.value_bytes);
+        let bars_key = settings.bars_key.clone();
         let home = Home::here();
         let link = Link {
             deadline: Deadline::new(settings.deadline)
@@ -142,6 +147,7 @@ impl RedisStore {
             link: Arc::new(link),
             route,
             connect_timeout,
+            bars_key,
             value_bytes,
             outdated: AtomicU64::new(0),
         })
@@ -252,7 +258,8 @@ impl Store for RedisStore {
     ) -> Result<bool, StoreError> {
         oversize::check(entry.len(), self.value_bytes)?;
         let ttl = millis(ttl).to_string();
-        let args = [token.as_bytes(), &*entry, ttl.as_bytes()];
+        let bars = self.bars_key.as_bytes();
+        let args = [token.as_bytes(), &*entry, ttl.as_bytes(), bars];
         oversize::judged(self.link.run(&script::FILL, key, &args).await, entry.len())
     }
 
@@ -270,6 +277,18 @@ impl Store for RedisStore {
         let mut command = Cmd::with_capacity(1 + keys.len(), 6 + size);
         command.arg("UNLINK").arg(keys);
         self.link.ask(&command).await.map(drop)
+    }
+
+    async fn bar(
+        &self,
+        id: Token,
+        life: Option<Duration>,
+        prefixes: &[String],
+    ) -> Result<bool, StoreError> {
+        let (id, life) = (fencing::name(id), millis_or_zero(life));
+        let mut args = vec![id.as_bytes(), life.as_bytes()];
+        args.extend(prefixes.iter().map(String::as_bytes));
+        self.link.run(&script::BAR, &self.bars_key, &args).await
     }
 
     async fn scan(&self, prefix: &str, cursor: u64) -> Result<(Vec<String>, u64), StoreError> {
@@ -320,7 +339,8 @@ impl Store for RedisStore {
     ) -> Result<Put, StoreError> {
         oversize::check(entry.len(), self.value_bytes)?;
         let ttl = millis(ttl).to_string();
-        let args = [token.as_bytes(), &*entry, ttl.as_bytes()];
+        let bars = self.bars_key.as_bytes();
+        let args = [token.as_bytes(), &*entry, ttl.as_bytes(), bars];
         let answer = self.link.evaluate(&script::PUT, key, &args).await;
         reply::put(&oversize::judged(answer, entry.len())?)
     }
@@ -406,7 +426,7 @@ fn beginning_with(prefix: &str) -> String {
     pattern
 }
 
-/// A hold-off as scripts take it.
+/// A time that may be none, as scripts take it.
 fn millis_or_zero(time: Option<Duration>) -> String {
     time.map_or(0, millis).to_string()
 }

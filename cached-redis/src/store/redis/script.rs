@@ -1,4 +1,4 @@
-//! The steps that Redis has no command for, each a Lua script on one key.
+//! The steps that Redis has no command for, each a Lua script; those on tombstones take many keys.
 //!
 //! They run by hash. The server forgets scripts at a restart, a failover or a SCRIPT FLUSH; the step
 //! is then sent in full once, which makes it known again.
@@ -25,19 +25,33 @@ macro_rules! script {
     };
 }
 
+/// One on many keys at once.
+macro_rules! tombstones {
+    ($file:literal) => {
+        script!("lua/clock.lua", "lua/tombstone.lua", $file, "lua/each.lua")
+    };
+}
+
 pub(super) static ACQUIRE_OVER: Script = script!("lua/acquire_over.lua");
 pub(super) static SEIZE: Script = script!("lua/seize.lua");
 pub(super) static EXTEND: Script = script!("lua/extend.lua");
-pub(super) static FILL: Script = script!("lua/fill.lua");
+pub(super) static FILL: Script = script!("lua/clock.lua", "lua/bars.lua", "lua/fill.lua");
 pub(super) static RELEASE: Script = script!("lua/release.lua");
 /// Run once for each connection, by the few who want it; not among those loaded for all.
 pub(super) static EPOCH: Script = script!("lua/epoch.lua");
-pub(super) static BEGIN: Script = script!("lua/tombstone.lua", "lua/begin.lua");
-pub(super) static HOLD: Script = script!("lua/tombstone.lua", "lua/hold.lua");
-pub(super) static END: Script = script!("lua/tombstone.lua", "lua/end.lua");
-pub(super) static PUT: Script = script!("lua/tombstone.lua", "lua/put.lua");
-pub(super) static INVALIDATE: Script = script!("lua/tombstone.lua", "lua/invalidate.lua");
+pub(super) static BEGIN: Script = tombstones!("lua/begin.lua");
+pub(super) static HOLD: Script = tombstones!("lua/hold.lua");
+pub(super) static END: Script = tombstones!("lua/end.lua");
+pub(super) static PUT: Script = script!(
+    "lua/clock.lua",
+    "lua/bars.lua",
+    "lua/tombstone.lua",
+    "lua/put.lua"
+);
+pub(super) static INVALIDATE: Script = tombstones!("lua/invalidate.lua");
 pub(super) static STAMP: Script = script!("lua/stamp.lua");
+/// Of the few who sweep.
+pub(super) static BAR: Script = script!("lua/clock.lua", "lua/bars.lua", "lua/bar.lua");
 
 /// Locks are of the few who want them too.
 pub(super) static LOCK: Script = script!("lua/fencing.lua", "lua/lock.lua");
@@ -66,13 +80,13 @@ impl Script {
     pub(super) async fn run(
         &self,
         connection: &mut MultiplexedConnection,
-        key: &str,
+        keys: &[&str],
         args: &[&[u8]],
     ) -> Result<Value, StoreError> {
-        let known = command("EVALSHA", &self.hash, key, args);
+        let known = command("EVALSHA", &self.hash, keys, args);
         match reply::value(connection.send_packed_command(&known).await) {
             Err(StoreError::Server { code }) if code == "NOSCRIPT" => {
-                let full = command("EVAL", self.source, key, args);
+                let full = command("EVAL", self.source, keys, args);
                 reply::value(connection.send_packed_command(&full).await)
             }
             other => other,
@@ -88,7 +102,7 @@ impl Script {
     ) -> Result<Vec<Result<Value, StoreError>>, StoreError> {
         let known = calls
             .iter()
-            .map(|(key, args)| command("EVALSHA", &self.hash, key, args));
+            .map(|(key, args)| command("EVALSHA", &self.hash, &[key], args));
         let mut answers = send(connection, known).await?;
         let unknown = |answer: &Result<Value, StoreError>| matches!(answer, Err(StoreError::Server { code }) if code == "NOSCRIPT");
         let failed: Vec<_> = (0..answers.len())
@@ -97,7 +111,7 @@ impl Script {
         if !failed.is_empty() {
             let full = failed
                 .iter()
-                .map(|at| command("EVAL", self.source, calls[*at].0, calls[*at].1));
+                .map(|at| command("EVAL", self.source, &[calls[*at].0], calls[*at].1));
             for (at, answer) in failed.iter().zip(send(connection, full).await?) {
                 answers[*at] = answer;
             }
@@ -126,11 +140,12 @@ pub(super) async fn send(
     }
 }
 
-fn command(name: &str, script: &str, key: &str, args: &[&[u8]]) -> Cmd {
+fn command(name: &str, script: &str, keys: &[&str], args: &[&[u8]]) -> Cmd {
     let sizes: usize = args.iter().map(|arg| arg.len()).sum();
-    let size = name.len() + script.len() + 1 + key.len() + sizes;
-    let mut command = Cmd::with_capacity(4 + args.len(), size);
-    command.arg(name).arg(script).arg("1").arg(key);
+    let keys_size: usize = keys.iter().map(|key| key.len()).sum();
+    let size = name.len() + script.len() + 3 + keys_size + sizes;
+    let mut command = Cmd::with_capacity(3 + keys.len() + args.len(), size);
+    command.arg(name).arg(script).arg(keys.len()).arg(keys);
     for arg in args {
         command.arg(*arg);
     }

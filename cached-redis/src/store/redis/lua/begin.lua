@@ -1,17 +1,19 @@
 -- Begins a guarded write: adds a writer to the tombstone, which replaces any other string.
 --
--- KEYS[1]  the key
+-- KEYS     the keys
 -- ARGV[1]  the token of the writer
 -- ARGV[2]  for how long, in ms
 -- Result   1, or an error if there are too many writers
 
-redis.call('STRLEN', key) -- fails on what is no string, and belongs to somebody else
-local now = now_ms()
-local holders, tainted = read(now)
-local beside = others(holders, ARGV[1])
-if beside >= MOST_WRITERS then
-  return redis.error_reply('FULL too many writers')
+local function step()
+  redis.call('STRLEN', key) -- fails on what is no string, and belongs to somebody else
+  local now = now_ms()
+  local holders, tainted = read(now)
+  local beside = others(holders, ARGV[1])
+  if beside >= MOST_WRITERS then
+    return redis.error_reply('FULL too many writers')
+  end
+  add(holders, ARGV[1], now + ARGV[2])
+  write(ARGV[1], holders, tainted or beside > 0)
+  return 1
 end
-add(holders, ARGV[1], now + ARGV[2])
-write(ARGV[1], holders, tainted or beside > 0)
-return 1

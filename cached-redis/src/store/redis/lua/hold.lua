@@ -1,16 +1,18 @@
 -- Gives a writer whose tombstone still stands a later deadline.
 --
--- KEYS[1]  the key
+-- KEYS     the keys
 -- ARGV[1]  the token of the writer
 -- ARGV[2]  for how long, in ms
 -- Result   1 extended, 0 the writer is no longer there
 
-local now = now_ms()
-local holders, tainted = read(now)
-local before = take(holders, ARGV[1])
-if not before then
-  return 0
+local function step()
+  local now = now_ms()
+  local holders, tainted = read(now)
+  local before = take(holders, ARGV[1])
+  if not before then
+    return 0
+  end
+  add(holders, ARGV[1], math.max(before, now + ARGV[2]))
+  write(ARGV[1], holders, tainted)
+  return 1
 end
-add(holders, ARGV[1], math.max(before, now + ARGV[2]))
-write(ARGV[1], holders, tainted)
-return 1

@@ -1,10 +1,12 @@
 -- Ends a guarded write with the value it has written, which takes the place of its tombstone. If another
--- writer has interfered, the value need not be what stands in the source, and this is a plain end.
+-- writer has interfered, the value need not be what stands in the source, and this is a plain end; so it
+-- is if the key is barred.
 --
 -- KEYS[1]  the key
 -- ARGV[1]  the token of the writer
 -- ARGV[2]  the entry
 -- ARGV[3]  its time to live in ms
+-- ARGV[4]  the key of the bars
 -- Result   2 the entry stands (also when this is a repetition); else the key is invalidated: 1 the
 --          writer was there, 0 it was not
 
@@ -14,7 +16,8 @@ if redis.call('GETRANGE', key, 8, 23) == string.sub(ARGV[2], 9, 24) then
 end
 local now = now_ms()
 local holders, tainted = read(now)
-if #holders == 1 and holders[1][1] == ARGV[1] and not tainted then
+if #holders == 1 and holders[1][1] == ARGV[1] and not tainted
+  and not is_barred(ARGV[4], key) then
   -- A full server refuses it; the key must be opened all the same.
   if not redis.pcall('SET', key, ARGV[2], 'PX', ARGV[3]).err then
     return 2

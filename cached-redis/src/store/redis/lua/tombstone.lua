@@ -1,5 +1,4 @@
 -- What the steps on tombstones share; `tombstone.rs` says what a tombstone is and how it is laid out.
--- Time is the server's own, so that no clock of a client can shorten a deadline.
 
 local key = KEYS[1]
 local NOBODY = string.rep('\0', 16)
@@ -8,11 +7,6 @@ local MOST_WRITERS = 2000
 -- Whether a tombstone stands. What is no string answers with an error, and is none.
 local function stands()
   return redis.pcall('GETRANGE', key, 0, 2) == '\202T\1'
-end
-
-local function now_ms()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
 -- What stands: the holders, without deadlines that are over, and whether it is tainted.
