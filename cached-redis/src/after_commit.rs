@@ -14,7 +14,7 @@
 //!
 //! A read inside the scope may go through the open transaction, whatever its key and its cache. What
 //! it sees may be rolled back, so it is its own: neither stored nor shared, nor compared with what is
-//! ([`is_open`] is asked wherever one of these begins). Nor does it wait for anybody's load, which may
+//! ([`is_open`](crate::transaction::is_open) is asked wherever one of these begins). Nor does it wait for anybody's load, which may
 //! be waiting for a lock that this very transaction holds.
 //!
 //! A guarded write that ends inside the scope stays barred until the commit, or until there will be
@@ -25,13 +25,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::error::Error;
 use crate::guard::WriteGuard;
 use crate::handle::{self, Inner};
 use crate::journal::Hold;
 use crate::registry::{DIRECT, Site};
+use crate::removal::{Invalidation, Removal};
 use crate::sent::Sent;
-use crate::write::{Invalidation, Removal};
-use crate::{Error, key, matching};
+use crate::{key, matching, transaction};
 
 /// Collects the invalidations of a transaction and sends them at its commit; made by
 /// [`Cache::after_commit`](crate::Cache::after_commit) and [`after_commit`].
@@ -133,7 +134,8 @@ impl AfterCommit {
     pub async fn scope<F: Future>(&self, future: F) -> F::Output {
         let outer = SCOPE.try_with(Clone::clone).ok().map(Arc::new);
         let transaction = Arc::clone(&self.transaction);
-        SCOPE.scope(Scope { transaction, outer }, future).await
+        let scope = Scope { transaction, outer };
+        SCOPE.scope(scope, transaction::open(future)).await
     }
 
     /// Sends all that was collected, in one round trip for each cache. To be called when the
@@ -274,11 +276,6 @@ fn transaction(inner: &Arc<Inner>) -> Option<Arc<Transaction>> {
         Arc::clone(found)
     };
     SCOPE.try_with(innermost).ok()
-}
-
-/// Whether a transaction is open in this task, so that what is read here is for nobody else.
-pub(crate) fn is_open() -> bool {
-    SCOPE.try_with(|_| ()).is_ok()
 }
 
 /// Collects what is to be removed; gives it back if nobody does.

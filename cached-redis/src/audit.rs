@@ -11,7 +11,6 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::after_commit;
 use crate::behind::Load;
 use crate::codec::{Choice, same_values};
 use crate::entry::{Live, Token};
@@ -21,6 +20,7 @@ use crate::handle::Inner;
 use crate::read::{self, Reader, Task};
 use crate::shape::{ErrorSharing, Shape};
 use crate::tag::Tags;
+use crate::transaction;
 use crate::verdict::Verdict;
 
 /// How long a committed write has to bring its invalidation to the store.
@@ -46,7 +46,7 @@ where
         U: FnOnce(&S::Ok) -> Verdict,
         F: Load<S::Return>,
     {
-        if after_commit::is_open() {
+        if transaction::is_open() {
             return self.refresh(task, false).await;
         }
         // A store that fails is told of where the result is to be stored.

@@ -13,25 +13,27 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use crate::Policy;
-use crate::after_commit;
+use crate::claim::{Claim, Claimed};
 use crate::codec::Choice;
-use crate::control::{Status, Wish};
+use crate::control::Wish;
 use crate::entry::{Header, Live};
 use crate::event::Event;
 use crate::fence::Fence;
 use crate::flight::{Flight, Landing};
 use crate::handle::{self, Inner};
-use crate::loading;
 use crate::pack::{Loaded, Packed, Packer};
+use crate::policy::Policy;
 use crate::read::{Reader, Task};
 use crate::registry::Function;
-use crate::renewal::{Claim, Claimed, Permit};
+use crate::renewal::Permit;
 use crate::shape::{ErrorSharing, Shape};
+use crate::status::Status;
 use crate::store::Store as _;
-use crate::tag::{Basis, Stamp, Tags};
+use crate::tag::Tags;
+use crate::tags::{Basis, Stamp};
 use crate::verdict::Verdict;
 use crate::work::Begun;
+use crate::{loading, transaction};
 
 /// A value that can be served, and its entry.
 pub(crate) struct Kept<T> {
@@ -187,7 +189,7 @@ where
         F: Behind<S, E, C, U>,
     {
         let (renewals, token) = (&self.inner.renewals, found.live.header.token);
-        let is_kept = !after_commit::is_open() && !self.inner.oversize.rests(self.key);
+        let is_kept = !transaction::is_open() && !self.inner.oversize.rests(self.key);
         let permit = is_kept.then(|| renewals.begin(self.key, token));
         if let Some(permit) = permit.flatten() {
             let renewal = Renewal::permitted(permit, &found.live);

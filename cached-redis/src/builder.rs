@@ -6,12 +6,19 @@ use std::time::Duration;
 
 use tokio::runtime::Handle as Runtime;
 
+use crate::codec::Format;
+use crate::error::Error;
+use crate::failover::OnFailover;
+use crate::handle::Cache;
 use crate::handle::Inner;
 use crate::journal::Journal;
+use crate::policy::{Jitter, Policy};
+use crate::rollout::Mode;
+use crate::schema::Schema;
+use crate::start;
 use crate::store::{AnyStore, MemoryLimits, RedisSettings};
 #[cfg(feature = "testing")]
 use crate::testing::{Faults, Recorder};
-use crate::{Cache, Error, Format, Jitter, Mode, OnFailover, Policy, Schema};
 
 mod check;
 
@@ -398,6 +405,7 @@ impl Builder {
         #[cfg(feature = "testing")]
         let store = store.behind(faults, deadline, &runtime);
         let inner = Inner::new(store, namespace, settings, journal, runtime);
+        start::start(&inner);
         for (function, mode) in &self.modes {
             inner.modes.set(function, *mode)?;
         }

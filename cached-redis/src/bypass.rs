@@ -21,11 +21,7 @@ use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
-use crate::after_commit;
 use crate::flight::{self, Joined, Landing, Place, Progress, Seat};
-use crate::handle::Inner;
-use crate::loading;
-use crate::registry::Function;
 use crate::sync::{Mutex, MutexGuard};
 
 /// The bypass loads of one cache, by key.
@@ -55,23 +51,13 @@ impl Queue {
 }
 
 impl Bypasses {
-    /// Where a call that runs now loads, if it waits since it `came`; `None`: it waits no longer.
-    pub(crate) fn place(
-        inner: &Inner,
-        function: &'static Function,
-        key: &str,
-        came: Option<Instant>,
-    ) -> Place<BypassLoad> {
-        match came {
-            Some(came) if !after_commit::is_open() && !loading::is_inside(inner, function, key) => {
-                inner.bypasses.enter(key, came, inner.settings.wait)
-            }
-            _ => Place::Lead(BypassLoad::apart(key)),
-        }
-    }
-
     /// The next load of `key`, or a seat in it.
-    fn enter(self: &Arc<Self>, key: &str, came: Instant, budget: Duration) -> Place<BypassLoad> {
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        key: &str,
+        came: Instant,
+        budget: Duration,
+    ) -> Place<BypassLoad> {
         let now = Instant::now();
         let until = now.max(came + budget);
         let mut keys = self.lock();

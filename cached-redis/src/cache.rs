@@ -4,11 +4,13 @@ use tokio::time::timeout;
 
 use crate::builder::Builder;
 use crate::catalog::Catalog;
-use crate::handle::{self, Inner};
+use crate::error::Error;
+use crate::handle::{self, Cache, Inner};
 use crate::health::Health;
-use crate::registry::{self};
-use crate::stats::{Pending, Stats};
-use crate::{Cache, Error, Mode, key};
+use crate::pending::Pending;
+use crate::rollout::Mode;
+use crate::stats::Stats;
+use crate::{key, registry};
 
 impl Cache {
     /// Starts configuring a cache.

@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use crate::entry::Header;
+use crate::status::Status;
 
 tokio::task_local! {
     static CONTROL: Control;
@@ -159,26 +160,6 @@ pub trait CachedExt: Future + Sized {
 }
 
 impl<F: Future> CachedExt for F {}
-
-/// How the cache answered a call; the [counters](crate::docs::guide#how-a-call-was-answered) tell the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Status {
-    /// From the cache.
-    Hit,
-    /// From the cache, past its TTL and inside a stale window: it is loaded anew behind this call, or
-    /// its load has failed or takes longer than the soft timeout.
-    Stale,
-    /// From a load that another caller, here or in another process, had begun.
-    Joined,
-    /// The function ran under a lease, whatever came of it: a result that was handed to the cache, one
-    /// that is not to be kept, an error, or nothing before the call's `timeout`.
-    Miss,
-    /// The cache took no part: none is installed, it could not be reached, somebody else's load was
-    /// waited for in vain, or the call or its `condition` said so.
-    #[default]
-    Bypass,
-}
 
 /// How the cache answered a call, and what it knows about the entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

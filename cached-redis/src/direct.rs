@@ -3,18 +3,22 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::batch::{self, Batch, Batched, Each};
+use crate::batch::{self, Batch, Each};
+use crate::batched::Batched;
 use crate::behind::{Behind, Detached, InPlace};
 use crate::call::Call;
 use crate::codec::FromCache;
+use crate::error::Error;
 use crate::form::Whole;
+use crate::handle::Cache;
 use crate::label::Label;
-use crate::read::Task;
+use crate::policy::Policy;
+use crate::read::{self, Task};
 use crate::registry::DIRECT;
 use crate::shape::{ErrorSharing, Fallible, FallibleOptional, Kept, Shape};
 use crate::verdict::{self, Verdict};
 use crate::warm::Warm;
-use crate::{Cache, Error, Policy, read, write};
+use crate::write;
 
 /// Answers a call that no attribute made.
 pub(crate) async fn by_hand<S, F>(call: Call, policy: &Policy, shape: S, load: F) -> S::Return

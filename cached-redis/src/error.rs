@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::stats::Pending;
+use crate::pending::Pending;
 
 mod connect;
 

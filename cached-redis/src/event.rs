@@ -8,14 +8,14 @@ use std::time::Duration;
 use tracing::{debug, info, trace};
 
 use crate::codec::CodecError;
-use crate::control::Status;
 use crate::error::{StoreError, Unguarded};
-use crate::feed::Malformed;
-use crate::lease::Filled;
+use crate::pending::Pending;
 use crate::registry::Site;
-use crate::stats::{Count, Counters, Pending};
+use crate::stats::{Count, Counters};
+use crate::status::{Filled, Status};
 use crate::unheard::{error, warn};
 use crate::warnings::Warnings;
+use std::fmt;
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -399,5 +399,29 @@ fn tell(function: &str, event: &Event<'_>) {
             "messages that should invalidate something may have been missed: readers may see old values \
              until their TTL"
         ),
+    }
+}
+
+/// Why a message, or a part of it, is not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Malformed {
+    TooLong,
+    NotText,
+    NotJson,
+    Nothing,
+    Reserved,
+    Everything,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooLong => "it is longer than a mebibyte",
+            Self::NotText => "it is no UTF-8",
+            Self::NotJson => "it begins with `{` and is not the JSON of keys, tags and patterns",
+            Self::Nothing => "it names nothing",
+            Self::Reserved => "it names a key that begins with `#`, which are the library's own",
+            Self::Everything => "it names a pattern that matches every key there is",
+        })
     }
 }

@@ -9,18 +9,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
-use crate::Policy;
-use crate::after_commit;
 use crate::entry::{Header, Kind, Token};
 use crate::error::StoreError;
 use crate::event::Event;
 use crate::flight::{Flight, Landing};
 use crate::handle::Inner;
-use crate::lease::{Filled, Lease};
+use crate::lease::Lease;
 use crate::pack::Packed;
+use crate::policy::Policy;
 use crate::registry::Site;
+use crate::status::Filled;
 use crate::store::Store as _;
-use crate::tag::{Basis, Stamp, Tags};
+use crate::tag::Tags;
+use crate::tags::{Basis, Stamp};
+use crate::transaction;
 
 /// What a fill is conditional on.
 pub(crate) enum Fence {
@@ -40,7 +42,7 @@ impl Fence {
         tags: &Tags,
         policy: &Policy,
     ) -> Result<Option<Self>, StoreError> {
-        let is_kept = !after_commit::is_open() && !inner.oversize.rests(key);
+        let is_kept = !transaction::is_open() && !inner.oversize.rests(key);
         if !is_kept || inner.journal.pass_all(key, tags.keys()).is_none() {
             return Ok(None);
         }

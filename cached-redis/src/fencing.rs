@@ -15,7 +15,6 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::entry::Token;
-use crate::store::Grant;
 
 /// For how long the number is remembered when nobody holds the lock. Only a clock that is set back
 /// by more than this, and a lock that nobody took meanwhile, could give a number again.
@@ -102,6 +101,15 @@ impl Record {
 /// How a holder is written.
 pub(crate) fn name(holder: Token) -> String {
     format!("{:032x}", holder.number())
+}
+
+/// The answer to asking for a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grant {
+    /// It is ours, under a number that is greater than those of all grants before.
+    Ours(u64),
+    /// Somebody else holds it, for so long yet.
+    Theirs(Duration),
 }
 
 #[cfg(test)]

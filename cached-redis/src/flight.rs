@@ -25,10 +25,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use crate::handle::Inner;
-use crate::loading;
 use crate::sync::{AtomicUsize, Mutex, MutexGuard};
-use crate::tag::{self, Tags};
 
 /// A load error that waiters may share.
 pub(crate) type SharedError = Arc<dyn Any + Send + Sync>;
@@ -77,21 +74,7 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    /// Waits for the flight to end, for a reader under `tags`; `None`: its load is older than the wait
-    /// budget. What that load said of the result is said of this reader's too, to the load that it is a
-    /// part of.
-    pub(crate) async fn landing_for(self, inner: &Inner, tags: &Tags) -> Option<Landing> {
-        let landing = self.landing_within(inner.settings.wait).await?;
-        match &landing {
-            // Whose generations its leader has read, and this reader has not.
-            Landing::Shared(entry) => loading::carry(&inner.flights, tag::keys(inner, tags, entry)),
-            Landing::Failed(_) => loading::opaque(),
-            Landing::Again | Landing::Bypass => {}
-        }
-        Some(landing)
-    }
-
-    async fn landing_within(mut self, budget: Duration) -> Option<Landing> {
+    pub(crate) async fn landing_within(mut self, budget: Duration) -> Option<Landing> {
         let mut begins = begins(&self.joined);
         loop {
             if let Ok(landing) = timeout_at(begins + budget, self.landing()).await {

@@ -16,9 +16,9 @@
 
 use std::time::Duration;
 
-use crate::Policy;
 use crate::entry::Header;
 use crate::extension::WINDOW;
+use crate::policy::Policy;
 
 /// What an entry is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,16 +25,17 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use crate::attempt::Sending;
 use crate::entry::Token;
 use crate::error::{Error, StoreError, Unguarded};
 use crate::event::Event;
 use crate::handle::Inner;
 use crate::pack::Packed;
 use crate::registry::Site;
+use crate::removal::Invalidation;
 use crate::sent::{Parcel, Sent};
 use crate::store::many::MOST;
 use crate::store::{Put, Store as _};
-use crate::write::{Invalidation, Sending};
 
 /// A write whose keys are barred; made by [`Cache::begin_write`](crate::Cache::begin_write).
 ///

@@ -10,20 +10,20 @@ use std::time::SystemTime;
 use once_cell::sync::OnceCell;
 
 use crate::bypass::Bypasses;
-use crate::catalog;
 use crate::event::{self, Event};
-use crate::feed::outbox::{self, Outbox};
+use crate::feed::outbox::Outbox;
 use crate::flight::Flights;
 use crate::health::{Health, State};
 use crate::home::Home;
-use crate::journal::{Journal, replay};
+use crate::journal::Journal;
 use crate::label::Finders;
 use crate::oversize::Oversize;
+use crate::pending::Pending;
 use crate::registry::{self, Site};
 use crate::renewal::Renewals;
 use crate::rollout::Modes;
 use crate::settings::Settings;
-use crate::stats::{Counters, Pending, Stats};
+use crate::stats::{Counters, Stats};
 use crate::store::AnyStore;
 use crate::warnings::Warnings;
 
@@ -115,9 +115,9 @@ impl Inner {
         runtime: Arc<Home>,
     ) -> Arc<Self> {
         let sites = registry::sites();
-        catalog::refuse_shared_default_keys();
+        registry::refuse_shared_default_keys();
         journal.serve(true);
-        let inner = Arc::new(Self {
+        Arc::new(Self {
             store,
             namespace,
             flights: Flights::new(),
@@ -134,10 +134,7 @@ impl Inner {
             begun: SystemTime::now(),
             settings,
             runtime,
-        });
-        replay::house(&inner);
-        outbox::house(&inner);
-        inner
+        })
     }
 
     pub(crate) fn counters(&self, site: &Site) -> &Counters {

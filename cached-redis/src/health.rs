@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crate::error::ConnectProblem;
-use crate::stats::Pending;
+use crate::pending::Pending;
 use crate::store::stats::BreakerState;
 
 /// How a cache and its store get on at the moment; [`Cache::health`](crate::Cache::health) makes it.

@@ -458,7 +458,7 @@ mod tests {
     #[test]
     fn what_is_left_unfinished_does_not_keep_its_cache() {
         let ended = runtime();
-        let cache = ended.block_on(crate::Cache::builder().url("memory://").build());
+        let cache = ended.block_on(crate::handle::Cache::builder().url("memory://").build());
         let cache = cache.unwrap();
         drop(ended);
         cache.inner.finish(|_| async {

@@ -14,13 +14,10 @@
 
 use std::any::type_name;
 use std::sync::OnceLock;
-use std::sync::atomic::Ordering;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::event::Event;
-use crate::handle::Inner;
-use crate::registry::{Function, FunctionInfo};
+use crate::registry::FunctionInfo;
 
 /// The closures of async blocks, which surround or end the name of a function.
 const CLOSURE: &str = "::{{closure}}";
@@ -68,22 +65,8 @@ pub(crate) struct Met {
     place: &'static str,
     pub(crate) origin: Option<u64>,
     /// Whether its key is also that of one before.
-    is_shared: bool,
+    pub(crate) is_shared: bool,
     next: Instances,
-}
-
-impl Function {
-    /// Finds the instance; none, where its key is also that of another one.
-    pub(crate) fn meet(&self, inner: &Inner, instance: Instance) -> Option<&Met> {
-        if self.conflicting.load(Ordering::Relaxed) {
-            return None;
-        }
-        let met = self.instances.meet(&self.info, instance);
-        if met.is_shared && !self.conflicting.swap(true, Ordering::Relaxed) {
-            inner.emit(&self.site, &Event::SharedKey);
-        }
-        Some(met).filter(|met| !met.is_shared)
-    }
 }
 
 impl Instances {
@@ -92,7 +75,7 @@ impl Instances {
     }
 
     /// Finds the instance, or adds it.
-    fn meet(&self, info: &FunctionInfo, instance: Instance) -> &Met {
+    pub(crate) fn meet(&self, info: &FunctionInfo, instance: Instance) -> &Met {
         let mut next = self;
         loop {
             let met = next

@@ -1,17 +1,12 @@
-//! Loads that take too long, and arguments of loads that nobody waits for any more.
+//! Loads that take too long.
 
-use std::borrow::Borrow;
-use std::ffi::{CStr, CString, OsStr, OsString};
-use std::fmt;
-use std::marker::PhantomData;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::call::Call;
 use crate::error::Timeout;
 use crate::event::Event;
 use crate::handle::Cache;
-use crate::refusal::MadeOf;
+use crate::made_of::MadeOf;
 use crate::registry::Function;
 
 /// The return type of a function under `#[redis_cached(…, timeout = …)]`.
@@ -64,77 +59,5 @@ impl Call {
             cache: self.cache().cloned(),
             after,
         }
-    }
-}
-
-/// What a load can be given that goes on without its caller.
-// What keeps the copy is a parameter: an associated type would be a second error where there is none.
-#[diagnostic::on_unimplemented(
-    message = "a load that goes on behind its caller cannot borrow a `{Self}`",
-    label = "this cannot be copied into a task of its own",
-    note = "a copy needs `Clone`, `Send` and `Sync`; implement them, pass it by value or behind an `Arc`, or set the option in a `policy`: one caller then waits for the load"
-)]
-pub trait Lent<O> {
-    /// Makes the copy.
-    fn copied(&self) -> O;
-}
-
-// `ToOwned` is the same for all of these, and makes worse messages for what is not `Clone`.
-#[diagnostic::do_not_recommend]
-impl<T: Clone + Send + Sync + 'static> Lent<T> for T {
-    fn copied(&self) -> T {
-        self.clone()
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: Clone + Send + Sync + 'static> Lent<Vec<T>> for [T] {
-    fn copied(&self) -> Vec<T> {
-        self.to_vec()
-    }
-}
-
-macro_rules! lent {
-    ($($lent:ty => $copy:ty;)+) => {$(
-        impl Lent<$copy> for $lent {
-            fn copied(&self) -> $copy {
-                self.to_owned()
-            }
-        }
-    )+};
-}
-
-lent! {
-    str => String;
-    Path => PathBuf;
-    OsStr => OsString;
-    CStr => CString;
-}
-
-/// A copy `O` of something that the caller lends.
-pub struct Held<T: ?Sized, O> {
-    copy: O,
-    lent: PhantomData<fn(&T)>,
-}
-
-impl<T: ?Sized, O: Borrow<T>> Held<T, O> {
-    /// The copy, as it was lent.
-    pub fn get(&self) -> &T {
-        self.copy.borrow()
-    }
-}
-
-impl<T: ?Sized, O> fmt::Debug for Held<T, O> {
-    /// Says nothing of what it holds.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Held").finish_non_exhaustive()
-    }
-}
-
-/// Copies what the caller lends.
-pub fn held<T: Lent<O> + ?Sized, O>(lent: &T) -> Held<T, O> {
-    Held {
-        copy: lent.copied(),
-        lent: PhantomData,
     }
 }

@@ -15,18 +15,9 @@ use tokio::task::JoinHandle;
 use crate::entry::{Header, Token};
 use crate::error::StoreError;
 use crate::handle::Inner;
+use crate::status::Filled;
 use crate::store::Store as _;
-use crate::tag::{Basis, Stamp};
-
-/// What became of an entry that was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Filled {
-    Stored,
-    /// Something, an invalidation or a new epoch for one, came in between.
-    Overtaken,
-    /// The lease had run out.
-    Lapsed,
-}
+use crate::tags::{Basis, Stamp};
 
 /// When a lease was certainly there, by the store's clock in ms: it is asked for when it is refused.
 #[derive(Clone)]

@@ -2,10 +2,12 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod after_commit;
+mod attempt;
 mod audit;
 mod background;
 mod backoff;
 mod batch;
+mod batched;
 mod behind;
 mod budget;
 mod builder;
@@ -13,6 +15,7 @@ mod bypass;
 mod cache;
 mod call;
 mod catalog;
+mod claim;
 mod codec;
 mod control;
 mod digest;
@@ -35,40 +38,52 @@ mod handle;
 mod health;
 mod home;
 mod instance;
+mod join;
 mod journal;
 mod key;
 mod label;
 mod late;
 mod lease;
+mod lent;
 mod loading;
 mod lock;
+mod made_of;
 mod matching;
+mod meet;
 mod outcome;
 mod oversize;
 mod pack;
+mod pending;
 mod policy;
+mod publish;
 mod read;
 mod refusal;
 mod registry;
+mod removal;
 mod renewal;
+mod replay;
 mod rollout;
 mod schema;
 mod seek;
 mod sent;
 mod settings;
 mod shape;
+mod start;
 mod stats;
+mod status;
 mod store;
 mod sweep;
 mod sync;
 mod tag;
 mod tagged;
+mod tags;
 mod template;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod thread;
 mod through;
 mod tombstone;
+mod transaction;
 mod unheard;
 mod update;
 mod verdict;
@@ -84,13 +99,13 @@ mod writing;
 pub use cached_redis_macros::{invalidates, redis_cached, write_through};
 
 pub use after_commit::{AfterCommit, after_commit};
-pub use batch::Batched;
+pub use batched::Batched;
 pub use builder::Builder;
 pub use catalog::{Catalog, Problem};
 #[cfg(feature = "bincode")]
 pub use codec::Bincode;
 pub use codec::{Codec, CodecError, Format, Json, Msgpack};
-pub use control::{CacheInfo, CachedExt, Status};
+pub use control::{CacheInfo, CachedExt};
 pub use error::{
     AddressProblem, ConnectProblem, Error, StoreError, Timeout, TlsProblem, Unguarded,
 };
@@ -104,14 +119,16 @@ pub use health::{ConnectionError, Health};
 pub use key::{Key, KeyName};
 pub use loading::{Current, Previous, current};
 pub use lock::Lock;
+pub use pending::Pending;
 pub use policy::{Jitter, Policy};
+pub use removal::Invalidation;
 pub use rollout::Mode;
 pub use schema::Schema;
-pub use stats::{FunctionStats, Pending, Stats};
+pub use stats::{FunctionStats, Stats};
+pub use status::Status;
 pub use store::stats::{BreakerState, StoreStats};
 pub use tagged::Tagged;
 pub use warm::{Progress, Warm, WarmUp};
-pub use write::Invalidation;
 
 #[doc(hidden)]
 #[path = "private.rs"]

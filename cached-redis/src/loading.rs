@@ -24,7 +24,8 @@ use crate::event::Event;
 use crate::flight::Flights;
 use crate::handle::Inner;
 use crate::registry::Function;
-use crate::tag::{self, Basis, Generation};
+use crate::tag::{self, Generation};
+use crate::tags::Basis;
 
 tokio::task_local! {
     static LOADING: Arc<Loading>;
@@ -378,7 +379,7 @@ impl<T> Previous<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Cache;
+    use crate::handle::Cache;
 
     #[tokio::test]
     async fn a_load_hears_of_itself_and_of_inner_calls_but_not_of_theirs() {

@@ -22,14 +22,15 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::backoff::Backoff;
 use crate::entry::Token;
-use crate::error::StoreError;
+use crate::error::{Error, StoreError};
 use crate::event::Event;
-use crate::handle::Inner;
+use crate::fencing::Grant;
+use crate::handle::{Cache, Inner};
+use crate::key;
 use crate::policy::LONGEST_TTL;
 use crate::registry::DIRECT;
-use crate::store::{Grant, Store as _};
+use crate::store::Store as _;
 use crate::work::{Begun, Cue};
-use crate::{Cache, Error, key};
 
 /// What distinguishes the key of a lock from that of an entry.
 const MARK: &str = "#lock:";

@@ -7,17 +7,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::StoreError;
+use crate::attempt::Sending;
+use crate::error::{Error, StoreError};
 use crate::event::Event;
-use crate::feed::outbox::{self, Announcement};
+use crate::feed::outbox::Announcement;
 use crate::guard::WriteGuard;
 use crate::handle::Inner;
 use crate::journal::{Attempt, Hold};
 use crate::key::Pattern;
 use crate::registry::Site;
+use crate::removal::{Invalidation, Removal};
 use crate::sent::{Parcel, Sent};
-use crate::write::{Invalidation, Removal, Sending};
-use crate::{Error, sweep, write};
+use crate::{publish, sweep, write};
 
 /// Invalidates all keys that match `pattern`.
 pub(crate) async fn invalidate(
@@ -136,7 +137,7 @@ impl Matching {
         Self {
             inner: Arc::clone(inner),
             site,
-            event: publish.then(|| Announcement::of_pattern(inner, site, &pattern)),
+            event: publish.then(|| Announcement::of_pattern(&inner.outbox, site, &pattern)),
             pattern,
             ended: false,
         }
@@ -154,7 +155,7 @@ impl Matching {
             Err(error) => self.defer(attempt, &error),
         };
         if let Some(event) = self.event.take() {
-            outbox::publish(&self.inner, event).await;
+            publish::publish(&self.inner, event).await;
         }
         ended
     }
@@ -176,7 +177,7 @@ impl Drop for Matching {
             let attempt = self.inner.journal.begin();
             self.defer(attempt, &StoreError::Unavailable);
             if let Some(event) = self.event.take() {
-                outbox::keep(&self.inner, event);
+                publish::keep(&self.inner, event);
             }
         }
     }

@@ -13,13 +13,13 @@ use crate::event::Event;
 use crate::extension::{Extensions, MOST_NAMED};
 use crate::handle::Inner;
 use crate::loading::Said;
-use crate::policy::Life;
+use crate::policy::{Life, Policy};
 use crate::registry::Function;
+use crate::schema::Schema;
 use crate::shape::Shape;
 use crate::store::Store as _;
-use crate::tag::Basis;
+use crate::tags::Basis;
 use crate::verdict::Verdict;
-use crate::{Policy, Schema};
 
 /// How long an entry without a value waits for the next load at most.
 const MARKER_LIFE: Duration = Duration::from_secs(60);

@@ -7,7 +7,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::{Error, Schema};
+use crate::error::Error;
+use crate::schema::Schema;
 
 mod checked;
 mod jitter;

@@ -4,21 +4,23 @@ pub use core::option::Option::{None, Some};
 pub use core::time::Duration;
 pub use inventory;
 
-pub use crate::Cache;
-pub use crate::batch::never;
-pub use crate::batch::{Batch, Batched, Each};
+pub use crate::batch::{Batch, Each, never};
+pub use crate::batched::Batched;
 pub use crate::call::Call;
 pub use crate::catalog::assert_catalog;
+pub use crate::handle::Cache;
 pub use crate::instance::{Instance, definition};
 pub use crate::key::{KeyName, KeyWriter, part};
-pub use crate::late::{Held, held};
+pub use crate::lent::{Held, held};
 pub use crate::policy::{
     Jitter, Policy, Written, checked_negative_ttl, checked_replica_lag, checked_timeout,
     checked_ttl, checked_window,
 };
 pub use crate::refusal::Refusal;
-pub use crate::registry::{Function, FunctionInfo, Guard, Registered, When, Writer, WriterInfo};
-pub use crate::registry::{WriteThrough, WriteThroughInfo};
+pub use crate::registry::{
+    Function, FunctionInfo, Guard, Registered, When, WriteThrough, WriteThroughInfo, Writer,
+    WriterInfo,
+};
 pub use crate::schema::Schema;
 pub use crate::through::Through;
 pub use crate::version::source_version;

@@ -34,9 +34,9 @@ use crate::behind::{Behind, Kept, Load, Renewal, Revalidated};
 use crate::bypass::BypassLoad;
 use crate::call::Call;
 use crate::codec::Choice;
-use crate::control::{self, CacheInfo, Mode, Status, Wish};
+use crate::control::{self, CacheInfo, Mode, Wish};
 use crate::entry::{Header, Kind, Live};
-use crate::error::StoreError;
+use crate::error::{Error, StoreError};
 use crate::event::Event;
 use crate::extension::WINDOW;
 use crate::fence::{self, Fence};
@@ -46,13 +46,15 @@ use crate::handle::Inner;
 use crate::lease::Lease;
 use crate::loading::{self, Loading};
 use crate::pack::{Loaded, Packed, Packer};
-use crate::rollout;
+use crate::policy::Policy;
 use crate::seek::{Found, Seek};
 use crate::shape::{ErrorSharing, Shape};
+use crate::status::Status;
 use crate::store::Store as _;
-use crate::tag::{self, Basis, Tags};
+use crate::tag::Tags;
+use crate::tags::{self, Basis};
 use crate::verdict::Verdict;
-use crate::{Error, Policy, after_commit};
+use crate::{rollout, transaction};
 
 /// What a call runs when there is nothing to serve, and what becomes of its result.
 pub(crate) struct Task<U, F> {
@@ -175,7 +177,7 @@ async fn look(inner: &Inner, key: &str) -> Result<Option<Live>, StoreError> {
     while let Some(pass) = inner.journal.pass(key) {
         let entry = inner.store.get(key).await?;
         let live = match entry.and_then(|entry| live(inner, entry)) {
-            Some(live) => tag::alive(inner, &Tags::default(), live).await?,
+            Some(live) => tags::alive(inner, &Tags::default(), live).await?,
             None => None,
         };
         if inner.journal.stands(pass) {
@@ -194,12 +196,12 @@ pub(crate) async fn standing(
     if inner.journal.pass_all(key, tags.keys()).is_none() {
         return Ok(None);
     }
-    let (entry, generations) = tag::look(inner, key, tags).await?;
+    let (entry, generations) = tags::look(inner, key, tags).await?;
     let Some(live) = entry.and_then(|entry| live(inner, entry)) else {
         return Ok(None);
     };
     let life = generations.judge(inner, tags, &live).await?;
-    Ok((life == tag::Life::Alive).then_some(live))
+    Ok((life == tags::Life::Alive).then_some(live))
 }
 
 fn live(inner: &Inner, entry: Bytes) -> Option<Live> {
@@ -482,7 +484,7 @@ where
     fn is_drawn(&self) -> bool {
         let audit = self.packer.policy.audit;
         // An open transaction sees what is not for others to be compared with.
-        audit.is_some_and(|share| fastrand::f64() < share && !after_commit::is_open())
+        audit.is_some_and(|share| fastrand::f64() < share && !transaction::is_open())
     }
 
     /// How fresh an entry is for this function. Without an option that asks for its age, one that is

@@ -2,6 +2,7 @@
 //! must allow. Found by trait, not by name, so that aliases of `Result` work.
 
 use crate::error::Unguarded;
+use crate::made_of::MadeOf;
 
 /// The return type of a function under `#[invalidates(…, guard = "require")]`.
 #[diagnostic::on_unimplemented(
@@ -17,23 +18,5 @@ pub trait Refusal {
 impl<T, E: MadeOf<Unguarded>> Refusal for Result<T, E> {
     fn refusal(unguarded: Unguarded) -> Self {
         Err(E::made_of(unguarded))
-    }
-}
-
-/// An error of the user's that can stand for one of ours. The name is for the compiler's message.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be made of `{T}`, which the function may have to return",
-    label = "this error type",
-    note = "write `impl From<{T}> for {Self}`"
-)]
-pub trait MadeOf<T> {
-    /// Makes it.
-    fn made_of(error: T) -> Self;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T, E: From<T>> MadeOf<T> for E {
-    fn made_of(error: T) -> Self {
-        error.into()
     }
 }

@@ -1,6 +1,7 @@
 //! Who loads an entry anew that goes on being served meanwhile.
 //!
-//! One caller of a process ([`Permit`]) and, for economy, one process of all ([`Claim`]). After a load
+//! One caller of a process ([`Permit`]) and, for economy, one process of all
+//! ([`Claim`](crate::claim::Claim)). After a load
 //! that failed nobody asks the source again for a while, the **throttle**, counted from the failure
 //! and whatever the age of the entry: an outage of the source sees one load per throttle, not one per
 //! read. None of this is needed for correctness: what is loaded replaces the entry only while that
@@ -10,18 +11,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::entry::{Header, Kind, Token};
-use crate::error::StoreError;
-use crate::handle::Inner;
-use crate::lease::Lease;
-use crate::store::Store as _;
+use crate::entry::Token;
 use crate::sync::{Mutex, MutexGuard};
-
-/// How long a process leaves a key alone that another one loads.
-const TAKEN: Duration = Duration::from_millis(100);
 
 /// How long a process remembers which entry it has replaced. Readers that had found it before are
 /// through by then.
@@ -156,87 +149,6 @@ impl Drop for Permit {
             }
         }
     }
-}
-
-/// The right to renew one key among all processes: a lease beside the entry, which stays where it is.
-pub(crate) struct Claim(Lease);
-
-/// The answer to asking for a claim.
-pub(crate) enum Claimed {
-    Granted(Claim),
-    /// Another process loads.
-    Taken,
-    /// A load has failed; none is to be tried for so long.
-    Rests(Duration),
-}
-
-impl Claimed {
-    /// For how long to leave the key alone, if the claim was not granted.
-    pub(crate) fn rest(&self) -> Option<Duration> {
-        match self {
-            Self::Granted(_) => None,
-            Self::Taken => Some(TAKEN),
-            Self::Rests(time) => Some(*time),
-        }
-    }
-}
-
-impl Claim {
-    /// Asks for the claim on `key`.
-    pub(crate) async fn ask(inner: &Arc<Inner>, key: &str) -> Result<Claimed, StoreError> {
-        let beside = beside(inner, key);
-        let lease = Lease::new(inner, &beside);
-        let (store, life) = (&inner.store, inner.settings.lease);
-        let standing = store.acquire(&beside, lease.entry(), life).await?;
-        let header = standing.as_ref().and_then(|entry| Header::parse(entry));
-        Ok(match header.map(|(header, _)| header) {
-            // Foreign bytes do not forbid anything.
-            None => Claimed::Granted(Self(lease.granted())),
-            // The command was sent twice, and the first one was granted.
-            Some(header) if header.token == lease.token() => {
-                Claimed::Granted(Self(lease.granted()))
-            }
-            Some(header) => {
-                lease.refused();
-                match header.kind {
-                    Kind::Negative => Claimed::Rests(left(&header, store.now_ms())),
-                    _ => Claimed::Taken,
-                }
-            }
-        })
-    }
-
-    /// The load has failed: leaves word of it for the time of the throttle.
-    pub(crate) fn failed(self, inner: &Inner) {
-        let throttle = inner.settings.throttle;
-        let word = word(inner.store.now_ms(), throttle);
-        let task = inner.runtime.work.begin();
-        inner.runtime.spawn(async move {
-            // Unanswered, this process alone rests.
-            let _ = self.0.fill(word, throttle).await;
-            drop(task);
-        });
-    }
-}
-
-/// Where the claim on `key` stands.
-fn beside(inner: &Inner, key: &str) -> String {
-    let logical = key.get(inner.namespace.len() + 1..).unwrap_or(key);
-    format!("{}:#refresh:{logical}", inner.namespace)
-}
-
-fn word(now_ms: u64, throttle: Duration) -> Bytes {
-    let header = Header {
-        filled_at: now_ms,
-        soft_ttl: u32::try_from(throttle.as_millis()).unwrap_or(u32::MAX),
-        ..Header::new(Kind::Negative, Token::next())
-    };
-    header.extended(&[], &[])
-}
-
-fn left(header: &Header, now_ms: u64) -> Duration {
-    let age = now_ms.saturating_sub(header.filled_at);
-    Duration::from_millis(u64::from(header.soft_ttl).saturating_sub(age))
 }
 
 #[cfg(test)]

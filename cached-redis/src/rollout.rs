@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::Error;
+use crate::error::Error;
 use crate::registry::{self, Site};
 
 /// How much a function uses the cache.

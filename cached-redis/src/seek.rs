@@ -8,11 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::Policy;
-use crate::after_commit;
 use crate::budget::Budget;
 use crate::bypass::{BypassLoad, Bypasses};
-use crate::control::Status;
+use crate::claim::{Claim, Claimed};
 use crate::entry::{Header, Kind, Live, Token};
 use crate::error::StoreError;
 use crate::event::Event;
@@ -20,11 +18,13 @@ use crate::flight::{Flight, Landing, Place, Seat, SharedError};
 use crate::handle::Inner;
 use crate::journal::Pass;
 use crate::lease::Lease;
-use crate::loading;
+use crate::policy::Policy;
 use crate::registry::Function;
-use crate::renewal::{Claim, Claimed};
+use crate::status::Status;
 use crate::store::Store as _;
-use crate::tag::{self, Generations, Life, Stamp, Tags};
+use crate::tag::Tags;
+use crate::tags::{self, Generations, Life, Stamp};
+use crate::{loading, transaction};
 
 /// The first pause between two looks at a lease of another process, and the bounds of the last:
 /// an eighth of the mean load time, or 8 ms while that is unknown.
@@ -232,7 +232,7 @@ impl<'a> Seek<'a> {
     /// transaction, for which they may wait; not inside of a load of this very key; nor for a while after
     /// it could not be kept by anybody.
     fn is_kept(&self) -> bool {
-        !after_commit::is_open()
+        !transaction::is_open()
             && !self.inner.oversize.rests(self.key)
             && !loading::leads(self.inner, self.key)
     }
@@ -405,7 +405,7 @@ impl<'a> Seek<'a> {
     }
 
     async fn look(&self) -> Result<Seen, StoreError> {
-        let (entry, generations) = tag::look(self.inner, self.key, self.tags).await?;
+        let (entry, generations) = tags::look(self.inner, self.key, self.tags).await?;
         if matches!(generations, Generations::Barred) {
             return Ok(Seen::Barred);
         }
@@ -518,7 +518,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_entry_seen_across_a_change_of_server_is_looked_up_again() {
-        let builder = crate::Cache::builder().url("memory://");
+        let builder = crate::handle::Cache::builder().url("memory://");
         let inner = builder.build().await.unwrap().inner;
         let entry = Bytes::copy_from_slice(&Header::lease(Token::next()));
         let (header, _) = Header::parse(&entry).unwrap();
@@ -538,7 +538,7 @@ mod tests {
     async fn what_was_outdated_is_handed_to_the_load_only_if_it_stood_until_the_lease() {
         const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
         for invalidated in [None, Some("app:k"), Some("app:#tag:a")] {
-            let cache = crate::Cache::builder().url("memory://").build();
+            let cache = crate::handle::Cache::builder().url("memory://").build();
             let cache = cache.await.unwrap();
             let inner = &cache.inner;
             let tags = Tags::named("app", ["a"]);

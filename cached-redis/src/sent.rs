@@ -17,13 +17,14 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::event::Event;
-use crate::feed::outbox::{self, Announcement};
+use crate::feed::outbox::Announcement;
 use crate::handle::Inner;
 use crate::journal::{Attempt, Hold};
 use crate::key::Pattern;
+use crate::publish;
 use crate::registry::DIRECT;
+use crate::removal::Invalidation;
 use crate::work::Begun;
-use crate::write::Invalidation;
 
 /// See the module. It gives how the invalidation went.
 pub(crate) struct Sent {
@@ -86,7 +87,7 @@ impl Waiting {
         }
         // After their keys: they wait until those are settled.
         for event in &parcel.events {
-            outbox::keep(inner, event.clone());
+            publish::keep(inner, event.clone());
         }
         inner.runtime.tend();
     }

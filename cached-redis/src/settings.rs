@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::codec::Codec;
+use crate::codec::{Codec, Format};
+use crate::failover::OnFailover;
+use crate::policy::Policy;
+use crate::schema::Schema;
 use crate::store::Outlet;
-use crate::{Format, OnFailover, Policy, Schema};
 
 /// What is wrong with a schema that the codec cannot have.
 pub(crate) const NOT_ADDITIVE: &str = "asks for `Schema::Additive`, which needs a codec that describes \

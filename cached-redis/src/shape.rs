@@ -10,7 +10,7 @@ use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::batch::Batched;
+use crate::batched::Batched;
 use crate::codec::Equal;
 use crate::flight::SharedError;
 use crate::form::{Form, Pointed, Pointer, Whole};

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::StoreStats;
+use crate::pending::Pending;
+use crate::store::stats::StoreStats;
 use crate::thread;
 
 /// What is counted; the order of [`Counters`].
@@ -329,64 +330,6 @@ impl Stats {
     #[must_use]
     pub fn pending_invalidations(&self) -> Pending {
         self.pending
-    }
-}
-
-/// Invalidations that the store has not confirmed yet, for which this process bypasses the cache; and
-/// events that it has not.
-///
-/// Its `Display` is a short text, such as `3 keys`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Pending {
-    /// How many keys.
-    pub keys: usize,
-    /// How many patterns; each stands for all keys that match it.
-    pub patterns: usize,
-    /// Whether they are too many to be kept one by one, so that the whole namespace is bypassed and
-    /// then invalidated.
-    pub namespace: bool,
-    /// How many events wait to be published, for their invalidation or by themselves.
-    pub events: usize,
-    /// How many fills, refreshes and invalidations were under way when [`Cache::flush`](crate::Cache::flush)
-    /// gave up; 0 in [`Stats`].
-    pub tasks: usize,
-}
-
-impl Pending {
-    /// Whether nothing waits.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-impl fmt::Display for Pending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            keys,
-            patterns,
-            namespace,
-            events,
-            tasks,
-        } = self;
-        let plural = |count| if count == 1 { "" } else { "s" };
-        let all = if *namespace {
-            " and with them the whole namespace"
-        } else {
-            ""
-        };
-        write!(f, "{keys} key{}", plural(*keys))?;
-        if *patterns > 0 {
-            write!(f, ", {patterns} pattern{}", plural(*patterns))?;
-        }
-        f.write_str(all)?;
-        for (count, what) in [(*events, "event"), (*tasks, "task")] {
-            if count > 0 {
-                write!(f, ", {count} {what}{}", plural(count))?;
-            }
-        }
-        Ok(())
     }
 }
 

@@ -37,7 +37,7 @@ use crate::key::Pattern;
 use crate::registry::{DIRECT, Site};
 use crate::store::many::MOST;
 use crate::store::{Store as _, bars};
-use crate::{tag, write};
+use crate::tag;
 
 /// For how long a bar stands whose process has died.
 const BAR: Duration = Duration::from_secs(10);
@@ -58,7 +58,7 @@ pub(crate) async fn remove(
     hold_off: Option<Duration>,
 ) -> Result<(), StoreError> {
     let answer = match patterns.is_empty() && keys.len() <= MOST {
-        true => write::step(inner, keys, hold_off).await,
+        true => step(inner, keys, hold_off).await,
         false => Sweep::new(inner, keys, patterns, hold_off).run().await,
     };
     // Their fills are refused from now on, so nobody should wait for them any more.
@@ -169,7 +169,7 @@ impl<'a> Sweep<'a> {
 
     async fn step(&mut self, keys: &[String]) -> Result<(), StoreError> {
         self.keep_up().await?;
-        write::step(self.inner, keys, self.hold_off).await
+        step(self.inner, keys, self.hold_off).await
     }
 
     /// Gives the bar its whole life, long before it runs out.
@@ -200,4 +200,21 @@ impl<'a> Sweep<'a> {
         prefixes.dedup();
         prefixes
     }
+}
+
+/// Removes what stands under `keys`, at most [`MOST`], at once: every invalidation, sent or replayed,
+/// comes down to this. Where tombstones may stand it spares them, and leaves one for the time of the
+/// hold-off.
+pub(crate) async fn step(
+    inner: &Inner,
+    keys: &[String],
+    hold_off: Option<Duration>,
+) -> Result<(), StoreError> {
+    let answer = match inner.journal.is_guarded() {
+        true => inner.store.invalidate_guarded(keys, hold_off).await,
+        false => inner.store.invalidate(keys).await,
+    };
+    // Their fills are refused from now on, so nobody should wait for them any more.
+    inner.flights.abandon_all(keys);
+    answer
 }

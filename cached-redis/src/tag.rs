@@ -28,14 +28,6 @@ use crate::entry::Token;
 use crate::extension::MOST_NAMED;
 use crate::{key, template};
 
-mod look;
-mod stamp;
-#[cfg(test)]
-mod tests;
-
-pub(crate) use look::{Generations, Life, alive, judge_all, keys, look};
-pub(crate) use stamp::{Basis, Stamp};
-
 /// What comes between the namespace and the name of a tag. `#` can begin no rendered value.
 pub(crate) const TAG: &str = "#tag:";
 
@@ -49,7 +41,7 @@ pub(crate) fn prefixes(namespace: &str) -> [String; 2] {
 
 /// What the key of a tag holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Generation([u8; 8]);
+pub(crate) struct Generation(pub(crate) [u8; 8]);
 
 impl Generation {
     /// One that no tag has had before.
@@ -71,7 +63,7 @@ impl Generation {
 
 /// The stamp of these tags, whatever their order: functions that share entries need not name theirs in
 /// the same one.
-fn hash<'a>(tags: impl Iterator<Item = (&'a String, Generation)>) -> [u8; 8] {
+pub(crate) fn hash<'a>(tags: impl Iterator<Item = (&'a String, Generation)>) -> [u8; 8] {
     let mut tags: Vec<_> = tags.collect();
     tags.sort_unstable();
     let mut hash = Xxh3::new();
@@ -91,7 +83,7 @@ pub(crate) struct Tags {
     keys: Vec<String>,
     /// How many of them every reader of the function renders for itself. The others are named in
     /// the entry.
-    known: usize,
+    pub(crate) known: usize,
 }
 
 impl Tags {
@@ -136,7 +128,7 @@ impl Tags {
     }
 
     /// Those that the entry names.
-    fn by_hand(&self) -> &[String] {
+    pub(crate) fn by_hand(&self) -> &[String] {
         &self.keys[self.known..]
     }
 
@@ -171,7 +163,7 @@ pub(crate) fn function_key(namespace: &str, template: &str) -> String {
 
 /// How an entry names the tag under `key`, whose name may be cut short already. That of a function
 /// keeps its mark, with which no other name begins.
-fn name<'a>(namespace: &str, key: &'a str) -> Option<&'a str> {
+pub(crate) fn name<'a>(namespace: &str, key: &'a str) -> Option<&'a str> {
     let marked = key.strip_prefix(namespace)?.strip_prefix(':')?;
     match marked.strip_prefix(TAG) {
         Some(name) => Some(name),
@@ -180,7 +172,7 @@ fn name<'a>(namespace: &str, key: &'a str) -> Option<&'a str> {
 }
 
 /// The key of a tag that an entry names.
-fn named_key(namespace: &str, name: &str) -> String {
+pub(crate) fn named_key(namespace: &str, name: &str) -> String {
     match name.starts_with(FUNCTION) {
         true => format!("{namespace}:{name}"),
         false => tag_key(namespace, name),

@@ -9,14 +9,17 @@ use serde::de::DeserializeOwned;
 use crate::behind::InPlace;
 use crate::call::Call;
 use crate::direct::by_hand;
-use crate::handle::Inner;
+use crate::error::Error;
+use crate::handle::{Cache, Inner};
 use crate::label::Label;
+use crate::policy::Policy;
 use crate::registry::{DIRECT, Function};
+use crate::removal::Invalidation;
 use crate::shape::{Fallible, FallibleOptional};
 use crate::tag::{self, Tags};
 use crate::through::{self, Through};
 use crate::version::source_version;
-use crate::{Cache, Error, Invalidation, Policy, update, write};
+use crate::{update, write};
 
 impl Cache {
     /// The same cache, for entries that carry `tags`: invalidating one of them drops all its entries.

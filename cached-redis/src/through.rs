@@ -37,7 +37,6 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::after_commit;
 use crate::codec::{Choice, FromCache};
 use crate::event::Event;
 use crate::handle::{Cache, Inner};
@@ -50,7 +49,9 @@ use crate::policy::Policy;
 use crate::registry::{DIRECT, DIRECT_THROUGH, Function, WriteThrough};
 use crate::shape::{Fallible, Shape};
 use crate::store::Store as _;
-use crate::tag::{self, Basis, Stamp, TAG};
+use crate::tag::{self, TAG};
+use crate::tags::{Basis, Stamp};
+use crate::transaction;
 use crate::verdict::{self, Verdict};
 use crate::writer::Write;
 
@@ -137,7 +138,7 @@ impl Through {
     async fn begin(&mut self, policy: &Policy) -> Option<Basis> {
         let inner = Arc::clone(&self.write.cache()?.inner);
         let epoch = inner.store.epoch();
-        if self.incomplete || !self.is_fit(&inner, policy) || after_commit::is_open() {
+        if self.incomplete || !self.is_fit(&inner, policy) || transaction::is_open() {
             return None;
         }
         self.origin = self.function.meet(&inner, self.instance)?.origin;

@@ -24,18 +24,20 @@ use tokio::time::{Instant, sleep};
 use crate::backoff::Backoff;
 use crate::codec::FromCache;
 use crate::entry::{Header, Kind, Live, Token};
+use crate::error::{Error, StoreError};
 use crate::event::Event;
 use crate::fence::Fence;
-use crate::freshness;
-use crate::handle::Inner;
+use crate::handle::{Cache, Inner};
 use crate::journal::Pass;
 use crate::label::{self, Label};
-use crate::lease::{Filled, Lease};
+use crate::lease::Lease;
 use crate::pack::{Packed, Packer};
+use crate::policy::Policy;
 use crate::registry::{DIRECT, Function};
+use crate::status::Filled;
 use crate::store::Store as _;
-use crate::tag::{self, Basis, Stamp};
-use crate::{Cache, Error, Policy, StoreError, write};
+use crate::tags::{self, Basis, Stamp};
+use crate::{freshness, write};
 
 /// How often an entry is sent whose storing was not confirmed, with pauses from 50 ms.
 const SENDINGS: u32 = 4;
@@ -225,7 +227,7 @@ impl<'a> Update<'a> {
                         let epoch = header.epoch;
                         let fence = Fence::Entry(header.token, Basis { epoch, stamp });
                         // After the stamp: a tag that is invalidated later makes the new value dead too.
-                        match tag::alive(self.inner, &self.label.tags, live.clone()).await? {
+                        match tags::alive(self.inner, &self.label.tags, live.clone()).await? {
                             Some(live) if self.is_usable(&live) => {
                                 return Ok(Some((Some(live), fence)));
                             }

@@ -7,11 +7,12 @@
 
 use std::sync::Arc;
 
-use crate::handle::Inner;
+use crate::error::Error;
+use crate::handle::{Cache, Inner};
 use crate::registry::DIRECT;
+use crate::removal::Removal;
 use crate::sent::Sent;
-use crate::write::Removal;
-use crate::{Cache, Error, write};
+use crate::write;
 
 impl Cache {
     /// Runs `update`, which writes to the source of `key`, under the [lock](Self::lock) of the key, and

@@ -11,8 +11,9 @@ use std::task::Poll;
 
 use tokio::time::timeout;
 
-use crate::control::{CachedExt as _, Status};
-use crate::{Cache, CacheInfo};
+use crate::control::{CacheInfo, CachedExt as _};
+use crate::handle::Cache;
+use crate::status::Status;
 
 /// How many errors a warm-up keeps.
 const ERRORS: usize = 16;

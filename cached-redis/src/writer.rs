@@ -1,7 +1,6 @@
 //! One call of a function under `#[invalidates]`: which keys it makes outdated, and when they are
 //! invalidated.
 
-use crate::after_commit;
 use crate::error::Unguarded;
 use crate::event::Event;
 use crate::guard::WriteGuard;
@@ -9,9 +8,10 @@ use crate::handle::{self, Cache};
 use crate::key::{KeyWriter, Pattern};
 use crate::pack::Packed;
 use crate::registry::{When, Writer};
+use crate::removal::Removal;
 use crate::sent::Sent;
 use crate::tag::TAG;
-use crate::write::{self, Removal};
+use crate::{after_commit, write};
 
 /// One call of a function under `#[invalidates]`, or under `#[write_through]`.
 ///

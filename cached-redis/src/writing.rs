@@ -6,13 +6,17 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::Unguarded;
+use crate::after_commit::AfterCommit;
+use crate::error::{Error, Unguarded};
 use crate::guard::WriteGuard;
+use crate::handle::Cache;
 use crate::key::Pattern;
 use crate::label::Label;
+use crate::policy::Policy;
 use crate::registry::{self, DIRECT};
+use crate::removal::Invalidation;
 use crate::through::{self, Through};
-use crate::{AfterCommit, Cache, Error, Invalidation, Policy, matching, tagged, write};
+use crate::{matching, tagged, write};
 
 impl Cache {
     /// Runs `write`, which changes the source and returns the new value, and stores that under

@@ -12,11 +12,12 @@ use super::map::Many;
 use super::{Id, Reader, Round, Value};
 use crate::bypass::{BypassLoad, Bypasses};
 use crate::codec::Choice;
-use crate::control::Status;
 use crate::flight::{Landing, Place};
 use crate::shape::ErrorSharing;
+use crate::status::Status;
 use crate::store::Store as _;
-use crate::tag::{Basis, Tags};
+use crate::tag::Tags;
+use crate::tags::Basis;
 
 impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
 where

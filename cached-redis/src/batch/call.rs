@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use crate::call::Call;
 use crate::event::Event;
-use crate::handle::Inner;
+use crate::handle::{Cache, Inner};
 use crate::instance::Instance;
 use crate::key::KeyWriter;
 use crate::late::Timer;
+use crate::policy::Policy;
 use crate::registry::{DIRECT, Function};
-use crate::{Cache, Policy};
 
 /// A call of a batch that is being prepared.
 #[derive(Debug)]

@@ -9,14 +9,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
-use crate::Policy;
 use crate::entry::{Header, Token};
 use crate::error::StoreError;
 use crate::handle::Inner;
-use crate::lease::{Filled, Pulse};
+use crate::lease::Pulse;
+use crate::policy::Policy;
+use crate::status::Filled;
 use crate::store::Store as _;
 use crate::store::many::{Answer, Asked, Filling, Granted};
-use crate::tag::{Basis, Stamp};
+use crate::tags::{Basis, Stamp};
 
 /// Leases that are asked for or granted. Dropping them releases them: the asking or the load failed,
 /// panicked or was given up.

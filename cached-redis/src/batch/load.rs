@@ -7,16 +7,17 @@ use tokio::time::Instant;
 use super::call::Item;
 use super::fill::{self, Fill};
 use super::leases::Leases;
-use super::map::{Batched as _, Many};
+use super::map::Many;
 use super::{Id, Reader, Round, Value};
+use crate::batched::Batched as _;
 use crate::codec::Choice;
-use crate::control::Status;
 use crate::event::Event;
 use crate::flight::Landing;
 use crate::loading::Loading;
 use crate::pack::{Loaded, Packed, Settled};
 use crate::shape::ErrorSharing;
-use crate::tag::Basis;
+use crate::status::Status;
+use crate::tags::Basis;
 
 impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
 where

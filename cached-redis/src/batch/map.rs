@@ -1,61 +1,12 @@
 //! What a batch returns.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 
 use super::Value;
+use crate::batched::Batched;
 use crate::codec::Equal;
 use crate::form::Form;
 use crate::shape::Shape;
-
-/// A map from ids to their values; an id that is not in it is known to be absent.
-#[diagnostic::on_unimplemented(
-    message = "a batch cannot return `{Self}`: it is no map from ids to values",
-    label = "this is no map",
-    note = "return a `HashMap` or a `BTreeMap` from ids to values, or a `Result` of one"
-)]
-pub trait Batched:
-    Default + Extend<(Self::Id, Self::Value)> + IntoIterator<Item = (Self::Id, Self::Value)>
-{
-    /// What names a value.
-    type Id: Clone;
-    /// What is kept under each key.
-    type Value;
-
-    /// The value of `id`, if there is one.
-    fn value(&self, id: &Self::Id) -> Option<&Self::Value>;
-    /// Whether two ids have the same place.
-    fn same(one: &Self::Id, other: &Self::Id) -> bool;
-}
-
-impl<K, V, S> Batched for HashMap<K, V, S>
-where
-    K: Clone + Eq + Hash,
-    S: BuildHasher + Default,
-{
-    type Id = K;
-    type Value = V;
-
-    fn value(&self, id: &K) -> Option<&V> {
-        self.get(id)
-    }
-    fn same(one: &K, other: &K) -> bool {
-        one == other
-    }
-}
-
-impl<K: Clone + Ord, V> Batched for BTreeMap<K, V> {
-    type Id = K;
-    type Value = V;
-
-    fn value(&self, id: &K) -> Option<&V> {
-        self.get(id)
-    }
-    fn same(one: &K, other: &K) -> bool {
-        one.cmp(other).is_eq()
-    }
-}
 
 /// The shape of a batch, which also knows how each of its values is stored.
 pub trait Many: Shape<Ok: Batched> {

@@ -12,15 +12,15 @@ use super::leases::Leases;
 use super::map::Many;
 use super::scout::{self, Spot};
 use super::{Id, Reader, Value};
-use crate::after_commit;
 use crate::codec::Choice;
-use crate::control::Status;
 use crate::entry::{Token, names_tags};
 use crate::error::StoreError;
 use crate::event::Event;
 use crate::seek::Seen;
 use crate::shape::ErrorSharing;
+use crate::status::Status;
 use crate::store::Store as _;
+use crate::transaction;
 
 impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
 where
@@ -34,7 +34,7 @@ where
     /// Loads all, as every call does in shadow mode; what the values replace is not compared with them.
     pub(super) async fn shadow(&mut self, items: Vec<Item<Id<S>>>) -> Result<(), S::Error> {
         let mut hits = HashSet::new();
-        if !after_commit::is_open() {
+        if !transaction::is_open() {
             let keys: Vec<_> = items.iter().map(|item| item.key.as_str()).collect();
             let spots = scout::look(self.inner, self.function, &keys).await;
             for (key, spot) in keys.into_iter().zip(spots) {
@@ -88,7 +88,7 @@ where
     /// nobody may fill.
     async fn raise(&self, leases: &mut Leases, keys: Vec<&str>) -> HashMap<String, Token> {
         let mut fences = HashMap::new();
-        if after_commit::is_open() {
+        if transaction::is_open() {
             return fences;
         }
         let free = |key: &&str| self.inner.journal.pass(key).is_some();

@@ -10,10 +10,14 @@ use std::time::Duration;
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::Instant;
 
+use crate::control::CachedExt as _;
+use crate::handle::Cache;
+use crate::loading::current;
+use crate::policy::Policy;
+use crate::removal::Invalidation;
 use crate::sync::explore::Sometimes;
 use crate::sync::fake::Source;
 use crate::sync::network::{Network, explore, moment};
-use crate::{Cache, CachedExt as _, Invalidation, Policy, current};
 
 const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
 

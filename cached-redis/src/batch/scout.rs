@@ -6,19 +6,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::leases::Leases;
-use crate::after_commit;
 use crate::entry::{Live, names_tags};
+use crate::error::StoreError;
 use crate::event::Event;
 use crate::flight::{Flight, Landing, Place, Seat};
 use crate::handle::Inner;
 use crate::journal::Pass;
-use crate::loading;
+use crate::policy::Policy;
 use crate::registry::Function;
 use crate::seek::Seen;
 use crate::store::Store as _;
 use crate::store::many::{Asked, Granted};
-use crate::tag::{self, Life};
-use crate::{Policy, StoreError};
+use crate::tags::{self, Life};
+use crate::{loading, transaction};
 
 /// A batch asks under no tags.
 const UNTAGGED: u64 = 0;
@@ -50,7 +50,7 @@ pub(super) async fn look(
 ) -> Vec<Spot> {
     let mut spots = Vec::with_capacity(keys.len());
     let mut asked = Vec::with_capacity(keys.len());
-    let open = after_commit::is_open();
+    let open = transaction::is_open();
     for (at, key) in keys.iter().enumerate() {
         let joined = inner.journal.pass(key).map(|pass| {
             let seat = inner.flights.join(key, UNTAGGED).map(Spot::Seat);
@@ -110,7 +110,7 @@ async fn seen(
     // The way of all that have nothing to do with tags.
     let lives = match tagged.as_slice() {
         [] => Vec::new(),
-        tagged => tag::judge_all(inner, tagged).await?,
+        tagged => tags::judge_all(inner, tagged).await?,
     };
     let mut lives = lives.into_iter();
     let judged = |seen: Seen| {
@@ -137,7 +137,7 @@ pub(super) async fn contend(
     claims: Vec<Claim<'_>>,
 ) -> (Leases, Vec<Spot>) {
     let mut leases = Leases::new(inner);
-    if after_commit::is_open() {
+    if transaction::is_open() {
         return (leases, claims.iter().map(|_| Spot::Alone).collect());
     }
     let (mut spots, mut led, mut asked) = (Vec::new(), Vec::new(), Vec::new());

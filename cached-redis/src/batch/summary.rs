@@ -1,7 +1,8 @@
 //! What `.with_info()` says of a batch: how far from the cache it had to go for any of its ids.
 
-use crate::control::{CacheInfo, Status};
+use crate::control::CacheInfo;
 use crate::entry::Header;
+use crate::status::Status;
 
 #[derive(Default)]
 pub(super) struct Summary(Option<CacheInfo>);

@@ -8,11 +8,11 @@ use super::call::Item;
 use super::map::Many;
 use super::{Id, Reader, Round, Value};
 use crate::codec::Choice;
-use crate::control::Status;
 use crate::event::Event;
 use crate::flight::Landing;
 use crate::seek::{Pause, Seen};
 use crate::shape::ErrorSharing;
+use crate::status::Status;
 use crate::tag::Tags;
 
 impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>

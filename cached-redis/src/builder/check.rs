@@ -5,15 +5,17 @@ use std::time::Duration;
 use super::Builder;
 use crate::catalog::Catalog;
 use crate::codec::Codec as _;
+use crate::codec::Format;
+use crate::error::Error;
 use crate::feed;
-use crate::oversize;
 use crate::policy::LONGEST_TTL;
 use crate::registry::{Function, write_throughs};
+use crate::schema::Schema;
 use crate::settings::{NOT_ADDITIVE, Settings};
 use crate::store::address::Address;
+use crate::store::size;
 #[cfg(feature = "testing")]
 use crate::testing::Faults;
-use crate::{Error, Format, Schema};
 
 /// The shortest lease whose heartbeat, at a third of it, still has room for a round trip; and the
 /// shortest hold, for the same reason.
@@ -63,7 +65,7 @@ impl Builder {
         if self.throttle.is_zero() {
             return Err(Error::setting("throttle", "must not be zero"));
         }
-        if !oversize::MOST.contains(&self.redis.value_bytes) {
+        if !size::MOST.contains(&self.redis.value_bytes) {
             let problem = "must be from 1 KiB to 512 MiB, the longest string of Redis";
             return Err(Error::setting("max_value_bytes", problem));
         }

@@ -8,41 +8,8 @@ mod print;
 mod problems;
 mod types;
 
-use std::sync::atomic::Ordering;
-
 pub use self::problems::Problem;
 use crate::registry::{Function, Writer, registered};
-use crate::template::Template;
-
-/// Two methods of one name in one module get the same default key, and an attribute cannot see
-/// that it sits in an `impl`, or in another function. Neither may serve the other's values. How their
-/// parameters are called does not matter: a key holds values alone.
-pub(crate) fn refuse_shared_default_keys() {
-    let functions = registered().0;
-    for (a, b) in pairs(&functions).filter(|(a, b)| share_default_key(a, b)) {
-        b.conflicting.store(true, Ordering::Relaxed);
-        if !a.conflicting.swap(true, Ordering::Relaxed) {
-            crate::unheard::error!(
-                function = a.info.path,
-                "two functions have the same default key and run uncached: give each a `key`"
-            );
-        }
-    }
-}
-
-fn share_default_key(a: &Function, b: &Function) -> bool {
-    let keys = |function: &Function| Template::new(function.info.template).without_formats();
-    a.info.default_key && b.info.default_key && keys(a).meets(&keys(b))
-}
-
-fn pairs<'a>(
-    functions: &'a [&'static Function],
-) -> impl Iterator<Item = (&'static Function, &'static Function)> + 'a {
-    functions
-        .iter()
-        .enumerate()
-        .flat_map(|(i, a)| functions[i + 1..].iter().map(move |b| (*a, *b)))
-}
 
 /// Every annotated function of the program.
 ///

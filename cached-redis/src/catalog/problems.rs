@@ -8,9 +8,9 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::Catalog;
 use super::types::{differ, of, transaction};
-use super::{Catalog, pairs, share_default_key};
-use crate::registry::{Function, FunctionInfo, write_throughs};
+use crate::registry::{Function, FunctionInfo, pairs, share_default_key, write_throughs};
 use crate::template::{Holds, Template};
 
 impl Catalog {

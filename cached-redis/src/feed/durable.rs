@@ -14,9 +14,9 @@ use super::events::Notice;
 use super::stream_key;
 use super::wire::Invalidated;
 use crate::background::Background;
-use crate::handle::Inner;
+use crate::error::Error;
+use crate::handle::{Cache, Inner};
 use crate::store::log::{Entry, Reader};
-use crate::{Cache, Error};
 
 const CLAIM_AFTER: Duration = Duration::from_secs(60);
 /// Consumers look for abandoned events twice in this time, at most so often.

@@ -1,7 +1,7 @@
 //! Where a cache is asked for events.
 
 use super::{Consumer, DurableEvents, Events, InvalidationListener, Publishing};
-use crate::Cache;
+use crate::handle::Cache;
 
 impl Cache {
     /// This cache with invalidations that are published, so that other services hear of them: see

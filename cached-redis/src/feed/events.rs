@@ -72,7 +72,7 @@ impl Stream for Events {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::DurableEvents;
+    use crate::feed::DurableEvents;
 
     #[test]
     fn both_kinds_of_events_are_streams_that_can_go_anywhere() {

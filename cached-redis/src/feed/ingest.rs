@@ -7,20 +7,19 @@
 //! What comes from outside is not trusted to be well-formed, small or rare. Messages that have come
 //! together are served together, as one thing.
 
-use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Arc, Weak};
 
 use super::wire::Targets;
 use crate::background::Background;
-use crate::event::Event;
+use crate::event::{Event, Malformed};
 use crate::handle::Inner;
 use crate::key::{self, Pattern};
 use crate::registry::DIRECT;
+use crate::removal::Removal;
 use crate::store::mailbox::{Heard, Mailbox};
 use crate::store::many::MOST;
-use crate::tag;
-use crate::write::{self, Removal};
+use crate::{tag, write};
 
 /// The longest message that is looked at.
 const LONGEST: usize = 1 << 20;
@@ -48,30 +47,6 @@ impl InvalidationListener {
             _task: Background(inner.runtime.spawn(ingestion.run())),
             _subscriber: subscriber,
         }
-    }
-}
-
-/// Why a message, or a part of it, is not served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Malformed {
-    TooLong,
-    NotText,
-    NotJson,
-    Nothing,
-    Reserved,
-    Everything,
-}
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::TooLong => "it is longer than a mebibyte",
-            Self::NotText => "it is no UTF-8",
-            Self::NotJson => "it begins with `{` and is not the JSON of keys, tags and patterns",
-            Self::Nothing => "it names nothing",
-            Self::Reserved => "it names a key that begins with `#`, which are the library's own",
-            Self::Everything => "it names a pattern that matches every key there is",
-        })
     }
 }
 

@@ -12,12 +12,11 @@ mod events;
 mod ingest;
 pub(crate) mod outbox;
 mod publishing;
-mod wire;
+pub(crate) mod wire;
 
 pub use durable::{Consumer, DurableEvents};
 pub use events::{Events, Notice};
 pub use ingest::InvalidationListener;
-pub(crate) use ingest::Malformed;
 pub use publishing::Publishing;
 pub use wire::Invalidated;
 

@@ -1,36 +1,28 @@
-//! Sends events, and keeps those that could not be sent yet.
+//! Events that could not be sent yet.
 //!
 //! An event has to wait while one of its keys is in the [`journal`](crate::journal): until the
 //! replay, others may still be served the old value, and whoever reads on hearing of the event would
 //! get it. Here wait as well those that the store did not confirm. They are sent until it does, so an
 //! event may go out twice, but with one and the same id.
-//!
-//! The task that sends what waits sleeps while nothing does.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-use super::wire::{Targets, Wire};
-use crate::backoff::Backoff;
-use crate::error::StoreError;
-use crate::event::Event;
-use crate::handle::Inner;
 use crate::journal::Journal;
 use crate::key::Pattern;
 use crate::registry::Site;
-use crate::store::{Outlet, Store as _};
-use crate::tag::TAG;
+use crate::store::Outlet;
 
 /// See the module.
 pub(crate) struct Outbox {
-    outlet: Outlet,
+    pub(crate) outlet: Outlet,
     /// By which the events of this cache are told from those of others.
-    source: String,
+    pub(crate) source: String,
     numbers: AtomicU64,
     state: Mutex<State>,
     /// How many keys all that waits may have together.
@@ -50,22 +42,22 @@ struct State {
 /// An event to be.
 #[derive(Clone)]
 pub(crate) struct Announcement {
-    site: &'static Site,
-    number: u64,
+    pub(crate) site: &'static Site,
+    pub(crate) number: u64,
     /// With their namespace.
-    keys: Arc<[String]>,
-    pattern: Option<Pattern>,
+    pub(crate) keys: Arc<[String]>,
+    pub(crate) pattern: Option<Pattern>,
 }
 
 /// Whether one is kept: its caller and its task may both leave it.
-enum Kept {
+pub(crate) enum Kept {
     Already,
     New,
     NoRoom,
 }
 
 /// What the task does next.
-enum Next {
+pub(crate) enum Next {
     Send(Announcement),
     /// All that waits does so for the journal.
     Wait,
@@ -73,24 +65,24 @@ enum Next {
 }
 
 impl Announcement {
-    pub(crate) fn new(inner: &Inner, site: &'static Site, keys: &Arc<[String]>) -> Self {
+    pub(crate) fn new(outbox: &Outbox, site: &'static Site, keys: &Arc<[String]>) -> Self {
         Self {
             site,
-            number: inner.outbox.numbers.fetch_add(1, Ordering::Relaxed) + 1,
+            number: outbox.numbers.fetch_add(1, Ordering::Relaxed) + 1,
             keys: Arc::clone(keys),
             pattern: None,
         }
     }
 
     /// Of all keys that match.
-    pub(crate) fn of_pattern(inner: &Inner, site: &'static Site, pattern: &Pattern) -> Self {
+    pub(crate) fn of_pattern(outbox: &Outbox, site: &'static Site, pattern: &Pattern) -> Self {
         Self {
             pattern: Some(pattern.clone()),
-            ..Self::new(inner, site, &Arc::default())
+            ..Self::new(outbox, site, &Arc::default())
         }
     }
 
-    fn is_due(&self, journal: &Journal) -> bool {
+    pub(crate) fn is_due(&self, journal: &Journal) -> bool {
         let waits = |pattern| journal.keeps_pattern(pattern);
         // What other caches of this process keep is of other writes, which have events of their own.
         !self.pattern.as_ref().is_some_and(waits) && !self.keys.iter().any(|key| journal.keeps(key))
@@ -99,124 +91,6 @@ impl Announcement {
     /// How much room it takes.
     fn size(&self) -> usize {
         self.keys.len() + usize::from(self.pattern.is_some())
-    }
-}
-
-/// Sends it if its keys are confirmed; keeps it for later if they are not, or the store does not
-/// confirm.
-pub(crate) async fn publish(inner: &Arc<Inner>, announcement: Announcement) {
-    let is_due = announcement.is_due(&inner.journal);
-    let mut unsent = Unsent::new(inner, announcement);
-    if is_due {
-        unsent.send().await;
-    }
-}
-
-/// Keeps it for later.
-pub(crate) fn keep(inner: &Inner, announcement: Announcement) {
-    drop(Unsent::new(inner, announcement));
-}
-
-/// One that is kept unless it is sent, also if its task ends with its runtime.
-struct Unsent<'a> {
-    inner: &'a Inner,
-    announcement: Option<Announcement>,
-    failure: Option<StoreError>,
-}
-
-impl<'a> Unsent<'a> {
-    fn new(inner: &'a Inner, announcement: Announcement) -> Self {
-        Self {
-            inner,
-            announcement: Some(announcement),
-            failure: None,
-        }
-    }
-
-    async fn send(&mut self) {
-        let Some(announcement) = &self.announcement else {
-            return;
-        };
-        match send(self.inner, announcement).await {
-            Ok(()) => {
-                self.inner.outbox.sent(announcement);
-                self.announcement = None;
-            }
-            Err(error) => self.failure = Some(error),
-        }
-    }
-}
-
-impl Drop for Unsent<'_> {
-    fn drop(&mut self) {
-        let Some(announcement) = self.announcement.take() else {
-            return;
-        };
-        let site = announcement.site;
-        let event = match self.inner.outbox.keep(announcement) {
-            Kept::Already => return,
-            Kept::New => Event::PublishDeferred(self.failure.as_ref()),
-            Kept::NoRoom => Event::PublishLost,
-        };
-        self.inner.emit(site, &event);
-    }
-}
-
-async fn send(inner: &Inner, announcement: &Announcement) -> Result<(), StoreError> {
-    let outbox = &inner.outbox;
-    let (tags, keys): (Vec<_>, Vec<_>) = announcement
-        .keys
-        .iter()
-        .map(|key| &key[inner.namespace.len() + 1..])
-        .partition(|key| key.starts_with(TAG));
-    let tags = tags.iter().map(|tag| tag[TAG.len()..].to_owned());
-    let wire = Wire {
-        id: format!("{}-{}", outbox.source, announcement.number),
-        by: outbox.source.clone(),
-        at: inner.store.now_ms(),
-        targets: Targets {
-            keys: keys.into_iter().map(str::to_owned).collect(),
-            tags: tags.collect(),
-            patterns: announcement.pattern.iter().map(Pattern::text).collect(),
-        },
-    };
-    let message = wire.encode().into();
-    inner.store.publish(&outbox.outlet, message).await?;
-    inner.emit(announcement.site, &Event::Published);
-    Ok(())
-}
-
-/// Starts the task.
-pub(crate) fn house(inner: &Arc<Inner>) {
-    let (outbox, cache) = (Arc::clone(&inner.outbox), Arc::downgrade(inner));
-    let begin = move || run(Arc::clone(&outbox), Weak::clone(&cache));
-    inner.runtime.house(begin);
-}
-
-/// The task. It does not keep the cache alive while it waits.
-async fn run(outbox: Arc<Outbox>, cache: Weak<Inner>) {
-    let mut backoff = Backoff::long();
-    loop {
-        outbox.until_any().await;
-        let Some(inner) = cache.upgrade() else { return };
-        let barred = match inner.outbox.next(&inner.journal) {
-            Next::Nothing => continue,
-            Next::Wait => true,
-            Next::Send(announcement) => match send(&inner, &announcement).await {
-                Ok(()) => {
-                    inner.outbox.sent(&announcement);
-                    backoff = Backoff::long();
-                    continue;
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "events still wait for the store");
-                    false
-                }
-            },
-        };
-        let journal = Arc::clone(&inner.journal);
-        drop(inner);
-        outbox.pause(&journal, barred, backoff.next()).await;
     }
 }
 
@@ -254,12 +128,12 @@ impl Outbox {
         let _ = self.waiting.subscribe().wait_for(|now| *now == 0).await;
     }
 
-    async fn until_any(&self) {
+    pub(crate) async fn until_any(&self) {
         // As above.
         let _ = self.waiting.subscribe().wait_for(|now| *now > 0).await;
     }
 
-    fn keep(&self, announcement: Announcement) -> Kept {
+    pub(crate) fn keep(&self, announcement: Announcement) -> Kept {
         let mut state = self.lock();
         let number = announcement.number;
         if state.waiting.iter().any(|other| other.number == number) {
@@ -275,7 +149,7 @@ impl Outbox {
         Kept::New
     }
 
-    fn next(&self, journal: &Journal) -> Next {
+    pub(crate) fn next(&self, journal: &Journal) -> Next {
         let state = self.lock();
         if state.waiting.is_empty() {
             return Next::Nothing;
@@ -285,7 +159,7 @@ impl Outbox {
         due.map_or(Next::Wait, |announcement| Next::Send(announcement.clone()))
     }
 
-    fn sent(&self, announcement: &Announcement) {
+    pub(crate) fn sent(&self, announcement: &Announcement) {
         let mut state = self.lock();
         let mut waiting = state.waiting.iter();
         if let Some(at) = waiting.position(|other| other.number == announcement.number) {
@@ -296,7 +170,7 @@ impl Outbox {
     }
 
     /// Waits for so long, or until there is a reason to try again.
-    async fn pause(&self, journal: &Journal, barred: bool, most: Duration) {
+    pub(crate) async fn pause(&self, journal: &Journal, barred: bool, most: Duration) {
         tokio::select! {
             () = sleep(most) => {}
             () = self.wake.notified() => {}

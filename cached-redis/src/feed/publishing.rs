@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::error::Unguarded;
+use crate::error::{Error, Unguarded};
 use crate::handle::Cache;
 use crate::registry::DIRECT;
-use crate::write::{self, Invalidation, Removal};
-use crate::{Error, key};
+use crate::removal::{Invalidation, Removal};
+use crate::{key, write};
 
 /// A cache whose invalidations are published; made by
 /// [`Cache::publishing`](crate::Cache::publishing).

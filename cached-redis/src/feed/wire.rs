@@ -23,18 +23,18 @@ pub struct Invalidated {
     /// The cache that published it: see [`Cache::source`](crate::Cache::source).
     pub by: String,
     /// Where it stands in a stream, if it came from one.
-    pub(super) entry: Option<String>,
+    pub(crate) entry: Option<String>,
 }
 
 /// The JSON of an event. More fields may come; those that are unknown are ignored.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Wire {
-    pub(super) id: String,
-    pub(super) by: String,
+pub(crate) struct Wire {
+    pub(crate) id: String,
+    pub(crate) by: String,
     /// In ms since the Unix epoch.
-    pub(super) at: u64,
+    pub(crate) at: u64,
     #[serde(flatten)]
-    pub(super) targets: Targets,
+    pub(crate) targets: Targets,
 }
 
 /// What is, or is to be, invalidated.
@@ -49,13 +49,13 @@ pub(crate) struct Targets {
 }
 
 impl Targets {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.tags.is_empty() && self.patterns.is_empty()
     }
 }
 
 impl Wire {
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         // Strings and numbers in memory: there is nothing to fail.
         serde_json::to_vec(self).unwrap_or_default()
     }
@@ -63,7 +63,7 @@ impl Wire {
 
 impl Invalidated {
     /// `None`: no event that this version can read.
-    pub(super) fn decode(message: &[u8], entry: Option<String>) -> Option<Self> {
+    pub(crate) fn decode(message: &[u8], entry: Option<String>) -> Option<Self> {
         let Wire {
             id,
             by,

@@ -49,7 +49,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::key::Pattern;
-use crate::stats::Pending;
+use crate::pending::Pending;
 use crate::store::{Identity, Watch};
 use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard};
 
@@ -58,9 +58,9 @@ mod hold;
 mod kin;
 mod ledger;
 mod recent;
-pub(crate) mod replay;
 #[cfg(test)]
 mod schedules;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -68,6 +68,7 @@ use book::Book;
 pub(crate) use hold::Hold;
 use kin::Others;
 use recent::Recent;
+pub(crate) use target::Target;
 
 /// See the module.
 pub(crate) struct Journal {
@@ -143,16 +144,9 @@ impl AddAssign for Settled {
 
 /// What is to be removed next.
 pub(crate) struct Work {
-    attempt: Attempt,
-    target: Target,
-    hold_off: Option<Duration>,
-}
-
-#[derive(Debug, PartialEq)]
-pub(crate) enum Target {
-    /// All that is kept, as one thing: a load may begin from any of it.
-    Some(Vec<String>, Vec<Pattern>),
-    Namespace,
+    pub(crate) attempt: Attempt,
+    pub(crate) target: Target,
+    pub(crate) hold_off: Option<Duration>,
 }
 
 impl Journal {

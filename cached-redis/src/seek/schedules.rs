@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use tokio::task::{JoinSet, yield_now};
 
 use super::*;
+use crate::handle::Cache;
+use crate::policy::Policy;
+use crate::removal::Invalidation;
 use crate::sync::explore::Sometimes;
 use crate::sync::fake::Source;
 use crate::sync::network::{Network, explore, moment};
-use crate::{Cache, Invalidation, Policy};
 
 /// What is read.
 struct Entries {

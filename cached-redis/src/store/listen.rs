@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::AnyStore;
+use super::any::Bare;
 use super::log::{self, Entry, Log, Reader};
 use super::mailbox::Mailbox;
 use super::memory::MemoryLog;
-use super::{AnyStore, Bare};
 use crate::background::Background;
 use crate::error::StoreError;
 use crate::home::Home;

@@ -17,11 +17,11 @@ use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::bars::Bars;
-use super::{Grant, Outlet, Put, Store, bounded, envelope_token, millis};
+use super::{Outlet, Put, Store, bounded, envelope_token, millis};
 use crate::entry::Token;
 use crate::error::{Error, StoreError};
-use crate::fencing::Record;
-use crate::oversize;
+use crate::fencing::{Grant, Record};
+use crate::store::size;
 use crate::tag::Generation;
 use crate::tombstone::Tombstone;
 
@@ -46,7 +46,7 @@ impl Default for MemoryLimits {
         Self {
             entries: 100_000,
             bytes: None,
-            value_bytes: oversize::DEFAULT_MOST,
+            value_bytes: size::DEFAULT_MOST,
         }
     }
 }
@@ -292,7 +292,7 @@ impl Store for MemoryStore {
         entry: Bytes,
         ttl: Duration,
     ) -> Result<bool, StoreError> {
-        oversize::check(entry.len(), self.value_bytes)?;
+        size::check(entry.len(), self.value_bytes)?;
         self.step(key, |standing| match standing {
             Some(bytes) if carries(bytes, token.as_bytes()) => match self.is_barred(key) {
                 true => (Change::Keep, Err(StoreError::barred())),
@@ -375,7 +375,7 @@ impl Store for MemoryStore {
         entry: Bytes,
         ttl: Duration,
     ) -> Result<Put, StoreError> {
-        oversize::check(entry.len(), self.value_bytes)?;
+        size::check(entry.len(), self.value_bytes)?;
         Ok(self.step(key, |standing| {
             if standing.is_some_and(|bytes| same(bytes, &entry)) {
                 return (Change::Keep, Put::Stored);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use tokio::sync::watch;
 
-use crate::Error;
+use crate::error::Error;
 
 /// A plan of faults between a cache and its store, for [`Builder::faults`](crate::Builder::faults).
 ///

@@ -15,8 +15,9 @@ use super::Faults;
 use super::faults::Fate;
 use crate::entry::Token;
 use crate::error::StoreError;
+use crate::fencing::Grant;
 use crate::home::Home;
-use crate::store::{Grant, Outlet, Put, Store};
+use crate::store::{Outlet, Put, Store};
 use crate::tag::Generation;
 
 /// How many deadlines a step is held back if no later one comes.

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
+use crate::error::Error;
+use crate::handle::Cache;
 use crate::store::{Outlet, Store as _};
-use crate::{Cache, Error};
 
 /// Sends a message on a channel of the cache's store, as `PUBLISH` does: what
 /// [`Cache::listen_for_invalidations`] hears from programs that know nothing of the cache, on

@@ -1,7 +1,7 @@
 //! What every store must do with locks.
 
 use super::*;
-use crate::store::Grant;
+use crate::fencing::Grant;
 
 suite! {
     a_free_lock_is_granted_to_one

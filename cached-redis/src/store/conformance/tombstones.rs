@@ -370,7 +370,7 @@ async fn more_writers_than_a_tombstone_can_hold_are_refused(subject: Subject) {
     let (bytes, _) = full.entry(token(1), store.now_ms()).unwrap();
     subject.plant("k", &bytes);
     let code = "FULL".to_owned();
-    let refused = Err(crate::StoreError::Server { code });
+    let refused = Err(crate::error::StoreError::Server { code });
     assert_eq!(store.begin(&keys(), token(1), TTL).await, refused);
     assert_eq!(subject.tombstone("k").await, Some(full));
     assert_eq!(store.invalidate_guarded(&keys(), Some(TTL)).await, Ok(()));

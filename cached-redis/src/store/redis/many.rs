@@ -11,8 +11,8 @@ use super::script::{self, Script};
 use super::{RedisStore, envelope_token, millis, reply};
 use crate::entry::Token;
 use crate::error::StoreError;
-use crate::oversize;
 use crate::store::many::{Answer, Asked, Filling, Granted, MOST};
+use crate::store::size;
 
 impl RedisStore {
     /// Those over nothing in one pipeline, those over a dead entry in another.
@@ -105,7 +105,7 @@ impl RedisStore {
     }
 
     pub(in crate::store) async fn fill_all(&self, fills: &[Filling<'_>]) -> Vec<Answer<bool>> {
-        let fits = |fill: &Filling<'_>| oversize::check(fill.entry.len(), self.value_bytes);
+        let fits = |fill: &Filling<'_>| size::check(fill.entry.len(), self.value_bytes);
         let sent: Vec<_> = fills.iter().filter(|fill| fits(fill).is_ok()).collect();
         let ttls = sent.iter().map(|fill| millis(fill.ttl).to_string());
         let ttls: Vec<_> = ttls.collect();
@@ -121,7 +121,7 @@ impl RedisStore {
         let answers = fills.iter().map(|fill| {
             fits(fill)?;
             let answer = answers.next().unwrap_or(Err(StoreError::Answer));
-            oversize::judged(answer, fill.entry.len())
+            size::judged(answer, fill.entry.len())
         });
         answers.collect()
     }

@@ -18,13 +18,13 @@ use redis::Cmd;
 
 use super::address::RedisAddress;
 use super::stats::StoreStats;
-use super::{Grant, Outlet, Put, Store, Watch, envelope_token, millis};
+use super::{Outlet, Put, Store, Watch, envelope_token, millis};
 use crate::entry::Token;
 use crate::error::{ConnectProblem, Error, StoreError};
-use crate::fencing;
+use crate::fencing::{self, Grant};
 use crate::health::State;
 use crate::home::Home;
-use crate::oversize;
+use crate::store::size;
 use crate::tag::Generation;
 
 mod batch;
@@ -44,6 +44,7 @@ mod reply;
 mod script;
 #[cfg(test)]
 pub(crate) mod server;
+mod settings;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "tls")]
@@ -56,6 +57,7 @@ use deadline::Deadline;
 pub(crate) use facts::Identity;
 use handshake::Route;
 use link::Link;
+pub(crate) use settings::RedisSettings;
 #[cfg(feature = "tls")]
 use tls::Tls;
 #[cfg(feature = "tls")]
@@ -63,49 +65,6 @@ pub(crate) use tls::TlsSettings;
 
 /// How many keys one step of a scan looks at: little enough to hold nobody up.
 const SCANNED: u32 = 500;
-
-/// What a Redis store works with.
-#[derive(Debug, Clone)]
-pub(crate) struct RedisSettings {
-    /// How long one attempt to connect may take, login included.
-    pub(crate) connect_timeout: Duration,
-    /// How long an operation may take; see [`Deadline`] for how exactly.
-    pub(crate) deadline: Duration,
-    #[cfg(feature = "tls")]
-    pub(crate) tls: TlsSettings,
-    /// After how many operations in a row without an answer none is attempted any more.
-    pub(crate) breaker_failures: u32,
-    /// Where the epoch stands, if there are epochs.
-    pub(crate) epoch_key: Option<String>,
-    /// Where the bars stand.
-    pub(crate) bars_key: String,
-    /// How large an entry may be.
-    pub(crate) value_bytes: u64,
-}
-
-impl Default for RedisSettings {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(1),
-            deadline: Duration::from_millis(100),
-            #[cfg(feature = "tls")]
-            tls: TlsSettings::default(),
-            breaker_failures: 5,
-            epoch_key: None,
-            bars_key: String::new(),
-            value_bytes: oversize::DEFAULT_MOST,
-        }
-    }
-}
-
-impl RedisSettings {
-    /// Refuses what cannot be meant.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        refuse_zero("connect_timeout", self.connect_timeout.is_zero())?;
-        refuse_zero("deadline", self.deadline.is_zero())?;
-        refuse_zero("breaker_failures", self.breaker_failures == 0)
-    }
-}
 
 /// See the module. Dropping it ends its tasks and closes its connection.
 pub(crate) struct RedisStore {
@@ -256,11 +215,11 @@ impl Store for RedisStore {
         entry: Bytes,
         ttl: Duration,
     ) -> Result<bool, StoreError> {
-        oversize::check(entry.len(), self.value_bytes)?;
+        size::check(entry.len(), self.value_bytes)?;
         let ttl = millis(ttl).to_string();
         let bars = self.bars_key.as_bytes();
         let args = [token.as_bytes(), &*entry, ttl.as_bytes(), bars];
-        oversize::judged(self.link.run(&script::FILL, key, &args).await, entry.len())
+        size::judged(self.link.run(&script::FILL, key, &args).await, entry.len())
     }
 
     async fn release(&self, key: &str, token: Token) -> Result<bool, StoreError> {
@@ -337,12 +296,12 @@ impl Store for RedisStore {
         entry: Bytes,
         ttl: Duration,
     ) -> Result<Put, StoreError> {
-        oversize::check(entry.len(), self.value_bytes)?;
+        size::check(entry.len(), self.value_bytes)?;
         let ttl = millis(ttl).to_string();
         let bars = self.bars_key.as_bytes();
         let args = [token.as_bytes(), &*entry, ttl.as_bytes(), bars];
         let answer = self.link.evaluate(&script::PUT, key, &args).await;
-        reply::put(&oversize::judged(answer, entry.len())?)
+        reply::put(&size::judged(answer, entry.len())?)
     }
 
     async fn invalidate_guarded(
@@ -429,12 +388,4 @@ fn beginning_with(prefix: &str) -> String {
 /// A time that may be none, as scripts take it.
 fn millis_or_zero(time: Option<Duration>) -> String {
     time.map_or(0, millis).to_string()
-}
-
-fn refuse_zero(setting: &'static str, is_zero: bool) -> Result<(), Error> {
-    if is_zero {
-        let problem = "must not be zero";
-        return Err(Error::setting(setting, problem));
-    }
-    Ok(())
 }

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use redis::{ErrorKind, RedisError, RedisResult, ServerError, Value};
 
 use crate::error::StoreError;
-use crate::store::{Grant, Put};
+use crate::fencing::Grant;
+use crate::store::Put;
 use crate::tag::Generation;
 
 /// Sorts errors out: those of the connection, and those that came as an answer.

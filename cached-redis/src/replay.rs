@@ -5,11 +5,11 @@
 
 use std::sync::{Arc, Weak};
 
-use super::{Journal, Settled, Target};
 use crate::backoff::Backoff;
 use crate::error::StoreError;
 use crate::event::Event;
 use crate::handle::Inner;
+use crate::journal::{Journal, Settled, Target};
 use crate::registry::DIRECT;
 use crate::sweep;
 

@@ -7,14 +7,16 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::*;
 use crate::call::Call;
-use crate::entry::{Header, Kind, Live, extensions};
-use crate::extension::Extensions;
-use crate::handle::Inner;
+use crate::entry::{Header, Kind, Live, Token, extensions};
+use crate::extension::{Extensions, MOST_NAMED};
+use crate::handle::{Cache, Inner};
 use crate::instance::Instance;
+use crate::policy::Policy;
 use crate::registry::{Function, FunctionInfo};
 use crate::store::Store as _;
 use crate::store::many::MOST;
-use crate::{Cache, Policy, tagged};
+use crate::tag::*;
+use crate::tagged;
 
 static MEMBERS: Function = Function::new(FunctionInfo {
     path: "members",

@@ -3,14 +3,15 @@
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
+use super::Generations;
 use super::look::is_barred;
-use super::{Generation, Generations, Tags, hash, name, named_key};
-use crate::Policy;
 use crate::entry::{Live, extensions};
 use crate::error::StoreError;
 use crate::extension::{Extensions, MOST_NAMED};
 use crate::handle::Inner;
+use crate::policy::Policy;
 use crate::store::Store as _;
+use crate::tag::{Generation, Tags, hash, name, named_key};
 
 /// How long a generation lives at least: one that is lost takes the entries of its tag along.
 const SHORTEST_LIFE: Duration = Duration::from_secs(60 * 60);

@@ -5,12 +5,12 @@ use std::iter;
 
 use bytes::Bytes;
 
-use super::{Generation, Tags, hash, named_key};
 use crate::entry::{Live, extensions};
 use crate::error::StoreError;
 use crate::handle::Inner;
 use crate::loading;
 use crate::store::Store as _;
+use crate::tag::{Generation, Tags, hash, named_key};
 use crate::tombstone::Tombstone;
 
 /// What the keys of some tags hold.
@@ -51,7 +51,7 @@ pub(crate) async fn look(
 }
 
 impl Generations {
-    pub(super) fn of(answers: &[Option<Bytes>]) -> Self {
+    pub(crate) fn of(answers: &[Option<Bytes>]) -> Self {
         let stands = |answer: &Bytes| Tombstone::stands(answer);
         if answers.iter().flatten().any(stands) {
             return Self::Barred;
@@ -146,7 +146,7 @@ pub(crate) async fn judge_all(inner: &Inner, lives: &[&Live]) -> Result<Vec<Life
 }
 
 /// Whether the invalidation of one of `tags` is to be replayed.
-pub(super) fn is_barred(inner: &Inner, tags: &[String]) -> bool {
+pub(crate) fn is_barred(inner: &Inner, tags: &[String]) -> bool {
     tags.iter().any(|tag| inner.journal.pass(tag).is_none())
 }
 

@@ -1,0 +1,59 @@
+//! What a Redis store works with.
+
+use std::time::Duration;
+
+use crate::error::Error;
+#[cfg(feature = "tls")]
+use crate::store::redis::TlsSettings;
+use crate::store::size;
+
+/// What a Redis store works with.
+#[derive(Debug, Clone)]
+pub(crate) struct RedisSettings {
+    /// How long one attempt to connect may take, login included.
+    pub(crate) connect_timeout: Duration,
+    /// How long an operation may take; see [`Deadline`] for how exactly.
+    pub(crate) deadline: Duration,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: TlsSettings,
+    /// After how many operations in a row without an answer none is attempted any more.
+    pub(crate) breaker_failures: u32,
+    /// Where the epoch stands, if there are epochs.
+    pub(crate) epoch_key: Option<String>,
+    /// Where the bars stand.
+    pub(crate) bars_key: String,
+    /// How large an entry may be.
+    pub(crate) value_bytes: u64,
+}
+
+impl Default for RedisSettings {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(1),
+            deadline: Duration::from_millis(100),
+            #[cfg(feature = "tls")]
+            tls: TlsSettings::default(),
+            breaker_failures: 5,
+            epoch_key: None,
+            bars_key: String::new(),
+            value_bytes: size::DEFAULT_MOST,
+        }
+    }
+}
+
+impl RedisSettings {
+    /// Refuses what cannot be meant.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        refuse_zero("connect_timeout", self.connect_timeout.is_zero())?;
+        refuse_zero("deadline", self.deadline.is_zero())?;
+        refuse_zero("breaker_failures", self.breaker_failures == 0)
+    }
+}
+
+fn refuse_zero(setting: &'static str, is_zero: bool) -> Result<(), Error> {
+    if is_zero {
+        let problem = "must not be zero";
+        return Err(Error::setting(setting, problem));
+    }
+    Ok(())
+}
