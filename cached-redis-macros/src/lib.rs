@@ -3,35 +3,11 @@
 //! Depend on `cached-redis`, which re-exports them: what the attributes expand to names items of
 //! that crate.
 
-mod accounted;
-mod args;
-mod batch;
-mod beside;
-mod boxed;
-mod configured;
-mod contained;
-mod duration;
-mod errors;
+mod check;
 mod expand;
-mod factor;
-mod foreign;
-mod guarded;
-mod jitter;
-mod key;
-mod option;
-mod owned;
-mod parameter;
-mod renamed;
-mod schema;
-mod signature;
-mod syntax;
-mod tag;
-mod template;
+mod parse;
 #[cfg(test)]
 mod tests;
-mod text;
-mod validate;
-mod words;
 
 use proc_macro::TokenStream;
 
@@ -267,12 +243,12 @@ pub fn write_through(args: TokenStream, item: TokenStream) -> TokenStream {
 mod entry {
     use proc_macro2::TokenStream;
 
-    use crate::args::{CachedArgs, InvalidatesArgs};
-    use crate::configured;
-    use crate::errors::Errors;
+    use crate::check::validate::{Cached, Invalidates};
     use crate::expand;
-    use crate::signature::Function;
-    use crate::validate::{Cached, Invalidates};
+    use crate::parse::args::{CachedArgs, InvalidatesArgs};
+    use crate::parse::cfg;
+    use crate::parse::errors::Errors;
+    use crate::parse::signature::Function;
 
     pub(crate) fn cached(args: TokenStream, item: &TokenStream) -> TokenStream {
         expanded(try_cached, args, item)
@@ -296,7 +272,7 @@ mod entry {
     ) -> Option<TokenStream> {
         let args = CachedArgs::parse(args, errors);
         let function = Function::parse(item.clone(), "redis_cached", errors)?;
-        configured::each(&function, errors, |function, errors| {
+        cfg::each(&function, errors, |function, errors| {
             let checked = Cached::new(args.clone(), function, errors)?;
             Some(expand::cached(&checked, function))
         })
@@ -309,7 +285,7 @@ mod entry {
     ) -> Option<TokenStream> {
         let args = InvalidatesArgs::parse(args, errors);
         let function = Function::parse(item.clone(), "invalidates", errors)?;
-        configured::each(&function, errors, |function, errors| {
+        cfg::each(&function, errors, |function, errors| {
             let checked = Invalidates::new(args.clone(), function, errors)?;
             Some(expand::invalidates(&checked, function))
         })
@@ -322,7 +298,7 @@ mod entry {
     ) -> Option<TokenStream> {
         let args = CachedArgs::parse_through(args, errors);
         let function = Function::parse(item.clone(), "write_through", errors)?;
-        configured::each(&function, errors, |function, errors| {
+        cfg::each(&function, errors, |function, errors| {
             let checked = Cached::through(args.clone(), function, errors)?;
             Some(expand::write_through(&checked, function))
         })

@@ -7,8 +7,8 @@ mod subjects;
 use arbitrary::{Result, Unstructured};
 
 use self::subjects::{SUBJECTS, Subject};
-use crate::codec::Format;
-use crate::entry::{HEADER, Header, Kind, extensions};
+use crate::wire::codec::Format;
+use crate::wire::entry::{HEADER, Header, Kind, extensions};
 
 const FORMATS: [Format; 3] = [Format::Bincode, Format::Msgpack, Format::Json];
 

@@ -7,11 +7,11 @@ use arbitrary::{Arbitrary, Result, Unstructured};
 use proc_macro2::Span;
 use syn::LitStr;
 
-use crate::errors::Errors;
-use crate::key::KeyWriter;
-use crate::key::part::{ByDisplay as _, ByOption as _, Probe};
-use crate::shape;
-use crate::template::{Part, Template};
+use crate::parse::errors::Errors;
+use crate::parse::template::{Part, Template};
+use crate::wire::key::KeyWriter;
+use crate::wire::key::part::{ByDisplay as _, ByOption as _, Probe};
+use crate::wire::template as shape;
 
 /// Longest key, without the namespace.
 const LONGEST: usize = 512;

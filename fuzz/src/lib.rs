@@ -27,13 +27,6 @@ macro_rules! under_test {
 }
 
 under_test! {
-    "../../cached-redis/src/codec/mod.rs" codec
-    "../../cached-redis/src/digest/mod.rs" digest
-    "../../cached-redis/src/entry.rs" entry
-    "../../cached-redis/src/extension.rs" extension
-    "../../cached-redis/src/fingerprint/mod.rs" fingerprint
-    "../../cached-redis/src/key/mod.rs" key
-    "../../cached-redis/src/template/mod.rs" shape
-    "../../cached-redis-macros/src/errors.rs" errors
-    "../../cached-redis-macros/src/template.rs" template
+    "../../cached-redis/src/wire/mod.rs" wire
+    "../../cached-redis-macros/src/parse/mod.rs" parse
 }

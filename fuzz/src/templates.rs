@@ -4,8 +4,8 @@
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{Expr, LitStr};
 
-use crate::errors::Errors;
-use crate::template::{Format, Part, Placeholder, Template};
+use crate::parse::errors::Errors;
+use crate::parse::template::{Format, Part, Placeholder, Template};
 
 /// Takes the bytes as a template.
 ///

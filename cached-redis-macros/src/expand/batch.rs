@@ -5,11 +5,11 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
 
 use super::key::key_body;
-use super::{at, pin};
-use crate::batch::Batch;
-use crate::key::Piece;
-use crate::signature::Function;
-use crate::syntax::braced;
+use super::pin;
+use crate::check::batch::Batch;
+use crate::check::key::Piece;
+use crate::parse::signature::Function;
+use crate::parse::syntax::{at, braced};
 
 /// ```text
 /// let batch = call.batch(ids.to_vec(), |k, id| { k.text("user:"); … });

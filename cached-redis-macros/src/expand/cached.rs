@@ -4,20 +4,19 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::{Expr, Path};
 
-use super::batch;
 use super::key::key_writer;
-use super::version;
 use super::{
-    at, body, body_after, instance, on_instance, parameters, place, private, start, string,
+    batch, body, body_after, instance, on_instance, parameters, place, private, start, string,
+    version,
 };
-use crate::duration::Life;
-use crate::jitter::Jitter;
-use crate::owned;
-use crate::schema::Schema;
-use crate::signature::Function;
-use crate::syntax::find;
-use crate::text;
-use crate::validate::{Cached, Policy, path_text};
+use crate::check::duration::Life;
+use crate::check::jitter::Jitter;
+use crate::check::ownership;
+use crate::check::schema::Schema;
+use crate::check::validate::{Cached, Policy, path_text};
+use crate::parse::signature::Function;
+use crate::parse::syntax::{at, find};
+use crate::parse::text;
 
 /// ```text
 /// #[redis_cached(ttl = 300, key = "user:<id>")]
@@ -83,7 +82,7 @@ fn registered_function(cached: &Cached, function: &Function, p: &TokenStream) ->
     let default_key = key.default;
     let parameters = parameters(function, cached.batch.as_ref());
     let value = text::of(match &cached.batch {
-        Some(_) => crate::batch::value(&cached.output),
+        Some(_) => crate::check::batch::value(&cached.output),
         None => cached.output.to_token_stream(),
     });
     let versioned = cached.version.is_some();
@@ -302,7 +301,7 @@ fn in_place(function: &Function, p: &TokenStream) -> TokenStream {
 
 /// The body in a closure that owns what the function borrows.
 fn detached(function: &Function, p: &TokenStream) -> TokenStream {
-    owned::load(&owned::borrowed(function), p, |names| {
+    ownership::load(&ownership::borrowed(function), p, |names| {
         body_after(names, function, p)
     })
 }

@@ -5,11 +5,13 @@ use quote::quote_spanned;
 
 use super::cached::life;
 use super::key::{adder, key_writer, late_keys};
-use super::{at, body, on_instance, place, private, start, string};
-use crate::guarded::Guard;
-use crate::key::Key;
-use crate::signature::Function;
-use crate::validate::{Invalidates, When};
+use super::{body, on_instance, place, private, start, string};
+use crate::check::guard::Guard;
+use crate::check::key::Key;
+use crate::check::validate::Invalidates;
+use crate::check::when::When;
+use crate::parse::signature::Function;
+use crate::parse::syntax::at;
 
 /// ```text
 /// #[invalidates("user:<id>")]

@@ -6,9 +6,9 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
 
-use super::at;
-use crate::key::{Key, Piece};
-use crate::template::Format;
+use crate::check::key::{Key, Piece};
+use crate::parse::syntax::at;
+use crate::parse::template::Format;
 
 /// `|k| { k.text("user:"); … }`
 pub(super) fn key_writer(pieces: &[Piece], p: &TokenStream) -> TokenStream {

@@ -4,8 +4,9 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote_spanned;
 use syn::Path;
 
-use super::{at, start};
-use crate::signature::Function;
+use super::start;
+use crate::parse::signature::Function;
+use crate::parse::syntax::at;
 
 /// `if call.asks() { let version = path(id.clone(), …).await; call.version(…); }`
 pub(super) fn version(path: &Path, function: &Function, p: &TokenStream) -> TokenStream {

@@ -5,10 +5,11 @@ use quote::{ToTokens as _, quote_spanned};
 
 use super::cached::{codec, option, policy, shape, verdict};
 use super::key::key_writer;
-use super::{at, body, instance, on_instance, parameters, place, private, start, string};
-use crate::signature::Function;
-use crate::text;
-use crate::validate::{Cached, path_text};
+use super::{body, instance, on_instance, parameters, place, private, start, string};
+use crate::check::validate::{Cached, path_text};
+use crate::parse::signature::Function;
+use crate::parse::syntax::at;
+use crate::parse::text;
 
 /// ```text
 /// #[write_through(ttl = 300, key = "user:<id>", tags = ["users"])]

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 
 use crate::entry::{Attribute, try_cached, try_invalidates, try_write_through};
-use crate::errors::Errors;
+use crate::parse::errors::Errors;
 
 fn mistakes(attribute: Attribute, args: &str, item: &str) -> Vec<String> {
     let mut errors = Errors::default();

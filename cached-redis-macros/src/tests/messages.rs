@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens as _;
 
 use crate::entry::{Attribute, try_cached, try_invalidates, try_write_through};
-use crate::errors::Errors;
+use crate::parse::errors::Errors;
 
 /// Arguments, the function, what is underlined (nothing: the attribute), the message, the help.
 type Case = (

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 
 use crate::entry::{Attribute, try_cached, try_invalidates, try_write_through};
-use crate::errors::Errors;
+use crate::parse::errors::Errors;
 
 const METHOD: &str = "async fn user(&self, id: u64) -> User { load(id).await }";
 const FUNCTION: &str = "async fn user(db: &Db, id: u64) -> User { load(id).await }";

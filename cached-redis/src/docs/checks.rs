@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use crate::stats::FunctionStats;
+use crate::observe::stats::FunctionStats;
 
 /// How the fences of samples begin that `rustdoc` compiles, and those of other languages.
 const COMPILED: [&str; 6] = [

@@ -5,23 +5,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::entry::Token;
 use crate::error::{Error, StoreError};
-use crate::fencing::Grant;
-use crate::health::State;
-use crate::home::Home;
 use crate::store::address::Address;
+use crate::store::health::State;
 use crate::store::memory::{MemoryLimits, MemoryStore};
 use crate::store::redis::{RedisSettings, RedisStore};
 use crate::store::stats::StoreStats;
 use crate::store::{Outlet, Put, Store, Watch};
-use crate::sync::carried;
-use crate::tag::Generation;
+use crate::util::home::Home;
+use crate::util::sync::carried;
+use crate::wire::entry::Token;
+use crate::wire::lock::Grant;
+use crate::wire::tag::Generation;
 
 #[cfg(feature = "testing")]
-use crate::testing::faults::Faults;
+use crate::store::faults::Faults;
 #[cfg(feature = "testing")]
-use crate::testing::faulty::FaultyStore;
+use crate::store::faulty::FaultyStore;
 
 /// Either store, dispatched by a match so that a hit costs no boxed future.
 #[derive(Debug)]

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::entry::Token;
 use crate::store::many::{Answer, Asked, Filling, Granted};
 use crate::store::{AnyStore, Store as _};
+use crate::wire::entry::Token;
 
 impl AnyStore {
     /// Puts `lease` under each key, as [`acquire`](super::Store::acquire) and

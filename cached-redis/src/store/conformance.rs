@@ -10,7 +10,7 @@ use super::memory::{MemoryLimits, MemoryStore};
 use super::redis::RedisStore;
 use super::redis::server::Server;
 use super::{AnyStore, Store};
-use crate::entry::Token;
+use crate::wire::entry::Token;
 
 const TTL: Duration = Duration::from_secs(60);
 const LONG: Duration = Duration::from_secs(600);

@@ -9,9 +9,9 @@ use super::any::Bare;
 use super::log::{self, Entry, Log, Reader};
 use super::mailbox::Mailbox;
 use super::memory::MemoryLog;
-use crate::background::Background;
 use crate::error::StoreError;
-use crate::home::Home;
+use crate::util::background::Background;
+use crate::util::home::Home;
 
 /// How many entries of a log wait for their consumer beside those that were read together.
 const AHEAD: usize = 1;

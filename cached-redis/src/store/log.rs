@@ -17,8 +17,8 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
-use crate::backoff::Backoff;
 use crate::error::StoreError;
+use crate::util::backoff::Backoff;
 
 /// How many entries are asked for at once.
 pub(crate) const BATCH: usize = 64;
@@ -220,7 +220,7 @@ impl<L: Log> Follower<L> {
         if std::mem::replace(&mut self.failed, true) {
             tracing::debug!(%error, "the stream of events still cannot be read");
         } else {
-            crate::unheard::warn!(%error, "the stream of events cannot be read, going on trying");
+            crate::util::warning::warn!(%error, "the stream of events cannot be read, going on trying");
         }
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::entry::Token;
 use crate::error::StoreError;
+use crate::wire::entry::Token;
 
 /// How many keys one command or pipeline names at most.
 pub(crate) const MOST: usize = 500;

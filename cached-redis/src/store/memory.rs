@@ -18,12 +18,12 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::bars::Bars;
 use super::{Outlet, Put, Store, bounded, envelope_token, millis};
-use crate::entry::Token;
 use crate::error::{Error, StoreError};
-use crate::fencing::{Grant, Record};
 use crate::store::size;
-use crate::tag::Generation;
-use crate::tombstone::Tombstone;
+use crate::wire::entry::Token;
+use crate::wire::lock::{Grant, Record};
+use crate::wire::tag::Generation;
+use crate::wire::tombstone::Tombstone;
 
 mod feed;
 

@@ -13,9 +13,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::entry::Token;
 use crate::error::StoreError;
-use crate::tag::Generation;
+use crate::wire::entry::Token;
+use crate::wire::tag::Generation;
 
 pub(crate) mod address;
 mod any;
@@ -23,6 +23,11 @@ mod any_many;
 pub(crate) mod bars;
 #[cfg(test)]
 mod conformance;
+#[cfg(feature = "testing")]
+pub(crate) mod faults;
+#[cfg(feature = "testing")]
+pub(crate) mod faulty;
+pub(crate) mod health;
 mod listen;
 pub(crate) mod log;
 pub(crate) mod mailbox;
@@ -36,7 +41,7 @@ pub(crate) use any::AnyStore;
 pub(crate) use memory::MemoryLimits;
 pub(crate) use redis::{Identity, RedisSettings};
 
-use crate::fencing::Grant;
+use crate::wire::lock::Grant;
 
 /// The steps a store offers. Times to live are cut to 1 ms … 100 years.
 pub(crate) trait Store: Send + Sync + 'static {

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
+use crate::engine::handle::Cache;
 use crate::error::Error;
-use crate::handle::Cache;
 use crate::store::{Outlet, Store as _};
 
 /// Sends a message on a channel of the cache's store, as `PUBLISH` does: what

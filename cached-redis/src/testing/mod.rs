@@ -45,13 +45,9 @@
 //! ```
 
 mod clock;
-mod faults;
-mod faulty;
 mod message;
-mod recorder;
 
+pub use crate::observe::recorder::{Record, Recorded, Recorder};
+pub use crate::store::faults::{Faults, Injected};
 pub use clock::HeldClock;
-pub use faults::{Faults, Injected};
-pub(crate) use faulty::FaultyStore;
 pub use message::publish;
-pub use recorder::{Record, Recorded, Recorder};

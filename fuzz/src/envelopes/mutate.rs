@@ -2,7 +2,7 @@
 
 use arbitrary::{Result, Unstructured};
 
-use crate::entry::HEADER;
+use crate::wire::entry::HEADER;
 
 /// Lengths as the formats write them, in every width.
 const LENGTHS: [&[u8]; 12] = [

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::codec::{Codec, Encoded, Format, decode_checked, encode_checked};
-use crate::digest::DEEPEST;
-use crate::entry::{Header, Kind, Token};
-use crate::fingerprint::{Fingerprinted, within};
 use crate::meter::allocated;
+use crate::wire::codec::{Codec, Encoded, Format, decode_checked, encode_checked};
+use crate::wire::digest::DEEPEST;
+use crate::wire::entry::{Header, Kind, Token};
+use crate::wire::fingerprint::{Fingerprinted, within};
 
 #[derive(Arbitrary, Serialize, Deserialize)]
 struct Order {

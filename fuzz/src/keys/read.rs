@@ -1,7 +1,7 @@
 //! Keys read back, by the rules their documentation states and not by the code that wrote them.
 
 use super::{Form, Value};
-use crate::template::Part;
+use crate::parse::template::Part;
 
 /// Characters that stand in no value, so that the first of them ends one.
 fn ends_value(c: char) -> bool {

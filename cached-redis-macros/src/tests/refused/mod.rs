@@ -16,7 +16,7 @@ use std::ops::Range;
 use proc_macro2::{TokenStream, TokenTree};
 
 use crate::entry::{Attribute, try_cached, try_invalidates, try_write_through};
-use crate::errors::Errors;
+use crate::parse::errors::Errors;
 
 /// Where an error of the whole attribute stands.
 const ATTRIBUTE: Range<usize> = 0..0;

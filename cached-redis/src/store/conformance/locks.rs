@@ -1,7 +1,7 @@
 //! What every store must do with locks.
 
 use super::*;
-use crate::fencing::Grant;
+use crate::wire::lock::Grant;
 
 suite! {
     a_free_lock_is_granted_to_one

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::many::MOST;
-use crate::tag::Generation;
+use crate::wire::tag::Generation;
 
 suite! {
     several_keys_are_read_in_their_order

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::Put;
-use crate::tombstone::{MOST_WRITERS, Tombstone};
+use crate::wire::tombstone::{MOST_WRITERS, Tombstone};
 
 suite! {
     a_begun_write_replaces_what_stands_and_bars_the_key

@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::StoreError;
-use crate::sync::{AtomicBool, Mutex, MutexGuard, OnceLock};
+use crate::util::sync::{AtomicBool, Mutex, MutexGuard, OnceLock};
 
 /// How many keys one command reads at most, so that a large answer does not hold up all readers.
 const MOST: usize = 64;

@@ -19,9 +19,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::backoff::Backoff;
 use crate::error::StoreError;
 use crate::store::stats::{BreakerState, StoreStats};
+use crate::util::backoff::Backoff;
 
 pub(super) struct Breaker {
     /// How many failures in a row open it.
@@ -105,13 +105,13 @@ impl Breaker {
         let mut closed = Instant::now();
         loop {
             self.opened().await;
-            crate::unheard::warn!(%address, "the store does not answer, operations fail at once until it does");
+            crate::util::warning::warn!(%address, "the store does not answer, operations fail at once until it does");
             // Otherwise it opened right after it was closed: probes are answered, operations are not.
             if closed.elapsed() >= backoff.cap() {
                 backoff = Backoff::short();
             }
             if !self.probe_until_closed(&mut backoff, probing, &probe).await {
-                crate::unheard::warn!(%address, "no probe was answered, giving the connection up");
+                crate::util::warning::warn!(%address, "no probe was answered, giving the connection up");
                 return;
             }
             closed = Instant::now();

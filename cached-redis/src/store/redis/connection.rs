@@ -24,13 +24,13 @@ use super::facts::Identity;
 use super::handshake::{self, Opened, Route};
 use super::vigil::{Seen, Vigil};
 use super::{RedisSettings, reply};
-use crate::background::Background;
-use crate::backoff::Backoff;
 use crate::error::{ConnectProblem, StoreError};
-use crate::health::{Condition, State};
-use crate::home::Home;
 use crate::store::Watch;
+use crate::store::health::{Condition, State};
 use crate::store::stats::{BreakerState, StoreStats};
+use crate::util::background::Background;
+use crate::util::backoff::Backoff;
+use crate::util::home::Home;
 
 /// A connection that has lasted so long makes the next outage a new one.
 const STABLE: Duration = Duration::from_secs(1);
@@ -360,7 +360,7 @@ impl Keeper {
             () = self.shared.breaker.watch(&self.route.address, probing, probe) => {}
         }
         drop(out);
-        crate::unheard::warn!(address = %self.route.address, "lost the connection to the store");
+        crate::util::warning::warn!(address = %self.route.address, "lost the connection to the store");
     }
 
     /// Nobody finds it any more, unless another has taken its place already.
@@ -381,9 +381,9 @@ impl Keeper {
         }
         *told = Some(problem.clone());
         if problem.is_lasting() {
-            crate::unheard::error!(%address, %problem, "the store cannot be used, functions run without it");
+            crate::util::warning::error!(%address, %problem, "the store cannot be used, functions run without it");
         } else {
-            crate::unheard::warn!(%address, %problem, "cannot connect to the store, going on trying");
+            crate::util::warning::warn!(%address, %problem, "cannot connect to the store, going on trying");
         }
     }
 }

@@ -25,7 +25,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::error::StoreError;
-use crate::thread::number;
+use crate::util::thread::number;
 
 const PARTS: u32 = 8;
 const SHORTEST_TICK: Duration = Duration::from_millis(1);

@@ -19,9 +19,9 @@ use super::facts::{Facts, Identity};
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use super::{epoch, failure, reply, script};
-use crate::background::Background;
 use crate::error::ConnectProblem;
 use crate::store::address::{Endpoint, Login, RedisAddress};
+use crate::util::background::Background;
 
 /// How many operations may wait for the driver before the next one waits for room.
 const QUEUE: usize = 1024;

@@ -14,8 +14,8 @@ use super::deadline::Deadline;
 use super::reply;
 use super::script::Script;
 use crate::error::StoreError;
-use crate::home::Home;
 use crate::store::many::MOST;
+use crate::util::home::Home;
 
 pub(super) struct Link {
     pub(super) connection: Connection,

@@ -19,10 +19,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::handshake::{self, Route};
 use super::{RedisStore, failure};
-use crate::background::Background;
-use crate::backoff::Backoff;
 use crate::error::ConnectProblem;
 use crate::store::mailbox::{Heard, Mailbox, Slot, mailbox};
+use crate::util::background::Background;
+use crate::util::backoff::Backoff;
 
 /// After how long a silent connection is asked whether it still is one.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -124,7 +124,7 @@ impl Subscriber {
     fn report(&self, problem: &ConnectProblem, before: u32) {
         let address = &self.route.address;
         if before == 0 {
-            crate::unheard::warn!(%address, %problem, "cannot subscribe, going on trying");
+            crate::util::warning::warn!(%address, %problem, "cannot subscribe, going on trying");
         } else {
             tracing::debug!(%address, %problem, "still cannot subscribe");
         }

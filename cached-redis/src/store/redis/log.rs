@@ -16,10 +16,10 @@ use tokio::time::timeout;
 
 use super::handshake::{self, Route};
 use super::{RedisStore, reply};
-use crate::background::Background;
 use crate::error::{ConnectProblem, StoreError};
 use crate::store::FIELD;
 use crate::store::log::{BATCH, Batch, Log, Reader};
+use crate::util::background::Background;
 
 /// The longest time that a read waits for entries: the server's silence is noticed after it.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);

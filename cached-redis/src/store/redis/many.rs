@@ -9,10 +9,10 @@ use redis::{Cmd, Value};
 use super::link::Link;
 use super::script::{self, Script};
 use super::{RedisStore, envelope_token, millis, reply};
-use crate::entry::Token;
 use crate::error::StoreError;
 use crate::store::many::{Answer, Asked, Filling, Granted, MOST};
 use crate::store::size;
+use crate::wire::entry::Token;
 
 impl RedisStore {
     /// Those over nothing in one pipeline, those over a dead entry in another.

@@ -19,13 +19,13 @@ use redis::Cmd;
 use super::address::RedisAddress;
 use super::stats::StoreStats;
 use super::{Outlet, Put, Store, Watch, envelope_token, millis};
-use crate::entry::Token;
 use crate::error::{ConnectProblem, Error, StoreError};
-use crate::fencing::{self, Grant};
-use crate::health::State;
-use crate::home::Home;
+use crate::store::health::State;
 use crate::store::size;
-use crate::tag::Generation;
+use crate::util::home::Home;
+use crate::wire::entry::Token;
+use crate::wire::lock::{self, Grant};
+use crate::wire::tag::Generation;
 
 mod batch;
 mod breaker;
@@ -244,7 +244,7 @@ impl Store for RedisStore {
         life: Option<Duration>,
         prefixes: &[String],
     ) -> Result<bool, StoreError> {
-        let (id, life) = (fencing::name(id), millis_or_zero(life));
+        let (id, life) = (lock::name(id), millis_or_zero(life));
         let mut args = vec![id.as_bytes(), life.as_bytes()];
         args.extend(prefixes.iter().map(String::as_bytes));
         self.link.run(&script::BAR, &self.bars_key, &args).await
@@ -318,7 +318,7 @@ impl Store for RedisStore {
     }
 
     async fn lock(&self, key: &str, holder: Token, life: Duration) -> Result<Grant, StoreError> {
-        let (holder, life) = (fencing::name(holder), millis(life).to_string());
+        let (holder, life) = (lock::name(holder), millis(life).to_string());
         let args = [holder.as_bytes(), life.as_bytes()];
         reply::grant(&self.link.evaluate(&script::LOCK, key, &args).await?)
     }
@@ -329,13 +329,13 @@ impl Store for RedisStore {
         holder: Token,
         life: Duration,
     ) -> Result<bool, StoreError> {
-        let (holder, life) = (fencing::name(holder), millis(life).to_string());
+        let (holder, life) = (lock::name(holder), millis(life).to_string());
         let args = [holder.as_bytes(), life.as_bytes()];
         self.link.run(&script::EXTEND_LOCK, key, &args).await
     }
 
     async fn unlock(&self, key: &str, holder: Token) -> Result<bool, StoreError> {
-        let holder = fencing::name(holder);
+        let holder = lock::name(holder);
         let args = [holder.as_bytes()];
         self.link.run(&script::UNLOCK, key, &args).await
     }

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use redis::{ErrorKind, RedisError, RedisResult, ServerError, Value};
 
 use crate::error::StoreError;
-use crate::fencing::Grant;
 use crate::store::Put;
-use crate::tag::Generation;
+use crate::wire::lock::Grant;
+use crate::wire::tag::Generation;
 
 /// Sorts errors out: those of the connection, and those that came as an answer.
 pub(super) fn value(answer: RedisResult<Value>) -> Result<Value, StoreError> {

@@ -7,11 +7,11 @@ use bytes::Bytes;
 
 use super::server::{Seen, Server, eventually, in_time, store, watched};
 use super::{RedisSettings, RedisStore};
-use crate::entry::Token;
 use crate::error::Error;
 use crate::store::address::Address;
 use crate::store::{Store, StoreError};
-use crate::tombstone::Tombstone;
+use crate::wire::entry::Token;
+use crate::wire::tombstone::Tombstone;
 
 const TTL: Duration = Duration::from_secs(60);
 

@@ -4,8 +4,8 @@ use shuttle::future::{block_on, spawn, yield_now};
 use shuttle::thread;
 
 use super::*;
-use crate::sync::explore::{Sometimes, explore};
-use crate::sync::fake::Source;
+use crate::util::sync::explore::{Sometimes, explore};
+use crate::util::sync::fake::Source;
 
 static JOINED: Sometimes = Sometimes::new("a read joins a batch");
 static FULL: Sometimes = Sometimes::new("a batch is full");

@@ -1,0 +1,216 @@
+//! The catalogue as a table, and as data.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use super::problems::carries;
+use super::types::of;
+use super::{Catalog, Problem};
+use crate::observe::registry::{FunctionInfo, Guard, Writer};
+use crate::wire::template::{Holds, Template};
+
+/// The catalogue as data.
+#[derive(Serialize)]
+struct Data {
+    problems: Vec<Problem>,
+    functions: Vec<Row>,
+}
+
+/// One cached function.
+#[derive(Serialize)]
+struct Row {
+    key: &'static str,
+    tags: &'static [&'static str],
+    value: &'static str,
+    #[serde(rename = "ttl_ms", serialize_with = "millis")]
+    ttl: Option<Duration>,
+    policy: Option<&'static str>,
+    function: &'static str,
+    file: &'static str,
+    line: u32,
+    writers: Vec<Wrote>,
+}
+
+/// One function that writes what it reads.
+#[derive(Serialize)]
+struct Wrote {
+    function: &'static str,
+    /// What it does beside the plain invalidation.
+    does: Vec<String>,
+    file: &'static str,
+    line: u32,
+}
+
+impl Catalog {
+    fn rows(&self) -> Vec<Row> {
+        let functions = self.functions.iter();
+        functions.map(|function| self.row(&function.info)).collect()
+    }
+
+    fn row(&self, info: &FunctionInfo) -> Row {
+        let keys = of(info, info.template, Holds::Anything);
+        let writes = |writer: &&&Writer| {
+            let (targets, tags) = (writer.info.targets, writer.info.tags);
+            let is_hit = |target| keys.meets(&Template::pattern(target));
+            targets.iter().any(|target| is_hit(target)) || tags.iter().any(|tag| carries(info, tag))
+        };
+        let writers = self.writers.iter().filter(writes);
+        Row {
+            key: info.template,
+            tags: info.tags,
+            value: info.value,
+            ttl: info.policy.ttl,
+            policy: info.policy.name,
+            function: info.path,
+            file: info.file,
+            line: info.line,
+            writers: writers.map(|writer| Wrote::of(writer)).collect(),
+        }
+    }
+}
+
+impl Wrote {
+    fn of(writer: &Writer) -> Self {
+        let through = writer.through.then(|| "write-through".to_owned());
+        let writer = &writer.info;
+        let guard = writer.guard.map(|guard| match guard {
+            Guard::Prefer => "guard".to_owned(),
+            Guard::Require => "guard required".to_owned(),
+        });
+        let lag = writer.replica_lag.map(|lag| format!("replica lag {lag:?}"));
+        let publish = writer.publish.then(|| "published".to_owned());
+        let does = [through, guard, lag, publish];
+        Self {
+            function: writer.path,
+            does: does.into_iter().flatten().collect(),
+            file: writer.file,
+            line: writer.line,
+        }
+    }
+}
+
+impl fmt::Display for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let problems = self.problems();
+        if !problems.is_empty() {
+            writeln!(f, "problems:")?;
+            problems
+                .iter()
+                .try_for_each(|problem| writeln!(f, "  {problem}"))?;
+            writeln!(f)?;
+        }
+        Table::of(&self.rows()).fmt(f)
+    }
+}
+
+/// The rows as text, without what all paths begin with.
+struct Table {
+    module: &'static str,
+    folder: &'static str,
+    rows: Vec<([String; 5], Vec<String>)>,
+}
+
+impl Table {
+    fn of(rows: &[Row]) -> Self {
+        let writers = rows.iter().flat_map(|row| &row.writers);
+        let functions = rows.iter().map(|row| row.function);
+        let module = common(functions.chain(writers.map(|writer| writer.function)), "::");
+        let folder = common(rows.iter().map(|row| row.file), "/");
+        let header = ["key", "ttl", "value", "function", "where"].map(str::to_owned);
+        let cells = |row: &Row| {
+            [
+                row.key.to_owned(),
+                lasting(row),
+                row.value.to_owned(),
+                row.function[module.len()..].to_owned(),
+                format!("{}:{}", &row.file[folder.len()..], row.line),
+            ]
+        };
+        let writers = |row: &Row| row.writers.iter().map(|it| it.line(module)).collect();
+        let rows = rows.iter().map(|row| (cells(row), writers(row)));
+        let rows = [(header, Vec::new())].into_iter().chain(rows).collect();
+        Self {
+            module,
+            folder,
+            rows,
+        }
+    }
+
+    fn width(&self, column: usize) -> usize {
+        let cells = self.rows.iter().map(|(row, _)| row[column].chars().count());
+        cells.max().unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let prefixes = [("of", self.module, "::"), ("in", self.folder, "/")].into_iter();
+        let prefixes = prefixes.filter_map(|(word, prefix, separator)| {
+            Some(format!("{word} {}", prefix.strip_suffix(separator)?))
+        });
+        let prefixes: Vec<_> = prefixes.collect();
+        if !prefixes.is_empty() {
+            writeln!(f, "functions {}\n", prefixes.join(", "))?;
+        }
+        let widths: Vec<_> = (0..5).map(|column| self.width(column)).collect();
+        for (row, writers) in &self.rows {
+            let cells = row.iter().zip(&widths);
+            let cells: Vec<_> = cells
+                .map(|(cell, width)| format!("{cell:width$}"))
+                .collect();
+            writeln!(f, "{}", cells.join("  ").trim_end())?;
+            writers
+                .iter()
+                .try_for_each(|writer| writeln!(f, "  {writer}"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Wrote {
+    fn line(&self, module: &str) -> String {
+        let function = &self.function[module.len()..];
+        match self.does.join(", ") {
+            does if does.is_empty() => format!("invalidated by {function}"),
+            does => format!("invalidated by {function} ({does})"),
+        }
+    }
+}
+
+fn lasting(row: &Row) -> String {
+    match (row.ttl, row.policy) {
+        (Some(ttl), _) => format!("{ttl:?}"),
+        (None, Some(name)) => format!("policy {name}"),
+        (None, None) => "default".to_owned(),
+    }
+}
+
+/// What all paths begin with, up to a separator.
+fn common(mut paths: impl Iterator<Item = &'static str>, separator: &str) -> &'static str {
+    let shared = |prefix: &'static str, path: &'static str| {
+        let same = prefix.bytes().zip(path.bytes()).take_while(|(a, b)| a == b);
+        let same = prefix.get(..same.count()).unwrap_or("");
+        same.rfind(separator)
+            .map_or("", |at| &same[..at + separator.len()])
+    };
+    let first = paths.next().unwrap_or("");
+    paths.fold(shared(first, first), shared)
+}
+
+fn millis<S: Serializer>(ttl: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    let millis = |ttl: Duration| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+    ttl.map(millis).serialize(serializer)
+}
+
+impl Serialize for Catalog {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (problems, functions) = (self.problems(), self.rows());
+        Data {
+            problems,
+            functions,
+        }
+        .serialize(serializer)
+    }
+}

@@ -1,0 +1,77 @@
+//! Where a cache is asked for events.
+
+use super::{Consumer, DurableEvents, Events, InvalidationListener, Publishing};
+use crate::engine::handle::Cache;
+
+impl Cache {
+    /// This cache with invalidations that are published, so that other services hear of them: see
+    /// [events](crate::docs::events). What `#[invalidates(…, publish)]` does, without the attribute.
+    ///
+    /// ```
+    /// # use cached_redis::{Cache, Notice};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), cached_redis::Error> {
+    /// # let cache = Cache::builder().url("memory://").build().await?;
+    /// let mut events = cache.events().await;
+    /// cache.publishing().invalidate("price:42").await?;
+    ///
+    /// let Some(Notice::Invalidated(event)) = events.next().await else { panic!() };
+    /// assert_eq!(event.keys, ["price:42"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn publishing(&self) -> Publishing<'_> {
+        Publishing::new(self)
+    }
+
+    /// The invalidations that are published in this namespace from now on, by any process and this
+    /// cache as well; each at most once. See [events](crate::docs::events).
+    ///
+    /// On Redis it has a connection of its own, which is made again whenever it is lost. That it
+    /// cannot be made yet is no error: the first notice then is a [`Notice::Gap`](crate::Notice::Gap).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, nothing remains.
+    pub async fn events(&self) -> Events {
+        let channel = self.inner.outbox.channel();
+        let (mailbox, subscriber) = self.inner.store.listen(channel).await;
+        Events::new(mailbox, subscriber)
+    }
+
+    /// The published invalidations of this namespace as one consumer of a group; each waits until it was
+    /// acknowledged, so a service that was down misses nothing. The processes that publish must have
+    /// [`event_stream`](crate::Builder::event_stream) on. See [events](crate::docs::events).
+    ///
+    /// On Redis it has a connection of its own, which is made again whenever it is lost. Where the group
+    /// is to begin with the next event and could not be made yet, the first notice is a
+    /// [`Notice::Gap`](crate::Notice::Gap).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the group may have been made.
+    pub async fn durable_events(&self, consumer: Consumer) -> DurableEvents {
+        DurableEvents::open(self, consumer).await
+    }
+
+    /// Invalidates what the messages on a channel name, until the listener is dropped: the way for
+    /// programs in any language. See [events](crate::docs::events#invalidating-from-elsewhere).
+    ///
+    /// A message is the text of one key, without the namespace, or JSON:
+    /// `{"keys": ["user:42"], "tags": ["team:7"], "patterns": ["user:42:*"]}`. On Redis the listener has
+    /// a connection of its own, which is made again whenever it is lost; what is sent meanwhile is
+    /// missed, told by a warning and counted as `ingestion_gaps`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, nothing remains.
+    pub async fn listen_for_invalidations(&self, channel: &str) -> InvalidationListener {
+        InvalidationListener::open(&self.inner, channel).await
+    }
+
+    /// What the events of this cache have in their field `by`: a random text, new for each cache.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        self.inner.outbox.source()
+    }
+}

@@ -1,0 +1,10 @@
+//! What users hold: the cache and its builder, the catalogue, events.
+
+pub(crate) mod builder;
+pub(crate) mod cache;
+pub(crate) mod catalog;
+pub(crate) mod events;
+pub(crate) mod get_or_fill;
+pub(crate) mod invalidate;
+pub(crate) mod tagged;
+pub(crate) mod warm;

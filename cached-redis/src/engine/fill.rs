@@ -1,0 +1,199 @@
+//! The fill, and what it is conditional on.
+//!
+//! A result may be stored only while nothing has happened to its key since before its load began.
+
+use std::iter;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+
+use crate::engine::encode::Packed;
+use crate::engine::handle::Inner;
+use crate::engine::lease::Lease;
+use crate::engine::tags::{Basis, Stamp};
+use crate::engine::transaction;
+use crate::error::StoreError;
+use crate::observe::event::Event;
+use crate::observe::registry::Site;
+use crate::observe::status::Filled;
+use crate::policy::Policy;
+use crate::protocol::flight::{Flight, Landing};
+use crate::store::Store as _;
+use crate::wire::entry::{Header, Kind, Token};
+use crate::wire::tag::Tags;
+
+/// What a fill is conditional on.
+pub(crate) enum Fence {
+    /// The entry that stood there when the load began, whose epoch the new one carries on.
+    Entry(Token, Basis),
+    /// A lease.
+    Lease(Lease),
+}
+
+impl Fence {
+    /// For a load that starts now whatever stands there: an entry goes on being served meanwhile;
+    /// anything else, another load's lease too, gives way. `None`: the cache is to be bypassed, or a
+    /// tombstone stands, and nobody may fill; nor may who loads inside of an open transaction.
+    pub(crate) async fn raise(
+        inner: &Arc<Inner>,
+        key: &str,
+        tags: &Tags,
+        policy: &Policy,
+    ) -> Result<Option<Self>, StoreError> {
+        let is_kept = !transaction::is_open() && !inner.oversize.rests(key);
+        if !is_kept || inner.journal.pass_all(key, tags.keys()).is_none() {
+            return Ok(None);
+        }
+        let entry = inner.store.get(key).await?;
+        let header = entry
+            .as_ref()
+            .and_then(|entry| Header::parse(entry))
+            .map(|(header, _)| header);
+        let fence = match header {
+            Some(header)
+                if matches!(header.kind, Kind::Value | Kind::Negative)
+                    && inner.store.is_current(header.epoch) =>
+            {
+                Self::Entry(header.token, Basis::of(header.epoch))
+            }
+            _ => match Lease::seize(inner, key).await? {
+                Some(lease) => Self::Lease(lease),
+                None => return Ok(None),
+            },
+        };
+        let stamp = Stamp::take(inner, tags, policy, entry.as_deref()).await?;
+        Ok(stamp.map(|stamp| fence.stamped(stamp)))
+    }
+
+    /// The load has ended: nothing keeps a lease alive any longer.
+    fn loaded(&mut self) {
+        if let Self::Lease(lease) = self {
+            lease.stop_heartbeat();
+        }
+    }
+
+    fn stamped(self, stamp: Stamp) -> Self {
+        match self {
+            Self::Entry(token, basis) => Self::Entry(token, Basis { stamp, ..basis }),
+            Self::Lease(lease) => Self::Lease(lease.stamped(stamp)),
+        }
+    }
+
+    /// What an entry filled behind this fence says of its load.
+    pub(crate) fn basis(&self) -> &Basis {
+        match self {
+            Self::Entry(_, basis) => basis,
+            Self::Lease(lease) => lease.basis(),
+        }
+    }
+
+    /// What carries this token may be replaced.
+    pub(crate) fn token(&self) -> Token {
+        match self {
+            Self::Entry(token, _) => *token,
+            Self::Lease(lease) => lease.token(),
+        }
+    }
+
+    /// Why a fill behind it is refused.
+    pub(crate) fn refusal(&self) -> Filled {
+        match self {
+            Self::Entry(..) => Filled::Overtaken,
+            Self::Lease(lease) => lease.refusal(),
+        }
+    }
+
+    /// An entry has taken the place of what it stands for.
+    pub(crate) fn replaced(self) {
+        if let Self::Lease(lease) = self {
+            lease.replaced();
+        }
+    }
+
+    async fn fill(
+        self,
+        inner: &Inner,
+        key: &str,
+        entry: Bytes,
+        life: Duration,
+    ) -> Result<Filled, StoreError> {
+        match self {
+            Self::Entry(token, basis) => {
+                let filled = inner.store.fill(key, token, entry, life).await;
+                if filled == Err(StoreError::TooLarge) {
+                    // What was loaded is not kept, and what it was to replace is older.
+                    inner.store.release(key, token).await?;
+                }
+                Ok(match filled? && inner.store.epoch() == basis.epoch {
+                    true => Filled::Stored,
+                    false => Filled::Overtaken,
+                })
+            }
+            Self::Lease(lease) => lease.fill(entry, life).await,
+        }
+    }
+}
+
+/// Sends a fill from a task of its own: a caller that is dropped now has a result all the same. What
+/// is `held` is let go after it.
+pub(crate) fn fill(
+    inner: &Arc<Inner>,
+    site: &'static Site,
+    key: &str,
+    mut fence: Fence,
+    flight: Option<Flight>,
+    held: impl Send + 'static,
+    packed: Packed,
+) -> JoinHandle<()> {
+    fence.loaded();
+    let (cache, key) = (Arc::clone(inner), key.to_owned());
+    let held = (held, inner.runtime.work.begin());
+    inner.runtime.spawn(async move {
+        let filled = fence
+            .fill(&cache, &key, packed.entry.clone(), packed.life)
+            .await;
+        let basis = packed.basis.clone();
+        let landing = self::filled(&cache, site, &key, &filled, packed);
+        if let Some(flight) = flight {
+            let flights = iter::once((&flight, &landing));
+            let shares = shares(&cache, &basis, flights).await;
+            flight.land(landing.shared_if(shares));
+        }
+        drop(held);
+    })
+}
+
+/// Tells what became of a fill; what those get who joined its load.
+pub(crate) fn filled(
+    inner: &Inner,
+    site: &Site,
+    key: &str,
+    filled: &Result<Filled, StoreError>,
+    packed: Packed,
+) -> Landing {
+    let size = packed.entry.len();
+    let (event, landing) = match filled {
+        // Who waited has to load once more, with the tags that this one names.
+        Ok(Filled::Stored) if packed.is_marker => (Event::Marked, Landing::Again),
+        Ok(Filled::Stored) => (Event::Fill, Landing::Shared(packed.entry)),
+        Ok(refused) => (Event::filled(*refused), Landing::Again),
+        Err(error) => (inner.not_stored(site, key, size, error), Landing::Bypass),
+    };
+    inner.emit(site, &event);
+    landing
+}
+
+/// Whether those who joined may have what was filled. A lease outlives the invalidation of a tag, so a
+/// won fill alone does not say that they came before it.
+pub(crate) async fn shares<'a>(
+    inner: &Inner,
+    basis: &Basis,
+    mut flights: impl Iterator<Item = (&'a Flight, &'a Landing)>,
+) -> bool {
+    let waits = |(flight, landing): (&Flight, &Landing)| {
+        matches!(landing, Landing::Shared(_)) && flight.is_joined()
+    };
+    basis.stamp.is_empty() || flights.any(waits) && basis.stands(inner).await
+}

@@ -1,0 +1,272 @@
+//! What a cache is made of, and which one a call asks.
+//!
+//! What users do with a cache is in [`cache`](crate::api::cache).
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, Once};
+use std::time::SystemTime;
+
+use once_cell::sync::OnceCell;
+
+use crate::engine::label::Finders;
+use crate::engine::mode::Modes;
+use crate::engine::oversize::Oversize;
+use crate::engine::settings::Settings;
+use crate::error::pending::Pending;
+use crate::observe::event::{self, Event};
+use crate::observe::registry::{self, Site};
+use crate::observe::stats::{Counters, Stats};
+use crate::observe::warnings::Warnings;
+use crate::protocol::bypass::Bypasses;
+use crate::protocol::flight::Flights;
+use crate::protocol::journal::Journal;
+use crate::protocol::outbox::Outbox;
+use crate::protocol::renewal::Renewals;
+use crate::store::AnyStore;
+use crate::store::health::{Health, State};
+use crate::util::home::Home;
+
+/// A cache: the client of one store, under one namespace.
+///
+/// Cheap to clone; all clones are the same cache.
+///
+/// ```
+/// use cached_redis::{Cache, redis_cached};
+///
+/// #[redis_cached(ttl = 300, key = "greeting:<name>")]
+/// async fn greeting(name: &str) -> String {
+///     format!("Hello, {name}!")
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), cached_redis::Error> {
+/// Cache::builder().url("memory://").namespace("shop").build().await?.install()?; // once
+/// assert_eq!(greeting("Ada").await, "Hello, Ada!");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Cache {
+    pub(crate) inner: Arc<Inner>,
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("namespace", &self.inner.namespace)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the clones of a cache share.
+pub(crate) struct Inner {
+    /// Where entries live.
+    pub(crate) store: AnyStore,
+    /// The first part of every key.
+    pub(crate) namespace: String,
+    pub(crate) settings: Settings,
+    /// Behind an `Arc` of their own, since each flight takes itself off the board.
+    pub(crate) flights: Arc<Flights>,
+    pub(crate) bypasses: Arc<Bypasses>,
+    pub(crate) renewals: Arc<Renewals>,
+    pub(crate) oversize: Oversize,
+    pub(crate) modes: Modes,
+    /// Which functions have found tags while they loaded.
+    pub(crate) finders: Finders,
+    /// Shared with the store, which tells it of new connections.
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) outbox: Arc<Outbox>,
+    /// By the slot of the site; never grows, because all sites are known at link time.
+    counters: Box<[Counters]>,
+    sites: Vec<&'static Site>,
+    warnings: Warnings,
+    /// What must reach the store is sent from tasks: a dropped future may never send its command.
+    pub(crate) runtime: Arc<Home>,
+    /// When this cache was built.
+    begun: SystemTime,
+}
+
+impl Inner {
+    /// See [`Home::finish`]. What it leaves to a later call does not keep the cache alive.
+    pub(crate) fn finish<F>(
+        self: &Arc<Self>,
+        begin: impl Fn(Arc<Self>) -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = bool> + Send + 'static,
+    {
+        let cache = Arc::downgrade(self);
+        self.runtime.finish(move || {
+            let begun = cache.upgrade().map(&begin);
+            async move {
+                match begun {
+                    Some(begun) => begun.await,
+                    None => true,
+                }
+            }
+        });
+    }
+
+    pub(crate) fn new(
+        store: AnyStore,
+        namespace: String,
+        settings: Settings,
+        journal: Arc<Journal>,
+        runtime: Arc<Home>,
+    ) -> Arc<Self> {
+        let sites = registry::sites();
+        registry::refuse_shared_default_keys();
+        journal.serve(true);
+        Arc::new(Self {
+            store,
+            namespace,
+            flights: Flights::new(),
+            bypasses: Arc::default(),
+            renewals: Arc::default(),
+            oversize: Oversize::default(),
+            modes: Modes::new(sites.len()),
+            finders: Finders::new(sites.len()),
+            outbox: Outbox::new(settings.outlet.clone(), settings.journal_keys),
+            journal,
+            counters: sites.iter().map(|_| Counters::default()).collect(),
+            warnings: Warnings::new(),
+            sites,
+            begun: SystemTime::now(),
+            settings,
+            runtime,
+        })
+    }
+
+    pub(crate) fn counters(&self, site: &Site) -> &Counters {
+        // Code loaded after this cache was built is counted with the direct calls.
+        self.counters.get(site.slot()).unwrap_or(&self.counters[0])
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let rows = self.sites.iter().zip(&self.counters);
+        Stats {
+            functions: rows
+                .map(|(site, counters)| counters.snapshot(site.name))
+                .collect(),
+            store: self.store.stats(),
+            pending: self.pending(),
+        }
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        let state = self.store.condition();
+        let state = state.unwrap_or_else(|| State::begun(true, self.begun));
+        Health {
+            connected: state.connected,
+            since: state.since,
+            last_error: state.last_error,
+            breaker: self.store.stats().breaker,
+            pending: self.pending(),
+        }
+    }
+
+    pub(crate) fn pending(&self) -> Pending {
+        Pending {
+            events: self.outbox.waiting(),
+            ..self.journal.pending()
+        }
+    }
+
+    pub(crate) fn emit(&self, site: &Site, event: &Event<'_>) {
+        #[cfg(feature = "testing")]
+        if let Some(recorder) = &self.settings.recorder {
+            recorder.record(site.name, event);
+        }
+        event::emit(self.counters(site), &self.warnings, site, event);
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.journal.serve(false);
+        self.journal.bequeath();
+        self.warnings.end();
+        let pending = self.pending();
+        if !pending.is_empty() {
+            event::abandoned(pending);
+        }
+    }
+}
+
+/// The cache of a call: not counted where it need not be, so that calls do not contend for its
+/// counter.
+#[derive(Debug)]
+pub(crate) enum Handle {
+    /// The installed one stays for ever.
+    Installed(&'static Cache),
+    Owned(Cache),
+}
+
+impl Deref for Handle {
+    type Target = Cache;
+
+    fn deref(&self) -> &Cache {
+        match self {
+            Self::Installed(cache) => cache,
+            Self::Owned(cache) => cache,
+        }
+    }
+}
+
+static INSTALLED: OnceCell<Cache> = OnceCell::new();
+
+tokio::task_local! {
+    static SCOPED: Cache;
+}
+
+/// Makes `cache` the one that calls ask; gives it back if there is one already.
+pub(crate) fn install(cache: Cache) -> Result<(), Cache> {
+    INSTALLED.set(cache)
+}
+
+/// Runs `future` with `cache` in the place of the installed one.
+pub(crate) fn scope<F: Future>(cache: Cache, future: F) -> impl Future<Output = F::Output> {
+    SCOPED.scope(cache, future)
+}
+
+/// Lets `future` ask, in a task of its own, the cache that is asked here.
+pub(crate) fn in_this_scope<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    let scoped = scoped();
+    async {
+        match scoped {
+            Some(cache) => scope(cache, future).await,
+            None => future.await,
+        }
+    }
+}
+
+/// The cache in scope.
+pub(crate) fn scoped() -> Option<Cache> {
+    SCOPED.try_with(Cache::clone).ok()
+}
+
+/// The installed cache.
+pub(crate) fn installed() -> Option<Cache> {
+    INSTALLED.get().cloned()
+}
+
+/// The cache that annotated functions ask: the one in scope, or else the installed one.
+pub(crate) fn current() -> Option<Handle> {
+    if let Some(cache) = scoped() {
+        return Some(Handle::Owned(cache));
+    }
+    let installed = INSTALLED.get().map(Handle::Installed);
+    if installed.is_none() {
+        warn_once();
+    }
+    installed
+}
+
+fn warn_once() {
+    static WARNED: Once = Once::new();
+    WARNED.call_once(|| {
+        crate::util::warning::warn!(
+            "no cache is installed: annotated functions run uncached (see `Cache::install`)"
+        );
+    });
+}

@@ -1,0 +1,216 @@
+//! The right to fill one key, held by one load among all processes.
+//!
+//! The lease is an entry in the store with a token of its own and a short life. It guards two
+//! things: other readers wait instead of loading too, and the fill succeeds only while that very
+//! token still stands, which no invalidation survives. A heartbeat renews it while the load runs;
+//! a process that dies stops renewing, and the key is free again within one lease life.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+
+use crate::engine::handle::Inner;
+use crate::engine::tags::{Basis, Stamp};
+use crate::error::StoreError;
+use crate::observe::status::Filled;
+use crate::store::Store as _;
+use crate::wire::entry::{Header, Token};
+
+/// When a lease was certainly there, by the store's clock in ms: it is asked for when it is refused.
+#[derive(Clone)]
+pub(crate) struct Pulse(Arc<AtomicU64>);
+
+/// In the place of the time: it was taken away while it lived.
+const TAKEN: u64 = u64::MAX;
+
+impl Pulse {
+    /// Of a lease that is asked for now.
+    pub(crate) fn new(inner: &Inner) -> Self {
+        Self(Arc::new(AtomicU64::new(inner.store.now_ms())))
+    }
+
+    /// It was renewed, as was asked at that time.
+    pub(crate) fn renewed(&self, asked_ms: u64) {
+        self.0.store(asked_ms, Ordering::Relaxed);
+    }
+
+    /// It was gone when it was to be renewed; nobody will renew it any more.
+    pub(crate) fn gone(&self, inner: &Inner) {
+        if self.refused(inner) == Filled::Overtaken {
+            self.0.store(TAKEN, Ordering::Relaxed);
+        }
+    }
+
+    /// Why a fill under it is refused.
+    pub(crate) fn refused(&self, inner: &Inner) -> Filled {
+        let renewed_ms = self.0.load(Ordering::Relaxed);
+        let since = inner.store.now_ms().saturating_sub(renewed_ms);
+        match u128::from(since) < inner.settings.lease.as_millis() {
+            true => Filled::Overtaken,
+            false => Filled::Lapsed,
+        }
+    }
+}
+
+/// A lease that is asked for or granted. Dropping it releases it: the asking or the load failed,
+/// panicked or was given up.
+pub(crate) struct Lease {
+    inner: Arc<Inner>,
+    key: String,
+    token: Token,
+    /// The epoch is that of the store when the lease was asked for.
+    basis: Basis,
+    /// Whether the key may carry our token. True before the store is asked, since an answer that
+    /// never came may have been a grant.
+    held: bool,
+    pulse: Pulse,
+    heartbeat: Option<JoinHandle<()>>,
+}
+
+impl Lease {
+    /// A lease with a token that was never used before, to be asked for.
+    pub(crate) fn new(inner: &Arc<Inner>, key: &str) -> Self {
+        Self {
+            inner: Arc::clone(inner),
+            key: key.to_owned(),
+            token: Token::next(),
+            // Before it is sent: a later one begins anew, and this lease may outlive an invalidation.
+            basis: Basis::of(inner.store.epoch()),
+            held: true,
+            pulse: Pulse::new(inner),
+            heartbeat: None,
+        }
+    }
+
+    /// Takes the lease whatever stands there, unless that is a tombstone. That breaks every other
+    /// lease and removes the entry, as an invalidation does.
+    pub(crate) async fn seize(inner: &Arc<Inner>, key: &str) -> Result<Option<Self>, StoreError> {
+        let lease = Self::new(inner, key);
+        let (store, life) = (&inner.store, inner.settings.lease);
+        if store.seize(key, lease.entry(), life).await? {
+            return Ok(Some(lease.granted()));
+        }
+        lease.refused();
+        Ok(None)
+    }
+
+    /// Takes the lease if nothing stands, or if `dead` still does; `None`: something else stands.
+    pub(crate) async fn take(
+        inner: &Arc<Inner>,
+        key: &str,
+        dead: Option<Bytes>,
+    ) -> Result<Option<Self>, StoreError> {
+        let lease = Self::new(inner, key);
+        let (store, life) = (&inner.store, inner.settings.lease);
+        let granted = match dead {
+            Some(dead) => store.acquire_over(key, dead, lease.entry(), life).await?,
+            None => {
+                let standing = store.acquire(key, lease.entry(), life).await?;
+                // Our own: the command was sent twice, and the first one was granted.
+                standing.is_none_or(|standing| standing == lease.entry())
+            }
+        };
+        if granted {
+            return Ok(Some(lease.granted()));
+        }
+        lease.refused();
+        Ok(None)
+    }
+
+    pub(crate) fn token(&self) -> Token {
+        self.token
+    }
+
+    /// What an entry filled under this lease says of its load.
+    pub(crate) fn basis(&self) -> &Basis {
+        &self.basis
+    }
+
+    /// The tags have been read too.
+    pub(crate) fn stamped(mut self, stamp: Stamp) -> Self {
+        self.basis.stamp = stamp;
+        self
+    }
+
+    /// What stands under the key while the lease does.
+    pub(crate) fn entry(&self) -> Bytes {
+        Bytes::copy_from_slice(&Header::lease(self.token))
+    }
+
+    /// The store has granted it: keep it alive.
+    pub(crate) fn granted(mut self) -> Self {
+        let pulse = self.pulse.clone();
+        let beat = heartbeat(Arc::clone(&self.inner), self.key.clone(), self.token, pulse);
+        self.heartbeat = Some(self.inner.runtime.spawn(beat));
+        self
+    }
+
+    /// The store has granted it to somebody else: there is nothing to release.
+    pub(crate) fn refused(mut self) {
+        self.held = false;
+    }
+
+    /// Why a fill under it is refused.
+    pub(crate) fn refusal(&self) -> Filled {
+        self.pulse.refused(&self.inner)
+    }
+
+    /// Stores `entry` if the key still carries this lease.
+    pub(crate) async fn fill(mut self, entry: Bytes, ttl: Duration) -> Result<Filled, StoreError> {
+        self.stop_heartbeat();
+        let store = &self.inner.store;
+        if store.epoch() != self.basis.epoch {
+            return Ok(Filled::Overtaken);
+        }
+        let won = store.fill(&self.key, self.token, entry, ttl).await?;
+        self.held = false;
+        // The answer may be that of a new server, where the lease stands although it was invalidated.
+        Ok(match won {
+            true if store.epoch() == self.basis.epoch => Filled::Stored,
+            true => Filled::Overtaken,
+            false => self.refusal(),
+        })
+    }
+
+    /// What was stored has taken its place: there is nothing to release.
+    pub(crate) fn replaced(mut self) {
+        self.held = false;
+    }
+
+    pub(crate) fn stop_heartbeat(&mut self) {
+        if let Some(heartbeat) = self.heartbeat.take() {
+            heartbeat.abort();
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.stop_heartbeat();
+        if self.held {
+            let token = self.token;
+            let key: Arc<str> = std::mem::take(&mut self.key).into();
+            // Unanswered, the lease runs out by itself.
+            self.inner.finish(move |inner| {
+                let key = Arc::clone(&key);
+                async move { inner.store.release(&key, token).await.is_ok() }
+            });
+        }
+    }
+}
+
+async fn heartbeat(inner: Arc<Inner>, key: String, token: Token, pulse: Pulse) {
+    loop {
+        tokio::time::sleep(inner.settings.lease / 3).await;
+        // Without an answer the next beat tries again; a lease that is gone needs no more beats.
+        let asked_ms = inner.store.now_ms();
+        match inner.store.extend(&key, token, inner.settings.lease).await {
+            Ok(true) => pulse.renewed(asked_ms),
+            Ok(false) => return pulse.gone(&inner),
+            Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Removes many keys as one thing.
+//!
+//! A cached function may call another one. Were the outer entry removed before the inner one, a reader
+//! in between would load the outer one anew from what is about to go, and store it after that: stale
+//! until its TTL, though all was removed. So keys that fit into one step go in one. More of them, and
+//! what matches a pattern, go in two passes behind a **bar**, which refuses the fills of all of them:
+//!
+//! ```text
+//! bar ──► pass: what is old goes ──► pass: the leases taken meanwhile go ──► the bar is lifted
+//! ```
+//!
+//! * What may hold a value from before, an entry or the lease of a load, stood when the first pass began,
+//!   and the bar lets nobody add to it. So after that pass nothing old stands.
+//! * A load that began before its end may have met something old. Its lease stood when the second pass
+//!   began, and goes with it. Whoever takes one later reads what is current.
+//!
+//! A scan gives every key that stands from its beginning to its end. A bar that did not stand until its
+//! end, as the server was replaced, had no room for it, or the process was suspended, has proved nothing:
+//! the removal has failed, and the journal repeats it. All of that holds on one server only: whoever
+//! relies on it must know that the server has not changed meanwhile.
+//!
+//! A load of this process that had lost its lease cannot store its result. Nobody should wait for that
+//! one, though, and no scan finds it; so the flights that are in the air when a pass begins are abandoned
+//! by their keys. That also closes the flights of loads that are about to begin, which costs a look at
+//! their leases and nothing else.
+
+use std::time::Duration;
+
+use tokio::task::yield_now;
+use tokio::time::Instant;
+
+use crate::engine::handle::Inner;
+use crate::error::StoreError;
+use crate::observe::event::Event;
+use crate::observe::registry::{DIRECT, Site};
+use crate::store::many::MOST;
+use crate::store::{Store as _, bars};
+use crate::wire::entry::Token;
+use crate::wire::key::Pattern;
+use crate::wire::tag;
+
+/// For how long a bar stands whose process has died.
+const BAR: Duration = Duration::from_secs(10);
+
+/// Removes all entries, leases and generations of tags of the cache's namespace.
+pub(crate) async fn namespace(inner: &Inner, hold_off: Option<Duration>) -> Result<(), StoreError> {
+    let all = Pattern::everything(&inner.namespace);
+    let mut sweep = Sweep::new(inner, &[], vec![(&all, &DIRECT.site)], hold_off);
+    sweep.tags = tag::prefixes(&inner.namespace).to_vec();
+    sweep.run().await
+}
+
+/// Removes what stands under `keys` or matches `patterns`.
+pub(crate) async fn remove(
+    inner: &Inner,
+    keys: &[String],
+    patterns: Vec<(&Pattern, &Site)>,
+    hold_off: Option<Duration>,
+) -> Result<(), StoreError> {
+    let answer = match patterns.is_empty() && keys.len() <= MOST {
+        true => step(inner, keys, hold_off).await,
+        false => Sweep::new(inner, keys, patterns, hold_off).run().await,
+    };
+    // Their fills are refused from now on, so nobody should wait for them any more.
+    inner.flights.abandon_all(keys);
+    answer
+}
+
+struct Sweep<'a> {
+    inner: &'a Inner,
+    keys: &'a [String],
+    patterns: Vec<(&'a Pattern, &'a Site)>,
+    /// How the keys of tags begin that go with all entries.
+    tags: Vec<String>,
+    hold_off: Option<Duration>,
+    /// How many keys each pattern has removed.
+    removed: Vec<usize>,
+    bar: Token,
+    /// When its bar was last given its whole life.
+    renewed: Instant,
+}
+
+impl<'a> Sweep<'a> {
+    fn new(
+        inner: &'a Inner,
+        keys: &'a [String],
+        patterns: Vec<(&'a Pattern, &'a Site)>,
+        hold_off: Option<Duration>,
+    ) -> Self {
+        Self {
+            inner,
+            keys,
+            removed: vec![0; patterns.len()],
+            patterns,
+            tags: Vec::new(),
+            hold_off,
+            bar: Token::next(),
+            renewed: Instant::now(),
+        }
+    }
+
+    async fn run(mut self) -> Result<(), StoreError> {
+        let begun = self.raise().await.map(drop);
+        let swept = match begun {
+            Ok(()) => self.passes().await,
+            error => error,
+        };
+        // Unanswered, it runs out by itself.
+        let stood = self.inner.store.bar(self.bar, None, &[]).await;
+        let ended = swept.and_then(|()| stood?.then_some(()).ok_or(StoreError::Lost));
+        let done = ended.is_ok();
+        for ((_, site), keys) in self.patterns.iter().zip(self.removed) {
+            self.inner.emit(site, &Event::Swept { keys, done });
+        }
+        ended
+    }
+
+    async fn passes(&mut self) -> Result<(), StoreError> {
+        self.pass().await?;
+        self.pass().await
+    }
+
+    async fn pass(&mut self) -> Result<(), StoreError> {
+        for piece in self.keys.chunks(MOST) {
+            self.step(piece).await?;
+            // Others may want to run.
+            yield_now().await;
+        }
+        for at in 0..self.patterns.len() {
+            let pattern = self.patterns[at].0;
+            self.inner.flights.abandon_if(|key| pattern.matches(key));
+            let matches = |key: &str| pattern.matches(key);
+            self.removed[at] += self.scan(pattern.beginning(), matches).await?;
+        }
+        for prefix in self.tags.clone() {
+            self.scan(&prefix, |_| true).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes what begins so and matches, and gives the count.
+    async fn scan(
+        &mut self,
+        prefix: &str,
+        matches: impl Fn(&str) -> bool,
+    ) -> Result<usize, StoreError> {
+        let (mut found, mut cursor, mut removed) = (Vec::new(), 0, 0);
+        loop {
+            self.keep_up().await?;
+            let (keys, next) = self.inner.store.scan(prefix, cursor).await?;
+            found.extend(keys.into_iter().filter(|key| matches(key)));
+            // Few may match of all that is scanned: they wait for a whole batch.
+            let rest = if next == 0 { 0 } else { found.len() % MOST };
+            for batch in found.split_off(rest).chunks(MOST) {
+                self.step(batch).await?;
+                removed += batch.len();
+                tracing::debug!(
+                    keys = batch.len(),
+                    removed,
+                    "a batch of a sweep was removed"
+                );
+            }
+            if next == 0 {
+                return Ok(removed);
+            }
+            cursor = next;
+        }
+    }
+
+    async fn step(&mut self, keys: &[String]) -> Result<(), StoreError> {
+        self.keep_up().await?;
+        step(self.inner, keys, self.hold_off).await
+    }
+
+    /// Gives the bar its whole life, long before it runs out.
+    async fn keep_up(&mut self) -> Result<(), StoreError> {
+        if self.renewed.elapsed() < BAR / 3 {
+            return Ok(());
+        }
+        self.raise().await?.then_some(()).ok_or(StoreError::Lost)
+    }
+
+    /// Whether the bar stood before.
+    async fn raise(&mut self) -> Result<bool, StoreError> {
+        self.renewed = Instant::now();
+        let store = &self.inner.store;
+        store.bar(self.bar, Some(BAR), &self.prefixes()).await
+    }
+
+    /// Keys beside patterns, or many of them, would be many prefixes: then it is the namespace.
+    fn prefixes(&self) -> Vec<String> {
+        if !self.keys.is_empty() {
+            return vec![bars::prefix(&format!("{}:", self.inner.namespace))];
+        }
+        let patterns = self.patterns.iter();
+        let mut prefixes: Vec<_> = patterns
+            .map(|(pattern, _)| bars::prefix(pattern.beginning()))
+            .collect();
+        prefixes.sort_unstable();
+        prefixes.dedup();
+        prefixes
+    }
+}
+
+/// Removes what stands under `keys`, at most [`MOST`], at once: every invalidation, sent or replayed,
+/// comes down to this. Where tombstones may stand it spares them, and leaves one for the time of the
+/// hold-off.
+pub(crate) async fn step(
+    inner: &Inner,
+    keys: &[String],
+    hold_off: Option<Duration>,
+) -> Result<(), StoreError> {
+    let answer = match inner.journal.is_guarded() {
+        true => inner.store.invalidate_guarded(keys, hold_off).await,
+        false => inner.store.invalidate(keys).await,
+    };
+    // Their fills are refused from now on, so nobody should wait for them any more.
+    inner.flights.abandon_all(keys);
+    answer
+}

@@ -1,0 +1,86 @@
+//! What a cache was told, once and for all.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::policy::Policy;
+use crate::policy::failover::OnFailover;
+use crate::policy::schema::Schema;
+use crate::store::Outlet;
+use crate::wire::codec::{Codec, Format};
+
+/// What is wrong with a schema that the codec cannot have.
+pub(crate) const NOT_ADDITIVE: &str = "asks for `Schema::Additive`, which needs a codec that describes \
+                                       itself, such as `msgpack` or `json`";
+
+/// The settings that the flows look at.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// Stands under every policy.
+    pub(crate) defaults: Policy,
+    pub(crate) policies: HashMap<String, Policy>,
+    pub(crate) format: Format,
+    pub(crate) lease: Duration,
+    pub(crate) wait: Duration,
+    /// How long the source is left alone after a failed load of an entry that can be served.
+    pub(crate) throttle: Duration,
+    /// How often an update tries before it gives up.
+    pub(crate) update_attempts: u32,
+    pub(crate) on_failover: OnFailover,
+    /// How many keys the journal keeps one by one.
+    pub(crate) journal_keys: usize,
+    pub(crate) flush_timeout: Duration,
+    /// Whether tombstones may stand in this namespace, so that every invalidation has to spare them.
+    pub(crate) guarded: bool,
+    /// How long a guarded write bars its keys after its last sign of life.
+    pub(crate) hold: Duration,
+    /// Where events go.
+    pub(crate) outlet: Outlet,
+    #[cfg(feature = "testing")]
+    pub(crate) recorder: Option<crate::observe::recorder::Recorder>,
+}
+
+impl Settings {
+    /// Whether nothing can be cached under `policy`, which `build` has not seen: it is out of range, its
+    /// name is unknown, or no layer gives it a TTL.
+    pub(crate) fn is_unfit(&self, policy: &Policy) -> bool {
+        !policy.is_in_range() || self.lacks_ttl(policy)
+    }
+
+    /// Whether no layer gives `policy` a TTL. One that has it and names no other costs no look-up.
+    pub(crate) fn lacks_ttl(&self, policy: &Policy) -> bool {
+        let complete = (policy.ttl.is_some() || policy.told) && policy.name.is_none();
+        !complete
+            && self
+                .resolve(policy)
+                .is_none_or(|policy| policy.ttl.is_none() && !policy.told)
+    }
+
+    /// `policy` with everything that the named policy and the defaults add; `None` if its name is
+    /// unknown.
+    pub(crate) fn resolve(&self, policy: &Policy) -> Option<Policy> {
+        Some(self.named(policy)?.over(self.defaults))
+    }
+
+    /// `policy` with everything that the named policy adds; `None` if its name is unknown.
+    fn named(&self, policy: &Policy) -> Option<Policy> {
+        let named = match policy.name {
+            Some(name) => *self.policies.get(name)?,
+            None => Policy::new(),
+        };
+        Some(policy.over(named))
+    }
+
+    /// Which entries are read under `policy` by a type that was changed; `None` if the policy asks for
+    /// what `codec` cannot do.
+    pub(crate) fn schema(&self, policy: &Policy, codec: &impl Codec) -> Option<Schema> {
+        let asked = self.named(policy).and_then(|policy| policy.schema);
+        let schema = asked.or(self.defaults.schema).unwrap_or_default();
+        match schema {
+            Schema::Additive if !codec.self_describing() => {
+                asked.is_none().then_some(Schema::Exact)
+            }
+            schema => Some(schema),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The loader's side: the generations of before the load, and whether they still are.
+
+use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
+
+use super::Generations;
+use super::look::is_barred;
+use crate::engine::handle::Inner;
+use crate::error::StoreError;
+use crate::policy::Policy;
+use crate::store::Store as _;
+use crate::wire::entry::{Live, extensions};
+use crate::wire::extension::{Extensions, MOST_NAMED};
+use crate::wire::tag::{Generation, Tags, hash, name, named_key};
+
+/// How long a generation lives at least: one that is lost takes the entries of its tag along.
+const SHORTEST_LIFE: Duration = Duration::from_secs(60 * 60);
+/// That of one whose entries may live for any time.
+const UNKNOWN_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// What a load began from, and its entry says of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Basis {
+    /// That of the store.
+    pub(crate) epoch: u32,
+    pub(crate) stamp: Stamp,
+}
+
+/// The generations of the tags of one load; of no tags by default.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stamp {
+    generations: Vec<Generation>,
+    keys: Vec<String>,
+    /// How many of them the entry need not name.
+    known: usize,
+}
+
+impl Basis {
+    /// A load that nothing is known of but the epoch in which it begins.
+    pub(crate) fn of(epoch: u32) -> Self {
+        Self {
+            epoch,
+            stamp: Stamp::default(),
+        }
+    }
+
+    /// A load whose tags have generations that nobody has read. Its entry names all of them, and is
+    /// only for those who wait for it.
+    pub(crate) fn unread(epoch: u32, keys: Vec<String>) -> Self {
+        let stamp = Stamp {
+            keys,
+            ..Stamp::default()
+        };
+        Self { epoch, stamp }
+    }
+
+    /// Whether no tag of this entry has been invalidated before the load began, and it is of the same
+    /// server. What is made of its value may then be stored as the result of the load.
+    pub(crate) fn carries_on(&self, live: &Live) -> bool {
+        let stamp = extensions(&live.entry).map(|extensions| extensions.stamp);
+        live.header.epoch == self.epoch && stamp == Some(self.stamp.hash())
+    }
+
+    /// Whether no tag has been invalidated since.
+    pub(crate) async fn stands(&self, inner: &Inner) -> bool {
+        self.stamp.stands(inner).await && inner.store.epoch() == self.epoch
+    }
+}
+
+impl Stamp {
+    /// Reads the generations of `tags`, and of those that the entry `before` names; gives one to
+    /// those that have none. `None`: one of them is barred, or its invalidation is still to be sent.
+    pub(crate) async fn take(
+        inner: &Inner,
+        tags: &Tags,
+        policy: &Policy,
+        before: Option<&[u8]>,
+    ) -> Result<Option<Self>, StoreError> {
+        let found = before.and_then(extensions).unwrap_or_default().named;
+        if tags.is_empty() && found.is_empty() {
+            return Ok(Some(Self::default()));
+        }
+        let mut keys = tags.keys().to_vec();
+        for key in found.iter().map(|name| named_key(&inner.namespace, name)) {
+            // A name that finds no room is asked for by whoever needs it.
+            if keys.len() - tags.known < MOST_NAMED && !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        Self::read(inner, keys, tags.known, policy).await
+    }
+
+    /// The same for a load of many keys, which is to replace all the entries `before`.
+    pub(crate) async fn take_all<'a>(
+        inner: &Inner,
+        policy: &Policy,
+        before: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<Option<Self>, StoreError> {
+        let named = before.filter_map(extensions).flat_map(|found| found.named);
+        let keys: BTreeSet<_> = named
+            .map(|name| named_key(&inner.namespace, name))
+            .collect();
+        if keys.is_empty() {
+            return Ok(Some(Self::default()));
+        }
+        Self::read(inner, keys.into_iter().collect(), 0, policy).await
+    }
+
+    async fn read(
+        inner: &Inner,
+        keys: Vec<String>,
+        known: usize,
+        policy: &Policy,
+    ) -> Result<Option<Self>, StoreError> {
+        // Those of the call have been asked for; those that the entry names were not known then.
+        if is_barred(inner, &keys) {
+            return Ok(None);
+        }
+        // Each its own: what is alive by one tag must not be by another.
+        let new = keys.into_iter().map(|key| (key, Generation::random()));
+        let new: Vec<_> = new.collect();
+        let generations = inner.store.stamp(&new, life(inner, policy)).await?;
+        let generations: Option<_> = generations.into_iter().collect();
+        Ok(generations.map(|generations| Self {
+            generations,
+            keys: new.into_iter().map(|(key, _)| key).collect(),
+            known,
+        }))
+    }
+
+    /// What it says of `keys` alone.
+    pub(crate) fn only(&self, keys: &BTreeSet<String>) -> Self {
+        let (keys, generations) = self
+            .parts()
+            .filter(|(key, _)| keys.contains(*key))
+            .map(|(key, generation)| (key.clone(), generation))
+            .unzip();
+        Self {
+            generations,
+            keys,
+            known: 0,
+        }
+    }
+
+    /// The tags and their generations.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&String, Generation)> {
+        self.keys.iter().zip(self.generations.iter().copied())
+    }
+
+    /// Adds a tag that an inner call was of. `false`: it was invalidated since it was read first.
+    pub(crate) fn inherit(&mut self, key: &str, generation: Generation) -> bool {
+        let known = self.parts().find(|(known, _)| *known == key);
+        if let Some((_, known)) = known {
+            return known == generation;
+        }
+        self.keys.push(key.to_owned());
+        self.generations.push(generation);
+        true
+    }
+
+    /// Whether there is no room for the names of so many tags.
+    pub(crate) fn is_full(&self) -> bool {
+        self.keys.len() - self.known > MOST_NAMED
+    }
+
+    /// The tags whose generations it has from before the load.
+    pub(crate) fn covered(&self) -> HashSet<&String> {
+        self.keys.iter().collect()
+    }
+
+    /// The same with more tags, whose generations were not read before the load: what an entry says
+    /// that has no value and only names tags for the next load.
+    pub(crate) fn marker<'a>(&'a self, namespace: &str, more: &'a [String]) -> Extensions<'a> {
+        let named = self.keys[self.known..].iter().chain(more);
+        Extensions {
+            stamp: Some([0; 8]),
+            named: named.filter_map(|key| name(namespace, key)).collect(),
+            ..Extensions::default()
+        }
+    }
+
+    /// Whether there are no tags.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// What the entry says of it.
+    pub(crate) fn extensions<'a>(&'a self, namespace: &str) -> Extensions<'a> {
+        let named = self.keys[self.known..].iter();
+        Extensions {
+            stamp: self.hash(),
+            named: named.filter_map(|key| name(namespace, key)).collect(),
+            ..Extensions::default()
+        }
+    }
+
+    /// `None` without tags.
+    fn hash(&self) -> Option<[u8; 8]> {
+        (!self.is_empty()).then(|| hash(self.parts()))
+    }
+
+    async fn stands(&self, inner: &Inner) -> bool {
+        if self.is_empty() {
+            return true;
+        }
+        // Who joined knew nothing of a tag that an inner call has brought.
+        if is_barred(inner, &self.keys) {
+            return false;
+        }
+        let keys: Vec<_> = self.keys.iter().map(String::as_str).collect();
+        let answers = inner.store.get_all(&keys).await;
+        match answers.map(|answers| Generations::of(&answers)) {
+            Ok(Generations::All(generations)) => generations == self.generations,
+            _ => false,
+        }
+    }
+}
+
+/// Twice as long as the longest life of an entry, which is less than twice the TTL whatever its
+/// jitter. Where each value tells its own, that is not known yet.
+fn life(inner: &Inner, policy: &Policy) -> Duration {
+    let policy = inner.settings.resolve(policy).unwrap_or_default();
+    if policy.told {
+        return UNKNOWN_LIFE;
+    }
+    let longest = policy.ttl.max(policy.negative_ttl).unwrap_or_default();
+    let window = policy.stale_while_revalidate.max(policy.stale_if_error);
+    let kept = longest
+        .saturating_mul(4)
+        .saturating_add(window.unwrap_or_default().saturating_mul(2));
+    kept.max(SHORTEST_LIFE)
+}

@@ -1,0 +1,20 @@
+//! Whether a transaction is open in this task.
+//!
+//! A read inside of one may go through it, whatever its key and its cache. What it sees may be rolled
+//! back, so it is its own: neither stored nor shared, nor compared with what is. [`is_open`] is asked
+//! wherever one of these begins. What such a transaction collects is in
+//! [`after_commit`](crate::write::after_commit).
+
+tokio::task_local! {
+    static OPEN: ();
+}
+
+/// Runs `future` inside of a transaction.
+pub(crate) fn open<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    OPEN.scope((), future)
+}
+
+/// Whether a transaction is open in this task, so that what is read here is for nobody else.
+pub(crate) fn is_open() -> bool {
+    OPEN.try_with(|_| ()).is_ok()
+}

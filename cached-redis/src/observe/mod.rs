@@ -1,0 +1,10 @@
+//! What a process says of its cache: the functions it has, events, counters, and the record of a test.
+
+pub(crate) mod event;
+pub(crate) mod instance;
+#[cfg(feature = "testing")]
+pub(crate) mod recorder;
+pub(crate) mod registry;
+pub(crate) mod stats;
+pub(crate) mod status;
+pub(crate) mod warnings;

@@ -1,0 +1,438 @@
+//! What the attributes register, at link time, about the functions they stand on.
+
+use std::any::type_name;
+use std::iter;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::observe::instance::Instances;
+use crate::policy::Policy;
+use crate::wire::template::Template;
+
+/// A function's name and its place in the counters of every cache.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) name: &'static str,
+    pub(crate) too_large: Once,
+    slot: AtomicUsize,
+}
+
+impl Site {
+    const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            too_large: Once(AtomicBool::new(false)),
+            slot: AtomicUsize::new(0),
+        }
+    }
+
+    /// 0, the place of calls without an attribute, until the catalogue has been numbered.
+    pub(crate) fn slot(&self) -> usize {
+        self.slot.load(Ordering::Relaxed)
+    }
+}
+
+/// What `#[redis_cached]` knows about its function.
+#[derive(Debug)]
+pub struct FunctionInfo {
+    /// Path of the function.
+    pub path: &'static str,
+    /// Source file.
+    pub file: &'static str,
+    /// Line of the attribute.
+    pub line: u32,
+    /// The key template, as written or by default.
+    pub template: &'static str,
+    /// The templates of its tags.
+    pub tags: &'static [&'static str],
+    /// Whether it tells the version of its source.
+    pub versioned: bool,
+    /// Whether the template is the default one.
+    pub default_key: bool,
+    /// Its parameters that are plain names, with their types as written.
+    pub parameters: &'static [(&'static str, &'static str)],
+    /// The return type, as written.
+    pub value: &'static str,
+    /// Whether the function has type or const parameters.
+    pub generic: bool,
+    /// Whether the attribute names its cache.
+    pub bound: bool,
+    /// What the attribute says of the life of entries.
+    pub policy: Policy,
+    /// The codec, as written.
+    pub codec: Option<&'static str>,
+    /// How the compiler names its static.
+    pub definition: fn() -> &'static str,
+}
+
+/// Whether something was told already: warnings come once for each function, counters each time.
+#[derive(Debug)]
+pub(crate) struct Once(AtomicBool);
+
+impl Once {
+    /// Whether this is the first time that it is asked.
+    pub(crate) fn first(&self) -> bool {
+        !self.0.swap(true, Ordering::Relaxed)
+    }
+}
+
+/// One function under `#[redis_cached]`.
+#[derive(Debug)]
+pub struct Function {
+    pub(crate) info: FunctionInfo,
+    pub(crate) site: Site,
+    /// Whether its values are kept as MessagePack, because its own codec cannot read them back.
+    pub(crate) fell_back: AtomicBool,
+    /// Whether it was told already that no layer gives it a TTL.
+    pub(crate) without_policy: Once,
+    /// Whether it was told already that some of its values cannot be kept.
+    pub(crate) unstorable: Once,
+    /// Whether it was told already that it is called inside of its own load.
+    pub(crate) nested: Once,
+    /// Whether it was told already that values are written by others that it would not find.
+    pub(crate) unlabelled: Once,
+    /// Whether it was told already that its codec cannot tell additive changes.
+    pub(crate) exact: Once,
+    /// Whether another function, or this one in another type, has the same key by no wish of its author;
+    /// it then runs uncached.
+    pub(crate) conflicting: AtomicBool,
+    pub(crate) instances: Instances,
+    /// How the compiler names what it keeps, once it has kept something.
+    pub(crate) value: OnceLock<&'static str>,
+}
+
+impl Function {
+    /// Made in a static by the attribute.
+    #[must_use]
+    pub const fn new(info: FunctionInfo) -> Self {
+        let site = Site::new(info.path);
+        Self {
+            info,
+            site,
+            fell_back: AtomicBool::new(false),
+            without_policy: Once(AtomicBool::new(false)),
+            unstorable: Once(AtomicBool::new(false)),
+            nested: Once(AtomicBool::new(false)),
+            unlabelled: Once(AtomicBool::new(false)),
+            exact: Once(AtomicBool::new(false)),
+            conflicting: AtomicBool::new(false),
+            instances: Instances::new(),
+            value: OnceLock::new(),
+        }
+    }
+
+    /// Learns what it keeps, where that is always one type. One with an origin is in a type that may be
+    /// one of several.
+    pub(crate) fn keeps<T>(&self, origin: Option<u64>) {
+        if !self.info.generic && origin.is_none() {
+            self.value.get_or_init(type_name::<T>);
+        }
+    }
+}
+
+/// When an invalidation is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// However the function ends.
+    Always,
+    /// Unless it returns an error.
+    Ok,
+    /// Before it runs.
+    Before,
+}
+
+/// What becomes of a guarded write that cannot be guarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// It goes on in one phase.
+    Prefer,
+    /// It is refused.
+    Require,
+}
+
+/// What `#[invalidates]` knows about its function.
+#[derive(Debug)]
+pub struct WriterInfo {
+    /// Path of the function.
+    pub path: &'static str,
+    /// Source file.
+    pub file: &'static str,
+    /// Line of the attribute.
+    pub line: u32,
+    /// The key templates it invalidates.
+    pub targets: &'static [&'static str],
+    /// The templates of the tags it invalidates.
+    pub tags: &'static [&'static str],
+    /// When.
+    pub when: When,
+    /// Whether the attribute names its cache.
+    pub bound: bool,
+    /// Whether it writes in two phases.
+    pub guard: Option<Guard>,
+    /// For how long nobody may fill afterwards.
+    pub replica_lag: Option<Duration>,
+    /// Whether others are to hear of it.
+    pub publish: bool,
+}
+
+impl WriterInfo {
+    /// Whether it leaves tombstones, which every invalidation of the namespace has to spare.
+    pub(crate) fn needs_guarded(&self) -> bool {
+        self.guard.is_some() || self.replica_lag.is_some()
+    }
+}
+
+/// One function under `#[invalidates]`, or under `#[write_through]`.
+#[derive(Debug)]
+pub struct Writer {
+    pub(crate) info: WriterInfo,
+    pub(crate) site: Site,
+    /// Whether it stores what it has written.
+    pub(crate) through: bool,
+}
+
+impl Writer {
+    /// Made in a static by the attribute.
+    #[must_use]
+    pub const fn new(info: WriterInfo) -> Self {
+        let (site, through) = (Site::new(info.path), false);
+        Self {
+            info,
+            site,
+            through,
+        }
+    }
+}
+
+/// What `#[write_through]` knows about its function.
+#[derive(Clone, Copy, Debug)]
+pub struct WriteThroughInfo {
+    /// Path of the function.
+    pub path: &'static str,
+    /// Source file.
+    pub file: &'static str,
+    /// Line of the attribute.
+    pub line: u32,
+    /// The key template, alone.
+    pub targets: &'static [&'static str],
+    /// The templates of the tags that its values carry.
+    pub tags: &'static [&'static str],
+    /// Its parameters that are plain names, with their types as written.
+    pub parameters: &'static [(&'static str, &'static str)],
+    /// The return type, as written.
+    pub value: &'static str,
+    /// Whether the function has type or const parameters.
+    pub generic: bool,
+    /// Whether the attribute names its cache.
+    pub bound: bool,
+    /// What the attribute says of the life of entries.
+    pub policy: Policy,
+    /// The codec, as written.
+    pub codec: Option<&'static str>,
+    /// How the compiler names its static.
+    pub definition: fn() -> &'static str,
+}
+
+/// One function under `#[write_through]`: a writer that makes entries as a cached function does.
+#[derive(Debug)]
+pub struct WriteThrough {
+    pub(crate) function: Function,
+    pub(crate) writer: Writer,
+}
+
+impl WriteThrough {
+    /// Made in a static by the attribute.
+    #[must_use]
+    pub const fn new(info: WriteThroughInfo) -> Self {
+        let function = Function::new(FunctionInfo {
+            path: info.path,
+            file: info.file,
+            line: info.line,
+            template: match info.targets {
+                [template, ..] => template,
+                [] => "",
+            },
+            versioned: false,
+            default_key: false,
+            parameters: info.parameters,
+            value: info.value,
+            generic: info.generic,
+            bound: info.bound,
+            policy: info.policy,
+            codec: info.codec,
+            tags: info.tags,
+            definition: info.definition,
+        });
+        let mut writer = Writer::new(WriterInfo {
+            path: info.path,
+            file: info.file,
+            line: info.line,
+            targets: info.targets,
+            tags: &[],
+            when: When::Always,
+            bound: info.bound,
+            guard: None,
+            replica_lag: None,
+            publish: false,
+        });
+        writer.through = true;
+        Self { function, writer }
+    }
+}
+
+/// What the attributes register.
+#[derive(Debug)]
+pub enum Registered {
+    /// A reader.
+    Cached(&'static Function),
+    /// A writer.
+    Writer(&'static Writer),
+    /// A writer whose value is stored.
+    Through(&'static WriteThrough),
+}
+
+inventory::collect!(Registered);
+
+/// The calls that no attribute made.
+pub(crate) static DIRECT: Function = Function::new(FunctionInfo {
+    path: "(direct)",
+    file: "",
+    line: 0,
+    template: "",
+    tags: &[],
+    versioned: false,
+    default_key: false,
+    parameters: &[],
+    value: "",
+    generic: true,
+    bound: true,
+    policy: Policy::new(),
+    codec: None,
+    definition: || "",
+});
+
+/// The writes that no attribute made.
+pub(crate) static DIRECT_THROUGH: WriteThrough = WriteThrough::new(WriteThroughInfo {
+    path: "(direct)",
+    file: "",
+    line: 0,
+    targets: &[],
+    tags: &[],
+    parameters: &[],
+    value: "",
+    generic: true,
+    bound: true,
+    policy: Policy::new(),
+    codec: None,
+    definition: || "",
+});
+
+/// The functions and the writers of the program, in the order of files and lines.
+pub(crate) fn registered() -> (Vec<&'static Function>, Vec<&'static Writer>) {
+    let (mut functions, mut writers) = (Vec::new(), Vec::new());
+    for registered in inventory::iter::<Registered> {
+        match registered {
+            Registered::Cached(function) => functions.push(*function),
+            Registered::Writer(writer) => writers.push(*writer),
+            Registered::Through(through) => writers.push(&through.writer),
+        }
+    }
+    functions.sort_by_key(|function| (function.info.file, function.info.line));
+    writers.sort_by_key(|writer| (writer.info.file, writer.info.line));
+    (functions, writers)
+}
+
+/// The cached function of this name, which may begin with its module.
+pub(crate) fn function(name: &str) -> Result<&'static Function, Error> {
+    let named = |function: &&Function| {
+        let rest = function.info.path.strip_suffix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with("::"))
+    };
+    let mut found: Vec<_> = registered().0.into_iter().filter(named).collect();
+    // A whole path is also the end of others.
+    if found.iter().any(|function| function.info.path == name) {
+        found.retain(|function| function.info.path == name);
+    }
+    match found.as_slice() {
+        [function] => Ok(function),
+        [] => Err(Error::UnknownFunction {
+            function: name.to_owned(),
+        }),
+        candidates => Err(Error::AmbiguousFunction {
+            function: name.to_owned(),
+            candidates: candidates.iter().map(|it| it.info.path).collect(),
+        }),
+    }
+}
+
+/// All sites, in the order of their slots.
+pub(crate) fn sites() -> Vec<&'static Site> {
+    let (functions, writers) = registered();
+    let functions = functions.into_iter().map(|function| &function.site);
+    let writers = writers.into_iter().map(|writer| &writer.site);
+    let sites: Vec<_> = iter::once(&DIRECT.site)
+        .chain(functions)
+        .chain(writers)
+        .collect();
+    // The same numbers each time: the order is that of the source.
+    for (slot, site) in sites.iter().enumerate() {
+        site.slot.store(slot, Ordering::Relaxed);
+    }
+    for through in write_throughs() {
+        let slot = through.writer.site.slot();
+        through.function.site.slot.store(slot, Ordering::Relaxed);
+    }
+    sites
+}
+
+/// The functions under `#[redis_cached]`, in no order.
+pub(crate) fn readers() -> impl Iterator<Item = &'static Function> {
+    inventory::iter::<Registered>
+        .into_iter()
+        .filter_map(|registered| match registered {
+            Registered::Cached(function) => Some(*function),
+            _ => None,
+        })
+}
+
+/// The writers whose values are stored.
+pub(crate) fn write_throughs() -> impl Iterator<Item = &'static WriteThrough> {
+    inventory::iter::<Registered>
+        .into_iter()
+        .filter_map(|registered| match registered {
+            Registered::Through(through) => Some(*through),
+            _ => None,
+        })
+}
+
+/// Two methods of one name in one module get the same default key, and an attribute cannot see
+/// that it sits in an `impl`, or in another function. Neither may serve the other's values. How their
+/// parameters are called does not matter: a key holds values alone.
+pub(crate) fn refuse_shared_default_keys() {
+    let functions = registered().0;
+    for (a, b) in pairs(&functions).filter(|(a, b)| share_default_key(a, b)) {
+        b.conflicting.store(true, Ordering::Relaxed);
+        if !a.conflicting.swap(true, Ordering::Relaxed) {
+            crate::util::warning::error!(
+                function = a.info.path,
+                "two functions have the same default key and run uncached: give each a `key`"
+            );
+        }
+    }
+}
+
+pub(crate) fn share_default_key(a: &Function, b: &Function) -> bool {
+    let keys = |function: &Function| Template::new(function.info.template).without_formats();
+    a.info.default_key && b.info.default_key && keys(a).meets(&keys(b))
+}
+
+pub(crate) fn pairs<'a>(
+    functions: &'a [&'static Function],
+) -> impl Iterator<Item = (&'static Function, &'static Function)> + 'a {
+    functions
+        .iter()
+        .enumerate()
+        .flat_map(|(i, a)| functions[i + 1..].iter().map(move |b| (*a, *b)))
+}

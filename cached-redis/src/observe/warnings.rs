@@ -1,0 +1,163 @@
+//! Warnings that would come with every operation: one for each function and kind, and then a count.
+//!
+//! What is wrong with one call is wrong with the next: the store is away, or a key cannot be rendered. The
+//! first warning opens a spell. What is like it is only counted, until the store has answered again and
+//! [`SHORTEST`] is over: with operations that fail now and then, a spell would otherwise end with each that
+//! does not. At its end the counts are told, and the next warning opens a new one.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::warn;
+
+use crate::observe::event::Event;
+
+/// How long a spell lasts at least.
+const SHORTEST: Duration = Duration::from_secs(30);
+
+/// What a warning is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    StoreFailed,
+    DeferredInvalidation,
+    DeferredEvent,
+    LostEvent,
+    IngestionGap,
+    UnguardedWrite,
+    RefusedWrite,
+    LapsedGuard,
+    LostLock,
+    StaleValue,
+    NoKey,
+    NoKeyToInvalidate,
+    NoVersion,
+    TooManyTags,
+    LongValidator,
+}
+
+impl Kind {
+    /// `None`: it is told each time, or told once by other means.
+    fn of(event: &Event<'_>) -> Option<Self> {
+        Some(match event {
+            Event::Failed(_) | Event::Away(_) => Self::StoreFailed,
+            Event::Deferred(..) => Self::DeferredInvalidation,
+            Event::PublishDeferred(Some(_)) => Self::DeferredEvent,
+            Event::PublishLost => Self::LostEvent,
+            Event::IngestionGap => Self::IngestionGap,
+            Event::Unguarded(_) => Self::UnguardedWrite,
+            Event::WriteRefused(_) => Self::RefusedWrite,
+            Event::GuardLapsed => Self::LapsedGuard,
+            Event::LockLost => Self::LostLock,
+            Event::Audited { fresh: false } => Self::StaleValue,
+            Event::KeyFailed => Self::NoKey,
+            Event::LostKey => Self::NoKeyToInvalidate,
+            Event::NoVersion => Self::NoVersion,
+            Event::TooManyTags => Self::TooManyTags,
+            Event::LongValidator => Self::LongValidator,
+            _ => return None,
+        })
+    }
+}
+
+/// The warnings of one cache.
+pub(crate) struct Warnings {
+    built: Instant,
+    /// When the spell began, in ms after `built`; 0: there is none.
+    began: AtomicU64,
+    /// How often there was what, by function.
+    times: Mutex<BTreeMap<(&'static str, Kind), u64>>,
+}
+
+impl Warnings {
+    pub(crate) fn new() -> Self {
+        Self {
+            built: Instant::now(),
+            began: AtomicU64::new(0),
+            times: Mutex::default(),
+        }
+    }
+
+    /// Whether `event` is to be told; else it is counted.
+    pub(crate) fn is_told(&self, function: &'static str, event: &Event<'_>) -> bool {
+        let Some(kind) = Kind::of(event) else {
+            return true;
+        };
+        let mut all = self.times();
+        if all.is_empty() {
+            self.began.store(self.now(), Ordering::Relaxed);
+        }
+        let times = all.entry((function, kind)).or_default();
+        *times += 1;
+        *times == 1
+    }
+
+    /// The store has answered, maybe by a held clock that stands before the beginning: ends a spell that was long enough. All that a hit does is to read.
+    pub(crate) fn answered(&self) {
+        let began = self.began.load(Ordering::Relaxed);
+        if began > 0 && u128::from(self.now().saturating_sub(began)) >= SHORTEST.as_millis() {
+            self.end();
+        }
+    }
+
+    /// Tells how often there was what had been told once. Who heard the warning hears this too, so it is
+    /// never the first.
+    pub(crate) fn end(&self) {
+        let ended = {
+            let mut all = self.times();
+            self.began.store(0, Ordering::Relaxed);
+            std::mem::take(&mut *all)
+        };
+        for ((function, kind), times) in ended.into_iter().filter(|(_, times)| *times > 1) {
+            let more = times - 1;
+            warn!(
+                function,
+                ?kind,
+                more,
+                "the warning of this kind stood for more"
+            );
+        }
+    }
+
+    fn times(&self) -> MutexGuard<'_, BTreeMap<(&'static str, Kind), u64>> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> u64 {
+        self.built.elapsed().as_millis() as u64 + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Builder;
+    use tokio::time::advance;
+
+    use super::*;
+
+    /// A runtime with a held clock of its own.
+    fn held<F: Future>(test: F) -> F::Output {
+        let mut builder = Builder::new_current_thread();
+        let runtime = builder.enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(test)
+    }
+
+    #[test]
+    fn a_spell_outlives_a_clock_that_stands_before_its_beginning() {
+        let warnings = held(async {
+            let warnings = Warnings::new();
+            advance(2 * SHORTEST).await;
+            assert!(warnings.is_told("f", &Event::KeyFailed));
+            warnings
+        });
+        held(async {
+            warnings.answered();
+            assert!(!warnings.is_told("f", &Event::KeyFailed), "it goes on");
+            advance(4 * SHORTEST).await;
+            warnings.answered();
+            assert!(warnings.is_told("f", &Event::KeyFailed), "it has ended");
+        });
+    }
+}

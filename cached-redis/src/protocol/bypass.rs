@@ -1,0 +1,178 @@
+//! Loads without a lease: the store is away, or the time to wait for somebody else is spent.
+//!
+//! No lease fences such a load, so whoever joins one that already runs may get a value from before
+//! an invalidation it should see. A reader therefore shares only a load that starts **after** it
+//! came: per key and process one load runs and one is pending, and newcomers join the pending one.
+//! An outage of the store is so never a stampede on the source.
+//!
+//! The wait budget holds here too: a load begins at the latest when the budget of whoever leads it is
+//! spent, or when the one that runs is older than a budget. A load that never ends, or is never polled,
+//! costs later callers no more than that.
+//!
+//! What a call inside an open transaction sees may be rolled back, and a call inside of a load of the same
+//! key would wait for itself. Every form of a read, of one key or of many, asks [`Bypasses::place`] where
+//! to load, and there such a call finds a place that is shared with nobody.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::yield_now;
+use tokio::time::{Instant, timeout_at};
+
+use crate::protocol::flight::{self, Joined, Landing, Place, Progress, Seat};
+use crate::util::sync::{Mutex, MutexGuard};
+
+/// The bypass loads of one cache, by key.
+#[derive(Default)]
+pub(crate) struct Bypasses {
+    keys: Mutex<HashMap<String, Queue>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    running: Option<Joined>,
+    pending: Option<Joined>,
+}
+
+impl Queue {
+    /// The load for a reader that `came` then: one that has begun since, or the pending one if that
+    /// begins by the end of its budget. None that is older than a budget.
+    fn fit(&self, came: Instant, until: Instant, budget: Duration) -> Option<&Joined> {
+        let now = Instant::now();
+        let fits = |joined: &&Joined| now < flight::begins(joined) + budget;
+        let begun = |joined: &&Joined| came < flight::begins(joined);
+        // When nothing runs any more, it begins at once.
+        let in_time = |joined: &&Joined| self.running.is_none() || flight::begins(joined) <= until;
+        let running = self.running.as_ref().filter(begun).filter(fits);
+        running.or_else(|| self.pending.as_ref().filter(in_time).filter(fits))
+    }
+}
+
+impl Bypasses {
+    /// The next load of `key`, or a seat in it.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        key: &str,
+        came: Instant,
+        budget: Duration,
+    ) -> Place<BypassLoad> {
+        let now = Instant::now();
+        let until = now.max(came + budget);
+        let mut keys = self.lock();
+        let queue = keys.entry(key.to_owned()).or_default();
+        if let Some(joined) = queue.fit(came, until, budget) {
+            return Place::Seat(Seat {
+                joined: joined.clone(),
+                loads: true,
+                shares: true,
+            });
+        }
+        let before = queue.running.clone();
+        let begins = before.as_ref().map_or(now, |running| {
+            (flight::begins(running) + budget).clamp(now, until)
+        });
+        let (sender, pending) = watch::channel(Progress::Begins(begins));
+        queue.pending = Some(pending);
+        Place::Lead(BypassLoad {
+            bypasses: Arc::clone(self),
+            key: key.to_owned(),
+            before,
+            begins,
+            sender,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Queue>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to run the next load of one key. Dropping it lets those who joined start over.
+pub(crate) struct BypassLoad {
+    bypasses: Arc<Bypasses>,
+    key: String,
+    /// The load that ran when this one was entered.
+    before: Option<Joined>,
+    /// Until when that one is waited for.
+    begins: Instant,
+    sender: watch::Sender<Progress>,
+}
+
+impl BypassLoad {
+    /// A load that is shared with nobody, and waits for nobody.
+    pub(crate) fn apart(key: &str) -> Self {
+        let begins = Instant::now();
+        Self {
+            bypasses: Arc::default(),
+            key: key.to_owned(),
+            before: None,
+            begins,
+            sender: watch::Sender::new(Progress::Begins(begins)),
+        }
+    }
+
+    /// Waits for the running load; from then on this one runs and only those join it that came before.
+    pub(crate) async fn start(&self) {
+        // What is spent is the time to wait for it.
+        let _ = timeout_at(self.begins, self.turn()).await;
+        // Callers that came in the same moment get the chance to join instead of loading next.
+        yield_now().await;
+        self.begin();
+    }
+
+    async fn turn(&self) {
+        if let Some(mut running) = self.before.clone() {
+            // Without a landing its leader was dropped: it does not run any more either.
+            flight::landed(&mut running).await;
+        }
+    }
+
+    fn begin(&self) {
+        let mut keys = self.bypasses.lock();
+        let queue = keys.entry(self.key.clone()).or_default();
+        let own = self.sender.subscribe();
+        queue.pending.take_if(|joined| joined.same_channel(&own));
+        queue.running = Some(own);
+        flight::begin(&self.sender);
+    }
+
+    /// Whether anybody waits for the result.
+    pub(crate) fn is_shared(&self) -> bool {
+        let own = self.sender.subscribe();
+        let keys = self.bypasses.lock();
+        let running = keys.get(&self.key).and_then(|queue| queue.running.as_ref());
+        let on_board = running.is_some_and(|joined| joined.same_channel(&own));
+        // `own` is one as well.
+        self.sender.receiver_count() > 1 + usize::from(on_board)
+    }
+
+    /// Ends the load.
+    pub(crate) fn land(self, landing: Landing) {
+        self.leave();
+        self.sender.send_replace(Progress::Landed(landing));
+    }
+
+    fn leave(&self) {
+        let mut keys = self.bypasses.lock();
+        let Some(queue) = keys.get_mut(&self.key) else {
+            return;
+        };
+        let own = self.sender.subscribe();
+        queue.running.take_if(|joined| joined.same_channel(&own));
+        queue.pending.take_if(|joined| joined.same_channel(&own));
+        if queue.running.is_none() && queue.pending.is_none() {
+            keys.remove(&self.key);
+        }
+    }
+}
+
+impl Drop for BypassLoad {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+#[cfg(test)]
+mod schedules;

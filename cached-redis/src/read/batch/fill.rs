@@ -1,0 +1,87 @@
+//! The fills of a batch, in one round trip. Each is conditional on what stood under its own key.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use super::leases::Leases;
+use crate::engine::encode::Packed;
+use crate::engine::fill;
+use crate::engine::handle::Inner;
+use crate::error::StoreError;
+use crate::observe::registry::Site;
+use crate::protocol::flight::Flight;
+use crate::store::Store as _;
+use crate::store::many::Filling;
+use crate::wire::entry::Token;
+
+/// One entry to be stored.
+pub(super) struct Fill {
+    key: String,
+    token: Token,
+    packed: Packed,
+    flight: Option<Flight>,
+}
+
+impl Fill {
+    /// Under one of `leases`.
+    pub(super) fn leased(
+        key: String,
+        leases: &Leases,
+        packed: Packed,
+        flight: Option<Flight>,
+    ) -> Self {
+        Self::over(key, leases.token(), packed, flight)
+    }
+
+    /// In the place of what carries `token`.
+    pub(super) fn over(key: String, token: Token, packed: Packed, flight: Option<Flight>) -> Self {
+        Self {
+            key,
+            token,
+            packed,
+            flight,
+        }
+    }
+}
+
+/// Sends `fills` from a task of its own: a caller that is dropped now has its results all the same.
+pub(super) fn send(
+    inner: &Arc<Inner>,
+    site: &'static Site,
+    mut leases: Leases,
+    fills: Vec<Fill>,
+) -> JoinHandle<()> {
+    // The load has ended: nothing keeps the leases alive any longer.
+    leases.stop_heartbeat();
+    let (cache, task) = (Arc::clone(inner), inner.runtime.work.begin());
+    inner.runtime.spawn(async move {
+        let wanted = fills.iter().map(|fill| Filling {
+            key: &fill.key,
+            token: fill.token,
+            entry: fill.packed.entry.clone(),
+            ttl: fill.packed.life,
+        });
+        let wanted: Vec<_> = wanted.collect();
+        let lease = leases.token();
+        let answers = leases.fill(&wanted).await;
+        drop(wanted);
+        // All are of one load.
+        let basis = fills.first().map(|fill| fill.packed.basis.clone());
+        let mut landings = Vec::with_capacity(fills.len());
+        for (fill, answer) in fills.into_iter().zip(answers) {
+            if answer == Err(StoreError::TooLarge) && fill.token != lease {
+                // What was loaded is not kept, and what it was to replace is older.
+                drop(cache.store.release(&fill.key, fill.token).await);
+            }
+            let landing = fill::filled(&cache, site, &fill.key, &answer, fill.packed);
+            landings.extend(fill.flight.map(|flight| (flight, landing)));
+        }
+        let flights = landings.iter().map(|(flight, landing)| (flight, landing));
+        let shares = fill::shares(&cache, &basis.unwrap_or_default(), flights).await;
+        for (flight, landing) in landings {
+            flight.land(landing.shared_if(shares));
+        }
+        drop(task);
+    })
+}

@@ -1,0 +1,179 @@
+//! The leases of one batch: one token and one heartbeat for all of its keys.
+//!
+//! A token is new for every attempt, and a batch makes one attempt at each of its keys, so one token
+//! does for all: what stands under a key is compared with it there and nowhere else.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+
+use crate::engine::handle::Inner;
+use crate::engine::lease::Pulse;
+use crate::engine::tags::{Basis, Stamp};
+use crate::error::StoreError;
+use crate::observe::status::Filled;
+use crate::policy::Policy;
+use crate::store::Store as _;
+use crate::store::many::{Answer, Asked, Filling, Granted};
+use crate::wire::entry::{Header, Token};
+
+/// Leases that are asked for or granted. Dropping them releases them: the asking or the load failed,
+/// panicked or was given up.
+pub(super) struct Leases {
+    inner: Arc<Inner>,
+    token: Token,
+    /// The epoch is that of the store when the leases were asked for.
+    basis: Basis,
+    /// The keys that may carry our token: all that were asked for and not refused, since an answer
+    /// that never came may have been a grant.
+    held: Vec<String>,
+    pulse: Pulse,
+    heartbeat: Option<JoinHandle<()>>,
+}
+
+impl Leases {
+    pub(super) fn new(inner: &Arc<Inner>) -> Self {
+        Self {
+            inner: Arc::clone(inner),
+            token: Token::next(),
+            // Before they are sent, as for a single lease.
+            basis: Basis::of(inner.store.epoch()),
+            held: Vec::new(),
+            pulse: Pulse::new(inner),
+            heartbeat: None,
+        }
+    }
+
+    pub(super) fn token(&self) -> Token {
+        self.token
+    }
+
+    /// What the load under these leases begins from.
+    pub(super) fn basis(&self) -> &Basis {
+        &self.basis
+    }
+
+    /// Reads the tags that the entries `before` name, which its fills are to replace. `false`: one of
+    /// them is barred, or the store is away, and such entries are not to be replaced.
+    pub(super) async fn read_tags<'a>(
+        &mut self,
+        policy: &Policy,
+        before: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<bool, StoreError> {
+        let stamp = Stamp::take_all(&self.inner, policy, before).await?;
+        let free = stamp.is_some();
+        self.basis.stamp = stamp.unwrap_or_default();
+        Ok(free)
+    }
+
+    /// Asks for leases, and keeps those alive that were granted.
+    pub(super) async fn acquire(&mut self, asked: &[Asked<'_>]) -> Vec<Answer<Granted>> {
+        self.held = asked.iter().map(|asked| asked.key.to_owned()).collect();
+        let (lease, life) = (self.entry(), self.inner.settings.lease);
+        let mut answers = self.inner.store.acquire_all(asked, &lease, life).await;
+        for answer in &mut answers {
+            // The command was sent twice, and the first one was granted.
+            if matches!(answer, Ok(Granted::No(Some(entry))) if self.is_own(entry)) {
+                *answer = Ok(Granted::Yes);
+            }
+        }
+        self.granted(answers.iter().map(|answer| match answer {
+            Ok(Granted::No(_)) => Some(false),
+            answer => answer.is_ok().then_some(true),
+        }));
+        answers
+    }
+
+    /// Takes the leases of `keys` whatever stands there, unless that is a tombstone.
+    pub(super) async fn seize(&mut self, keys: &[String]) -> Vec<Answer<bool>> {
+        self.held = keys.to_vec();
+        let (lease, life) = (self.entry(), self.inner.settings.lease);
+        let answers = self.inner.store.seize_all(keys, &lease, life).await;
+        self.granted(answers.iter().map(|answer| answer.as_ref().ok().copied()));
+        answers
+    }
+
+    /// Sends `fills`; which of them won. Leases that nothing is filled under are released.
+    pub(super) async fn fill(mut self, fills: &[Filling<'_>]) -> Vec<Answer<Filled>> {
+        let store = &self.inner.store;
+        if store.epoch() != self.basis.epoch {
+            return fills.iter().map(|_| Ok(Filled::Overtaken)).collect();
+        }
+        let won = store.fill_all(fills).await;
+        let sent = fills.iter().zip(&won).filter(|(_, won)| won.is_ok());
+        let ended: HashSet<_> = sent.map(|(fill, _)| fill.key).collect();
+        self.held.retain(|key| !ended.contains(key.as_str()));
+        // The answers may be those of a new server, where leases stand although they were invalidated.
+        let is_current = store.epoch() == self.basis.epoch;
+        let filled = |fill: &Filling<'_>, won| match won {
+            true if is_current => Filled::Stored,
+            false if fill.token == self.token => self.pulse.refused(&self.inner),
+            _ => Filled::Overtaken,
+        };
+        let answers = fills.iter().zip(won);
+        answers
+            .map(|(fill, won)| won.map(|won| filled(fill, won)))
+            .collect()
+    }
+
+    fn entry(&self) -> Bytes {
+        Bytes::copy_from_slice(&Header::lease(self.token))
+    }
+
+    fn is_own(&self, entry: &[u8]) -> bool {
+        Header::parse(entry).is_some_and(|(header, _)| header.token == self.token)
+    }
+
+    /// `answers`: whether the lease of each key was granted, `None` if that is not known.
+    fn granted(&mut self, answers: impl Iterator<Item = Option<bool>>) {
+        let answers: Vec<_> = answers.collect();
+        let mut each = answers.iter();
+        self.held.retain(|_| each.next() != Some(&Some(false)));
+        if answers.contains(&Some(true)) {
+            let (inner, pulse) = (Arc::clone(&self.inner), self.pulse.clone());
+            let beat = heartbeat(inner, self.held.clone(), self.token, pulse);
+            self.heartbeat = Some(self.inner.runtime.spawn(beat));
+        }
+    }
+
+    pub(super) fn stop_heartbeat(&mut self) {
+        if let Some(heartbeat) = self.heartbeat.take() {
+            heartbeat.abort();
+        }
+    }
+}
+
+impl Drop for Leases {
+    fn drop(&mut self) {
+        self.stop_heartbeat();
+        if !self.held.is_empty() {
+            let token = self.token;
+            let keys: Arc<[String]> = std::mem::take(&mut self.held).into();
+            // Unanswered, the leases run out by themselves.
+            self.inner.finish(move |inner| {
+                let keys = Arc::clone(&keys);
+                async move {
+                    let released = inner.store.release_all(&keys, token).await;
+                    released.iter().all(Result::is_ok)
+                }
+            });
+        }
+    }
+}
+
+async fn heartbeat(inner: Arc<Inner>, mut keys: Vec<String>, token: Token, pulse: Pulse) {
+    while !keys.is_empty() {
+        tokio::time::sleep(inner.settings.lease / 3).await;
+        let (life, asked_ms) = (inner.settings.lease, inner.store.now_ms());
+        let stands = inner.store.extend_all(&keys, token, life).await;
+        if stands.contains(&Ok(true)) {
+            pulse.renewed(asked_ms);
+        }
+        // Without an answer the next beat tries again; a lease that is gone needs no more beats.
+        let mut stands = stands.iter();
+        keys.retain(|_| !matches!(stands.next(), Some(Ok::<_, StoreError>(false))));
+    }
+    pulse.gone(&inner);
+}

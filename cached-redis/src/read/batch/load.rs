@@ -1,0 +1,130 @@
+//! The one load of all that is missing, and what becomes of its results, key by key.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::call::Item;
+use super::fill::{self, Fill};
+use super::leases::Leases;
+use super::map::Many;
+use super::{Id, Reader, Round, Value};
+use crate::engine::batched::Batched as _;
+use crate::engine::context::Loading;
+use crate::engine::encode::{Loaded, Packed, Settled};
+use crate::engine::shape::ErrorSharing;
+use crate::engine::tags::Basis;
+use crate::observe::event::Event;
+use crate::observe::status::Status;
+use crate::protocol::flight::Landing;
+use crate::wire::codec::Choice;
+
+impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
+where
+    S: Many<Stored: Serialize + DeserializeOwned>,
+    E: ErrorSharing<S::Error> + Copy,
+    C: Choice,
+    U: Fn(&Value<S>) -> bool,
+    F: FnMut(Vec<Id<S>>) -> L,
+    L: Future<Output = S::Return>,
+{
+    /// Loads under the leases that were granted, and fills.
+    pub(super) async fn lead(
+        &mut self,
+        round: &mut Round<Id<S>>,
+        leases: Leases,
+    ) -> Result<(), S::Error> {
+        let own = std::mem::take(&mut round.own);
+        if own.is_empty() {
+            return Ok(());
+        }
+        own.iter().for_each(|_| self.answered(Status::Miss, None));
+        let items = own.iter().map(|(item, _)| item);
+        let (result, loaded, basis) = self.load(items, leases.basis()).await;
+        let values = match result {
+            Ok(values) => values,
+            Err(error) => {
+                drop(leases);
+                let landing = self.failure(&error);
+                own.into_iter()
+                    .for_each(|(_, flight)| flight.land(landing.clone()));
+                return Err(error);
+            }
+        };
+        let settled = self.packer.settle(&loaded.said, &basis);
+        let mut fills = Vec::with_capacity(own.len());
+        for (item, flight) in own {
+            match self.packed(&values, &item, &loaded, settled.as_ref()) {
+                Some(packed) => {
+                    self.describe(Status::Miss, Some(&packed.header));
+                    // Before the fill is sent: who comes from here on must look for itself.
+                    flight.close();
+                    fills.push(Fill::leased(item.key, &leases, packed, Some(flight)));
+                }
+                // Not to be kept: those who waited load for themselves.
+                None => flight.land(Landing::Bypass),
+            }
+        }
+        fill::send(self.inner, &self.function.site, leases, fills);
+        self.found.extend(values);
+        Ok(())
+    }
+
+    /// Runs the function. What its entries begin from: of the tags that were read before, those that it
+    /// has said.
+    pub(super) async fn load<'a>(
+        &mut self,
+        items: impl Iterator<Item = &'a Item<Id<S>>>,
+        basis: &Basis,
+    ) -> (Result<S::Ok, S::Error>, Loaded, Basis)
+    where
+        Id<S>: 'a,
+    {
+        let (mut ids, mut keys) = (Vec::new(), Vec::new());
+        for item in items {
+            ids.extend(item.ids().cloned());
+            keys.push(item.key.clone());
+        }
+        let started = Instant::now();
+        let policy = self.inner.settings.resolve(self.packer.policy);
+        let alone = policy.is_some_and(|policy| policy.alone);
+        let loading = Loading::new(self.inner, alone, None, keys);
+        let (returned, mut said) = loading.run(|| (self.load)(ids)).await;
+        let took = started.elapsed();
+        self.emit(&Event::Loaded(took));
+        // There is no value alone that it could be told by.
+        said.validator = None;
+        let stamp = basis.stamp.only(&said.tags);
+        let basis = Basis { stamp, ..*basis };
+        said.hand_on(&self.inner.flights, &basis);
+        (S::result(returned), Loaded { took, said }, basis)
+    }
+
+    /// What was loaded for `item`: for any of its ids, as the source may tell only one of them.
+    pub(super) fn value_of<'a>(values: &'a S::Ok, item: &Item<Id<S>>) -> Option<&'a Value<S>> {
+        item.ids().find_map(|id| values.value(id))
+    }
+
+    /// The entry of what was loaded for `item`; `None` if it is not to be kept.
+    pub(super) fn packed(
+        &self,
+        values: &S::Ok,
+        item: &Item<Id<S>>,
+        loaded: &Loaded,
+        settled: Option<&Settled>,
+    ) -> Option<Packed> {
+        let value = Self::value_of(values, item);
+        if value.is_some_and(&self.unless) {
+            return None;
+        }
+        let value = value.map(S::stored);
+        let ttl = loaded.said.ttl;
+        self.packer.entry(value, self.equal, loaded, ttl, settled?)
+    }
+
+    /// What those who waited for a load that failed are told.
+    pub(super) fn failure(&self, error: &S::Error) -> Landing {
+        let shared = self.errors.share(error);
+        shared.map_or(Landing::Again, Landing::Failed)
+    }
+}

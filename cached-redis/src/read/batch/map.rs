@@ -1,0 +1,82 @@
+//! What a batch returns.
+
+use std::marker::PhantomData;
+
+use super::Value;
+use crate::engine::batched::Batched;
+use crate::engine::shape::Shape;
+use crate::wire::codec::Equal;
+use crate::wire::form::Form;
+
+/// The shape of a batch, which also knows how each of its values is stored.
+pub trait Many: Shape<Ok: Batched> {
+    /// What is encoded of a value.
+    type Stored;
+
+    /// The part of a value that is encoded.
+    fn stored(value: &Value<Self>) -> &Self::Stored;
+    /// The value of what was decoded.
+    fn restored(stored: Self::Stored) -> Value<Self>;
+    /// How two of what is encoded are compared, where that is known.
+    fn equal_stored(&self) -> Equal<Self::Stored>;
+}
+
+/// The shape `S`, each value in the form `F`.
+#[derive(Debug)]
+pub struct Each<S: Shape<Ok: Batched>, F: Form<Value<S>>> {
+    equal: Equal<F::Stored>,
+    types: PhantomData<fn() -> (S, F)>,
+}
+
+impl<S: Shape<Ok: Batched>, F: Form<Value<S>>> Each<S, F> {
+    /// With what a probe has found.
+    #[must_use]
+    pub fn new(_: S, _: F, equal: Equal<F::Stored>) -> Self {
+        Self {
+            equal,
+            types: PhantomData,
+        }
+    }
+}
+
+impl<S: Shape<Ok: Batched>, F: Form<Value<S>>> Clone for Each<S, F> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: Shape<Ok: Batched>, F: Form<Value<S>>> Copy for Each<S, F> {}
+
+impl<S: Shape<Ok: Batched>, F: Form<Value<S>>> Shape for Each<S, F> {
+    type Return = S::Return;
+    type Ok = S::Ok;
+    type Value = S::Value;
+    type Error = S::Error;
+
+    fn result(returned: S::Return) -> Result<S::Ok, S::Error> {
+        S::result(returned)
+    }
+    fn value(ok: &S::Ok) -> Option<&S::Value> {
+        S::value(ok)
+    }
+    fn ok(value: Option<S::Value>) -> Option<S::Ok> {
+        S::ok(value)
+    }
+    fn returned(result: Result<S::Ok, S::Error>) -> S::Return {
+        S::returned(result)
+    }
+}
+
+impl<S: Shape<Ok: Batched>, F: Form<Value<S>>> Many for Each<S, F> {
+    type Stored = F::Stored;
+
+    fn stored(value: &Value<S>) -> &F::Stored {
+        F::stored(value)
+    }
+    fn restored(stored: F::Stored) -> Value<S> {
+        F::restored(stored)
+    }
+    fn equal_stored(&self) -> Equal<F::Stored> {
+        self.equal
+    }
+}

@@ -1,0 +1,135 @@
+//! A batch that loads without looking: each result replaces what stands under its key, unless that
+//! changes meanwhile.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::call::Item;
+use super::fill::{self, Fill};
+use super::leases::Leases;
+use super::look::{self, Spot};
+use super::map::Many;
+use super::{Id, Reader, Value};
+use crate::engine::shape::ErrorSharing;
+use crate::engine::transaction;
+use crate::error::StoreError;
+use crate::observe::event::Event;
+use crate::observe::status::Status;
+use crate::read::search::Seen;
+use crate::store::Store as _;
+use crate::wire::codec::Choice;
+use crate::wire::entry::{Token, names_tags};
+
+impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
+where
+    S: Many<Stored: Serialize + DeserializeOwned>,
+    E: ErrorSharing<S::Error> + Copy,
+    C: Choice,
+    U: Fn(&Value<S>) -> bool,
+    F: FnMut(Vec<Id<S>>) -> L,
+    L: Future<Output = S::Return>,
+{
+    /// Loads all, as every call does in shadow mode; what the values replace is not compared with them.
+    pub(super) async fn shadow(&mut self, items: Vec<Item<Id<S>>>) -> Result<(), S::Error> {
+        let mut hits = HashSet::new();
+        if !transaction::is_open() {
+            let keys: Vec<_> = items.iter().map(|item| item.key.as_str()).collect();
+            let spots = look::look(self.inner, self.function, &keys).await;
+            for (key, spot) in keys.into_iter().zip(spots) {
+                if matches!(spot, Spot::Live(live, _) if self.value(&live).is_some()) {
+                    hits.insert(key.to_owned());
+                }
+            }
+        }
+        self.refresh(items, hits).await
+    }
+
+    /// Loads all and fills what may be filled; `hits` are the keys that the cache would have answered.
+    pub(super) async fn refresh(
+        &mut self,
+        items: Vec<Item<Id<S>>>,
+        hits: HashSet<String>,
+    ) -> Result<(), S::Error> {
+        let mut leases = Leases::new(self.inner);
+        let keys = items.iter().map(|item| item.key.as_str()).collect();
+        let fences = self.raise(&mut leases, keys).await;
+        for item in &items {
+            match fences.contains_key(&item.key) {
+                _ if hits.contains(&item.key) => self.emit(&Event::ShadowHit),
+                true => self.answered(Status::Miss, None),
+                false => self.answered(Status::Bypass, None),
+            }
+        }
+        let (result, loaded, basis) = self.load(items.iter(), leases.basis()).await;
+        let values = result?;
+        let settled = self.packer.settle(&loaded.said, &basis);
+        let mut fills = Vec::with_capacity(fences.len());
+        for item in items {
+            let fence = fences.get(&item.key).copied();
+            let packed = fence.and_then(|token| {
+                let packed = self.packed(&values, &item, &loaded, settled.as_ref())?;
+                Some((token, packed))
+            });
+            if let Some((token, packed)) = packed {
+                self.describe(Status::Miss, Some(&packed.header));
+                fills.push(Fill::over(item.key, token, packed, None));
+            }
+        }
+        // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
+        let _ = fill::send(self.inner, &self.function.site, leases, fills).await;
+        self.found.extend(values);
+        Ok(())
+    }
+
+    /// For loads that start now whatever stands there: entries go on being served meanwhile; anything
+    /// else, other loads' leases too, gives way. The token to be replaced, by key; none for those that
+    /// nobody may fill.
+    async fn raise(&self, leases: &mut Leases, keys: Vec<&str>) -> HashMap<String, Token> {
+        let mut fences = HashMap::new();
+        if transaction::is_open() {
+            return fences;
+        }
+        let free = |key: &&str| self.inner.journal.pass(key).is_some();
+        let keys: Vec<_> = keys.into_iter().filter(free).collect();
+        let entries = match self.inner.store.get_all(&keys).await {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.failed(&error);
+                return fences;
+            }
+        };
+        let named = entries.iter().flatten().map(|entry| &**entry);
+        let free = leases.read_tags(self.packer.policy, named).await;
+        let free = free.unwrap_or_else(|error| {
+            self.failed(&error);
+            false
+        });
+        let mut others = Vec::new();
+        for (key, entry) in keys.into_iter().zip(entries) {
+            if !free && entry.as_deref().is_some_and(names_tags) {
+                continue;
+            }
+            match Seen::of(self.inner, self.function, entry) {
+                Seen::Live(live) => drop(fences.insert(key.to_owned(), live.header.token)),
+                _ => others.push(key.to_owned()),
+            }
+        }
+        if others.is_empty() {
+            return fences;
+        }
+        for (key, seized) in others.iter().zip(leases.seize(&others).await) {
+            match seized {
+                Ok(true) => drop(fences.insert(key.clone(), leases.token())),
+                Ok(false) => {}
+                Err(error) => self.failed(&error),
+            }
+        }
+        fences
+    }
+
+    fn failed(&self, error: &StoreError) {
+        self.emit(&Event::Away(error));
+    }
+}

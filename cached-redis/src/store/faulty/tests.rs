@@ -1,0 +1,92 @@
+//! What each fault does to a step, and to whoever asked for it.
+
+use tokio::time::Instant;
+
+use super::*;
+use crate::store::MemoryLimits;
+use crate::store::memory::MemoryStore;
+use crate::testing::HeldClock;
+use crate::util::home::Home;
+
+const DEADLINE: Duration = Duration::from_millis(100);
+const LIFE: Duration = Duration::from_secs(60);
+
+fn store(faults: Faults) -> FaultyStore<MemoryStore> {
+    let store = MemoryStore::private(MemoryLimits::default()).unwrap();
+    let store = Arc::into_inner(store).unwrap();
+    FaultyStore::new(store, faults, DEADLINE, Home::here())
+}
+
+/// Puts something under `key`, through the faults.
+async fn put(store: &FaultyStore<MemoryStore>, key: &str) -> Result<bool, StoreError> {
+    store.seize(key, Bytes::from_static(b"there"), LIFE).await
+}
+
+/// Whether something stands under `key`, past the faults.
+async fn stands(store: &FaultyStore<MemoryStore>, key: &str) -> bool {
+    store.store().get(key).await.unwrap().is_some()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_fails_never_runs() {
+    let store = store(Faults::seeded(7).fail(1.0));
+    assert_eq!(put(&store, "k").await, Err(StoreError::Unavailable));
+    HeldClock::new().advance(LIFE / 2).await;
+    assert!(!stands(&store, "k").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_whose_answer_is_lost_has_run() {
+    let store = store(Faults::seeded(7).lose_answer(1.0));
+    assert_eq!(put(&store, "k").await, Err(StoreError::Lost));
+    assert!(stands(&store, "k").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_is_dropped_never_runs_and_takes_the_deadline() {
+    let store = store(Faults::seeded(7).drop(1.0));
+    let begun = Instant::now();
+    assert_eq!(put(&store, "k").await, Err(StoreError::Timeout));
+    assert_eq!(begun.elapsed(), DEADLINE);
+    HeldClock::new().advance(LIFE / 2).await;
+    assert!(!stands(&store, "k").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_is_delayed_runs_late_and_past_the_deadline_as_well() {
+    let mut late = 0;
+    for seed in 0..20 {
+        let store = store(Faults::seeded(seed).delay(1.0, 2 * DEADLINE));
+        let answer = put(&store, "k").await;
+        assert_eq!(answer.is_ok(), stands(&store, "k").await, "seed {seed}");
+        late += usize::from(answer == Err(StoreError::Timeout));
+        HeldClock::new().advance(DEADLINE).await;
+        assert!(stands(&store, "k").await, "seed {seed}");
+    }
+    assert!((1..20).contains(&late), "{late} of 20 were late");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_is_held_back_runs_after_a_later_one() {
+    let faults = Faults::seeded(7).reorder(1.0);
+    let store = Arc::new(store(faults.clone()));
+    let first = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { put(&store, "first").await }
+    });
+    HeldClock::new().settle().await;
+    assert!(!stands(&store, "first").await && !first.is_finished());
+    faults.heal();
+    assert_eq!(put(&store, "second").await, Ok(true));
+    assert_eq!(first.await.unwrap(), Ok(true));
+    assert!(stands(&store, "first").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_is_held_back_runs_though_its_caller_has_gone() {
+    let store = store(Faults::seeded(7).reorder(1.0));
+    assert_eq!(put(&store, "k").await, Err(StoreError::Timeout));
+    assert!(!stands(&store, "k").await);
+    HeldClock::new().advance(HELD_BACK * DEADLINE).await;
+    assert!(stands(&store, "k").await);
+}

@@ -1,9 +1,0 @@
-//! The tags of an entry against those of now: see [`tag`](crate::tag).
-
-mod look;
-mod stamp;
-#[cfg(test)]
-mod tests;
-
-pub(crate) use look::{Generations, Life, alive, judge_all, keys, look};
-pub(crate) use stamp::{Basis, Stamp};

@@ -1,0 +1,486 @@
+//! Where the tasks of a cache run.
+//!
+//! What a call starts runs on the runtime **of that call**: it is driven, since the call is, and when it
+//! ends, what was under way is told by whatever is dropped with it. What goes on between calls, such as
+//! the task that keeps the connection, lives on one runtime, its home: the one that the cache was built
+//! in. That may end long before the cache does, or stay and be driven by nobody: a helper of tests builds
+//! a cache once, and each test has a runtime of its own. Such tasks then begin anew on the runtime of the
+//! next call that misses them.
+//!
+//! Nothing is looked at while all is well: a call asks only when it finds no connection, or something
+//! that waits for a task of the home.
+
+use std::fmt;
+use std::future::pending;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::util::background::Background;
+use crate::util::work::Work;
+
+/// A runtime that runs nothing for so long is driven by nobody.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often somebody who waits for a task of the home looks whether it still has one.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// See the module. Dropped, it ends its tasks.
+pub(crate) struct Home {
+    state: Mutex<State>,
+    /// Of calls, wherever it is done.
+    pub(crate) work: Arc<Work>,
+}
+
+struct State {
+    runtime: Handle,
+    /// A task of it, which ends with it alone.
+    sentinel: Background,
+    residents: Vec<Begin>,
+    /// Those of the residents.
+    tasks: Vec<Background>,
+    /// What could not be finished where the home is, as that was ending. It does not keep the cache alive.
+    unfinished: Vec<Begin>,
+    probe: Option<Probe>,
+}
+
+/// Begins a task.
+type Begin = Arc<dyn Fn() -> Task + Send + Sync>;
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A question to a runtime whether it is driven.
+struct Probe {
+    asked: Instant,
+    answer: JoinHandle<()>,
+}
+
+impl Home {
+    /// On the current runtime.
+    pub(crate) fn here() -> Arc<Self> {
+        Self::on(Handle::current())
+    }
+
+    pub(crate) fn on(runtime: Handle) -> Arc<Self> {
+        let state = Mutex::new(State {
+            sentinel: Background(runtime.spawn(pending())),
+            runtime,
+            residents: Vec::new(),
+            tasks: Vec::new(),
+            unfinished: Vec::new(),
+            probe: None,
+        });
+        let work = Arc::default();
+        Arc::new(Self { state, work })
+    }
+
+    /// Begins a task, again wherever the home moves to.
+    pub(crate) fn house<F>(&self, begin: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let begin: Begin = Arc::new(move || Box::pin(begin()));
+        self.lock().residents.push(Arc::clone(&begin));
+        let task = Background(self.runtime().spawn(begin()));
+        self.lock().tasks.push(task);
+    }
+
+    /// Spawns what a call starts.
+    pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let here = Handle::try_current();
+        here.unwrap_or_else(|_| self.runtime()).spawn(future)
+    }
+
+    /// Does what is left to be done when something is dropped, maybe with the very runtime of its call:
+    /// at once if nothing has to be waited for, else there if it goes on, else at home, where it begins
+    /// anew: what has begun may have to do with the timer of its runtime. It says whether it is done.
+    pub(crate) fn finish<F>(&self, begin: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = bool> + Send + 'static,
+    {
+        let mut begun = Box::pin(begin());
+        let mut context = Context::from_waker(Waker::noop());
+        let polled = begun.as_mut().poll(&mut context);
+        if polled == Poll::Ready(true) {
+            return;
+        }
+        let here = Handle::try_current().ok().filter(|here| !has_ended(here));
+        let home = self.runtime();
+        match here {
+            Some(here) if polled.is_pending() => drop(here.spawn(counted(&self.work, begun))),
+            _ if has_ended(&home) => {
+                let work = Arc::clone(&self.work);
+                let begin = move || Box::pin(counted(&work, begin())) as Task;
+                self.lock().unfinished.push(Arc::new(begin));
+            }
+            _ if polled.is_pending() => drop(home.spawn(counted(&self.work, begin()))),
+            // Where it is, it was tried.
+            _ => {}
+        }
+    }
+
+    /// Moves to the current runtime if nothing runs where it is. To be called by those who miss a task
+    /// of it. `true`: all tasks have begun anew.
+    pub(crate) fn tend(&self) -> bool {
+        let Ok(here) = Handle::try_current() else {
+            return false;
+        };
+        let Some((residents, unfinished)) = self.leave(&here) else {
+            return false;
+        };
+        let tasks = residents
+            .iter()
+            .map(|begin| Background(here.spawn(begin())));
+        let mut tasks = tasks.collect();
+        {
+            let mut state = self.lock();
+            // Else it has moved on meanwhile.
+            if state.runtime.id() == here.id() {
+                std::mem::swap(&mut state.tasks, &mut tasks);
+            }
+        }
+        drop(tasks);
+        for begin in unfinished {
+            here.spawn(begin());
+        }
+        tell_once();
+        true
+    }
+
+    /// Moves, if nothing runs where it is; what is to begin anew.
+    fn leave(&self, here: &Handle) -> Option<(Vec<Begin>, Vec<Begin>)> {
+        // Locked, somebody else looks.
+        let mut state = self.state.try_lock().ok()?;
+        state.is_gone(here).then(|| state.move_to(here.clone()))
+    }
+
+    /// Waits for `future`, which a task of the home brings to its end.
+    pub(crate) async fn tended<F: Future>(&self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        // What an ended runtime has left is begun before it is waited for.
+        self.tend();
+        loop {
+            tokio::select! {
+                biased;
+                output = &mut future => return output,
+                () = async { self.tend(); sleep(LOOK).await } => {}
+            }
+        }
+    }
+
+    /// Where it is. Nothing is spawned under the lock: where that has ended, the future is dropped at once,
+    /// with all that it then has to finish.
+    fn runtime(&self) -> Handle {
+        self.lock().runtime.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Home").finish_non_exhaustive()
+    }
+}
+
+impl State {
+    fn is_gone(&mut self, here: &Handle) -> bool {
+        // Whoever asks is driven.
+        if self.runtime.id() == here.id() {
+            self.probe = None;
+            return false;
+        }
+        if self.sentinel.has_ended() {
+            return true;
+        }
+        // Under the lock, but they have nothing to finish.
+        let probe = self.probe.get_or_insert_with(|| Probe {
+            asked: Instant::now(),
+            answer: self.runtime.spawn(async {}),
+        });
+        let is_old = probe.asked.elapsed() >= PATIENCE;
+        let is_gone = is_old && !probe.answer.is_finished();
+        self.probe.take_if(|_| is_old);
+        is_gone
+    }
+
+    /// Gives what is to begin anew there, and what is to be finished there.
+    fn move_to(&mut self, runtime: Handle) -> (Vec<Begin>, Vec<Begin>) {
+        self.sentinel = Background(runtime.spawn(pending()));
+        self.runtime = runtime;
+        self.probe = None;
+        (self.residents.clone(), std::mem::take(&mut self.unfinished))
+    }
+}
+
+/// Whether `runtime` takes no tasks any more. A task that waits in it ends a moment later.
+fn has_ended(runtime: &Handle) -> bool {
+    Background(runtime.spawn(pending())).has_ended()
+}
+
+/// As a task that is waited for.
+fn counted<F>(work: &Arc<Work>, begun: F) -> impl Future<Output = ()> + Send + use<F>
+where
+    F: Future<Output = bool> + Send,
+{
+    let task = work.begin();
+    async move {
+        _ = begun.await;
+        drop(task);
+    }
+}
+
+/// Once per process: in tests it is the rule.
+fn tell_once() {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        crate::util::warning::warn!(
+            "the runtime that a cache was built in has ended or is driven by nobody: the cache goes on in \
+             that of a later call; build it in a runtime that lives as long as it is used"
+        );
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::runtime::{Builder, Runtime};
+
+    use super::*;
+
+    fn runtime() -> Runtime {
+        Builder::new_current_thread().enable_all().build().unwrap()
+    }
+
+    /// A home with one resident, which counts how often it has begun to run.
+    fn counted(runtime: &Runtime) -> (Arc<Home>, Arc<AtomicUsize>) {
+        let (home, begun) = (
+            Home::on(runtime.handle().clone()),
+            Arc::<AtomicUsize>::default(),
+        );
+        let count = Arc::clone(&begun);
+        home.house(move || {
+            let count = Arc::clone(&count);
+            async move {
+                count.fetch_add(1, Ordering::Relaxed);
+                pending::<()>().await;
+            }
+        });
+        (home, begun)
+    }
+
+    async fn begun(count: &AtomicUsize, wanted: usize) {
+        while count.load(Ordering::Relaxed) != wanted {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[test]
+    fn its_tasks_begin_anew_where_they_are_missed_once_their_runtime_has_ended() {
+        let first = runtime();
+        let (home, count) = counted(&first);
+        first.block_on(async {
+            begun(&count, 1).await;
+            assert!(!home.tend(), "all is well");
+        });
+        drop(first);
+        assert!(!home.tend(), "there is nowhere to go");
+        let second = runtime();
+        second.block_on(async {
+            assert!(home.tend());
+            begun(&count, 2).await;
+            assert!(!home.tend(), "once is enough");
+        });
+    }
+
+    #[test]
+    fn its_tasks_begin_anew_once_their_runtime_has_run_nothing_for_long() {
+        let (undriven, here) = (runtime(), runtime());
+        let (home, count) = counted(&undriven);
+        here.block_on(async {
+            let moved = async {
+                while count.load(Ordering::Relaxed) == 0 {
+                    sleep(Duration::from_millis(1)).await;
+                }
+            };
+            home.tended(moved).await;
+            assert!(!home.tend());
+        });
+    }
+
+    #[test]
+    fn a_runtime_that_is_driven_keeps_its_tasks_however_often_others_ask() {
+        let driven = Builder::new_multi_thread()
+            .worker_threads(1)
+            .build()
+            .unwrap();
+        let (home, count) = counted(&driven);
+        runtime().block_on(async {
+            let until = Instant::now() + 2 * PATIENCE;
+            while Instant::now() < until {
+                assert!(!home.tend());
+                sleep(LOOK).await;
+            }
+        });
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn what_needs_no_waiting_is_done_without_any_runtime() {
+        let ended = runtime();
+        let home = Home::on(ended.handle().clone());
+        drop(ended);
+        let done = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&done);
+        home.finish(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(true)
+        });
+        assert_eq!(done.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn what_an_ending_runtime_cannot_finish_is_finished_in_the_next_one() {
+        let ended = runtime();
+        let home = Home::on(ended.handle().clone());
+        drop(ended);
+        let done = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&done);
+        home.finish(move || {
+            let count = Arc::clone(&count);
+            async move {
+                tokio::task::yield_now().await;
+                count.fetch_add(1, Ordering::Relaxed);
+                true
+            }
+        });
+        runtime().block_on(async {
+            assert!(home.tend());
+            begun(&done, 1).await;
+        });
+    }
+
+    #[test]
+    fn what_began_in_an_ending_runtime_begins_anew_at_home() {
+        let (ending, at_home) = (runtime(), runtime());
+        let home = Home::on(at_home.handle().clone());
+        let (done, given) = (Arc::<AtomicUsize>::default(), Arc::clone(&home));
+        let count = Arc::clone(&done);
+        let finishing = OnDrop(move || {
+            let count = Arc::clone(&count);
+            given.finish(move || {
+                let count = Arc::clone(&count);
+                async move {
+                    sleep(Duration::from_millis(1)).await;
+                    count.fetch_add(1, Ordering::Relaxed);
+                    true
+                }
+            });
+        });
+        ending.spawn(async move {
+            pending::<()>().await;
+            drop(finishing);
+        });
+        drop(ending);
+        at_home.block_on(async {
+            while done.load(Ordering::Relaxed) == 0 {
+                assert_eq!(home.work.tasks(), 1, "it was dropped");
+                sleep(Duration::from_millis(1)).await;
+            }
+        });
+    }
+
+    #[test]
+    fn what_an_ended_runtime_drops_at_once_may_use_the_home() {
+        let ended = runtime();
+        let home = Home::on(ended.handle().clone());
+        drop(ended);
+        let (done, given) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let user = || {
+                let home = Arc::clone(&home);
+                OnDrop(move || home.house(pending::<()>))
+            };
+            let holding = |user| async move {
+                pending::<()>().await;
+                drop::<OnDrop<_>>(user);
+                true
+            };
+            drop(home.spawn(holding(user())));
+            home.finish({
+                let user = user();
+                move || {
+                    _ = &user;
+                    std::future::ready(false)
+                }
+            });
+            let (first, given) = (AtomicUsize::new(0), Arc::clone(&home));
+            home.house(move || {
+                let inner = Arc::clone(&given);
+                let is_first = first.fetch_add(1, Ordering::Relaxed) == 0;
+                let user =
+                    OnDrop(move || is_first.then(|| inner.house(pending::<()>)).unwrap_or(()));
+                async move {
+                    pending::<()>().await;
+                    drop(user);
+                }
+            });
+            done.send(()).unwrap();
+        });
+        let ended = given.recv_timeout(Duration::from_secs(20));
+        assert!(ended.is_ok(), "it waits for its own lock");
+    }
+
+    #[test]
+    fn however_often_others_ask_an_undriven_runtime_is_given_few_tasks() {
+        let undriven = runtime();
+        let home = Home::on(undriven.handle().clone());
+        runtime().block_on(async {
+            for _ in 0..100 {
+                home.tend();
+            }
+        });
+        let tasks = undriven.metrics().num_alive_tasks();
+        assert!(tasks <= 2, "{tasks}");
+    }
+
+    #[test]
+    fn what_is_left_unfinished_does_not_keep_its_cache() {
+        let ended = runtime();
+        let cache = ended.block_on(
+            crate::engine::handle::Cache::builder()
+                .url("memory://")
+                .build(),
+        );
+        let cache = cache.unwrap();
+        drop(ended);
+        cache.inner.finish(|_| async {
+            tokio::task::yield_now().await;
+            true
+        });
+        assert_eq!(cache.inner.runtime.lock().unfinished.len(), 1);
+        let left = Arc::downgrade(&cache.inner);
+        drop(cache);
+        assert_eq!(left.strong_count(), 0);
+    }
+
+    /// Does something when it is dropped.
+    struct OnDrop<F: Fn()>(F);
+
+    impl<F: Fn()> Drop for OnDrop<F> {
+        fn drop(&mut self) {
+            self.0();
+        }
+    }
+}

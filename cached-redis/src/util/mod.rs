@@ -1,0 +1,10 @@
+//! What belongs to no cache: tasks and where they live, pauses, threads, locks that tests can schedule,
+//! and warnings.
+
+pub(crate) mod background;
+pub(crate) mod backoff;
+pub(crate) mod home;
+pub(crate) mod sync;
+pub(crate) mod thread;
+pub(crate) mod warning;
+pub(crate) mod work;

@@ -1,0 +1,170 @@
+//! The check guards the user's data on both ways. Nothing is stored that does not come back the
+//! same, and nothing is handed out whose type has changed since it was stored.
+//!
+//! Whether a value came back the same is asked of serde, which does not see what a type leaves out or
+//! alters on the way to it (`skip`, masks, rounding), and of `PartialEq`, where the type has it.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::Reason;
+use super::{Codec, CodecError, Msgpack};
+use crate::wire::digest::{self, Digest};
+use crate::wire::entry::Header;
+use crate::wire::fingerprint::{Fingerprinted, within};
+
+/// Numbers below are those of the built-in codecs.
+const FIRST_FOREIGN: u8 = 128;
+
+/// Compares two values of a type that can be compared.
+pub(crate) type Equal<T> = Option<fn(&T, &T) -> bool>;
+
+/// A value as it can be stored.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    pub(crate) payload: Vec<u8>,
+    /// The codec that was used in the end.
+    pub(crate) codec: u8,
+    pub(crate) fingerprint: u32,
+    /// Why this is not in the codec that was asked for, but in MessagePack.
+    pub(crate) fell_back: Option<CodecError>,
+}
+
+/// Encodes a value that is known to come back the same, in MessagePack if it does not in `codec`.
+pub(crate) fn encode_checked<C, T>(
+    codec: &C,
+    value: &T,
+    equal: Equal<T>,
+) -> Result<Encoded, CodecError>
+where
+    C: Codec,
+    T: Serialize + DeserializeOwned,
+{
+    // First of all, since it is what finds values that fail to serialize or nest too deep.
+    let digest =
+        digest::of(value).map_err(|error| CodecError::caused(Reason::Undigested, error))?;
+    if digest.failed {
+        return Err(CodecError::of(Reason::Failure));
+    }
+    let refused = match encode_in(codec, value, digest, equal) {
+        Ok(encoded) => return Ok(encoded),
+        Err(error) if codec.id() == Msgpack.id() => return Err(error),
+        Err(error) => error,
+    };
+    let mut encoded = encode_in(&Msgpack, value, digest, equal)?;
+    encoded.fell_back = Some(refused);
+    Ok(encoded)
+}
+
+fn encode_in<C, T>(
+    codec: &C,
+    value: &T,
+    digest: Digest,
+    equal: Equal<T>,
+) -> Result<Encoded, CodecError>
+where
+    C: Codec,
+    T: Serialize + DeserializeOwned,
+{
+    if codec.self_describing() && digest.nested_none {
+        return Err(CodecError::of(Reason::NestedNone));
+    }
+    let mut payload = Vec::new();
+    codec.encode(value, &mut payload)?;
+    let read = fingerprinted::<C, T>(codec, &payload)
+        .map_err(|error| CodecError::caused(Reason::Unreadable, error))?;
+    if !same(value, digest, &read.value) {
+        return Err(CodecError::of(Reason::Changed));
+    }
+    // One that differs from itself, such as a NaN, cannot be compared.
+    if equal.is_some_and(|equal| equal(value, value) && !equal(value, &read.value)) {
+        return Err(CodecError::of(Reason::Hidden));
+    }
+    Ok(Encoded {
+        payload,
+        codec: codec.id(),
+        fingerprint: read.fingerprint().ok_or(CodecError::of(Reason::Changed))?,
+        fell_back: None,
+    })
+}
+
+/// A skipped field, or another variant of an untagged enum, decodes well and is another value.
+fn same<T: Serialize>(value: &T, digest: Digest, read: &T) -> bool {
+    let ordered = digest::of(read).ok() == Some(digest);
+    // Only sets and heaps need the second look, which is the slower one.
+    ordered || {
+        let (value, read) = (digest::unordered(value), digest::unordered(read));
+        value.is_ok() && value.ok() == read.ok()
+    }
+}
+
+/// The same for whichever of the built-in codecs it was written in.
+pub(crate) fn decode_builtin<T>(header: &Header, payload: &[u8], additive: bool) -> Option<T>
+where
+    T: Serialize + DeserializeOwned,
+{
+    #[cfg(feature = "bincode")]
+    if header.codec == super::Bincode.id() {
+        return decode_in(&super::Bincode, header, payload, || false);
+    }
+    decode_checked(&super::Json, header, payload, || additive)
+}
+
+/// Whether two values are the same as far as serde sees them.
+pub(crate) fn same_values<T: Serialize>(one: &T, other: &T) -> bool {
+    digest::of(one).is_ok_and(|digest| same(one, digest, other))
+}
+
+/// Decodes what stands behind `header`, if it was written in `codec` or fell back to MessagePack,
+/// and by a type of this very shape, or of any that `additive` allows. Anything else is a miss.
+pub(crate) fn decode_checked<C, T>(
+    codec: &C,
+    header: &Header,
+    payload: &[u8],
+    additive: impl FnOnce() -> bool,
+) -> Option<T>
+where
+    C: Codec,
+    T: Serialize + DeserializeOwned,
+{
+    if header.codec == codec.id() {
+        decode_in(codec, header, payload, additive)
+    } else if header.codec == Msgpack.id() {
+        decode_in(&Msgpack, header, payload, additive)
+    } else {
+        None
+    }
+}
+
+fn decode_in<C, T>(
+    codec: &C,
+    header: &Header,
+    payload: &[u8],
+    additive: impl FnOnce() -> bool,
+) -> Option<T>
+where
+    C: Codec,
+    T: Serialize + DeserializeOwned,
+{
+    let read = fingerprinted::<C, T>(codec, payload).ok()?;
+    // Asked last: it is seldom needed.
+    let fits = read.fingerprint() == Some(header.fingerprint) || additive();
+    fits.then_some(read.value)
+}
+
+fn fingerprinted<C, T>(codec: &C, payload: &[u8]) -> Result<Fingerprinted<T>, CodecError>
+where
+    C: Codec,
+    T: DeserializeOwned,
+{
+    // The bytes of somebody else's codec may be compressed: their number says nothing.
+    let room = if codec.id() < FIRST_FOREIGN {
+        payload.len()
+    } else {
+        usize::MAX
+    };
+    within(room, || codec.decode_traced(payload))
+}
+
+#[cfg(test)]
+mod tests;

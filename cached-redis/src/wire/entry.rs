@@ -1,0 +1,339 @@
+//! The envelope guards a reader against bytes that are not an entry of this layout: whatever is
+//! odd about a header makes the whole a miss, never an error and never a value.
+//!
+//! One Redis string: 48 bytes of header, little endian, then extensions, then the encoded value.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+
+use crate::wire::extension::{self, Extensions};
+
+/// First byte of every entry.
+pub(crate) const MAGIC: u8 = 0xCA;
+
+/// Length of a header. Every entry is at least as long.
+pub(crate) const HEADER: usize = 48;
+
+const LAYOUT: u8 = 1;
+
+/// The version of one entry, and the right to replace it: new for every lease and every value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Token(pub(crate) [u8; 16]);
+
+impl Token {
+    /// A token that no process has used before.
+    pub(crate) fn next() -> Self {
+        static PROCESS: OnceLock<u64> = OnceLock::new();
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        // std seeds the keys of its hasher from the system's random numbers.
+        let process = PROCESS.get_or_init(|| RandomState::new().hash_one(std::process::id()));
+        Self::of(*process, COUNT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// The token as one number.
+    pub(crate) fn number(&self) -> u128 {
+        u128::from_le_bytes(self.0)
+    }
+
+    fn of(process: u64, count: u64) -> Self {
+        let mut token = [0; 16];
+        token[..8].copy_from_slice(&process.to_le_bytes());
+        token[8..].copy_from_slice(&count.to_le_bytes());
+        Self(token)
+    }
+}
+
+/// What stands at a key. The letters can be read in `redis-cli`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    Value = b'V',
+    /// A cached `None`: no payload.
+    Negative = b'N',
+    /// Somebody is loading: no payload.
+    Lease = b'L',
+    /// Nobody may fill.
+    Tombstone = b'T',
+}
+
+impl Kind {
+    fn parse(byte: u8) -> Option<Self> {
+        Some(match byte {
+            b'V' => Self::Value,
+            b'N' => Self::Negative,
+            b'L' => Self::Lease,
+            b'T' => Self::Tombstone,
+            _ => return None,
+        })
+    }
+}
+
+/// The first 48 bytes of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) kind: Kind,
+    pub(crate) flags: u8,
+    /// What the type looked like to serde.
+    pub(crate) fingerprint: u32,
+    pub(crate) token: Token,
+    /// Epoch of the shard, 0 = unused.
+    pub(crate) epoch: u32,
+    /// How long the load took, in 0.1 ms.
+    pub(crate) load_time: u32,
+    /// When it was filled, ms since the Unix epoch on the store's clock.
+    pub(crate) filled_at: u64,
+    /// For how long it is fresh, in ms; 0 = as long as it lives.
+    pub(crate) soft_ttl: u32,
+    pub(crate) codec: u8,
+    /// Length of the extensions.
+    pub(crate) extensions: u16,
+}
+
+impl Header {
+    /// A header with everything but these two left at zero.
+    pub(crate) fn new(kind: Kind, token: Token) -> Self {
+        Self {
+            kind,
+            flags: 0,
+            fingerprint: 0,
+            token,
+            epoch: 0,
+            load_time: 0,
+            filled_at: 0,
+            soft_ttl: 0,
+            codec: 0,
+            extensions: 0,
+        }
+    }
+
+    /// Whether the entry is of a generation of its tags.
+    pub(crate) fn is_tagged(&self) -> bool {
+        self.flags & extension::TAGS != 0
+    }
+
+    /// The header and the payload behind it, or nothing if this is no entry of this layout.
+    pub(crate) fn parse(entry: &[u8]) -> Option<(Self, &[u8])> {
+        let (header, rest) = entry.split_first_chunk::<HEADER>()?;
+        if header[0] != MAGIC || header[2] != LAYOUT || header[47] != 0 {
+            return None;
+        }
+        let parsed = Self {
+            kind: Kind::parse(header[1])?,
+            flags: header[3],
+            fingerprint: u32::from_le_bytes(field(header, 4)),
+            token: Token(field(header, 8)),
+            epoch: u32::from_le_bytes(field(header, 24)),
+            load_time: u32::from_le_bytes(field(header, 28)),
+            filled_at: u64::from_le_bytes(field(header, 32)),
+            soft_ttl: u32::from_le_bytes(field(header, 40)),
+            codec: header[46],
+            extensions: u16::from_le_bytes(field(header, 44)),
+        };
+        Some((parsed, parsed.payload(rest)?))
+    }
+
+    /// What follows header and extensions, if it is what this kind may have. A tombstone is obeyed
+    /// whatever else it says, since not to fill is always right.
+    fn payload<'a>(&self, rest: &'a [u8]) -> Option<&'a [u8]> {
+        let (extensions, payload) = rest.split_at_checked(self.extensions.into())?;
+        let plain = self.flags == 0 && extensions.is_empty();
+        let sound = match self.kind {
+            Kind::Value | Kind::Negative => {
+                plain || Extensions::parse(self.flags, extensions).is_some()
+            }
+            Kind::Lease => plain,
+            Kind::Tombstone => true,
+        };
+        (sound && (self.kind == Kind::Value || payload.is_empty())).then_some(payload)
+    }
+
+    /// The bytes of a lease.
+    pub(crate) fn lease(token: Token) -> [u8; HEADER] {
+        Self::new(Kind::Lease, token).bytes()
+    }
+
+    /// The bytes of an entry with these extensions; `None` if they are too long.
+    pub(crate) fn entry(mut self, extensions: &Extensions<'_>, payload: &[u8]) -> Option<Bytes> {
+        self.flags = extensions.flags();
+        Some(self.extended(&extensions.bytes()?, payload))
+    }
+
+    /// The bytes of an entry: this header, extensions that its flags announce, the payload.
+    pub(crate) fn extended(mut self, extensions: &[u8], payload: &[u8]) -> Bytes {
+        self.extensions = u16::try_from(extensions.len()).unwrap_or(u16::MAX);
+        Bytes::from([&self.bytes(), extensions, payload].concat())
+    }
+
+    fn bytes(&self) -> [u8; HEADER] {
+        let mut header = [0; HEADER];
+        header[0] = MAGIC;
+        header[1] = self.kind as u8;
+        header[2] = LAYOUT;
+        header[3] = self.flags;
+        header[4..8].copy_from_slice(&self.fingerprint.to_le_bytes());
+        header[8..24].copy_from_slice(self.token.as_bytes());
+        header[24..28].copy_from_slice(&self.epoch.to_le_bytes());
+        header[28..32].copy_from_slice(&self.load_time.to_le_bytes());
+        header[32..40].copy_from_slice(&self.filled_at.to_le_bytes());
+        header[40..44].copy_from_slice(&self.soft_ttl.to_le_bytes());
+        header[44..46].copy_from_slice(&self.extensions.to_le_bytes());
+        header[46] = self.codec;
+        header
+    }
+}
+
+/// An entry with a value or a known absence in it.
+#[derive(Clone)]
+pub(crate) struct Live {
+    pub(crate) header: Header,
+    pub(crate) entry: Bytes,
+}
+
+impl Live {
+    pub(crate) fn payload(&self) -> &[u8] {
+        let at = HEADER + usize::from(self.header.extensions);
+        self.entry.get(at..).unwrap_or_default()
+    }
+
+    /// The version of the source that it was made of.
+    pub(crate) fn version(&self) -> Option<u64> {
+        extensions(&self.entry)?.version
+    }
+
+    /// What the function that made it was in, where its key does not say so.
+    pub(crate) fn origin(&self) -> Option<u64> {
+        extensions(&self.entry)?.origin
+    }
+}
+
+/// The extensions of an entry that has a value or an absence in it, dead or alive.
+pub(crate) fn extensions(entry: &[u8]) -> Option<Extensions<'_>> {
+    let (header, _) = Header::parse(entry)?;
+    if !matches!(header.kind, Kind::Value | Kind::Negative) {
+        return None;
+    }
+    Extensions::parse(
+        header.flags,
+        entry[HEADER..].get(..header.extensions.into())?,
+    )
+}
+
+/// Whether an entry, dead or alive, names tags.
+pub(crate) fn names_tags(entry: &[u8]) -> bool {
+    extensions(entry).is_some_and(|found| !found.named.is_empty())
+}
+
+fn field<const N: usize>(header: &[u8; HEADER], at: usize) -> [u8; N] {
+    let mut field = [0; N];
+    field.copy_from_slice(&header[at..at + N]);
+    field
+}
+
+#[cfg(test)]
+mod golden;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn entry() -> Vec<u8> {
+        let header = Header {
+            codec: 1,
+            ..Header::new(Kind::Value, Token::next())
+        };
+        header.extended(&[], b"payload").to_vec()
+    }
+
+    fn with(at: usize, byte: u8) -> Vec<u8> {
+        let mut entry = entry();
+        entry[at] = byte;
+        entry
+    }
+
+    #[test]
+    fn tokens_are_new_every_time() {
+        let tokens: HashSet<_> = (0..1000).map(|_| Token::next()).collect();
+        assert_eq!(tokens.len(), 1000);
+        let process = Token::next().0;
+        assert_eq!(process[..8], Token::next().0[..8]);
+        assert_ne!(process[..8], [0; 8]);
+    }
+
+    #[test]
+    fn k6_odd_headers_are_no_entries() {
+        assert!(Header::parse(&entry()).is_some());
+        for (what, bytes) in [
+            ("another magic", with(0, 0xCB)),
+            ("an unknown kind", with(1, b'X')),
+            ("an unknown layout", with(2, 2)),
+            ("layout 0", with(2, 0)),
+            ("an unknown flag", with(3, 4)),
+            ("a flag without its extension", with(3, 1)),
+            ("extensions", with(44, 1)),
+            ("many extensions", with(45, 0xFF)),
+            ("the reserved byte", with(47, 1)),
+            ("a lease with a payload", with(1, b'L')),
+            ("a negative entry with a payload", with(1, b'N')),
+            ("foreign bytes", b"{\"id\":1}".repeat(20)),
+        ] {
+            assert_eq!(Header::parse(&bytes), None, "{what}");
+        }
+    }
+
+    #[test]
+    fn k6_truncated_headers_are_no_entries() {
+        let entry = entry();
+        for length in 0..HEADER {
+            assert_eq!(Header::parse(&entry[..length]), None);
+        }
+    }
+
+    #[test]
+    fn a_payload_begins_behind_its_extensions() {
+        let parts = Extensions {
+            stamp: Some([1; 8]),
+            named: vec!["users"],
+            ..Extensions::default()
+        };
+        let header = Header::new(Kind::Value, Token::next());
+        let entry = header.entry(&parts, b"payload").unwrap();
+        let (header, payload) = Header::parse(&entry).unwrap();
+        assert_eq!(payload, b"payload");
+        let live = Live { header, entry };
+        assert!(live.payload() == b"payload" && live.header.is_tagged());
+        assert_eq!(extensions(&live.entry), Some(parts));
+    }
+
+    #[test]
+    fn k6_extensions_of_a_lease_or_before_too_little_are_no_entries() {
+        let parts = Extensions {
+            stamp: Some([1; 8]),
+            ..Extensions::default()
+        };
+        let lease = Header::new(Kind::Lease, Token::next()).entry(&parts, b"");
+        assert_eq!(Header::parse(&lease.unwrap()), None);
+        let entry = Header::new(Kind::Value, Token::next()).entry(&parts, b"");
+        assert_eq!(Header::parse(&entry.unwrap()[..HEADER + 7]), None);
+    }
+
+    #[test]
+    fn tombstones_of_later_versions_are_obeyed() {
+        let mut tombstone = Header::new(Kind::Tombstone, Token::next())
+            .extended(&[], &[1; 24])
+            .to_vec();
+        assert_eq!(Header::parse(&tombstone), None);
+        tombstone[3] = 4 | 8 | 16;
+        tombstone[44] = 24;
+        let (header, payload) = Header::parse(&tombstone).unwrap();
+        assert_eq!((header.kind, payload), (Kind::Tombstone, &b""[..]));
+    }
+}

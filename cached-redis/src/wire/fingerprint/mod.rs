@@ -1,0 +1,100 @@
+//! The fingerprint guards against bytes of an old type that a new type can read. Compact codecs write
+//! no names, so that fields swapped between places of one type, variants moved and a struct replaced by
+//! another decode without an error, into garbage; and where there are names, a renamed optional field
+//! decodes without its value.
+//!
+//! A value is decoded through a thin [`Traced`] deserializer that passes every call on and hashes
+//! what it says about the type: names, field and variant lists, kinds, lengths of tuples. The same
+//! bytes and the same type always make the same calls, in every process, build and platform. What
+//! serde does not see (a `#[serde(with = …)]` of the same kind, swapped places of a tuple) is not
+//! seen here either. What serde buffers first (`untagged`, `flatten`, internally tagged enums) is decoded
+//! from its buffer, where no trace can follow, and a struct with `flatten` is taken from a map and says
+//! no names. Of these it counts what they came to: a field that found nothing makes another value.
+//!
+//! Elements of a sequence or a map all have one type. Once one of them has shown all of it (every
+//! option was there, every list inside had an element), the others can say nothing new about it,
+//! so they are only guarded and not hashed: see [`elements`].
+//!
+//! The same wrapper guards the process against forged bytes: sequences may not claim more elements
+//! than there are bytes, all of them together; nesting is limited, and texts are only copied once
+//! they were seen to be there.
+
+mod access;
+mod deserializer;
+mod elements;
+mod names;
+mod tracer;
+mod visitor;
+
+use std::cell::Cell;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use self::access::Traced;
+use self::tracer::{Hasher, Trace};
+use crate::wire::digest;
+
+/// A decoded value, and what its type looked like to serde on the way.
+pub struct Fingerprinted<T> {
+    pub(crate) value: T,
+    traced: u32,
+    /// Whether some of it was decoded out of sight.
+    buffered: bool,
+}
+
+impl<T: Serialize> Fingerprinted<T> {
+    /// `None` of a value that was decoded out of sight and cannot be looked at.
+    pub(crate) fn fingerprint(&self) -> Option<u32> {
+        if !self.buffered {
+            return Some(self.traced);
+        }
+        let digest = digest::unordered(&self.value).ok()?;
+        Some(self.traced ^ digest.hash as u32)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Fingerprinted<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        traced::<_, _, false>(deserializer)
+    }
+}
+
+/// The same, of a format that writes a text like the bytes of it. Texts are taken as bytes and checked
+/// here: a deserializer has to pass on what it has checked, which costs more than to check it.
+pub(crate) struct Bytewise<T>(pub(crate) Fingerprinted<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Bytewise<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        traced::<_, _, true>(deserializer).map(Self)
+    }
+}
+
+fn traced<'de, D, T, const BYTEWISE: bool>(deserializer: D) -> Result<Fingerprinted<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let trace = Trace::new(ROOM.get());
+    let value = T::deserialize(Traced::new(deserializer, Hasher::<BYTEWISE>(&trace)))?;
+    Ok(Fingerprinted {
+        value,
+        traced: trace.fingerprint(),
+        buffered: trace.buffered(),
+    })
+}
+
+thread_local! {
+    /// How many elements sequences may claim. serde has no place to carry it.
+    static ROOM: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+/// Runs a decoder over bytes in which sequences cannot have more than `room` elements altogether.
+pub(crate) fn within<R>(room: usize, decode: impl FnOnce() -> R) -> R {
+    ROOM.set(room);
+    let result = decode();
+    ROOM.set(usize::MAX);
+    result
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,299 @@
+//! Invalidations that wait for the commit of a transaction.
+//!
+//! One that is sent before the commit is too early: a reader in between finds nothing, loads what was
+//! there before and stores it again, and nobody removes that any more. So what functions inside a
+//! transaction would invalidate is collected, and sent when the transaction has been committed.
+//!
+//! ```text
+//! scope ── collect a key ──────────► commit of the source ──► commit: sent, answered or journaled
+//!               └── reads of it here bypass the cache ───────────────────────────┘ released
+//! ```
+//!
+//! The keys are released last: a read of this process that looks at the store again finds that what
+//! stood there is gone, or its key in the journal.
+//!
+//! A read inside the scope may go through the open transaction, whatever its key and its cache. What
+//! it sees may be rolled back, so it is its own: neither stored nor shared, nor compared with what is
+//! ([`is_open`](crate::engine::transaction::is_open) is asked wherever one of these begins). Nor does it wait for anybody's load, which may
+//! be waiting for a lock that this very transaction holds.
+//!
+//! A guarded write that ends inside the scope stays barred until the commit, or until there will be
+//! none. A write-through only invalidates: its transaction may be of an older snapshot than what others
+//! have committed since, so what it returns need not be what stands in the source.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::engine::handle::{self, Inner};
+use crate::engine::transaction;
+use crate::error::Error;
+use crate::observe::registry::{DIRECT, Site};
+use crate::protocol::journal::Hold;
+use crate::wire::key;
+use crate::write::dispatch::Sent;
+use crate::write::guard::WriteGuard;
+use crate::write::pattern;
+use crate::write::removal::{Invalidation, Removal};
+
+/// Collects the invalidations of a transaction and sends them at its commit; made by
+/// [`Cache::after_commit`](crate::Cache::after_commit) and [`after_commit`].
+///
+/// Dropped without [`commit`](Self::commit), nothing is sent. While a key is collected, reads of it in
+/// this process bypass the cache.
+#[must_use = "dropped, it sends nothing"]
+pub struct AfterCommit {
+    transaction: Arc<Transaction>,
+    /// Whether the transaction may be committed by now.
+    in_doubt: bool,
+}
+
+/// What one transaction has collected.
+struct Transaction {
+    /// The cache that it was made for, if any.
+    own: Option<Arc<Inner>>,
+    collected: Mutex<Vec<Collected>>,
+}
+
+/// What is to be done in one cache at the commit.
+struct Collected {
+    inner: Arc<Inner>,
+    keys: Hold,
+    hold_off: Option<Duration>,
+    /// In whose name others are to hear of it: one that asks for it does so for all.
+    publish: Option<&'static Site>,
+    guards: Vec<WriteGuard>,
+}
+
+tokio::task_local! {
+    static SCOPE: Scope;
+}
+
+/// The transactions of a task, the innermost first.
+#[derive(Clone)]
+struct Scope {
+    transaction: Arc<Transaction>,
+    outer: Option<Arc<Scope>>,
+}
+
+/// [`Cache::after_commit`](crate::Cache::after_commit) of the cache in scope, or else of the installed
+/// one. Without either it collects what is invalidated in caches that are named.
+///
+/// ```standalone_crate
+/// use cached_redis::{Cache, after_commit, invalidates};
+///
+/// #[invalidates("stock:<book>")]
+/// async fn take(book: u64) {} // UPDATE … in an open transaction
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), cached_redis::Error> {
+/// Cache::builder().url("memory://").build().await?.install()?; // once
+///
+/// let after = after_commit();
+/// after.scope(take(7)).await;
+/// after.commit_with(async { /* COMMIT */ }).await;
+/// # Ok(())
+/// # }
+/// ```
+pub fn after_commit() -> AfterCommit {
+    AfterCommit::new(handle::current().map(|cache| Arc::clone(&cache.inner)))
+}
+
+impl AfterCommit {
+    pub(crate) fn new(own: Option<Arc<Inner>>) -> Self {
+        let collected = Mutex::default();
+        Self {
+            transaction: Arc::new(Transaction { own, collected }),
+            in_doubt: false,
+        }
+    }
+
+    /// Collects `key`.
+    pub fn invalidate(&self, key: impl AsRef<str>) {
+        self.invalidate_many([key]);
+    }
+
+    /// Collects all `keys`.
+    pub fn invalidate_many<K: AsRef<str>>(&self, keys: impl IntoIterator<Item = K>) {
+        let Some(inner) = &self.transaction.own else {
+            return;
+        };
+        let full = |key: K| key::full_key(&inner.namespace, key.as_ref());
+        let keys = keys.into_iter().map(full).collect();
+        self.transaction
+            .add(inner, Removal::of(&DIRECT.site, keys, Vec::new()));
+    }
+
+    /// Runs `future`. What functions under `#[invalidates]` and `#[write_through]`, and the methods of
+    /// caches, would invalidate on its way is collected instead; the methods answer
+    /// [`Invalidation::Collected`]. Of scopes inside one another the innermost of the same cache
+    /// collects, and where there is none, the innermost. What is read on its way is neither kept nor
+    /// shared. It does not cross `tokio::spawn`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, what `future` would then invalidate is collected too.
+    pub async fn scope<F: Future>(&self, future: F) -> F::Output {
+        let outer = SCOPE.try_with(Clone::clone).ok().map(Arc::new);
+        let transaction = Arc::clone(&self.transaction);
+        let scope = Scope { transaction, outer };
+        SCOPE.scope(scope, transaction::open(future)).await
+    }
+
+    /// Sends all that was collected, in one round trip for each cache. To be called when the
+    /// transaction has been committed, or may have been. Each writer is counted for the keys that it
+    /// was the first to collect.
+    ///
+    /// # Errors
+    ///
+    /// None at present: what the store does not confirm is [`Invalidation::Deferred`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Polled once, everything is sent even if this future is dropped.
+    pub async fn commit(self) -> Result<Invalidation, Error> {
+        let mut outcome = Invalidation::Done;
+        for sent in self.transaction.send() {
+            outcome = outcome.and(sent.await);
+        }
+        Ok(outcome)
+    }
+
+    /// Awaits `commit`, the commit of the transaction, and then sends all that was collected, however
+    /// that has ended: a commit that failed for its caller may have been done. A failure is counted and
+    /// told as that of a function under `#[invalidates]`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Polled once, everything is sent even if this future is dropped, or `commit` panics.
+    pub async fn commit_with<F: Future>(mut self, commit: F) -> F::Output {
+        self.in_doubt = true;
+        let committed = commit.await;
+        // It has been counted and told.
+        let _ = self.commit().await;
+        committed
+    }
+}
+
+impl Drop for AfterCommit {
+    fn drop(&mut self) {
+        if self.in_doubt {
+            // Nobody is left to wait for them: they are sent all the same.
+            drop(self.transaction.send());
+        }
+        // A future that was leaked in its scope may keep the transaction, but no key.
+        drop(self.transaction.take());
+    }
+}
+
+impl fmt::Debug for AfterCommit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AfterCommit").finish_non_exhaustive()
+    }
+}
+
+impl Transaction {
+    fn add(&self, inner: &Arc<Inner>, removal: Removal) {
+        self.within(inner, |collected| collected.add(removal));
+    }
+
+    /// Changes what is collected for this cache.
+    fn within(&self, inner: &Arc<Inner>, change: impl FnOnce(&mut Collected)) {
+        let mut all = self.lock();
+        let known = all.iter().position(|of| Arc::ptr_eq(&of.inner, inner));
+        let at = known.unwrap_or_else(|| {
+            all.push(Collected::new(inner));
+            all.len() - 1
+        });
+        change(&mut all[at]);
+    }
+
+    fn take(&self) -> Vec<Collected> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    /// From tasks of their own, so that it arrives though the caller is dropped.
+    fn send(&self) -> Vec<Sent> {
+        self.take().into_iter().map(Collected::send).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Collected>> {
+        self.collected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Collected {
+    fn new(inner: &Arc<Inner>) -> Self {
+        Self {
+            inner: Arc::clone(inner),
+            keys: Hold::new(&inner.journal),
+            hold_off: None,
+            publish: None,
+            guards: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, removal: Removal) {
+        self.publish = self.publish.or(removal.publish);
+        // The longest for all, which costs loads and nothing else.
+        self.hold_off = self.hold_off.max(removal.hold_off);
+        for (key, site) in removal.keys {
+            self.keys.add(key, site);
+        }
+        for (pattern, site) in removal.patterns {
+            self.keys.add_pattern(pattern, site);
+        }
+    }
+
+    /// The guarded writes end last.
+    fn send(self) -> Sent {
+        let (inner, keys, guards) = (self.inner, self.keys, self.guards);
+        let removal = Removal {
+            keys: keys.keys(),
+            patterns: keys.patterns(),
+            hold_off: self.hold_off,
+            publish: self.publish,
+        };
+        pattern::sent(&inner, removal, guards, Some(keys))
+    }
+}
+
+impl Scope {
+    /// The innermost that was made for this cache.
+    fn of(&self, inner: &Arc<Inner>) -> Option<&Arc<Transaction>> {
+        let own = self.transaction.own.as_ref();
+        if own.is_some_and(|own| Arc::ptr_eq(own, inner)) {
+            return Some(&self.transaction);
+        }
+        self.outer.as_ref()?.of(inner)
+    }
+}
+
+/// What collects for this cache, in this task.
+fn transaction(inner: &Arc<Inner>) -> Option<Arc<Transaction>> {
+    let innermost = |scope: &Scope| {
+        let found = scope.of(inner).unwrap_or(&scope.transaction);
+        Arc::clone(found)
+    };
+    SCOPE.try_with(innermost).ok()
+}
+
+/// Collects what is to be removed; gives it back if nobody does.
+pub(crate) fn collect(inner: &Arc<Inner>, removal: Removal) -> Result<(), Removal> {
+    let Some(transaction) = transaction(inner) else {
+        return Err(removal);
+    };
+    transaction.add(inner, removal);
+    Ok(())
+}
+
+/// Keeps `guard` until the commit; gives it back if nobody does.
+pub(crate) fn keep(inner: &Arc<Inner>, guard: WriteGuard) -> Result<(), WriteGuard> {
+    let Some(transaction) = transaction(inner) else {
+        return Err(guard);
+    };
+    transaction.within(inner, |collected| collected.guards.push(guard));
+    Ok(())
+}

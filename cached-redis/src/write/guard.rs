@@ -1,0 +1,353 @@
+//! The write in two phases: bar the keys, write, open them again.
+//!
+//! In one phase, a writer that dies between its commit and its invalidation leaves the old value
+//! until its TTL (c1 of the model). Here a tombstone replaces the entry *before* the write, so there
+//! is no old value left for anybody to find, and nobody can store one while it stands:
+//!
+//! ```text
+//! begin ────► the function runs and commits ────► end
+//!     hold    hold    hold    …                   if it never comes: the tombstone runs out, and
+//!     at each third of the hold                   the next reader loads what was committed
+//! ```
+//!
+//! A task gives the signs of life, on the runtime in which the write began. The end is sent from where the
+//! write ends, so it waits for no other runtime, which may have ended or be driven by nobody. A sign that
+//! comes after the end finds no tombstone of its own.
+//!
+//! A write-through is a write in two phases that ends with its value; see [`through`](crate::write::through)
+//! for when that may take the tombstone's place.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use crate::engine::encode::Packed;
+use crate::engine::handle::Inner;
+use crate::error::{Error, StoreError, Unguarded};
+use crate::observe::event::Event;
+use crate::observe::registry::Site;
+use crate::store::many::MOST;
+use crate::store::{Put, Store as _};
+use crate::wire::entry::Token;
+use crate::write::attempt::Sending;
+use crate::write::dispatch::{Parcel, Sent};
+use crate::write::removal::Invalidation;
+
+/// A write whose keys are barred; made by [`Cache::begin_write`](crate::Cache::begin_write).
+///
+/// Dropped without [`finish`](Self::finish), the write may have been committed: the keys are
+/// invalidated all the same, in the background.
+#[must_use = "dropped at once, the write would not be guarded while it runs"]
+pub struct WriteGuard(Arc<GuardedWrite>);
+
+impl WriteGuard {
+    /// Bars all of `keys`, or says why it cannot; then none stays barred.
+    pub(crate) async fn begin(
+        inner: &Arc<Inner>,
+        site: &'static Site,
+        keys: Vec<String>,
+        hold_off: Option<Duration>,
+    ) -> Result<Self, Unguarded> {
+        if !inner.settings.guarded {
+            return Err(Unguarded::NotEnabled);
+        }
+        Self::bar(inner, site, keys, hold_off).await
+    }
+
+    /// The same where others may remove the tombstones.
+    pub(crate) async fn bar(
+        inner: &Arc<Inner>,
+        site: &'static Site,
+        mut keys: Vec<String>,
+        hold_off: Option<Duration>,
+    ) -> Result<Self, Unguarded> {
+        // The second end of one key would find no tombstone.
+        keys.sort_unstable();
+        keys.dedup();
+        let guard = Self(Arc::new(GuardedWrite {
+            inner: Arc::clone(inner),
+            site,
+            keys: keys.into(),
+            token: Token::next(),
+            hold_off: watch::Sender::new(hold_off),
+            publish: AtomicBool::new(false),
+            state: Mutex::default(),
+        }));
+        // Dropped from here on, it ends the write.
+        match Box::pin(guard.0.begin()).await {
+            Ok(()) => inner.runtime.spawn(Arc::clone(&guard.0).give_signs()),
+            Err(error) => {
+                guard.0.give_up();
+                return Err(Unguarded::Store(error));
+            }
+        };
+        Ok(guard)
+    }
+
+    /// For so long after the end nobody stores what is loaded under the keys: a source whose
+    /// replicas lag may still answer with the old value.
+    pub fn replica_lag(self, lag: Duration) -> Self {
+        self.0.hold_off.send_replace(Some(lag));
+        self
+    }
+
+    /// Publishes the end of the write as an event: see
+    /// [`Cache::publishing`](crate::Cache::publishing).
+    pub fn publish(self) -> Self {
+        self.0.publish.store(true, Ordering::Relaxed);
+        self
+    }
+
+    /// Ends the write, after its commit: no read that starts when this has returned `Ok`, in any
+    /// process, returns a value that was loaded before.
+    ///
+    /// # Errors
+    ///
+    /// None at present. A store that does not confirm is no error but [`Invalidation::Deferred`]; the
+    /// keys are barred until their hold is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the write ends all the same.
+    pub async fn finish(self) -> Result<Invalidation, Error> {
+        Ok(self.close(None).await)
+    }
+
+    /// Ends the write, with its value if there is one.
+    pub(crate) fn close(self, written: Option<Packed>) -> Sent {
+        self.0.close(written)
+    }
+
+    /// The same without a value, and without giving the guard up.
+    pub(crate) fn end(&self) -> Sent {
+        self.0.close(None)
+    }
+
+    /// Whether its keys were not barred all the time, as is known when it has ended.
+    pub(crate) fn has_lapsed(&self) -> bool {
+        self.0.state().lapsed
+    }
+
+    pub(crate) fn keys(&self) -> &[String] {
+        &self.0.keys
+    }
+
+    pub(crate) fn site(&self) -> &'static Site {
+        self.0.site
+    }
+}
+
+impl Drop for WriteGuard {
+    fn drop(&mut self) {
+        if !self.0.state().ended {
+            // Nobody waits for it: it is sent all the same.
+            drop(self.0.close(None));
+        }
+    }
+}
+
+impl fmt::Debug for WriteGuard {
+    /// Says nothing of what is written.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteGuard").finish_non_exhaustive()
+    }
+}
+
+/// That of a guard and of its tasks.
+struct GuardedWrite {
+    inner: Arc<Inner>,
+    site: &'static Site,
+    keys: Arc<[String]>,
+    token: Token,
+    /// What there is to be at the end.
+    hold_off: watch::Sender<Option<Duration>>,
+    /// Whether others are to hear of the end.
+    publish: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct State {
+    ended: bool,
+    /// Whether the keys were not barred for a while, so that others may have written unnoticed.
+    lapsed: bool,
+}
+
+impl GuardedWrite {
+    async fn begin(&self) -> Result<(), StoreError> {
+        let (store, hold) = (&self.inner.store, self.hold());
+        store.begin(&self.keys, self.token, hold).await?;
+        // Loads that run can no longer be stored, so nobody should wait for them.
+        self.inner.flights.abandon_all(&self.keys);
+        Ok(())
+    }
+
+    /// It did not begin, but some keys may be barred. Unanswered, their hold runs out by itself.
+    fn give_up(self: &Arc<Self>) {
+        self.state().ended = true;
+        let (write, task) = (Arc::clone(self), self.inner.runtime.work.begin());
+        self.inner.runtime.spawn(async move {
+            write.open_again().await;
+            drop(task);
+        });
+    }
+
+    async fn open_again(&self) {
+        let _ = self.inner.store.end(&self.keys, self.token, None).await;
+    }
+
+    /// If this process dies, the hold stands in for the hold-off too.
+    fn hold(&self) -> Duration {
+        let lag = self.hold_off.borrow().unwrap_or_default();
+        self.inner.settings.hold.saturating_add(lag)
+    }
+
+    /// The task: until the end.
+    async fn give_signs(self: Arc<Self>) {
+        let mut changes = self.hold_off.subscribe();
+        while !self.state().ended {
+            tokio::select! {
+                // It cannot fail: the sender is here. At the end there is a change too.
+                _ = changes.changed() => {}
+                () = sleep(self.inner.settings.hold / 3) => {}
+            }
+            self.beat().await;
+        }
+    }
+
+    async fn beat(&self) {
+        if self.state().ended {
+            return;
+        }
+        let (store, hold) = (&self.inner.store, self.hold());
+        // Without an answer the next beat tries again.
+        if store.hold(&self.keys, self.token, hold).await == Ok(false) && self.lapse() {
+            // Barred again, and what was stored meanwhile is gone.
+            let _ = self.begin().await;
+            if self.state().ended {
+                self.open_again().await;
+            }
+        }
+    }
+
+    fn close(self: &Arc<Self>, written: Option<Packed>) -> Sent {
+        self.state().ended = true;
+        // Ends the task.
+        self.hold_off.send_modify(|_| {});
+        let hold_off = *self.hold_off.borrow();
+        let publish = self.publish.load(Ordering::Relaxed);
+        let sending = Sending::new(&self.inner, self.site, Arc::clone(&self.keys), hold_off)
+            .publishing(publish.then_some(self.site));
+        let parcel = Parcel {
+            keys: Arc::clone(&self.keys),
+            hold_off,
+            events: sending.event.iter().cloned().collect(),
+            ..Parcel::default()
+        };
+        let end = Arc::clone(self).end(sending, hold_off, written);
+        Sent::by(end, &self.inner, parcel, None)
+    }
+
+    async fn end(
+        self: Arc<Self>,
+        sending: Sending,
+        hold_off: Option<Duration>,
+        written: Option<Packed>,
+    ) -> Invalidation {
+        let attempt = self.inner.journal.begin();
+        let ended = match written {
+            Some(written) => self.put(written).await,
+            None => self.open(hold_off).await,
+        };
+        // It was told if it was noticed before.
+        if ended == Ok(Put::Lapsed) && !std::mem::replace(&mut self.state().lapsed, true) {
+            self.tell_lapsed();
+        }
+        let ended = match ended {
+            // What was stored meanwhile goes as one thing.
+            Ok(Put::Lapsed) if self.keys.len() > MOST => return sending.send().await,
+            Ok(ended) => ended,
+            // The hold runs out by itself; the invalidation goes the way of all others.
+            Err(_) => {
+                self.state().lapsed = true;
+                return sending.send().await;
+            }
+        };
+        // Loads that began before the tombstone stood cannot be stored any more.
+        self.inner.flights.abandon_all(&self.keys);
+        match ended {
+            Put::Stored => sending.stored(attempt).await,
+            Put::Ended | Put::Lapsed => sending.answered(attempt, Ok(())).await,
+        }
+    }
+
+    async fn open(&self, hold_off: Option<Duration>) -> Result<Put, StoreError> {
+        let stood = self.inner.store.end(&self.keys, self.token, hold_off);
+        Ok(match stood.await? {
+            true => Put::Ended,
+            false => Put::Lapsed,
+        })
+    }
+
+    /// Ends with the value, unless something speaks against it.
+    async fn put(&self, written: Packed) -> Result<Put, StoreError> {
+        let (store, epoch) = (&self.inner.store, written.header.epoch);
+        let ended = match &self.keys[..] {
+            [key] if self.may_put(key, epoch) => {
+                let size = written.entry.len();
+                let put = store.put(key, self.token, written.entry, written.life);
+                match put.await {
+                    Err(error @ StoreError::TooLarge) => {
+                        let event = self.inner.not_stored(self.site, key, size, &error);
+                        self.inner.emit(self.site, &event);
+                        return self.open(None).await;
+                    }
+                    put => put?,
+                }
+            }
+            _ => self.open(None).await?,
+        };
+        if ended != Put::Stored {
+            self.inner.emit(self.site, &Event::Refused);
+        } else if store.epoch() != epoch {
+            return Err(StoreError::Lost);
+        }
+        Ok(ended)
+    }
+
+    fn may_put(&self, key: &str, epoch: u32) -> bool {
+        !self.state().lapsed
+            && self.inner.store.epoch() == epoch
+            && self.inner.journal.pass(key).is_some()
+    }
+
+    /// The tombstone was gone before the end, which then is one without a value. `false`: it was gone
+    /// after the end.
+    fn lapse(&self) -> bool {
+        let before = {
+            let mut state = self.state();
+            let before = *state;
+            state.lapsed |= !before.ended;
+            before
+        };
+        if !before.ended && !before.lapsed {
+            self.tell_lapsed();
+        }
+        !before.ended
+    }
+
+    fn tell_lapsed(&self) {
+        // Elsewhere any invalidation removes a tombstone.
+        if self.inner.settings.guarded {
+            self.inner.emit(self.site, &Event::GuardLapsed);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,18 @@
+//! The flows of writers: invalidations, now or at a commit, in one phase or two, repeated until the
+//! store confirms them; and writes that bring their value.
+
+pub(crate) mod after_commit;
+pub(crate) mod attempt;
+pub(crate) mod call;
+pub(crate) mod dispatch;
+pub(crate) mod guard;
+pub(crate) mod invalidate;
+pub(crate) mod lock;
+pub(crate) mod pattern;
+pub(crate) mod publish;
+pub(crate) mod removal;
+pub(crate) mod replay;
+pub(crate) mod start;
+pub(crate) mod through;
+pub(crate) mod update;
+pub(crate) mod update_versioned;

@@ -1,0 +1,69 @@
+//! The task that repeats what was not confirmed.
+//!
+//! It sleeps while nothing is kept. Else it removes all of it, as one thing, until that is confirmed;
+//! after a failure it pauses, but not past the next connection.
+
+use std::sync::{Arc, Weak};
+
+use crate::engine::handle::Inner;
+use crate::engine::remove;
+use crate::error::StoreError;
+use crate::observe::event::Event;
+use crate::observe::registry::DIRECT;
+use crate::protocol::journal::{Journal, Settled, Target};
+use crate::util::backoff::Backoff;
+
+/// Starts the task.
+pub(crate) fn house(inner: &Arc<Inner>) {
+    let (journal, cache) = (Arc::clone(&inner.journal), Arc::downgrade(inner));
+    let begin = move || replay(Arc::clone(&journal), Weak::clone(&cache));
+    inner.runtime.house(begin);
+}
+
+/// Runs until the cache is gone, which it does not keep alive.
+async fn replay(journal: Arc<Journal>, cache: Weak<Inner>) {
+    let mut backoff = Backoff::long();
+    loop {
+        journal.until(true).await;
+        let Some(inner) = cache.upgrade() else { return };
+        let result = round(&inner).await;
+        drop(inner);
+        let goes_on = match result {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::debug!(%error, "deferred invalidations still wait for the store");
+                journal.hurried(backoff.next()).await
+            }
+        };
+        if goes_on {
+            backoff = Backoff::long();
+        }
+    }
+}
+
+/// One attempt at what is to be removed next.
+async fn round(inner: &Inner) -> Result<(), StoreError> {
+    let journal = &inner.journal;
+    let Some(work) = journal.next() else {
+        return Ok(());
+    };
+    let settled = match &work.target {
+        Target::Some(keys, patterns) => {
+            let swept = patterns.iter().map(|pattern| (pattern, &DIRECT.site));
+            remove::remove(inner, keys, swept.collect(), work.hold_off).await?;
+            journal.confirm_some(work.attempt, keys, patterns)
+        }
+        Target::Namespace => {
+            remove::namespace(inner, work.hold_off).await?;
+            journal.confirm_all(work.attempt)
+        }
+    };
+    let Settled { deferred, repeated } = settled.ok_or(StoreError::Lost)?;
+    if deferred > 0 {
+        inner.emit(&DIRECT.site, &Event::Replayed(deferred));
+    }
+    if repeated > 0 {
+        inner.emit(&DIRECT.site, &Event::Repeated(repeated));
+    }
+    Ok(())
+}

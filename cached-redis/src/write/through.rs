@@ -1,0 +1,228 @@
+//! The write-through: a write that ends with its value in the cache.
+//!
+//! Storing what was written by a plain SET is broken: of two writers, the one that committed first may
+//! set last, and its old value stays until its TTL (n5 of the model). So a write-through is a write in
+//! two phases (see [`guard`](crate::write::guard)), and its value takes the place of its tombstone only if that
+//! shows that **nobody else has written meanwhile**: the tombstone holds its writer's token and no other,
+//! and is not tainted. Whoever else writes leaves a trace there:
+//!
+//! * another writer in two phases, or write-through: its token; and the taint, when it has ended,
+//! * an invalidation: the taint, where invalidations spare tombstones; else it removes the tombstone.
+//!
+//! Without that proof the write ends as any other, by an invalidation.
+//!
+//! # It does not need `guarded(true)`
+//!
+//! A guarded namespace is needed for what must outlive the writer's process: an invalidation of somebody
+//! else must not take away the tombstone under which it may die (c6). A write-through needs no more than
+//! to *notice* an invalidation, and one that removes the tombstone is noticed as well (p5). What stands
+//! there then is not its own, and is removed. Readers heed a tombstone in every namespace. So in one that
+//! is not guarded nothing old is ever stored (T1, T2); there a writer that dies between its commit and
+//! its end merely may leave what a one-phase writer leaves.
+//!
+//! # A tombstone that was gone proves nothing
+//!
+//! A guarded write whose tombstone was evicted, or outlived by a suspended process, puts it back at its
+//! next sign of life. The new one knows nothing of those who wrote in between. So a write that has lapsed
+//! stores nothing. Neither does one whose server was replaced, or whose key waits in the journal: the
+//! answer to a put settles nothing there, because what waits may have been committed after it.
+//!
+//! # Its tags
+//!
+//! The generations are those of before the write, as they are those of before a load. The value carries the
+//! tags that the attribute says (see [`label`](crate::engine::label)) and those of what the function calls.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::engine::context::Loading;
+use crate::engine::encode::{Loaded, Packer};
+use crate::engine::handle::{Cache, Inner};
+use crate::engine::label::{self, Label};
+use crate::engine::shape::{Fallible, Shape};
+use crate::engine::tags::{Basis, Stamp};
+use crate::engine::transaction;
+use crate::engine::verdict::{self, Verdict};
+use crate::observe::event::Event;
+use crate::observe::instance::Instance;
+use crate::observe::registry::{DIRECT, DIRECT_THROUGH, Function, WriteThrough};
+use crate::policy::Policy;
+use crate::store::Store as _;
+use crate::wire::codec::{Choice, FromCache};
+use crate::wire::key::KeyWriter;
+use crate::wire::tag::{self, TAG};
+use crate::write::call::Write;
+
+/// One call of a function under `#[write_through]`.
+#[derive(Debug)]
+#[must_use]
+pub struct Through {
+    function: &'static Function,
+    instance: Instance,
+    origin: Option<u64>,
+    write: Write,
+    label: Label,
+    /// Whether a tag could not be rendered.
+    incomplete: bool,
+}
+
+impl Through {
+    /// A write to the cache in scope, or else the installed one.
+    pub fn new(through: &'static WriteThrough, instance: Instance) -> Self {
+        Self::of(&through.function, instance, Write::new(&through.writer))
+    }
+
+    /// A write to this cache.
+    pub fn on(through: &'static WriteThrough, instance: Instance, cache: &Cache) -> Self {
+        Self::of(
+            &through.function,
+            instance,
+            Write::on(&through.writer, cache),
+        )
+    }
+
+    fn of(function: &'static Function, instance: Instance, write: Write) -> Self {
+        Self {
+            function,
+            instance,
+            origin: None,
+            write,
+            label: Label::default(),
+            incomplete: false,
+        }
+    }
+
+    /// Renders the key.
+    pub fn key(&mut self, render: impl FnOnce(&mut KeyWriter)) {
+        self.write.key(render);
+        let info = &self.function.info;
+        if let (Some(cache), false) = (self.write.cache(), info.tags.is_empty()) {
+            // Its readers may be of another program, and have theirs by their attribute.
+            let own = tag::function_key(&cache.inner.namespace, info.template);
+            self.label.tags.name(own);
+        }
+    }
+
+    /// Renders a tag of the value.
+    pub fn tag(&mut self, render: impl FnOnce(&mut KeyWriter)) {
+        let Some(cache) = self.write.cache() else {
+            return;
+        };
+        let mut writer = KeyWriter::marked(&cache.inner.namespace, TAG);
+        render(&mut writer);
+        match writer.finish() {
+            Some(tag) => self.label.tags.name(tag),
+            None => {
+                self.incomplete = true;
+                cache.inner.emit(&self.function.site, &Event::KeyFailed);
+            }
+        }
+    }
+
+    /// A write under a key that was given by hand.
+    pub(crate) fn direct(cache: &Cache, key: String, label: Label) -> Self {
+        let mut write = Write::on(&DIRECT_THROUGH.writer, cache);
+        write.full_key(key);
+        let through = Self::of(&DIRECT, Instance::DIRECT, write);
+        Self { label, ..through }
+    }
+
+    pub(crate) fn policy(&self) -> &'static Policy {
+        &self.function.info.policy
+    }
+
+    /// Begins the write, if its value may be stored at its end; what it begins from. A transaction that
+    /// ends later than the function may not see what others have committed.
+    async fn begin(&mut self, policy: &Policy) -> Option<Basis> {
+        let inner = Arc::clone(&self.write.cache()?.inner);
+        let epoch = inner.store.epoch();
+        if self.incomplete || !self.is_fit(&inner, policy) || transaction::is_open() {
+            return None;
+        }
+        self.origin = self.function.meet(&inner, self.instance)?.origin;
+        self.label = self.fitted(&inner)?;
+        self.write.begin().await;
+        self.write.begun()?;
+        let stamp = Stamp::take(&inner, &self.label.tags, policy, None).await;
+        let stamp = stamp.unwrap_or_else(|error| {
+            inner.emit(&self.function.site, &Event::Failed(&error));
+            None
+        });
+        Some(Basis {
+            epoch,
+            stamp: stamp?,
+        })
+    }
+
+    fn fitted(&self, inner: &Inner) -> Option<Label> {
+        let fitted = self.label.fitted(inner, self.write.only_key()?);
+        fitted
+            .inspect_err(|reader| label::unlabelled(inner, &self.function.site, reader))
+            .ok()
+    }
+
+    fn is_fit(&self, inner: &Inner, policy: &Policy) -> bool {
+        let unfit = inner.settings.is_unfit(policy);
+        if unfit {
+            let first = self.function.without_policy.first();
+            inner.emit(&self.function.site, &Event::NoPolicy(first));
+        }
+        !unfit
+    }
+}
+
+/// Runs `write`, and stores what it returns unless it fails, its verdict is against it, or somebody has
+/// interfered.
+pub(crate) async fn write<S, C, U, F, L>(
+    mut through: Through,
+    policy: &Policy,
+    shape: S,
+    codec: C,
+    verdict: U,
+    write: F,
+) -> S::Return
+where
+    S: Shape<Value: Serialize + DeserializeOwned>,
+    C: Choice,
+    U: FnOnce(&S::Ok) -> Verdict,
+    F: FnOnce() -> L,
+    L: Future<Output = S::Return>,
+{
+    let basis = Box::pin(through.begin(policy)).await;
+    let Some(Cache { inner }) = through.write.cache() else {
+        return write().await;
+    };
+    let loading = Loading::new(inner, policy.alone, None, Vec::new());
+    let (returned, said) = loading.run(write).await;
+    said.hand_on(&inner.flights, &basis.clone().unwrap_or_default());
+    let result = S::result(returned);
+    let (written, loaded) = (result.as_ref().ok(), Loaded::said(said));
+    let packed = written.zip(basis).and_then(|(ok, basis)| {
+        let packer = Packer {
+            inner: &through.write.begun()?.inner,
+            function: through.function,
+            policy,
+            codec,
+            version: through.label.version,
+            origin: through.origin,
+        };
+        packer.judge(shape, ok, &loaded, &basis, verdict(ok))
+    });
+    // Where a tag was found that was not read before, the next load finds it too.
+    let packed = packed.filter(|packed| !packed.is_marker);
+    through.write.put(packed).await;
+    S::returned(result)
+}
+
+/// The same without an attribute.
+pub(crate) async fn by_hand<T, E, F, L>(through: Through, policy: &Policy, write: F) -> Result<T, E>
+where
+    T: Serialize + DeserializeOwned,
+    F: FnOnce() -> L,
+    L: Future<Output = Result<T, E>>,
+{
+    let (shape, verdict) = (Fallible::new(), verdict::store);
+    self::write(through, policy, shape, FromCache, verdict, write).await
+}

@@ -1,0 +1,392 @@
+//! Changing a value that has no source but the cache: counters, stock, sessions.
+//!
+//! Two callers that read 5 and store 6 have lost one of their updates. Here nobody stores over what
+//! he has not seen: each update reads, computes, and stores only if the very entry it has read still
+//! stands, by its token, in one atomic step (what `WATCH`, `MULTI` and `EXEC` do, on a connection that
+//! is shared). Whoever loses that race begins again with the winner's value.
+//!
+//! Where nothing stands there is no token to compare with: the update takes the lease of the key
+//! first, as a load does, so an invalidation in between is noticed as well. The lease of somebody's load
+//! is waited for, since what it brings is what is to be updated; so is a tombstone.
+//!
+//! An answer that got lost leaves open whether the update was stored. Trying again from the start
+//! might apply it twice, so the same entry is sent again instead: the store says "won" if it stands,
+//! stores it if that can still be done, and otherwise nobody knows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep};
+
+use crate::engine::encode::{Packed, Packer};
+use crate::engine::fill::Fence;
+use crate::engine::handle::{Cache, Inner};
+use crate::engine::label::{self, Label};
+use crate::engine::lease::Lease;
+use crate::engine::tags::{self, Basis, Stamp};
+use crate::error::{Error, StoreError};
+use crate::observe::event::Event;
+use crate::observe::registry::{DIRECT, Function};
+use crate::observe::status::Filled;
+use crate::policy::Policy;
+use crate::protocol::freshness;
+use crate::protocol::journal::Pass;
+use crate::store::Store as _;
+use crate::util::backoff::Backoff;
+use crate::wire::codec::FromCache;
+use crate::wire::entry::{Header, Kind, Live, Token};
+use crate::write::invalidate;
+
+/// How often an entry is sent whose storing was not confirmed, with pauses from 50 ms.
+const SENDINGS: u32 = 4;
+
+impl Cache {
+    /// Replaces the value under `key` by what `change` makes of it, and returns the new one: an
+    /// optimistic read-modify-write that loses no update, however many callers in however many
+    /// processes there are. See [updating a cached value](crate::docs::guide#updating-a-cached-value).
+    ///
+    /// `change` gets `None` where nothing stands: never stored, past its TTL, evicted or
+    /// invalidated. It may
+    /// run several times, each time with the current value, so it should do nothing but compute. Its
+    /// error gives up: nothing is changed, and the error is returned. `E` is made of the cache's own
+    /// errors as well; [`Error`] itself will do where `change` has none.
+    ///
+    /// Each update gives the entry the whole TTL of `policy` anew. [`get`](Self::get) reads it.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cached_redis::{Cache, Error, Policy};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// # let cache = Cache::builder().url("memory://").build().await?;
+    /// const VISITS: Policy = Policy::new().ttl(Duration::from_secs(3600));
+    ///
+    /// for visit in 1..=3 {
+    ///     let visits = cache
+    ///         .update(&VISITS, "visits:home", |visits: Option<u64>| {
+    ///             Ok::<_, Error>(visits.unwrap_or(0) + 1)
+    ///         })
+    ///         .await?;
+    ///     assert_eq!(visits, visit);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of `change`, and made of [`Error`], all but `Unconfirmed` with nothing changed:
+    ///
+    /// * [`Error::Contended`]: others were faster at each of
+    ///   [`update_attempts`](crate::Builder::update_attempts), or a load or a guarded write held the
+    ///   key for the [`wait_budget`](crate::Builder::wait_budget);
+    /// * [`Error::Unconfirmed`]: it may have been stored;
+    /// * [`Error::Deferred`]: an invalidation of the key waits for its replay;
+    /// * [`Error::Unreadable`]: something that is no `T` stands there;
+    /// * [`Error::Unstorable`], [`Error::Setting`]: the value or the policy cannot be used. The former,
+    ///   with a warning, also where a function that has tags or a version may read the key: the key is
+    ///   invalidated. Such a value is updated by [`tagged`](Self::tagged);
+    /// * [`Error::Store`]: the store is away or refuses.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the update was made or not, once or not at all.
+    pub async fn update<T, E, F>(
+        &self,
+        policy: &Policy,
+        key: impl AsRef<str>,
+        change: F,
+    ) -> Result<T, E>
+    where
+        T: Serialize + DeserializeOwned,
+        E: From<Error>,
+        F: FnMut(Option<T>) -> Result<T, E>,
+    {
+        update(&self.inner, policy, self.key(key), Label::default(), change).await
+    }
+}
+
+/// See [`Cache::update`]; the new value has what `label` says, and the tags that the old one names.
+pub(crate) async fn update<T, E, F>(
+    inner: &Arc<Inner>,
+    policy: &Policy,
+    key: String,
+    label: Label,
+    mut change: F,
+) -> Result<T, E>
+where
+    T: Serialize + DeserializeOwned,
+    E: From<Error>,
+    F: FnMut(Option<T>) -> Result<T, E>,
+{
+    invalidate::check(inner, policy)?;
+    let update = Update::new(inner, policy, key, label);
+    if update.label.tags.are_too_many() {
+        return Err(Error::setting("tags", "more than an entry can have").into());
+    }
+    let mut backoff = Backoff::contention();
+    for attempt in 1.. {
+        let base = update.base().await?;
+        update.refuse_unlabelled(&base).await?;
+        let value = change(update.value(&base)?)?;
+        let packed = update.pack(&value, &base)?;
+        if update.set(base, packed).await? {
+            return Ok(value);
+        }
+        if attempt >= inner.settings.update_attempts {
+            break;
+        }
+        sleep(backoff.next()).await;
+    }
+    Err(Error::Contended.into())
+}
+
+/// What stood when an attempt began.
+struct Base {
+    /// `None`: nothing.
+    live: Option<Live>,
+    fence: Fence,
+    pass: Pass,
+}
+
+struct Update<'a> {
+    inner: &'a Arc<Inner>,
+    key: String,
+    label: Label,
+    /// Who reads the key and would not find what it looks for, unless what stands there has it.
+    unsuited: Option<&'static Function>,
+    packer: Packer<'a, FromCache>,
+    /// Until when it waits for those who hold the key.
+    until: Instant,
+}
+
+impl<'a> Update<'a> {
+    fn new(inner: &'a Arc<Inner>, policy: &'a Policy, key: String, label: Label) -> Self {
+        let (label, unsuited) = match label.fitted(inner, &key) {
+            Ok(fitted) => (fitted, None),
+            Err(reader) => (label, Some(reader)),
+        };
+        let packer = Packer {
+            inner,
+            function: &DIRECT,
+            policy,
+            codec: FromCache,
+            version: label.version,
+            origin: None,
+        };
+        Self {
+            inner,
+            key,
+            label,
+            unsuited,
+            packer,
+            until: Instant::now() + inner.settings.wait,
+        }
+    }
+
+    /// What stands now, and the right to replace it while it does.
+    async fn base(&self) -> Result<Base, Error> {
+        let mut backoff = Backoff::contention();
+        loop {
+            let pass = self.pass()?;
+            let seen = self.inner.store.get(&self.key).await?;
+            if let Some((live, fence)) = self.judge(seen).await? {
+                return Ok(Base { live, fence, pass });
+            }
+            if Instant::now() >= self.until {
+                return Err(Error::Contended);
+            }
+            sleep(backoff.next()).await;
+        }
+    }
+
+    fn pass(&self) -> Result<Pass, Error> {
+        let pass = self
+            .inner
+            .journal
+            .pass_all(&self.key, self.label.tags.keys());
+        pass.ok_or(Error::Deferred)
+    }
+
+    /// `None`: somebody holds the key.
+    async fn judge(&self, seen: Option<Bytes>) -> Result<Option<(Option<Live>, Fence)>, Error> {
+        let dead = match seen {
+            None => None,
+            Some(entry) => {
+                let header = Header::parse(&entry).map(|(header, _)| header);
+                let header = header.ok_or_else(|| self.unreadable())?;
+                match header.kind {
+                    Kind::Lease | Kind::Tombstone => return Ok(None),
+                    Kind::Value | Kind::Negative if self.inner.store.is_current(header.epoch) => {
+                        let live = Live { header, entry };
+                        let Some(stamp) = self.stamp(Some(&live.entry)).await? else {
+                            return Ok(None);
+                        };
+                        let epoch = header.epoch;
+                        let fence = Fence::Entry(header.token, Basis { epoch, stamp });
+                        // After the stamp: a tag that is invalidated later makes the new value dead too.
+                        match tags::alive(self.inner, &self.label.tags, live.clone()).await? {
+                            Some(live) if self.is_usable(&live) => {
+                                return Ok(Some((Some(live), fence)));
+                            }
+                            _ => Some(live.entry),
+                        }
+                    }
+                    // It may have been invalidated on a server that is gone.
+                    Kind::Value | Kind::Negative => Some(entry),
+                }
+            }
+        };
+        let Some(lease) = Lease::take(self.inner, &self.key, dead).await? else {
+            return Ok(None);
+        };
+        let stamp = self.stamp(None).await?;
+        Ok(stamp.map(|stamp| (None, Fence::Lease(lease.stamped(stamp)))))
+    }
+
+    /// Whether it would be served to a reader of this label, who has no stale windows.
+    fn is_usable(&self, live: &Live) -> bool {
+        let version = self.label.version;
+        let is_of_version = version.is_none() || live.version() == version;
+        is_of_version && !freshness::is_past_ttl(&live.header, self.inner.store.now_ms())
+    }
+
+    /// The tags that the entry names go on with the new value; `None`: one of them is barred.
+    async fn stamp(&self, before: Option<&[u8]>) -> Result<Option<Stamp>, StoreError> {
+        Stamp::take(self.inner, &self.label.tags, self.packer.policy, before).await
+    }
+
+    /// The value would be stored without what a reader of the key looks for: it is invalidated instead.
+    async fn refuse_unlabelled(&self, base: &Base) -> Result<(), Error> {
+        let has_tags = !base.fence.basis().stamp.is_empty();
+        let unsuited = |reader: &&&Function| !has_tags || reader.info.versioned;
+        let Some(reader) = self.unsuited.as_ref().filter(unsuited) else {
+            return Ok(());
+        };
+        label::unlabelled(self.inner, &DIRECT.site, reader);
+        let keys = vec![self.key.clone()];
+        invalidate::invalidate(self.inner, &DIRECT.site, keys, None).await?;
+        Err(Error::Unstorable)
+    }
+
+    /// A miss to readers; here it may be all that there is of what others have stored.
+    fn unreadable(&self) -> Error {
+        self.emit(&Event::Undecodable);
+        Error::Unreadable
+    }
+
+    fn value<T>(&self, base: &Base) -> Result<Option<T>, Error>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let Some(live) = &base.live else {
+            return Ok(None);
+        };
+        self.packer.unpack(live).ok_or_else(|| self.unreadable())
+    }
+
+    fn pack<T>(&self, value: &T, base: &Base) -> Result<Packed, Error>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let basis = base.fence.basis();
+        // Whoever may read the old value may read the new one.
+        let packer = Packer {
+            origin: base.live.as_ref().and_then(Live::origin),
+            ..self.packer
+        };
+        let packed = packer.pack(Some(value), None, Duration::ZERO, basis);
+        packed.ok_or(Error::Unstorable)
+    }
+
+    /// Whether the new value has taken the place of the one that was read.
+    async fn set(&self, base: Base, packed: Packed) -> Result<bool, Error> {
+        let Base { fence, pass, .. } = base;
+        let (store, epoch) = (&self.inner.store, fence.basis().epoch);
+        self.pass()?;
+        // On another server an entry may be back that was invalidated.
+        if !self.inner.journal.stands(pass) || store.epoch() != epoch {
+            return Ok(false);
+        }
+        let stored = self.send(fence.token(), packed).await?;
+        let filled = match stored {
+            true if store.epoch() == epoch => Filled::Stored,
+            true => Filled::Overtaken,
+            false => fence.refusal(),
+        };
+        if stored {
+            fence.replaced();
+        }
+        self.emit(&Event::filled(filled));
+        Ok(filled == Filled::Stored)
+    }
+
+    /// Sends the entry until it is known what has become of it.
+    async fn send(&self, token: Token, packed: Packed) -> Result<bool, Error> {
+        let mut backoff = Backoff::long();
+        // Whether one that was sent may have been stored, and replaced since.
+        let mut open = false;
+        for _ in 0..SENDINGS {
+            match self.fill(token, &packed).await {
+                Ok(true) => return Ok(true),
+                Ok(false) if open => break,
+                Ok(false) => return Ok(false),
+                Err(error) if error.is_barred() && !open => return Err(Error::Contended),
+                Err(error) if error.is_definite() && !open => return Err(error.into()),
+                Err(error) => {
+                    self.emit(&Event::Failed(&error));
+                    open = true;
+                }
+            }
+            sleep(backoff.next()).await;
+        }
+        Err(Error::Unconfirmed)
+    }
+
+    /// Behind a bar, what was read still stands or goes in a moment: it waits as for a guarded write.
+    async fn fill(&self, token: Token, packed: &Packed) -> Result<bool, StoreError> {
+        let mut backoff = Backoff::contention();
+        loop {
+            let entry = packed.entry.clone();
+            let sent = self.inner.store.fill(&self.key, token, entry, packed.life);
+            match sent.await {
+                Err(error) if error.is_barred() && Instant::now() < self.until => {}
+                sent => return sent,
+            }
+            sleep(backoff.next()).await;
+        }
+    }
+
+    fn emit(&self, event: &Event<'_>) {
+        self.inner.emit(&DIRECT.site, event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Watch as _;
+
+    const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
+
+    #[tokio::test]
+    async fn what_was_read_across_a_change_of_server_is_read_again() {
+        let cache = Cache::builder().url("memory://").build().await.unwrap();
+        let mut seen = Vec::new();
+        for _ in 0..2 {
+            let journal = &cache.inner.journal;
+            let update = cache.update(&POLICY, "k", |old: Option<u64>| {
+                seen.push(old);
+                if seen.len() % 2 == 1 {
+                    journal.connected(true);
+                }
+                Ok::<_, Error>(old.unwrap_or(0) + 1)
+            });
+            update.await.unwrap();
+        }
+        assert_eq!(seen, [None, None, Some(1), Some(1)]);
+    }
+}
