@@ -22,6 +22,7 @@ macro_rules! under_test {
     ($($path:literal $module:ident)*) => {$(
         #[path = $path]
         #[allow(dead_code, unused_imports, unreachable_pub, missing_docs, reason = "used in part")]
+        #[allow(clippy::all, reason = "they are held to lints in their own packages")]
         mod $module;
     )*};
 }

@@ -83,7 +83,7 @@ const FOREIGN: &[(&[&str], &[&str])] = &[
 ];
 
 /// How an option is written, where its value is no plain one.
-pub(crate) fn form(option: impl ToString) -> String {
+pub(crate) fn form(option: &(impl ToString + ?Sized)) -> String {
     match option.to_string().as_str() {
         "key" => "`key = \"user:<id>\"`".to_owned(),
         "tags" => "`tags = [\"team:<team>\"]`".to_owned(),

@@ -18,7 +18,7 @@ impl Seat {
         match &landing {
             // Whose generations its leader has read, and this reader has not.
             Landing::Shared(entry) => {
-                context::carry(&inner.flights, tags::keys(inner, tags, entry))
+                context::carry(&inner.flights, tags::keys(inner, tags, entry));
             }
             Landing::Failed(_) => context::opaque(),
             Landing::Again | Landing::Bypass => {}

@@ -12,14 +12,14 @@
 //!                       ▲ └── another process has it: wait and look again
 //! ```
 //!
-//! Everything left of the load is in [`seek`](crate::read::search). Wherever the store fails or the time to
+//! Everything left of the load is in [`search`](crate::read::search). Wherever the store fails or the time to
 //! wait is spent, the function runs without it.
 //!
 //! The load runs in the caller's own task, so borrowed arguments and `&self` just work. If that
 //! caller is dropped, so are its flight and its lease: waiters start over with their own loads.
 //!
 //! An entry that is to be loaded anew while it is served, or that may be served if a load fails, goes
-//! its own way: see [`behind`](crate::read::renew).
+//! its own way: see [`renew`](crate::read::renew).
 
 use std::pin::Pin;
 use std::sync::Arc;

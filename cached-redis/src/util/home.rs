@@ -429,8 +429,11 @@ mod tests {
             home.house(move || {
                 let inner = Arc::clone(&given);
                 let is_first = first.fetch_add(1, Ordering::Relaxed) == 0;
-                let user =
-                    OnDrop(move || is_first.then(|| inner.house(pending::<()>)).unwrap_or(()));
+                let user = OnDrop(move || {
+                    if is_first {
+                        inner.house(pending::<()>);
+                    }
+                });
                 async move {
                     pending::<()>().await;
                     drop(user);

@@ -18,7 +18,7 @@ use crate::write::removal::Invalidation;
 
 /// An invalidation on its way. However it ends, it is not lost: a task that a runtime drops at its
 /// shutdown drops this too, before its end, and it is deferred. For runtimes that nobody drives see
-/// [`sent`](crate::write::dispatch).
+/// [`dispatch`](crate::write::dispatch).
 pub(crate) struct Sending {
     inner: Arc<Inner>,
     pub(crate) keys: Arc<[String]>,

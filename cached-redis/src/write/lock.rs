@@ -4,7 +4,7 @@
 //! holder that dies blocks others no longer than that. But a holder that only stalls, in a pause of its
 //! runtime or behind a network, may wake up after its lease and go on as if it still had the lock; no
 //! lock that times out can prevent that. Therefore each grant has a **fencing token**, a number that
-//! grows strictly ([`fencing`](crate::wire::lock)): the resource remembers the greatest it has seen and
+//! grows strictly ([`lock`](crate::wire::lock)): the resource remembers the greatest it has seen and
 //! refuses smaller ones (Kleppmann, "How to do distributed locking", 2016).
 //!
 //! One task per lock sends heartbeats and release, one after the other, so that no late heartbeat can

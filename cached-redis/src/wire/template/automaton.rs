@@ -94,10 +94,10 @@ impl Automaton {
             }
             match (self.nodes.get(i), other.nodes.get(j)) {
                 (None, None) => return true,
-                (Some(Node::Take(a, of_a)), Some(Node::Take(b, of_b))) => {
-                    if a.meets(*b) && of_a.zip(*of_b).is_none_or(|(a, b)| agree(a, b)) {
-                        open.push((i + 1, j + 1));
-                    }
+                (Some(Node::Take(a, of_a)), Some(Node::Take(b, of_b)))
+                    if a.meets(*b) && of_a.zip(*of_b).is_none_or(|(a, b)| agree(a, b)) =>
+                {
+                    open.push((i + 1, j + 1));
                 }
                 // Of what is not known, a whole value may be the other one.
                 (Some(Node::Begin(a, a_end)), Some(Node::Begin(b, b_end)))
