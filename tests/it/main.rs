@@ -97,6 +97,7 @@ mod removed_as_one;
 mod replica_lag;
 mod revalidation;
 mod rollout;
+mod rooms;
 mod runtimes;
 mod several_attributes;
 mod shapes_out_of_sight;
