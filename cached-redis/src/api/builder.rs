@@ -9,6 +9,7 @@ use tokio::runtime::Handle as Runtime;
 use crate::engine::handle::{Cache, Inner};
 use crate::engine::mode::Mode;
 use crate::error::Error;
+#[cfg(feature = "testing")]
 use crate::observe::recorder::Recorder;
 use crate::policy::failover::OnFailover;
 use crate::policy::schema::Schema;

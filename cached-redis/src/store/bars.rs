@@ -1,7 +1,7 @@
 //! A bar holds up the fills of keys: while it stands nothing is stored under a key that begins with one
 //! of its prefixes.
 //!
-//! A removal that takes several steps needs it (see [`sweep`](crate::engine::remove)): in between, a load that
+//! A removal that takes several steps needs it (see [`remove`](crate::engine::remove)): in between, a load that
 //! calls another cached function may find there what is yet to be removed. Each bar has a deadline, so
 //! that one whose process died does not stand for long; whether it stood until its end is answered then.
 

@@ -1,6 +1,6 @@
 //! The write flow of patterns: what a write makes outdated is all keys that match.
 //!
-//! It holds what every invalidation holds, by the means of a [`sweep`]: it is sent from a task of its
+//! It holds what every invalidation holds, by the means of [`remove`]: it is sent from a task of its
 //! own, and what the store does not confirm goes on in the [`journal`](crate::protocol::journal), as the
 //! pattern, before anybody learns that it ended. A sweep that failed half-way begins anew.
 
