@@ -13,7 +13,7 @@ use crate::parse::errors::{Errors, list, near};
 use crate::parse::option::Each;
 use crate::parse::parameter::{Kind, Parameter};
 use crate::parse::signature::Function;
-use crate::parse::syntax::{argument, mentions, peel};
+use crate::parse::syntax::{argument, peel};
 
 /// A function of many ids.
 pub(crate) struct Batch {
@@ -25,8 +25,6 @@ pub(crate) struct Batch {
     pub(crate) slice: bool,
     /// What else the body uses.
     pub(crate) others: Vec<Ident>,
-    /// Whether a parameter is `mut`: only the body's own copy of it may be changed.
-    pub(crate) mutable: bool,
 }
 
 impl Batch {
@@ -48,13 +46,11 @@ impl Batch {
         let others = function.parameters.iter().filter(|parameter| {
             parameter.kind == Kind::Value && each.all.unraw() != parameter.name()
         });
-        let mut patterns = function.patterns();
         Some(Self {
             element: each.element.clone(),
             ids: parameter(each, function)?.ident.clone(),
             slice,
             others: others.map(|parameter| parameter.ident.clone()).collect(),
-            mutable: patterns.any(|pattern| mentions(pattern.to_token_stream(), "mut")),
         })
     }
 

@@ -11,6 +11,7 @@ use syn::{Expr, Type};
 use crate::check::content;
 use crate::check::receiver::this;
 use crate::parse::errors::Errors;
+use crate::parse::parameter::Kind;
 use crate::parse::signature::Function;
 use crate::parse::syntax::{mentions, peel};
 use crate::parse::text;
@@ -68,7 +69,7 @@ fn unfit(name: &str, ty: &Type) -> Option<(String, String)> {
 }
 
 /// What the function borrows.
-pub(crate) fn borrowed(function: &Function) -> Vec<Borrowed> {
+fn borrowed(function: &Function) -> Vec<Borrowed> {
     let arguments = function.arguments().into_iter();
     let references = arguments.filter(|(_, ty)| matches!(peel(ty), Type::Reference(_)));
     references
@@ -79,14 +80,31 @@ pub(crate) fn borrowed(function: &Function) -> Vec<Borrowed> {
         .collect()
 }
 
-/// `move || { let copy = held(name); …; move || async move { let name = copy.get(); …; BODY } }`,
-/// where `inner` makes the innermost part of what comes before the body and of the body's tokens.
+/// What the function is given by value.
+fn given<'f>(function: &'f Function, borrowed: &'f [Borrowed]) -> impl Iterator<Item = &'f Ident> {
+    let values = function.parameters.iter();
+    let values = values.filter(|parameter| parameter.kind == Kind::Value);
+    let is_borrowed = |name: &Ident| borrowed.iter().any(|argument| argument.name == *name);
+    values
+        .map(|parameter| &parameter.ident)
+        .filter(move |name| !is_borrowed(name))
+}
+
+/// `move || { let copy = held(name); let given = sent(given); …; move || async move { let name = copy.get();
+/// …; BODY } }`, where `inner` makes the innermost part of what comes before the body and of the body's tokens.
 pub(crate) fn load(
-    borrowed: &[Borrowed],
+    function: &Function,
     p: &TokenStream,
     inner: impl FnOnce(&TokenStream) -> TokenStream,
 ) -> TokenStream {
     let here = Span::mixed_site();
+    let borrowed = borrowed(function);
+    let given = given(function, &borrowed).map(|name| {
+        let span = here.located_at(name.span());
+        let p = super::expand::at(p, span);
+        let sent = quote_spanned!(span=> #p::sent(#name));
+        quote_spanned!(here=> #[allow(unused_mut)] let mut #name = #sent;)
+    });
     let copies: Vec<_> = (0..borrowed.len())
         .map(|i| format_ident!("__copy_{i}", span = here))
         .collect();
@@ -106,5 +124,5 @@ pub(crate) fn load(
     });
     let names = quote_spanned!(here=> #(#names)*);
     let inner = inner(&names);
-    quote_spanned!(here=> move || { #(#held)* move || #inner })
+    quote_spanned!(here=> move || { #(#held)* #(#given)* move || #inner })
 }

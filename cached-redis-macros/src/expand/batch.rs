@@ -62,11 +62,3 @@ fn copy(name: &Ident, p: &TokenStream) -> TokenStream {
         #[allow(unused_mut, unused_variables)] let mut #name = #p::copy(&#name);
     }
 }
-
-/// The function, whose parameters may be `mut` for the sake of its body alone.
-pub(super) fn allowed(batch: &Batch, function: TokenStream) -> TokenStream {
-    match batch.mutable {
-        true => quote_spanned!(Span::mixed_site()=> #[allow(unused_mut)] #function),
-        false => function,
-    }
-}

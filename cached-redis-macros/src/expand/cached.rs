@@ -41,7 +41,7 @@ pub(crate) fn cached(cached: &Cached, function: &Function) -> TokenStream {
     let tags = cached.tags.iter().map(|tag| key_writer(&tag.pieces, &p));
     let probes = probes(cached, &p);
     let read = read(cached, function, &p);
-    let function = function.with(&quote_spanned! {here=>
+    let expanded = function.with(&quote_spanned! {here=>
         let __function = #registered;
         #call
         #keys
@@ -50,9 +50,10 @@ pub(crate) fn cached(cached: &Cached, function: &Function) -> TokenStream {
         #probes
         #read
     });
-    match &cached.batch {
-        Some(batch) => batch::allowed(batch, function),
-        None => function,
+    let rebound = cached.batch.is_some() || cached.detached;
+    match rebound && function.binds_mutably() {
+        true => quote_spanned!(here=> #[allow(unused_mut)] #expanded),
+        false => expanded,
     }
 }
 
@@ -224,11 +225,17 @@ fn probes(cached: &Cached, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let shape = shape(&cached.output, p);
     let each = cached.batch.is_some().then(|| {
+        // Where `read` is, so that what is no map is told once.
+        let span = here.located_at(start(&cached.output));
+        let q = at(p, span);
+        let each = quote_spanned! {span=>
+            #q::Each::new(__shape, __form, (&#q::shape::each(&__shape, &__form)).__cached_redis_equal())
+        };
         quote_spanned! {here=>
             let __each = {
                 use #p::shape::{ByEqual as _, ByNothing as _, EachPointed as _, EachWhole as _};
                 let __form = (&__shape.each()).__cached_redis_form();
-                #p::Each::new(__shape, __form, (&#p::shape::each(&__shape, &__form)).__cached_redis_equal())
+                #each
             };
         }
     });
@@ -301,9 +308,7 @@ fn in_place(function: &Function, p: &TokenStream) -> TokenStream {
 
 /// The body in a closure that owns what the function borrows.
 fn detached(function: &Function, p: &TokenStream) -> TokenStream {
-    ownership::load(&ownership::borrowed(function), p, |names| {
-        body_after(names, function, p)
-    })
+    ownership::load(function, p, |names| body_after(names, function, p))
 }
 
 pub(super) fn codec(codec: Option<&Path>, p: &TokenStream) -> TokenStream {

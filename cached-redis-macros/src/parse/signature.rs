@@ -147,6 +147,12 @@ impl Function {
             })
     }
 
+    /// Whether a parameter is `mut`; where it is bound anew for the body, it is so for that alone.
+    pub(crate) fn binds_mutably(&self) -> bool {
+        let mut patterns = self.patterns();
+        patterns.any(|pattern| mentions(pattern.to_token_stream(), "mut"))
+    }
+
     /// What is written of each argument, `self` among them, with its type.
     pub(crate) fn inputs(&self) -> impl Iterator<Item = (TokenStream, &Type)> {
         self.signature.inputs.iter().map(|input| match input {

@@ -85,6 +85,8 @@ async fn price(&self, name: &str, id: u64) -> Result<u64, DbError> {
                     move || {
                         let __copy_0 = ::cached_redis::__private::held(self);
                         let __copy_1 = ::cached_redis::__private::held(name);
+                        #[allow(unused_mut)]
+                        let mut id = ::cached_redis::__private::sent(id);
                         move || async move {
                             #[allow(unused_variables)]
                             let __cached_redis_self = ::cached_redis::__private::Held::get(

@@ -77,3 +77,37 @@ pub fn held<T: Lent<O> + ?Sized, O>(lent: &T) -> Held<T, O> {
         lent: PhantomData,
     }
 }
+
+/// What a load can take along that goes on without its caller.
+// The impl is a parameter: where neither can be chosen the value has no type, and no more is said of it.
+#[diagnostic::on_unimplemented(
+    message = "a load that goes on behind its caller cannot take a `{Self}` along",
+    label = "this cannot be sent to another thread",
+    note = "pass what is `Send`, such as an `Arc` for an `Rc`, or set the option in a `policy`: one caller then waits for the load"
+)]
+pub trait Sent<Impl, O> {
+    /// Itself.
+    fn sent(self) -> O;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Send> Sent<u8, T> for T {
+    fn sent(self) -> T {
+        self
+    }
+}
+
+/// Nothing has it.
+pub trait Never {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Never> Sent<u16, T> for T {
+    fn sent(self) -> T {
+        self
+    }
+}
+
+/// Hands on what the caller gives.
+pub fn sent<T: Sent<I, O>, I, O>(given: T) -> O {
+    given.sent()
+}

@@ -21,7 +21,7 @@ pub use crate::policy::{
     Jitter, Policy, Written, checked_negative_ttl, checked_replica_lag, checked_timeout,
     checked_ttl, checked_window,
 };
-pub use crate::private::lent::{Held, held};
+pub use crate::private::lent::{Held, held, sent};
 pub use crate::private::refusal::Refusal;
 pub use crate::read::batch::{Batch, Each, never};
 pub use crate::read::call::Call;
