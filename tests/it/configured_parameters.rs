@@ -10,6 +10,7 @@ use crate::support::{Source, World, filled, on_both_stores};
 on_both_stores!(
     a_function_is_cached_without_its_absent_parameters,
     a_present_parameter_is_part_of_the_key,
+    a_field_of_a_pattern_may_be_absent_too,
     what_a_load_behind_its_caller_keeps_is_only_what_is_there,
     the_other_parameters_of_a_batch_may_be_absent,
     writers_have_no_absent_parameters_either,
@@ -55,6 +56,36 @@ async fn a_present_parameter_is_part_of_the_key(world: World) {
     assert_eq!(cache.scope(named(2)).await, 20);
     assert_eq!(cache.scope(named(1)).await, 10);
     assert_eq!(cache.stats().total().hits, 1);
+}
+
+struct Order {
+    id: u64,
+    #[cfg(test)]
+    lines: u64,
+}
+
+#[redis_cached(ttl = 60)]
+async fn ordered(
+    Order {
+        id,
+        #[cfg(test)]
+        lines,
+        #[cfg(any())]
+        span,
+    }: Order,
+) -> u64 {
+    10 * id + lines
+}
+
+async fn a_field_of_a_pattern_may_be_absent_too(world: World) {
+    let cache = world.cache().await;
+    for (id, lines, loads) in [(1, 2, 1), (1, 3, 2), (1, 2, 2)] {
+        assert_eq!(
+            cache.scope(ordered(Order { id, lines })).await,
+            10 * id + lines
+        );
+        filled(&cache, loads).await;
+    }
 }
 
 #[derive(Clone)]

@@ -9,9 +9,10 @@ use quote::{quote, quote_spanned};
 use syn::parse::Parser as _;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned as _;
-use syn::{Attribute, FnArg, GenericParam, Meta, Signature, Token, parse_quote};
+use syn::{Attribute, FnArg, GenericParam, Meta, Pat, Signature, Token, parse_quote};
 
 use crate::parse::errors::Errors;
+use crate::parse::parameter;
 use crate::parse::signature::Function;
 
 /// Each one more doubles what is compiled.
@@ -58,14 +59,12 @@ pub(crate) fn each(
 
 /// Each condition of a part of the signature, once.
 pub(crate) fn conditions(signature: &Signature) -> Vec<TokenStream> {
-    let generics = signature.generics.params.iter().map(of_generic);
-    let written = generics.chain(signature.inputs.iter().map(of_input));
     let mut conditions = Vec::new();
-    for condition in written.filter_map(condition) {
-        if position(&conditions, &condition).is_none() {
-            conditions.push(condition);
-        }
-    }
+    retain(&mut signature.clone(), &mut |attributes| {
+        let condition = condition(attributes);
+        conditions.extend(condition.filter(|it| position(&conditions, it).is_none()));
+        true
+    });
     conditions
 }
 
@@ -78,21 +77,39 @@ fn position(conditions: &[TokenStream], condition: &TokenStream) -> Option<usize
 
 /// The signature without the parts whose condition does not hold.
 pub(crate) fn reduced(signature: &Signature, holds: &dyn Fn(&TokenStream) -> bool) -> Signature {
-    let stays =
-        |attributes: &[Attribute]| condition(attributes).is_none_or(|condition| holds(&condition));
     let mut reduced = signature.clone();
-    let Signature {
-        generics, inputs, ..
-    } = &mut reduced;
-    generics.params = std::mem::take(&mut generics.params)
-        .into_iter()
-        .filter(|parameter| stays(of_generic(parameter)))
-        .collect();
-    *inputs = std::mem::take(inputs)
-        .into_iter()
-        .filter(|input| stays(of_input(input)))
-        .collect();
+    retain(&mut reduced, &mut |attributes| {
+        condition(attributes).is_none_or(|condition| holds(&condition))
+    });
     reduced
+}
+
+/// Keeps the parts of the signature that `stays` says of their attributes: generic parameters, parameters,
+/// and the fields of their patterns.
+fn retain(signature: &mut Signature, stays: &mut Stays<'_>) {
+    keep(&mut signature.generics.params, |it| stays(of_generic(it)));
+    keep(&mut signature.inputs, |it| stays(of_input(it)));
+    for input in &mut signature.inputs {
+        if let FnArg::Typed(typed) = input {
+            retain_fields(&mut typed.pat, stays);
+        }
+    }
+}
+
+type Stays<'a> = dyn FnMut(&[Attribute]) -> bool + 'a;
+
+fn retain_fields(pattern: &mut Pat, stays: &mut Stays<'_>) {
+    if let Pat::Struct(of) = pattern {
+        keep(&mut of.fields, |field| stays(&field.attrs));
+        of.rest.take_if(|rest| !stays(&rest.attrs));
+    }
+    for inner in parameter::inner(pattern) {
+        retain_fields(inner, stays);
+    }
+}
+
+fn keep<T, P: Default>(all: &mut Punctuated<T, P>, stays: impl FnMut(&T) -> bool) {
+    *all = std::mem::take(all).into_iter().filter(stays).collect();
 }
 
 fn of_generic(parameter: &GenericParam) -> &[Attribute] {

@@ -61,6 +61,25 @@ pub(crate) fn bindings(pattern: &Pat, ty: Option<&Type>, found: &mut Vec<Paramet
     }
 }
 
+/// The patterns right inside of one.
+pub(crate) fn inner(pattern: &mut Pat) -> Vec<&mut Pat> {
+    match pattern {
+        Pat::Ident(binding) => {
+            let at = binding.subpat.iter_mut();
+            at.map(|(_, inner)| &mut **inner).collect()
+        }
+        Pat::Tuple(tuple) => tuple.elems.iter_mut().collect(),
+        Pat::TupleStruct(tuple) => tuple.elems.iter_mut().collect(),
+        Pat::Slice(slice) => slice.elems.iter_mut().collect(),
+        Pat::Or(alternatives) => alternatives.cases.iter_mut().collect(),
+        Pat::Struct(of) => of.fields.iter_mut().map(|field| &mut *field.pat).collect(),
+        Pat::Reference(reference) => vec![&mut reference.pat],
+        Pat::Paren(group) => vec![&mut group.pat],
+        Pat::Type(typed) => vec![&mut typed.pat],
+        _ => Vec::new(),
+    }
+}
+
 /// Patterns behind which the types of the names cannot be seen.
 fn hidden(pattern: &Pat, found: &mut Vec<Parameter>) {
     match pattern {

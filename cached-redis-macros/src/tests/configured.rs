@@ -93,6 +93,31 @@ fn an_attribute_without_a_condition_leaves_one_function() {
 }
 
 #[test]
+fn a_field_of_a_pattern_may_have_a_condition() {
+    let expansion = entry::cached(
+        quote!(ttl = 300, skip(rest, tenant)),
+        &quote! {
+            async fn user((User { id, #[cfg(tenants)] tenant, #[cfg(x)] .. }, rest): (User, u64)) -> User {
+                load(id).await
+            }
+        },
+    );
+    let (functions, others) = parts(expansion);
+    assert!(others.is_empty(), "{others:?}");
+    let names = signatures(&functions).into_iter();
+    let names: Vec<_> = names.map(|(_, names)| names.join(" ")).collect();
+    assert_eq!(
+        names,
+        [
+            "(User { id } , rest)",
+            "(User { id , # [cfg (tenants)] tenant } , rest)",
+            "(User { id , # [cfg (x)] .. } , rest)",
+            "(User { id , # [cfg (tenants)] tenant , # [cfg (x)] .. } , rest)",
+        ]
+    );
+}
+
+#[test]
 fn every_combination_of_conditions_is_one_configuration() {
     let expansion = entry::write_through(
         quote!(ttl = 300, key = "user:<id>", tags = []),
