@@ -5,25 +5,16 @@ use std::fmt;
 use std::time::Duration;
 
 use cached_redis::testing::Faults;
-use cached_redis::{Cache, CacheInfo, CachedExt as _, Mode, Timeout, current, redis_cached};
+use cached_redis::{Cache, CacheInfo, CachedExt as _, Mode, current, redis_cached};
 
 use crate::support::{
-    Source, World, eventually, expired, filled, in_time, on_both_stores, waiting,
+    Failed, Source, World, eventually, expired, filled, in_time, on_both_stores, waiting,
 };
 
 on_both_stores!(the_status_of_a_call_and_its_counters_are_those_of_the_table);
 
 const GUIDE: &str = include_str!("../../cached-redis/src/docs/guide.md");
 const HEADING: &str = "## How a call was answered";
-
-#[derive(Clone, Debug)]
-struct Failed;
-
-impl From<Timeout> for Failed {
-    fn from(_: Timeout) -> Self {
-        Self
-    }
-}
 
 /// The function whose counters are looked at, unless a row is about an option.
 #[redis_cached(ttl = 600, key = "answers:<id>", skip(source))]

@@ -6,10 +6,10 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::time::Duration;
 
-use cached_redis::{Cache, CachedExt as _, Policy, Timeout, redis_cached};
+use cached_redis::{Cache, CachedExt as _, Policy, redis_cached};
 use tracing::Level;
 
-use crate::support::{Log, Source, World, eventually, filled, in_time, on_both_stores};
+use crate::support::{Failed, Log, Source, World, eventually, filled, in_time, on_both_stores};
 
 on_both_stores!(
     a_function_that_calls_itself_for_its_own_key_does_not_wait_for_itself,
@@ -173,15 +173,6 @@ async fn a_load_whose_tag_was_invalidated_meanwhile_does_not_wait_for_itself(wor
     assert_eq!(cache.stats().total().waits, 0);
 }
 
-#[derive(Clone, Debug)]
-struct Late;
-
-impl From<Timeout> for Late {
-    fn from(_: Timeout) -> Self {
-        Self
-    }
-}
-
 #[redis_cached(
     ttl = 0.001,
     jitter = 0.0,
@@ -190,7 +181,7 @@ impl From<Timeout> for Late {
     key = "own:detached",
     skip(source, depth)
 )]
-async fn detached(source: &Source, depth: u64) -> Result<u64, Late> {
+async fn detached(source: &Source, depth: u64) -> Result<u64, Failed> {
     match depth {
         0 => Ok(source.load().await),
         _ => boxed_around(source, depth - 1).await,
@@ -198,14 +189,14 @@ async fn detached(source: &Source, depth: u64) -> Result<u64, Late> {
 }
 
 #[redis_cached(ttl = 60, key = "own:around", skip(source, depth))]
-async fn around(source: &Source, depth: u64) -> Result<u64, Late> {
+async fn around(source: &Source, depth: u64) -> Result<u64, Failed> {
     detached(source, depth).await
 }
 
 fn boxed_around(
     source: &Source,
     depth: u64,
-) -> Pin<Box<dyn Future<Output = Result<u64, Late>> + Send + '_>> {
+) -> Pin<Box<dyn Future<Output = Result<u64, Failed>> + Send + '_>> {
     Box::pin(around(source, depth))
 }
 

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use cached_redis::testing::Faults;
-use cached_redis::{Cache, CachedExt as _, Invalidation, Jitter, Policy, Status, Timeout};
+use cached_redis::{Cache, CachedExt as _, Invalidation, Jitter, Policy, Status};
 use cached_redis::{current, invalidates, redis_cached};
 use tokio::task::JoinHandle;
 
-use crate::support::{Source, World, eventually, filled, in_time, on_both_stores, on_redis};
+use crate::support::{
+    Failed, Source, World, eventually, filled, in_time, on_both_stores, on_redis,
+};
 
 on_both_stores!(
     an_outer_entry_goes_with_the_tags_of_an_inner_call_that_missed_or_hit,
@@ -320,15 +322,6 @@ async fn an_outer_entry_goes_with_the_tags_that_an_inner_load_found(world: World
             around(&source).await
         })
         .await;
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Failed;
-
-impl From<Timeout> for Failed {
-    fn from(_: Timeout) -> Self {
-        Self
     }
 }
 

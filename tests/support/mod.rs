@@ -20,7 +20,7 @@ pub(crate) use patience::{after_polls, eventually, in_time, poll_once, until_sta
 pub(crate) use process::signal;
 pub(crate) use rows::Rows;
 pub(crate) use server::RedisServer;
-pub(crate) use source::Source;
+pub(crate) use source::{Failed, Source};
 pub(crate) use tier::tier;
 pub(crate) use versions::{two_versions, versions_meet};
 pub(crate) use world::{

@@ -4,7 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use cached_redis::Timeout;
 use tokio::sync::watch;
+
+/// A load that failed, or was not waited for.
+#[derive(Clone, Debug)]
+pub(crate) struct Failed;
+
+impl From<Timeout> for Failed {
+    fn from(_: Timeout) -> Self {
+        Self
+    }
+}
 
 /// A table of one row that counts its versions. Loads can be held while they run, and are counted.
 #[derive(Clone)]
