@@ -101,7 +101,7 @@ pub(crate) fn load(
     let borrowed = borrowed(function);
     let given = given(function, &borrowed).map(|name| {
         let span = here.located_at(name.span());
-        let p = super::expand::at(p, span);
+        let p = crate::parse::syntax::at(p, span);
         let sent = quote_spanned!(span=> #p::sent(#name));
         quote_spanned!(here=> #[allow(unused_mut)] let mut #name = #sent;)
     });
