@@ -1,4 +1,4 @@
-//! What a writer returned, found by the type itself: see [`shape`](crate::engine::shape) for how.
+//! What a writer returned, found by the type itself: see [`shape`](super::shape) for how.
 //!
 //! The methods of probes have names that no trait of a user's has: a blanket one would be found, too.
 
