@@ -79,7 +79,7 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// When the runtime is ending, so that nothing can be sent or kept.
+    /// None at present: what the store does not confirm is [`Invalidation::Deferred`].
     ///
     /// # Cancel safety
     ///
@@ -111,8 +111,7 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// When the store did not confirm; and when the cache is not
-    /// [`guarded`](crate::Builder::guarded), and nothing was sent.
+    /// When the cache is not [`guarded`](crate::Builder::guarded), and nothing was sent.
     ///
     /// # Cancel safety
     ///

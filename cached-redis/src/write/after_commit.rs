@@ -140,8 +140,8 @@ impl AfterCommit {
         SCOPE.scope(scope, transaction::open(future)).await
     }
 
-    /// Sends all that was collected, in one round trip for each cache. To be called when the
-    /// transaction has been committed, or may have been. Each writer is counted for the keys that it
+    /// Sends all that was collected, for each cache as one removal: up to 500 keys in one round trip.
+    /// To be called when the transaction has been committed, or may have been. Each writer is counted for the keys that it
     /// was the first to collect.
     ///
     /// # Errors

@@ -81,8 +81,8 @@ impl Cache {
     /// Those of `change`, and made of [`Error`], all but `Unconfirmed` with nothing changed:
     ///
     /// * [`Error::Contended`]: others were faster at each of
-    ///   [`update_attempts`](crate::Builder::update_attempts), or a load or a guarded write held the
-    ///   key for the [`wait_budget`](crate::Builder::wait_budget);
+    ///   [`update_attempts`](crate::Builder::update_attempts), or a load, a guarded write or the removal of a
+    ///   pattern held the key for the [`wait_budget`](crate::Builder::wait_budget);
     /// * [`Error::Unconfirmed`]: it may have been stored;
     /// * [`Error::Deferred`]: an invalidation of the key waits for its replay;
     /// * [`Error::Unreadable`]: something that is no `T` stands there;

@@ -5,8 +5,7 @@
 //! business. And every operation has one deadline over queueing and answer.
 //!
 //! A command whose future is dropped early may never be sent: whoever needs a fill or an invalidation
-//! to arrive spawns it. The breaker (`breaker.rs`) and other topologies than one server
-//! (`topology.rs`) have their place beside these modules.
+//! to arrive spawns it.
 
 use std::fmt;
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use crate::store::size;
 pub(crate) struct RedisSettings {
     /// How long one attempt to connect may take, login included.
     pub(crate) connect_timeout: Duration,
-    /// How long an operation may take; see [`Deadline`] for how exactly.
+    /// How long an operation may take; see `deadline.rs` for how exactly.
     pub(crate) deadline: Duration,
     #[cfg(feature = "tls")]
     pub(crate) tls: TlsSettings,

@@ -1,4 +1,4 @@
--- What the steps on locks share; `fencing.rs` says what the record of a lock is and why it stands as
+-- What the steps on locks share; `wire/lock.rs` says what the record of a lock is and why it stands as
 -- "<number> <deadline> <holder>". Times are in µs of the server's own clock.
 
 local key = KEYS[1]
