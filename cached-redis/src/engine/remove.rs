@@ -57,11 +57,11 @@ pub(crate) async fn remove(
     patterns: Vec<(&Pattern, &Site)>,
     hold_off: Option<Duration>,
 ) -> Result<(), StoreError> {
-    let answer = match patterns.is_empty() && keys.len() <= MOST {
-        true => step(inner, keys, hold_off).await,
-        false => Sweep::new(inner, keys, patterns, hold_off).run().await,
-    };
-    // Their fills are refused from now on, so nobody should wait for them any more.
+    if patterns.is_empty() && keys.len() <= MOST {
+        return step(inner, keys, hold_off).await;
+    }
+    let answer = Sweep::new(inner, keys, patterns, hold_off).run().await;
+    // Those too that it did not come to.
     inner.flights.abandon_all(keys);
     answer
 }
@@ -205,7 +205,7 @@ impl<'a> Sweep<'a> {
 /// Removes what stands under `keys`, at most [`MOST`], at once: every invalidation, sent or replayed,
 /// comes down to this. Where tombstones may stand it spares them, and leaves one for the time of the
 /// hold-off.
-pub(crate) async fn step(
+async fn step(
     inner: &Inner,
     keys: &[String],
     hold_off: Option<Duration>,
