@@ -134,9 +134,9 @@ fn a_hit_allocates_at_most_three_times_more_than_one_written_by_hand() {
     });
 }
 
-/// K6: what claims to be large is found out before room is made for it.
+/// What claims to be large is found out before room is made for it.
 #[test]
-fn k6_forged_lengths_allocate_next_to_nothing() {
+fn forged_lengths_allocate_next_to_nothing() {
     const FORGED: [&[u8]; 3] = [
         &[7, 252, 0, 0, 0, 32],
         &[7, 253, 255, 255, 255, 255, 255, 255, 255, 127],

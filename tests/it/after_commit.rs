@@ -18,7 +18,7 @@ on_both_stores!(
     nothing_is_sent_before_the_commit_and_everything_at_it,
     a_rollback_sends_nothing_and_the_key_is_served_again,
     from_its_collection_to_the_commit_a_key_is_bypassed_here_and_not_elsewhere,
-    t1_a_load_from_before_the_commit_is_not_kept,
+    a_load_from_before_the_commit_is_not_kept,
     a_commit_polled_once_and_dropped_sends_everything,
     a_commit_that_may_have_been_done_sends_everything,
     of_scopes_inside_one_another_the_innermost_of_the_cache_collects,
@@ -188,7 +188,7 @@ async fn from_its_collection_to_the_commit_a_key_is_bypassed_here_and_not_elsewh
     assert_eq!(status(&other, &source, 1).await, (2, Status::Hit));
 }
 
-async fn t1_a_load_from_before_the_commit_is_not_kept(world: World) {
+async fn a_load_from_before_the_commit_is_not_kept(world: World) {
     let [cache, other] = [process(&world).await, process(&world).await];
     for loading in [&cache, &other] {
         let source = Source::held();

@@ -23,8 +23,8 @@ on_both_stores!(
     a_batch_says_its_own_ttl,
     more_tags_than_an_entry_can_name_keep_a_batch_out,
     nothing_is_stored_over_an_entry_whose_tag_is_barred,
-    t1_a_tagged_batch_overtaken_by_the_invalidation_is_served_to_nobody_who_comes_later,
-    t1_those_who_joined_a_tagged_batch_start_over_when_its_tag_was_invalidated,
+    a_tagged_batch_overtaken_by_the_invalidation_is_served_to_nobody_who_comes_later,
+    those_who_joined_a_tagged_batch_start_over_when_its_tag_was_invalidated,
     an_outer_entry_goes_with_the_tags_of_a_batch_that_it_led_or_hit,
     outer_entries_go_with_the_tags_of_a_batch_that_they_share,
     outer_entries_go_with_the_tags_of_a_batch_without_a_lease_that_they_share,
@@ -258,7 +258,7 @@ async fn wait_beside(processes: &[Cache; 2], before: u64, more: u64) {
     eventually("the readers to wait", all).await;
 }
 
-async fn t1_a_tagged_batch_overtaken_by_the_invalidation_is_served_to_nobody_who_comes_later(
+async fn a_tagged_batch_overtaken_by_the_invalidation_is_served_to_nobody_who_comes_later(
     world: World,
 ) {
     let (processes, source) = (processes(&world).await, Source::new());
@@ -286,7 +286,7 @@ async fn t1_a_tagged_batch_overtaken_by_the_invalidation_is_served_to_nobody_who
     }
 }
 
-async fn t1_those_who_joined_a_tagged_batch_start_over_when_its_tag_was_invalidated(world: World) {
+async fn those_who_joined_a_tagged_batch_start_over_when_its_tag_was_invalidated(world: World) {
     let ([cache, other], source) = (processes(&world).await, Source::held());
     // Of the inner function's generation, which the batch has found before.
     source.release();

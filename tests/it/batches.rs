@@ -30,10 +30,10 @@ on_both_stores!(
     a_batch_joins_the_load_of_a_single_read,
     a_batch_waits_for_the_lease_of_another_process,
     past_the_wait_budget_a_batch_loads_for_itself,
-    t1_of_a_batch_only_the_invalidated_id_is_not_kept,
-    t1_a_reader_after_the_invalidation_does_not_join_the_overtaken_batch,
-    t1_readers_that_had_joined_an_invalidated_id_start_over,
-    t1_a_refreshed_batch_overtaken_by_an_invalidation_is_not_kept,
+    of_a_batch_only_the_invalidated_id_is_not_kept,
+    a_reader_after_the_invalidation_does_not_join_the_overtaken_batch,
+    readers_that_had_joined_an_invalidated_id_start_over,
+    a_refreshed_batch_overtaken_by_an_invalidation_is_not_kept,
     a_failed_load_is_returned_and_told_to_those_who_waited,
     a_batch_that_waited_for_a_failed_load_fails_with_it,
     a_panic_hands_every_key_on,
@@ -361,7 +361,7 @@ async fn past_the_wait_budget_a_batch_loads_for_itself(world: World) {
     assert_eq!((stats(&cache).bypasses, stats(&cache).fills), (2, 0));
 }
 
-async fn t1_of_a_batch_only_the_invalidated_id_is_not_kept(world: World) {
+async fn of_a_batch_only_the_invalidated_id_is_not_kept(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     let users = Users::held();
     let overtaken = batch(&cache, &users, &[1, 2, 1000]);
@@ -386,7 +386,7 @@ async fn t1_of_a_batch_only_the_invalidated_id_is_not_kept(world: World) {
     assert_eq!(users.asked(), [[2, 1000]]);
 }
 
-async fn t1_a_reader_after_the_invalidation_does_not_join_the_overtaken_batch(world: World) {
+async fn a_reader_after_the_invalidation_does_not_join_the_overtaken_batch(world: World) {
     let cache = world.cache().await;
     let users = Users::held();
     let overtaken = batch(&cache, &users, &[1, 2]);
@@ -406,7 +406,7 @@ async fn t1_a_reader_after_the_invalidation_does_not_join_the_overtaken_batch(wo
     assert_eq!(users.rows.loads(), 2);
 }
 
-async fn t1_readers_that_had_joined_an_invalidated_id_start_over(world: World) {
+async fn readers_that_had_joined_an_invalidated_id_start_over(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     let users = Users::held();
     let overtaken = batch(&cache, &users, &[1, 2]);
@@ -423,7 +423,7 @@ async fn t1_readers_that_had_joined_an_invalidated_id_start_over(world: World) {
     assert_eq!(overtaken.await.unwrap().unwrap(), all(&[1, 2], 1));
 }
 
-async fn t1_a_refreshed_batch_overtaken_by_an_invalidation_is_not_kept(world: World) {
+async fn a_refreshed_batch_overtaken_by_an_invalidation_is_not_kept(world: World) {
     let cache = world.cache().await;
     let users = Users::new();
     read(&cache, &users, &[1, 2]).await;

@@ -1,4 +1,4 @@
-//! T3 and T4 at every point: whatever is asked of a cache is dropped after each number of polls, while
+//! At every point: whatever is asked of a cache is dropped after each number of polls, while
 //! the store is slow or faulty. Nobody hangs afterwards, nobody sees what was there before a commit,
 //! and no key stays taken for longer than a lease or a hold.
 

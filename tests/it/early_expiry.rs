@@ -9,7 +9,7 @@ use crate::support::{Source, World, eventually, filled, in_time, on_both_stores}
 
 on_both_stores!(
     an_entry_may_be_loaded_anew_before_its_ttl,
-    t1_an_early_load_behind_an_invalidated_entry_is_not_kept,
+    an_early_load_behind_an_invalidated_entry_is_not_kept,
 );
 
 /// So eager that almost every look is an early one.
@@ -42,7 +42,7 @@ async fn an_entry_may_be_loaded_anew_before_its_ttl(world: World) {
     assert_eq!(source.most_at_once(), 1);
 }
 
-async fn t1_an_early_load_behind_an_invalidated_entry_is_not_kept(world: World) {
+async fn an_early_load_behind_an_invalidated_entry_is_not_kept(world: World) {
     let cache = world.patient().build().await.unwrap();
     let source = Source::new();
     assert_eq!(cache.scope(eager(&source, 1)).await, 1);

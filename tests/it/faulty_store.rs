@@ -1,4 +1,4 @@
-//! T1 behind a bad network: steps of the store that come late, fail, run unanswered, never run or
+//! Behind a bad network: steps of the store that come late, fail, run unanswered, never run or
 //! overtake one another, and outages in between, show nobody a stale value and hold nobody up.
 
 use std::time::Duration;
@@ -163,7 +163,7 @@ fn assert_stormy(total: FunctionStats, injected: Injected) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn t1_no_plan_of_faults_shows_a_stale_value_or_holds_anybody_up() {
+async fn no_plan_of_faults_shows_a_stale_value_or_holds_anybody_up() {
     let mut total = FunctionStats::default();
     let mut injected = Injected::default();
     for seed in 0..tier(5, 25) {
@@ -180,7 +180,7 @@ async fn t1_no_plan_of_faults_shows_a_stale_value_or_holds_anybody_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn t1_no_fault_of_the_network_before_a_real_server_shows_a_stale_value() {
+async fn no_fault_of_the_network_before_a_real_server_shows_a_stale_value() {
     let server = RedisServer::start();
     let address = Forwarder::to(&server).await;
     let cuts = async {

@@ -19,9 +19,9 @@ on_both_stores!(
     an_absence_can_have_found_tags,
     a_value_past_its_ttl_gives_way_to_the_name_of_a_new_tag,
     an_early_refresh_that_finds_a_new_tag_gives_way_to_its_name,
-    t1_a_load_with_a_found_tag_overtaken_by_its_invalidation_is_served_to_nobody,
-    t1_those_who_joined_a_load_that_found_a_tag_start_over,
-    t1_a_refresh_with_a_found_tag_overtaken_by_its_invalidation_is_served_to_nobody,
+    a_load_with_a_found_tag_overtaken_by_its_invalidation_is_served_to_nobody,
+    those_who_joined_a_load_that_found_a_tag_start_over,
+    a_refresh_with_a_found_tag_overtaken_by_its_invalidation_is_served_to_nobody,
 );
 
 const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
@@ -250,9 +250,7 @@ async fn marked(cache: &Cache, source: &Source) {
     source.hold();
 }
 
-async fn t1_a_load_with_a_found_tag_overtaken_by_its_invalidation_is_served_to_nobody(
-    world: World,
-) {
+async fn a_load_with_a_found_tag_overtaken_by_its_invalidation_is_served_to_nobody(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     let source = Source::held();
     marked(&cache, &source).await;
@@ -274,7 +272,7 @@ async fn t1_a_load_with_a_found_tag_overtaken_by_its_invalidation_is_served_to_n
 }
 
 /// k2b of the model: nobody had read the generation, so nobody can tell when they came.
-async fn t1_those_who_joined_a_load_that_found_a_tag_start_over(world: World) {
+async fn those_who_joined_a_load_that_found_a_tag_start_over(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     let source = Source::held();
     let overtaken = reader(&cache, &source);
@@ -291,7 +289,7 @@ async fn t1_those_who_joined_a_load_that_found_a_tag_start_over(world: World) {
     assert_eq!(source.loads(), 2, "they share the second load");
 }
 
-async fn t1_a_refresh_with_a_found_tag_overtaken_by_its_invalidation_is_served_to_nobody(
+async fn a_refresh_with_a_found_tag_overtaken_by_its_invalidation_is_served_to_nobody(
     world: World,
 ) {
     let [cache, other] = [world.cache().await, world.cache().await];

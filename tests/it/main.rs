@@ -1,7 +1,4 @@
 //! What users are promised, one module per behaviour, on the store in memory and on a real Redis.
-//!
-//! The letters and numbers are those of the ways in which other caches were seen to fail: T for
-//! races and crashes, K for keys and values, F for failures of the server.
 
 #[allow(unused, reason = "shared by several programs, each uses its part")]
 #[path = "../support/mod.rs"]
@@ -14,6 +11,7 @@ mod additive_tags;
 mod after_commit;
 #[cfg(feature = "testing")]
 mod answers;
+mod bad_network;
 mod batch_tags;
 mod batches;
 mod blanket_traits;
@@ -24,6 +22,7 @@ mod caches_of_one_process;
 mod catalog;
 mod catalog_keys;
 mod catalog_types;
+mod clocks_apart;
 mod commands;
 mod condition;
 mod configured_parameters;
@@ -32,31 +31,27 @@ mod connections;
 mod constant_times;
 mod current;
 mod cut_connections;
+mod default_keys;
+mod deferred_invalidations;
 mod direct;
 #[cfg(feature = "testing")]
 mod dropped_at_every_await;
+mod dropped_leader;
+mod dropped_writer;
+mod durations;
 mod early_expiry;
 mod events;
 mod events_durable;
-mod f10_durations;
-mod f11_secrets;
-mod f1_no_redis_at_start;
-mod f2_bad_network;
-mod f2_redis_gone;
-mod f3_silent_server;
-#[cfg(feature = "testing")]
-mod f4_one_load_without_redis;
-mod f5_journal;
-mod f6_full_server;
-mod f7_readonly;
-#[cfg(feature = "tls")]
-mod f9_tls;
+mod failing_load;
 mod failover_epoch;
 mod failover_replay;
 mod faults_table;
 #[cfg(feature = "testing")]
 mod faulty_store;
+mod foreign_bytes;
+mod foreign_redis_types;
 mod found_tags;
+mod full_server;
 mod guard;
 mod guard_killed_process;
 mod health;
@@ -65,13 +60,8 @@ mod hidden_by_serde;
 mod ingestion;
 mod instances;
 mod instantiations;
-mod k1_keys;
-mod k2_default_keys;
-mod k4_two_versions;
-mod k5_unreadable_types;
-mod k6_foreign_bytes;
-mod k6_foreign_types;
-mod k7_only_ok_is_kept;
+mod keys;
+mod killed_process;
 #[cfg(feature = "testing")]
 mod lapsed_leases;
 mod large_values;
@@ -80,18 +70,30 @@ mod loads_of_own_keys;
 mod lock;
 #[cfg(feature = "testing")]
 mod log_floods;
+mod lost_generation;
 mod macros;
 mod minimal_user;
 mod negative;
 mod nested;
+mod no_merged_invalidation;
+mod no_redis_at_start;
+mod no_stale_read;
 mod odd_server;
 mod odd_settings;
+mod one_load;
+#[cfg(feature = "testing")]
+mod one_load_without_redis;
+mod only_ok_is_kept;
 mod open_transactions;
+mod overtaken_by_a_tag;
 mod owned_loads;
+mod panicking_load;
 mod patterns;
 mod per_call;
 mod policies;
+mod read_only_server;
 mod readable_payloads;
+mod redis_gone;
 mod refresh_ahead;
 mod removed_as_one;
 mod replica_lag;
@@ -99,33 +101,28 @@ mod revalidation;
 mod rollout;
 mod rooms;
 mod runtimes;
+mod secrets;
 mod several_attributes;
 mod shapes_out_of_sight;
 mod shared_values;
 mod short_programs;
+mod silent_server;
 mod stale_if_error;
 mod stale_while_revalidate;
 mod stampedes;
 mod stats;
-mod t11_tag_lives;
-mod t12_lost_generation;
-mod t13_clocks_apart;
-mod t1_no_stale_read;
-mod t1_tags;
-mod t2_no_merged_invalidation;
-mod t3_dropped_writer;
-mod t4_dropped_leader;
-mod t5_panicking_load;
-mod t6_killed_process;
-mod t7_failing_load;
-mod t8_one_load;
+mod tag_lives;
 mod tags;
 mod tags_barred;
 #[cfg(feature = "testing")]
 mod testing_kit;
 mod timeouts;
+#[cfg(feature = "tls")]
+mod tls;
 mod ttl;
+mod two_releases;
 mod unheard_warnings;
+mod unreadable_types;
 mod update;
 mod update_versioned;
 mod versions;

@@ -25,10 +25,10 @@ on_both_stores!(
     an_outer_entry_goes_with_the_tags_behind_a_call_without_the_cache,
     an_outer_entry_goes_with_the_tags_behind_a_call_in_shadow_mode,
     an_outer_function_may_have_the_tag_of_the_inner_one_itself,
-    t1_a_tag_invalidated_after_the_inner_call_makes_the_outer_entry_dead,
-    t1_a_tag_invalidated_between_two_inner_calls_keeps_the_result_from_being_stored,
-    t1_a_tag_found_before_an_inner_call_is_not_of_the_generation_that_this_one_read,
-    t1_those_who_joined_the_outer_load_start_over_when_an_inner_tag_was_invalidated,
+    a_tag_invalidated_after_the_inner_call_makes_the_outer_entry_dead,
+    a_tag_invalidated_between_two_inner_calls_keeps_the_result_from_being_stored,
+    a_tag_found_before_an_inner_call_is_not_of_the_generation_that_this_one_read,
+    those_who_joined_the_outer_load_start_over_when_an_inner_tag_was_invalidated,
     what_is_made_of_tags_of_another_cache_is_not_stored,
     what_is_made_of_a_shared_error_is_not_stored,
     a_function_can_keep_the_tags_of_inner_calls_out,
@@ -36,7 +36,7 @@ on_both_stores!(
     more_inner_tags_than_an_entry_can_name_are_not_cached,
     what_a_transaction_sees_of_an_inner_tag_is_not_stored_in_the_outer_entry,
 );
-on_redis!(t1_those_who_join_after_a_deferred_invalidation_of_an_inner_tag_start_over);
+on_redis!(those_who_join_after_a_deferred_invalidation_of_an_inner_tag_start_over);
 
 const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
 
@@ -431,7 +431,7 @@ fn at_gate(cache: &Cache, source: &Source, gate: &Source, again: bool) -> JoinHa
     cache.spawn(async move { gated(&source, &gate, again).await })
 }
 
-async fn t1_a_tag_invalidated_after_the_inner_call_makes_the_outer_entry_dead(world: World) {
+async fn a_tag_invalidated_after_the_inner_call_makes_the_outer_entry_dead(world: World) {
     let [cache, other] = processes(&world).await;
     let (source, gate) = (Source::new(), Source::held());
     let overtaken = at_gate(&cache, &source, &gate, false);
@@ -446,7 +446,7 @@ async fn t1_a_tag_invalidated_after_the_inner_call_makes_the_outer_entry_dead(wo
     }
 }
 
-async fn t1_a_tag_invalidated_between_two_inner_calls_keeps_the_result_from_being_stored(
+async fn a_tag_invalidated_between_two_inner_calls_keeps_the_result_from_being_stored(
     world: World,
 ) {
     let [cache, other] = processes(&world).await;
@@ -473,7 +473,7 @@ async fn says_and_calls(source: &Source, gate: &Source) -> u64 {
     own
 }
 
-async fn t1_a_tag_found_before_an_inner_call_is_not_of_the_generation_that_this_one_read(
+async fn a_tag_found_before_an_inner_call_is_not_of_the_generation_that_this_one_read(
     world: World,
 ) {
     let [cache, other] = processes(&world).await;
@@ -492,7 +492,7 @@ async fn t1_a_tag_found_before_an_inner_call_is_not_of_the_generation_that_this_
     }
 }
 
-async fn t1_those_who_joined_the_outer_load_start_over_when_an_inner_tag_was_invalidated(
+async fn those_who_joined_the_outer_load_start_over_when_an_inner_tag_was_invalidated(
     world: World,
 ) {
     let [cache, other] = processes(&world).await;
@@ -512,7 +512,7 @@ async fn t1_those_who_joined_the_outer_load_start_over_when_an_inner_tag_was_inv
 
 /// The server does everything but remove keys, so the invalidation is deferred: it counts in this
 /// process alone, where nobody knew the tag when they joined.
-async fn t1_those_who_join_after_a_deferred_invalidation_of_an_inner_tag_start_over(world: World) {
+async fn those_who_join_after_a_deferred_invalidation_of_an_inner_tag_start_over(world: World) {
     let cache = world.patient().build().await.unwrap();
     let (source, gate) = (Source::new(), Source::held());
     let overtaken = at_gate(&cache, &source, &gate, false);

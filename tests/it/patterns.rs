@@ -16,13 +16,13 @@ use crate::support::{
 };
 
 on_both_stores!(
-    t1_a_load_overtaken_by_a_pattern_is_not_kept,
-    t1_a_load_overtaken_by_a_pattern_of_another_process_is_not_kept,
-    t1_a_reader_after_a_pattern_does_not_join_the_overtaken_load,
-    t1_a_refresh_overtaken_by_a_pattern_is_not_kept,
-    t1_readers_and_patterns_side_by_side_leave_no_read_stale,
-    t3_a_pattern_whose_caller_was_dropped_after_one_poll_is_removed,
-    k1_what_a_pattern_has_from_a_value_matches_only_itself,
+    a_load_overtaken_by_a_pattern_is_not_kept,
+    a_load_overtaken_by_a_pattern_of_another_process_is_not_kept,
+    a_reader_after_a_pattern_does_not_join_the_overtaken_load,
+    a_refresh_overtaken_by_a_pattern_is_not_kept,
+    readers_and_patterns_side_by_side_leave_no_read_stale,
+    a_pattern_whose_caller_was_dropped_after_one_poll_is_removed,
+    what_a_pattern_has_from_a_value_matches_only_itself,
     only_a_star_is_a_wildcard,
     a_pattern_that_matches_everything_is_refused,
     a_pattern_without_a_star_is_a_key,
@@ -40,9 +40,9 @@ on_redis!(
     exact_targets_beside_a_pattern_are_one_unlink_in_each_pass,
     keys_of_the_cache_itself_match_no_pattern,
     a_load_that_lost_its_lease_is_not_joined_after_a_pattern,
-    f5_a_pattern_is_kept_as_such_until_it_is_replayed,
-    f5_a_pattern_that_was_removed_half_way_is_deferred,
-    f5_more_patterns_than_can_be_kept_are_the_whole_namespace,
+    a_pattern_is_kept_as_such_until_it_is_replayed,
+    a_pattern_that_was_removed_half_way_is_deferred,
+    more_patterns_than_can_be_kept_are_the_whole_namespace,
     by_default_a_pattern_is_repeated_on_a_server_that_came_back_with_what_it_had_removed,
 );
 
@@ -137,7 +137,7 @@ async fn matching(cache: &Cache, pattern: impl AsRef<str>) {
     assert_eq!(done, Invalidation::Done);
 }
 
-async fn t1_a_load_overtaken_by_a_pattern_is_not_kept(world: World) {
+async fn a_load_overtaken_by_a_pattern_is_not_kept(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     let source = Source::held();
     let overtaken = reader(&cache, &source);
@@ -156,7 +156,7 @@ async fn t1_a_load_overtaken_by_a_pattern_is_not_kept(world: World) {
     assert_eq!(source.loads(), 2);
 }
 
-async fn t1_a_load_overtaken_by_a_pattern_of_another_process_is_not_kept(world: World) {
+async fn a_load_overtaken_by_a_pattern_of_another_process_is_not_kept(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     let source = Source::held();
     let overtaken = reader(&cache, &source);
@@ -172,7 +172,7 @@ async fn t1_a_load_overtaken_by_a_pattern_of_another_process_is_not_kept(world: 
     }
 }
 
-async fn t1_a_reader_after_a_pattern_does_not_join_the_overtaken_load(world: World) {
+async fn a_reader_after_a_pattern_does_not_join_the_overtaken_load(world: World) {
     let cache = world.cache().await;
     let source = Source::held();
     let overtaken = reader(&cache, &source);
@@ -190,7 +190,7 @@ async fn t1_a_reader_after_a_pattern_does_not_join_the_overtaken_load(world: Wor
     assert_eq!(source.loads(), 2);
 }
 
-async fn t1_a_refresh_overtaken_by_a_pattern_is_not_kept(world: World) {
+async fn a_refresh_overtaken_by_a_pattern_is_not_kept(world: World) {
     for (part, standing) in [("absent", false), ("standing", true)] {
         let cache = world.cache().await;
         let source = Source::new();
@@ -214,7 +214,7 @@ async fn t1_a_refresh_overtaken_by_a_pattern_is_not_kept(world: World) {
     }
 }
 
-async fn t1_readers_and_patterns_side_by_side_leave_no_read_stale(world: World) {
+async fn readers_and_patterns_side_by_side_leave_no_read_stale(world: World) {
     let [here, there] = [world.cache().await, world.cache().await];
     let rows = Rows::new(20);
     let read = |rows, id| async move { row(&rows, id).await };
@@ -235,7 +235,7 @@ async fn t1_readers_and_patterns_side_by_side_leave_no_read_stale(world: World) 
     }
 }
 
-async fn t3_a_pattern_whose_caller_was_dropped_after_one_poll_is_removed(world: World) {
+async fn a_pattern_whose_caller_was_dropped_after_one_poll_is_removed(world: World) {
     let cache = world.cache().await;
     let source = Source::held();
     for by_hand in [true, false] {
@@ -256,7 +256,7 @@ async fn t3_a_pattern_whose_caller_was_dropped_after_one_poll_is_removed(world: 
     assert_eq!(cache.stats().total().lost_invalidations, 0);
 }
 
-async fn k1_what_a_pattern_has_from_a_value_matches_only_itself(world: World) {
+async fn what_a_pattern_has_from_a_value_matches_only_itself(world: World) {
     let cache = world.cache().await;
     let values = [
         "", "*", "**", "?", "a", "aa", "[a]", "[^b]", "[a-z]", "\\", "\\*", "\\a", "{a}", "<a>",
@@ -591,7 +591,7 @@ async fn status(cache: &Cache, source: &Source, user: u64, part: &str) -> (u64, 
     (value, info.status())
 }
 
-async fn f5_a_pattern_is_kept_as_such_until_it_is_replayed(mut world: World) {
+async fn a_pattern_is_kept_as_such_until_it_is_replayed(mut world: World) {
     let here = world.patient().build().await.unwrap();
     let source = Source::new();
     for user in [1, 2] {
@@ -626,7 +626,7 @@ async fn f5_a_pattern_is_kept_as_such_until_it_is_replayed(mut world: World) {
     );
 }
 
-async fn f5_a_pattern_that_was_removed_half_way_is_deferred(world: World) {
+async fn a_pattern_that_was_removed_half_way_is_deferred(world: World) {
     let cache = world.patient().build().await.unwrap();
     let source = Source::new();
     for (user, part) in [(1, "a"), (1, "b"), (2, "a")] {
@@ -649,7 +649,7 @@ async fn f5_a_pattern_that_was_removed_half_way_is_deferred(world: World) {
     assert_eq!(status(&cache, &source, 1, "a").await, (2, Status::Miss));
 }
 
-async fn f5_more_patterns_than_can_be_kept_are_the_whole_namespace(world: World) {
+async fn more_patterns_than_can_be_kept_are_the_whole_namespace(world: World) {
     let cache = world.patient().build().await.unwrap();
     put(&cache, &["pattern:50:a", "other"]).await;
     let server = world.server().unwrap();
@@ -693,7 +693,7 @@ async fn by_default_a_pattern_is_repeated_on_a_server_that_came_back_with_what_i
 }
 
 #[tokio::test]
-async fn f11_a_sweep_tells_how_many_keys_it_removed_and_never_which() {
+async fn a_sweep_tells_how_many_keys_it_removed_and_never_which() {
     let (log, _guard) = Log::collect();
     let cache = World::in_memory().cache().await;
     put(&cache, &["secret:1:a", "secret:1:b"]).await;

@@ -9,7 +9,7 @@ use crate::support::{Source, World, eventually, filled, in_time, on_both_stores}
 on_both_stores!(
     past_its_share_of_the_ttl_an_entry_is_loaded_anew_behind_its_readers,
     one_of_64_callers_in_each_of_three_processes_refreshes,
-    t1_a_refresh_behind_an_invalidated_entry_is_not_kept,
+    a_refresh_behind_an_invalidated_entry_is_not_kept,
     a_refresh_that_fails_leaves_the_entry_and_is_not_tried_again_for_the_throttle,
 );
 
@@ -100,7 +100,7 @@ async fn one_of_64_callers_in_each_of_three_processes_refreshes(world: World) {
     assert_eq!(source.most_at_once(), 1);
 }
 
-async fn t1_a_refresh_behind_an_invalidated_entry_is_not_kept(world: World) {
+async fn a_refresh_behind_an_invalidated_entry_is_not_kept(world: World) {
     let [cache, other] = [world.patient_cache().await, world.patient_cache().await];
     for process in [&cache, &other] {
         cache.invalidate("ahead:1").await.unwrap();

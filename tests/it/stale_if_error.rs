@@ -12,12 +12,12 @@ on_both_stores!(
     past_the_ttl_callers_wait_for_the_one_load_that_may_succeed,
     callers_who_wait_for_a_load_that_fails_are_served_the_old_value,
     an_invalidated_value_is_never_served_again,
-    t1_an_entry_that_is_invalidated_during_its_failing_load_is_not_served,
-    t1_a_load_over_an_entry_that_is_invalidated_meanwhile_is_not_kept,
-    t1_those_who_waited_for_an_overtaken_load_start_over,
+    an_entry_that_is_invalidated_during_its_failing_load_is_not_served,
+    a_load_over_an_entry_that_is_invalidated_meanwhile_is_not_kept,
+    those_who_waited_for_an_overtaken_load_start_over,
     a_dropped_caller_hands_the_load_on,
     a_load_that_panics_does_so_to_its_own_caller_only,
-    f8_an_outage_of_the_source_sees_one_load_per_throttle,
+    an_outage_of_the_source_sees_one_load_per_throttle,
 );
 
 #[redis_cached(
@@ -111,7 +111,7 @@ async fn an_invalidated_value_is_never_served_again(world: World) {
     );
 }
 
-async fn t1_an_entry_that_is_invalidated_during_its_failing_load_is_not_served(world: World) {
+async fn an_entry_that_is_invalidated_during_its_failing_load_is_not_served(world: World) {
     let build = || world.patient().throttle(Duration::from_millis(1)).build();
     let [cache, other] = [build().await.unwrap(), build().await.unwrap()];
     for process in [&cache, &other] {
@@ -136,7 +136,7 @@ async fn t1_an_entry_that_is_invalidated_during_its_failing_load_is_not_served(w
     }
 }
 
-async fn t1_a_load_over_an_entry_that_is_invalidated_meanwhile_is_not_kept(world: World) {
+async fn a_load_over_an_entry_that_is_invalidated_meanwhile_is_not_kept(world: World) {
     let [cache, other] = [world.patient_cache().await, world.patient_cache().await];
     let source = outdated(&[&cache, &other]).await;
     source.hold();
@@ -153,7 +153,7 @@ async fn t1_a_load_over_an_entry_that_is_invalidated_meanwhile_is_not_kept(world
     }
 }
 
-async fn t1_those_who_waited_for_an_overtaken_load_start_over(world: World) {
+async fn those_who_waited_for_an_overtaken_load_start_over(world: World) {
     let [cache, other] = [world.patient_cache().await, world.patient_cache().await];
     let source = outdated(&[&cache, &other]).await;
     source.hold();
@@ -219,7 +219,7 @@ async fn a_load_that_panics_does_so_to_its_own_caller_only(world: World) {
 }
 
 /// The pause between two loads is a lower bound that no slow machine shortens.
-async fn f8_an_outage_of_the_source_sees_one_load_per_throttle(world: World) {
+async fn an_outage_of_the_source_sees_one_load_per_throttle(world: World) {
     const THROTTLE: Duration = Duration::from_millis(60);
     /// The server counts in whole milliseconds.
     const ROUNDING: Duration = Duration::from_millis(2);
@@ -281,7 +281,7 @@ mod with_a_held_clock {
 
     /// Two processes read every 100 ms; the throttle is 1 s.
     #[tokio::test(start_paused = true)]
-    async fn f8_ten_throttles_of_an_outage_are_ten_loads_whatever_the_age_of_the_entry() {
+    async fn ten_throttles_of_an_outage_are_ten_loads_whatever_the_age_of_the_entry() {
         for age in [10, 500, 990] {
             let (clock, world) = (HeldClock::new(), World::in_memory());
             let caches = [world.cache().await, world.cache().await];

@@ -12,7 +12,7 @@ on_both_stores!(
     past_its_ttl_a_value_is_served_and_loaded_anew_behind_the_caller,
     one_of_64_callers_loads_anew,
     one_of_three_processes_loads_anew,
-    t1_a_load_behind_an_invalidated_entry_is_not_kept,
+    a_load_behind_an_invalidated_entry_is_not_kept,
     a_result_that_is_not_to_be_kept_removes_the_old_value,
     an_absence_that_is_not_to_be_kept_removes_the_old_value,
     a_load_that_panics_behind_its_caller_leaves_the_old_value_and_is_tried_again,
@@ -118,7 +118,7 @@ async fn one_of_three_processes_loads_anew(world: World) {
     assert_eq!(source.most_at_once(), 1);
 }
 
-async fn t1_a_load_behind_an_invalidated_entry_is_not_kept(world: World) {
+async fn a_load_behind_an_invalidated_entry_is_not_kept(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     for process in [&cache, &other] {
         cache.invalidate("swr:1").await.unwrap();

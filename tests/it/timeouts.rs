@@ -15,7 +15,7 @@ on_both_stores!(
     without_a_cache_there_is_no_timeout,
     after_the_soft_timeout_the_old_value_is_served_and_the_result_arrives_later,
     callers_who_come_while_a_late_load_runs_are_served_the_old_value,
-    t1_a_late_load_over_an_invalidated_entry_is_not_kept,
+    a_late_load_over_an_invalidated_entry_is_not_kept,
     a_caller_dropped_before_the_soft_timeout_leaves_the_load_running,
     a_load_that_panics_in_time_does_so_to_its_caller,
     a_load_that_fails_in_time_is_answered_with_the_old_value,
@@ -181,7 +181,7 @@ async fn callers_who_come_while_a_late_load_runs_are_served_the_old_value(world:
     assert_eq!(source.loads(), 2);
 }
 
-async fn t1_a_late_load_over_an_invalidated_entry_is_not_kept(world: World) {
+async fn a_late_load_over_an_invalidated_entry_is_not_kept(world: World) {
     let [cache, other] = [patient(&world).await, patient(&world).await];
     for process in [&cache, &other] {
         cache.invalidate("soft:1").await.unwrap();

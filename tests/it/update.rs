@@ -21,8 +21,8 @@ on_both_stores!(
     no_update_of_many_callers_in_several_processes_is_lost,
     of_200_reservations_of_100_pieces_exactly_100_succeed,
     an_update_overtaken_by_another_begins_again_with_its_value,
-    t1_an_update_overtaken_by_an_invalidation_begins_again_with_nothing,
-    t1_a_first_update_overtaken_by_an_invalidation_begins_again,
+    an_update_overtaken_by_an_invalidation_begins_again_with_nothing,
+    a_first_update_overtaken_by_an_invalidation_begins_again,
     an_update_that_is_overtaken_at_every_attempt_gives_up,
     a_load_that_runs_elsewhere_is_waited_for_and_updated,
     a_load_that_takes_too_long_is_left_alone,
@@ -150,7 +150,7 @@ async fn an_update_overtaken_by_another_begins_again_with_its_value(world: World
     assert_eq!(value(&other).await, Some(12));
 }
 
-async fn t1_an_update_overtaken_by_an_invalidation_begins_again_with_nothing(world: World) {
+async fn an_update_overtaken_by_an_invalidation_begins_again_with_nothing(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     cache.put(&POLICY, KEY, &5_u64).await.unwrap();
     let mut seen = Vec::new();
@@ -167,7 +167,7 @@ async fn t1_an_update_overtaken_by_an_invalidation_begins_again_with_nothing(wor
     assert_eq!(cache.stats().total().refused_fills, 1);
 }
 
-async fn t1_a_first_update_overtaken_by_an_invalidation_begins_again(world: World) {
+async fn a_first_update_overtaken_by_an_invalidation_begins_again(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     let mut seen = Vec::new();
     let update = cache.update(&POLICY, KEY, |old: Option<u64>| {

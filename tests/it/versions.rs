@@ -14,9 +14,9 @@ use crate::support::{
 on_both_stores!(
     an_entry_of_the_sources_version_is_a_hit_and_one_of_another_is_replaced,
     all_who_find_an_entry_of_another_version_share_one_load,
-    t1_a_version_that_grows_during_a_load_makes_its_entry_a_miss,
-    t1_a_reader_of_a_newer_version_shares_no_load_of_an_older_one,
-    t1_no_read_is_older_than_the_version_that_it_has_asked_for,
+    a_version_that_grows_during_a_load_makes_its_entry_a_miss,
+    a_reader_of_a_newer_version_shares_no_load_of_an_older_one,
+    no_read_is_older_than_the_version_that_it_has_asked_for,
     a_source_that_does_not_tell_its_version_is_asked_for_the_value,
     the_version_is_asked_for_with_the_arguments_of_the_call,
     a_method_of_the_type_is_asked_with_the_receiver,
@@ -82,7 +82,7 @@ async fn all_who_find_an_entry_of_another_version_share_one_load(world: World) {
     assert_eq!(source.loads(), 2);
 }
 
-async fn t1_a_version_that_grows_during_a_load_makes_its_entry_a_miss(world: World) {
+async fn a_version_that_grows_during_a_load_makes_its_entry_a_miss(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     let source = Source::held();
     let overtaken = reader(&cache, &source);
@@ -97,7 +97,7 @@ async fn t1_a_version_that_grows_during_a_load_makes_its_entry_a_miss(world: Wor
     }
 }
 
-async fn t1_a_reader_of_a_newer_version_shares_no_load_of_an_older_one(world: World) {
+async fn a_reader_of_a_newer_version_shares_no_load_of_an_older_one(world: World) {
     let cache = world.cache().await;
     let source = Source::held();
     let overtaken = reader(&cache, &source);
@@ -120,7 +120,7 @@ async fn version_of_row(rows: &Rows, id: usize) -> u64 {
 }
 
 /// Nobody invalidates: the version alone keeps the reads fresh.
-async fn t1_no_read_is_older_than_the_version_that_it_has_asked_for(world: World) {
+async fn no_read_is_older_than_the_version_that_it_has_asked_for(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     let rows = Rows::new(2);
     let read = |rows: Rows, id: usize| async move { read_row(&rows, id).await };

@@ -14,7 +14,7 @@ on_both_stores!(
     no_more_calls_run_at_once_than_allowed,
     an_error_stops_nobody_and_is_kept,
     progress_is_told_after_each_call,
-    t1_what_an_invalidation_overtakes_during_a_warm_up_is_not_kept,
+    what_an_invalidation_overtakes_during_a_warm_up_is_not_kept,
     a_dropped_warm_up_hands_its_keys_on,
     batches_are_warmed_up_in_chunks,
 );
@@ -125,7 +125,7 @@ async fn progress_is_told_after_each_call(world: World) {
     assert_eq!(*told.lock().unwrap(), [1, 2, 3]);
 }
 
-async fn t1_what_an_invalidation_overtakes_during_a_warm_up_is_not_kept(world: World) {
+async fn what_an_invalidation_overtakes_during_a_warm_up_is_not_kept(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     for refresh in [false, true] {
         let source = Source::held();

@@ -14,13 +14,13 @@ use crate::support::{Source, World, eventually, filled, in_time, on_both_stores,
 on_both_stores!(
     what_was_written_through_is_a_hit_for_all_readers,
     readers_during_a_write_through_load_for_themselves_and_store_nothing,
-    t1_an_invalidation_during_a_write_through_keeps_its_value_out,
-    t1_a_writer_that_commits_later_during_a_write_through_keeps_its_value_out,
-    t1_a_load_under_way_when_a_write_through_begins_is_not_kept,
-    t1_of_two_write_throughs_that_overlap_neither_value_stays,
-    t1_no_read_is_stale_while_many_write_through_the_same_key,
+    an_invalidation_during_a_write_through_keeps_its_value_out,
+    a_writer_that_commits_later_during_a_write_through_keeps_its_value_out,
+    a_load_under_way_when_a_write_through_begins_is_not_kept,
+    of_two_write_throughs_that_overlap_neither_value_stays,
+    no_read_is_stale_while_many_write_through_the_same_key,
     a_write_through_that_fails_panics_or_is_dropped_invalidates,
-    t3_a_write_through_whose_caller_is_dropped_at_any_point_leaves_nothing_old,
+    a_write_through_whose_caller_is_dropped_at_any_point_leaves_nothing_old,
     a_write_through_whose_process_dies_bars_its_key_until_the_hold_is_over,
     a_value_that_is_not_to_be_stored_is_an_invalidation,
     an_absence_written_through_is_known_to_the_readers,
@@ -31,7 +31,7 @@ on_both_stores!(
 );
 on_redis!(
     a_write_through_is_one_script_at_its_beginning_and_one_at_its_end,
-    t1_a_write_through_whose_tombstone_was_gone_for_a_while_stores_nothing,
+    a_write_through_whose_tombstone_was_gone_for_a_while_stores_nothing,
     without_redis_a_write_through_returns_its_result_and_its_key_is_replayed,
     a_server_that_forgets_its_scripts_is_told_them_again,
     a_full_server_stores_nothing_and_opens_the_key,
@@ -155,7 +155,7 @@ async fn readers_during_a_write_through_load_for_themselves_and_store_nothing(wo
     }
 }
 
-async fn t1_an_invalidation_during_a_write_through_keeps_its_value_out(world: World) {
+async fn an_invalidation_during_a_write_through_keeps_its_value_out(world: World) {
     for ([cache, other], id) in namespaces(&world).await {
         for interfering in [&cache, &other] {
             let (source, gate) = (Source::new(), Source::held());
@@ -174,7 +174,7 @@ async fn t1_an_invalidation_during_a_write_through_keeps_its_value_out(world: Wo
     }
 }
 
-async fn t1_a_writer_that_commits_later_during_a_write_through_keeps_its_value_out(world: World) {
+async fn a_writer_that_commits_later_during_a_write_through_keeps_its_value_out(world: World) {
     for ([cache, other], id) in namespaces(&world).await {
         for kind in 0..3 {
             let (source, gate) = (Source::new(), Source::held());
@@ -194,7 +194,7 @@ async fn t1_a_writer_that_commits_later_during_a_write_through_keeps_its_value_o
     }
 }
 
-async fn t1_a_load_under_way_when_a_write_through_begins_is_not_kept(world: World) {
+async fn a_load_under_way_when_a_write_through_begins_is_not_kept(world: World) {
     for ([cache, other], id) in namespaces(&world).await {
         let (source, open) = (Source::held(), Source::new());
         let overtaken = other.spawn({
@@ -214,7 +214,7 @@ async fn t1_a_load_under_way_when_a_write_through_begins_is_not_kept(world: Worl
     }
 }
 
-async fn t1_of_two_write_throughs_that_overlap_neither_value_stays(world: World) {
+async fn of_two_write_throughs_that_overlap_neither_value_stays(world: World) {
     for ([cache, other], id) in namespaces(&world).await {
         for (first, second) in [(0, 1), (1, 0)] {
             let (source, gates) = (Source::new(), [Source::held(), Source::held()]);
@@ -234,7 +234,7 @@ async fn t1_of_two_write_throughs_that_overlap_neither_value_stays(world: World)
     }
 }
 
-async fn t1_no_read_is_stale_while_many_write_through_the_same_key(world: World) {
+async fn no_read_is_stale_while_many_write_through_the_same_key(world: World) {
     for (processes, id) in namespaces(&world).await {
         let (source, open) = (Source::new(), Source::new());
         let floor = Arc::new(AtomicU64::new(0));
@@ -285,7 +285,7 @@ async fn a_write_through_that_fails_panics_or_is_dropped_invalidates(world: Worl
     }
 }
 
-async fn t3_a_write_through_whose_caller_is_dropped_at_any_point_leaves_nothing_old(world: World) {
+async fn a_write_through_whose_caller_is_dropped_at_any_point_leaves_nothing_old(world: World) {
     for ([cache, other], id) in namespaces(&world).await {
         let (source, open) = (Source::new(), Source::new());
         for polls in 1..8 {
@@ -464,7 +464,7 @@ async fn a_write_through_is_one_script_at_its_beginning_and_one_at_its_end(mut w
     assert_eq!(commands, [("get".to_owned(), 1)]);
 }
 
-async fn t1_a_write_through_whose_tombstone_was_gone_for_a_while_stores_nothing(mut world: World) {
+async fn a_write_through_whose_tombstone_was_gone_for_a_while_stores_nothing(mut world: World) {
     for (guarded, id) in [(false, 1), (true, 2)] {
         let hold = Duration::from_millis(900);
         let builder = world.builder().guarded(guarded).hold(hold);

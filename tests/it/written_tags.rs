@@ -17,8 +17,8 @@ on_both_stores!(
     what_is_written_through_under_inherited_tags_is_a_hit_and_goes_with_them,
     a_value_that_its_writer_made_of_a_tagged_one_goes_with_that_tag,
     a_tag_that_a_writer_finds_keeps_its_value_from_being_stored,
-    t1_a_tag_invalidated_during_a_write_through_keeps_its_value_from_being_served,
-    t1_a_tag_whose_invalidation_is_collected_keeps_its_value_from_being_stored,
+    a_tag_invalidated_during_a_write_through_keeps_its_value_from_being_served,
+    a_tag_whose_invalidation_is_collected_keeps_its_value_from_being_stored,
     what_is_put_under_the_tags_of_its_reader_is_a_hit_and_goes_with_them,
     what_is_put_through_under_the_tags_of_its_reader_is_a_hit_and_goes_with_them,
     what_is_updated_under_the_tags_of_its_reader_is_a_hit_and_goes_with_them,
@@ -207,9 +207,7 @@ fn writing(cache: &Cache, source: &Source, gate: &Source) -> JoinHandle<u64> {
     tokio::spawn(async move { write_slowly(&cache, &source, &gate, 1).await })
 }
 
-async fn t1_a_tag_invalidated_during_a_write_through_keeps_its_value_from_being_served(
-    world: World,
-) {
+async fn a_tag_invalidated_during_a_write_through_keeps_its_value_from_being_served(world: World) {
     let ([cache, other], source) = (processes(&world).await, Source::new());
     let gate = Source::held();
     let write = writing(&cache, &source, &gate);
@@ -224,7 +222,7 @@ async fn t1_a_tag_invalidated_during_a_write_through_keeps_its_value_from_being_
     }
 }
 
-async fn t1_a_tag_whose_invalidation_is_collected_keeps_its_value_from_being_stored(world: World) {
+async fn a_tag_whose_invalidation_is_collected_keeps_its_value_from_being_stored(world: World) {
     let ([cache, _], source) = (processes(&world).await, Source::new());
     let after = cache.after_commit();
     let collect = async { cache.invalidate_tag("written:1").await.unwrap() };

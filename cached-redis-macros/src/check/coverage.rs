@@ -1,7 +1,7 @@
 //! Every parameter is in the key or was given up by name.
 //!
 //! A parameter that changes the result and is missing from the key shows one caller's data to
-//! another (K3).
+//! another.
 
 use proc_macro2::Ident;
 use syn::ext::IdentExt as _;

@@ -1,5 +1,5 @@
 //! Placeholders of other languages: `{id}`, `$id`, `#id`. Here they are text, so a key with one of them
-//! would be the same for every value, and a writer would remove a key that nobody reads (K11).
+//! would be the same for every value, and a writer would remove a key that nobody reads.
 //!
 //! Braces alone are not refused: they are the hash tags of Redis Cluster.
 

@@ -313,7 +313,7 @@ fn key(args: &CachedArgs, function: &Function, errors: &mut Errors) -> Option<Ke
     key
 }
 
-/// Two types may have a method of one name, and an attribute cannot see which type it is in (K2).
+/// Two types may have a method of one name, and an attribute cannot see which type it is in.
 fn default_key(skipped: &[Ident], function: &Function, errors: &mut Errors) -> Option<Key> {
     if function.is_method() {
         let name = function.name();
@@ -425,7 +425,7 @@ fn is_reference(ty: &Type) -> bool {
     matches!(ty, Type::Reference(_))
 }
 
-/// A `Result` inside the value (K7); each value of a batch may be one. Behind an alias, it is seen when
+/// A `Result` inside the value; each value of a batch may be one. Behind an alias, it is seen when
 /// there is an error to keep.
 fn nested_result(output: &Type, batch: bool) -> Option<&Type> {
     let mut values = values(output, batch);

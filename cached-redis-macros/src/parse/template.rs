@@ -1,6 +1,6 @@
 //! `"user:<id>"` → text and placeholders.
 //!
-//! Two values must never make one key (K1). Values are escaped where they are rendered, so what
+//! Two values must never make one key. Values are escaped where they are rendered, so what
 //! is left to a template is to keep neighbours apart: between two placeholders there must stand a
 //! character that no escaped value contains.
 

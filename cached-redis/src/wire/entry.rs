@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn k6_odd_headers_are_no_entries() {
+    fn odd_headers_are_no_entries() {
         assert!(Header::parse(&entry()).is_some());
         for (what, bytes) in [
             ("another magic", with(0, 0xCB)),
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn k6_truncated_headers_are_no_entries() {
+    fn truncated_headers_are_no_entries() {
         let entry = entry();
         for length in 0..HEADER {
             assert_eq!(Header::parse(&entry[..length]), None);
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn k6_extensions_of_a_lease_or_before_too_little_are_no_entries() {
+    fn extensions_of_a_lease_or_before_too_little_are_no_entries() {
         let parts = Extensions {
             stamp: Some([1; 8]),
             ..Extensions::default()

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn k6_parts_that_are_cut_or_followed_by_others_are_none() {
+    fn parts_that_are_cut_or_followed_by_others_are_none() {
         let (flags, bytes) = (all().flags(), all().bytes().unwrap());
         for length in 0..bytes.len() {
             assert_eq!(Extensions::parse(flags, &bytes[..length]), None);
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn k6_odd_parts_are_none() {
+    fn odd_parts_are_none() {
         for (what, flags, bytes) in [
             ("an unknown flag", 4, &b""[..]),
             ("names without a stamp", NAMED, b"\x01\x01\x00a"),

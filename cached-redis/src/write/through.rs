@@ -17,7 +17,7 @@
 //! else must not take away the tombstone under which it may die (c6). A write-through needs no more than
 //! to *notice* an invalidation, and one that removes the tombstone is noticed as well (p5). What stands
 //! there then is not its own, and is removed. Readers heed a tombstone in every namespace. So in one that
-//! is not guarded nothing old is ever stored (T1, T2); there a writer that dies between its commit and
+//! is not guarded nothing old is ever stored; there a writer that dies between its commit and
 //! its end merely may leave what a one-phase writer leaves.
 //!
 //! # A tombstone that was gone proves nothing

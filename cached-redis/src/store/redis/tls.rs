@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn f9_the_provider_of_the_process_is_neither_needed_nor_set() {
+    fn the_provider_of_the_process_is_neither_needed_nor_set() {
         let settings = TlsSettings::default();
         // A system that trusts nobody is an error, which is as good here.
         assert!(!matches!(config(&settings), Err(Error::Store(_))));

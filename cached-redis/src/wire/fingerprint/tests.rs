@@ -270,7 +270,7 @@ fn a_struct_that_is_taken_from_a_map_by_hand_counts_with_its_fields() {
 }
 
 #[test]
-fn k6_forged_lengths_are_refused_in_elements_of_a_known_type() {
+fn forged_lengths_are_refused_in_elements_of_a_known_type() {
     let mut forged = vec![2];
     forged.extend_from_slice(&bytes(&vec!["known".to_owned()]));
     forged.push(0xFD);
@@ -318,7 +318,7 @@ fn types_with_serde_written_by_hand_have_fingerprints() {
 }
 
 #[test]
-fn k6_forged_lengths_are_refused_before_anything_is_allocated() {
+fn forged_lengths_are_refused_before_anything_is_allocated() {
     // 0xFD announces eight bytes of length: 512 MB, and more than any memory.
     for length in [512 << 20, u64::MAX] {
         let mut forged = vec![0xFD];
@@ -335,7 +335,7 @@ fn k6_forged_lengths_are_refused_before_anything_is_allocated() {
 
 /// An element may be nothing in the bytes and large in memory.
 #[test]
-fn k6_nested_sequences_cannot_claim_the_same_bytes() {
+fn nested_sequences_cannot_claim_the_same_bytes() {
     #[derive(Serialize, Deserialize, Debug, Clone, PartialEq)]
     struct Cell {
         #[serde(skip)]

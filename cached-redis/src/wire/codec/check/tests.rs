@@ -1,4 +1,4 @@
-//! K4, K5 and K6 of the check, through whole entries.
+//! The checks of codecs, through whole entries.
 
 mod changed_types;
 mod odd_bytes;

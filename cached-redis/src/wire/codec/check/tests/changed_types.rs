@@ -1,4 +1,4 @@
-//! K4: `old` is in Redis, `new` in the code, and the reverse.
+//! `old` is in Redis, `new` in the code, and the reverse.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! K6: never an error, never a panic, and only ever the value that was stored.
+//! Never an error, never a panic, and only ever the value that was stored.
 
 use super::*;
 
@@ -39,7 +39,7 @@ fn formats() -> [Format; 3] {
 }
 
 #[test]
-fn k6_truncated_and_lengthened_payloads_are_a_miss() {
+fn truncated_and_lengthened_payloads_are_a_miss() {
     for format in formats() {
         let (header, Encoded { mut payload, .. }) = entry(&format, &order());
         let read = |bytes: &[u8]| decode_checked::<Order>(&format, &header, bytes);
@@ -54,7 +54,7 @@ fn k6_truncated_and_lengthened_payloads_are_a_miss() {
 }
 
 #[test]
-fn k6_random_bytes_never_panic_and_never_allocate_much() {
+fn random_bytes_never_panic_and_never_allocate_much() {
     let mut random = fastrand::Rng::with_seed(6);
     for format in formats() {
         let (header, encoded) = entry(&format, &order());
@@ -74,7 +74,7 @@ fn k6_random_bytes_never_panic_and_never_allocate_much() {
 }
 
 #[test]
-fn k6_noise_behind_a_good_header_is_a_miss() {
+fn noise_behind_a_good_header_is_a_miss() {
     let mut random = fastrand::Rng::with_seed(7);
     for format in formats() {
         let (header, _) = entry(&format, &order());
@@ -87,7 +87,7 @@ fn k6_noise_behind_a_good_header_is_a_miss() {
 }
 
 #[test]
-fn k6_entries_of_another_codec_are_a_miss() {
+fn entries_of_another_codec_are_a_miss() {
     for written in formats() {
         for read in formats() {
             let (header, encoded) = entry(&written, &order());
@@ -100,7 +100,7 @@ fn k6_entries_of_another_codec_are_a_miss() {
 }
 
 #[test]
-fn k6_forged_lengths_in_self_describing_formats_are_a_miss() {
+fn forged_lengths_in_self_describing_formats_are_a_miss() {
     let header = Header {
         codec: Msgpack.id(),
         ..Header::new(Kind::Value, Token::next())
@@ -118,7 +118,7 @@ fn k6_forged_lengths_in_self_describing_formats_are_a_miss() {
 }
 
 #[test]
-fn k6_forged_nesting_is_a_miss() {
+fn forged_nesting_is_a_miss() {
     #[derive(Serialize, Deserialize, Debug, PartialEq)]
     enum Chain {
         Link(Box<Chain>),

@@ -1,4 +1,4 @@
-//! K5, in the default format.
+//! In the default format.
 
 use std::fmt::Debug;
 
@@ -57,7 +57,7 @@ fn falls_back<T: Serialize + DeserializeOwned + Debug + PartialEq>(value: T) {
 }
 
 #[test]
-fn k5_they_fall_back_to_msgpack_and_come_back_the_same() {
+fn they_fall_back_to_msgpack_and_come_back_the_same() {
     falls_back(Flat {
         id: 1,
         rest: BTreeMap::from([("x".into(), serde_json::json!([1, null]))]),
@@ -79,7 +79,7 @@ fn k5_they_fall_back_to_msgpack_and_come_back_the_same() {
 }
 
 #[test]
-fn k5_a_skipped_field_never_turns_into_garbage() {
+fn a_skipped_field_never_turns_into_garbage() {
     let all_there = Sparse {
         a: Some(1),
         b: 2,
@@ -96,14 +96,14 @@ fn k5_a_skipped_field_never_turns_into_garbage() {
 
 #[cfg(feature = "bincode")]
 #[test]
-fn k5_nested_options_stay_as_they_are_in_bincode() {
+fn nested_options_stay_as_they_are_in_bincode() {
     let value = vec![None, Some(None), Some(Some(1_u8))];
     assert!(entry(&Format::Bincode, &value).1.fell_back.is_none());
     assert_eq!(reread(Format::Bincode, &value), Some(value));
 }
 
 #[test]
-fn k5_nested_options_are_refused_where_they_would_change() {
+fn nested_options_are_refused_where_they_would_change() {
     for format in [Format::Msgpack, Format::Json] {
         let error = encode_checked(&format, &Some(None::<u8>)).unwrap_err();
         assert_eq!(format!("{error:?}"), "CodecError(NestedNone)");

@@ -1,4 +1,4 @@
-//! F7: a primary that became a replica refuses every write for ever; the address it was reached
+//! A primary that became a replica refuses every write for ever; the address it was reached
 //! under may by then lead to the new primary. A new connection is what finds out.
 
 use cached_redis::{Cache, CachedExt as _, Status, invalidates, redis_cached};
@@ -29,7 +29,7 @@ async fn hits(cache: &Cache, source: &Source, id: u64) {
 }
 
 #[tokio::test]
-async fn f7_an_address_that_leads_to_the_new_primary_is_followed() {
+async fn an_address_that_leads_to_the_new_primary_is_followed() {
     let (old, new) = (RedisServer::start(), RedisServer::start());
     let address = Forwarder::to(&old).await;
     let cache = process(address.url()).await;
@@ -48,7 +48,7 @@ async fn f7_an_address_that_leads_to_the_new_primary_is_followed() {
 }
 
 #[tokio::test]
-async fn f7_functions_run_while_the_server_is_a_replica_and_hit_when_it_is_promoted() {
+async fn functions_run_while_the_server_is_a_replica_and_hit_when_it_is_promoted() {
     let server = RedisServer::start();
     let cache = process(server.url()).await;
     let source = Source::new();
@@ -67,7 +67,7 @@ async fn f7_functions_run_while_the_server_is_a_replica_and_hit_when_it_is_promo
 }
 
 #[tokio::test]
-async fn f7_a_replica_that_may_not_serve_what_it_has_is_left_by_those_who_only_read() {
+async fn a_replica_that_may_not_serve_what_it_has_is_left_by_those_who_only_read() {
     let server = RedisServer::start_with(&["--replica-serve-stale-data", "no"]);
     let cache = process(server.url()).await;
     let source = Source::new();

@@ -1,4 +1,4 @@
-//! F3: a server that accepts and never answers costs a few calls one deadline and the others
+//! A server that accepts and never answers costs a few calls one deadline and the others
 //! nothing; and so do a server that is gone and one that never was.
 
 use std::time::Duration;
@@ -78,7 +78,7 @@ async fn callers_of_one_key(cache: &Cache) {
 const AT_ONCE: u64 = (CALLS + CALLERS) as u64;
 
 #[tokio::test]
-async fn f3_a_silent_server_is_asked_a_few_times_and_found_again_when_it_answers() {
+async fn a_silent_server_is_asked_a_few_times_and_found_again_when_it_answers() {
     let server = RedisServer::start();
     let cache = process(&server).await;
     let source = Source::new();
@@ -102,7 +102,7 @@ async fn f3_a_silent_server_is_asked_a_few_times_and_found_again_when_it_answers
 }
 
 #[tokio::test]
-async fn f3_a_server_that_is_gone_is_asked_a_few_times_at_most_and_found_again() {
+async fn a_server_that_is_gone_is_asked_a_few_times_at_most_and_found_again() {
     let mut server = RedisServer::start();
     let cache = process(&server).await;
     let source = Source::new();
@@ -121,7 +121,7 @@ async fn f3_a_server_that_is_gone_is_asked_a_few_times_at_most_and_found_again()
 }
 
 #[tokio::test]
-async fn f3_a_server_that_refuses_connections_is_never_asked_and_found_when_it_comes() {
+async fn a_server_that_refuses_connections_is_never_asked_and_found_when_it_comes() {
     let mut server = RedisServer::start();
     server.kill();
     let cache = process(&server).await;
@@ -137,7 +137,7 @@ async fn f3_a_server_that_refuses_connections_is_never_asked_and_found_when_it_c
 }
 
 #[tokio::test]
-async fn f3_many_calls_at_once_on_a_silent_server_lose_one_deadline_together() {
+async fn many_calls_at_once_on_a_silent_server_lose_one_deadline_together() {
     let server = RedisServer::start();
     let cache = process(&server).await;
     let source = Source::new();
@@ -184,7 +184,7 @@ async fn lost(cache: &Cache, stop: impl FnOnce()) -> Vec<Duration> {
 }
 
 #[tokio::test]
-async fn f3_a_silent_server_costs_the_first_calls_a_deadline_each_and_the_others_nothing() {
+async fn a_silent_server_costs_the_first_calls_a_deadline_each_and_the_others_nothing() {
     let server = RedisServer::start();
     let cache = process(&server).await;
     let lost = lost(&cache, || server.freeze()).await;
@@ -194,7 +194,7 @@ async fn f3_a_silent_server_costs_the_first_calls_a_deadline_each_and_the_others
 }
 
 #[tokio::test]
-async fn f3_a_server_that_is_gone_costs_no_call_more_than_a_deadline() {
+async fn a_server_that_is_gone_costs_no_call_more_than_a_deadline() {
     let mut server = RedisServer::start();
     let cache = process(&server).await;
     let lost = lost(&cache, || server.kill()).await;
@@ -205,7 +205,7 @@ async fn f3_a_server_that_is_gone_costs_no_call_more_than_a_deadline() {
 }
 
 #[tokio::test]
-async fn f3_the_number_of_failures_is_a_setting() {
+async fn the_number_of_failures_is_a_setting() {
     let server = RedisServer::start();
     let builder = Cache::builder().url(server.url()).namespace("it");
     let cache = builder.breaker_failures(2).build().await.unwrap();
@@ -221,7 +221,7 @@ async fn f3_the_number_of_failures_is_a_setting() {
 }
 
 #[tokio::test]
-async fn f3_that_a_server_falls_silent_and_answers_again_is_told_once() {
+async fn that_a_server_falls_silent_and_answers_again_is_told_once() {
     let (log, _guard) = Log::collect();
     let server = RedisServer::start();
     // So that the connection is not given up meanwhile.

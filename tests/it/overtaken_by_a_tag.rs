@@ -1,4 +1,4 @@
-//! T1 for tags: a load that the invalidation of a tag has overtaken is served to nobody who comes
+//! For tags: a load that the invalidation of a tag has overtaken is served to nobody who comes
 //! after it, although the lease and the entry stay where they are.
 
 use std::convert::Infallible;
@@ -10,17 +10,17 @@ use tokio::task::JoinHandle;
 use crate::support::{Rows, Source, World, filled, hit_again, in_time, on_both_stores, waiting};
 
 on_both_stores!(
-    t1_a_load_overtaken_by_the_invalidation_of_its_tag_is_served_to_nobody,
-    t1_a_load_overtaken_by_an_annotated_writer_of_its_tag_is_served_to_nobody,
-    t1_an_absence_overtaken_by_the_invalidation_of_its_tag_is_served_to_nobody,
-    t1_a_refresh_overtaken_by_the_invalidation_of_its_tag_is_served_to_nobody,
-    t1_a_load_by_hand_overtaken_by_the_invalidation_of_its_tag_is_served_to_nobody,
-    t1_a_reader_that_joins_a_load_after_its_tag_was_invalidated_starts_over,
-    t1_a_reader_in_another_process_that_waits_for_an_overtaken_load_starts_over,
-    t1_readers_that_joined_a_load_before_its_tag_was_invalidated_start_over,
-    t1_readers_that_joined_share_a_load_whose_tags_stand,
-    t1_a_reader_under_other_tags_shares_no_load,
-    t1_no_read_after_the_invalidation_of_a_tag_is_stale,
+    a_load_overtaken_by_the_invalidation_of_its_tag_is_served_to_nobody,
+    a_load_overtaken_by_an_annotated_writer_of_its_tag_is_served_to_nobody,
+    an_absence_overtaken_by_the_invalidation_of_its_tag_is_served_to_nobody,
+    a_refresh_overtaken_by_the_invalidation_of_its_tag_is_served_to_nobody,
+    a_load_by_hand_overtaken_by_the_invalidation_of_its_tag_is_served_to_nobody,
+    a_reader_that_joins_a_load_after_its_tag_was_invalidated_starts_over,
+    a_reader_in_another_process_that_waits_for_an_overtaken_load_starts_over,
+    readers_that_joined_a_load_before_its_tag_was_invalidated_start_over,
+    readers_that_joined_share_a_load_whose_tags_stand,
+    a_reader_under_other_tags_shares_no_load,
+    no_read_after_the_invalidation_of_a_tag_is_stale,
 );
 
 const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
@@ -64,7 +64,7 @@ async fn both_read_two(processes: [&Cache; 2], source: &Source, loads: usize) {
     assert_eq!(source.loads(), loads);
 }
 
-async fn t1_a_load_overtaken_by_the_invalidation_of_its_tag_is_served_to_nobody(world: World) {
+async fn a_load_overtaken_by_the_invalidation_of_its_tag_is_served_to_nobody(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     for tag in ["t1:team:7", "t1:users"] {
         let source = Source::held();
@@ -81,7 +81,7 @@ async fn t1_a_load_overtaken_by_the_invalidation_of_its_tag_is_served_to_nobody(
     }
 }
 
-async fn t1_a_load_overtaken_by_an_annotated_writer_of_its_tag_is_served_to_nobody(world: World) {
+async fn a_load_overtaken_by_an_annotated_writer_of_its_tag_is_served_to_nobody(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     let source = Source::held();
     let overtaken = reader(&cache, &source);
@@ -94,7 +94,7 @@ async fn t1_a_load_overtaken_by_an_annotated_writer_of_its_tag_is_served_to_nobo
     both_read_two([&other, &cache], &source, 2).await;
 }
 
-async fn t1_an_absence_overtaken_by_the_invalidation_of_its_tag_is_served_to_nobody(world: World) {
+async fn an_absence_overtaken_by_the_invalidation_of_its_tag_is_served_to_nobody(world: World) {
     let cache = world.cache().await;
     let source = Source::held();
     let overtaken = cache.spawn({
@@ -110,7 +110,7 @@ async fn t1_an_absence_overtaken_by_the_invalidation_of_its_tag_is_served_to_nob
     assert_eq!(cache.scope(read_if_even(&source, 1)).await, Some(2));
 }
 
-async fn t1_a_refresh_overtaken_by_the_invalidation_of_its_tag_is_served_to_nobody(world: World) {
+async fn a_refresh_overtaken_by_the_invalidation_of_its_tag_is_served_to_nobody(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     let source = Source::new();
     for before in ["an entry", "nothing"] {
@@ -137,9 +137,7 @@ async fn t1_a_refresh_overtaken_by_the_invalidation_of_its_tag_is_served_to_nobo
     }
 }
 
-async fn t1_a_load_by_hand_overtaken_by_the_invalidation_of_its_tag_is_served_to_nobody(
-    world: World,
-) {
+async fn a_load_by_hand_overtaken_by_the_invalidation_of_its_tag_is_served_to_nobody(world: World) {
     let cache = world.cache().await;
     let source = Source::held();
     let load = |source: Source| async move { Ok::<_, Infallible>(source.load().await) };
@@ -163,7 +161,7 @@ async fn t1_a_load_by_hand_overtaken_by_the_invalidation_of_its_tag_is_served_to
     assert_eq!(read.await, Ok(2), "whoever asks");
 }
 
-async fn t1_a_reader_that_joins_a_load_after_its_tag_was_invalidated_starts_over(world: World) {
+async fn a_reader_that_joins_a_load_after_its_tag_was_invalidated_starts_over(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     let source = Source::held();
     let overtaken = reader(&cache, &source);
@@ -179,7 +177,7 @@ async fn t1_a_reader_that_joins_a_load_after_its_tag_was_invalidated_starts_over
     assert_eq!(in_time(late).await.unwrap(), 2);
 }
 
-async fn t1_a_reader_in_another_process_that_waits_for_an_overtaken_load_starts_over(world: World) {
+async fn a_reader_in_another_process_that_waits_for_an_overtaken_load_starts_over(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     let source = Source::held();
     let overtaken = reader(&cache, &source);
@@ -194,7 +192,7 @@ async fn t1_a_reader_in_another_process_that_waits_for_an_overtaken_load_starts_
     assert_eq!(in_time(late).await.unwrap(), 2);
 }
 
-async fn t1_readers_that_joined_a_load_before_its_tag_was_invalidated_start_over(world: World) {
+async fn readers_that_joined_a_load_before_its_tag_was_invalidated_start_over(world: World) {
     let cache = world.cache().await;
     let source = Source::held();
     let overtaken = reader(&cache, &source);
@@ -212,7 +210,7 @@ async fn t1_readers_that_joined_a_load_before_its_tag_was_invalidated_start_over
     assert_eq!(source.loads(), 2, "they share the second load");
 }
 
-async fn t1_readers_that_joined_share_a_load_whose_tags_stand(world: World) {
+async fn readers_that_joined_share_a_load_whose_tags_stand(world: World) {
     let cache = world.cache().await;
     let source = Source::held();
     let leader = reader(&cache, &source);
@@ -229,7 +227,7 @@ async fn t1_readers_that_joined_share_a_load_whose_tags_stand(world: World) {
     assert_eq!((stats.loads, stats.joined), (1, 20));
 }
 
-async fn t1_a_reader_under_other_tags_shares_no_load(world: World) {
+async fn a_reader_under_other_tags_shares_no_load(world: World) {
     let cache = world.cache().await;
     let source = Source::held();
     let load = |tag: &'static str| {
@@ -255,7 +253,7 @@ async fn t1_a_reader_under_other_tags_shares_no_load(world: World) {
 }
 
 /// Four rows under two tags; the invalidation of a tag acknowledges both of its rows.
-async fn t1_no_read_after_the_invalidation_of_a_tag_is_stale(world: World) {
+async fn no_read_after_the_invalidation_of_a_tag_is_stale(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     let rows = Rows::new(4);
     let read = |rows: Rows, id: usize| async move { read_row(&rows, id, id % 2).await };

@@ -1,4 +1,4 @@
-//! T4: when the caller that leads a load is dropped, its lease is released at once and those who
+//! When the caller that leads a load is dropped, its lease is released at once and those who
 //! waited go on by themselves.
 
 use std::time::Duration;
@@ -9,11 +9,11 @@ use tokio::task::JoinHandle;
 use crate::support::{Source, World, after_polls, in_time, on_both_stores, waiting};
 
 on_both_stores!(
-    t4_waiters_of_a_dropped_leader_go_on_with_one_load,
-    t4_the_lease_of_a_dropped_leader_is_released_and_not_waited_out,
-    t4_leaders_dropped_one_after_the_other_hand_the_key_on,
-    t4_a_caller_dropped_after_any_number_of_polls_blocks_nobody,
-    t4_a_dropped_waiter_disturbs_nobody,
+    waiters_of_a_dropped_leader_go_on_with_one_load,
+    the_lease_of_a_dropped_leader_is_released_and_not_waited_out,
+    leaders_dropped_one_after_the_other_hand_the_key_on,
+    a_caller_dropped_after_any_number_of_polls_blocks_nobody,
+    a_dropped_waiter_disturbs_nobody,
 );
 
 #[redis_cached(ttl = 60, key = "t4:<id>", skip(source))]
@@ -41,7 +41,7 @@ async fn abort(reader: JoinHandle<u64>) {
     assert!(reader.await.is_err_and(|error| error.is_cancelled()));
 }
 
-async fn t4_waiters_of_a_dropped_leader_go_on_with_one_load(world: World) {
+async fn waiters_of_a_dropped_leader_go_on_with_one_load(world: World) {
     let [cache, other] = [patient(&world).await, patient(&world).await];
     let source = Source::held();
     let leader = reader(&cache, &source);
@@ -61,7 +61,7 @@ async fn t4_waiters_of_a_dropped_leader_go_on_with_one_load(world: World) {
     assert_eq!((source.loads(), source.most_at_once()), (2, 1));
 }
 
-async fn t4_the_lease_of_a_dropped_leader_is_released_and_not_waited_out(world: World) {
+async fn the_lease_of_a_dropped_leader_is_released_and_not_waited_out(world: World) {
     let [cache, other] = [patient(&world).await, patient(&world).await];
     let source = Source::held();
     let leader = reader(&cache, &source);
@@ -73,7 +73,7 @@ async fn t4_the_lease_of_a_dropped_leader_is_released_and_not_waited_out(world: 
     assert_eq!(other.stats().total().bypasses, 0);
 }
 
-async fn t4_leaders_dropped_one_after_the_other_hand_the_key_on(world: World) {
+async fn leaders_dropped_one_after_the_other_hand_the_key_on(world: World) {
     let cache = patient(&world).await;
     let source = Source::held();
     for round in 1..=20 {
@@ -86,7 +86,7 @@ async fn t4_leaders_dropped_one_after_the_other_hand_the_key_on(world: World) {
     assert_eq!(source.loads(), 21);
 }
 
-async fn t4_a_caller_dropped_after_any_number_of_polls_blocks_nobody(world: World) {
+async fn a_caller_dropped_after_any_number_of_polls_blocks_nobody(world: World) {
     let [cache, other] = [patient(&world).await, patient(&world).await];
     let source = Source::new();
     for polls in 0..40 {
@@ -98,7 +98,7 @@ async fn t4_a_caller_dropped_after_any_number_of_polls_blocks_nobody(world: Worl
     assert_eq!(cache.stats().total().bypasses, 0);
 }
 
-async fn t4_a_dropped_waiter_disturbs_nobody(world: World) {
+async fn a_dropped_waiter_disturbs_nobody(world: World) {
     let cache = patient(&world).await;
     let source = Source::held();
     let leader = reader(&cache, &source);

@@ -1,4 +1,4 @@
-//! T5: a load that panics does so to its own caller only. Waiters go on, and no lock is poisoned.
+//! A load that panics does so to its own caller only. Waiters go on, and no lock is poisoned.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,9 +9,9 @@ use tokio::task::JoinHandle;
 use crate::support::{Source, World, eventually, in_time, on_both_stores};
 
 on_both_stores!(
-    t5_waiters_of_a_panicking_load_go_on,
-    t5_the_cache_works_after_a_panic,
-    t5_a_panicking_condition_of_storing_releases_the_lease,
+    waiters_of_a_panicking_load_go_on,
+    the_cache_works_after_a_panic,
+    a_panicking_condition_of_storing_releases_the_lease,
 );
 
 #[redis_cached(ttl = 60, key = "t5:<id>", skip(source, panics))]
@@ -50,7 +50,7 @@ async fn patient(world: &World) -> Cache {
         .unwrap()
 }
 
-async fn t5_waiters_of_a_panicking_load_go_on(world: World) {
+async fn waiters_of_a_panicking_load_go_on(world: World) {
     let [cache, other] = [patient(&world).await, patient(&world).await];
     let source = Source::held();
     let leader = reader(&cache, &source, true);
@@ -72,7 +72,7 @@ async fn t5_waiters_of_a_panicking_load_go_on(world: World) {
     assert_eq!((source.loads(), source.most_at_once()), (2, 1));
 }
 
-async fn t5_the_cache_works_after_a_panic(world: World) {
+async fn the_cache_works_after_a_panic(world: World) {
     let cache = patient(&world).await;
     let source = Source::new();
     for _ in 0..10 {
@@ -88,7 +88,7 @@ async fn t5_the_cache_works_after_a_panic(world: World) {
     }
 }
 
-async fn t5_a_panicking_condition_of_storing_releases_the_lease(world: World) {
+async fn a_panicking_condition_of_storing_releases_the_lease(world: World) {
     // The other store's test of this function must not take the panic away.
     static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
     let _alone = ONE_AT_A_TIME.lock().await;

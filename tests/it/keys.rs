@@ -1,4 +1,4 @@
-//! K1: different arguments are never the same key, whatever characters they are made of, and no
+//! Different arguments are never the same key, whatever characters they are made of, and no
 //! argument is ever a pattern.
 
 use std::collections::BTreeSet;
@@ -9,14 +9,14 @@ use serde::Serialize;
 use crate::support::{World, filled, on_both_stores, on_redis};
 
 on_both_stores!(
-    k1_pairs_that_look_alike_joined_by_a_separator_are_apart,
-    k1_odd_texts_are_apart,
-    k1_none_is_apart_from_every_text,
-    k1_debug_and_hash_forms_are_apart,
-    k1_fields_of_parameters_are_told_apart,
-    k1_invalidating_a_key_that_looks_like_a_pattern_removes_that_key_alone,
+    pairs_that_look_alike_joined_by_a_separator_are_apart,
+    odd_texts_are_apart,
+    none_is_apart_from_every_text,
+    debug_and_hash_forms_are_apart,
+    fields_of_parameters_are_told_apart,
+    invalidating_a_key_that_looks_like_a_pattern_removes_that_key_alone,
 );
-on_redis!(k1_keys_hold_no_glob_and_no_overlong_text);
+on_redis!(keys_hold_no_glob_and_no_overlong_text);
 
 /// Texts that keys made by joining get wrong.
 fn odd() -> Vec<String> {
@@ -86,7 +86,7 @@ fn filter(city: &str, tags: &[&str], limit: Option<u32>) -> Filter {
     }
 }
 
-async fn k1_pairs_that_look_alike_joined_by_a_separator_are_apart(world: World) {
+async fn pairs_that_look_alike_joined_by_a_separator_are_apart(world: World) {
     let cache = world.cache().await;
     let halves = [
         "", "1", "2", "3", "1:2", "2:3", ":", "::", "%3A", "1%3A2", "*", " ",
@@ -105,7 +105,7 @@ async fn k1_pairs_that_look_alike_joined_by_a_separator_are_apart(world: World) 
     assert_eq!(cache.stats().total().loads, loads);
 }
 
-async fn k1_odd_texts_are_apart(world: World) {
+async fn odd_texts_are_apart(world: World) {
     let cache = world.cache().await;
     let texts = odd();
     for _ in 0..2 {
@@ -122,7 +122,7 @@ async fn k1_odd_texts_are_apart(world: World) {
     }
 }
 
-async fn k1_none_is_apart_from_every_text(world: World) {
+async fn none_is_apart_from_every_text(world: World) {
     let cache = world.cache().await;
     let texts = odd();
     let all: Vec<_> = std::iter::once(None)
@@ -137,7 +137,7 @@ async fn k1_none_is_apart_from_every_text(world: World) {
     assert_eq!(cache.stats().total().loads, all.len() as u64);
 }
 
-async fn k1_debug_and_hash_forms_are_apart(world: World) {
+async fn debug_and_hash_forms_are_apart(world: World) {
     let cache = world.cache().await;
     let lists: [&[&str]; 7] = [
         &[],
@@ -169,7 +169,7 @@ async fn k1_debug_and_hash_forms_are_apart(world: World) {
     assert_eq!(cache.stats().total().loads, 13);
 }
 
-async fn k1_fields_of_parameters_are_told_apart(world: World) {
+async fn fields_of_parameters_are_told_apart(world: World) {
     let cache = world.cache().await;
     for (city, range) in [
         ("a", (1, 23)),
@@ -186,7 +186,7 @@ async fn k1_fields_of_parameters_are_told_apart(world: World) {
     assert_eq!(cache.stats().total().loads, 4);
 }
 
-async fn k1_invalidating_a_key_that_looks_like_a_pattern_removes_that_key_alone(world: World) {
+async fn invalidating_a_key_that_looks_like_a_pattern_removes_that_key_alone(world: World) {
     let cache = world.cache().await;
     let texts = odd();
     for text in &texts {
@@ -206,7 +206,7 @@ async fn k1_invalidating_a_key_that_looks_like_a_pattern_removes_that_key_alone(
     }
 }
 
-async fn k1_keys_hold_no_glob_and_no_overlong_text(mut world: World) {
+async fn keys_hold_no_glob_and_no_overlong_text(mut world: World) {
     let cache = world.cache().await;
     let texts = odd();
     for text in &texts {

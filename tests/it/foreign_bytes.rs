@@ -1,4 +1,4 @@
-//! K6: bytes under our key that are no entry of this function are a miss: counted, replaced through
+//! Bytes under our key that are no entry of this function are a miss: counted, replaced through
 //! the normal path, and never an error or a huge allocation.
 
 use cached_redis::redis_cached;
@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 use crate::support::{World, eventually, filled, on_both_stores, on_redis};
 
 on_redis!(
-    k6_whatever_is_no_entry_is_a_miss_and_replaced,
-    k6_every_truncation_of_an_entry_is_a_miss,
-    k6_every_single_changed_header_byte_gives_the_value_or_a_miss,
-    k6_huge_length_prefixes_are_misses,
-    k6_foreign_bytes_without_a_ttl_are_replaced_by_an_entry_with_one,
-    k6_a_value_of_another_redis_type_is_left_untouched_and_bypassed,
-    k6_get_by_hand_takes_foreign_bytes_for_an_absence,
+    whatever_is_no_entry_is_a_miss_and_replaced,
+    every_truncation_of_an_entry_is_a_miss,
+    every_single_changed_header_byte_gives_the_value_or_a_miss,
+    huge_length_prefixes_are_misses,
+    foreign_bytes_without_a_ttl_are_replaced_by_an_entry_with_one,
+    a_value_of_another_redis_type_is_left_untouched_and_bypassed,
+    get_by_hand_takes_foreign_bytes_for_an_absence,
 );
-on_both_stores!(k6_an_entry_of_another_codec_is_a_miss);
+on_both_stores!(an_entry_of_another_codec_is_a_miss);
 
 const KEY: &str = "it:k6:1";
 
@@ -93,7 +93,7 @@ fn changed(entry: &[u8], at: usize, byte: u8) -> Vec<u8> {
     entry
 }
 
-async fn k6_whatever_is_no_entry_is_a_miss_and_replaced(mut world: World) {
+async fn whatever_is_no_entry_is_a_miss_and_replaced(mut world: World) {
     let entry = entry(&mut world).await;
     let garbage: Vec<u8> = (0..500_u32)
         .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
@@ -121,13 +121,13 @@ async fn k6_whatever_is_no_entry_is_a_miss_and_replaced(mut world: World) {
     all_are_replaced(world, plants).await;
 }
 
-async fn k6_every_truncation_of_an_entry_is_a_miss(mut world: World) {
+async fn every_truncation_of_an_entry_is_a_miss(mut world: World) {
     let entry = entry(&mut world).await;
     let truncations = (0..entry.len()).map(|length| entry[..length].to_vec());
     all_are_replaced(world, truncations.collect()).await;
 }
 
-async fn k6_every_single_changed_header_byte_gives_the_value_or_a_miss(mut world: World) {
+async fn every_single_changed_header_byte_gives_the_value_or_a_miss(mut world: World) {
     let entry = entry(&mut world).await;
     // Kinds that bar readers on purpose are another matter.
     let positions = (0..HEADER).filter(|at| *at != 1 && !TOKEN.contains(at));
@@ -144,7 +144,7 @@ async fn k6_every_single_changed_header_byte_gives_the_value_or_a_miss(mut world
     assert_eq!((stats.errors, stats.bypasses), (0, 0), "{stats:?}");
 }
 
-async fn k6_huge_length_prefixes_are_misses(mut world: World) {
+async fn huge_length_prefixes_are_misses(mut world: World) {
     let entry = entry(&mut world).await;
     let header = &entry[..HEADER];
     // The number of the user, then a name that claims to be long: 512 MB, and all there is.
@@ -172,7 +172,7 @@ async fn msgpack_codec(world: &mut World) -> u8 {
     world.redis().bytes("it:k6:2").expect("it was filled")[CODEC]
 }
 
-async fn k6_foreign_bytes_without_a_ttl_are_replaced_by_an_entry_with_one(mut world: World) {
+async fn foreign_bytes_without_a_ttl_are_replaced_by_an_entry_with_one(mut world: World) {
     let cache = world.cache().await;
     world.redis().plant(KEY, b"for ever");
     assert!(world.redis().lives()[KEY] < 0);
@@ -181,7 +181,7 @@ async fn k6_foreign_bytes_without_a_ttl_are_replaced_by_an_entry_with_one(mut wo
     assert!(world.redis().lives()[KEY] > 0);
 }
 
-async fn k6_a_value_of_another_redis_type_is_left_untouched_and_bypassed(mut world: World) {
+async fn a_value_of_another_redis_type_is_left_untouched_and_bypassed(mut world: World) {
     let cache = world.cache().await;
     let server = world.redis();
     server.run::<()>(&["RPUSH", KEY, "a", "b"]);
@@ -201,7 +201,7 @@ async fn k6_a_value_of_another_redis_type_is_left_untouched_and_bypassed(mut wor
     filled(&cache, 1).await;
 }
 
-async fn k6_get_by_hand_takes_foreign_bytes_for_an_absence(mut world: World) {
+async fn get_by_hand_takes_foreign_bytes_for_an_absence(mut world: World) {
     let cache = world.cache().await;
     world.redis().plant(KEY, b"hello");
     assert_eq!(cache.get::<User>("k6:1").await.unwrap(), None);
@@ -211,7 +211,7 @@ async fn k6_get_by_hand_takes_foreign_bytes_for_an_absence(mut world: World) {
     assert_eq!(cache.get::<u8>("k6:1").await.unwrap(), None, "another type");
 }
 
-async fn k6_an_entry_of_another_codec_is_a_miss(world: World) {
+async fn an_entry_of_another_codec_is_a_miss(world: World) {
     let cache = world.cache().await;
     for _ in 0..3 {
         for _ in 0..2 {

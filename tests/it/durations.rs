@@ -1,4 +1,4 @@
-//! F10: very short, very long and overlapping durations do what they say, or are refused by name.
+//! Very short, very long and overlapping durations do what they say, or are refused by name.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use crate::support::{
 };
 
 on_both_stores!(
-    f10_an_entry_of_a_fraction_of_a_second_expires,
-    f10_a_ttl_below_a_millisecond_is_one,
-    f10_a_ttl_shorter_than_the_lease_and_the_load_is_the_life_of_the_entry,
-    f10_a_ttl_of_zero_by_hand_is_refused,
-    f10_the_longest_durations_are_as_good_as_endless,
-    f10_an_endless_wait_ends_with_the_load,
-    f10_jitter_at_its_extremes_leaves_every_entry_a_life,
-    f10_a_wait_budget_of_a_nanosecond_waits_for_nobody,
+    an_entry_of_a_fraction_of_a_second_expires,
+    a_ttl_below_a_millisecond_is_one,
+    a_ttl_shorter_than_the_lease_and_the_load_is_the_life_of_the_entry,
+    a_ttl_of_zero_by_hand_is_refused,
+    the_longest_durations_are_as_good_as_endless,
+    an_endless_wait_ends_with_the_load,
+    jitter_at_its_extremes_leaves_every_entry_a_life,
+    a_wait_budget_of_a_nanosecond_waits_for_nobody,
 );
 on_redis!(
-    f10_on_the_server_an_entry_lives_as_long_as_its_ttl,
-    f10_a_load_much_longer_than_its_lease_keeps_it,
+    on_the_server_an_entry_lives_as_long_as_its_ttl,
+    a_load_much_longer_than_its_lease_keeps_it,
 );
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -43,14 +43,14 @@ async fn hits(cache: &Cache, source: &Source) {
     eventually("a hit", hit).await;
 }
 
-async fn f10_an_entry_of_a_fraction_of_a_second_expires(world: World) {
+async fn an_entry_of_a_fraction_of_a_second_expires(world: World) {
     let cache = world.cache().await;
     let policy = Policy::new().ttl(SHORT);
     assert!(cache.put(&policy, "f10:put", &1_u64).await.unwrap());
     expired("f10:put", [&cache]).await;
 }
 
-async fn f10_a_ttl_below_a_millisecond_is_one(world: World) {
+async fn a_ttl_below_a_millisecond_is_one(world: World) {
     let cache = world.cache().await;
     for ttl in [Duration::from_nanos(1), Duration::from_micros(999)] {
         let policy = Policy::new().ttl(ttl).jitter(Jitter::around(0.9));
@@ -59,7 +59,7 @@ async fn f10_a_ttl_below_a_millisecond_is_one(world: World) {
     }
 }
 
-async fn f10_a_ttl_shorter_than_the_lease_and_the_load_is_the_life_of_the_entry(world: World) {
+async fn a_ttl_shorter_than_the_lease_and_the_load_is_the_life_of_the_entry(world: World) {
     let builder = world.builder().lease(Duration::from_secs(60));
     let cache = builder.build().await.unwrap();
     let source = Source::slow(2 * SHORT);
@@ -73,7 +73,7 @@ async fn f10_a_ttl_shorter_than_the_lease_and_the_load_is_the_life_of_the_entry(
     assert_eq!((stats.refused_fills, stats.errors), (0, 0), "{stats:?}");
 }
 
-async fn f10_on_the_server_an_entry_lives_as_long_as_its_ttl(mut world: World) {
+async fn on_the_server_an_entry_lives_as_long_as_its_ttl(mut world: World) {
     let cache = world.cache().await;
     let source = Source::new();
     for id in 0..50 {
@@ -85,12 +85,12 @@ async fn f10_on_the_server_an_entry_lives_as_long_as_its_ttl(mut world: World) {
 }
 
 /// A lease that a busy machine does not let run out between two extensions.
-async fn f10_a_load_much_longer_than_its_lease_keeps_it(world: World) {
+async fn a_load_much_longer_than_its_lease_keeps_it(world: World) {
     keeps(world, Duration::from_secs(2), Duration::from_secs(5)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn f10_a_load_of_twenty_leases_keeps_its_own_in_memory() {
+async fn a_load_of_twenty_leases_keeps_its_own_in_memory() {
     let lease = Duration::from_millis(300);
     keeps(World::in_memory(), lease, 20 * lease).await;
 }
@@ -107,7 +107,7 @@ async fn keeps(world: World, lease: Duration, load: Duration) {
     assert_eq!(source.loads(), 1);
 }
 
-async fn f10_a_ttl_of_zero_by_hand_is_refused(world: World) {
+async fn a_ttl_of_zero_by_hand_is_refused(world: World) {
     let cache = world.cache().await;
     let zero = Policy::new().ttl(Duration::ZERO);
     let refused = cache.put(&zero, "f10:put", &1_u64).await;
@@ -127,7 +127,7 @@ fn all(builder: Builder, duration: Duration) -> Builder {
         .connect_timeout(duration)
 }
 
-async fn f10_the_longest_durations_are_as_good_as_endless(world: World) {
+async fn the_longest_durations_are_as_good_as_endless(world: World) {
     let hundred_years = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     for longest in [
         Duration::MAX,
@@ -148,7 +148,7 @@ async fn f10_the_longest_durations_are_as_good_as_endless(world: World) {
     }
 }
 
-async fn f10_an_endless_wait_ends_with_the_load(world: World) {
+async fn an_endless_wait_ends_with_the_load(world: World) {
     let build = || all(world.builder(), Duration::MAX).build();
     let [cache, other] = [build().await.unwrap(), build().await.unwrap()];
     let source = Source::held();
@@ -167,7 +167,7 @@ async fn f10_an_endless_wait_ends_with_the_load(world: World) {
     assert_eq!(source.loads(), 1);
 }
 
-async fn f10_jitter_at_its_extremes_leaves_every_entry_a_life(world: World) {
+async fn jitter_at_its_extremes_leaves_every_entry_a_life(world: World) {
     let cache = world.cache().await;
     let shares = [0.0, f64::MIN_POSITIVE, 1.0_f64.next_down()];
     let jitters = shares.map(|share| [Jitter::around(share), Jitter::below(share)]);
@@ -181,7 +181,7 @@ async fn f10_jitter_at_its_extremes_leaves_every_entry_a_life(world: World) {
     }
 }
 
-async fn f10_a_wait_budget_of_a_nanosecond_waits_for_nobody(world: World) {
+async fn a_wait_budget_of_a_nanosecond_waits_for_nobody(world: World) {
     let builder = world.builder().wait_budget(Duration::from_nanos(1));
     let cache = builder.build().await.unwrap();
     let source = Source::held();
@@ -197,7 +197,7 @@ async fn f10_a_wait_budget_of_a_nanosecond_waits_for_nobody(world: World) {
 }
 
 #[tokio::test]
-async fn f10_a_deadline_that_nothing_can_meet_costs_the_cache_and_not_the_call() {
+async fn a_deadline_that_nothing_can_meet_costs_the_cache_and_not_the_call() {
     let server = RedisServer::start();
     for shortest in [Duration::from_nanos(1), Duration::from_millis(1)] {
         let builder = Cache::builder().url(server.url()).namespace("it");

@@ -1,20 +1,20 @@
-//! K2: functions of one name in different places never share an entry unless a key says so.
+//! Functions of one name in different places never share an entry unless a key says so.
 
 use cached_redis::redis_cached;
 
 use crate::support::{World, filled, on_both_stores, on_redis};
 
 on_both_stores!(
-    k2_functions_of_one_name_in_two_modules_are_apart_by_default,
-    k2_arguments_of_a_default_key_are_apart,
-    k2_methods_of_one_name_in_one_module_never_serve_each_others_values,
+    functions_of_one_name_in_two_modules_are_apart_by_default,
+    arguments_of_a_default_key_are_apart,
+    methods_of_one_name_in_one_module_never_serve_each_others_values,
     default_keys_never_meet_however_parameters_are_called,
     default_keys_of_functions_inside_of_others_never_meet,
     default_keys_never_meet_by_a_value_that_looks_like_a_module,
-    k2_functions_with_one_key_share_the_entry,
-    k2_namespaces_are_apart,
+    functions_with_one_key_share_the_entry,
+    namespaces_are_apart,
 );
-on_redis!(k2_a_default_key_names_crate_module_function_and_arguments);
+on_redis!(a_default_key_names_crate_module_function_and_arguments);
 
 mod shop {
     use cached_redis::redis_cached;
@@ -139,7 +139,7 @@ async fn by_name(name: &str) -> String {
     format!("name {name}")
 }
 
-async fn k2_functions_of_one_name_in_two_modules_are_apart_by_default(world: World) {
+async fn functions_of_one_name_in_two_modules_are_apart_by_default(world: World) {
     let cache = world.cache().await;
     for _ in 0..2 {
         assert_eq!(cache.scope(shop::get(1)).await, "shop 1");
@@ -149,7 +149,7 @@ async fn k2_functions_of_one_name_in_two_modules_are_apart_by_default(world: Wor
     assert_eq!(cache.stats().total().loads, 2);
 }
 
-async fn k2_arguments_of_a_default_key_are_apart(world: World) {
+async fn arguments_of_a_default_key_are_apart(world: World) {
     let cache = world.cache().await;
     for (a, b) in [
         ("1:2", Some("3")),
@@ -162,7 +162,7 @@ async fn k2_arguments_of_a_default_key_are_apart(world: World) {
     assert_eq!(cache.stats().total().loads, 4);
 }
 
-async fn k2_methods_of_one_name_in_one_module_never_serve_each_others_values(world: World) {
+async fn methods_of_one_name_in_one_module_never_serve_each_others_values(world: World) {
     let cache = world.cache().await;
     for _ in 0..3 {
         assert_eq!(cache.scope(Shop::find(1)).await, "shop 1");
@@ -197,14 +197,14 @@ async fn default_keys_never_meet_by_a_value_that_looks_like_a_module(world: Worl
     }
 }
 
-async fn k2_functions_with_one_key_share_the_entry(world: World) {
+async fn functions_with_one_key_share_the_entry(world: World) {
     let cache = world.cache().await;
     assert_eq!(cache.scope(by_number(7)).await, "number 7");
     assert_eq!(cache.scope(by_name("7")).await, "number 7");
     assert_eq!(cache.scope(by_name("8")).await, "name 8");
 }
 
-async fn k2_namespaces_are_apart(world: World) {
+async fn namespaces_are_apart(world: World) {
     let of = |namespace: &'static str| world.builder().namespace(namespace).build();
     let [blue, green] = [of("blue").await.unwrap(), of("green").await.unwrap()];
     blue.scope(by_number(1)).await;
@@ -214,10 +214,10 @@ async fn k2_namespaces_are_apart(world: World) {
     assert_eq!(blue.scope(by_name("1")).await, "number 1");
 }
 
-async fn k2_a_default_key_names_crate_module_function_and_arguments(mut world: World) {
+async fn a_default_key_names_crate_module_function_and_arguments(mut world: World) {
     let cache = world.cache().await;
     cache.scope(shop::get(1)).await;
     filled(&cache, 1).await;
     let keys: Vec<_> = world.redis().lives().into_keys().collect();
-    assert_eq!(keys, ["it:it::k2_default_keys::shop::get:1"]);
+    assert_eq!(keys, ["it:it::default_keys::shop::get:1"]);
 }

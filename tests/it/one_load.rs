@@ -1,4 +1,4 @@
-//! T8: many processes with many callers on one cold key make one load, and few commands.
+//! Many processes with many callers on one cold key make one load, and few commands.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ const PROCESSES: usize = 3;
 const CALLERS: usize = 50;
 
 on_both_stores!(
-    t8_many_callers_in_many_processes_make_one_load,
-    t8_callers_of_different_keys_do_not_wait_for_each_other,
+    many_callers_in_many_processes_make_one_load,
+    callers_of_different_keys_do_not_wait_for_each_other,
 );
-on_redis!(t8_the_commands_of_many_waiting_callers_are_bounded);
+on_redis!(the_commands_of_many_waiting_callers_are_bounded);
 
 #[redis_cached(ttl = 60, key = "t8:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
@@ -38,7 +38,7 @@ fn everywhere<T>(
     in_turn.map(call).collect()
 }
 
-async fn t8_many_callers_in_many_processes_make_one_load(world: World) {
+async fn many_callers_in_many_processes_make_one_load(world: World) {
     let processes = processes(&world).await;
     let source = Source::held();
     let callers = everywhere(&processes, |cache| {
@@ -64,7 +64,7 @@ async fn t8_many_callers_in_many_processes_make_one_load(world: World) {
     assert_eq!(joined, all_but_one);
 }
 
-async fn t8_callers_of_different_keys_do_not_wait_for_each_other(world: World) {
+async fn callers_of_different_keys_do_not_wait_for_each_other(world: World) {
     let cache = world.cache().await;
     let source = Source::held();
     let callers: Vec<_> = (0..CALLERS as u64)
@@ -81,7 +81,7 @@ async fn t8_callers_of_different_keys_do_not_wait_for_each_other(world: World) {
     }
 }
 
-async fn t8_the_commands_of_many_waiting_callers_are_bounded(mut world: World) {
+async fn the_commands_of_many_waiting_callers_are_bounded(mut world: World) {
     let processes = processes(&world).await;
     let server = world.redis();
     server.reset_commands();

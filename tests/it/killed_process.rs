@@ -1,4 +1,4 @@
-//! T6: a process that is killed while it loads leaves a lease that runs out by itself, and nothing
+//! A process that is killed while it loads leaves a lease that runs out by itself, and nothing
 //! without a TTL.
 
 use std::future::pending;
@@ -16,9 +16,9 @@ const LEASE: Duration = Duration::from_millis(1500);
 const ADDRESS: &str = "T6_REDIS";
 
 on_redis!(
-    t6_the_key_of_a_killed_process_is_loaded_as_soon_as_its_lease_has_run_out,
-    t6_a_load_longer_than_its_lease_keeps_it,
-    t6_nothing_is_ever_without_a_ttl,
+    the_key_of_a_killed_process_is_loaded_as_soon_as_its_lease_has_run_out,
+    a_load_longer_than_its_lease_keeps_it,
+    nothing_is_ever_without_a_ttl,
 );
 
 #[redis_cached(ttl = 60, key = "t6:<id>", skip(source))]
@@ -52,7 +52,7 @@ async fn process_to_be_killed() {
 /// A process in the middle of a load.
 fn loading_process(url: &str) -> Child {
     let mut child = Command::new(std::env::current_exe().expect("this program has a path"))
-        .args(["--exact", "t6_killed_process::process_to_be_killed"])
+        .args(["--exact", "killed_process::process_to_be_killed"])
         .args(["--ignored", "--nocapture"])
         .env(ADDRESS, url)
         .stdout(Stdio::piped())
@@ -67,9 +67,7 @@ fn loading_process(url: &str) -> Child {
     child
 }
 
-async fn t6_the_key_of_a_killed_process_is_loaded_as_soon_as_its_lease_has_run_out(
-    mut world: World,
-) {
+async fn the_key_of_a_killed_process_is_loaded_as_soon_as_its_lease_has_run_out(mut world: World) {
     let builder = world.builder().lease(LEASE);
     let cache = builder
         .wait_budget(Duration::from_secs(3600))
@@ -93,7 +91,7 @@ async fn t6_the_key_of_a_killed_process_is_loaded_as_soon_as_its_lease_has_run_o
     );
 }
 
-async fn t6_a_load_longer_than_its_lease_keeps_it(mut world: World) {
+async fn a_load_longer_than_its_lease_keeps_it(mut world: World) {
     let builder = || world.builder().lease(LEASE);
     let [cache, other] = [
         builder().build().await.unwrap(),
@@ -128,7 +126,7 @@ async fn t6_a_load_longer_than_its_lease_keeps_it(mut world: World) {
     assert_eq!(source.loads(), 1);
 }
 
-async fn t6_nothing_is_ever_without_a_ttl(mut world: World) {
+async fn nothing_is_ever_without_a_ttl(mut world: World) {
     let cache = world.cache().await;
     let source = Source::new();
     for id in 0..20 {

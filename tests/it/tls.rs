@@ -1,4 +1,4 @@
-//! F9: TLS works without any preparation in the program; and where a certificate is not as it should
+//! TLS works without any preparation in the program; and where a certificate is not as it should
 //! be, that is said and nothing is sent.
 
 use std::time::Duration;
@@ -69,14 +69,14 @@ async fn fails(builder: Builder) -> TlsProblem {
 }
 
 #[tokio::test]
-async fn f9_a_private_authority_is_trusted() {
+async fn a_private_authority_is_trusted() {
     let authority = Authority::new("ours");
     let server = TlsServer::open(&authority, &authority.server());
     works(trusting(&server, &authority)).await;
 }
 
 #[tokio::test]
-async fn f9_one_of_several_authorities_is_enough() {
+async fn one_of_several_authorities_is_enough() {
     let (authority, other) = (Authority::new("ours"), Authority::new("another"));
     let server = TlsServer::open(&authority, &authority.server());
     let both = format!("{}\n{}", other.pem, authority.pem);
@@ -84,7 +84,7 @@ async fn f9_one_of_several_authorities_is_enough() {
 }
 
 #[tokio::test]
-async fn f9_a_server_may_be_named_by_its_ip_address() {
+async fn a_server_may_be_named_by_its_ip_address() {
     let authority = Authority::new("ours");
     let mut params = CertificateParams::default();
     let address = SanType::IpAddress("127.0.0.1".parse().unwrap());
@@ -95,7 +95,7 @@ async fn f9_a_server_may_be_named_by_its_ip_address() {
 }
 
 #[tokio::test]
-async fn f9_a_server_of_the_older_protocol_is_spoken_to() {
+async fn a_server_of_the_older_protocol_is_spoken_to() {
     let authority = Authority::new("ours");
     let older = ["--tls-auth-clients", "no", "--tls-protocols", "TLSv1.2"];
     let server = TlsServer::start(&authority, &authority.server(), &older);
@@ -103,7 +103,7 @@ async fn f9_a_server_of_the_older_protocol_is_spoken_to() {
 }
 
 #[tokio::test]
-async fn f9_a_login_goes_through_tls() {
+async fn a_login_goes_through_tls() {
     let authority = Authority::new("ours");
     let server = TlsServer::open(&authority, &authority.server());
     let user = ["ACL", "SETUSER", "app", "on", ">secret", "~*", "+@all"];
@@ -116,7 +116,7 @@ async fn f9_a_login_goes_through_tls() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn f9_many_large_values_go_through_at_once() {
+async fn many_large_values_go_through_at_once() {
     let authority = Authority::new("ours");
     let server = TlsServer::open(&authority, &authority.server());
     let builder = trusting(&server, &authority).lease(Duration::from_secs(60));
@@ -132,7 +132,7 @@ async fn f9_many_large_values_go_through_at_once() {
 }
 
 #[tokio::test]
-async fn f9_a_lost_connection_is_made_again() {
+async fn a_lost_connection_is_made_again() {
     let authority = Authority::new("ours");
     let mut server = TlsServer::open(&authority, &authority.server());
     let cache = trusting(&server, &authority).build().await.unwrap();
@@ -144,7 +144,7 @@ async fn f9_a_lost_connection_is_made_again() {
 }
 
 #[tokio::test]
-async fn f9_a_server_of_another_authority_is_refused() {
+async fn a_server_of_another_authority_is_refused() {
     let (authority, other) = (Authority::new("ours"), Authority::new("another"));
     let server = TlsServer::open(&authority, &authority.server());
     assert_eq!(fails(trusting(&server, &other)).await, TlsProblem::Issuer);
@@ -156,7 +156,7 @@ async fn f9_a_server_of_another_authority_is_refused() {
 }
 
 #[tokio::test]
-async fn f9_a_private_authority_that_was_not_given_is_not_trusted() {
+async fn a_private_authority_that_was_not_given_is_not_trusted() {
     let authority = Authority::new("ours");
     let server = TlsServer::open(&authority, &authority.server());
     let built = builder(&server.url()).require_connection(true);
@@ -171,7 +171,7 @@ async fn f9_a_private_authority_that_was_not_given_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn f9_a_certificate_for_another_name_is_refused() {
+async fn a_certificate_for_another_name_is_refused() {
     let authority = Authority::new("ours");
     let elsewhere = authority.sign(for_names(&["elsewhere.test"]));
     let server = TlsServer::open(&authority, &elsewhere);
@@ -179,7 +179,7 @@ async fn f9_a_certificate_for_another_name_is_refused() {
 }
 
 #[tokio::test]
-async fn f9_a_certificate_out_of_its_time_is_refused() {
+async fn a_certificate_out_of_its_time_is_refused() {
     let authority = Authority::new("ours");
     for (from, until) in [(2000, 2001), (3000, 3001)] {
         let mut params = for_names(&["localhost"]);
@@ -194,7 +194,7 @@ async fn f9_a_certificate_out_of_its_time_is_refused() {
 }
 
 #[tokio::test]
-async fn f9_a_client_certificate_is_shown_where_it_is_asked_for() {
+async fn a_client_certificate_is_shown_where_it_is_asked_for() {
     let (authority, other) = (Authority::new("ours"), Authority::new("another"));
     let server = TlsServer::start(&authority, &authority.server(), &[]);
     let with = |signed: Signed| {
@@ -209,7 +209,7 @@ async fn f9_a_client_certificate_is_shown_where_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn f9_a_server_without_tls_fails_in_time() {
+async fn a_server_without_tls_fails_in_time() {
     let server = RedisServer::start();
     let url = server.url().replace("redis:", "rediss:");
     let builder = Cache::builder().url(url).namespace("it");
@@ -228,7 +228,7 @@ async fn f9_a_server_without_tls_fails_in_time() {
 }
 
 #[tokio::test]
-async fn f9_a_server_with_tls_fails_under_an_address_without() {
+async fn a_server_with_tls_fails_under_an_address_without() {
     let authority = Authority::new("ours");
     let server = TlsServer::open(&authority, &authority.server());
     let builder = builder(&server.server.url());
@@ -242,7 +242,7 @@ async fn f9_a_server_with_tls_fails_under_an_address_without() {
 }
 
 #[tokio::test]
-async fn f9_what_is_no_pem_is_refused_by_the_setting_and_not_shown() {
+async fn what_is_no_pem_is_refused_by_the_setting_and_not_shown() {
     let authority = Authority::new("ours");
     let signed = authority.sign(for_names(&["app"]));
     let unrelated = authority.sign(for_names(&["app"]));
@@ -285,7 +285,7 @@ async fn f9_what_is_no_pem_is_refused_by_the_setting_and_not_shown() {
 }
 
 #[tokio::test]
-async fn f9_a_query_cannot_switch_verification_off() {
+async fn a_query_cannot_switch_verification_off() {
     for query in ["?insecure=true", "?ssl_cert_reqs=none", "#insecure"] {
         let built = builder(&format!("rediss://localhost/0{query}")).build();
         match built.await {

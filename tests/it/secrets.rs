@@ -1,4 +1,4 @@
-//! F11: no password and no user value in any error, any `Debug` and any line of a log.
+//! No password and no user value in any error, any `Debug` and any line of a log.
 
 use std::error::Error as _;
 use std::fmt::Debug;
@@ -60,7 +60,7 @@ fn assert_silent_debug(value: &impl Debug) {
 }
 
 #[tokio::test]
-async fn f11_refused_addresses_are_told_without_the_password() {
+async fn refused_addresses_are_told_without_the_password() {
     let addresses = [
         "redis://app:hunter2@localhost:port/",
         "redis://app:hunter2@localhost:99999",
@@ -97,7 +97,7 @@ async fn f11_refused_addresses_are_told_without_the_password() {
 }
 
 #[tokio::test]
-async fn f11_a_login_shows_nowhere() {
+async fn a_login_shows_nowhere() {
     let (log, _guard) = Log::collect();
     let server = RedisServer::start();
     server.run::<()>(&["ACL", "SETUSER", "app", "on", ">hunter2", "~*", "+@all"]);
@@ -115,7 +115,7 @@ async fn f11_a_login_shows_nowhere() {
 }
 
 #[tokio::test]
-async fn f11_a_refused_login_shows_nowhere() {
+async fn a_refused_login_shows_nowhere() {
     let (log, _guard) = Log::collect();
     let server = RedisServer::start();
     server.run::<()>(&["ACL", "SETUSER", "app", "on", ">right", "~*", "+@all"]);
@@ -142,7 +142,7 @@ async fn f11_a_refused_login_shows_nowhere() {
 }
 
 #[tokio::test]
-async fn f11_no_event_tells_a_key_or_a_value() {
+async fn no_event_tells_a_key_or_a_value() {
     let (log, _guard) = Log::collect();
     let mut server = RedisServer::start();
     let cache = Cache::builder()
@@ -187,6 +187,6 @@ async fn f11_no_event_tells_a_key_or_a_value() {
 }
 
 #[test]
-fn f11_debug_of_a_key_shows_no_value() {
+fn debug_of_a_key_shows_no_value() {
     assert_silent_debug(&Key::new("f11:").value(CARD));
 }

@@ -1,4 +1,4 @@
-//! K7: only an `Ok` is kept, whatever name the result type goes by.
+//! Only an `Ok` is kept, whatever name the result type goes by.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 use crate::support::{Source, World, filled, on_both_stores};
 
 on_both_stores!(
-    k7_behind_an_alias,
-    k7_behind_an_alias_of_an_alias,
-    k7_of_io,
-    k7_with_a_boxed_error,
-    k7_with_an_option_inside,
-    k7_in_a_generic_function,
+    behind_an_alias,
+    behind_an_alias_of_an_alias,
+    with_an_alias_of_std,
+    with_a_boxed_error,
+    with_an_option_inside,
+    in_a_generic_function,
     an_error_of_a_type_that_only_the_caller_knows_is_not_kept,
     errors_inside_of_what_an_alias_hides_are_not_kept,
     an_error_in_a_type_of_the_users_own_is_data,
@@ -94,27 +94,27 @@ macro_rules! assert_only_ok_is_kept {
     }};
 }
 
-async fn k7_behind_an_alias(world: World) {
+async fn behind_an_alias(world: World) {
     assert_only_ok_is_kept!(world, source => alias(source, 1), 1);
 }
 
-async fn k7_behind_an_alias_of_an_alias(world: World) {
+async fn behind_an_alias_of_an_alias(world: World) {
     assert_only_ok_is_kept!(world, source => reply(source, 1), 1);
 }
 
-async fn k7_of_io(world: World) {
+async fn with_an_alias_of_std(world: World) {
     assert_only_ok_is_kept!(world, source => of_io(source, 1), 1);
 }
 
-async fn k7_with_a_boxed_error(world: World) {
+async fn with_a_boxed_error(world: World) {
     assert_only_ok_is_kept!(world, source => boxed(source, 1), 1);
 }
 
-async fn k7_with_an_option_inside(world: World) {
+async fn with_an_option_inside(world: World) {
     assert_only_ok_is_kept!(world, source => optional(source, 1), None);
 }
 
-async fn k7_in_a_generic_function(world: World) {
+async fn in_a_generic_function(world: World) {
     assert_only_ok_is_kept!(world, source => generic::<ApiError>(source, 1), 1);
 }
 

@@ -1,16 +1,16 @@
-//! T12: a tag whose generation was lost makes misses, never stale hits.
+//! A tag whose generation was lost makes misses, never stale hits.
 
 use cached_redis::{Cache, redis_cached};
 
 use crate::support::{Source, World, filled, in_time, on_both_stores, on_redis};
 
 on_redis!(
-    t12_entries_of_a_tag_that_was_evicted_are_loaded_anew,
-    t12_a_generation_that_was_lost_never_comes_back,
-    t12_a_load_whose_tag_is_lost_meanwhile_is_not_served,
-    t12_foreign_bytes_in_the_place_of_a_generation_cost_loads_and_nothing_else,
+    entries_of_a_tag_that_was_evicted_are_loaded_anew,
+    a_generation_that_was_lost_never_comes_back,
+    a_load_whose_tag_is_lost_meanwhile_is_not_served,
+    foreign_bytes_in_the_place_of_a_generation_cost_loads_and_nothing_else,
 );
-on_both_stores!(t12_a_full_store_loses_tags_and_serves_nothing_stale);
+on_both_stores!(a_full_store_loses_tags_and_serves_nothing_stale);
 
 #[redis_cached(ttl = 60, key = "t12:<id>", tags = ["t12:tag"], skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
@@ -24,7 +24,7 @@ async fn filled_once(world: &World, source: &Source) -> Cache {
     cache
 }
 
-async fn t12_entries_of_a_tag_that_was_evicted_are_loaded_anew(mut world: World) {
+async fn entries_of_a_tag_that_was_evicted_are_loaded_anew(mut world: World) {
     let source = Source::new();
     let cache = filled_once(&world, &source).await;
     let server = world.redis();
@@ -40,7 +40,7 @@ async fn t12_entries_of_a_tag_that_was_evicted_are_loaded_anew(mut world: World)
     assert_eq!(cache.stats().total().outdated, 2);
 }
 
-async fn t12_a_generation_that_was_lost_never_comes_back(mut world: World) {
+async fn a_generation_that_was_lost_never_comes_back(mut world: World) {
     let source = Source::new();
     let cache = filled_once(&world, &source).await;
     let server = world.redis();
@@ -57,7 +57,7 @@ async fn t12_a_generation_that_was_lost_never_comes_back(mut world: World) {
     );
 }
 
-async fn t12_a_load_whose_tag_is_lost_meanwhile_is_not_served(mut world: World) {
+async fn a_load_whose_tag_is_lost_meanwhile_is_not_served(mut world: World) {
     let cache = world.cache().await;
     let source = Source::held();
     let load = cache.spawn({
@@ -72,9 +72,7 @@ async fn t12_a_load_whose_tag_is_lost_meanwhile_is_not_served(mut world: World) 
     assert_eq!(in_time(cache.scope(read(&source, 1))).await, 2);
 }
 
-async fn t12_foreign_bytes_in_the_place_of_a_generation_cost_loads_and_nothing_else(
-    mut world: World,
-) {
+async fn foreign_bytes_in_the_place_of_a_generation_cost_loads_and_nothing_else(mut world: World) {
     let source = Source::new();
     let cache = filled_once(&world, &source).await;
     let server = world.redis();
@@ -95,7 +93,7 @@ async fn t12_foreign_bytes_in_the_place_of_a_generation_cost_loads_and_nothing_e
 }
 
 /// So little room that tags and entries push each other out.
-async fn t12_a_full_store_loses_tags_and_serves_nothing_stale(world: World) {
+async fn a_full_store_loses_tags_and_serves_nothing_stale(world: World) {
     let cache = world.builder().memory_entries(8).build().await.unwrap();
     let source = Source::new();
     for round in 0..200 {

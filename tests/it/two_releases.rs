@@ -1,4 +1,4 @@
-//! K4: during a deployment an old and a new version of a program run side by side and a type has
+//! During a deployment an old and a new version of a program run side by side and a type has
 //! changed. Each sees its own values or loads them: never a value that is mixed up, never an error.
 
 use crate::support::{two_versions, versions_meet};
@@ -185,15 +185,15 @@ two_versions! {
 }
 
 versions_meet!(
-    k4_an_added_field of added,
-    k4_a_removed_field of removed,
-    k4_a_renamed_field of renamed,
-    k4_fields_of_one_type_swapped of swapped,
-    k4_variants_reordered of reordered_variants,
-    k4_a_variant_added_in_front of new_variant_in_front,
-    k4_another_primitive of other_primitive,
-    k4_a_field_made_optional of now_optional,
-    k4_fields_swapped_deep_inside of swapped_deep_inside,
+    an_added_field of added,
+    a_removed_field of removed,
+    a_renamed_field of renamed,
+    fields_of_one_type_swapped of swapped,
+    variants_reordered of reordered_variants,
+    a_variant_added_in_front of new_variant_in_front,
+    another_primitive of other_primitive,
+    a_field_made_optional of now_optional,
+    fields_swapped_deep_inside of swapped_deep_inside,
     a_renamed_optional_field of renamed_optional,
     a_renamed_optional_field_that_bincode_falls_back_from of renamed_where_bincode_falls_back,
     an_optional_field_that_serde_renames of renamed_by_serde,

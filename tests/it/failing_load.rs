@@ -1,4 +1,4 @@
-//! T7: when a load fails, those who waited for it get its error where it can be cloned, and load
+//! When a load fails, those who waited for it get its error where it can be cloned, and load
 //! one at a time where it cannot. No herd follows in either case, and no error is kept.
 
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use crate::support::{Source, World, eventually, in_time, on_both_stores};
 const CALLERS: usize = 50;
 
 on_both_stores!(
-    t7_callers_who_waited_share_an_error_that_can_be_cloned,
-    t7_callers_who_waited_load_one_at_a_time_after_an_error_that_cannot_be_cloned,
-    t7_callers_who_waited_share_the_load_after_a_single_failure,
-    t7_two_processes_of_failing_callers_load_one_at_a_time,
-    t7_an_error_is_not_kept,
+    callers_who_waited_share_an_error_that_can_be_cloned,
+    callers_who_waited_load_one_at_a_time_after_an_error_that_cannot_be_cloned,
+    callers_who_waited_share_the_load_after_a_single_failure,
+    two_processes_of_failing_callers_load_one_at_a_time,
+    an_error_is_not_kept,
 );
 
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +54,7 @@ macro_rules! callers {
     }};
 }
 
-async fn t7_callers_who_waited_share_an_error_that_can_be_cloned(world: World) {
+async fn callers_who_waited_share_an_error_that_can_be_cloned(world: World) {
     let cache = world.cache().await;
     let source = Source::held();
     source.fail(usize::MAX);
@@ -66,9 +66,7 @@ async fn t7_callers_who_waited_share_an_error_that_can_be_cloned(world: World) {
     assert_eq!(source.loads(), 1);
 }
 
-async fn t7_callers_who_waited_load_one_at_a_time_after_an_error_that_cannot_be_cloned(
-    world: World,
-) {
+async fn callers_who_waited_load_one_at_a_time_after_an_error_that_cannot_be_cloned(world: World) {
     let cache = world.cache().await;
     let source = Source::held();
     source.fail(usize::MAX);
@@ -80,7 +78,7 @@ async fn t7_callers_who_waited_load_one_at_a_time_after_an_error_that_cannot_be_
     assert_eq!((source.loads(), source.most_at_once()), (CALLERS, 1));
 }
 
-async fn t7_callers_who_waited_share_the_load_after_a_single_failure(world: World) {
+async fn callers_who_waited_share_the_load_after_a_single_failure(world: World) {
     let cache = world.cache().await;
     let source = Source::held();
     source.fail(1);
@@ -93,7 +91,7 @@ async fn t7_callers_who_waited_share_the_load_after_a_single_failure(world: Worl
     assert_eq!((failed, source.loads(), source.most_at_once()), (1, 2, 1));
 }
 
-async fn t7_two_processes_of_failing_callers_load_one_at_a_time(world: World) {
+async fn two_processes_of_failing_callers_load_one_at_a_time(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     let source = Source::held();
     source.fail(usize::MAX);
@@ -111,7 +109,7 @@ async fn t7_two_processes_of_failing_callers_load_one_at_a_time(world: World) {
     assert_eq!((source.loads(), source.most_at_once()), (2 * CALLERS, 1));
 }
 
-async fn t7_an_error_is_not_kept(world: World) {
+async fn an_error_is_not_kept(world: World) {
     let cache = world.cache().await;
     let source = Arc::new(Source::new());
     source.fail(3);

@@ -1,4 +1,4 @@
-//! K6: a list, a hash or anything else that is no string and stands under our key belongs to
+//! A list, a hash or anything else that is no string and stands under our key belongs to
 //! somebody else. Reading goes around it, storing leaves it alone, and only an invalidation, which
 //! asks for just that, removes it.
 
@@ -9,10 +9,10 @@ use cached_redis::{CachedExt as _, Error, Policy, StoreError, redis_cached};
 use crate::support::{RedisServer, Source, World, eventually, filled, on_redis};
 
 on_redis!(
-    k6_reads_of_every_kind_go_around_another_type,
-    k6_direct_calls_are_told_of_another_type,
-    k6_another_type_that_appears_during_a_load_stays,
-    k6_an_invalidation_removes_another_type,
+    reads_of_every_kind_go_around_another_type,
+    direct_calls_are_told_of_another_type,
+    another_type_that_appears_during_a_load_stays,
+    an_invalidation_removes_another_type,
 );
 
 const KEY: &str = "it:k6:foreign:1";
@@ -36,7 +36,7 @@ fn dump(server: &RedisServer) -> Vec<u8> {
     server.run(&["DUMP", KEY])
 }
 
-async fn k6_reads_of_every_kind_go_around_another_type(mut world: World) {
+async fn reads_of_every_kind_go_around_another_type(mut world: World) {
     let server = world.redis();
     for plant in PLANTS {
         server.run::<()>(&["DEL", KEY]);
@@ -64,7 +64,7 @@ async fn k6_reads_of_every_kind_go_around_another_type(mut world: World) {
     }
 }
 
-async fn k6_direct_calls_are_told_of_another_type(mut world: World) {
+async fn direct_calls_are_told_of_another_type(mut world: World) {
     let cache = world.cache().await;
     let server = world.redis();
     let policy = Policy::new().ttl(Duration::from_secs(60));
@@ -84,7 +84,7 @@ async fn k6_direct_calls_are_told_of_another_type(mut world: World) {
     }
 }
 
-async fn k6_another_type_that_appears_during_a_load_stays(mut world: World) {
+async fn another_type_that_appears_during_a_load_stays(mut world: World) {
     let cache = world.cache().await;
     let server = world.redis();
     for (errors, plant) in (1..).zip(PLANTS) {
@@ -107,7 +107,7 @@ async fn k6_another_type_that_appears_during_a_load_stays(mut world: World) {
     assert_eq!(cache.stats().total().fills, 0);
 }
 
-async fn k6_an_invalidation_removes_another_type(mut world: World) {
+async fn an_invalidation_removes_another_type(mut world: World) {
     let cache = world.cache().await;
     let source = Source::new();
     for (fills, plant) in (1..).zip(PLANTS) {

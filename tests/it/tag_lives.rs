@@ -1,4 +1,4 @@
-//! T11: a tag outlives the entries that carry it, whichever of them dies first.
+//! A tag outlives the entries that carry it, whichever of them dies first.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use cached_redis::{Cache, Jitter, Policy};
 use crate::support::{World, expired, filled, on_both_stores, on_redis};
 
 on_both_stores!(
-    t11_a_long_lived_entry_is_dropped_after_a_short_lived_one_of_its_tag_has_died,
-    t11_a_short_lived_entry_leaves_the_tag_of_a_long_lived_one_alone,
+    a_long_lived_entry_is_dropped_after_a_short_lived_one_of_its_tag_has_died,
+    a_short_lived_entry_leaves_the_tag_of_a_long_lived_one_alone,
 );
-on_redis!(t11_a_tag_lives_twice_as_long_as_the_longest_of_its_entries_can);
+on_redis!(a_tag_lives_twice_as_long_as_the_longest_of_its_entries_can);
 
 const SHORT: Policy = Policy::new()
     .ttl(Duration::from_millis(30))
@@ -24,9 +24,7 @@ async fn load(cache: &Cache, policy: &Policy, key: &str, value: u64) -> u64 {
     tagged.get_or_fill(policy, key, load).await.unwrap()
 }
 
-async fn t11_a_long_lived_entry_is_dropped_after_a_short_lived_one_of_its_tag_has_died(
-    world: World,
-) {
+async fn a_long_lived_entry_is_dropped_after_a_short_lived_one_of_its_tag_has_died(world: World) {
     let cache = world.cache().await;
     load(&cache, &LONG, "t11:long", 1).await;
     load(&cache, &SHORT, "t11:short", 1).await;
@@ -37,7 +35,7 @@ async fn t11_a_long_lived_entry_is_dropped_after_a_short_lived_one_of_its_tag_ha
     assert_eq!(load(&cache, &LONG, "t11:long", 3).await, 3);
 }
 
-async fn t11_a_short_lived_entry_leaves_the_tag_of_a_long_lived_one_alone(world: World) {
+async fn a_short_lived_entry_leaves_the_tag_of_a_long_lived_one_alone(world: World) {
     let cache = world.cache().await;
     load(&cache, &SHORT, "t11:short", 1).await;
     load(&cache, &LONG, "t11:long", 1).await;
@@ -47,7 +45,7 @@ async fn t11_a_short_lived_entry_leaves_the_tag_of_a_long_lived_one_alone(world:
     assert_eq!(load(&cache, &LONG, "t11:long", 2).await, 1, "a hit");
 }
 
-async fn t11_a_tag_lives_twice_as_long_as_the_longest_of_its_entries_can(mut world: World) {
+async fn a_tag_lives_twice_as_long_as_the_longest_of_its_entries_can(mut world: World) {
     let cache = world.cache().await;
     let server = world.redis();
     let life = || Duration::from_millis(server.run(&["PTTL", "it:#tag:t11"]));

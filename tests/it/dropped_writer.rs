@@ -1,4 +1,4 @@
-//! T3: a writer whose caller is dropped, because its client hung up, may have committed. Its
+//! A writer whose caller is dropped, because its client hung up, may have committed. Its
 //! invalidation reaches the store all the same.
 
 use std::pin::pin;
@@ -10,12 +10,12 @@ use crate::support::{Source, World, after_polls, eventually, on_both_stores, pol
 const WRITES: u64 = 200;
 
 on_both_stores!(
-    t3_a_writer_dropped_after_one_poll_invalidates,
-    t3_a_writer_dropped_when_its_body_had_ended_invalidates,
-    t3_a_writer_dropped_after_any_number_of_polls_invalidates,
-    t3_a_writer_that_would_invalidate_on_ok_only_may_have_committed_when_dropped,
-    t3_an_aborted_writer_invalidates,
-    t3_an_invalidation_by_hand_dropped_after_one_poll_is_sent,
+    a_writer_dropped_after_one_poll_invalidates,
+    a_writer_dropped_when_its_body_had_ended_invalidates,
+    a_writer_dropped_after_any_number_of_polls_invalidates,
+    a_writer_that_would_invalidate_on_ok_only_may_have_committed_when_dropped,
+    an_aborted_writer_invalidates,
+    an_invalidation_by_hand_dropped_after_one_poll_is_sent,
 );
 
 #[redis_cached(ttl = 600, key = "t3:<id>", skip(source))]
@@ -66,7 +66,7 @@ async fn all_gone(cache: &Cache) {
     assert_eq!(cache.stats().total().lost_invalidations, 0);
 }
 
-async fn t3_a_writer_dropped_after_one_poll_invalidates(world: World) {
+async fn a_writer_dropped_after_one_poll_invalidates(world: World) {
     let source = Source::new();
     let cache = full(&world, &source).await;
     source.hold();
@@ -78,7 +78,7 @@ async fn t3_a_writer_dropped_after_one_poll_invalidates(world: World) {
     all_gone(&cache).await;
 }
 
-async fn t3_a_writer_dropped_when_its_body_had_ended_invalidates(world: World) {
+async fn a_writer_dropped_when_its_body_had_ended_invalidates(world: World) {
     let source = Source::new();
     let cache = full(&world, &source).await;
     for id in 0..WRITES {
@@ -90,7 +90,7 @@ async fn t3_a_writer_dropped_when_its_body_had_ended_invalidates(world: World) {
     all_gone(&cache).await;
 }
 
-async fn t3_a_writer_dropped_after_any_number_of_polls_invalidates(world: World) {
+async fn a_writer_dropped_after_any_number_of_polls_invalidates(world: World) {
     let source = Source::new();
     let cache = full(&world, &source).await;
     for id in 0..WRITES {
@@ -100,9 +100,7 @@ async fn t3_a_writer_dropped_after_any_number_of_polls_invalidates(world: World)
     all_gone(&cache).await;
 }
 
-async fn t3_a_writer_that_would_invalidate_on_ok_only_may_have_committed_when_dropped(
-    world: World,
-) {
+async fn a_writer_that_would_invalidate_on_ok_only_may_have_committed_when_dropped(world: World) {
     let source = Source::new();
     let cache = full(&world, &source).await;
     source.hold();
@@ -113,7 +111,7 @@ async fn t3_a_writer_that_would_invalidate_on_ok_only_may_have_committed_when_dr
     all_gone(&cache).await;
 }
 
-async fn t3_an_aborted_writer_invalidates(world: World) {
+async fn an_aborted_writer_invalidates(world: World) {
     let source = Source::new();
     let cache = full(&world, &source).await;
     source.hold();
@@ -130,7 +128,7 @@ async fn t3_an_aborted_writer_invalidates(world: World) {
     all_gone(&cache).await;
 }
 
-async fn t3_an_invalidation_by_hand_dropped_after_one_poll_is_sent(world: World) {
+async fn an_invalidation_by_hand_dropped_after_one_poll_is_sent(world: World) {
     let source = Source::new();
     let cache = full(&world, &source).await;
     for id in 0..WRITES {

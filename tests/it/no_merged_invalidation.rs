@@ -1,4 +1,4 @@
-//! T2: every invalidation reaches the store by itself. One that merges into another already on its
+//! Every invalidation reaches the store by itself. One that merges into another already on its
 //! way would miss what was loaded in between.
 
 use cached_redis::{invalidates, redis_cached};
@@ -6,10 +6,10 @@ use cached_redis::{invalidates, redis_cached};
 use crate::support::{Source, World, eventually, on_both_stores, on_redis};
 
 on_both_stores!(
-    t2_an_invalidation_beside_another_removes_what_was_loaded_between_them,
-    t2_readers_after_each_of_many_crossing_invalidations_see_its_write,
+    an_invalidation_beside_another_removes_what_was_loaded_between_them,
+    readers_after_each_of_many_crossing_invalidations_see_its_write,
 );
-on_redis!(t2_every_one_of_many_invalidations_at_once_is_sent);
+on_redis!(every_one_of_many_invalidations_at_once_is_sent);
 
 #[redis_cached(ttl = 60, key = "t2:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
@@ -21,7 +21,7 @@ async fn write(source: &Source, id: u64) -> u64 {
     source.write()
 }
 
-async fn t2_an_invalidation_beside_another_removes_what_was_loaded_between_them(world: World) {
+async fn an_invalidation_beside_another_removes_what_was_loaded_between_them(world: World) {
     let cache = world.cache().await;
     let source = Source::new();
     for _ in 0..100 {
@@ -37,7 +37,7 @@ async fn t2_an_invalidation_beside_another_removes_what_was_loaded_between_them(
     }
 }
 
-async fn t2_readers_after_each_of_many_crossing_invalidations_see_its_write(world: World) {
+async fn readers_after_each_of_many_crossing_invalidations_see_its_write(world: World) {
     let processes = [world.cache().await, world.cache().await];
     let source = Source::new();
     let writers = (0..8).map(|writer| {
@@ -59,7 +59,7 @@ async fn t2_readers_after_each_of_many_crossing_invalidations_see_its_write(worl
     }
 }
 
-async fn t2_every_one_of_many_invalidations_at_once_is_sent(mut world: World) {
+async fn every_one_of_many_invalidations_at_once_is_sent(mut world: World) {
     let cache = world.cache().await;
     let server = world.redis();
     server.reset_commands();

@@ -1,4 +1,4 @@
-//! F2: when Redis goes away in the middle of things, functions go on as if there were no cache,
+//! When Redis goes away in the middle of things, functions go on as if there were no cache,
 //! and no call is lost.
 
 use cached_redis::{Cache, CachedExt as _, Invalidation, Status, invalidates, redis_cached};
@@ -27,7 +27,7 @@ async fn hits(cache: &Cache, source: &Source) {
 }
 
 #[tokio::test]
-async fn f2_functions_run_while_the_server_is_gone_and_hit_when_it_is_back() {
+async fn functions_run_while_the_server_is_gone_and_hit_when_it_is_back() {
     let mut server = RedisServer::start();
     let cache = process(&server).await;
     let source = Source::new();
@@ -47,7 +47,7 @@ async fn f2_functions_run_while_the_server_is_gone_and_hit_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn f2_a_load_under_way_returns_when_the_server_goes() {
+async fn a_load_under_way_returns_when_the_server_goes() {
     let mut server = RedisServer::start();
     let cache = process(&server).await;
     let source = Source::held();
@@ -73,7 +73,7 @@ async fn f2_a_load_under_way_returns_when_the_server_goes() {
 }
 
 #[tokio::test]
-async fn f2_a_server_that_stops_answering_holds_nobody_up() {
+async fn a_server_that_stops_answering_holds_nobody_up() {
     let server = RedisServer::start();
     let cache = process(&server).await;
     let source = Source::new();
@@ -89,7 +89,7 @@ async fn f2_a_server_that_stops_answering_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn f2_a_writer_returns_its_own_result_and_the_delay_is_counted() {
+async fn a_writer_returns_its_own_result_and_the_delay_is_counted() {
     let mut server = RedisServer::start();
     let cache = process(&server).await;
     let source = Source::new();
@@ -103,7 +103,7 @@ async fn f2_a_writer_returns_its_own_result_and_the_delay_is_counted() {
 }
 
 #[tokio::test]
-async fn f2_refreshing_without_a_server_runs_the_function() {
+async fn refreshing_without_a_server_runs_the_function() {
     let mut server = RedisServer::start();
     let cache = process(&server).await;
     let source = Source::new();
@@ -115,7 +115,7 @@ async fn f2_refreshing_without_a_server_runs_the_function() {
 }
 
 #[tokio::test]
-async fn f2_direct_calls_say_that_the_server_is_gone() {
+async fn direct_calls_say_that_the_server_is_gone() {
     let mut server = RedisServer::start();
     let cache = process(&server).await;
     server.kill();

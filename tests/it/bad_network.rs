@@ -1,4 +1,4 @@
-//! F2 on the network between: it swallows everything, ends connections on one side, or is slow. The
+//! On the network between: it swallows everything, ends connections on one side, or is slow. The
 //! server is well all the time.
 
 use std::time::Duration;
@@ -42,7 +42,7 @@ async fn connected(server: &RedisServer, source: &Source) -> (Forwarder, Cache) 
 }
 
 #[tokio::test]
-async fn f2_a_black_hole_opens_the_breaker_and_holds_nobody_up() {
+async fn a_black_hole_opens_the_breaker_and_holds_nobody_up() {
     let (server, source) = (RedisServer::start(), Source::new());
     let (network, cache) = connected(&server, &source).await;
     network.black_hole(true);
@@ -59,7 +59,7 @@ async fn f2_a_black_hole_opens_the_breaker_and_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn f2_a_connection_that_answers_nothing_is_replaced() {
+async fn a_connection_that_answers_nothing_is_replaced() {
     let (server, source) = (RedisServer::start(), Source::new());
     let (network, cache) = connected(&server, &source).await;
     network.black_hole(true);
@@ -75,7 +75,7 @@ async fn f2_a_connection_that_answers_nothing_is_replaced() {
 }
 
 #[tokio::test]
-async fn f2_an_invalidation_into_a_black_hole_arrives_when_it_is_over() {
+async fn an_invalidation_into_a_black_hole_arrives_when_it_is_over() {
     let (server, source) = (RedisServer::start(), Source::new());
     let (network, cache) = connected(&server, &source).await;
     let other = process(server.url()).await;
@@ -92,7 +92,7 @@ async fn f2_an_invalidation_into_a_black_hole_arrives_when_it_is_over() {
 }
 
 #[tokio::test]
-async fn f2_a_fill_that_comes_out_of_a_black_hole_after_an_invalidation_is_refused() {
+async fn a_fill_that_comes_out_of_a_black_hole_after_an_invalidation_is_refused() {
     let (server, source) = (RedisServer::start(), Source::held());
     let network = Forwarder::to(&server).await;
     let (cache, other) = (process(network.url()).await, process(server.url()).await);
@@ -121,7 +121,7 @@ async fn f2_a_fill_that_comes_out_of_a_black_hole_after_an_invalidation_is_refus
 }
 
 #[tokio::test]
-async fn f2_connections_that_are_cut_or_half_closed_are_replaced() {
+async fn connections_that_are_cut_or_half_closed_are_replaced() {
     let (server, source) = (RedisServer::start(), Source::new());
     let (network, cache) = connected(&server, &source).await;
     for connections in 2..=7 {
@@ -139,7 +139,7 @@ async fn f2_connections_that_are_cut_or_half_closed_are_replaced() {
 }
 
 #[tokio::test]
-async fn f2_a_network_slower_than_the_deadline_costs_hits_and_nothing_else() {
+async fn a_network_slower_than_the_deadline_costs_hits_and_nothing_else() {
     let (server, source) = (RedisServer::start(), Source::new());
     let (network, cache) = connected(&server, &source).await;
     network.delay(Duration::from_millis(300));

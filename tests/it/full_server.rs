@@ -1,4 +1,4 @@
-//! F6: a server without memory left refuses to store, and that is all: hits, invalidations and
+//! A server without memory left refuses to store, and that is all: hits, invalidations and
 //! functions go on. Where it makes room by itself it may take any key, a lease too, and no read is
 //! stale for it.
 
@@ -14,9 +14,9 @@ use tracing::Level;
 use crate::support::{Log, RedisServer, Source, World, eventually, filled, on_redis};
 
 on_redis!(
-    f6_hits_and_invalidations_work_on_a_full_server,
-    f6_a_load_under_way_when_the_server_gets_full_is_answered_and_its_lease_released,
-    f6_the_cache_fills_again_when_there_is_room,
+    hits_and_invalidations_work_on_a_full_server,
+    a_load_under_way_when_the_server_gets_full_is_answered_and_its_lease_released,
+    the_cache_fills_again_when_there_is_room,
 );
 
 #[redis_cached(ttl = 60, key = "f6:<id>", skip(source))]
@@ -38,7 +38,7 @@ fn make_room(server: &RedisServer) {
     server.run::<()>(&["CONFIG", "SET", "maxmemory", "0"]);
 }
 
-async fn f6_hits_and_invalidations_work_on_a_full_server(mut world: World) {
+async fn hits_and_invalidations_work_on_a_full_server(mut world: World) {
     let cache = world.cache().await;
     let source = Source::new();
     cache.scope(read(&source, 1)).await;
@@ -58,7 +58,7 @@ async fn f6_hits_and_invalidations_work_on_a_full_server(mut world: World) {
     assert!(stats.errors >= 4, "{stats:?}");
 }
 
-async fn f6_a_load_under_way_when_the_server_gets_full_is_answered_and_its_lease_released(
+async fn a_load_under_way_when_the_server_gets_full_is_answered_and_its_lease_released(
     mut world: World,
 ) {
     let cache = world.cache().await;
@@ -78,7 +78,7 @@ async fn f6_a_load_under_way_when_the_server_gets_full_is_answered_and_its_lease
     assert_eq!(cache.stats().total().fills, 0);
 }
 
-async fn f6_the_cache_fills_again_when_there_is_room(mut world: World) {
+async fn the_cache_fills_again_when_there_is_room(mut world: World) {
     let cache = world.cache().await;
     let source = Source::new();
     fill_up(world.redis());
@@ -89,7 +89,7 @@ async fn f6_the_cache_fills_again_when_there_is_room(mut world: World) {
 }
 
 #[tokio::test]
-async fn f6_a_full_server_is_told_once_and_to_direct_calls() {
+async fn a_full_server_is_told_once_and_to_direct_calls() {
     let (log, _guard) = Log::collect();
     let server = RedisServer::start();
     fill_up(&server);
@@ -195,11 +195,11 @@ macro_rules! under_pressure {
 }
 
 under_pressure!(
-    f6_no_read_is_stale_where_the_server_evicts_what_was_used_least_recently: "allkeys-lru",
-    f6_no_read_is_stale_where_the_server_evicts_what_is_used_least: "allkeys-lfu",
-    f6_no_read_is_stale_where_the_server_evicts_at_random: "allkeys-random",
-    f6_no_read_is_stale_where_only_keys_with_a_ttl_leave_by_age_of_use: "volatile-lru",
-    f6_no_read_is_stale_where_only_keys_with_a_ttl_leave_by_use: "volatile-lfu",
-    f6_no_read_is_stale_where_what_expires_first_leaves_first: "volatile-ttl",
-    f6_no_read_is_stale_where_only_keys_with_a_ttl_leave_at_random: "volatile-random",
+    no_read_is_stale_where_the_server_evicts_what_was_used_least_recently: "allkeys-lru",
+    no_read_is_stale_where_the_server_evicts_what_is_used_least: "allkeys-lfu",
+    no_read_is_stale_where_the_server_evicts_at_random: "allkeys-random",
+    no_read_is_stale_where_only_keys_with_a_ttl_leave_by_age_of_use: "volatile-lru",
+    no_read_is_stale_where_only_keys_with_a_ttl_leave_by_use: "volatile-lfu",
+    no_read_is_stale_where_what_expires_first_leaves_first: "volatile-ttl",
+    no_read_is_stale_where_only_keys_with_a_ttl_leave_at_random: "volatile-random",
 );

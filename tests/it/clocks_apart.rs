@@ -1,4 +1,4 @@
-//! T13: processes whose clocks are a minute apart serve nothing too long and revive nothing.
+//! Processes whose clocks are a minute apart serve nothing too long and revive nothing.
 //!
 //! Ages are told by the server's clock, as each process estimates it when it connects. Here a
 //! server's answer is changed on its way: first alike for all, as if every process had a clock of
@@ -13,10 +13,10 @@ use crate::support::{
 };
 
 on_redis!(
-    t13_ages_are_told_by_the_clock_of_the_server,
-    t13_a_wrong_clock_keeps_nothing_beyond_its_windows,
-    t13_a_wrong_clock_revives_nothing,
-    t13_a_wrong_clock_lengthens_no_throttle,
+    ages_are_told_by_the_clock_of_the_server,
+    a_wrong_clock_keeps_nothing_beyond_its_windows,
+    a_wrong_clock_revives_nothing,
+    a_wrong_clock_lengthens_no_throttle,
 );
 
 const MINUTE: i64 = 60;
@@ -68,7 +68,7 @@ fn now_ms() -> u64 {
     now.as_millis() as u64
 }
 
-async fn t13_ages_are_told_by_the_clock_of_the_server(mut world: World) {
+async fn ages_are_told_by_the_clock_of_the_server(mut world: World) {
     for ahead in [-MINUTE, MINUTE] {
         let (cache, _network) = process(&mut world, ahead).await;
         let (other, _network) = process(&mut world, ahead).await;
@@ -89,7 +89,7 @@ async fn t13_ages_are_told_by_the_clock_of_the_server(mut world: World) {
 }
 
 /// The life of an entry is the server's own count, and no clock is asked for that.
-async fn t13_a_wrong_clock_keeps_nothing_beyond_its_windows(mut world: World) {
+async fn a_wrong_clock_keeps_nothing_beyond_its_windows(mut world: World) {
     for ahead in [-MINUTE, MINUTE] {
         let right = world.cache().await;
         let (wrong, _network) = process(&mut world, ahead).await;
@@ -112,7 +112,7 @@ async fn t13_a_wrong_clock_keeps_nothing_beyond_its_windows(mut world: World) {
     }
 }
 
-async fn t13_a_wrong_clock_revives_nothing(mut world: World) {
+async fn a_wrong_clock_revives_nothing(mut world: World) {
     for ahead in [-MINUTE, MINUTE] {
         let right = world.patient().build().await.unwrap();
         let (wrong, _network) = process(&mut world, ahead).await;
@@ -142,7 +142,7 @@ async fn t13_a_wrong_clock_revives_nothing(mut world: World) {
     }
 }
 
-async fn t13_a_wrong_clock_lengthens_no_throttle(mut world: World) {
+async fn a_wrong_clock_lengthens_no_throttle(mut world: World) {
     for ahead in [-MINUTE, MINUTE] {
         let right = world.patient().throttle(Duration::from_millis(50));
         let right = right.build().await.unwrap();

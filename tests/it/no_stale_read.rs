@@ -1,4 +1,4 @@
-//! T1: a load that an invalidation has overtaken leaves nothing behind, and nobody who comes after
+//! A load that an invalidation has overtaken leaves nothing behind, and nobody who comes after
 //! the invalidation is served its result.
 
 use cached_redis::{Cache, CachedExt as _, invalidates, redis_cached};
@@ -7,15 +7,15 @@ use tokio::task::JoinHandle;
 use crate::support::{Source, World, filled, in_time, on_both_stores, refused, waiting};
 
 on_both_stores!(
-    t1_a_load_overtaken_by_an_invalidation_is_not_kept,
-    t1_a_load_overtaken_by_an_annotated_writer_of_another_process_is_not_kept,
-    t1_an_absence_overtaken_by_an_invalidation_is_not_kept,
-    t1_a_refresh_overtaken_by_an_invalidation_is_not_kept,
-    t1_a_reader_after_the_invalidation_does_not_join_the_overtaken_load,
-    t1_a_reader_after_the_invalidation_in_another_process_does_not_wait_for_the_overtaken_load,
-    t1_a_reader_that_joins_a_load_overtaken_from_another_process_starts_over,
-    t1_readers_that_had_joined_before_the_invalidation_start_over,
-    t1_a_load_overtaken_twice_is_not_kept,
+    a_load_overtaken_by_an_invalidation_is_not_kept,
+    a_load_overtaken_by_an_annotated_writer_of_another_process_is_not_kept,
+    an_absence_overtaken_by_an_invalidation_is_not_kept,
+    a_refresh_overtaken_by_an_invalidation_is_not_kept,
+    a_reader_after_the_invalidation_does_not_join_the_overtaken_load,
+    a_reader_after_the_invalidation_in_another_process_does_not_wait_for_the_overtaken_load,
+    a_reader_that_joins_a_load_overtaken_from_another_process_starts_over,
+    readers_that_had_joined_before_the_invalidation_start_over,
+    a_load_overtaken_twice_is_not_kept,
 );
 
 #[redis_cached(ttl = 60, key = "t1:<id>", skip(source))]
@@ -39,7 +39,7 @@ fn reader(cache: &Cache, source: &Source) -> JoinHandle<u64> {
     cache.spawn(async move { read(&source, 1).await })
 }
 
-async fn t1_a_load_overtaken_by_an_invalidation_is_not_kept(world: World) {
+async fn a_load_overtaken_by_an_invalidation_is_not_kept(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     let source = Source::held();
     let overtaken = reader(&cache, &source);
@@ -62,7 +62,7 @@ async fn t1_a_load_overtaken_by_an_invalidation_is_not_kept(world: World) {
     assert_eq!(source.loads(), 2);
 }
 
-async fn t1_a_load_overtaken_by_an_annotated_writer_of_another_process_is_not_kept(world: World) {
+async fn a_load_overtaken_by_an_annotated_writer_of_another_process_is_not_kept(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     let source = Source::held();
     let overtaken = reader(&cache, &source);
@@ -78,7 +78,7 @@ async fn t1_a_load_overtaken_by_an_annotated_writer_of_another_process_is_not_ke
     }
 }
 
-async fn t1_an_absence_overtaken_by_an_invalidation_is_not_kept(world: World) {
+async fn an_absence_overtaken_by_an_invalidation_is_not_kept(world: World) {
     let cache = world.cache().await;
     let source = Source::held();
     let overtaken = cache.spawn({
@@ -95,7 +95,7 @@ async fn t1_an_absence_overtaken_by_an_invalidation_is_not_kept(world: World) {
     assert_eq!(cache.scope(read_if_even(&source, 1)).await, Some(2));
 }
 
-async fn t1_a_refresh_overtaken_by_an_invalidation_is_not_kept(world: World) {
+async fn a_refresh_overtaken_by_an_invalidation_is_not_kept(world: World) {
     for (id, standing) in [(1, false), (2, true)] {
         let cache = world.cache().await;
         let source = Source::new();
@@ -119,7 +119,7 @@ async fn t1_a_refresh_overtaken_by_an_invalidation_is_not_kept(world: World) {
     }
 }
 
-async fn t1_a_reader_after_the_invalidation_does_not_join_the_overtaken_load(world: World) {
+async fn a_reader_after_the_invalidation_does_not_join_the_overtaken_load(world: World) {
     let cache = world.cache().await;
     let source = Source::held();
     let overtaken = reader(&cache, &source);
@@ -137,7 +137,7 @@ async fn t1_a_reader_after_the_invalidation_does_not_join_the_overtaken_load(wor
     assert_eq!(source.loads(), 2);
 }
 
-async fn t1_a_reader_after_the_invalidation_in_another_process_does_not_wait_for_the_overtaken_load(
+async fn a_reader_after_the_invalidation_in_another_process_does_not_wait_for_the_overtaken_load(
     world: World,
 ) {
     let [cache, other] = [world.cache().await, world.cache().await];
@@ -157,7 +157,7 @@ async fn t1_a_reader_after_the_invalidation_in_another_process_does_not_wait_for
     assert_eq!(source.loads(), 2);
 }
 
-async fn t1_a_reader_that_joins_a_load_overtaken_from_another_process_starts_over(world: World) {
+async fn a_reader_that_joins_a_load_overtaken_from_another_process_starts_over(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     let source = Source::held();
     let overtaken = reader(&cache, &source);
@@ -173,7 +173,7 @@ async fn t1_a_reader_that_joins_a_load_overtaken_from_another_process_starts_ove
     assert_eq!(overtaken.await.unwrap(), 1);
 }
 
-async fn t1_readers_that_had_joined_before_the_invalidation_start_over(world: World) {
+async fn readers_that_had_joined_before_the_invalidation_start_over(world: World) {
     let cache = world.cache().await;
     let source = Source::held();
     let overtaken = reader(&cache, &source);
@@ -191,7 +191,7 @@ async fn t1_readers_that_had_joined_before_the_invalidation_start_over(world: Wo
     assert_eq!(source.loads(), 2, "they share the second load");
 }
 
-async fn t1_a_load_overtaken_twice_is_not_kept(world: World) {
+async fn a_load_overtaken_twice_is_not_kept(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     let source = Source::held();
     let first = reader(&cache, &source);

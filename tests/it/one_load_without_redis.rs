@@ -1,4 +1,4 @@
-//! F4: without Redis, the callers of one key in one process still make no stampede: one load runs,
+//! Without Redis, the callers of one key in one process still make no stampede: one load runs,
 //! and those who came meanwhile share the next.
 
 use cached_redis::testing::{Recorded, Recorder};
@@ -49,7 +49,7 @@ macro_rules! callers {
 
 // On one thread a caller that found Redis away has queued before anybody else runs.
 #[tokio::test]
-async fn f4_many_callers_make_at_most_two_loads_one_after_the_other() {
+async fn many_callers_make_at_most_two_loads_one_after_the_other() {
     let mut server = RedisServer::start();
     server.kill();
     let (cache, recorder) = process(&server).await;
@@ -64,7 +64,7 @@ async fn f4_many_callers_make_at_most_two_loads_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn f4_callers_who_come_while_a_load_runs_share_the_next_and_see_a_write_before_it() {
+async fn callers_who_come_while_a_load_runs_share_the_next_and_see_a_write_before_it() {
     let mut server = RedisServer::start();
     server.kill();
     let (cache, recorder) = process(&server).await;
@@ -95,7 +95,7 @@ async fn f4_callers_who_come_while_a_load_runs_share_the_next_and_see_a_write_be
 }
 
 #[tokio::test]
-async fn f4_a_server_that_does_not_answer_is_no_stampede_either() {
+async fn a_server_that_does_not_answer_is_no_stampede_either() {
     let server = RedisServer::start();
     let (cache, recorder) = process(&server).await;
     server.freeze();
@@ -110,7 +110,7 @@ async fn f4_a_server_that_does_not_answer_is_no_stampede_either() {
 }
 
 #[tokio::test]
-async fn f4_failing_loads_without_redis_run_one_at_a_time() {
+async fn failing_loads_without_redis_run_one_at_a_time() {
     let mut server = RedisServer::start();
     server.kill();
     let (cache, recorder) = process(&server).await;

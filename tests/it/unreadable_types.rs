@@ -1,4 +1,4 @@
-//! K5: types that a compact codec writes and cannot read again are kept all the same, or there is
+//! Types that a compact codec writes and cannot read again are kept all the same, or there is
 //! a warning. What is never right is to load each time without a word, or to change the data.
 
 use std::collections::BTreeMap;
@@ -12,16 +12,16 @@ use tracing::Level;
 use crate::support::{Log, World, filled, on_both_stores};
 
 on_both_stores!(
-    k5_a_flattened_struct_is_kept,
-    k5_an_untagged_enum_is_kept,
-    k5_a_tagged_enum_is_kept,
-    k5_a_skipped_field_is_kept,
-    k5_a_field_that_is_never_written_is_kept_or_loaded_each_time,
-    k5_any_value_is_kept,
-    k5_a_nested_option_is_kept,
-    k5_a_nested_option_that_a_codec_would_change_is_loaded_each_time,
-    k5_a_value_that_would_come_back_as_another_is_loaded_each_time,
-    k5_a_type_that_falls_back_by_hand_takes_no_other_type_with_it,
+    a_flattened_struct_is_kept,
+    an_untagged_enum_is_kept,
+    a_tagged_enum_is_kept,
+    a_skipped_field_is_kept,
+    a_field_that_is_never_written_is_kept_or_loaded_each_time,
+    any_value_is_kept,
+    a_nested_option_is_kept,
+    a_nested_option_that_a_codec_would_change_is_loaded_each_time,
+    a_value_that_would_come_back_as_another_is_loaded_each_time,
+    a_type_that_falls_back_by_hand_takes_no_other_type_with_it,
 );
 
 type Map = BTreeMap<String, Any>;
@@ -202,11 +202,11 @@ async fn kept<T: Debug + PartialEq>(world: &World, truth: T, call: impl AsyncFn(
     );
 }
 
-async fn k5_a_flattened_struct_is_kept(world: World) {
+async fn a_flattened_struct_is_kept(world: World) {
     kept(&world, flattened_truth(), async || flattened().await).await;
 }
 
-async fn k5_an_untagged_enum_is_kept(world: World) {
+async fn an_untagged_enum_is_kept(world: World) {
     let named = Untagged::Named {
         name: "n".to_owned(),
     };
@@ -214,7 +214,7 @@ async fn k5_an_untagged_enum_is_kept(world: World) {
     kept(&world, Untagged::Number(7), async || untagged(false).await).await;
 }
 
-async fn k5_a_tagged_enum_is_kept(world: World) {
+async fn a_tagged_enum_is_kept(world: World) {
     kept(&world, Tagged::Circle { radius: 1 }, async || {
         tagged(true).await
     })
@@ -225,11 +225,11 @@ async fn k5_a_tagged_enum_is_kept(world: World) {
     .await;
 }
 
-async fn k5_a_skipped_field_is_kept(world: World) {
+async fn a_skipped_field_is_kept(world: World) {
     kept(&world, skipped_truth(), async || skipped().await).await;
 }
 
-async fn k5_a_field_that_is_never_written_is_kept_or_loaded_each_time(world: World) {
+async fn a_field_that_is_never_written_is_kept_or_loaded_each_time(world: World) {
     let cache = world.cache().await;
     for _ in 0..3 {
         assert_eq!(
@@ -244,11 +244,11 @@ async fn k5_a_field_that_is_never_written_is_kept_or_loaded_each_time(world: Wor
     );
 }
 
-async fn k5_any_value_is_kept(world: World) {
+async fn any_value_is_kept(world: World) {
     kept(&world, any_truth(), async || any().await).await;
 }
 
-async fn k5_a_nested_option_is_kept(world: World) {
+async fn a_nested_option_is_kept(world: World) {
     kept(&world, Nested { change: None }, async || {
         nested(false).await
     })
@@ -259,7 +259,7 @@ async fn k5_a_nested_option_is_kept(world: World) {
     .await;
 }
 
-async fn k5_a_nested_option_that_a_codec_would_change_is_loaded_each_time(world: World) {
+async fn a_nested_option_that_a_codec_would_change_is_loaded_each_time(world: World) {
     let cache = world.cache().await;
     for calls in 1..=3 {
         assert_eq!(
@@ -275,7 +275,7 @@ async fn k5_a_nested_option_that_a_codec_would_change_is_loaded_each_time(world:
     }
 }
 
-async fn k5_a_value_that_would_come_back_as_another_is_loaded_each_time(world: World) {
+async fn a_value_that_would_come_back_as_another_is_loaded_each_time(world: World) {
     let cache = world.cache().await;
     for calls in 1..=3 {
         let loaded = cache.scope(ambiguous(true)).await;
@@ -288,7 +288,7 @@ async fn k5_a_value_that_would_come_back_as_another_is_loaded_each_time(world: W
 }
 
 #[tokio::test]
-async fn k5_a_value_that_cannot_be_kept_is_told_once() {
+async fn a_value_that_cannot_be_kept_is_told_once() {
     #[redis_cached(ttl = 60, key = "k5:unkeepable:<id>")]
     async fn unkeepable(id: u32) -> Ambiguous {
         Ambiguous::Wide { x: id, z: 2 }
@@ -303,7 +303,7 @@ async fn k5_a_value_that_cannot_be_kept_is_told_once() {
     assert_eq!(log.count(Level::WARN, "unkeepable"), 1, "{}", log.text());
 }
 
-async fn k5_a_type_that_falls_back_by_hand_takes_no_other_type_with_it(world: World) {
+async fn a_type_that_falls_back_by_hand_takes_no_other_type_with_it(world: World) {
     let cache = world.cache().await;
     let policy = Policy::new().ttl(Duration::from_secs(60));
     let nested = Nested { change: Some(None) };
@@ -320,7 +320,7 @@ async fn k5_a_type_that_falls_back_by_hand_takes_no_other_type_with_it(world: Wo
 }
 
 #[tokio::test]
-async fn k5_one_warning_names_the_function_and_the_remedy() {
+async fn one_warning_names_the_function_and_the_remedy() {
     let (log, _guard) = Log::collect();
     let cache = World::in_memory().cache().await;
     for id in 0..20 {
@@ -338,7 +338,7 @@ async fn k5_one_warning_names_the_function_and_the_remedy() {
 }
 
 #[tokio::test]
-async fn k5_a_value_that_cannot_be_kept_is_warned_of() {
+async fn a_value_that_cannot_be_kept_is_warned_of() {
     #[redis_cached(ttl = 60, key = "k5:nested-logged", codec = json)]
     async fn nested_logged() -> Nested {
         Nested { change: Some(None) }

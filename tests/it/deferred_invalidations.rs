@@ -1,4 +1,4 @@
-//! F5: an invalidation that Redis does not confirm is kept and replayed. Until then its key is not
+//! An invalidation that Redis does not confirm is kept and replayed. Until then its key is not
 //! served here, so that no read after it is stale in this process; others follow at the replay.
 
 use std::pin::pin;
@@ -14,16 +14,16 @@ use crate::support::{
 };
 
 on_redis!(
-    f5_a_key_is_bypassed_here_until_its_invalidation_is_replayed,
-    f5_a_replay_needs_no_new_connection,
-    f5_of_a_thousand_keys_invalidated_in_an_outage_none_is_served_old_here,
-    f5_of_ten_times_the_keys_that_can_be_kept_none_is_served_old_here,
-    f5_more_keys_than_can_be_kept_are_the_whole_namespace,
-    f5_invalidations_and_replays_side_by_side_leave_no_read_stale,
-    f5_an_invalidation_by_hand_says_that_it_was_deferred,
-    f5_one_that_succeeds_by_hand_settles_the_one_that_was_deferred,
-    f5_flush_waits_for_the_replay,
-    f5_flush_gives_up_in_time_and_says_how_many_are_left,
+    a_key_is_bypassed_here_until_its_invalidation_is_replayed,
+    a_replay_needs_no_new_connection,
+    of_a_thousand_keys_invalidated_in_an_outage_none_is_served_old_here,
+    of_ten_times_the_keys_that_can_be_kept_none_is_served_old_here,
+    more_keys_than_can_be_kept_are_the_whole_namespace,
+    invalidations_and_replays_side_by_side_leave_no_read_stale,
+    an_invalidation_by_hand_says_that_it_was_deferred,
+    one_that_succeeds_by_hand_settles_the_one_that_was_deferred,
+    flush_waits_for_the_replay,
+    flush_gives_up_in_time_and_says_how_many_are_left,
 );
 
 const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
@@ -87,7 +87,7 @@ async fn all_new(cache: &Cache, rows: &Rows) -> bool {
     true
 }
 
-async fn f5_a_key_is_bypassed_here_until_its_invalidation_is_replayed(world: World) {
+async fn a_key_is_bypassed_here_until_its_invalidation_is_replayed(world: World) {
     let (here, there) = (process(&world).await, process(&world).await);
     let rows = Rows::new(2);
     fill(&here, &rows).await;
@@ -121,7 +121,7 @@ async fn f5_a_key_is_bypassed_here_until_its_invalidation_is_replayed(world: Wor
     assert_eq!((counted, total.lost_invalidations), ((1, 1), 0));
 }
 
-async fn f5_a_replay_needs_no_new_connection(world: World) {
+async fn a_replay_needs_no_new_connection(world: World) {
     let cache = process(&world).await;
     let rows = Rows::new(1);
     fill(&cache, &rows).await;
@@ -132,13 +132,13 @@ async fn f5_a_replay_needs_no_new_connection(world: World) {
     assert_eq!(world.server().unwrap().bytes("it:f5:0"), None);
 }
 
-async fn f5_of_a_thousand_keys_invalidated_in_an_outage_none_is_served_old_here(world: World) {
+async fn of_a_thousand_keys_invalidated_in_an_outage_none_is_served_old_here(world: World) {
     let here = process(&world).await;
     a_thousand_in_an_outage(world, &here).await;
     assert_eq!(here.stats().total().replayed_invalidations, 1000);
 }
 
-async fn f5_of_ten_times_the_keys_that_can_be_kept_none_is_served_old_here(world: World) {
+async fn of_ten_times_the_keys_that_can_be_kept_none_is_served_old_here(world: World) {
     let here = world.patient().journal_keys(100).build().await.unwrap();
     a_thousand_in_an_outage(world, &here).await;
     assert_eq!(here.stats().total().replayed_invalidations, 1000);
@@ -165,7 +165,7 @@ async fn a_thousand_in_an_outage(mut world: World, here: &Cache) {
     readers.stop().await;
 }
 
-async fn f5_more_keys_than_can_be_kept_are_the_whole_namespace(world: World) {
+async fn more_keys_than_can_be_kept_are_the_whole_namespace(world: World) {
     let here = world.patient().journal_keys(10).build().await.unwrap();
     let there = process(&world).await;
     let neighbour = world.patient().namespace("it2").build().await.unwrap();
@@ -192,7 +192,7 @@ async fn f5_more_keys_than_can_be_kept_are_the_whole_namespace(world: World) {
     eventually("a hit", hit).await;
 }
 
-async fn f5_invalidations_and_replays_side_by_side_leave_no_read_stale(world: World) {
+async fn invalidations_and_replays_side_by_side_leave_no_read_stale(world: World) {
     let here = world.patient().journal_keys(12).build().await.unwrap();
     let there = process(&world).await;
     let rows = Rows::new(20);
@@ -218,7 +218,7 @@ async fn f5_invalidations_and_replays_side_by_side_leave_no_read_stale(world: Wo
     assert!(all_new(&there, &rows).await);
 }
 
-async fn f5_an_invalidation_by_hand_says_that_it_was_deferred(mut world: World) {
+async fn an_invalidation_by_hand_says_that_it_was_deferred(mut world: World) {
     let cache = process(&world).await;
     assert_eq!(cache.invalidate("f5:0").await.unwrap(), Invalidation::Done);
     world.redis().kill();
@@ -230,7 +230,7 @@ async fn f5_an_invalidation_by_hand_says_that_it_was_deferred(mut world: World) 
     assert_eq!(cache.invalidate("f5:0").await.unwrap(), Invalidation::Done);
 }
 
-async fn f5_one_that_succeeds_by_hand_settles_the_one_that_was_deferred(world: World) {
+async fn one_that_succeeds_by_hand_settles_the_one_that_was_deferred(world: World) {
     let cache = process(&world).await;
     refuse(&world);
     for _ in 0..10 {
@@ -247,7 +247,7 @@ async fn f5_one_that_succeeds_by_hand_settles_the_one_that_was_deferred(world: W
     assert_eq!(total.invalidations, 1, "{total:?}");
 }
 
-async fn f5_flush_waits_for_the_replay(world: World) {
+async fn flush_waits_for_the_replay(world: World) {
     let cache = world
         .builder()
         .flush_timeout(Duration::from_secs(60))
@@ -266,7 +266,7 @@ async fn f5_flush_waits_for_the_replay(world: World) {
     assert!(cache.stats().pending_invalidations().is_empty());
 }
 
-async fn f5_flush_gives_up_in_time_and_says_how_many_are_left(world: World) {
+async fn flush_gives_up_in_time_and_says_how_many_are_left(world: World) {
     let cache = world
         .builder()
         .flush_timeout(Duration::from_millis(30))
@@ -292,7 +292,7 @@ fn gone(server: &mut RedisServer) -> Builder {
 }
 
 #[tokio::test]
-async fn f5_a_cache_that_ends_with_something_left_says_so() {
+async fn a_cache_that_ends_with_something_left_says_so() {
     let (log, _guard) = Log::collect();
     let cache = gone(&mut RedisServer::start()).build().await.unwrap();
     let rows = Rows::new(1);
@@ -308,7 +308,7 @@ async fn f5_a_cache_that_ends_with_something_left_says_so() {
 }
 
 #[tokio::test]
-async fn f5_an_overflow_is_told_once() {
+async fn an_overflow_is_told_once() {
     let (log, _guard) = Log::collect();
     let cache = gone(&mut RedisServer::start())
         .journal_keys(2)

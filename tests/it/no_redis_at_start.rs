@@ -1,4 +1,4 @@
-//! F1: without Redis a program starts, its functions run, and the cache works as soon as Redis does.
+//! Without Redis a program starts, its functions run, and the cache works as soon as Redis does.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ async fn heals(cache: &Cache, source: &Source) {
 }
 
 #[tokio::test]
-async fn f1_functions_run_without_redis_and_the_cache_heals_when_it_comes() {
+async fn functions_run_without_redis_and_the_cache_heals_when_it_comes() {
     let mut server = down();
     let cache = build(&server).await;
     let source = Source::new();
@@ -55,7 +55,7 @@ async fn f1_functions_run_without_redis_and_the_cache_heals_when_it_comes() {
 }
 
 #[tokio::test]
-async fn f1_writers_return_their_own_result_without_redis() {
+async fn writers_return_their_own_result_without_redis() {
     let server = down();
     let cache = build(&server).await;
     let source = Source::new();
@@ -72,7 +72,7 @@ async fn f1_writers_return_their_own_result_without_redis() {
 }
 
 #[tokio::test]
-async fn f1_a_program_that_requires_the_connection_is_refused() {
+async fn a_program_that_requires_the_connection_is_refused() {
     let server = down();
     let builder = Cache::builder().url(server.url()).namespace("it");
     let refused = builder.require_connection(true).build().await;
@@ -80,7 +80,7 @@ async fn f1_a_program_that_requires_the_connection_is_refused() {
 }
 
 #[tokio::test]
-async fn f1_a_server_that_accepts_and_says_nothing_is_no_obstacle() {
+async fn a_server_that_accepts_and_says_nothing_is_no_obstacle() {
     let server = RedisServer::start();
     server.freeze();
     let builder = Cache::builder().url(server.url()).namespace("it");
