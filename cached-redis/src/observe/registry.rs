@@ -428,11 +428,8 @@ pub(crate) fn share_default_key(a: &Function, b: &Function) -> bool {
     a.info.default_key && b.info.default_key && keys(a).meets(&keys(b))
 }
 
-pub(crate) fn pairs<'a>(
-    functions: &'a [&'static Function],
-) -> impl Iterator<Item = (&'static Function, &'static Function)> + 'a {
-    functions
-        .iter()
-        .enumerate()
-        .flat_map(|(i, a)| functions[i + 1..].iter().map(move |b| (*a, *b)))
+/// Each item with each that follows.
+pub(crate) fn pairs<T>(items: &[T]) -> impl Iterator<Item = (&T, &T)> {
+    let items_after = |(i, a)| items[i + 1..].iter().map(move |b| (a, b));
+    items.iter().enumerate().flat_map(items_after)
 }

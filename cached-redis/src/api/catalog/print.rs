@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::problems::carries;
+use super::problems::tags;
 use super::types::of;
 use super::{Catalog, Problem};
-use crate::observe::registry::{FunctionInfo, Guard, Writer};
+use crate::observe::registry::{Function, FunctionInfo, Guard, Writer};
 use crate::wire::template::{Holds, Template};
 
 /// The catalogue as data.
@@ -45,19 +45,41 @@ struct Wrote {
 
 impl Catalog {
     fn rows(&self) -> Vec<Row> {
-        let functions = self.functions.iter();
-        functions.map(|function| self.row(&function.info)).collect()
+        let writers: Vec<_> = self.writers.iter().map(|one| Targets::of(one)).collect();
+        let row = |function: &&Function| Row::of(&function.info, &writers);
+        self.functions.iter().map(row).collect()
     }
+}
 
-    fn row(&self, info: &FunctionInfo) -> Row {
-        let keys = of(info, info.template, Holds::Anything);
-        let writes = |writer: &&&Writer| {
-            let (targets, tags) = (writer.info.targets, writer.info.tags);
-            let is_hit = |target| keys.meets(&Template::pattern(target));
-            targets.iter().any(|target| is_hit(target)) || tags.iter().any(|tag| carries(info, tag))
+/// A writer and what it invalidates, which is compared with what all functions read.
+struct Targets {
+    writer: &'static Writer,
+    keys: Vec<Template>,
+    tags: Vec<Template>,
+}
+
+impl Targets {
+    fn of(writer: &'static Writer) -> Self {
+        let patterns = |texts: &[&str]| texts.iter().map(|text| Template::pattern(text)).collect();
+        Self {
+            writer,
+            keys: patterns(writer.info.targets),
+            tags: patterns(writer.info.tags),
+        }
+    }
+}
+
+impl Row {
+    fn of(info: &FunctionInfo, writers: &[Targets]) -> Self {
+        let keys = [of(info, info.template, Holds::Anything)];
+        let tags: Vec<_> = tags(info).collect();
+        let meets = |own: &[Template], targets: &[Template]| {
+            let met = |own: &Template| targets.iter().any(|target| own.meets(target));
+            own.iter().any(met)
         };
-        let writers = self.writers.iter().filter(writes);
-        Row {
+        let writes = |it: &&Targets| meets(&keys, &it.keys) || meets(&tags, &it.tags);
+        let writers = writers.iter().filter(writes);
+        Self {
             key: info.template,
             tags: info.tags,
             value: info.value,
@@ -66,7 +88,7 @@ impl Catalog {
             function: info.path,
             file: info.file,
             line: info.line,
-            writers: writers.map(|writer| Wrote::of(writer)).collect(),
+            writers: writers.map(|it| Wrote::of(it.writer)).collect(),
         }
     }
 }

@@ -37,8 +37,9 @@ impl Catalog {
         let mut problems = self.useless_targets();
         problems.extend(self.useless_tags());
         problems.extend(self.written_otherwise());
-        let pairs = pairs(&self.functions);
-        problems.extend(pairs.filter_map(|(a, b)| Problem::maybe(&a.info, clash(a, b))));
+        let readers: Vec<_> = self.functions.iter().map(|one| Reader::of(one)).collect();
+        let clashes = |(a, b): (&Reader, &Reader)| Problem::maybe(&a.function.info, clash(a, b));
+        problems.extend(pairs(&readers).filter_map(clashes));
         problems.extend(self.in_transactions());
         problems
     }
@@ -65,10 +66,15 @@ impl Catalog {
     }
 
     fn useless_tags(&self) -> Vec<Problem> {
-        let carried = |tag| self.functions.iter().any(|one| carries(&one.info, tag));
+        let carried = self.functions.iter().flat_map(|one| tags(&one.info));
+        let carried: Vec<_> = carried.collect();
+        let useless = |tag: &&&str| {
+            let tag = Template::pattern(tag);
+            !carried.iter().any(|carried| carried.meets(&tag))
+        };
         let mut problems = Vec::new();
         for writer in &self.writers {
-            for tag in writer.info.tags.iter().filter(|tag| !carried(tag)) {
+            for tag in writer.info.tags.iter().filter(useless) {
                 let text =
                     format!("invalidates the tag \"{tag}\", which no cached function carries");
                 let tags = |info: &FunctionInfo| info.tags.to_vec();
@@ -149,20 +155,38 @@ fn surely(info: &FunctionInfo) -> Template {
     of(info, info.template, Holds::Nothing)
 }
 
+/// A function and its keys, which are compared with those of all others.
+struct Reader {
+    function: &'static Function,
+    keys: Template,
+    /// Those whatever its values are.
+    shape: Template,
+}
+
+impl Reader {
+    fn of(function: &'static Function) -> Self {
+        let keys = surely(&function.info);
+        Self {
+            function,
+            shape: keys.clone().without_types(),
+            keys,
+        }
+    }
+}
+
 /// How two readers are in each other's way.
-fn clash(a: &Function, b: &Function) -> Option<String> {
+fn clash(one: &Reader, another: &Reader) -> Option<String> {
+    let (a, b) = (one.function, another.function);
+    let (a_info, b_info) = (&a.info, &b.info);
+    let (template, path) = (a_info.template, b_info.path);
     if share_default_key(a, b) {
-        let path = b.info.path;
         return Some(format!(
             "has the same default key as `{path}`: give each a `key`"
         ));
     }
-    let (a_info, b_info) = (&a.info, &b.info);
-    let (template, path) = (a_info.template, b_info.path);
-    let (a_keys, b_keys) = (surely(a_info), surely(b_info));
-    if a_keys.clone().without_types() != b_keys.clone().without_types() {
+    if one.shape != another.shape {
         let other = b_info.template;
-        return a_keys.collides(&b_keys).then(|| {
+        return one.keys.collides(&another.keys).then(|| {
             format!(
                 "has keys \"{template}\", and those of `{path}`, \"{other}\", can be the same: give one \
                  of the two a prefix of its own"
@@ -206,9 +230,15 @@ fn mistyped(written: &Function, reader: &Function) -> Option<String> {
 }
 
 /// Whether some call of the function has some tag of this template.
-pub(super) fn carries(function: &FunctionInfo, tag: &str) -> bool {
-    let mut own = function.tags.iter();
-    own.any(|own| of(function, own, Holds::Anything).meets(&Template::pattern(tag)))
+fn carries(function: &FunctionInfo, tag: &str) -> bool {
+    let tag = Template::pattern(tag);
+    tags(function).any(|own| own.meets(&tag))
+}
+
+/// The tags that a call of the function may have.
+pub(super) fn tags(function: &FunctionInfo) -> impl Iterator<Item = Template> {
+    let tags = function.tags.iter();
+    tags.map(|tag| of(function, tag, Holds::Anything))
 }
 
 /// Whether each tag of the one may be one of the other.
@@ -218,9 +248,7 @@ fn same_tags(a: &FunctionInfo, b: &FunctionInfo) -> bool {
 
 /// The tags of a function, however their placeholders are named and in whatever order.
 fn tag_shapes(function: &FunctionInfo) -> BTreeSet<Template> {
-    let tags = function.tags.iter();
-    tags.map(|tag| of(function, tag, Holds::Anything).without_types())
-        .collect()
+    tags(function).map(Template::without_types).collect()
 }
 
 /// One thing that is wrong with the catalogue.
