@@ -700,6 +700,10 @@ async fn a_sweep_tells_how_many_keys_it_removed_and_never_which() {
     matching(&cache, "secret:1:*").await;
     assert_eq!(log.count(Level::DEBUG, "batch of a sweep"), 1);
     assert_eq!(log.count(Level::DEBUG, "a sweep has ended"), 1);
-    assert!(log.text().contains("keys=2 done=true"), "{}", log.text());
+    assert!(
+        log.text().contains("Swept { keys: 2, done: true }"),
+        "{}",
+        log.text()
+    );
     assert!(!log.text().contains("secret"), "{}", log.text());
 }

@@ -14,8 +14,9 @@ use crate::engine::mode::Modes;
 use crate::engine::oversize::Oversize;
 use crate::engine::settings::Settings;
 use crate::error::pending::Pending;
-use crate::observe::event::{self, Event};
+use crate::observe::event::Event;
 use crate::observe::registry::{self, Site};
+use crate::observe::signal;
 use crate::observe::stats::{Counters, Stats};
 use crate::observe::warnings::Warnings;
 use crate::protocol::bypass::Bypasses;
@@ -177,7 +178,7 @@ impl Inner {
         if let Some(recorder) = &self.settings.recorder {
             recorder.record(site.name, event);
         }
-        event::emit(self.counters(site), &self.warnings, site, event);
+        signal::emit(self.counters(site), &self.warnings, site, event);
     }
 }
 
@@ -188,7 +189,7 @@ impl Drop for Inner {
         self.warnings.end();
         let pending = self.pending();
         if !pending.is_empty() {
-            event::abandoned(pending);
+            signal::abandoned(pending);
         }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod instance;
 #[cfg(feature = "testing")]
 pub(crate) mod recorder;
 pub(crate) mod registry;
+pub(crate) mod signal;
 pub(crate) mod stats;
 pub(crate) mod status;
 pub(crate) mod warnings;

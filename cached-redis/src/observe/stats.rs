@@ -8,46 +8,148 @@ use crate::error::pending::Pending;
 use crate::store::stats::StoreStats;
 use crate::util::thread;
 
-/// What is counted; the order of [`Counters`].
-#[derive(Clone, Copy)]
-pub(crate) enum Count {
-    Hits,
-    Stale,
-    Renewals,
-    ShadowHits,
-    Audits,
-    StaleAudits,
-    Joined,
-    Misses,
-    Waits,
-    Bypasses,
-    Timeouts,
-    Loads,
-    LoadMicros,
-    Fills,
-    RefusedFills,
-    LapsedFills,
-    Undecodable,
-    Outdated,
-    Unstorable,
-    TooLarge,
-    Errors,
-    Invalidations,
-    DeferredInvalidations,
-    ReplayedInvalidations,
-    RepeatedInvalidations,
-    LostInvalidations,
-    UnguardedWrites,
-    LostLocks,
-    Published,
-    DeferredEvents,
-    LostEvents,
-    Ingested,
-    Malformed,
-    IngestionGaps,
+/// From one table: what is counted, the public row of a function, how it is read and added up.
+macro_rules! counters {
+    ($($(#[$doc:meta])+ $count:ident => $field:ident: $type:ty,)+) => {
+        /// What is counted; the order of [`Counters`].
+        #[derive(Clone, Copy)]
+        pub(crate) enum Count {
+            $($count,)+
+        }
+
+        const COUNTS: usize = [$(Count::$count),+].len();
+
+        /// What one function did with the cache since the cache was built.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct FunctionStats {
+            /// `module::function`; `(direct)` for calls without an attribute.
+            pub function: &'static str,
+            $($(#[$doc])+ pub $field: $type,)+
+        }
+
+        impl Counters {
+            pub(crate) fn snapshot(&self, function: &'static str) -> FunctionStats {
+                FunctionStats {
+                    function,
+                    $($field: <$type>::counted(self.get(Count::$count)),)+
+                }
+            }
+        }
+
+        impl FunctionStats {
+            fn plus(self, other: &Self) -> Self {
+                Self {
+                    function: self.function,
+                    $($field: self.$field + other.$field,)+
+                }
+            }
+        }
+    };
 }
 
-const COUNTS: usize = Count::IngestionGaps as usize + 1;
+/// What a counter is shown as.
+trait Counted {
+    fn counted(count: u64) -> Self;
+}
+
+impl Counted for u64 {
+    fn counted(count: u64) -> Self {
+        count
+    }
+}
+
+/// Of one in microseconds.
+impl Counted for Duration {
+    fn counted(count: u64) -> Self {
+        Self::from_micros(count)
+    }
+}
+
+counters! {
+    /// Reads answered by the store.
+    Hits => hits: u64,
+    /// Reads answered by an entry past its TTL, inside a stale window.
+    Stale => stale: u64,
+    /// Loads of entries that could be served meanwhile: behind a read, or in a stale window.
+    Renewals => renewals: u64,
+    /// Reads in [`Mode::Shadow`](crate::Mode::Shadow) that the cache would have answered.
+    ShadowHits => shadow_hits: u64,
+    /// Values of the cache that were compared with the source: by the option `audit`, or in
+    /// [`Mode::Shadow`](crate::Mode::Shadow).
+    Audits => audits: u64,
+    /// Those that differed from the source and still stood a moment later.
+    StaleAudits => stale_audits: u64,
+    /// Reads answered by a load that another caller had begun.
+    Joined => joined: u64,
+    /// Reads that got the lease and loaded.
+    Misses => misses: u64,
+    /// Times that a read waited for another caller's load.
+    Waits => waits: u64,
+    /// Loads without a lease: the store was away, the wait budget was spent, or a writer barred the
+    /// key.
+    Bypasses => bypasses: u64,
+    /// Calls that were given up after their `timeout`.
+    Timeouts => timeouts: u64,
+    /// Times that the function ran to its end on behalf of the cache.
+    Loads => loads: u64,
+    /// The time of those loads together.
+    LoadMicros => load_time: Duration,
+    /// Results that were stored.
+    Fills => fills: u64,
+    /// Results that were not stored because the key was invalidated during the load; of a
+    /// write-through, because another writer had interfered; and attempts of updates that others
+    /// overtook.
+    RefusedFills => refused_fills: u64,
+    /// Results that were not stored because the lease had run out: it was not renewed in time, since the
+    /// runtime was blocked or the store away.
+    LapsedFills => lapsed_fills: u64,
+    /// Entries that could not be read as this function's type and were replaced.
+    Undecodable => undecodable: u64,
+    /// Entries that were found dead and replaced: one of their tags had been invalidated, or the
+    /// store had evicted its generation.
+    Outdated => outdated: u64,
+    /// Values that no codec could keep.
+    Unstorable => unstorable: u64,
+    /// Values that were not stored because they are larger than
+    /// [`max_value_bytes`](crate::Builder::max_value_bytes), or than the server takes.
+    TooLarge => too_large: u64,
+    /// Operations that failed: no connection, no answer in time, an error of the server. Not those of reads
+    /// that found the store away and went on without it: these are bypasses.
+    Errors => errors: u64,
+    /// Keys invalidated; of a pattern those that were found.
+    Invalidations => invalidations: u64,
+    /// Keys whose invalidation the store did not confirm, so that it is replayed later. Here and
+    /// below a pattern counts as one.
+    DeferredInvalidations => deferred_invalidations: u64,
+    /// Deferred keys that a replay has removed since, each counted once however often it was deferred;
+    /// not those that a later invalidation of the same key has settled. All under `(direct)`.
+    ReplayedInvalidations => replayed_invalidations: u64,
+    /// Keys whose invalidation a server had confirmed, and which were removed again from the one that
+    /// has taken its place: see [`OnFailover::Replay`](crate::OnFailover::Replay). All under `(direct)`.
+    RepeatedInvalidations => repeated_invalidations: u64,
+    /// Keys whose invalidation will not reach the store, since they could not be rendered.
+    LostInvalidations => lost_invalidations: u64,
+    /// Writes that did not have the `guard` or `replica_lag` they ask for, from their beginning to
+    /// their end; and write-throughs that could only invalidate, because the store was away.
+    UnguardedWrites => unguarded_writes: u64,
+    /// Locks that were lost before they were released.
+    LostLocks => lost_locks: u64,
+    /// Events of invalidations that the store has confirmed.
+    Published => published_events: u64,
+    /// Events that the store did not confirm at once, or whose invalidation it did not, so that they
+    /// are sent later.
+    DeferredEvents => deferred_events: u64,
+    /// Events that will not be sent, because there was no room to keep them.
+    LostEvents => lost_events: u64,
+    /// Messages of others that led to an invalidation; counted under `(direct)`, as are the next two.
+    Ingested => ingested_messages: u64,
+    /// Messages of others that, in whole or in part, could not be understood or served.
+    Malformed => malformed_messages: u64,
+    /// Times that messages of others may have been missed: a connection was lost, or they came too
+    /// fast.
+    IngestionGaps => ingestion_gaps: u64,
+}
 
 /// The counters of one function. Every hit writes to them, so threads have stripes of their own.
 #[derive(Default)]
@@ -86,179 +188,9 @@ impl Counters {
             .checked_div(self.get(Count::Loads))?;
         Some(Duration::from_micros(micros))
     }
-
-    pub(crate) fn snapshot(&self, function: &'static str) -> FunctionStats {
-        FunctionStats {
-            function,
-            hits: self.get(Count::Hits),
-            stale: self.get(Count::Stale),
-            renewals: self.get(Count::Renewals),
-            shadow_hits: self.get(Count::ShadowHits),
-            audits: self.get(Count::Audits),
-            stale_audits: self.get(Count::StaleAudits),
-            joined: self.get(Count::Joined),
-            misses: self.get(Count::Misses),
-            waits: self.get(Count::Waits),
-            bypasses: self.get(Count::Bypasses),
-            timeouts: self.get(Count::Timeouts),
-            loads: self.get(Count::Loads),
-            load_time: Duration::from_micros(self.get(Count::LoadMicros)),
-            fills: self.get(Count::Fills),
-            refused_fills: self.get(Count::RefusedFills),
-            lapsed_fills: self.get(Count::LapsedFills),
-            undecodable: self.get(Count::Undecodable),
-            outdated: self.get(Count::Outdated),
-            unstorable: self.get(Count::Unstorable),
-            too_large: self.get(Count::TooLarge),
-            errors: self.get(Count::Errors),
-            invalidations: self.get(Count::Invalidations),
-            deferred_invalidations: self.get(Count::DeferredInvalidations),
-            replayed_invalidations: self.get(Count::ReplayedInvalidations),
-            repeated_invalidations: self.get(Count::RepeatedInvalidations),
-            lost_invalidations: self.get(Count::LostInvalidations),
-            unguarded_writes: self.get(Count::UnguardedWrites),
-            lost_locks: self.get(Count::LostLocks),
-            published_events: self.get(Count::Published),
-            deferred_events: self.get(Count::DeferredEvents),
-            lost_events: self.get(Count::LostEvents),
-            ingested_messages: self.get(Count::Ingested),
-            malformed_messages: self.get(Count::Malformed),
-            ingestion_gaps: self.get(Count::IngestionGaps),
-        }
-    }
-}
-
-/// What one function did with the cache since the cache was built.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FunctionStats {
-    /// `module::function`; `(direct)` for calls without an attribute.
-    pub function: &'static str,
-    /// Reads answered by the store.
-    pub hits: u64,
-    /// Reads answered by an entry past its TTL, inside a stale window.
-    pub stale: u64,
-    /// Loads of entries that could be served meanwhile: behind a read, or in a stale window.
-    pub renewals: u64,
-    /// Reads in [`Mode::Shadow`](crate::Mode::Shadow) that the cache would have answered.
-    pub shadow_hits: u64,
-    /// Values of the cache that were compared with the source: by the option `audit`, or in
-    /// [`Mode::Shadow`](crate::Mode::Shadow).
-    pub audits: u64,
-    /// Those that differed from the source and still stood a moment later.
-    pub stale_audits: u64,
-    /// Reads answered by a load that another caller had begun.
-    pub joined: u64,
-    /// Reads that got the lease and loaded.
-    pub misses: u64,
-    /// Times that a read waited for another caller's load.
-    pub waits: u64,
-    /// Loads without a lease: the store was away, the wait budget was spent, or a writer barred the
-    /// key.
-    pub bypasses: u64,
-    /// Calls that were given up after their `timeout`.
-    pub timeouts: u64,
-    /// Times that the function ran to its end on behalf of the cache.
-    pub loads: u64,
-    /// The time of those loads together.
-    pub load_time: Duration,
-    /// Results that were stored.
-    pub fills: u64,
-    /// Results that were not stored because the key was invalidated during the load; of a
-    /// write-through, because another writer had interfered; and attempts of updates that others
-    /// overtook.
-    pub refused_fills: u64,
-    /// Results that were not stored because the lease had run out: it was not renewed in time, since the
-    /// runtime was blocked or the store away.
-    pub lapsed_fills: u64,
-    /// Entries that could not be read as this function's type and were replaced.
-    pub undecodable: u64,
-    /// Entries that were found dead and replaced: one of their tags had been invalidated, or the
-    /// store had evicted its generation.
-    pub outdated: u64,
-    /// Values that no codec could keep.
-    pub unstorable: u64,
-    /// Values that were not stored because they are larger than
-    /// [`max_value_bytes`](crate::Builder::max_value_bytes), or than the server takes.
-    pub too_large: u64,
-    /// Operations that failed: no connection, no answer in time, an error of the server. Not those of reads
-    /// that found the store away and went on without it: these are bypasses.
-    pub errors: u64,
-    /// Keys invalidated; of a pattern those that were found.
-    pub invalidations: u64,
-    /// Keys whose invalidation the store did not confirm, so that it is replayed later. Here and
-    /// below a pattern counts as one.
-    pub deferred_invalidations: u64,
-    /// Deferred keys that a replay has removed since, each counted once however often it was deferred;
-    /// not those that a later invalidation of the same key has settled. All under `(direct)`.
-    pub replayed_invalidations: u64,
-    /// Keys whose invalidation a server had confirmed, and which were removed again from the one that
-    /// has taken its place: see [`OnFailover::Replay`](crate::OnFailover::Replay). All under `(direct)`.
-    pub repeated_invalidations: u64,
-    /// Keys whose invalidation will not reach the store, since they could not be rendered.
-    pub lost_invalidations: u64,
-    /// Writes that did not have the `guard` or `replica_lag` they ask for, from their beginning to
-    /// their end; and write-throughs that could only invalidate, because the store was away.
-    pub unguarded_writes: u64,
-    /// Locks that were lost before they were released.
-    pub lost_locks: u64,
-    /// Events of invalidations that the store has confirmed.
-    pub published_events: u64,
-    /// Events that the store did not confirm at once, or whose invalidation it did not, so that they
-    /// are sent later.
-    pub deferred_events: u64,
-    /// Events that will not be sent, because there was no room to keep them.
-    pub lost_events: u64,
-    /// Messages of others that led to an invalidation; counted under `(direct)`, as are the next two.
-    pub ingested_messages: u64,
-    /// Messages of others that, in whole or in part, could not be understood or served.
-    pub malformed_messages: u64,
-    /// Times that messages of others may have been missed: a connection was lost, or they came too
-    /// fast.
-    pub ingestion_gaps: u64,
 }
 
 impl FunctionStats {
-    fn plus(self, other: &Self) -> Self {
-        Self {
-            function: self.function,
-            hits: self.hits + other.hits,
-            stale: self.stale + other.stale,
-            renewals: self.renewals + other.renewals,
-            shadow_hits: self.shadow_hits + other.shadow_hits,
-            audits: self.audits + other.audits,
-            stale_audits: self.stale_audits + other.stale_audits,
-            joined: self.joined + other.joined,
-            misses: self.misses + other.misses,
-            waits: self.waits + other.waits,
-            bypasses: self.bypasses + other.bypasses,
-            timeouts: self.timeouts + other.timeouts,
-            loads: self.loads + other.loads,
-            load_time: self.load_time + other.load_time,
-            fills: self.fills + other.fills,
-            refused_fills: self.refused_fills + other.refused_fills,
-            lapsed_fills: self.lapsed_fills + other.lapsed_fills,
-            undecodable: self.undecodable + other.undecodable,
-            outdated: self.outdated + other.outdated,
-            unstorable: self.unstorable + other.unstorable,
-            too_large: self.too_large + other.too_large,
-            errors: self.errors + other.errors,
-            invalidations: self.invalidations + other.invalidations,
-            deferred_invalidations: self.deferred_invalidations + other.deferred_invalidations,
-            replayed_invalidations: self.replayed_invalidations + other.replayed_invalidations,
-            repeated_invalidations: self.repeated_invalidations + other.repeated_invalidations,
-            lost_invalidations: self.lost_invalidations + other.lost_invalidations,
-            unguarded_writes: self.unguarded_writes + other.unguarded_writes,
-            lost_locks: self.lost_locks + other.lost_locks,
-            published_events: self.published_events + other.published_events,
-            deferred_events: self.deferred_events + other.deferred_events,
-            lost_events: self.lost_events + other.lost_events,
-            ingested_messages: self.ingested_messages + other.ingested_messages,
-            malformed_messages: self.malformed_messages + other.malformed_messages,
-            ingestion_gaps: self.ingestion_gaps + other.ingestion_gaps,
-        }
-    }
-
     /// Values of the cache that were as fresh as the source, as a share of those that were compared;
     /// `None` when none was. Less than 1 means that something changes the source without invalidating.
     #[must_use]

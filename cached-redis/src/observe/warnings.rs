@@ -13,62 +13,16 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::observe::event::Event;
-
 /// How long a spell lasts at least.
 const SHORTEST: Duration = Duration::from_secs(30);
-
-/// What a warning is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    StoreFailed,
-    DeferredInvalidation,
-    DeferredEvent,
-    LostEvent,
-    IngestionGap,
-    UnguardedWrite,
-    RefusedWrite,
-    LapsedGuard,
-    LostLock,
-    StaleValue,
-    NoKey,
-    NoKeyToInvalidate,
-    NoVersion,
-    TooManyTags,
-    LongValidator,
-}
-
-impl Kind {
-    /// `None`: it is told each time, or told once by other means.
-    fn of(event: &Event<'_>) -> Option<Self> {
-        Some(match event {
-            Event::Failed(_) | Event::Away(_) => Self::StoreFailed,
-            Event::Deferred(..) => Self::DeferredInvalidation,
-            Event::PublishDeferred(Some(_)) => Self::DeferredEvent,
-            Event::PublishLost => Self::LostEvent,
-            Event::IngestionGap => Self::IngestionGap,
-            Event::Unguarded(_) => Self::UnguardedWrite,
-            Event::WriteRefused(_) => Self::RefusedWrite,
-            Event::GuardLapsed => Self::LapsedGuard,
-            Event::LockLost => Self::LostLock,
-            Event::Audited { fresh: false } => Self::StaleValue,
-            Event::KeyFailed => Self::NoKey,
-            Event::LostKey => Self::NoKeyToInvalidate,
-            Event::NoVersion => Self::NoVersion,
-            Event::TooManyTags => Self::TooManyTags,
-            Event::LongValidator => Self::LongValidator,
-            _ => return None,
-        })
-    }
-}
 
 /// The warnings of one cache.
 pub(crate) struct Warnings {
     built: Instant,
     /// When the spell began, in ms after `built`; 0: there is none.
     began: AtomicU64,
-    /// How often there was what, by function.
-    times: Mutex<BTreeMap<(&'static str, Kind), u64>>,
+    /// How often there was which, by function.
+    times: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
 }
 
 impl Warnings {
@@ -80,16 +34,13 @@ impl Warnings {
         }
     }
 
-    /// Whether `event` is to be told; else it is counted.
-    pub(crate) fn is_told(&self, function: &'static str, event: &Event<'_>) -> bool {
-        let Some(kind) = Kind::of(event) else {
-            return true;
-        };
+    /// Whether `warning` is to be told; else it is counted.
+    pub(crate) fn is_told(&self, function: &'static str, warning: &'static str) -> bool {
         let mut all = self.times();
         if all.is_empty() {
             self.began.store(self.now(), Ordering::Relaxed);
         }
-        let times = all.entry((function, kind)).or_default();
+        let times = all.entry((function, warning)).or_default();
         *times += 1;
         *times == 1
     }
@@ -110,18 +61,16 @@ impl Warnings {
             self.began.store(0, Ordering::Relaxed);
             std::mem::take(&mut *all)
         };
-        for ((function, kind), times) in ended.into_iter().filter(|(_, times)| *times > 1) {
+        for ((function, warning), times) in ended.into_iter().filter(|(_, times)| *times > 1) {
             let more = times - 1;
             warn!(
                 function,
-                ?kind,
-                more,
-                "the warning of this kind stood for more"
+                warning, more, "the warning of this kind stood for more"
             );
         }
     }
 
-    fn times(&self) -> MutexGuard<'_, BTreeMap<(&'static str, Kind), u64>> {
+    fn times(&self) -> MutexGuard<'_, BTreeMap<(&'static str, &'static str), u64>> {
         self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -149,15 +98,15 @@ mod tests {
         let warnings = held(async {
             let warnings = Warnings::new();
             advance(2 * SHORTEST).await;
-            assert!(warnings.is_told("f", &Event::KeyFailed));
+            assert!(warnings.is_told("f", "no key"));
             warnings
         });
         held(async {
             warnings.answered();
-            assert!(!warnings.is_told("f", &Event::KeyFailed), "it goes on");
+            assert!(!warnings.is_told("f", "no key"), "it goes on");
             advance(4 * SHORTEST).await;
             warnings.answered();
-            assert!(warnings.is_told("f", &Event::KeyFailed), "it has ended");
+            assert!(warnings.is_told("f", "no key"), "it has ended");
         });
     }
 }
