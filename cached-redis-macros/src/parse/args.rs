@@ -11,120 +11,112 @@ use crate::parse::option::{Each, Piece, Word, Written, pieces};
 use crate::parse::tags;
 use crate::parse::words::{self, Options};
 
+/// From one table: the options of an attribute, how each is read, what holds them as written, and those
+/// that a second attribute has as well.
+macro_rules! options {
+    (
+        $(#[$doc:meta])+ $args:ident $(, and $other:literal)*;
+        $($name:literal $field:ident: $type:ty = $read:path $(, $too:ident)?;)+
+        $($(#[$held_doc:meta])+ $held:ident: $held_type:ty;)*
+    ) => {
+        $(#[$doc])+
+        #[derive(Clone, Default)]
+        pub(crate) struct $args {
+            $(pub(crate) $field: Option<$type>,)+
+            $($(#[$held_doc])+ pub(crate) $held: $held_type,)*
+        }
+
+        impl $args {
+            /// All options, and those that the second attribute has.
+            const KNOWN: [&[&str]; 2] = [&[$($other,)* $($name),+], &[$($($too!($name),)?)+]];
+
+            /// Takes an option of the table, and tells whether it could be read.
+            fn set(&mut self, option: Written, errors: &mut Errors) -> bool {
+                match option.name.to_string().as_str() {
+                    $($name => option.set(&mut self.$field, $read, errors),)+
+                    _ => true,
+                }
+            }
+        }
+    };
+}
+
+/// Marks an option of `#[redis_cached]` that means the same in `#[write_through]`.
+macro_rules! both {
+    ($name:literal) => {
+        $name
+    };
+}
+
+options! {
+    /// `#[redis_cached(…)]` as written, and `#[write_through(…)]`, which has some of its options.
+    CachedArgs;
+    "key" key: LitStr = Written::string, both;
+    "ttl" ttl: Expr = Written::expression, both;
+    "ttl_with" ttl_with: Path = Written::function, both;
+    "jitter" jitter: Expr = Written::expression, both;
+    "negative_ttl" negative_ttl: Expr = Written::expression, both;
+    "stale_while_revalidate" stale_while_revalidate: Expr = Written::expression, both;
+    "stale_if_error" stale_if_error: Expr = Written::expression, both;
+    "refresh_ahead" refresh_ahead: Expr = Written::expression;
+    "early_expiry" early_expiry: Expr = Written::expression;
+    "soft_timeout" soft_timeout: Expr = Written::expression;
+    "timeout" timeout: Expr = Written::expression;
+    "audit" audit: Expr = Written::expression;
+    "version" version: Path = Written::function;
+    "tags" tags: Vec<LitStr> = tags::list, both;
+    "batch" batch: Each = Written::each;
+    "skip" skip: Vec<Ident> = Written::names;
+    "codec" codec: Path = Written::codec, both;
+    "schema" schema: LitStr = Written::string;
+    "condition" condition: Expr = Written::expression;
+    "unless" unless: Expr = Written::expression, both;
+    "nested" nested: bool = Written::switch;
+    "cache" cache: Expr = Written::expression, both;
+    "policy" policy: LitStr = Written::string, both;
+    "crate" krate: Path = Written::krate, both;
+    /// Options that were meant and could not be read.
+    unread: Vec<String>;
+}
+
+options! {
+    /// `#[invalidates(…)]` as written.
+    InvalidatesArgs, and "tag";
+    "when" when: LitStr = Written::string;
+    "guard" guard: Word = Written::word;
+    "replica_lag" replica_lag: Expr = Written::expression;
+    "publish" publish: () = Written::flag;
+    "cache" cache: Expr = Written::expression;
+    "crate" krate: Path = Written::krate;
+    /// The keys, which have no name.
+    targets: Vec<LitStr>;
+    /// Each `tag`, which may be given more than once.
+    tags: Vec<LitStr>;
+    /// Something could not be read, so that nobody knows whether a target is missing.
+    unread: bool;
+    /// `when` was meant, and could not be read.
+    unread_when: bool;
+}
+
 const CACHED: Options = Options {
     attribute: "redis_cached",
     before: "",
-    known: &[
-        "key",
-        "ttl",
-        "ttl_with",
-        "jitter",
-        "negative_ttl",
-        "stale_while_revalidate",
-        "stale_if_error",
-        "refresh_ahead",
-        "early_expiry",
-        "soft_timeout",
-        "timeout",
-        "audit",
-        "version",
-        "tags",
-        "batch",
-        "skip",
-        "codec",
-        "schema",
-        "condition",
-        "unless",
-        "nested",
-        "cache",
-        "policy",
-        "crate",
-    ],
+    known: CachedArgs::KNOWN[0],
 };
 
-/// They mean the same as those of `#[redis_cached]`.
 const WRITE_THROUGH: Options = Options {
     attribute: "write_through",
     before: "",
-    known: &[
-        "key",
-        "ttl",
-        "ttl_with",
-        "jitter",
-        "negative_ttl",
-        "stale_while_revalidate",
-        "stale_if_error",
-        "tags",
-        "codec",
-        "unless",
-        "cache",
-        "policy",
-        "crate",
-    ],
+    known: CachedArgs::KNOWN[1],
 };
 
 const INVALIDATES: Options = Options {
     attribute: "invalidates",
     before: "exact keys, then ",
-    known: &[
-        "tag",
-        "when",
-        "guard",
-        "replica_lag",
-        "publish",
-        "cache",
-        "crate",
-    ],
+    known: InvalidatesArgs::KNOWN[0],
 };
 
 const ALL: &[&Options] = &[&CACHED, &WRITE_THROUGH, &INVALIDATES];
-
-/// `#[redis_cached(…)]` as written.
-#[derive(Clone, Default)]
-pub(crate) struct CachedArgs {
-    pub(crate) key: Option<LitStr>,
-    pub(crate) ttl: Option<Expr>,
-    pub(crate) ttl_with: Option<Path>,
-    pub(crate) jitter: Option<Expr>,
-    pub(crate) negative_ttl: Option<Expr>,
-    pub(crate) stale_while_revalidate: Option<Expr>,
-    pub(crate) stale_if_error: Option<Expr>,
-    pub(crate) refresh_ahead: Option<Expr>,
-    pub(crate) early_expiry: Option<Expr>,
-    pub(crate) soft_timeout: Option<Expr>,
-    pub(crate) timeout: Option<Expr>,
-    pub(crate) audit: Option<Expr>,
-    pub(crate) version: Option<Path>,
-    pub(crate) tags: Option<Vec<LitStr>>,
-    pub(crate) batch: Option<Each>,
-    pub(crate) skip: Option<Vec<Ident>>,
-    pub(crate) codec: Option<Path>,
-    pub(crate) schema: Option<LitStr>,
-    pub(crate) condition: Option<Expr>,
-    pub(crate) unless: Option<Expr>,
-    pub(crate) nested: Option<bool>,
-    pub(crate) cache: Option<Expr>,
-    pub(crate) policy: Option<LitStr>,
-    pub(crate) krate: Option<Path>,
-    unread: Vec<String>,
-}
-
-/// `#[invalidates(…)]` as written.
-#[derive(Clone, Default)]
-pub(crate) struct InvalidatesArgs {
-    pub(crate) targets: Vec<LitStr>,
-    pub(crate) tags: Vec<LitStr>,
-    pub(crate) when: Option<LitStr>,
-    pub(crate) guard: Option<Word>,
-    pub(crate) replica_lag: Option<Expr>,
-    pub(crate) publish: Option<()>,
-    pub(crate) cache: Option<Expr>,
-    pub(crate) krate: Option<Path>,
-    /// Something could not be read, so that nobody knows whether a target is missing.
-    pub(crate) unread: bool,
-    /// `when` was meant, and could not be read.
-    pub(crate) unread_when: bool,
-}
 
 impl CachedArgs {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
@@ -148,7 +140,10 @@ impl CachedArgs {
                 Piece::Option(option)
                     if options.known.contains(&option.name.to_string().as_str()) =>
                 {
-                    args.take(option, errors);
+                    let name = option.name.to_string();
+                    if !args.set(option, errors) {
+                        args.unread.push(name);
+                    }
                 }
                 Piece::Option(option) => {
                     // A misspelt `ttl` is one mistake, and not a missing one as well.
@@ -158,45 +153,6 @@ impl CachedArgs {
             }
         }
         args
-    }
-
-    /// Takes an option that is known.
-    fn take(&mut self, option: Written, errors: &mut Errors) {
-        let name = option.name.to_string();
-        let read = match name.as_str() {
-            "key" => option.set(&mut self.key, Written::string, errors),
-            "ttl" => option.set(&mut self.ttl, Written::expression, errors),
-            "ttl_with" => option.set(&mut self.ttl_with, Written::function, errors),
-            "jitter" => option.set(&mut self.jitter, Written::expression, errors),
-            "negative_ttl" => option.set(&mut self.negative_ttl, Written::expression, errors),
-            "stale_while_revalidate" => option.set(
-                &mut self.stale_while_revalidate,
-                Written::expression,
-                errors,
-            ),
-            "stale_if_error" => option.set(&mut self.stale_if_error, Written::expression, errors),
-            "refresh_ahead" => option.set(&mut self.refresh_ahead, Written::expression, errors),
-            "early_expiry" => option.set(&mut self.early_expiry, Written::expression, errors),
-            "soft_timeout" => option.set(&mut self.soft_timeout, Written::expression, errors),
-            "timeout" => option.set(&mut self.timeout, Written::expression, errors),
-            "audit" => option.set(&mut self.audit, Written::expression, errors),
-            "version" => option.set(&mut self.version, Written::function, errors),
-            "tags" => option.set(&mut self.tags, tags::list, errors),
-            "batch" => option.set(&mut self.batch, Written::each, errors),
-            "skip" => option.set(&mut self.skip, Written::names, errors),
-            "codec" => option.set(&mut self.codec, Written::codec, errors),
-            "schema" => option.set(&mut self.schema, Written::string, errors),
-            "condition" => option.set(&mut self.condition, Written::expression, errors),
-            "unless" => option.set(&mut self.unless, Written::expression, errors),
-            "nested" => option.set(&mut self.nested, Written::switch, errors),
-            "cache" => option.set(&mut self.cache, Written::expression, errors),
-            "policy" => option.set(&mut self.policy, Written::string, errors),
-            "crate" => option.set(&mut self.krate, Written::krate, errors),
-            _ => true,
-        };
-        if !read {
-            self.unread.push(name);
-        }
     }
 
     /// Whether one of these options was meant and could not be read: what follows from its absence is
@@ -246,12 +202,7 @@ impl InvalidatesArgs {
                 errors.refuse(&option.name, "a key of `#[invalidates]` has no name", help);
                 true
             }
-            "when" => option.set(&mut self.when, Written::string, errors),
-            "guard" => option.set(&mut self.guard, Written::word, errors),
-            "replica_lag" => option.set(&mut self.replica_lag, Written::expression, errors),
-            "publish" => option.set(&mut self.publish, Written::flag, errors),
-            "cache" => option.set(&mut self.cache, Written::expression, errors),
-            "crate" => option.set(&mut self.krate, Written::krate, errors),
+            known if INVALIDATES.known.contains(&known) => self.set(option, errors),
             _ => {
                 let meant = words::refuse(&option.name, &INVALIDATES, ALL, errors);
                 self.unread_when |= meant == Some("when");
