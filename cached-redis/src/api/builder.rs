@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::observe::recorder::Recorder;
 use crate::policy::failover::OnFailover;
 use crate::policy::schema::Schema;
-use crate::policy::{Jitter, Policy};
+use crate::policy::{Jitter, Policy, defaults};
 use crate::protocol::journal::Journal;
 #[cfg(feature = "testing")]
 use crate::store::faults::Faults;
@@ -22,15 +22,6 @@ use crate::wire::codec::Format;
 use crate::write::start;
 
 mod check;
-
-const DEFAULT_JITTER: Jitter = Jitter::around(0.05);
-const DEFAULT_LEASE: Duration = Duration::from_secs(3);
-const DEFAULT_WAIT: Duration = Duration::from_secs(10);
-const DEFAULT_THROTTLE: Duration = Duration::from_secs(1);
-const DEFAULT_UPDATE_ATTEMPTS: u32 = 64;
-const DEFAULT_JOURNAL_KEYS: usize = 10_000;
-const DEFAULT_FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
-const DEFAULT_HOLD: Duration = Duration::from_secs(10);
 
 /// Configures a [`Cache`]; made by [`Cache::builder`].
 ///
@@ -85,19 +76,19 @@ impl Default for Builder {
             url: None,
             namespace: None,
             process: String::new(),
-            defaults: Policy::new().jitter(DEFAULT_JITTER),
+            defaults: Policy::new().jitter(defaults::JITTER),
             policies: HashMap::new(),
             modes: Vec::new(),
             format: Format::default(),
-            lease: DEFAULT_LEASE,
-            wait: DEFAULT_WAIT,
-            throttle: DEFAULT_THROTTLE,
-            update_attempts: DEFAULT_UPDATE_ATTEMPTS,
+            lease: defaults::LEASE,
+            wait: defaults::WAIT_BUDGET,
+            throttle: defaults::THROTTLE,
+            update_attempts: defaults::UPDATE_ATTEMPTS,
             on_failover: OnFailover::default(),
-            journal_keys: DEFAULT_JOURNAL_KEYS,
-            flush_timeout: DEFAULT_FLUSH_TIMEOUT,
+            journal_keys: defaults::JOURNAL_KEYS,
+            flush_timeout: defaults::FLUSH_TIMEOUT,
             guarded: false,
-            hold: DEFAULT_HOLD,
+            hold: defaults::HOLD,
             event_stream: None,
             redis: RedisSettings::default(),
             memory: MemoryLimits::default(),

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::policy::schema::Schema;
 
 mod checked;
+pub(crate) mod defaults;
 pub(crate) mod failover;
 mod jitter;
 pub(crate) mod schema;
@@ -24,9 +25,6 @@ pub use jitter::Jitter;
 /// The longest time to live: 100 years. Longer ones are shortened to it, since Redis adds the
 /// time to live to its clock and refuses a sum that overflows.
 pub(crate) const LONGEST_TTL: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-
-/// A `None` is kept no longer than this unless the policy says otherwise.
-const NEGATIVE_TTL: Duration = Duration::from_secs(30);
 
 /// How long an entry lives, and when it is loaded anew: time to live, jitter, negative caching,
 /// [stale windows and early refreshes](crate::docs::stampedes).
@@ -277,8 +275,10 @@ impl Policy {
         let ttl = self.ttl.map(|ttl| ttl.min(LONGEST_TTL));
         let base = match negative {
             true => {
-                let most = ttl.or(self.told.then_some(NEGATIVE_TTL))?;
-                let negative = self.negative_ttl.unwrap_or(most.min(NEGATIVE_TTL));
+                let most = ttl.or(self.told.then_some(defaults::NEGATIVE_TTL))?;
+                let negative = self
+                    .negative_ttl
+                    .unwrap_or(most.min(defaults::NEGATIVE_TTL));
                 negative.min(LONGEST_TTL)
             }
             false => ttl?,

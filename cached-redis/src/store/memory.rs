@@ -19,6 +19,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::bars::Bars;
 use super::{Outlet, Put, Store, bounded, envelope_token, millis};
 use crate::error::{Error, StoreError};
+use crate::policy::defaults;
 use crate::store::size;
 use crate::wire::entry::Token;
 use crate::wire::lock::{Grant, Record};
@@ -44,9 +45,9 @@ pub(crate) struct MemoryLimits {
 impl Default for MemoryLimits {
     fn default() -> Self {
         Self {
-            entries: 100_000,
+            entries: defaults::MEMORY_ENTRIES,
             bytes: None,
-            value_bytes: size::DEFAULT_MOST,
+            value_bytes: defaults::MAX_VALUE_BYTES,
         }
     }
 }

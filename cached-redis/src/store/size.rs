@@ -4,8 +4,6 @@ use std::ops::RangeInclusive;
 
 use crate::error::StoreError;
 
-pub(crate) const DEFAULT_MOST: u64 = 64 << 20;
-
 /// From what leaves room for a header to the longest string of Redis.
 pub(crate) const MOST: RangeInclusive<u64> = 1 << 10..=512 << 20;
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::policy::defaults;
 #[cfg(feature = "tls")]
 use crate::store::redis::TlsSettings;
-use crate::store::size;
 
 /// What a Redis store works with.
 #[derive(Debug, Clone)]
@@ -29,14 +29,14 @@ pub(crate) struct RedisSettings {
 impl Default for RedisSettings {
     fn default() -> Self {
         Self {
-            connect_timeout: Duration::from_secs(1),
-            deadline: Duration::from_millis(100),
+            connect_timeout: defaults::CONNECT_TIMEOUT,
+            deadline: defaults::DEADLINE,
             #[cfg(feature = "tls")]
             tls: TlsSettings::default(),
-            breaker_failures: 5,
+            breaker_failures: defaults::BREAKER_FAILURES,
             epoch_key: None,
             bars_key: String::new(),
-            value_bytes: size::DEFAULT_MOST,
+            value_bytes: defaults::MAX_VALUE_BYTES,
         }
     }
 }
