@@ -11,6 +11,7 @@ pub(crate) mod jitter;
 pub(crate) mod key;
 pub(crate) mod outer_names;
 pub(crate) mod ownership;
+pub(crate) mod policy;
 pub(crate) mod receiver;
 pub(crate) mod schema;
 pub(crate) mod tag;

@@ -2,7 +2,7 @@
 //!
 //! Each rule that needs both is a function here, named for what it refuses.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span};
 use quote::{ToTokens as _, quote};
 use syn::{Expr, LitStr, Path, Type};
 
@@ -10,12 +10,10 @@ use crate::check::batch::Batch;
 use crate::check::content::{self, inside};
 use crate::check::coverage::{check_accounted, check_skipped};
 use crate::check::duration::{self, Life};
-use crate::check::factor::{AUDIT, EARLY_EXPIRY, REFRESH_AHEAD, factor};
 use crate::check::guard::{Guard, refuse_before, refuse_patterns, refuse_result};
-use crate::check::jitter::{self, Jitter};
 use crate::check::key::{Key, Outcome};
 use crate::check::outer_names::refuse_outer_names;
-use crate::check::schema::Schema;
+use crate::check::policy::Policy;
 use crate::check::when::When;
 use crate::check::{ownership, tag};
 use crate::parse::args::{CachedArgs, InvalidatesArgs};
@@ -42,25 +40,6 @@ pub(crate) struct Cached {
     pub(crate) detached: bool,
     pub(crate) cache: Option<Expr>,
     pub(crate) krate: Option<Path>,
-}
-
-/// What was written of the policy.
-pub(crate) struct Policy {
-    pub(crate) ttl: Option<Life>,
-    pub(crate) jitter: Option<Jitter>,
-    pub(crate) negative_ttl: Option<Life>,
-    pub(crate) stale_while_revalidate: Option<Life>,
-    pub(crate) stale_if_error: Option<Life>,
-    pub(crate) refresh_ahead: Option<TokenStream>,
-    pub(crate) early_expiry: Option<TokenStream>,
-    pub(crate) audit: Option<TokenStream>,
-    pub(crate) schema: Option<Schema>,
-    pub(crate) soft_timeout: Option<Life>,
-    /// Whether each value tells its own TTL.
-    pub(crate) told: bool,
-    /// Whether calls inside of a load have no say in its result.
-    pub(crate) alone: bool,
-    pub(crate) named: Option<LitStr>,
 }
 
 /// A function that writes what others cache.
@@ -197,52 +176,6 @@ fn require_tags(args: &CachedArgs, errors: &mut Errors) {
              or `tags = []` if they carry none",
         );
     }
-}
-
-impl Policy {
-    fn new(args: &CachedArgs, function: &Function, errors: &mut Errors) -> Self {
-        let mut life = |name, value: &Option<Expr>, zero| {
-            let life = duration::parse(name, value.as_ref()?, zero, errors)?;
-            if let Life::Const(value) = &life {
-                refuse_outer_names(name, value, function, errors);
-            }
-            Some(life)
-        };
-        Self {
-            ttl: life("ttl", &args.ttl, false),
-            negative_ttl: life("negative_ttl", &args.negative_ttl, true),
-            stale_while_revalidate: life(
-                "stale_while_revalidate",
-                &args.stale_while_revalidate,
-                true,
-            ),
-            stale_if_error: life("stale_if_error", &args.stale_if_error, true),
-            soft_timeout: life("soft_timeout", &args.soft_timeout, false),
-            jitter: jitter::parse(&args.jitter, function, errors),
-            refresh_ahead: factor(&REFRESH_AHEAD, &args.refresh_ahead, function, errors),
-            early_expiry: factor(&EARLY_EXPIRY, &args.early_expiry, function, errors),
-            told: args.ttl_with.is_some(),
-            alone: args.nested == Some(false),
-            audit: factor(&AUDIT, &args.audit, function, errors),
-            schema: args
-                .schema
-                .as_ref()
-                .and_then(|schema| Schema::parse(schema, args, errors)),
-            named: args.policy.clone().filter(|name| named(name, errors)),
-        }
-    }
-}
-
-fn named(name: &LitStr, errors: &mut Errors) -> bool {
-    let empty = name.value().is_empty();
-    if empty {
-        errors.refuse(
-            name,
-            "the policy has no name",
-            "write the name given to the builder",
-        );
-    }
-    !empty
 }
 
 /// One of them would have no effect.

@@ -12,8 +12,9 @@ use super::{
 use crate::check::duration::Life;
 use crate::check::jitter::Jitter;
 use crate::check::ownership;
+use crate::check::policy::{Policy, Value};
 use crate::check::schema::Schema;
-use crate::check::validate::{Cached, Policy, path_text};
+use crate::check::validate::{Cached, path_text};
 use crate::parse::signature::Function;
 use crate::parse::syntax::{at, find};
 use crate::parse::text;
@@ -127,45 +128,27 @@ pub(super) fn option(text: Option<String>, p: &TokenStream) -> TokenStream {
 /// `Policy::new().ttl(…)`, with the calls for what was written.
 pub(super) fn policy(policy: &Policy, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
-    let lives = [
-        ("ttl", "checked_ttl", &policy.ttl),
-        ("negative_ttl", "checked_negative_ttl", &policy.negative_ttl),
-        (
-            "stale_while_revalidate",
-            "checked_window",
-            &policy.stale_while_revalidate,
-        ),
-        ("stale_if_error", "checked_window", &policy.stale_if_error),
-        ("soft_timeout", "checked_timeout", &policy.soft_timeout),
-    ];
-    let lives = lives.into_iter().filter_map(|(name, check, written)| {
-        let (name, life) = (Ident::new(name, here), life(written.as_ref()?, check, p));
-        Some(quote_spanned!(here=> .#name(#life)))
+    let setters = policy.0.iter().map(|(name, value)| {
+        let (name, value) = (Ident::new(name, here), setting(value, p));
+        quote_spanned!(here=> .#name(#value))
     });
-    let jitter = policy.jitter.as_ref().map(|Jitter { kind, share }| {
-        let kind = Ident::new(kind, here);
-        quote_spanned!(here=> .jitter(#p::Jitter::#kind(#share)))
-    });
-    let factors = [
-        ("refresh_ahead", &policy.refresh_ahead),
-        ("early_expiry", &policy.early_expiry),
-        ("audit", &policy.audit),
-    ];
-    let factors = factors.into_iter().filter_map(|(name, factor)| {
-        let (name, factor) = (Ident::new(name, here), factor.as_ref()?);
-        Some(quote_spanned!(here=> .#name(#factor)))
-    });
-    let named = policy
-        .named
-        .as_ref()
-        .map(|name| quote_spanned!(here=> .named(#name)));
-    let told = policy.told.then(|| quote_spanned!(here=> .told()));
-    let alone = policy.alone.then(|| quote_spanned!(here=> .alone()));
-    let schema = policy.schema.map(|schema| match schema {
-        Schema::Exact => quote_spanned!(here=> .schema(#p::Schema::Exact)),
-        Schema::Additive => quote_spanned!(here=> .schema(#p::Schema::Additive)),
-    });
-    quote_spanned!(here=> #p::Policy::new() #(#lives)* #jitter #(#factors)* #schema #told #alone #named)
+    quote_spanned!(here=> #p::Policy::new() #(#setters)*)
+}
+
+fn setting(value: &Value, p: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
+    match value {
+        Value::Nothing => TokenStream::new(),
+        Value::Life(value, check) => life(value, check, p),
+        Value::Number(number) => number.clone(),
+        Value::Jitter(Jitter { kind, share }) => {
+            let kind = Ident::new(kind, here);
+            quote_spanned!(here=> #p::Jitter::#kind(#share))
+        }
+        Value::Schema(Schema::Exact) => quote_spanned!(here=> #p::Schema::Exact),
+        Value::Schema(Schema::Additive) => quote_spanned!(here=> #p::Schema::Additive),
+        Value::Name(name) => name.to_token_stream(),
+    }
 }
 
 /// A `Duration`; an expression goes through the const function `check`, underlined where it fails.
