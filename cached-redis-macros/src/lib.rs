@@ -168,6 +168,8 @@ pub fn redis_cached(args: TokenStream, item: TokenStream) -> TokenStream {
 /// for any text, a `:` included, and is the only wildcard; a `*` in a value is none. The exact keys
 /// still go in one round trip, each pattern takes a scan over the whole store.
 ///
+/// A function may bear several attributes of writers. What they name is removed as one thing.
+///
 /// # Options
 ///
 /// | option | meaning | default |

@@ -52,8 +52,8 @@ pub use wire::codec::{Codec, CodecError, Format, Json, Msgpack};
 pub use wire::key::{Key, KeyName};
 pub use write::after_commit::{AfterCommit, after_commit};
 pub use write::guard::WriteGuard;
+pub use write::invalidation::Invalidation;
 pub use write::lock::Lock;
-pub use write::removal::Invalidation;
 
 /// The README's examples are tests as well.
 #[cfg(doctest)]

@@ -36,6 +36,8 @@ mod deferred_invalidations;
 mod direct;
 #[cfg(feature = "testing")]
 mod dropped_at_every_await;
+#[cfg(feature = "testing")]
+mod dropped_callers;
 mod dropped_leader;
 mod dropped_writer;
 mod durations;
@@ -102,6 +104,7 @@ mod rollout;
 mod rooms;
 mod runtimes;
 mod secrets;
+#[cfg(feature = "testing")]
 mod several_attributes;
 mod shapes_out_of_sight;
 mod shared_values;

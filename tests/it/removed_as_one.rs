@@ -30,7 +30,7 @@ on_redis!(
 );
 
 const POLICY: Policy = Policy::new().ttl(Duration::from_secs(600));
-const PAIRS: u64 = 24;
+pub(crate) const PAIRS: u64 = 24;
 
 #[redis_cached(ttl = 600, key = "one:outer:<id>", skip(source))]
 async fn outer(source: &Source, id: u64) -> u64 {
@@ -52,15 +52,15 @@ fn inner_keys(count: u64) -> Vec<String> {
 }
 
 /// One that invalidates slowly, and one that reads.
-struct Scene {
-    slow: Cache,
+pub(crate) struct Scene {
+    pub(crate) slow: Cache,
     faults: Faults,
-    reader: Cache,
+    pub(crate) reader: Cache,
     source: Source,
 }
 
 impl Scene {
-    async fn new(world: &World, set: impl Fn(Builder) -> Builder) -> Self {
+    pub(crate) async fn new(world: &World, set: impl Fn(Builder) -> Builder) -> Self {
         let faults = Faults::seeded(1).delay(1.0, Duration::from_millis(10));
         let slow = set(world.patient()).faults(faults.clone());
         let scene = Self {
@@ -104,7 +104,7 @@ impl Scene {
         })
     }
 
-    async fn leaves_nothing_old(&self, invalidate: impl AsyncFn(&Cache)) {
+    pub(crate) async fn leaves_nothing_old(&self, invalidate: impl AsyncFn(&Cache)) {
         let ended = Arc::default();
         let readers = [self.reading(&ended), self.reading(&ended)];
         let version = self.source.write();
@@ -124,11 +124,11 @@ impl Scene {
     }
 }
 
-fn plain(builder: Builder) -> Builder {
+pub(crate) fn plain(builder: Builder) -> Builder {
     builder
 }
 
-fn guarded(builder: Builder) -> Builder {
+pub(crate) fn guarded(builder: Builder) -> Builder {
     builder.guarded(true)
 }
 

@@ -29,6 +29,7 @@ on_both_stores!(
     a_commit_whose_runtime_stands_still_is_sent_from_the_next_one,
     a_guarded_write_whose_runtime_stands_still_is_ended_from_the_next_one,
     an_event_whose_runtime_stands_still_is_sent_from_the_next_one,
+    the_event_of_a_guarded_write_in_a_commit_whose_runtime_stands_still_is_sent_from_the_next_one,
     a_guarded_write_outlives_the_runtime_that_it_began_in,
     a_guarded_write_is_finished_though_the_runtime_that_it_began_in_stands_still,
     events_can_be_subscribed_to_again_once_their_runtime_has_ended,
@@ -261,6 +262,25 @@ async fn an_event_whose_runtime_stands_still_is_sent_from_the_next_one(world: Wo
     let cache = cache_of_the_past(&world);
     let mut events = cache.events().await;
     begin_and_stand_still(|| cache.publishing().invalidate(key(1)));
+    tokio_test(async || cache.flush().await.unwrap());
+    let event = in_time(events.next()).await;
+    assert!(format!("{event:?}").contains(&key(1)), "{event:?}");
+}
+
+#[invalidates("runtimes:1", guard, publish, cache = cache)]
+async fn write_guarded(cache: &Cache) {}
+
+async fn the_event_of_a_guarded_write_in_a_commit_whose_runtime_stands_still_is_sent_from_the_next_one(
+    world: World,
+) {
+    let (cache, _) = filled_cache(&world, &Source::new());
+    let mut events = cache.events().await;
+    let after = cache.after_commit();
+    tokio_test(async || {
+        after.scope(write_guarded(&cache)).await;
+        after.invalidate("another");
+    });
+    begin_and_stand_still(|| after.commit());
     tokio_test(async || cache.flush().await.unwrap());
     let event = in_time(events.next()).await;
     assert!(format!("{event:?}").contains(&key(1)), "{event:?}");

@@ -5,7 +5,7 @@ use quote::quote_spanned;
 
 use super::cached::life;
 use super::key::{adder, key_writer, late_keys};
-use super::{body, on_instance, place, private, start, string};
+use super::{body, ends, on_instance, place, private, start, string};
 use crate::check::guard::Guard;
 use crate::check::key::Key;
 use crate::check::validate::Invalidates;
@@ -51,9 +51,11 @@ pub(crate) fn invalidates(invalidates: &Invalidates, function: &Function) -> Tok
         .then(|| quote_spanned!(here=> #p::Write::before(&mut __write).await;));
     let begin = invalidates.guard.map(|guard| begin(guard, function, &p));
     let end = end(function, &after, &late, &p);
+    let ends = ends(function, &quote_spanned!(here=> __write));
     function.with(&quote_spanned! {here=>
         let __writer = #registered;
         let mut __write = #write;
+        #ends
         #(#keys)*
         #(#fragments)*
         #early

@@ -5,7 +5,7 @@ use quote::{ToTokens as _, quote_spanned};
 
 use super::cached::{codec, option, policy, shape, verdict};
 use super::key::key_writer;
-use super::{body, instance, on_instance, parameters, place, private, start, string};
+use super::{body, ends, instance, on_instance, parameters, place, private, start, string};
 use crate::check::validate::{Cached, path_text};
 use crate::parse::signature::Function;
 use crate::parse::syntax::at;
@@ -39,9 +39,11 @@ pub(crate) fn write_through(written: &Cached, function: &Function) -> TokenStrea
     let tags = written.tags.iter().map(|tag| key_writer(&tag.pieces, &p));
     let shape = shape(&written.output, &p);
     let write = write(written, function, &p);
+    let ends = ends(function, &quote_spanned!(here=> __through));
     function.with(&quote_spanned! {here=>
         let __written = #registered;
         let mut __through = #through;
+        #ends
         #p::Through::key(&mut __through, #key);
         #(#p::Through::tag(&mut __through, #tags);)*
         #shape

@@ -31,6 +31,8 @@ pub(crate) struct Function {
     pub(crate) receiver: Option<Token![self]>,
     /// What the future resolves to; `None` where nothing is written.
     pub(crate) output: Option<Type>,
+    /// Whether another attribute of ours is in the body already.
+    pub(crate) is_around: bool,
 }
 
 #[derive(Clone)]
@@ -58,7 +60,7 @@ impl Function {
             no_body(&signature.ident, attribute, errors);
             return None;
         };
-        attributes::check(attribute, &body, errors)?;
+        let is_around = attributes::check(attribute, &body, errors)?;
         let (body, output) = if signature.asyncness.is_some() {
             (Body::plain(&body), written(&signature.output))
         } else {
@@ -75,6 +77,7 @@ impl Function {
         Some(Self {
             parameters: parameters(&signature, &body),
             absent: Vec::new(),
+            is_around,
             receiver: receiver(&signature),
             attributes,
             visibility,

@@ -15,7 +15,7 @@ use crate::policy::Policy;
 use crate::wire::key::Pattern;
 use crate::write::after_commit::AfterCommit;
 use crate::write::guard::WriteGuard;
-use crate::write::removal::Invalidation;
+use crate::write::invalidation::Invalidation;
 use crate::write::through::{self, Through};
 use crate::write::{invalidate, pattern};
 

@@ -17,7 +17,7 @@ use crate::read::call::Call;
 use crate::read::renew::InPlace;
 use crate::wire::tag::{self, Tags};
 use crate::wire::version::source_version;
-use crate::write::removal::Invalidation;
+use crate::write::invalidation::Invalidation;
 use crate::write::through::{self, Through};
 use crate::write::{invalidate, update};
 

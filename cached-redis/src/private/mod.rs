@@ -28,6 +28,7 @@ pub use crate::read::call::Call;
 pub use crate::wire::key::{KeyName, KeyWriter, part};
 pub use crate::wire::version::source_version;
 pub use crate::write::call::Write;
+pub use crate::write::ends::Ends;
 pub use crate::write::through::Through;
 
 /// What a function under `#[redis_cached]` returns.

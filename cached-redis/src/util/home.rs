@@ -15,26 +15,21 @@ use std::future::pending;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::util::background::Background;
+use crate::util::driven::{LOOK, Probe, Unattended};
 use crate::util::work::Work;
-
-/// A runtime that runs nothing for so long is driven by nobody.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// How often somebody who waits for a task of the home looks whether it still has one.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// See the module. Dropped, it ends its tasks.
 pub(crate) struct Home {
     state: Mutex<State>,
     /// Of calls, wherever it is done.
     pub(crate) work: Arc<Work>,
+    pub(crate) unattended: Arc<Unattended>,
 }
 
 struct State {
@@ -54,12 +49,6 @@ type Begin = Arc<dyn Fn() -> Task + Send + Sync>;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A question to a runtime whether it is driven.
-struct Probe {
-    asked: Instant,
-    answer: JoinHandle<()>,
-}
-
 impl Home {
     /// On the current runtime.
     pub(crate) fn here() -> Arc<Self> {
@@ -75,8 +64,11 @@ impl Home {
             unfinished: Vec::new(),
             probe: None,
         });
-        let work = Arc::default();
-        Arc::new(Self { state, work })
+        Arc::new(Self {
+            state,
+            work: Arc::default(),
+            unattended: Arc::default(),
+        })
     }
 
     /// Begins a task, again wherever the home moves to.
@@ -95,8 +87,12 @@ impl Home {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        let here = Handle::try_current();
-        here.unwrap_or_else(|_| self.runtime()).spawn(future)
+        self.here_or_home().spawn(future)
+    }
+
+    /// The runtime of a call.
+    pub(crate) fn here_or_home(&self) -> Handle {
+        Handle::try_current().unwrap_or_else(|_| self.runtime())
     }
 
     /// Does what is left to be done when something is dropped, maybe with the very runtime of its call:
@@ -204,14 +200,10 @@ impl State {
             return true;
         }
         // Under the lock, but they have nothing to finish.
-        let probe = self.probe.get_or_insert_with(|| Probe {
-            asked: Instant::now(),
-            answer: self.runtime.spawn(async {}),
-        });
-        let is_old = probe.asked.elapsed() >= PATIENCE;
-        let is_gone = is_old && !probe.answer.is_finished();
-        self.probe.take_if(|_| is_old);
-        is_gone
+        let probe = self.probe.get_or_insert_with(|| Probe::new(&self.runtime));
+        let is_driven = probe.is_driven();
+        self.probe.take_if(|_| is_driven.is_some());
+        is_driven == Some(false)
     }
 
     /// Gives what is to begin anew there, and what is to be finished there.
@@ -254,10 +246,12 @@ fn tell_once() {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
 
     use tokio::runtime::{Builder, Runtime};
 
     use super::*;
+    use crate::util::driven::PATIENCE;
 
     fn runtime() -> Runtime {
         Builder::new_current_thread().enable_all().build().unwrap()

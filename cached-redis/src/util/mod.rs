@@ -3,6 +3,7 @@
 
 pub(crate) mod background;
 pub(crate) mod backoff;
+pub(crate) mod driven;
 pub(crate) mod home;
 pub(crate) mod sync;
 pub(crate) mod thread;

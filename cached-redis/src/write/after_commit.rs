@@ -22,19 +22,17 @@
 //! have committed since, so what it returns need not be what stands in the source.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use crate::engine::handle::{self, Inner};
 use crate::engine::transaction;
 use crate::error::Error;
-use crate::observe::registry::{DIRECT, Site};
-use crate::protocol::journal::Hold;
+use crate::observe::registry::DIRECT;
 use crate::wire::key;
 use crate::write::dispatch::Sent;
-use crate::write::guard::WriteGuard;
+use crate::write::invalidation::Invalidation;
 use crate::write::pattern;
-use crate::write::removal::{Invalidation, Removal};
+use crate::write::removal::{Collection, Removal};
 
 /// Collects the invalidations of a transaction and sends them at its commit; made by
 /// [`Cache::after_commit`](crate::Cache::after_commit) and [`after_commit`].
@@ -52,17 +50,7 @@ pub struct AfterCommit {
 struct Transaction {
     /// The cache that it was made for, if any.
     own: Option<Arc<Inner>>,
-    collected: Mutex<Vec<Collected>>,
-}
-
-/// What is to be done in one cache at the commit.
-struct Collected {
-    inner: Arc<Inner>,
-    keys: Hold,
-    hold_off: Option<Duration>,
-    /// In whose name others are to hear of it: one that asks for it does so for all.
-    publish: Option<&'static Site>,
-    guards: Vec<WriteGuard>,
+    collection: Collection,
 }
 
 tokio::task_local! {
@@ -101,9 +89,9 @@ pub fn after_commit() -> AfterCommit {
 
 impl AfterCommit {
     pub(crate) fn new(own: Option<Arc<Inner>>) -> Self {
-        let collected = Mutex::default();
+        let collection = Collection::default();
         Self {
-            transaction: Arc::new(Transaction { own, collected }),
+            transaction: Arc::new(Transaction { own, collection }),
             in_doubt: false,
         }
     }
@@ -120,8 +108,9 @@ impl AfterCommit {
         };
         let full = |key: K| key::full_key(&inner.namespace, key.as_ref());
         let keys = keys.into_iter().map(full).collect();
-        self.transaction
-            .add(inner, Removal::of(&DIRECT.site, keys, Vec::new()));
+        let removal = Removal::of(inner, &DIRECT.site, keys, Vec::new());
+        // Until its commit, which takes it, it collects.
+        self.transaction.collection.add(removal);
     }
 
     /// Runs `future`. What functions under `#[invalidates]` and `#[write_through]`, and the methods of
@@ -182,7 +171,7 @@ impl Drop for AfterCommit {
             drop(self.transaction.send());
         }
         // A future that was leaked in its scope may keep the transaction, but no key.
-        drop(self.transaction.take());
+        drop(self.transaction.collection.close());
     }
 }
 
@@ -193,70 +182,10 @@ impl fmt::Debug for AfterCommit {
 }
 
 impl Transaction {
-    fn add(&self, inner: &Arc<Inner>, removal: Removal) {
-        self.within(inner, |collected| collected.add(removal));
-    }
-
-    /// Changes what is collected for this cache.
-    fn within(&self, inner: &Arc<Inner>, change: impl FnOnce(&mut Collected)) {
-        let mut all = self.lock();
-        let known = all.iter().position(|of| Arc::ptr_eq(&of.inner, inner));
-        let at = known.unwrap_or_else(|| {
-            all.push(Collected::new(inner));
-            all.len() - 1
-        });
-        change(&mut all[at]);
-    }
-
-    fn take(&self) -> Vec<Collected> {
-        std::mem::take(&mut *self.lock())
-    }
-
     /// From tasks of their own, so that it arrives though the caller is dropped.
     fn send(&self) -> Vec<Sent> {
-        self.take().into_iter().map(Collected::send).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Collected>> {
-        self.collected
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Collected {
-    fn new(inner: &Arc<Inner>) -> Self {
-        Self {
-            inner: Arc::clone(inner),
-            keys: Hold::new(&inner.journal),
-            hold_off: None,
-            publish: None,
-            guards: Vec::new(),
-        }
-    }
-
-    fn add(&mut self, removal: Removal) {
-        self.publish = self.publish.or(removal.publish);
-        // The longest for all, which costs loads and nothing else.
-        self.hold_off = self.hold_off.max(removal.hold_off);
-        for (key, site) in removal.keys {
-            self.keys.add(key, site);
-        }
-        for (pattern, site) in removal.patterns {
-            self.keys.add_pattern(pattern, site);
-        }
-    }
-
-    /// The guarded writes end last.
-    fn send(self) -> Sent {
-        let (inner, keys, guards) = (self.inner, self.keys, self.guards);
-        let removal = Removal {
-            keys: keys.keys(),
-            patterns: keys.patterns(),
-            hold_off: self.hold_off,
-            publish: self.publish,
-        };
-        pattern::sent(&inner, removal, guards, Some(keys))
+        let all = self.collection.close().into_iter();
+        all.map(pattern::sent).collect()
     }
 }
 
@@ -281,19 +210,9 @@ fn transaction(inner: &Arc<Inner>) -> Option<Arc<Transaction>> {
 }
 
 /// Collects what is to be removed; gives it back if nobody does.
-pub(crate) fn collect(inner: &Arc<Inner>, removal: Removal) -> Result<(), Removal> {
-    let Some(transaction) = transaction(inner) else {
-        return Err(removal);
-    };
-    transaction.add(inner, removal);
-    Ok(())
-}
-
-/// Keeps `guard` until the commit; gives it back if nobody does.
-pub(crate) fn keep(inner: &Arc<Inner>, guard: WriteGuard) -> Result<(), WriteGuard> {
-    let Some(transaction) = transaction(inner) else {
-        return Err(guard);
-    };
-    transaction.within(inner, |collected| collected.guards.push(guard));
-    Ok(())
+pub(crate) fn collect(removal: Removal) -> Option<Removal> {
+    match transaction(&removal.inner) {
+        Some(transaction) => transaction.collection.add(removal),
+        None => Some(removal),
+    }
 }

@@ -13,8 +13,9 @@ use crate::observe::registry::{DIRECT, Site};
 use crate::protocol::journal::Attempt;
 use crate::protocol::outbox::Announcement;
 use crate::store::many::MOST;
+use crate::write::dispatch::Parcel;
+use crate::write::invalidation::Invalidation;
 use crate::write::publish;
-use crate::write::removal::Invalidation;
 
 /// An invalidation on its way. However it ends, it is not lost: a task that a runtime drops at its
 /// shutdown drops this too, before its end, and it is deferred. For runtimes that nobody drives see
@@ -36,22 +37,24 @@ impl Sending {
         site: &'static Site,
         keys: Arc<[String]>,
         hold_off: Option<Duration>,
+        event: Option<Announcement>,
     ) -> Self {
         Self {
             inner: Arc::clone(inner),
             shares: vec![(site, keys.len())],
             keys,
             hold_off,
-            event: None,
+            event,
             ended: false,
         }
     }
 
-    /// Of the keys of several writers.
+    /// Of the keys of several writers. `publish`: in whose name an event goes out once it is confirmed.
     pub(crate) fn of(
         inner: &Arc<Inner>,
         keys: Vec<(String, &'static Site)>,
         hold_off: Option<Duration>,
+        publish: Option<&'static Site>,
     ) -> Self {
         let mut shares = Vec::<(&Site, usize)>::new();
         for (_, site) in &keys {
@@ -63,20 +66,25 @@ impl Sending {
                 None => shares.push((site, 1)),
             }
         }
+        let keys: Arc<[_]> = keys.into_iter().map(|(key, _)| key).collect();
         Self {
             inner: Arc::clone(inner),
-            keys: keys.into_iter().map(|(key, _)| key).collect(),
+            event: publish.map(|site| Announcement::new(&inner.outbox, site, &keys)),
+            keys,
             shares,
             hold_off,
-            event: None,
             ended: false,
         }
     }
 
-    /// In whose name an event goes out once it is confirmed, if one does.
-    pub(crate) fn publishing(mut self, publish: Option<&'static Site>) -> Self {
-        self.event = publish.map(|site| Announcement::new(&self.inner.outbox, site, &self.keys));
-        self
+    /// What it sends.
+    pub(crate) fn parcel(&self) -> Parcel {
+        Parcel {
+            keys: vec![Arc::clone(&self.keys)],
+            hold_off: self.hold_off,
+            events: self.event.iter().cloned().collect(),
+            ..Parcel::default()
+        }
     }
 
     pub(crate) async fn send(self) -> Invalidation {

@@ -1,6 +1,8 @@
 //! One call of a function under `#[invalidates]`: which keys it makes outdated, and when they are
 //! invalidated.
 
+use std::sync::Arc;
+
 use crate::engine::encode::Packed;
 use crate::engine::handle::{self, Cache};
 use crate::error::Unguarded;
@@ -9,9 +11,10 @@ use crate::observe::registry::{When, Writer};
 use crate::wire::key::{KeyWriter, Pattern};
 use crate::wire::tag::TAG;
 use crate::write::dispatch::Sent;
+use crate::write::ends::Ends;
 use crate::write::guard::WriteGuard;
+use crate::write::invalidate;
 use crate::write::removal::Removal;
-use crate::write::{after_commit, invalidate};
 
 /// One call of a function under `#[invalidates]`, or under `#[write_through]`.
 ///
@@ -28,6 +31,10 @@ pub struct Write {
     /// Whether a key could not be rendered.
     incomplete: bool,
     guard: Option<WriteGuard>,
+    /// Those of all attributes of the function, if this is not its only one.
+    ends: Option<Arc<Ends>>,
+    /// Whether another attribute is around, which removes what this one collects.
+    is_inner: bool,
 }
 
 impl Write {
@@ -58,6 +65,7 @@ impl Write {
         {
             inner.emit(&writer.site, &Event::Unguarded(&Unguarded::NotEnabled));
         }
+        let ends = Ends::enter(writer);
         Self {
             writer,
             cache,
@@ -65,6 +73,8 @@ impl Write {
             patterns: Vec::new(),
             incomplete: false,
             guard: None,
+            is_inner: ends.is_some(),
+            ends,
         }
     }
 
@@ -172,22 +182,29 @@ impl Write {
         Ok(())
     }
 
+    /// For the attributes in the body of the function, which end with this one.
+    pub fn ends(&mut self) -> Arc<Ends> {
+        Arc::clone(self.ends.get_or_insert_with(|| Ends::new(self.writer)))
+    }
+
     /// Invalidates before the function runs.
     pub async fn before(&mut self) {
-        self.send_and_wait().await;
+        let Some(own) = self.own() else { return };
+        let removal = match &self.ends {
+            Some(ends) => ends.before(own),
+            None => own,
+        };
+        // A failure has been counted and told.
+        let _ = invalidate::send(removal).await;
     }
 
     /// Invalidates after the function has returned, if it should; a guarded write ends in any case.
     pub async fn finish(mut self, ok: bool) {
-        if let Some(guard) = self.ending() {
-            // A failure has been counted and told.
-            let _ = guard.finish().await;
-        }
         if self.writer.info.when == When::Ok && !ok {
             self.keys.clear();
             self.patterns.clear();
         }
-        self.send_and_wait().await;
+        self.end().await;
     }
 
     /// The cache, if the write has begun, so that it can end with its value.
@@ -197,47 +214,47 @@ impl Write {
 
     /// Ends a write-through, with its value if there is one to store.
     pub(crate) async fn put(mut self, written: Option<Packed>) {
-        if let Some(guard) = self.guard.take() {
-            // As above.
-            let _ = guard.close(written).await;
-        }
-        self.send_and_wait().await;
+        self.guard = self.guard.take().map(|guard| guard.with(written));
+        self.end().await;
     }
 
-    /// The guard, if it ends with this call and not with the commit of a transaction.
-    fn ending(&mut self) -> Option<WriteGuard> {
-        let guard = self.guard.take()?;
-        match &self.cache {
-            Some(cache) => after_commit::keep(&cache.inner, guard).err(),
-            None => Some(guard),
-        }
-    }
-
-    async fn send_and_wait(&mut self) {
-        if let Some(sent) = self.send() {
+    async fn end(&mut self) {
+        for sent in self.send() {
             // A failure has been counted and told; the function's own result is what the caller gets.
             let _ = sent.await;
         }
     }
 
-    fn send(&mut self) -> Option<Sent> {
-        let keys = std::mem::take(&mut self.keys);
-        let patterns = std::mem::take(&mut self.patterns);
-        let some = !keys.is_empty() || !patterns.is_empty();
-        let inner = &self.cache.as_ref().filter(|_| some)?.inner;
+    fn send(&mut self) -> Vec<Sent> {
+        let own = self.own();
+        let all = match self.ends.take() {
+            Some(ends) if self.is_inner => ends.leave(own).into_iter().collect(),
+            Some(ends) => ends.close(own),
+            None => own.into_iter().collect(),
+        };
+        all.into_iter().filter_map(invalidate::in_turn).collect()
+    }
+
+    /// What this attribute has made outdated.
+    fn own(&mut self) -> Option<Removal> {
+        let inner = &self.cache.as_ref()?.inner;
         let (site, info) = (&self.writer.site, &self.writer.info);
+        let (keys, patterns) = (&mut self.keys, &mut self.patterns);
+        let own = Removal::of(inner, site, std::mem::take(keys), std::mem::take(patterns));
         let removal = Removal {
             hold_off: info.replica_lag,
-            publish: info.publish.then_some(site),
-            ..Removal::of(site, keys, patterns)
+            // A guard has an event of its own.
+            publish: Some(site).filter(|_| info.publish && !own.is_empty()),
+            guards: self.guard.take().into_iter().collect(),
+            ..own
         };
-        invalidate::in_turn(inner, removal)
+        (!removal.is_empty()).then_some(removal)
     }
 }
 
 impl Drop for Write {
     fn drop(&mut self) {
         // Nobody is left to wait for it: it is sent all the same.
-        drop((self.ending(), self.send()));
+        drop(self.send());
     }
 }

@@ -1,19 +1,20 @@
 //! Invalidations under way, seen by those who wait for them.
 //!
 //! Each is sent from a task of its own, on the runtime of its caller. One that ends drops its tasks, and
-//! they defer what they have not sent. But a runtime may also be **kept and never driven again**, as after
-//! `block_on(timeout(…, invalidate))`, and then the task tells nobody anything. While the caller waits,
-//! its runtime is driven. So a caller that is dropped before the answer leaves what it waited for to the
-//! [`journal`](crate::protocol::journal), which repeats it wherever the cache has its home.
+//! they defer what they have not sent. But a runtime may also be kept and never driven again. While the
+//! caller waits, its runtime is driven. What a caller leaves who is dropped before the answer is
+//! [looked after](crate::util::driven): where nothing drives the task, the
+//! [journal](crate::protocol::journal) repeats what it should have removed, wherever the cache has its home.
+//! Until the end reads of its keys bypass the cache.
 //!
-//! It is kept under a number from before the task: the task, if it goes on, settles it. Until then reads
-//! bypass the cache, as with all that is not confirmed.
+//! It is kept under a number from before the task: the task, if it goes on after all, settles it.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::engine::handle::Inner;
@@ -21,36 +22,51 @@ use crate::observe::event::Event;
 use crate::observe::registry::DIRECT;
 use crate::protocol::journal::{Attempt, Hold};
 use crate::protocol::outbox::Announcement;
+use crate::util::driven::Unfinished;
 use crate::util::work::Begun;
 use crate::wire::key::Pattern;
+use crate::write::invalidation::Invalidation;
 use crate::write::publish;
-use crate::write::removal::Invalidation;
 
 /// See the module. It gives how the invalidation went.
 pub(crate) struct Sent {
     task: JoinHandle<Invalidation>,
-    /// `None` once it has ended.
-    waiting: Option<Waiting>,
+    runtime: Handle,
+    under_way: Arc<UnderWay>,
 }
 
 /// What is sent.
 #[derive(Default)]
 pub(crate) struct Parcel {
-    pub(crate) keys: Arc<[String]>,
+    pub(crate) keys: Vec<Arc<[String]>>,
     pub(crate) patterns: Vec<Pattern>,
     pub(crate) hold_off: Option<Duration>,
     /// What others are to hear then.
     pub(crate) events: Vec<Announcement>,
 }
 
-struct Waiting {
-    inner: Arc<Inner>,
+impl Parcel {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.keys.extend(other.keys);
+        self.patterns.extend(other.patterns);
+        self.hold_off = self.hold_off.max(other.hold_off);
+        self.events.extend(other.events);
+    }
+}
+
+/// Until the end of the task, or until the journal has taken over.
+struct UnderWay {
+    inner: Weak<Inner>,
+    left: Mutex<Option<Left>>,
+}
+
+struct Left {
     parcel: Parcel,
     /// From before it was sent.
     attempt: Attempt,
-    /// What bars the keys until then.
-    _hold: Option<Hold>,
-    /// Where it is left to the journal, whoever flushes waits for that.
+    /// What bars the keys.
+    hold: Hold,
+    /// Whoever flushes waits for it.
     _begun: Begun,
 }
 
@@ -60,34 +76,91 @@ impl Sent {
     where
         F: Future<Output = Invalidation> + Send + 'static,
     {
-        let waiting = Waiting {
-            inner: Arc::clone(inner),
+        let left = Left {
             parcel,
             attempt: inner.journal.begin(),
-            _hold: hold,
+            hold: hold.unwrap_or_else(|| Hold::new(&inner.journal)),
             _begun: inner.runtime.work.begin(),
         };
+        let under_way = Arc::new(UnderWay {
+            inner: Arc::downgrade(inner),
+            left: Mutex::new(Some(left)),
+        });
+        let (runtime, end) = (inner.runtime.here_or_home(), End(Arc::clone(&under_way)));
+        let task = runtime.spawn(async move {
+            let ended = sending.await;
+            drop(end);
+            ended
+        });
         Self {
-            task: inner.runtime.spawn(sending),
-            waiting: Some(waiting),
+            task,
+            runtime,
+            under_way,
         }
     }
 }
 
-impl Waiting {
-    fn leave(self) {
-        let Self { inner, parcel, .. } = &self;
-        let (journal, attempt) = (&inner.journal, self.attempt);
-        let mut is_folded = journal.keep(attempt, &parcel.keys, parcel.hold_off);
+/// However the task ends.
+struct End(Arc<UnderWay>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let left = self.0.lock().take();
+        drop(left);
+    }
+}
+
+impl UnderWay {
+    /// Nobody waits for the end: bars what only those who wait know of.
+    fn leave(self: &Arc<Self>, runtime: &Handle) {
+        let Some(inner) = self.inner.upgrade() else {
+            return;
+        };
+        if let Some(Left { parcel, hold, .. }) = &mut *self.lock() {
+            for key in parcel.keys.iter().flat_map(|keys| &**keys) {
+                hold.add(key);
+            }
+            for pattern in &parcel.patterns {
+                hold.add_pattern(pattern);
+            }
+        } else {
+            return;
+        }
+        inner.runtime.unattended.add(runtime, Arc::clone(self) as _);
+        inner.runtime.tend();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Left>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Unfinished for UnderWay {
+    fn has_ended(&self) -> bool {
+        self.lock().is_none()
+    }
+
+    fn take_over(&self) {
+        let left = self.lock().take();
+        let Some((inner, left)) = self.inner.upgrade().zip(left) else {
+            return;
+        };
+        let Left {
+            parcel, attempt, ..
+        } = &left;
+        let mut is_folded = false;
+        for keys in &parcel.keys {
+            is_folded |= inner.journal.keep(*attempt, keys, parcel.hold_off);
+        }
         for pattern in &parcel.patterns {
-            is_folded |= journal.keep_pattern(attempt, pattern);
+            is_folded |= inner.journal.keep_pattern(*attempt, pattern);
         }
         if is_folded {
             inner.emit(&DIRECT.site, &Event::JournalOverflow);
         }
         // After their keys: they wait until those are settled.
         for event in &parcel.events {
-            publish::keep(inner, event.clone());
+            publish::keep(&inner, event.clone());
         }
         inner.runtime.tend();
     }
@@ -99,15 +172,12 @@ impl Future for Sent {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Invalidation> {
         // An error means that its runtime is shutting down, and it was deferred.
         let ended = ready!(Pin::new(&mut self.task).poll(context));
-        self.waiting = None;
         Poll::Ready(ended.unwrap_or(Invalidation::Deferred))
     }
 }
 
 impl Drop for Sent {
     fn drop(&mut self) {
-        if let Some(waiting) = self.waiting.take().filter(|_| !self.task.is_finished()) {
-            waiting.leave();
-        }
+        self.under_way.leave(&self.runtime);
     }
 }

@@ -18,8 +18,7 @@
 //! for when that may take the tombstone's place.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -30,12 +29,13 @@ use crate::engine::handle::Inner;
 use crate::error::{Error, StoreError, Unguarded};
 use crate::observe::event::Event;
 use crate::observe::registry::Site;
+use crate::protocol::outbox::Announcement;
 use crate::store::many::MOST;
 use crate::store::{Put, Store as _};
 use crate::wire::entry::Token;
 use crate::write::attempt::Sending;
 use crate::write::dispatch::{Parcel, Sent};
-use crate::write::removal::Invalidation;
+use crate::write::invalidation::Invalidation;
 
 /// A write whose keys are barred; made by [`Cache::begin_write`](crate::Cache::begin_write).
 ///
@@ -74,7 +74,7 @@ impl WriteGuard {
             keys: keys.into(),
             token: Token::next(),
             hold_off: watch::Sender::new(hold_off),
-            publish: AtomicBool::new(false),
+            event: OnceLock::new(),
             state: Mutex::default(),
         }));
         // Dropped from here on, it ends the write.
@@ -98,7 +98,9 @@ impl WriteGuard {
     /// Publishes the end of the write as an event: see
     /// [`Cache::publishing`](crate::Cache::publishing).
     pub fn publish(self) -> Self {
-        self.0.publish.store(true, Ordering::Relaxed);
+        let Self(write) = &self;
+        let event = || Announcement::new(&write.inner.outbox, write.site, &write.keys);
+        write.event.get_or_init(event);
         self
     }
 
@@ -114,22 +116,28 @@ impl WriteGuard {
     ///
     /// Dropped early, the write ends all the same.
     pub async fn finish(self) -> Result<Invalidation, Error> {
-        Ok(self.close(None).await)
+        Ok(self.end().await)
     }
 
-    /// Ends the write, with its value if there is one.
-    pub(crate) fn close(self, written: Option<Packed>) -> Sent {
-        self.0.close(written)
+    /// The value that is to be there at the end.
+    pub(crate) fn with(self, written: Option<Packed>) -> Self {
+        self.0.state().written = written;
+        self
     }
 
-    /// The same without a value, and without giving the guard up.
+    /// The same as [`finish`](Self::finish), of one that is looked at later.
     pub(crate) fn end(&self) -> Sent {
-        self.0.close(None)
+        self.0.close()
     }
 
     /// Whether its keys were not barred all the time, as is known when it has ended.
     pub(crate) fn has_lapsed(&self) -> bool {
         self.0.state().lapsed
+    }
+
+    /// What its end sends.
+    pub(crate) fn parcel(&self) -> Parcel {
+        self.0.parcel()
     }
 
     pub(crate) fn keys(&self) -> &[String] {
@@ -145,7 +153,7 @@ impl Drop for WriteGuard {
     fn drop(&mut self) {
         if !self.0.state().ended {
             // Nobody waits for it: it is sent all the same.
-            drop(self.0.close(None));
+            drop(self.end());
         }
     }
 }
@@ -165,16 +173,18 @@ struct GuardedWrite {
     token: Token,
     /// What there is to be at the end.
     hold_off: watch::Sender<Option<Duration>>,
-    /// Whether others are to hear of the end.
-    publish: AtomicBool,
+    /// What others are to hear of the end.
+    event: OnceLock<Announcement>,
     state: Mutex<State>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct State {
     ended: bool,
     /// Whether the keys were not barred for a while, so that others may have written unnoticed.
     lapsed: bool,
+    /// What it ends with.
+    written: Option<Packed>,
 }
 
 impl GuardedWrite {
@@ -234,22 +244,29 @@ impl GuardedWrite {
         }
     }
 
-    fn close(self: &Arc<Self>, written: Option<Packed>) -> Sent {
-        self.state().ended = true;
+    fn close(self: &Arc<Self>) -> Sent {
+        let written = {
+            let mut state = self.state();
+            state.ended = true;
+            state.written.take()
+        };
         // Ends the task.
         self.hold_off.send_modify(|_| {});
-        let hold_off = *self.hold_off.borrow();
-        let publish = self.publish.load(Ordering::Relaxed);
-        let sending = Sending::new(&self.inner, self.site, Arc::clone(&self.keys), hold_off)
-            .publishing(publish.then_some(self.site));
-        let parcel = Parcel {
-            keys: Arc::clone(&self.keys),
-            hold_off,
-            events: sending.event.iter().cloned().collect(),
-            ..Parcel::default()
-        };
+        let parcel = self.parcel();
+        let (inner, keys, hold_off) = (&self.inner, Arc::clone(&self.keys), parcel.hold_off);
+        let event = self.event.get().cloned();
+        let sending = Sending::new(inner, self.site, keys, hold_off, event);
         let end = Arc::clone(self).end(sending, hold_off, written);
-        Sent::by(end, &self.inner, parcel, None)
+        Sent::by(end, inner, parcel, None)
+    }
+
+    fn parcel(&self) -> Parcel {
+        Parcel {
+            keys: vec![Arc::clone(&self.keys)],
+            hold_off: *self.hold_off.borrow(),
+            events: self.event.get().cloned().into_iter().collect(),
+            ..Parcel::default()
+        }
     }
 
     async fn end(
@@ -328,16 +345,15 @@ impl GuardedWrite {
     /// The tombstone was gone before the end, which then is one without a value. `false`: it was gone
     /// after the end.
     fn lapse(&self) -> bool {
-        let before = {
+        let (ended, known) = {
             let mut state = self.state();
-            let before = *state;
-            state.lapsed |= !before.ended;
-            before
+            let ended = state.ended;
+            (ended, ended || std::mem::replace(&mut state.lapsed, true))
         };
-        if !before.ended && !before.lapsed {
+        if !known {
             self.tell_lapsed();
         }
-        !before.ended
+        !ended
     }
 
     fn tell_lapsed(&self) {

@@ -31,7 +31,8 @@ use crate::policy::Policy;
 use crate::wire::codec;
 use crate::wire::tag::Tags;
 use crate::write::dispatch::Sent;
-use crate::write::removal::{Invalidation, Removal};
+use crate::write::invalidation::Invalidation;
+use crate::write::removal::Removal;
 use crate::write::{after_commit, pattern};
 
 /// Invalidates `keys`.
@@ -43,14 +44,14 @@ pub(crate) async fn invalidate(
 ) -> Result<Invalidation, Error> {
     let removal = Removal {
         hold_off,
-        ..Removal::of(site, keys, Vec::new())
+        ..Removal::of(inner, site, keys, Vec::new())
     };
-    send(inner, removal).await
+    send(removal).await
 }
 
 /// Sends what is to be removed, in its turn, and says how that went.
-pub(crate) async fn send(inner: &Arc<Inner>, removal: Removal) -> Result<Invalidation, Error> {
-    match in_turn(inner, removal) {
+pub(crate) async fn send(removal: Removal) -> Result<Invalidation, Error> {
+    match in_turn(removal) {
         Some(sent) => Ok(sent.await),
         None => Ok(Invalidation::Collected),
     }
@@ -58,9 +59,8 @@ pub(crate) async fn send(inner: &Arc<Inner>, removal: Removal) -> Result<Invalid
 
 /// Sends what is to be removed from a task of its own, or leaves it to the commit of the transaction
 /// that is open here: then `None`.
-pub(crate) fn in_turn(inner: &Arc<Inner>, removal: Removal) -> Option<Sent> {
-    let removal = after_commit::collect(inner, removal).err()?;
-    Some(pattern::sent(inner, removal, Vec::new(), None))
+pub(crate) fn in_turn(removal: Removal) -> Option<Sent> {
+    after_commit::collect(removal).map(pattern::sent)
 }
 
 /// Refuses a policy under which nothing can be stored.

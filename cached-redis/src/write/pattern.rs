@@ -12,13 +12,14 @@ use crate::engine::remove;
 use crate::error::{Error, StoreError};
 use crate::observe::event::Event;
 use crate::observe::registry::Site;
-use crate::protocol::journal::{Attempt, Hold};
+use crate::protocol::journal::Attempt;
 use crate::protocol::outbox::Announcement;
 use crate::wire::key::Pattern;
 use crate::write::attempt::Sending;
 use crate::write::dispatch::{Parcel, Sent};
 use crate::write::guard::WriteGuard;
-use crate::write::removal::{Invalidation, Removal};
+use crate::write::invalidation::Invalidation;
+use crate::write::removal::Removal;
 use crate::write::{invalidate, publish};
 
 /// Invalidates all keys that match `pattern`.
@@ -30,22 +31,22 @@ pub(crate) async fn invalidate(
     if let Some(key) = pattern.exact() {
         return invalidate::invalidate(inner, site, vec![key], None).await;
     }
-    let removal = Removal::of(site, Vec::new(), vec![pattern]);
-    invalidate::send(inner, removal).await
+    let removal = Removal::of(inner, site, Vec::new(), vec![pattern]);
+    invalidate::send(removal).await
 }
 
-/// Removes keys and what matches patterns, as one thing, from a task of its own, and ends the guards of
-/// writes then: their keys are barred until all else is removed. `hold` bars the others until then.
-pub(crate) fn sent(
-    inner: &Arc<Inner>,
-    removal: Removal,
-    guards: Vec<WriteGuard>,
-    hold: Option<Hold>,
-) -> Sent {
-    let again = (!guards.is_empty()).then(|| removal.clone());
-    let on_its_way = OnItsWay::new(inner, removal);
+/// Removes what is outdated, as one thing, from a task of its own, and ends its guards then: their keys are
+/// barred until all else is removed.
+pub(crate) fn sent(mut removal: Removal) -> Sent {
+    let (hold, guards) = (removal.hold.take(), std::mem::take(&mut removal.guards));
+    if let ([guard], true) = (&guards[..], removal.is_empty()) {
+        return guard.end();
+    }
+    let again = (!guards.is_empty()).then(|| removal.again(&guards));
+    let inner = Arc::clone(&removal.inner);
+    let on_its_way = OnItsWay::new(removal);
     let parcel = on_its_way.parcel(&guards);
-    let cache = Arc::clone(inner);
+    let cache = Arc::clone(&inner);
     let all = async move {
         let mut outcome = on_its_way.send(&cache).await;
         // All at once: an inner one that ends later is barred until then.
@@ -56,14 +57,11 @@ pub(crate) fn sent(
         // What was stored under its keys meanwhile may have been read until it ended.
         let lapsed = guards.iter().any(WriteGuard::has_lapsed);
         if let Some(again) = again.filter(|_| lapsed) {
-            let with =
-                |again: Removal, guard: &WriteGuard| again.with_keys(guard.keys(), guard.site());
-            let again = OnItsWay::new(&cache, guards.iter().fold(again, with));
-            outcome = outcome.and(again.send(&cache).await);
+            outcome = outcome.and(OnItsWay::new(again).send(&cache).await);
         }
         outcome
     };
-    Sent::by(all, inner, parcel, hold)
+    Sent::by(all, &inner, parcel, hold)
 }
 
 /// All parts of one removal.
@@ -74,17 +72,19 @@ struct OnItsWay {
 }
 
 impl OnItsWay {
-    fn new(inner: &Arc<Inner>, removal: Removal) -> Self {
+    fn new(removal: Removal) -> Self {
         let Removal {
+            inner,
             keys,
             patterns,
             hold_off,
             publish,
+            ..
         } = removal;
         let some = !keys.is_empty();
-        let matching = |(pattern, site)| Matching::new(inner, site, pattern, publish.is_some());
+        let matching = |(pattern, site)| Matching::new(&inner, site, pattern, publish.is_some());
         Self {
-            sending: some.then(|| Sending::of(inner, keys, hold_off).publishing(publish)),
+            sending: some.then(|| Sending::of(&inner, keys, hold_off, publish)),
             sweeps: patterns.into_iter().map(matching).collect(),
             hold_off,
         }
@@ -94,17 +94,21 @@ impl OnItsWay {
         self.sending.as_ref().map_or(&[], |sending| &sending.keys)
     }
 
-    /// What is left to the journal if nobody waits for it, the keys of `guards` with it.
+    /// All of it, the keys of `guards` with it.
     fn parcel(&self, guards: &[WriteGuard]) -> Parcel {
-        let barred = guards.iter().flat_map(WriteGuard::keys);
-        let own = self.sending.iter().filter_map(|it| it.event.clone());
-        let others = self.sweeps.iter().filter_map(|it| it.event.clone());
-        Parcel {
-            keys: self.keys().iter().chain(barred).cloned().collect(),
+        let own = self.sending.iter().map(Sending::parcel);
+        let mut parcel = Parcel {
             patterns: self.sweeps.iter().map(|it| it.pattern.clone()).collect(),
-            hold_off: self.hold_off,
-            events: own.chain(others).collect(),
-        }
+            events: self
+                .sweeps
+                .iter()
+                .filter_map(|it| it.event.clone())
+                .collect(),
+            ..Parcel::default()
+        };
+        own.chain(guards.iter().map(WriteGuard::parcel))
+            .for_each(|it| parcel.add(it));
+        parcel
     }
 
     async fn send(self, inner: &Inner) -> Invalidation {

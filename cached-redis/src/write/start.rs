@@ -9,4 +9,8 @@ use crate::write::{publish, replay};
 pub(crate) fn start(inner: &Arc<Inner>) {
     replay::house(inner);
     publish::house(inner);
+    let unattended = Arc::clone(&inner.runtime.unattended);
+    inner
+        .runtime
+        .house(move || Arc::clone(&unattended).attend());
 }

@@ -54,6 +54,7 @@ use crate::wire::codec::{Choice, FromCache};
 use crate::wire::key::KeyWriter;
 use crate::wire::tag::{self, TAG};
 use crate::write::call::Write;
+use crate::write::ends::Ends;
 
 /// One call of a function under `#[write_through]`.
 #[derive(Debug)]
@@ -119,6 +120,11 @@ impl Through {
                 cache.inner.emit(&self.function.site, &Event::KeyFailed);
             }
         }
+    }
+
+    /// For the attributes in the body of the function, which end with this one.
+    pub fn ends(&mut self) -> Arc<Ends> {
+        self.write.ends()
     }
 
     /// A write under a key that was given by hand.

@@ -106,9 +106,9 @@ impl Outdated {
         let site = &DIRECT.site;
         let removal = Removal {
             publish: Some(site),
-            ..Removal::of(site, vec![self.key.take()?], Vec::new())
+            ..Removal::of(&self.inner, site, vec![self.key.take()?], Vec::new())
         };
-        invalidate::in_turn(&self.inner, removal)
+        invalidate::in_turn(removal)
     }
 }
 

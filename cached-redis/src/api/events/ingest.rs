@@ -132,8 +132,8 @@ impl Ingestion {
 async fn serve(inner: &Arc<Inner>, gathered: Gathered) {
     if gathered.messages > 0 {
         // What the store did not confirm is in the journal, and told.
-        let removal = Removal::of(&DIRECT.site, gathered.keys, gathered.patterns);
-        let _ = invalidate::send(inner, removal).await;
+        let removal = Removal::of(inner, &DIRECT.site, gathered.keys, gathered.patterns);
+        let _ = invalidate::send(removal).await;
     }
     for _ in 0..gathered.messages {
         inner.emit(&DIRECT.site, &Event::Ingested);

@@ -7,7 +7,8 @@ use crate::error::{Error, Unguarded};
 use crate::observe::registry::DIRECT;
 use crate::wire::key;
 use crate::write::invalidate;
-use crate::write::removal::{Invalidation, Removal};
+use crate::write::invalidation::Invalidation;
+use crate::write::removal::Removal;
 
 /// A cache whose invalidations are published; made by
 /// [`Cache::publishing`](crate::Cache::publishing).
@@ -85,8 +86,8 @@ impl<'a> Publishing<'a> {
         let removal = Removal {
             hold_off,
             publish: Some(&DIRECT.site),
-            ..Removal::of(&DIRECT.site, keys, Vec::new())
+            ..Removal::of(inner, &DIRECT.site, keys, Vec::new())
         };
-        invalidate::send(inner, removal).await
+        invalidate::send(removal).await
     }
 }

@@ -4,20 +4,17 @@
 //! about to be old. Neither is for the cache: reads bypass these keys, as those whose invalidation is
 //! to be replayed.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Journal;
-use crate::observe::registry::Site;
 use crate::wire::key::Pattern;
 
-/// Keys that reads of this process bypass until it is dropped; each once, with who was the first to
-/// change it.
+/// Keys that reads of this process bypass until it is dropped; each once.
 pub(crate) struct Hold {
     journal: Arc<Journal>,
-    keys: BTreeMap<String, &'static Site>,
-    patterns: Vec<(Pattern, &'static Site)>,
+    keys: BTreeSet<String>,
+    patterns: Vec<Pattern>,
 }
 
 impl Hold {
@@ -25,39 +22,34 @@ impl Hold {
     pub(crate) fn new(journal: &Arc<Journal>) -> Self {
         Self {
             journal: Arc::clone(journal),
-            keys: BTreeMap::new(),
+            keys: BTreeSet::new(),
             patterns: Vec::new(),
         }
     }
 
-    pub(crate) fn add(&mut self, key: String, site: &'static Site) {
-        if let Entry::Vacant(vacant) = self.keys.entry(key) {
-            self.journal.hold(vacant.key());
-            vacant.insert(site);
+    /// Whether it is new.
+    pub(crate) fn add(&mut self, key: &str) -> bool {
+        let is_new = !self.keys.contains(key);
+        if is_new {
+            self.journal.hold(key);
+            self.keys.insert(key.to_owned());
         }
+        is_new
     }
 
-    /// All keys that match.
-    pub(crate) fn add_pattern(&mut self, pattern: Pattern, site: &'static Site) {
-        if self.patterns.iter().all(|(held, _)| *held != pattern) {
-            self.journal.hold_pattern(&pattern);
-            self.patterns.push((pattern, site));
+    /// The same of all keys that match.
+    pub(crate) fn add_pattern(&mut self, pattern: &Pattern) -> bool {
+        let is_new = !self.patterns.contains(pattern);
+        if is_new {
+            self.journal.hold_pattern(pattern);
+            self.patterns.push(pattern.clone());
         }
-    }
-
-    pub(crate) fn patterns(&self) -> Vec<(Pattern, &'static Site)> {
-        self.patterns.clone()
-    }
-
-    pub(crate) fn keys(&self) -> Vec<(String, &'static Site)> {
-        let keys = self.keys.iter();
-        keys.map(|(key, site)| (key.clone(), *site)).collect()
+        is_new
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let patterns = self.patterns.iter().map(|(pattern, _)| pattern);
-        self.journal.release(self.keys.keys(), patterns);
+        self.journal.release(self.keys.iter(), self.patterns.iter());
     }
 }

@@ -17,7 +17,7 @@ use crate::read::control::CachedExt as _;
 use crate::util::sync::explore::Sometimes;
 use crate::util::sync::fake::Source;
 use crate::util::sync::network::{Network, explore, moment};
-use crate::write::removal::Invalidation;
+use crate::write::invalidation::Invalidation;
 
 const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
 

@@ -11,7 +11,7 @@ use crate::policy::Policy;
 use crate::util::sync::explore::Sometimes;
 use crate::util::sync::fake::Source;
 use crate::util::sync::network::{Network, explore, moment};
-use crate::write::removal::Invalidation;
+use crate::write::invalidation::Invalidation;
 
 /// What is read.
 struct Entries {

@@ -1,0 +1,92 @@
+//! Several attributes of one function.
+//!
+//! Each makes a [`Write`](super::call::Write), one inside of the other. Were each sent when it ends, an outer
+//! entry that one of them names could be loaded anew from an inner one that goes with the next. So the
+//! outermost collects what the others would remove, and removes all of it as one thing.
+//!
+//! Only the attributes of this very call take part. What its body calls has its own promise to keep, and is
+//! removed when that returns.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::observe::registry::Writer;
+use crate::write::removal::{Collection, Removal};
+
+tokio::task_local! {
+    static AROUND: Arc<Ends>;
+}
+
+/// See the module.
+pub struct Ends {
+    path: &'static str,
+    collection: Collection,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Whether one has entered that has not left: what runs meanwhile is its body.
+    entered: bool,
+    /// What went before the function runs.
+    before: Vec<Removal>,
+}
+
+impl Ends {
+    pub(crate) fn new(writer: &Writer) -> Arc<Self> {
+        Arc::new(Self {
+            path: writer.info.path,
+            collection: Collection::default(),
+            state: Mutex::default(),
+        })
+    }
+
+    /// Those of the attribute around, of the same function.
+    pub(crate) fn enter(writer: &Writer) -> Option<Arc<Self>> {
+        let around = AROUND.try_with(Arc::clone).ok()?;
+        let is_first =
+            around.path == writer.info.path && !std::mem::replace(&mut around.lock().entered, true);
+        is_first.then_some(around)
+    }
+
+    /// Runs a body in which another attribute is to enter.
+    pub fn around<F: Future>(self: Arc<Self>, body: F) -> impl Future<Output = F::Output> {
+        self.lock().entered = false;
+        AROUND.scope(self, body)
+    }
+
+    /// Ends an attribute that has entered; gives back what nobody will remove, as the outermost has ended.
+    pub(crate) fn leave(&self, own: Option<Removal>) -> Option<Removal> {
+        self.lock().entered = false;
+        self.collection.add(own?)
+    }
+
+    /// Ends the outermost; gives what is to be removed then.
+    pub(crate) fn close(&self, own: Option<Removal>) -> Vec<Removal> {
+        self.leave(own);
+        self.collection.close()
+    }
+
+    /// What is to be removed before the function runs: what has gone so before goes with it once more.
+    pub(crate) fn before(&self, own: Removal) -> Removal {
+        let before = &mut self.lock().before;
+        let mut all = own.copy();
+        all.publish = own.publish;
+        for earlier in before.iter().filter(|earlier| earlier.is_of(&own.inner)) {
+            all.add(earlier.copy());
+        }
+        before.push(own);
+        all
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Ends {
+    /// Says nothing of what is written.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ends").finish_non_exhaustive()
+    }
+}
