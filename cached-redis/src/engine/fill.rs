@@ -2,7 +2,6 @@
 //!
 //! A result may be stored only while nothing has happened to its key since before its load began.
 
-use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +18,8 @@ use crate::observe::event::Event;
 use crate::observe::registry::Site;
 use crate::observe::status::Filled;
 use crate::policy::Policy;
-use crate::protocol::flight::{Flight, Landing};
+use crate::protocol::flight::Flight;
+use crate::protocol::read::{AllRules, Fill, Sent};
 use crate::store::Store as _;
 use crate::wire::entry::{Header, Kind, Token};
 use crate::wire::tag::Tags;
@@ -148,52 +148,56 @@ pub(crate) fn fill(
     packed: Packed,
 ) -> JoinHandle<()> {
     fence.loaded();
+    flight.iter().for_each(close);
     let (cache, key) = (Arc::clone(inner), key.to_owned());
     let held = (held, inner.runtime.work.begin());
     inner.runtime.spawn(async move {
-        let filled = fence
+        let answer = fence
             .fill(&cache, &key, packed.entry.clone(), packed.life)
             .await;
-        let basis = packed.basis.clone();
-        let landing = self::filled(&cache, site, &key, &filled, packed);
-        if let Some(flight) = flight {
-            let flights = iter::once((&flight, &landing));
-            let shares = shares(&cache, &basis, flights).await;
-            flight.land(landing.shared_if(shares));
-        }
+        let step = sent(&cache, site, &key, &answer, &packed);
+        let ends = flight.map(|flight| (flight, step, packed.entry));
+        land(&cache, &packed.basis, ends.into_iter().collect()).await;
         drop(held);
     })
 }
 
-/// Tells what became of a fill; what those get who joined its load.
-pub(crate) fn filled(
+/// Before a fill is sent: who comes from here on must look for itself.
+pub(crate) fn close(flight: &Flight) {
+    if Fill::new(&AllRules) == Fill::Close {
+        flight.close();
+    }
+}
+
+/// Tells what became of a fill that was sent; what comes next.
+pub(crate) fn sent(
     inner: &Inner,
     site: &Site,
     key: &str,
-    filled: &Result<Filled, StoreError>,
-    packed: Packed,
-) -> Landing {
-    let size = packed.entry.len();
-    let (event, landing) = match filled {
+    answer: &Result<Filled, StoreError>,
+    packed: &Packed,
+) -> Fill {
+    let tagged = !packed.basis.stamp.is_empty();
+    let (event, sent) = match answer {
         // Who waited has to load once more, with the tags that this one names.
-        Ok(Filled::Stored) if packed.is_marker => (Event::Marked, Landing::Again),
-        Ok(Filled::Stored) => (Event::Fill, Landing::Shared(packed.entry)),
-        Ok(refused) => (Event::filled(*refused), Landing::Again),
-        Err(error) => (inner.not_stored(site, key, size, error), Landing::Bypass),
+        Ok(Filled::Stored) if packed.is_marker => (Event::Marked, Sent::Marked),
+        Ok(Filled::Stored) => (Event::Fill, Sent::Stored { tagged }),
+        Ok(refused) => (Event::filled(*refused), Sent::Refused),
+        Err(error) => {
+            let size = packed.entry.len();
+            (inner.not_stored(site, key, size, error), Sent::Failed)
+        }
     };
     inner.emit(site, &event);
-    landing
+    Fill::sent(&AllRules, sent)
 }
 
-/// Whether those who joined may have what was filled. A lease outlives the invalidation of a tag, so a
-/// won fill alone does not say that they came before it.
-pub(crate) async fn shares<'a>(
-    inner: &Inner,
-    basis: &Basis,
-    mut flights: impl Iterator<Item = (&'a Flight, &'a Landing)>,
-) -> bool {
-    let waits = |(flight, landing): (&Flight, &Landing)| {
-        matches!(landing, Landing::Shared(_)) && flight.is_joined()
-    };
-    basis.stamp.is_empty() || flights.any(waits) && basis.stands(inner).await
+/// Lands the flights of fills that were sent, all of one load.
+pub(crate) async fn land(inner: &Inner, basis: &Basis, ends: Vec<(Flight, Fill, Bytes)>) {
+    let waits =
+        |(flight, step, _): &(Flight, Fill, Bytes)| *step == Fill::Reread && flight.is_joined();
+    let same = ends.iter().any(waits) && basis.stands(inner).await;
+    for (flight, step, entry) in ends {
+        flight.land(step.landing(same, entry));
+    }
 }

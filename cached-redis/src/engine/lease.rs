@@ -97,27 +97,28 @@ impl Lease {
         Ok(None)
     }
 
-    /// Takes the lease if nothing stands, or if `dead` still does; `None`: something else stands.
-    pub(crate) async fn take(
+    /// Takes the lease if nothing stands, or if `dead` still does. Else what stands there, as far as the
+    /// answer tells.
+    pub(crate) async fn ask(
         inner: &Arc<Inner>,
         key: &str,
         dead: Option<Bytes>,
-    ) -> Result<Option<Self>, StoreError> {
+    ) -> Result<Result<Self, Option<Bytes>>, StoreError> {
         let lease = Self::new(inner, key);
         let (store, life) = (&inner.store, inner.settings.lease);
-        let granted = match dead {
-            Some(dead) => store.acquire_over(key, dead, lease.entry(), life).await?,
-            None => {
-                let standing = store.acquire(key, lease.entry(), life).await?;
+        let standing = match dead {
+            Some(dead) => match store.acquire_over(key, dead, lease.entry(), life).await? {
+                true => return Ok(Ok(lease.granted())),
+                false => None,
+            },
+            None => match store.acquire(key, lease.entry(), life).await? {
                 // Our own: the command was sent twice, and the first one was granted.
-                standing.is_none_or(|standing| standing == lease.entry())
-            }
+                Some(standing) if standing != lease.entry() => Some(standing),
+                _ => return Ok(Ok(lease.granted())),
+            },
         };
-        if granted {
-            return Ok(Some(lease.granted()));
-        }
         lease.refused();
-        Ok(None)
+        Ok(Err(standing))
     }
 
     pub(crate) fn token(&self) -> Token {

@@ -25,33 +25,15 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use crate::protocol::read;
 use crate::util::sync::{AtomicUsize, Mutex, MutexGuard};
 
 /// A load error that waiters may share.
 pub(crate) type SharedError = Arc<dyn Any + Send + Sync>;
 
-/// How a flight ended for those who joined it.
-#[derive(Clone)]
-pub(crate) enum Landing {
-    /// The whole entry that was stored, or loaded without a lease.
-    Shared(Bytes),
-    /// The load failed with an error that can be shared.
-    Failed(SharedError),
-    /// Nothing to share: look again. Also what a dropped or panicking leader leaves behind.
-    Again,
-    /// The entry cannot be kept or the store does not answer: do not look again, load.
-    Bypass,
-}
-
-impl Landing {
-    /// The same without a result that may not be shared.
-    pub(crate) fn shared_if(self, shares: bool) -> Self {
-        match self {
-            Self::Shared(_) if !shares => Self::Again,
-            landing => landing,
-        }
-    }
-}
+/// How a flight ended for those who joined it: with the whole entry that was stored, or loaded without a
+/// lease.
+pub(crate) type Landing = read::Landing<Bytes, SharedError>;
 
 /// What those who joined a load can see of it.
 #[derive(Clone)]
@@ -91,11 +73,8 @@ impl Seat {
 
     /// Waits for the flight to end.
     pub(crate) async fn landing(&mut self) -> Landing {
-        match landed(&mut self.joined).await {
-            Some(Landing::Shared(_) | Landing::Failed(_)) if !self.shares => Landing::Again,
-            Some(landing) => landing,
-            None => Landing::Again,
-        }
+        let landing = landed(&mut self.joined).await;
+        landing.unwrap_or(Landing::Again).shared_if(self.shares)
     }
 }
 

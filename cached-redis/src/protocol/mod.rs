@@ -6,4 +6,5 @@ pub(crate) mod flight;
 pub(crate) mod freshness;
 pub(crate) mod journal;
 pub(crate) mod outbox;
+pub(crate) mod read;
 pub(crate) mod renewal;

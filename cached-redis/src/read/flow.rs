@@ -265,7 +265,7 @@ where
                             return Ok(self.serve(found, Status::Stale));
                         }
                         Freshness::IfError => {
-                            seek.expired(found.live.clone(), self.policy().soft_timeout);
+                            seek.expired(&found.live, self.policy().soft_timeout);
                             kept = Some(found);
                         }
                         Freshness::Dead => seek.outdated(found.live),
@@ -283,8 +283,8 @@ where
                 }
                 Found::Renew(granted) => {
                     let Some(kept) = kept.take() else { continue };
-                    let (flight, claim, live) = *granted;
-                    let renewal = Renewal::claimed(flight, claim, &live);
+                    let (flight, claim) = *granted;
+                    let renewal = Renewal::claimed(flight, claim, &kept.live);
                     return match Box::pin(self.revalidate(renewal, task)).await {
                         Revalidated::Loaded(value) => Ok(value),
                         Revalidated::Failed(error)
@@ -332,8 +332,6 @@ where
             Ok(ok) => match self.packed(ok, &loaded, lease.basis(), task.verdict) {
                 Some(packed) => {
                     self.describe(Status::Miss, Some(&packed.header));
-                    // Before the fill is sent: who comes from here on must look for itself.
-                    flight.close();
                     self.fill(Fence::Lease(*lease), Some(flight), (), packed);
                 }
                 // Not to be kept: those who waited share the next load instead of queueing for leases.

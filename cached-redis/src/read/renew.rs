@@ -336,10 +336,6 @@ where
             permit.replaced();
         }
         let fence = Fence::Entry(renewal.live.header.token, basis);
-        if let Some(flight) = &renewal.flight {
-            // Before the fill is sent: who comes from here on must look for itself.
-            flight.close();
-        }
         let held = (claim, renewal.permit);
         self.fill(fence, renewal.flight, held, packed);
     }

@@ -1,7 +1,9 @@
-//! From a key to an entry, or to the right to load it.
+//! From a key to an entry, or to the right to load it: takes the steps that
+//! [`Search`](crate::protocol::read::Search) names.
 //!
 //! This part of the read flow does not depend on the value's type, so it is compiled once.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +22,9 @@ use crate::observe::status::Status;
 use crate::policy::Policy;
 use crate::protocol::budget::Budget;
 use crate::protocol::bypass::{BypassLoad, Bypasses};
-use crate::protocol::flight::{Flight, Landing, Place, Seat, SharedError};
+use crate::protocol::flight::{Flight, Place, Seat, SharedError};
 use crate::protocol::journal::Pass;
+use crate::protocol::read::{self, AllRules, Search, Step};
 use crate::store::Store as _;
 use crate::wire::entry::{Header, Kind, Live, Token};
 use crate::wire::tag::Tags;
@@ -41,7 +44,7 @@ pub(crate) enum Found {
     /// The right to load; and what is replaced by that, if nothing has happened to it until then.
     Lead(Flight, Box<Lease>, Option<Live>),
     /// The right to load anew what is past its TTL.
-    Renew(Box<(Flight, Claim, Live)>),
+    Renew(Box<(Flight, Claim)>),
     /// Nobody else's load is to be waited for any longer, and none to be begun: what the reader holds
     /// is to be served.
     Kept,
@@ -49,49 +52,45 @@ pub(crate) enum Found {
     Alone(BypassLoad),
 }
 
-/// Where one round of a search ends.
-enum Step {
-    Found(Found),
-    /// Look again.
-    Again,
-    /// The time to wait is spent.
-    Spent,
-    /// The store is away, or the key's invalidation is to be replayed: load without it.
-    Bypass,
-}
+pub(crate) type Seen = read::Seen<Live, Over>;
+pub(crate) type Answer = read::Answer<Live, Over, SharedError>;
 
-/// The answer to asking for a lease.
-enum Asked {
-    Granted(Lease, Option<Live>),
-    /// A tag is barred: nobody may fill.
-    Barred,
-    /// What stands there instead.
-    Refused(Seen),
-}
-
-/// What stands under a key.
-pub(crate) enum Seen {
-    Absent,
-    /// Somebody loads it.
-    Leased(Token),
-    Live(Live),
-    /// What the reader holds already and may serve only if a load fails.
-    Expired(Live),
+/// What a lease may take the place of.
+pub(crate) enum Over {
+    /// Bytes that are no entry, or none of this type, of this epoch or of these generations.
+    Dead(Bytes),
     /// What the reader may not serve, although nobody has invalidated it.
     Outdated(Live),
-    /// A tombstone: nobody may fill.
-    Barred,
-    /// Bytes that are no entry, or none of this type or of this epoch.
-    Dead(Bytes),
+}
+
+impl Over {
+    pub(crate) fn entry(&self) -> &Bytes {
+        match self {
+            Self::Dead(entry) => entry,
+            Self::Outdated(live) => &live.entry,
+        }
+    }
 }
 
 impl Seen {
-    /// The bytes that a lease may take the place of.
-    fn entry(&self) -> Option<&Bytes> {
-        match self {
-            Self::Dead(entry) => Some(entry),
-            Self::Outdated(live) => Some(&live.entry),
-            _ => None,
+    /// What `entry`, found under a key of `function`, is to a reader.
+    pub(crate) fn of(inner: &Inner, function: &Function, entry: Option<Bytes>) -> Self {
+        let Some(entry) = entry else {
+            return Self::Absent;
+        };
+        let Some((header, _)) = Header::parse(&entry) else {
+            inner.emit(&function.site, &Event::Undecodable);
+            return Self::Dead(Over::Dead(entry));
+        };
+        match header.kind {
+            // What it shows may have been invalidated on a server that is gone.
+            Kind::Value | Kind::Negative if !inner.store.is_current(header.epoch) => {
+                Self::Dead(Over::Dead(entry))
+            }
+            Kind::Value | Kind::Negative => Self::Live(Live { header, entry }),
+            // One of another epoch as well: its load runs, and what it stores will be dead.
+            Kind::Lease => Self::Leased,
+            Kind::Tombstone => Self::Barred,
         }
     }
 
@@ -100,30 +99,6 @@ impl Seen {
         match self {
             Self::Live(live) if live.header.is_tagged() => Some(live),
             _ => None,
-        }
-    }
-
-    /// What `entry`, found under a key of `function`, is to a reader.
-    pub(crate) fn of(inner: &Inner, function: &Function, entry: Option<Bytes>) -> Self {
-        let Some(entry) = entry else {
-            return Self::Absent;
-        };
-        let header = Header::parse(&entry).map(|(header, _)| header);
-        match header {
-            Some(header) => match header.kind {
-                // What it shows may have been invalidated on a server that is gone.
-                Kind::Value | Kind::Negative if !inner.store.is_current(header.epoch) => {
-                    Self::Dead(entry)
-                }
-                Kind::Value | Kind::Negative => Self::Live(Live { header, entry }),
-                // One of another epoch as well: its load runs, and what it stores will be dead.
-                Kind::Lease => Self::Leased(header.token),
-                Kind::Tombstone => Self::Barred,
-            },
-            None => {
-                inner.emit(&function.site, &Event::Undecodable);
-                Self::Dead(entry)
-            }
         }
     }
 }
@@ -137,14 +112,25 @@ pub(crate) struct Seek<'a> {
     /// What tells its tags from those of others who read the same key.
     cover: u64,
     policy: &'a Policy,
-    /// What was found last and cannot be served as it is.
-    unusable: Option<Seen>,
-    /// Whether the reader holds a value past its TTL, which is better than to wait in vain.
-    holds: bool,
+    search: Search<Live, Over, SharedError>,
+    /// The token of the value past its TTL that the reader holds.
+    held: Option<Token>,
+    /// Its seat, while it waits in a load of others.
+    seat: Option<Seat>,
     /// How long it waits for others.
     budget: Budget,
     /// What this round's looks are good for.
     pass: Pass,
+}
+
+/// What a search comes by that finds no entry.
+#[derive(Default)]
+struct Rights {
+    flight: Option<Flight>,
+    lease: Option<Lease>,
+    claim: Option<Claim>,
+    place: Option<BypassLoad>,
+    pause: Option<Pause>,
 }
 
 impl<'a> Seek<'a> {
@@ -162,8 +148,9 @@ impl<'a> Seek<'a> {
             tags,
             cover: tags.cover(),
             policy,
-            unusable: None,
-            holds: false,
+            search: Search::new(),
+            held: None,
+            seat: None,
             budget: Budget::new(inner.settings.wait),
             pass: Pass::default(),
         }
@@ -172,32 +159,33 @@ impl<'a> Seek<'a> {
     /// What was found last could not be decoded: replace it.
     pub(crate) fn undecodable(&mut self, live: Live) {
         self.emit(&Event::Undecodable);
-        self.unusable = Some(Seen::Dead(live.entry));
+        self.search.unusable(Seen::Dead(Over::Dead(live.entry)));
     }
 
     /// What was found last is too old, or of another version of the source: replace it.
     pub(crate) fn outdated(&mut self, live: Live) {
-        self.unusable = Some(Seen::Outdated(live));
+        self.search.unusable(Seen::Dead(Over::Outdated(live)));
     }
 
     /// What was found last is past its TTL. The reader holds its value and serves it if no load
     /// succeeds in time.
-    pub(crate) fn expired(&mut self, live: Live, patience: Option<Duration>) {
+    pub(crate) fn expired(&mut self, live: &Live, patience: Option<Duration>) {
         let patience = patience.unwrap_or(self.inner.settings.wait);
-        self.holds = true;
         self.budget.begin_with(patience);
-        self.unusable = Some(Seen::Expired(live));
+        self.held = Some(live.header.token);
+        self.search.unusable(Seen::Expired);
     }
 
     /// The value that the reader held is gone: it waits for a load as everybody does.
     pub(crate) fn lost(&mut self) {
-        self.holds = false;
+        self.search.restart();
+        self.held = None;
         self.budget = Budget::new(self.inner.settings.wait);
     }
 
     /// Whether the entry with this header still stands, and is not to be invalidated either.
     pub(crate) async fn stands(&self, header: &Header) -> bool {
-        let seen = self.look().await;
+        let seen = self.seen().await;
         matches!(seen, Ok(Seen::Live(live)) if live.header.token == header.token)
             && self.inner.journal.pass(self.key).is_some()
     }
@@ -205,27 +193,134 @@ impl<'a> Seek<'a> {
     /// Goes on until there is something for the caller to do.
     pub(crate) async fn next(&mut self) -> Found {
         loop {
-            let step = match self.step().await {
-                Step::Spent if self.holds => return Found::Kept,
-                Step::Spent | Step::Bypass => match self.alone() {
-                    Place::Lead(load) => return Found::Alone(load),
-                    Place::Seat(seat) => match seat.landing_for(self.inner, self.tags).await {
-                        Some(landing) => self.landed(landing),
-                        None => return Found::Alone(BypassLoad::apart(self.key)),
-                    },
-                },
-                step => step,
+            let answer = match self.search.step() {
+                Step::Join => self.join(),
+                Step::Look { leads: false } => self.look(false).await,
+                Step::Serve(_) => return self.found(Rights::default()),
+                // Boxed like all that hits have no part in: it would add to the size of every read.
+                _ => return Box::pin(self.contend()).await,
             };
-            if let Step::Found(found) = step {
-                return found;
+            self.search.next(&AllRules, answer);
+        }
+    }
+
+    /// The same for all steps. Dropped on the way, it lets those who joined start over.
+    async fn contend(&mut self) -> Found {
+        let mut rights = Rights::default();
+        while let Some(answer) = self.step(&mut rights).await {
+            let landing = self.search.next(&AllRules, answer);
+            if let Some(landing) = landing
+                && let Some(flight) = mem::take(&mut rights).flight
+            {
+                flight.land(landing.filter_map(|live| Some(live.entry)));
+            }
+        }
+        self.found(rights)
+    }
+
+    /// Takes a step; `None`: the search has ended.
+    async fn step(&mut self, rights: &mut Rights) -> Option<Answer> {
+        Some(match self.search.step() {
+            Step::Join => self.join(),
+            Step::Look { leads } => self.look(*leads).await,
+            Step::Enter(_) => self.enter(rights),
+            Step::Acquire(over) => self.acquire(over.as_ref(), rights).await,
+            Step::Stamp(over) => self.stamp(over.as_ref(), rights).await,
+            Step::Claim => self.claim(rights).await,
+            Step::Pause => self.pause(rights).await,
+            Step::Wait => self.wait().await,
+            Step::Queue => self.queue(rights),
+            Step::WaitInQueue => self.landing().await,
+            _ => return None,
+        })
+    }
+
+    fn found(&mut self, rights: Rights) -> Found {
+        match (self.search.end(), rights) {
+            (Step::Serve(live), _) => Found::Live(live, self.status()),
+            (Step::Fail(error), _) => Found::Failed(error),
+            (
+                Step::Load(over),
+                Rights {
+                    flight: Some(flight),
+                    lease: Some(lease),
+                    ..
+                },
+            ) => {
+                flight.begin();
+                let previous = match over {
+                    Some(Over::Outdated(live)) if lease.basis().carries_on(&live) => Some(live),
+                    _ => None,
+                };
+                Found::Lead(flight, Box::new(lease), previous)
+            }
+            (
+                Step::Renew,
+                Rights {
+                    flight: Some(flight),
+                    claim: Some(claim),
+                    ..
+                },
+            ) => {
+                flight.begin();
+                Found::Renew(Box::new((flight, claim)))
+            }
+            (Step::Keep, _) => Found::Kept,
+            (_, Rights { place, .. }) => {
+                Found::Alone(place.unwrap_or_else(|| BypassLoad::apart(self.key)))
             }
         }
     }
 
-    /// Where it loads without a lease.
-    fn alone(&mut self) -> Place<BypassLoad> {
-        let came = self.budget.seat();
-        Bypasses::place(self.inner, self.function, self.key, came)
+    /// Joining needs no look of one's own: the fill, if it wins, comes later than this.
+    fn join(&mut self) -> Answer {
+        let Some(pass) = self.inner.journal.pass_all(self.key, self.tags.keys()) else {
+            // Replayed by a task that has to be there.
+            self.inner.runtime.tend();
+            return Answer::Barred;
+        };
+        self.pass = pass;
+        match self.inner.flights.join(self.key, self.cover) {
+            Some(seat) if self.is_kept() => self.seat(seat),
+            _ => Answer::Nobody,
+        }
+    }
+
+    fn seat(&mut self, seat: Seat) -> Answer {
+        self.seat = Some(seat);
+        Answer::Seat
+    }
+
+    async fn look(&self, leads: bool) -> Answer {
+        match self.seen().await {
+            Ok(Seen::Live(live)) if leads && self.held == Some(live.header.token) => {
+                self.answer(Seen::Expired)
+            }
+            Ok(seen) => self.answer(seen),
+            Err(error) => self.away(&error),
+        }
+    }
+
+    fn answer(&self, seen: Seen) -> Answer {
+        Answer::Seen(seen, self.inner.journal.stands(self.pass))
+    }
+
+    fn enter(&mut self, rights: &mut Rights) -> Answer {
+        if !self.is_kept() {
+            return Answer::Away;
+        }
+        let flights = &self.inner.flights;
+        let place = match self.search.step() {
+            Step::Enter(Seen::Expired) => flights.enter_beside(self.key, self.cover),
+            _ => flights.enter(self.key, self.cover),
+        };
+        match place {
+            Place::Lead(flight) => {
+                rights.flight = Some(flight);
+                Answer::Lead
+            }
+            Place::Seat(seat) => self.seat(seat),
+        }
     }
 
     /// Whether what is loaded now is to be kept, and others' loads are to be waited for. Not in a
@@ -237,179 +332,106 @@ impl<'a> Seek<'a> {
             && !context::leads(self.inner, self.key)
     }
 
-    async fn step(&mut self) -> Step {
-        match self.inner.journal.pass_all(self.key, self.tags.keys()) {
-            Some(pass) => self.pass = pass,
-            None => return self.barred(),
-        }
-        let seen = match self.unusable.take() {
-            Some(seen) => seen,
-            None => {
-                // Joining needs no look of one's own: the fill, if it wins, comes later than this.
-                match self.inner.flights.join(self.key, self.cover) {
-                    Some(seat) if self.is_kept() => return self.sit(seat).await,
-                    _ => {}
-                }
-                match self.look().await {
-                    Ok(Seen::Live(live)) => return self.live(live),
-                    Ok(Seen::Barred) => return Step::Bypass,
-                    Ok(seen) => seen,
-                    Err(error) => return self.failed(&error),
-                }
+    async fn acquire(&self, over: Option<&Over>, rights: &mut Rights) -> Answer {
+        let over = over.map(|over| over.entry().clone());
+        match Lease::ask(self.inner, self.key, over).await {
+            Ok(Ok(lease)) => {
+                rights.lease = Some(lease);
+                Answer::Granted
             }
-        };
-        if !self.is_kept() {
-            return Step::Bypass;
+            Ok(Err(None)) => Answer::Refused,
+            Ok(Err(standing)) => match Seen::of(self.inner, self.function, standing) {
+                // The generations of its tags were not shown.
+                Seen::Live(live) if !self.tags.is_empty() || live.header.is_tagged() => {
+                    Answer::Refused
+                }
+                seen => self.answer(seen),
+            },
+            Err(error) => self.away(&error),
         }
-        let flights = &self.inner.flights;
-        let place = match seen {
-            Seen::Expired(_) => flights.enter_beside(self.key, self.cover),
-            _ => flights.enter(self.key, self.cover),
-        };
-        match place {
-            Place::Lead(flight) => Box::pin(self.contend(flight, seen)).await,
-            Place::Seat(seat) => self.sit(seat).await,
+    }
+
+    async fn stamp(&self, over: Option<&Over>, rights: &mut Rights) -> Answer {
+        let before = over.map(|over| &**over.entry());
+        match Stamp::take(self.inner, self.tags, self.policy, before).await {
+            Ok(Some(stamp)) => {
+                rights.lease = rights.lease.take().map(|lease| lease.stamped(stamp));
+                Answer::Stamped
+            }
+            Ok(None) => Answer::Away,
+            Err(error) => self.away(&error),
         }
+    }
+
+    async fn claim(&self, rights: &mut Rights) -> Answer {
+        match Claim::ask(self.inner, self.key).await {
+            Ok(Claimed::Granted(claim)) => {
+                rights.claim = Some(claim);
+                Answer::Granted
+            }
+            Ok(Claimed::Rests(time)) => {
+                self.inner.renewals.rest(self.key, time);
+                Answer::Spent
+            }
+            Ok(Claimed::Taken) => Answer::Refused,
+            Err(error) => self.away(&error),
+        }
+    }
+
+    async fn pause(&mut self, rights: &mut Rights) -> Answer {
+        if Instant::now() >= self.until() {
+            return Answer::Spent;
+        }
+        let mean_load = || self.inner.counters(&self.function.site).mean_load();
+        let pause = rights.pause.get_or_insert_with(|| Pause::new(mean_load()));
+        sleep(pause.next()).await;
+        Answer::Paused
     }
 
     /// Waits in somebody else's flight, as long as the wait budget lasts.
-    async fn sit(&mut self, seat: Seat) -> Step {
-        // Past its load a flight only waits for its fill, and this reader will look for itself.
-        let until = if seat.loads {
-            self.wait()
-        } else {
-            Instant::now() + self.inner.settings.wait
+    async fn wait(&mut self) -> Answer {
+        let until = match &self.seat {
+            // Past its load a flight only waits for its fill, and this reader will look for itself.
+            Some(seat) if !seat.loads => Instant::now() + self.inner.settings.wait,
+            _ => self.until(),
         };
-        match timeout_at(until, seat.landing_for(self.inner, self.tags)).await {
-            Ok(Some(landing)) => self.landed(landing),
-            Ok(None) | Err(_) => Step::Spent,
-        }
+        let landing = timeout_at(until, self.landing()).await;
+        landing.unwrap_or(Answer::Spent)
     }
 
-    fn landed(&self, landing: Landing) -> Step {
-        match landing {
-            Landing::Shared(entry) => match self.seen(Some(entry)) {
-                Seen::Live(live) => Step::Found(Found::Live(live, Status::Joined)),
-                _ => Step::Again,
-            },
-            Landing::Failed(error) => Step::Found(Found::Failed(error)),
-            Landing::Again => Step::Again,
-            Landing::Bypass => Step::Spent,
-        }
-    }
-
-    /// Leads this key in this process: asks for the lease, or watches the one that another process
-    /// holds. Dropping the flight on the way lets the others here start over.
-    async fn contend(&mut self, flight: Flight, mut seen: Seen) -> Step {
-        let mut pause = Pause::new(self.inner.counters(&self.function.site).mean_load());
-        let end = loop {
-            let next = match seen {
-                Seen::Live(live) => return self.live(live),
-                Seen::Barred => break Step::Bypass,
-                Seen::Leased(_) if Instant::now() >= self.wait() => break Step::Spent,
-                Seen::Leased(_) => {
-                    sleep(pause.next()).await;
-                    self.look().await
-                }
-                Seen::Expired(held) => match Claim::ask(self.inner, self.key).await {
-                    Ok(Claimed::Granted(claim)) => {
-                        flight.begin();
-                        return Step::Found(Found::Renew(Box::new((flight, claim, held))));
-                    }
-                    Ok(Claimed::Rests(time)) => {
-                        self.inner.renewals.rest(self.key, time);
-                        flight.land(Landing::Again);
-                        return Step::Spent;
-                    }
-                    Ok(Claimed::Taken) if Instant::now() >= self.wait() => break Step::Spent,
-                    Ok(Claimed::Taken) => {
-                        sleep(pause.next()).await;
-                        self.look_past(held).await
-                    }
-                    Err(error) => Err(error),
-                },
-                Seen::Absent | Seen::Dead(_) | Seen::Outdated(_) => {
-                    match self.acquire(seen).await {
-                        Ok(Asked::Granted(lease, previous)) => {
-                            flight.begin();
-                            return Step::Found(Found::Lead(flight, Box::new(lease), previous));
-                        }
-                        Ok(Asked::Barred) => break Step::Bypass,
-                        Ok(Asked::Refused(seen)) => Ok(seen),
-                        Err(error) => Err(error),
-                    }
-                }
-            };
-            seen = match next {
-                Ok(seen) => seen,
-                Err(error) => break self.failed(&error),
-            };
+    async fn landing(&mut self) -> Answer {
+        let Some(seat) = self.seat.take() else {
+            return Answer::Away;
         };
-        // Those who joined need not find out for themselves.
-        flight.land(Landing::Bypass);
-        end
-    }
-
-    async fn acquire(&self, over: Seen) -> Result<Asked, StoreError> {
-        let lease = Lease::new(self.inner, self.key);
-        let (store, life) = (&self.inner.store, self.inner.settings.lease);
-        let standing = match over.entry() {
-            Some(entry) => match store
-                .acquire_over(self.key, entry.clone(), lease.entry(), life)
-                .await?
-            {
-                true => None,
-                false => Some(self.look().await?),
-            },
-            None => match store.acquire(self.key, lease.entry(), life).await? {
-                None => None,
-                Some(entry) => Some(self.standing(entry).await?),
-            },
+        let Some(landing) = seat.landing_for(self.inner, self.tags).await else {
+            return Answer::Spent;
         };
-        match standing {
-            None => self.stamped(lease.granted(), over).await,
-            // The command was sent twice, and the first one was granted.
-            Some(Seen::Leased(token)) if token == lease.token() => {
-                self.stamped(lease.granted(), over).await
-            }
-            Some(seen) => {
-                lease.refused();
-                Ok(Asked::Refused(seen))
-            }
-        }
-    }
-
-    /// What stands there by an answer that did not show the generations of its tags.
-    async fn standing(&self, entry: Bytes) -> Result<Seen, StoreError> {
-        let has_tags = |live: &Live| !self.tags.is_empty() || live.header.is_tagged();
-        match self.seen(Some(entry)) {
-            Seen::Live(live) if has_tags(&live) => self.look().await,
-            seen => Ok(seen),
-        }
-    }
-
-    /// The generations of the tags have to be known before the load begins.
-    async fn stamped(&self, lease: Lease, over: Seen) -> Result<Asked, StoreError> {
-        let before = over.entry().map(|entry| &**entry);
-        let stamp = Stamp::take(self.inner, self.tags, self.policy, before);
-        // Boxed like all that hits have no part in: it would add to the size of every read.
-        let Some(stamp) = Box::pin(stamp).await? else {
-            return Ok(Asked::Barred);
-        };
-        let lease = lease.stamped(stamp);
-        let previous = match over {
-            Seen::Outdated(live) => lease.basis().carries_on(&live).then_some(live),
+        let live = |entry| match Seen::of(self.inner, self.function, Some(entry)) {
+            Seen::Live(live) => Some(live),
             _ => None,
         };
-        Ok(Asked::Granted(lease, previous))
+        Answer::Landed(landing.filter_map(live))
     }
 
-    async fn look(&self) -> Result<Seen, StoreError> {
+    /// Finds a place among the loads without a lease.
+    fn queue(&mut self, rights: &mut Rights) -> Answer {
+        let came = self.budget.seat();
+        match Bypasses::place(self.inner, self.function, self.key, came) {
+            Place::Lead(load) => {
+                rights.place = Some(load);
+                Answer::Lead
+            }
+            Place::Seat(seat) => self.seat(seat),
+        }
+    }
+
+    /// What stands under the key.
+    async fn seen(&self) -> Result<Seen, StoreError> {
         let (entry, generations) = tags::look(self.inner, self.key, self.tags).await?;
         if matches!(generations, Generations::Barred) {
             return Ok(Seen::Barred);
         }
-        let live = match self.seen(entry) {
+        let live = match Seen::of(self.inner, self.function, entry) {
             Seen::Live(live) => live,
             seen => return Ok(seen),
         };
@@ -419,26 +441,14 @@ impl<'a> Seek<'a> {
                 Life::Barred => Seen::Barred,
                 Life::Dead => {
                     self.emit(&Event::Outdated);
-                    Seen::Dead(live.entry)
+                    Seen::Dead(Over::Dead(live.entry))
                 }
             },
         )
     }
 
-    /// What stands there, if it is another entry than the one that is held.
-    async fn look_past(&self, held: Live) -> Result<Seen, StoreError> {
-        Ok(match self.look().await? {
-            Seen::Live(live) if live.header.token == held.header.token => Seen::Expired(held),
-            seen => seen,
-        })
-    }
-
-    fn seen(&self, entry: Option<Bytes>) -> Seen {
-        Seen::of(self.inner, self.function, entry)
-    }
-
     /// Until when this reader waits for others, counted from its first wait.
-    fn wait(&mut self) -> Instant {
+    fn until(&mut self) -> Instant {
         if self.budget.begin() {
             self.emit(&Event::Wait);
         }
@@ -446,27 +456,16 @@ impl<'a> Seek<'a> {
     }
 
     /// A read that had to wait was answered by another one's load.
-    fn live(&self, live: Live) -> Step {
-        if !self.inner.journal.stands(self.pass) {
-            return Step::Again;
+    fn status(&self) -> Status {
+        match self.budget.has_begun() {
+            true => Status::Joined,
+            false => Status::Hit,
         }
-        let status = if self.budget.has_begun() {
-            Status::Joined
-        } else {
-            Status::Hit
-        };
-        Step::Found(Found::Live(live, status))
     }
 
-    /// The key's invalidation is to be replayed, by a task that has to be there.
-    fn barred(&self) -> Step {
-        self.inner.runtime.tend();
-        Step::Bypass
-    }
-
-    fn failed(&self, error: &StoreError) -> Step {
+    fn away(&self, error: &StoreError) -> Answer {
         self.emit(&Event::Away(error));
-        Step::Bypass
+        Answer::Away
     }
 
     fn emit(&self, event: &Event<'_>) {
@@ -535,9 +534,11 @@ mod tests {
             header,
             entry: entry.clone(),
         };
-        assert!(matches!(seek.live(live()), Step::Found(_)));
+        let stands =
+            |seek: &Seek<'_>| matches!(seek.answer(Seen::Live(live())), Answer::Seen(_, true));
+        assert!(stands(&seek));
         inner.journal.connected(true);
-        assert!(matches!(seek.live(live()), Step::Again));
+        assert!(!stands(&seek));
     }
 
     #[tokio::test]

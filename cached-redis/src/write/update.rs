@@ -240,7 +240,7 @@ impl<'a> Update<'a> {
                 }
             }
         };
-        let Some(lease) = Lease::take(self.inner, &self.key, dead).await? else {
+        let Ok(lease) = Lease::ask(self.inner, &self.key, dead).await? else {
             return Ok(None);
         };
         let stamp = self.stamp(None).await?;

@@ -54,6 +54,8 @@ pub(super) fn send(
 ) -> JoinHandle<()> {
     // The load has ended: nothing keeps the leases alive any longer.
     leases.stop_heartbeat();
+    let flights = fills.iter().filter_map(|fill| fill.flight.as_ref());
+    flights.for_each(fill::close);
     let (cache, task) = (Arc::clone(inner), inner.runtime.work.begin());
     inner.runtime.spawn(async move {
         let wanted = fills.iter().map(|fill| Filling {
@@ -68,20 +70,16 @@ pub(super) fn send(
         drop(wanted);
         // All are of one load.
         let basis = fills.first().map(|fill| fill.packed.basis.clone());
-        let mut landings = Vec::with_capacity(fills.len());
+        let mut ends = Vec::with_capacity(fills.len());
         for (fill, answer) in fills.into_iter().zip(answers) {
             if answer == Err(StoreError::TooLarge) && fill.token != lease {
                 // What was loaded is not kept, and what it was to replace is older.
                 drop(cache.store.release(&fill.key, fill.token).await);
             }
-            let landing = fill::filled(&cache, site, &fill.key, &answer, fill.packed);
-            landings.extend(fill.flight.map(|flight| (flight, landing)));
+            let step = fill::sent(&cache, site, &fill.key, &answer, &fill.packed);
+            ends.extend(fill.flight.map(|flight| (flight, step, fill.packed.entry)));
         }
-        let flights = landings.iter().map(|(flight, landing)| (flight, landing));
-        let shares = fill::shares(&cache, &basis.unwrap_or_default(), flights).await;
-        for (flight, landing) in landings {
-            flight.land(landing.shared_if(shares));
-        }
+        fill::land(&cache, &basis.unwrap_or_default(), ends).await;
         drop(task);
     })
 }

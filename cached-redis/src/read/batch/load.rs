@@ -57,8 +57,6 @@ where
             match self.packed(&values, &item, &loaded, settled.as_ref()) {
                 Some(packed) => {
                     self.describe(Status::Miss, Some(&packed.header));
-                    // Before the fill is sent: who comes from here on must look for itself.
-                    flight.close();
                     fills.push(Fill::leased(item.key, &leases, packed, Some(flight)));
                 }
                 // Not to be kept: those who waited load for themselves.

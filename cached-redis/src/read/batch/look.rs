@@ -226,9 +226,9 @@ fn spot(
             }
         },
         Seen::Absent => Spot::Open(pass, None),
-        Seen::Dead(entry) => Spot::Open(pass, Some(entry)),
-        Seen::Leased(_) => Spot::Elsewhere,
+        Seen::Dead(over) => Spot::Open(pass, Some(over.entry().clone())),
+        Seen::Leased => Spot::Elsewhere,
         Seen::Barred => Spot::Alone,
-        Seen::Expired(_) | Seen::Outdated(_) => Spot::Again,
+        Seen::Expired => Spot::Again,
     }
 }
