@@ -1,5 +1,8 @@
 //! How far readers and writers can be.
 
+use std::convert::Infallible;
+
+use crate::read::{self, Seen, Step};
 use crate::state::{Epoch, Generation, Key, Token, Version};
 
 /// One call of a cached function.
@@ -11,21 +14,67 @@ pub struct Reader {
     pub floor: Version,
 }
 
-/// What a look at the key has shown, if it was neither a value nor a tombstone.
+/// A value as a look shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Seen {
-    /// Nothing.
-    Absent,
-    /// An entry of another epoch or generation: to be replaced if it still stands.
-    Dead(Token),
-    /// A value past its TTL, to be served if it cannot be replaced.
-    Expired(Token, Version),
-    /// Somebody's lease.
-    Leased,
+pub struct Found {
+    /// Its own.
+    pub token: Token,
+    /// The row's when it was loaded.
+    pub version: Version,
+}
+
+/// A reader's way to a value, or to the right to load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Search {
+    /// The library's own, built from its source.
+    pub(crate) steps: read::Search<Found, Token, Infallible>,
+    /// What its looks have shown by now.
+    pub(crate) stamp: Stamp,
+    /// That of its lease.
+    pub(crate) token: Token,
+    /// The value past its TTL that it holds.
+    pub(crate) kept: Option<Found>,
+}
+
+impl Search {
+    pub(crate) fn new() -> Self {
+        Self {
+            steps: read::Search::new(),
+            stamp: Stamp::default(),
+            token: 0,
+            kept: None,
+        }
+    }
+
+    pub(crate) fn step(&self) -> &Step<Found, Token, Infallible> {
+        self.steps.step()
+    }
+
+    /// Without what is of no matter any more.
+    pub(crate) fn tidied(self) -> Self {
+        match self.step() {
+            Step::Join | Step::Wait | Step::Queue | Step::WaitInQueue => Self {
+                stamp: Stamp::default(),
+                token: 0,
+                ..self
+            },
+            _ => self,
+        }
+    }
+
+    fn remembers(&self, token: Token) -> bool {
+        let over = match *self.step() {
+            Step::Enter(Seen::Dead(over)) => Some(over),
+            Step::Acquire(over) | Step::Stamp(over) => over,
+            _ => None,
+        };
+        let kept = self.kept.map(|entry| entry.token);
+        [Some(self.token), over, kept].contains(&Some(token))
+    }
 }
 
 /// What is noted before a load begins, to be stored with its result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Stamp {
     /// A server that the process was connected to.
     pub epoch: Epoch,
@@ -34,9 +83,10 @@ pub struct Stamp {
 }
 
 /// What a reader knows of the tag, or an entry says of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Tag {
     /// None is known of.
+    #[default]
     Unknown,
     /// It has no generation, or none was read: to be read or created before a load.
     Unread,
@@ -79,25 +129,25 @@ impl Loaded {
     }
 }
 
-/// How far a reader is. `epoch` is a server its process was connected to before the step at hand,
-/// `stamp` has that and what was read of the tag by then.
+/// How far a reader is. `stamp` has a server that its process was connected to before the step at hand,
+/// and what was read of the tag by then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the fields are those of Key and Flight")]
 pub enum Phase {
     /// Has not been called.
     Idle,
-    /// About to search once more.
-    Again,
-    /// Its GET is under way.
-    Look { epoch: Epoch },
+    /// Takes a step of its search, or waits for the answer.
+    Search(Search),
     /// Its GET of the tag was answered, that of the key is under way.
-    LookOn { stamp: Stamp, leads: bool },
-    /// Its GET has shown no value; it does not lead yet.
-    Looked { seen: Seen, stamp: Stamp },
-    /// Asks for the lease, or watches somebody else's.
-    Contend { seen: Seen, stamp: Stamp },
+    LookOn(Search),
     /// Has seen a value that names a tag; the tag's GET is under way.
-    Weigh { entry: Loaded, leads: bool },
+    Weigh { search: Search, entry: Loaded },
+    /// Waits for the end of somebody's load.
+    Seated {
+        search: Search,
+        leader: u8,
+        shares: bool,
+    },
     /// Holds the lease; its load has begun.
     Load { token: Token, stamp: Stamp },
     /// Its load has called another cached function, which has missed.
@@ -118,16 +168,10 @@ pub enum Phase {
     Reread { version: Version, same: bool },
     /// The fill is under way, and nobody waits for its answer any more.
     Late(Loaded),
-    /// Waits for the end of a flight.
-    Seated { leader: u8, shares: bool },
-    /// Must load without a lease.
-    Bypass,
     /// Will run the next load without a lease.
     Pending,
     /// The source has answered its load without a lease.
     Answered { version: Version },
-    /// Waits for somebody's load without a lease.
-    Waiting { leader: u8 },
     /// `.refreshed()`: its GET is under way.
     Fence,
     /// `.refreshed()`: takes the lease whatever stands there.
@@ -143,26 +187,24 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// What it remembers of the key.
-    pub fn token(self) -> Option<Token> {
+    /// Whether it remembers this of the key.
+    pub fn remembers(self, token: Token) -> bool {
         match self {
-            Self::Looked { seen, .. } | Self::Contend { seen, .. } => match seen {
-                Seen::Dead(token) | Seen::Expired(token, _) => Some(token),
-                Seen::Absent | Seen::Leased => None,
-            },
-            Self::Load { token, .. }
-            | Self::InnerLoad { token, .. }
-            | Self::Refresh { token, .. } => Some(token),
-            _ => self.loaded().map(|loaded| loaded.token),
+            Self::Search(search) | Self::LookOn(search) | Self::Seated { search, .. } => {
+                search.remembers(token)
+            }
+            Self::Load { token: own, .. }
+            | Self::InnerLoad { token: own, .. }
+            | Self::Refresh { token: own, .. } => own == token,
+            _ => self.loaded().is_some_and(|loaded| loaded.token == token),
         }
     }
 
     /// What it remembers of the tag.
     pub fn generation(self) -> Option<Generation> {
         match self {
-            Self::LookOn { stamp, .. }
-            | Self::Looked { stamp, .. }
-            | Self::Contend { stamp, .. }
+            Self::Search(Search { stamp, .. })
+            | Self::LookOn(Search { stamp, .. })
             | Self::Load { stamp, .. }
             | Self::InnerLoad { stamp, .. }
             | Self::Filled { stamp, .. }

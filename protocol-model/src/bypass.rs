@@ -1,9 +1,10 @@
 //! Loads without a lease, and readers that are dropped.
 
-use crate::actor::Phase;
+use crate::actor::{Phase, Search};
 use crate::config::Bypass;
-use crate::event::{Flaw, What, Who};
+use crate::event::{What, Who};
 use crate::flight::Landing;
+use crate::read::{Answer, Step};
 use crate::state::{State, Version};
 use crate::step::{Did, Next, Steps, home};
 
@@ -11,13 +12,13 @@ use crate::step::{Did, Next, Steps, home};
 pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
     let me = Who::Reader(reader);
     match steps.now.readers[reader].phase {
-        Phase::Bypass if steps.config.bypass == Bypass::Each => {
-            steps.call(me, |next, version| {
+        Phase::Search(search) if *search.step() == Step::Queue => match steps.config.bypass {
+            Bypass::Each => steps.call(me, |next, version| {
                 let flaw = next.returns_loaded(reader, version);
                 What::LoadsAlone.of(version).with(flaw)
-            });
-        }
-        Phase::Bypass => steps.add(me, |next| next.queue(reader)),
+            }),
+            _ => steps.add(me, |next| next.queue(reader, search)),
+        },
         // From its start nobody joins a load; nothing else happens between that and its look at
         // the source, so the two are one step.
         Phase::Pending if !steps.now.is_loading_alone(home(reader)) => {
@@ -33,25 +34,24 @@ pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
 
 /// A reader may be dropped: its caller is gone, its load failed, or its process was killed.
 pub(crate) fn drop_steps(steps: &mut Steps<'_>, reader: usize) {
-    let at_work = matches!(
-        steps.now.readers[reader].phase,
-        Phase::Contend { .. }
-            | Phase::LookOn { .. }
-            | Phase::Weigh { .. }
-            | Phase::Load { .. }
-            | Phase::InnerLoad { .. }
-            | Phase::InnerFill(_)
-            | Phase::HasLoaded(_)
-            | Phase::Pending
-            | Phase::Answered { .. }
-    );
+    let at_work = match steps.now.readers[reader].phase {
+        Phase::Search(search) => search.step().leads(),
+        Phase::LookOn(_)
+        | Phase::Weigh { .. }
+        | Phase::Load { .. }
+        | Phase::InnerLoad { .. }
+        | Phase::InnerFill(_)
+        | Phase::HasLoaded(_)
+        | Phase::Pending
+        | Phase::Answered { .. } => true,
+        _ => false,
+    };
     if steps.config.drops && at_work && !steps.now.dropped {
         steps.add(Who::Reader(reader), |next| {
             next.state.dropped = true;
             next.enter(reader, Phase::Done);
             next.state.readers[reader].floor = 0;
             let flaw = next.land(reader, Landing::Again);
-            next.wake(reader, None);
             Did::from(What::Dropped).with(flaw)
         });
     }
@@ -65,7 +65,7 @@ impl State {
 }
 
 impl Next<'_> {
-    fn queue(&mut self, reader: usize) -> Did {
+    fn queue(&mut self, reader: usize, mut search: Search) -> Did {
         let leader = self
             .state
             .readers_of(home(reader))
@@ -74,44 +74,30 @@ impl Next<'_> {
                 Phase::Answered { .. } => self.config.bypass == Bypass::Running,
                 _ => false,
             });
-        let (phase, what) = match leader {
-            Some((leader, _)) => (
-                Phase::Waiting {
-                    leader: leader as u8,
-                },
-                What::Waits,
-            ),
-            None => (Phase::Pending, What::Queues),
+        let Some((leader, _)) = leader else {
+            self.go_on(reader, search, Answer::Lead);
+            return What::Queues.into();
         };
-        self.enter(reader, phase);
-        what.into()
+        search.steps.next(self.config, Answer::Seat);
+        let (leader, shares) = (leader as u8, true);
+        self.enter(
+            reader,
+            Phase::Seated {
+                search,
+                leader,
+                shares,
+            },
+        );
+        What::Waits.into()
     }
 
     fn hand_round(&mut self, reader: usize, version: Version) -> Did {
         let flaw = self.returns_loaded(reader, version);
-        let (flaws, shared) = self.wake(reader, Some(version));
-        let what = if shared {
-            What::SharesAlone
-        } else {
-            What::ReturnsAlone
+        let what = match self.state.leads(reader) {
+            true => What::SharesAlone,
+            false => What::ReturnsAlone,
         };
-        what.of(version).with(flaw.or(flaws))
-    }
-
-    /// Those who wait for a load without a lease get its result, or start over.
-    fn wake(&mut self, reader: usize, result: Option<Version>) -> (Option<Flaw>, bool) {
-        let (mut flaw, mut shared) = (None, false);
-        for (other, at) in self.state.readers_of(home(reader)) {
-            match (at.phase, result) {
-                (Phase::Waiting { leader }, _) if usize::from(leader) != reader => {}
-                (Phase::Waiting { .. }, Some(version)) => {
-                    flaw = flaw.or(self.returns_loaded(other, version));
-                    shared = true;
-                }
-                (Phase::Waiting { .. }, None) => self.enter(other, Phase::Again),
-                _ => {}
-            }
-        }
-        (flaw, shared)
+        let flaw = flaw.or(self.land(reader, Landing::Shared(version)));
+        what.of(version).with(flaw)
     }
 }

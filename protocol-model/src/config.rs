@@ -1,8 +1,9 @@
 //! What is varied: who takes part, which rules they follow, what may go wrong.
 
+use crate::read::{Rule, Rules};
 use crate::server::Condition;
 use crate::state::{PROCESSES, READERS, WRITERS};
-use crate::tag::Tags;
+use crate::tag::{Recheck, Stamping, Tags};
 
 /// One protocol in one world.
 #[derive(Clone, Copy, Debug)]
@@ -205,6 +206,32 @@ pub enum Promise {
     /// The same, but for reads that touch the time between a change of server and the process's
     /// noticing it.
     OnceNoticed,
+}
+
+/// The rules of reads that it leaves out are those of the library, which reads by all of them.
+impl Rules for Config {
+    fn follows(&self, rule: Rule) -> bool {
+        let recheck = self.tags.map_or(Recheck::Always, |tags| tags.recheck);
+        match rule {
+            Rule::HeedsJournal => self.journal.is_none_or(|journal| journal.bypassed),
+            Rule::LooksAgain => matches!(
+                self.failover,
+                Some(Failover::Replay {
+                    old_looks: false,
+                    ..
+                })
+            ),
+            Rule::SharesNoHits => self.sharing != Sharing::Anytime,
+            Rule::ReadsTagsFirst => self.tags.is_none() || self.stamps(Stamping::BeforeLoad),
+            Rule::ClosesBeforeFill => !matches!(self.sharing, Sharing::Flight { late: true, .. }),
+            Rule::SharesOnlyWins => !matches!(
+                self.sharing,
+                Sharing::Anytime | Sharing::OwnLook | Sharing::Flight { refused: true, .. }
+            ),
+            Rule::SharesNoMarkers => recheck == Recheck::Always,
+            Rule::RereadsTags => recheck != Recheck::Never && self.sharing != Sharing::OwnLook,
+        }
+    }
 }
 
 impl Config {

@@ -1,28 +1,16 @@
 //! Flights: how readers of one process share a load made under a lease.
 
-use crate::actor::{Loaded, Phase, Tag};
-use crate::config::{Config, Sharing};
+use std::convert::Infallible;
+
+use crate::actor::{Found, Loaded, Phase, Search, Tag};
+use crate::config::Sharing;
 use crate::event::Flaw;
+use crate::read::{self, Answer, Step};
 use crate::state::{Flight, State, Token, Version};
 use crate::step::{Next, home};
 
 /// How a flight ends for those in it.
-#[derive(Clone, Copy)]
-pub(crate) enum Landing {
-    Shared(Version),
-    Again,
-    Bypass,
-}
-
-impl Landing {
-    /// The leader found a value; only the usual single-flight hands on what was seen earlier.
-    pub(crate) fn of_hit(config: &Config, version: Version) -> Self {
-        match config.sharing {
-            Sharing::Anytime => Self::Shared(version),
-            _ => Self::Again,
-        }
-    }
-}
+pub(crate) type Landing = read::Landing<Version, Infallible>;
 
 impl State {
     /// Whether anybody could notice how this reader's flight ends.
@@ -57,7 +45,7 @@ impl Next<'_> {
         let flight = &mut self.state.processes[home(reader)].flight;
         match self.config.sharing {
             Sharing::UntilSent => *flight = None,
-            Sharing::Flight { late: false, .. } => {
+            Sharing::Flight { .. } => {
                 *flight = flight.map(|flight| Flight {
                     open: false,
                     ..flight
@@ -102,8 +90,12 @@ impl Next<'_> {
         let mut flaw = None;
         for (other, at) in self.state.readers_of(home(reader)) {
             match at.phase {
-                Phase::Seated { leader, shares } if usize::from(leader) == reader => {
-                    flaw = flaw.or(self.landed(other, shares, landing));
+                Phase::Seated {
+                    search,
+                    leader,
+                    shares,
+                } if usize::from(leader) == reader => {
+                    flaw = flaw.or(self.landed(other, search, landing.shared_if(shares)));
                 }
                 _ => {}
             }
@@ -111,12 +103,11 @@ impl Next<'_> {
         flaw
     }
 
-    fn landed(&mut self, reader: usize, shares: bool, landing: Landing) -> Option<Flaw> {
-        match landing {
-            Landing::Shared(version) if shares => return self.returns(reader, version),
-            Landing::Bypass => self.enter(reader, Phase::Bypass),
-            Landing::Shared(_) | Landing::Again => self.enter(reader, Phase::Again),
-        }
-        None
+    fn landed(&mut self, reader: usize, search: Search, landing: Landing) -> Option<Flaw> {
+        let entry = |version| Some(Found { token: 0, version });
+        // As a result of the source: see `returns_loaded`.
+        let lags = self.config.lag && *search.step() == Step::WaitInQueue;
+        let flaw = self.go_on(reader, search, Answer::Landed(landing.filter_map(entry)));
+        flaw.filter(|_| !lags)
     }
 }

@@ -72,7 +72,8 @@
 //! |---|---|
 //! | `state`, `actor` | all there is at one moment; how far readers and writers can be |
 //! | `server` | what Redis does to the key: a function per command or script |
-//! | `search` | a reader's way to a value or to the right to load |
+//! | `read` | what a read does next: the library's own, from `cached-redis/src/protocol/read` |
+//! | `search` | what the steps of a reader meet here on the way to a value or to the right to load |
 //! | `flight`, `load` | a load under a lease, who shares it, its fill |
 //! | `bypass`, `refresh` | a load without a lease; `.refreshed()`, `put`, stale-while-revalidate |
 //! | `expired` | stale-if-error |
@@ -96,6 +97,8 @@
 //! 4. If it can be left out or done wrongly, make that a field of [`Config`], and add rows to the
 //!    table: one that holds and must have seen the step, and a broken twin.
 //!
+//! A step of a read is added to the library: `read` names it, and what makes it safe is a `Rule` there.
+//!
 //! A change of the shipped protocol changes [`Config::shipped`], and with it nearly every row.
 //!
 //! Something that shares no state with this one, such as the cache in the process, is a model of its
@@ -111,6 +114,9 @@ mod flight;
 mod load;
 mod nested;
 mod protocol;
+#[path = "../../cached-redis/src/protocol/read/mod.rs"]
+#[allow(dead_code, reason = "the rules of the library are all of them")]
+mod read;
 mod refresh;
 mod report;
 mod search;

@@ -1,9 +1,10 @@
 //! A load under a lease, its fill, and what becomes of those who wait for it.
 
-use crate::actor::{Loaded, Phase, Stamp};
-use crate::config::{Failover, Sharing};
+use crate::actor::{Loaded, Phase, Stamp, Tag};
+use crate::config::Failover;
 use crate::event::{What, Who};
 use crate::flight::Landing;
+use crate::read::{Fill, Sent};
 use crate::server;
 use crate::state::{Key, Version};
 use crate::step::{Did, Next, Steps, home};
@@ -17,6 +18,7 @@ pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
         Phase::Load { token, stamp } if steps.config.calls_inner() => {
             steps.add(me, |next| next.call_inner(reader, token, stamp));
         }
+        // Of a lease that was taken whatever stood there.
         Phase::Load { token, stamp } if steps.config.is_to_be_read(stamp) => {
             steps.add(me, |next| {
                 let (tag, what) = next.name();
@@ -50,10 +52,10 @@ pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
             stamp,
             won,
         } => {
-            match steps.config.rereads(stamp, won) {
-                true => steps.add(me, |next| next.reread(reader, version, stamp)),
-                false => steps.add(me, |next| next.answered(reader, version, stamp, won)),
-            }
+            steps.add(me, |next| match next.sent(reader, stamp, won) {
+                Fill::Reread => next.reread(reader, version, stamp),
+                fill => next.lands(reader, version, fill, false),
+            });
             if steps.config.drops {
                 steps.add(me, |next| next.lose_answer(reader, Phase::Done));
             }
@@ -74,7 +76,9 @@ impl Next<'_> {
         if self.config.stamps(Stamping::AtFill) {
             loaded.stamp.tag = self.name().0;
         }
-        self.close(reader);
+        if Fill::new(self.config) == Fill::Close {
+            self.close(reader);
+        }
         let flaw = self.returns_loaded(reader, loaded.version);
         self.enter(reader, Phase::Filling(loaded));
         What::Fills.of(loaded.version).with(flaw)
@@ -113,37 +117,38 @@ impl Next<'_> {
         what.of(version)
     }
 
-    fn answered(&mut self, reader: usize, version: Version, stamp: Stamp, won: bool) -> Did {
-        let shared = self.is_shared(reader, stamp, won);
-        self.land_shared(reader, version, shared)
-    }
-
-    pub(crate) fn land_shared(&mut self, reader: usize, version: Version, shared: bool) -> Did {
-        self.enter(reader, Phase::Done);
-        if !shared {
-            let flaw = self.land(reader, Landing::Again);
-            return What::SharesNot.of(version).with(flaw);
-        }
-        let flaw = self.land(reader, Landing::Shared(version));
-        What::Shares.of(version).with(flaw)
-    }
-
-    fn is_shared(&self, reader: usize, stamp: Stamp, won: bool) -> bool {
+    /// What comes after the answer to a fill.
+    fn sent(&self, reader: usize, stamp: Stamp, won: bool) -> Fill {
         let same_server = match self.config.failover {
             Some(Failover::Epoch { shared_across, .. }) => {
                 shared_across || stamp.epoch == self.state.processes[home(reader)].epoch
             }
             _ => true,
         };
-        match self.config.sharing {
-            Sharing::Anytime | Sharing::OwnLook | Sharing::Flight { refused: true, .. } => true,
-            _ => won && same_server && self.config.shares_unstamped(stamp),
-        }
+        let tagged = stamp.tag != Tag::Unknown;
+        let sent = match won && same_server {
+            false => Sent::Refused,
+            true if self.config.tags.is_some() && !tagged => Sent::Marked,
+            true => Sent::Stored { tagged },
+        };
+        Fill::sent(self.config, sent)
+    }
+
+    pub(crate) fn lands(&mut self, reader: usize, version: Version, fill: Fill, same: bool) -> Did {
+        self.enter(reader, Phase::Done);
+        let landing = fill.landing(same, version);
+        let flaw = self.land(reader, landing);
+        let what = match landing {
+            Landing::Shared(_) => What::Shares,
+            Landing::Bypass => What::AnswerLost,
+            _ => What::SharesNot,
+        };
+        what.of(version).with(flaw)
     }
 
     pub(crate) fn lose_answer(&mut self, reader: usize, phase: Phase) -> Did {
+        let did = self.lands(reader, 0, Fill::sent(self.config, Sent::Failed), false);
         self.enter(reader, phase);
-        let flaw = self.land(reader, Landing::Bypass);
-        Did::from(What::AnswerLost).with(flaw)
+        did
     }
 }

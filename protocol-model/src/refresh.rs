@@ -1,8 +1,9 @@
 //! Stores that nobody missed: a stale value that is refreshed, `.refreshed()` and `put`.
 
-use crate::actor::{Loaded, Phase, Stamp};
+use crate::actor::{Loaded, Phase, Search, Stamp};
 use crate::config::Config;
 use crate::event::{What, Who};
+use crate::read::Answer;
 use crate::server::{self, Condition};
 use crate::state::{Key, Token, Version};
 use crate::step::{Did, Next, Steps, home};
@@ -68,7 +69,7 @@ impl Next<'_> {
                 What::Seizes.into()
             }
             None => {
-                self.enter(reader, Phase::Bypass);
+                self.go_on(reader, Search::new(), Answer::Away);
                 What::SparesTombstone.into()
             }
         }

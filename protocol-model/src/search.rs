@@ -1,51 +1,54 @@
-//! A reader's way to a value, or to the right to load it.
+//! A reader's way to a value, or to the right to load: the library's own steps, and what they meet here.
 
-use crate::actor::{Loaded, Phase, Seen, Stamp, Tag};
+use crate::actor::{Found, Loaded, Phase, Search, Tag};
 use crate::config::{Call, Lease, Promise, Sharing};
 use crate::event::{Flaw, What, Who};
-use crate::flight::Landing;
+use crate::read::{Answer, Seen, Step};
 use crate::server;
-use crate::state::{Epoch, Flight, Key, State, Token, Version};
+use crate::state::{Flight, Key, State, Token};
 use crate::step::{Did, Next, Steps, home};
 use crate::{Config, expired};
+
+type Heard = Answer<Found, Token, std::convert::Infallible>;
 
 /// What a reader that has no right to load yet can do.
 pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
     let me = Who::Reader(reader);
-    let connected = steps.reaches_redis(home(reader));
     match steps.now.readers[reader].phase {
         Phase::Idle if steps.config.may_start(steps.now, reader) => {
             steps.add(me, |next| next.start(reader));
         }
-        Phase::Again => steps.add(me, |next| next.search(reader)),
-        Phase::Look { epoch } if connected => {
-            steps.add(me, |next| next.look(reader, epoch, false));
+        Phase::Search(search) => search_steps(steps, reader, search),
+        Phase::Seated { search, .. } if *search.step() == Step::Wait => {
+            steps.add(me, |next| next.give_up(reader, search, Answer::Spent));
         }
-        Phase::Look { .. } => steps.add(me, |next| next.give_up(reader, What::FindsRedisAway)),
-        Phase::Looked { seen, stamp } => {
-            steps.add(me, |next| {
-                next.lead_or_sit(reader, Phase::Contend { seen, stamp })
-            });
-        }
-        Phase::Contend { seen, stamp } => contend(steps, reader, seen, stamp),
-        Phase::Seated { .. } => steps.add(me, |next| next.give_up(reader, What::GivesUp)),
         _ => {}
     }
 }
 
-fn contend(steps: &mut Steps<'_>, reader: usize, seen: Seen, stamp: Stamp) {
+fn search_steps(steps: &mut Steps<'_>, reader: usize, search: Search) {
     let me = Who::Reader(reader);
     let connected = steps.reaches_redis(home(reader));
-    if connected {
-        match seen {
-            Seen::Leased => steps.add(me, |next| next.look(reader, stamp.epoch, true)),
-            Seen::Absent => steps.add(me, |next| next.acquire(reader, None, stamp)),
-            Seen::Dead(over) => steps.add(me, |next| next.acquire(reader, Some(over), stamp)),
-            Seen::Expired(token, kept) => expired::steps(steps, reader, token, kept, stamp),
+    match *search.step() {
+        Step::Join => steps.add(me, |next| next.join(reader, search)),
+        Step::Enter(_) => steps.add(me, |next| next.lead_or_sit(reader, search)),
+        Step::Look { .. } if connected => steps.add(me, |next| next.look(reader, search)),
+        Step::Acquire(over) if connected => {
+            steps.add(me, |next| next.acquire(reader, search, over));
         }
-    }
-    if seen == Seen::Leased || !connected {
-        steps.add(me, |next| next.give_up(reader, What::GivesUp));
+        Step::Pause => {
+            if connected {
+                steps.add(me, |next| next.look_again(reader, search));
+            }
+            steps.add(me, |next| next.give_up(reader, search, Answer::Spent));
+        }
+        Step::Look { .. } | Step::Acquire(_) => {
+            steps.add(me, |next| next.give_up(reader, search, Answer::Away));
+        }
+        Step::Claim if !connected => {
+            steps.add(me, |next| next.give_up(reader, search, Answer::Away));
+        }
+        _ => expired::steps(steps, reader, search),
     }
 }
 
@@ -67,7 +70,7 @@ impl Next<'_> {
             _ => self.state.floor.max(own),
         };
         match self.config.readers[reader] {
-            Call::Nothing | Call::Read => self.search(reader),
+            Call::Nothing | Call::Read => self.join(reader, Search::new()),
             Call::Refreshed => {
                 self.enter(reader, Phase::Fence);
                 What::Fences.into()
@@ -81,66 +84,114 @@ impl Next<'_> {
         }
     }
 
-    /// One round, up to the reader's own look.
-    fn search(&mut self, reader: usize) -> Did {
-        let floor = self.state.readers[reader].floor;
-        let process = home(reader);
-        if self.config.is_bypassed(&self.state, process) {
-            self.enter(reader, Phase::Bypass);
-            return What::FindsJournaled.of(floor);
-        }
-        if let Some(flight) = self.state.processes[process].flight {
-            return self.sit(reader, flight);
-        }
-        let epoch = self.state.processes[process].epoch;
-        self.enter(reader, Phase::Look { epoch });
-        if self.config.sharing == Sharing::Anytime {
-            self.board(reader);
-        }
-        What::Looks.of(floor)
+    /// Goes on with the answer to a step.
+    pub(crate) fn go_on(
+        &mut self,
+        reader: usize,
+        mut search: Search,
+        answer: Heard,
+    ) -> Option<Flaw> {
+        let flaw = self.hear(reader, &mut search, answer);
+        flaw.or(self.go(reader, search))
     }
 
-    fn sit(&mut self, reader: usize, flight: Flight) -> Did {
+    /// Takes the answer, and tells those whom it concerns.
+    fn hear(&mut self, reader: usize, search: &mut Search, answer: Heard) -> Option<Flaw> {
+        let landing = search.steps.next(self.config, answer)?;
+        self.land(reader, landing.filter_map(|entry| Some(entry.version)))
+    }
+
+    /// On to the next step.
+    fn go(&mut self, reader: usize, search: Search) -> Option<Flaw> {
+        let Search { token, stamp, .. } = search;
+        let phase = match *search.step() {
+            Step::Serve(entry) => return self.returns(reader, entry.version),
+            Step::Enter(_) if !self.config.flies_early() => {
+                return self.go_on(reader, search, Answer::Lead);
+            }
+            Step::Stamp(_) if stamp.tag != Tag::Unread => {
+                return self.go_on(reader, search, Answer::Stamped);
+            }
+            Step::Load(_) => Phase::Load { token, stamp },
+            Step::Bypass => Phase::Pending,
+            _ => Phase::Search(search.tidied()),
+        };
+        self.enter(reader, phase);
+        None
+    }
+
+    fn join(&mut self, reader: usize, mut search: Search) -> Did {
+        let floor = self.state.readers[reader].floor;
+        let process = home(reader);
+        search.stamp.epoch = self.state.processes[process].epoch;
+        let answer = match self.state.processes[process].flight {
+            _ if self.config.is_journaled(&self.state, process) => Answer::Barred,
+            Some(flight) => return self.sit(reader, search, flight),
+            None if self.config.sharing == Sharing::Anytime => {
+                self.board(reader);
+                Answer::Lead
+            }
+            None => Answer::Nobody,
+        };
+        let flaw = self.go_on(reader, search, answer);
+        let what = match self.state.readers[reader].phase {
+            Phase::Search(search) if *search.step() == Step::Queue => What::FindsJournaled,
+            _ => What::Looks,
+        };
+        what.of(floor).with(flaw)
+    }
+
+    fn sit(&mut self, reader: usize, mut search: Search, flight: Flight) -> Did {
         let Flight {
             leader,
             open: shares,
         } = flight;
-        self.enter(reader, Phase::Seated { leader, shares });
+        let flaw = self.hear(reader, &mut search, Answer::Seat);
+        let search = search.tidied();
+        self.enter(
+            reader,
+            Phase::Seated {
+                search,
+                leader,
+                shares,
+            },
+        );
         let what = if shares { What::Joins } else { What::JoinsLate };
-        what.of(self.state.readers[reader].floor)
+        what.of(self.state.readers[reader].floor).with(flaw)
     }
 
-    fn lead_or_sit(&mut self, reader: usize, contend: Phase) -> Did {
-        match self.state.processes[home(reader)].flight {
-            Some(flight) => self.sit(reader, flight),
-            None => {
-                self.board(reader);
-                self.enter(reader, contend);
-                What::Leads.into()
-            }
+    fn lead_or_sit(&mut self, reader: usize, search: Search) -> Did {
+        if let Some(flight) = self.state.processes[home(reader)].flight {
+            return self.sit(reader, search, flight);
         }
+        self.board(reader);
+        let flaw = self.go_on(reader, search, Answer::Lead);
+        Did::from(What::Leads).with(flaw)
     }
 
     /// A GET, and with it one of the tag where that is known.
-    fn look(&mut self, reader: usize, epoch: Epoch, leads: bool) -> Did {
-        let tag = self.seen_tag();
-        let stamp = Stamp { epoch, tag };
+    fn look(&mut self, reader: usize, mut search: Search) -> Did {
+        search.stamp.tag = self.seen_tag();
         match self.config.tags {
             Some(tags) if tags.apart => {
-                self.enter(reader, Phase::LookOn { stamp, leads });
+                self.enter(reader, Phase::LookOn(search));
                 What::ReadsTagFirst.into()
             }
-            _ => self.sees(reader, stamp, leads),
+            _ => self.sees(reader, search),
         }
     }
 
+    fn look_again(&mut self, reader: usize, mut search: Search) -> Did {
+        let flaw = self.hear(reader, &mut search, Answer::Paused);
+        let did = self.look(reader, search);
+        let flaw = flaw.or(did.flaw);
+        did.with(flaw)
+    }
+
     /// What a GET shows, or a refusal of the lease that tells what stands there.
-    pub(crate) fn sees(&mut self, reader: usize, stamp: Stamp, leads: bool) -> Did {
-        let unnamed = Stamp {
-            tag: Tag::Unread,
-            ..stamp
-        };
-        let (seen, stamp, what) = match self.state.key {
+    pub(crate) fn sees(&mut self, reader: usize, mut search: Search) -> Did {
+        let tag = search.stamp.tag;
+        let (seen, what) = match self.state.key {
             Key::Value {
                 token,
                 version,
@@ -153,87 +204,87 @@ impl Next<'_> {
                     stamp,
                     renews: false,
                 };
-                self.enter(reader, Phase::Weigh { entry, leads });
+                search.stamp.tag = Tag::Unknown;
+                self.enter(reader, Phase::Weigh { search, entry });
                 return What::SeesTagged.of(version);
             }
-            key if (self.config).is_dead(&self.state, key, home(reader), stamp.tag) => {
+            key if (self.config).is_dead(&self.state, key, home(reader), tag) => {
                 match key.token() {
-                    Some(token) => (Seen::Dead(token), stamp, What::SeesDead),
-                    None => (Seen::Absent, stamp, What::SeesNothing),
+                    Some(token) => (Seen::Dead(token), What::SeesDead),
+                    None => (Seen::Absent, What::SeesNothing),
                 }
             }
-            Key::Absent => (Seen::Absent, stamp, What::SeesNothing),
-            Key::Marker { token } => (Seen::Dead(token), unnamed, What::SeesMarker),
-            Key::Lease { token, .. } => match self.flight_with(token, stamp.tag, reader) {
-                Some(flight) => return self.sit(reader, flight),
-                None => (Seen::Leased, stamp, What::SeesLease),
-            },
-            Key::Tombstone { .. } => return self.give_up(reader, What::SeesTombstone),
-            Key::Value {
-                token,
-                version,
-                stale: true,
-                ..
-            } if self.config.if_error.is_some() => {
-                (Seen::Expired(token, version), stamp, What::SeesExpired)
+            Key::Absent => (Seen::Absent, What::SeesNothing),
+            Key::Marker { token } => {
+                search.stamp.tag = Tag::Unread;
+                (Seen::Dead(token), What::SeesMarker)
             }
+            Key::Lease { token, .. } => match self.flight_with(token, tag, reader) {
+                Some(flight) => return self.sit(reader, search, flight),
+                None => (Seen::Leased, What::SeesLease),
+            },
+            Key::Tombstone { .. } => (Seen::Barred, What::SeesTombstone),
             Key::Value {
                 token,
                 version,
                 stale,
                 ..
-            } => return self.sees_value(reader, token, version, stale, stamp),
+            } => return self.sees_value(reader, search, Found { token, version }, stale),
         };
-        self.enter(reader, self.config.after_look(seen, stamp, leads));
-        what.into()
+        let flaw = self.go_on(reader, search, Answer::Seen(seen, true));
+        Did::from(what).with(flaw)
     }
 
-    fn sees_value(
-        &mut self,
-        reader: usize,
-        token: Token,
-        version: Version,
-        stale: bool,
-        stamp: Stamp,
-    ) -> Did {
-        let same_server = stamp.epoch == self.state.processes[home(reader)].epoch;
-        if self.config.looks_again() && !same_server {
-            self.enter(reader, Phase::Again);
-            let flaw = self.land(reader, Landing::Again);
-            return What::LooksAgain.of(version).with(flaw);
+    fn sees_value(&mut self, reader: usize, mut search: Search, entry: Found, stale: bool) -> Did {
+        let Found { token, version } = entry;
+        let stamp = search.stamp;
+        let stands = stamp.epoch == self.state.processes[home(reader)].epoch;
+        let seen = match search.step().leads() && search.kept == Some(entry) {
+            true => Seen::Expired,
+            false => Seen::Live(entry),
+        };
+        let flaw = self.hear(reader, &mut search, Answer::Seen(seen, stands));
+        let what = match search.step() {
+            Step::Serve(_) if stale && self.config.if_error.is_some() => {
+                search.kept = Some(entry);
+                search.steps.unusable(Seen::Expired);
+                What::SeesExpired
+            }
+            Step::Serve(_) if stale && self.config.refresh.is_some() => What::HitsStale,
+            Step::Serve(_) => What::Hits,
+            Step::Join => What::LooksAgain,
+            _ => What::SeesExpired,
+        };
+        let flaw = flaw.or(self.go(reader, search));
+        if what == What::HitsStale {
+            self.enter(reader, Phase::Refresh { token, stamp });
         }
-        let flaw = self.hit(reader, version);
-        if !(stale && self.config.refresh.is_some()) {
-            return What::Hits.of(version).with(flaw);
-        }
-        self.enter(reader, Phase::Refresh { token, stamp });
-        What::HitsStale.of(version).with(flaw)
+        what.of(version).with(flaw)
     }
 
-    /// Ends a read with a value that lives.
-    pub(crate) fn hit(&mut self, reader: usize, version: Version) -> Option<Flaw> {
-        let flaw = self.returns(reader, version);
-        flaw.or(self.land(reader, Landing::of_hit(self.config, version)))
-    }
-
-    fn acquire(&mut self, reader: usize, over: Option<Token>, stamp: Stamp) -> Did {
+    fn acquire(&mut self, reader: usize, mut search: Search, over: Option<Token>) -> Did {
+        let epoch = search.stamp.epoch;
         let token = match self.config.lease {
             Lease::None => {
-                self.enter(reader, Phase::Load { token: 0, stamp });
-                return What::Misses.into();
+                let flaw = self.go_on(reader, search, Answer::Granted);
+                return Did::from(What::Misses).with(flaw);
             }
             Lease::PerProcess => 1 + home(reader) as u8,
             Lease::PerAttempt => self.state.fresh_token(),
         };
-        let lease = Key::Lease {
-            token,
-            epoch: stamp.epoch,
-        };
-        if !server::acquire(&mut self.state.key, over, lease) {
-            let did = self.sees(reader, stamp, true);
+        if !server::acquire(&mut self.state.key, over, Key::Lease { token, epoch }) {
+            let did = match over {
+                None => self.sees(reader, search),
+                Some(_) => Did::from(What::IsRefusedLease).with(self.go_on(
+                    reader,
+                    search,
+                    Answer::Refused,
+                )),
+            };
             return What::IsRefusedLease.of(did.version).with(did.flaw);
         }
-        self.enter(reader, Phase::Load { token, stamp });
+        search.token = token;
+        let flaw = self.go_on(reader, search, Answer::Granted);
         if matches!(
             self.config.sharing,
             Sharing::UntilAnswered | Sharing::UntilSent
@@ -241,16 +292,20 @@ impl Next<'_> {
         {
             self.board(reader);
         }
-        match over {
-            None => What::TakesLease.into(),
-            Some(_) => What::TakesOverDead.into(),
-        }
+        let what = match over {
+            None => What::TakesLease,
+            Some(_) => What::TakesOverDead,
+        };
+        Did::from(what).with(flaw)
     }
 
-    /// On without the cache, and whoever waits here as well.
-    fn give_up(&mut self, reader: usize, what: What) -> Did {
-        self.enter(reader, Phase::Bypass);
-        let flaw = self.land(reader, Landing::Bypass);
+    /// On without the cache, or with what it holds.
+    fn give_up(&mut self, reader: usize, search: Search, why: Heard) -> Did {
+        let what = match (search.step(), why) {
+            (Step::Look { .. }, _) => What::FindsRedisAway,
+            _ => What::GivesUp,
+        };
+        let flaw = self.go_on(reader, search, why);
         Did::from(what).with(flaw)
     }
 }

@@ -194,7 +194,7 @@ impl State {
                 || self
                     .readers
                     .iter()
-                    .any(|reader| reader.phase.token() == Some(token))
+                    .any(|reader| reader.phase.remembers(token))
         };
         (FIRST_TOKEN..)
             .find(|token| !remembered(*token))

@@ -1,6 +1,6 @@
 //! How the files on readers, writers and the world describe what can happen next.
 
-use crate::actor::{Phase, Seen, Stage, Stamp, Tag};
+use crate::actor::{Phase, Stage, Tag};
 use crate::checker::Step;
 use crate::config::{Config, Failover, Sharing};
 use crate::event::{Event, Flaw, What, Who};
@@ -147,31 +147,12 @@ impl Config {
         other_server || Self::is_outdated(key, tag)
     }
 
-    /// Where a reader is once it has looked in vain.
-    pub(crate) fn after_look(&self, seen: Seen, stamp: Stamp, leads: bool) -> Phase {
-        match self.flies_early() && !leads {
-            true => Phase::Looked { seen, stamp },
-            false => Phase::Contend { seen, stamp },
-        }
-    }
-
-    /// Whether reads of the key go past the cache in this process.
-    pub(crate) fn is_bypassed(&self, state: &State, process: usize) -> bool {
-        self.journal.is_some_and(|journal| journal.bypassed)
+    /// Whether an invalidation waits in the journal of this process.
+    pub(crate) fn is_journaled(&self, state: &State, process: usize) -> bool {
+        self.journal.is_some()
             && (self.writer_home.iter().zip(&state.writers)).any(|(home, writer)| {
                 *home == process && matches!(writer.stage, Stage::Journaled | Stage::Replayed(_))
             })
-    }
-
-    /// Whether a value that was looked up across a change of server is looked up again.
-    pub(crate) fn looks_again(&self) -> bool {
-        matches!(
-            self.failover,
-            Some(Failover::Replay {
-                old_looks: false,
-                ..
-            })
-        )
     }
 
     /// Whether flights stand on the board from before the lease is asked for.

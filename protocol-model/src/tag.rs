@@ -1,9 +1,10 @@
 //! Tags: whoever reads an entry compares the generation it was stamped with to the one that stands
 //! under the tag's key, and whoever fills has read that before its load.
 
-use crate::actor::{Loaded, Phase, Seen, Stamp, Tag};
-use crate::config::{Config, Sharing};
+use crate::actor::{Found, Loaded, Phase, Search, Stamp, Tag};
+use crate::config::Config;
 use crate::event::{What, Who};
+use crate::read::{Answer, Fill, Seen, Step};
 use crate::state::{Generation, Key, Version};
 use crate::step::{Did, Next, Steps, home};
 
@@ -81,18 +82,28 @@ pub enum Change {
     Count,
 }
 
-/// What a reader that deals with a tag's generation can do. Before a load: [`Next::name`].
+/// What a reader that deals with a tag's generation can do.
 pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
     let me = Who::Reader(reader);
+    let connected = steps.reaches_redis(home(reader));
     match steps.now.readers[reader].phase {
-        Phase::LookOn { stamp, leads } if steps.reaches_redis(home(reader)) => {
-            steps.add(me, |next| next.sees(reader, stamp, leads));
+        Phase::LookOn(search) if connected => steps.add(me, |next| next.sees(reader, search)),
+        Phase::Weigh { search, entry } if connected => {
+            steps.add(me, |next| next.weigh(reader, search, entry));
         }
-        Phase::Weigh { entry, leads } if steps.reaches_redis(home(reader)) => {
-            steps.add(me, |next| next.weigh(reader, entry, leads));
+        Phase::Search(search) if matches!(search.step(), Step::Stamp(_)) => {
+            steps.add(me, |next| {
+                let (tag, what) = next.name();
+                let stamp = Stamp {
+                    tag,
+                    ..search.stamp
+                };
+                let flaw = next.go_on(reader, Search { stamp, ..search }, Answer::Stamped);
+                Did::from(what).with(flaw)
+            });
         }
         Phase::Reread { version, same } => {
-            steps.add(me, |next| next.land_shared(reader, version, same));
+            steps.add(me, |next| next.lands(reader, version, Fill::Reread, same));
             if steps.config.drops {
                 steps.add(me, |next| next.lose_answer(reader, Phase::Done));
             }
@@ -121,19 +132,6 @@ impl Config {
     /// Whether what was loaded must not be stored, only the name of its tag.
     pub(crate) fn marks(&self, loaded: Loaded) -> bool {
         self.stamps(Stamping::BeforeLoad) && loaded.stamp.tag == Tag::Unknown
-    }
-
-    /// Whether the generation is read again before the load is shared.
-    pub(crate) fn rereads(&self, stamp: Stamp, won: bool) -> bool {
-        let rechecks = |tags: Tags| tags.recheck != Recheck::Never;
-        let own_look = self.sharing == Sharing::OwnLook;
-        won && !own_look && self.tags.is_some_and(rechecks) && stamp.tag != Tag::Unknown
-    }
-
-    /// Whether a load without a stamp may be shared.
-    pub(crate) fn shares_unstamped(&self, stamp: Stamp) -> bool {
-        let all = |tags: Tags| tags.recheck == Recheck::Always;
-        !(self.tags.is_some_and(all) && stamp.tag == Tag::Unknown)
     }
 
     pub(crate) fn stamps(&self, when: Stamping) -> bool {
@@ -217,25 +215,29 @@ impl Next<'_> {
         What::InvalidatesTag
     }
 
-    fn weigh(&mut self, reader: usize, entry: Loaded, leads: bool) -> Did {
+    fn weigh(&mut self, reader: usize, search: Search, entry: Loaded) -> Did {
         let tag = self.state.shown_tag();
-        if tag == entry.stamp.tag {
-            let flaw = self.hit(reader, entry.version);
-            return What::WeighsLive.of(entry.version).with(flaw);
-        }
+        let Loaded { token, version, .. } = entry;
+        let (seen, did) = match tag == entry.stamp.tag {
+            true => (
+                Seen::Live(Found { token, version }),
+                What::WeighsLive.of(version),
+            ),
+            false => (Seen::Dead(token), What::WeighsDead.into()),
+        };
         let stamp = Stamp { tag, ..entry.stamp };
-        let seen = Seen::Dead(entry.token);
-        self.enter(reader, self.config.after_look(seen, stamp, leads));
-        What::WeighsDead.into()
+        let search = Search { stamp, ..search };
+        did.with(self.go_on(reader, search, Answer::Seen(seen, true)))
     }
 
     /// The generation is read again after a fill that won.
-    pub(crate) fn reread(&mut self, reader: usize, version: Version, stamp: Stamp) -> What {
+    pub(crate) fn reread(&mut self, reader: usize, version: Version, stamp: Stamp) -> Did {
         let same = stamp.tag == self.state.shown_tag();
         self.enter(reader, Phase::Reread { version, same });
-        match same {
+        let what = match same {
             true => What::RereadsSame,
             false => What::RereadsOther,
-        }
+        };
+        what.into()
     }
 }

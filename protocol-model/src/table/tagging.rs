@@ -236,7 +236,6 @@ pub(super) fn known_after() -> Vec<Row> {
                 What::SeesMarker,
                 What::TakesOverDead,
                 What::CreatesGeneration,
-                What::ReadsGeneration,
                 What::SeesTagged,
                 What::WeighsLive,
                 What::WeighsDead,
