@@ -18,7 +18,6 @@ on_both_stores!(
     nothing_is_sent_before_the_commit_and_everything_at_it,
     a_rollback_sends_nothing_and_the_key_is_served_again,
     from_its_collection_to_the_commit_a_key_is_bypassed_here_and_not_elsewhere,
-    a_load_from_before_the_commit_is_not_kept,
     a_commit_polled_once_and_dropped_sends_everything,
     a_commit_that_may_have_been_done_sends_everything,
     of_scopes_inside_one_another_the_innermost_of_the_cache_collects,
@@ -186,28 +185,6 @@ async fn from_its_collection_to_the_commit_a_key_is_bypassed_here_and_not_elsewh
     after.commit().await.unwrap();
     assert_open(&cache, &source, 1).await;
     assert_eq!(status(&other, &source, 1).await, (2, Status::Hit));
-}
-
-async fn a_load_from_before_the_commit_is_not_kept(world: World) {
-    let [cache, other] = [process(&world).await, process(&world).await];
-    for loading in [&cache, &other] {
-        let source = Source::held();
-        let after = cache.after_commit();
-        let overtaken = loading.spawn({
-            let source = source.clone();
-            async move { read(&source, 1).await }
-        });
-        source.begun(1).await;
-        cache.scope(after.scope(change(1))).await;
-        source.write();
-        after.commit().await.unwrap();
-        source.release();
-        assert_eq!(in_time(overtaken).await.unwrap(), 1);
-        for process in [&cache, &other] {
-            assert_open(process, &source, 1).await;
-        }
-        cache.invalidate("commit:1").await.unwrap();
-    }
 }
 
 async fn a_commit_polled_once_and_dropped_sends_everything(world: World) {

@@ -23,7 +23,6 @@ on_both_stores!(
     a_batch_says_its_own_ttl,
     more_tags_than_an_entry_can_name_keep_a_batch_out,
     nothing_is_stored_over_an_entry_whose_tag_is_barred,
-    a_tagged_batch_overtaken_by_the_invalidation_is_served_to_nobody_who_comes_later,
     those_who_joined_a_tagged_batch_start_over_when_its_tag_was_invalidated,
     an_outer_entry_goes_with_the_tags_of_a_batch_that_it_led_or_hit,
     outer_entries_go_with_the_tags_of_a_batch_that_they_share,
@@ -256,34 +255,6 @@ fn waits(processes: &[Cache; 2]) -> u64 {
 async fn wait_beside(processes: &[Cache; 2], before: u64, more: u64) {
     let all = async || waits(processes) == before + more;
     eventually("the readers to wait", all).await;
-}
-
-async fn a_tagged_batch_overtaken_by_the_invalidation_is_served_to_nobody_who_comes_later(
-    world: World,
-) {
-    let (processes, source) = (processes(&world).await, Source::new());
-    let [cache, other] = &processes;
-    // The names of the tags stand.
-    kept(cache, || says(&source, &[1, 2], TAG)).await;
-    cache.invalidate_tag(TAG).await.unwrap();
-    source.hold();
-    let loads = source.loads();
-    let overtaken = batch(cache, &source, &[1, 2]);
-    source.begun(loads + 1).await;
-    source.write();
-    other.invalidate_tag(TAG).await.unwrap();
-    let before = waits(&processes);
-    let late = [batch(cache, &source, &[2]), batch(other, &source, &[1])];
-    wait_beside(&processes, before, 2).await;
-    source.release();
-    assert_eq!(overtaken.await.unwrap()[&1], 1);
-    for late in late {
-        let values = in_time(late).await.unwrap();
-        assert!(values.values().all(|version| *version == 2), "{values:?}");
-    }
-    for process in &processes {
-        assert_eq!(kept(process, || says(&source, &[1, 2], TAG)).await, 2);
-    }
 }
 
 async fn those_who_joined_a_tagged_batch_start_over_when_its_tag_was_invalidated(world: World) {

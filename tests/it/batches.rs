@@ -31,8 +31,6 @@ on_both_stores!(
     a_batch_waits_for_the_lease_of_another_process,
     past_the_wait_budget_a_batch_loads_for_itself,
     of_a_batch_only_the_invalidated_id_is_not_kept,
-    a_reader_after_the_invalidation_does_not_join_the_overtaken_batch,
-    readers_that_had_joined_an_invalidated_id_start_over,
     a_refreshed_batch_overtaken_by_an_invalidation_is_not_kept,
     a_failed_load_is_returned_and_told_to_those_who_waited,
     a_batch_that_waited_for_a_failed_load_fails_with_it,
@@ -384,43 +382,6 @@ async fn of_a_batch_only_the_invalidated_id_is_not_kept(world: World) {
         filled(&cache, 3).await;
     }
     assert_eq!(users.asked(), [[2, 1000]]);
-}
-
-async fn a_reader_after_the_invalidation_does_not_join_the_overtaken_batch(world: World) {
-    let cache = world.cache().await;
-    let users = Users::held();
-    let overtaken = batch(&cache, &users, &[1, 2]);
-    users.rows.begun(1).await;
-
-    users.rows.write();
-    cache.invalidate("batches:1").await.unwrap();
-    let late = batch(&cache, &users, &[1, 2]);
-    users.rows.begun(2).await;
-    users.rows.release();
-
-    let seen = HashMap::from([(1, 2), (2, 1)]);
-    assert_eq!(in_time(late).await.unwrap().unwrap(), seen);
-    assert_eq!(overtaken.await.unwrap().unwrap(), all(&[1, 2], 1));
-    refused(&cache, 1).await;
-    assert_eq!(read(&cache, &users, &[1, 2]).await, seen);
-    assert_eq!(users.rows.loads(), 2);
-}
-
-async fn readers_that_had_joined_an_invalidated_id_start_over(world: World) {
-    let [cache, other] = [world.cache().await, world.cache().await];
-    let users = Users::held();
-    let overtaken = batch(&cache, &users, &[1, 2]);
-    users.rows.begun(1).await;
-    let [first, second] = [single(&cache, &users, 1), single(&cache, &users, 2)];
-    waiting(&cache, 2).await;
-
-    users.rows.write();
-    other.invalidate("batches:1").await.unwrap();
-    users.rows.release();
-
-    assert_eq!(in_time(first).await.unwrap(), Ok(Some(2)));
-    assert_eq!(in_time(second).await.unwrap(), Ok(Some(1)));
-    assert_eq!(overtaken.await.unwrap().unwrap(), all(&[1, 2], 1));
 }
 
 async fn a_refreshed_batch_overtaken_by_an_invalidation_is_not_kept(world: World) {

@@ -15,11 +15,9 @@ on_both_stores!(
     get_or_fill_loads_once,
     get_or_fill_keeps_no_error,
     get_or_fill_optional_keeps_an_absence,
-    a_load_of_get_or_fill_overtaken_by_an_invalidation_is_not_kept,
     a_load_of_get_or_fill_makes_others_wait,
     what_was_put_is_read,
     a_put_replaces_an_entry,
-    a_load_that_a_put_has_overtaken_is_not_kept,
     a_put_needs_a_ttl,
     many_keys_are_invalidated_at_once,
     invalidating_nothing_succeeds,
@@ -72,26 +70,6 @@ async fn get_or_fill_optional_keeps_an_absence(world: World) {
     assert_eq!(source.loads(), 1);
 }
 
-async fn a_load_of_get_or_fill_overtaken_by_an_invalidation_is_not_kept(world: World) {
-    let cache = world.cache().await;
-    let source = Source::held();
-    let overtaken = tokio::spawn({
-        let (cache, source) = (cache.clone(), source.clone());
-        async move { load(&cache, &source).await }
-    });
-    source.begun(1).await;
-    source.write();
-    assert_eq!(
-        cache.invalidate("direct:1").await.unwrap(),
-        Invalidation::Done
-    );
-    source.release();
-    assert_eq!(overtaken.await.unwrap(), Some(1));
-    let refused = async || cache.stats().total().refused_fills == 1;
-    eventually("the refusal", refused).await;
-    assert_eq!(load(&cache, &source).await, Some(2));
-}
-
 async fn a_load_of_get_or_fill_makes_others_wait(world: World) {
     let cache = world.cache().await;
     let source = Source::held();
@@ -132,22 +110,6 @@ async fn a_put_replaces_an_entry(world: World) {
     assert_eq!(cache.scope(read(&source, 1)).await, 1);
     filled(&cache, 1).await;
     assert!(cache.put(&POLICY, "direct:1", &7_u64).await.unwrap());
-    assert_eq!(cache.scope(read(&source, 1)).await, 7);
-}
-
-async fn a_load_that_a_put_has_overtaken_is_not_kept(world: World) {
-    let [cache, other] = [world.cache().await, world.cache().await];
-    let source = Source::held();
-    let overtaken = cache.spawn({
-        let source = source.clone();
-        async move { read(&source, 1).await }
-    });
-    source.begun(1).await;
-    assert!(other.put(&POLICY, "direct:1", &7_u64).await.unwrap());
-    source.release();
-    assert_eq!(overtaken.await.unwrap(), 1);
-    let refused = async || cache.stats().total().refused_fills == 1;
-    eventually("the refusal", refused).await;
     assert_eq!(cache.scope(read(&source, 1)).await, 7);
 }
 

@@ -5,12 +5,9 @@ use std::time::Duration;
 
 use cached_redis::{CachedExt as _, Status, redis_cached};
 
-use crate::support::{Source, World, eventually, filled, in_time, on_both_stores};
+use crate::support::{Source, World, eventually, filled, on_both_stores};
 
-on_both_stores!(
-    an_entry_may_be_loaded_anew_before_its_ttl,
-    an_early_load_behind_an_invalidated_entry_is_not_kept,
-);
+on_both_stores!(an_entry_may_be_loaded_anew_before_its_ttl,);
 
 /// So eager that almost every look is an early one.
 #[redis_cached(
@@ -40,25 +37,6 @@ async fn an_entry_may_be_loaded_anew_before_its_ttl(world: World) {
     };
     eventually("the new value", new).await;
     assert_eq!(source.most_at_once(), 1);
-}
-
-async fn an_early_load_behind_an_invalidated_entry_is_not_kept(world: World) {
-    let cache = world.patient().build().await.unwrap();
-    let source = Source::new();
-    assert_eq!(cache.scope(eager(&source, 1)).await, 1);
-    filled(&cache, 1).await;
-    source.hold();
-    let early = async || {
-        cache.scope(eager(&source, 1)).await;
-        source.loads() == 2
-    };
-    eventually("an early load", early).await;
-    source.write();
-    cache.invalidate("early:1").await.unwrap();
-    source.release();
-    let refused = async || cache.stats().total().refused_fills == 1;
-    eventually("the refusal", refused).await;
-    assert_eq!(in_time(cache.scope(eager(&source, 1))).await, 2);
 }
 
 #[cfg(feature = "testing")]

@@ -5,9 +5,8 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use cached_redis::{Cache, CachedExt as _, Policy, Status, current, redis_cached};
-use tokio::task::JoinHandle;
 
-use crate::support::{Source, World, eventually, filled, in_time, on_both_stores, waiting};
+use crate::support::{Source, World, eventually, filled, in_time, on_both_stores};
 
 on_both_stores!(
     a_result_with_a_new_tag_is_stored_by_the_second_load_and_goes_with_the_tag,
@@ -19,9 +18,6 @@ on_both_stores!(
     an_absence_can_have_found_tags,
     a_value_past_its_ttl_gives_way_to_the_name_of_a_new_tag,
     an_early_refresh_that_finds_a_new_tag_gives_way_to_its_name,
-    a_load_with_a_found_tag_overtaken_by_its_invalidation_is_served_to_nobody,
-    those_who_joined_a_load_that_found_a_tag_start_over,
-    a_refresh_with_a_found_tag_overtaken_by_its_invalidation_is_served_to_nobody,
 );
 
 const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
@@ -34,11 +30,6 @@ async fn read(source: &Source, id: u64, tags: &[&str]) -> u64 {
         current().tag(tag);
     }
     version
-}
-
-fn reader(cache: &Cache, source: &Source) -> JoinHandle<u64> {
-    let source = source.clone();
-    cache.spawn(async move { read(&source, 1, &["found:a"]).await })
 }
 
 async fn status(cache: &Cache, source: &Source, tags: &[&str]) -> (u64, Status) {
@@ -241,75 +232,4 @@ async fn an_early_refresh_that_finds_a_new_tag_gives_way_to_its_name(world: Worl
     source.write();
     cache.invalidate_tag("found:early").await.unwrap();
     assert_eq!(cache.scope(early(&source)).await, 3);
-}
-
-/// The name of the tag stands, and the next load stores its result.
-async fn marked(cache: &Cache, source: &Source) {
-    source.release();
-    reader(cache, source).await.unwrap();
-    source.hold();
-}
-
-async fn a_load_with_a_found_tag_overtaken_by_its_invalidation_is_served_to_nobody(world: World) {
-    let [cache, other] = [world.cache().await, world.cache().await];
-    let source = Source::held();
-    marked(&cache, &source).await;
-    let overtaken = reader(&cache, &source);
-    source.begun(2).await;
-    source.write();
-    other.invalidate_tag("found:a").await.unwrap();
-    let late = [reader(&cache, &source), reader(&other, &source)];
-    let waits = async || cache.stats().total().waits + other.stats().total().waits == 2;
-    eventually("both to wait", waits).await;
-    source.release();
-    assert_eq!(overtaken.await.unwrap(), 1);
-    for late in late {
-        assert_eq!(in_time(late).await.unwrap(), 2);
-    }
-    for process in [&cache, &other] {
-        assert_eq!(reader(process, &source).await.unwrap(), 2);
-    }
-}
-
-/// k2b of the model: nobody had read the generation, so nobody can tell when they came.
-async fn those_who_joined_a_load_that_found_a_tag_start_over(world: World) {
-    let [cache, other] = [world.cache().await, world.cache().await];
-    let source = Source::held();
-    let overtaken = reader(&cache, &source);
-    source.begun(1).await;
-    source.write();
-    other.invalidate_tag("found:a").await.unwrap();
-    let late: Vec<_> = (0..10).map(|_| reader(&cache, &source)).collect();
-    waiting(&cache, 10).await;
-    source.release();
-    assert_eq!(overtaken.await.unwrap(), 1);
-    for late in late {
-        assert_eq!(in_time(late).await.unwrap(), 2);
-    }
-    assert_eq!(source.loads(), 2, "they share the second load");
-}
-
-async fn a_refresh_with_a_found_tag_overtaken_by_its_invalidation_is_served_to_nobody(
-    world: World,
-) {
-    let [cache, other] = [world.cache().await, world.cache().await];
-    let source = Source::new();
-    for loads in [1, 2] {
-        assert_eq!(reader(&cache, &source).await.unwrap(), 1);
-        assert_eq!(source.loads(), loads);
-    }
-    filled(&cache, 1).await;
-    source.hold();
-    let refreshed = cache.spawn({
-        let source = source.clone();
-        async move { read(&source, 1, &["found:a"]).refreshed().await }
-    });
-    source.begun(3).await;
-    source.write();
-    other.invalidate_tag("found:a").await.unwrap();
-    source.release();
-    assert_eq!(refreshed.await.unwrap(), 1);
-    for process in [&cache, &other] {
-        assert_eq!(reader(process, &source).await.unwrap(), 2);
-    }
 }

@@ -14,7 +14,6 @@ use crate::support::{
 on_both_stores!(
     a_plain_key_from_any_program_invalidates,
     json_invalidates_all_that_it_names,
-    a_load_that_an_ingested_invalidation_overtakes_is_not_stored,
     no_read_after_an_ingested_invalidation_is_stale,
     messages_that_cannot_be_understood_are_counted_and_the_rest_served,
     keys_tags_and_patterns_of_one_message_are_all_invalidated,
@@ -97,25 +96,6 @@ async fn json_invalidates_all_that_it_names(world: World) {
         seen.push(cache.scope(read(&source, id)).await);
     }
     assert_eq!(seen, [2, 1, 2]);
-}
-
-async fn a_load_that_an_ingested_invalidation_overtakes_is_not_stored(world: World) {
-    let cache = world.cache().await;
-    let _listener = cache.listen_for_invalidations(CHANNEL).await;
-    let source = Source::held();
-    let old = cache.spawn({
-        let source = source.clone();
-        async move { read(&source, 1).await }
-    });
-    source.begun(1).await;
-    source.write();
-    send(&world, &cache, b"user:1").await;
-    ingested(&cache, 1).await;
-    source.release();
-    assert_eq!(in_time(old).await.unwrap(), 1);
-    assert_eq!(cache.scope(read(&source, 1)).await, 2);
-    let refused = async || cache.stats().total().refused_fills == 1;
-    eventually("the refusal", refused).await;
 }
 
 async fn no_read_after_an_ingested_invalidation_is_stale(world: World) {

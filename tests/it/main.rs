@@ -79,7 +79,6 @@ mod negative;
 mod nested;
 mod no_merged_invalidation;
 mod no_redis_at_start;
-mod no_stale_read;
 mod odd_server;
 mod odd_settings;
 mod one_load;
@@ -87,7 +86,8 @@ mod one_load;
 mod one_load_without_redis;
 mod only_ok_is_kept;
 mod open_transactions;
-mod overtaken_by_a_tag;
+#[cfg(feature = "testing")]
+mod overtaken_loads;
 mod owned_loads;
 mod panicking_load;
 mod patterns;
@@ -115,6 +115,7 @@ mod stale_while_revalidate;
 mod stampedes;
 mod stats;
 mod tag_lives;
+mod tagged_readers;
 mod tags;
 mod tags_barred;
 #[cfg(feature = "testing")]

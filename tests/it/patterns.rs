@@ -12,14 +12,10 @@ use tracing::Level;
 
 use crate::support::{
     Log, RedisServer, Rows, Source, World, eventually, filled, hit_again, in_time, on_both_stores,
-    on_redis, poll_once, refused,
+    on_redis, poll_once,
 };
 
 on_both_stores!(
-    a_load_overtaken_by_a_pattern_is_not_kept,
-    a_load_overtaken_by_a_pattern_of_another_process_is_not_kept,
-    a_reader_after_a_pattern_does_not_join_the_overtaken_load,
-    a_refresh_overtaken_by_a_pattern_is_not_kept,
     readers_and_patterns_side_by_side_leave_no_read_stale,
     a_pattern_whose_caller_was_dropped_after_one_poll_is_removed,
     what_a_pattern_has_from_a_value_matches_only_itself,
@@ -135,83 +131,6 @@ async fn left<'a>(cache: &Cache, keys: &[&'a str]) -> Vec<&'a str> {
 async fn matching(cache: &Cache, pattern: impl AsRef<str>) {
     let done = cache.invalidate_matching(pattern).await.unwrap();
     assert_eq!(done, Invalidation::Done);
-}
-
-async fn a_load_overtaken_by_a_pattern_is_not_kept(world: World) {
-    let [cache, other] = [world.cache().await, world.cache().await];
-    let source = Source::held();
-    let overtaken = reader(&cache, &source);
-    source.begun(1).await;
-
-    source.write();
-    matching(&cache, "pattern:1:*").await;
-    source.release();
-
-    assert_eq!(overtaken.await.unwrap(), 1);
-    refused(&cache, 1).await;
-    assert_eq!(cache.get::<u64>("pattern:1:a").await.unwrap(), None);
-    for process in [&cache, &other] {
-        assert_eq!(reader(process, &source).await.unwrap(), 2);
-    }
-    assert_eq!(source.loads(), 2);
-}
-
-async fn a_load_overtaken_by_a_pattern_of_another_process_is_not_kept(world: World) {
-    let [cache, other] = [world.cache().await, world.cache().await];
-    let source = Source::held();
-    let overtaken = reader(&cache, &source);
-    source.begun(1).await;
-
-    other.scope(write(&source, 1)).await;
-    source.release();
-
-    assert_eq!(overtaken.await.unwrap(), 1);
-    refused(&cache, 1).await;
-    for process in [&other, &cache] {
-        assert_eq!(reader(process, &source).await.unwrap(), 2);
-    }
-}
-
-async fn a_reader_after_a_pattern_does_not_join_the_overtaken_load(world: World) {
-    let cache = world.cache().await;
-    let source = Source::held();
-    let overtaken = reader(&cache, &source);
-    source.begun(1).await;
-
-    cache.scope(write(&source, 1)).await;
-    let late = reader(&cache, &source);
-    source.begun(2).await;
-    source.release();
-
-    assert_eq!(late.await.unwrap(), 2);
-    assert_eq!(overtaken.await.unwrap(), 1);
-    refused(&cache, 1).await;
-    assert_eq!(reader(&cache, &source).await.unwrap(), 2);
-    assert_eq!(source.loads(), 2);
-}
-
-async fn a_refresh_overtaken_by_a_pattern_is_not_kept(world: World) {
-    for (part, standing) in [("absent", false), ("standing", true)] {
-        let cache = world.cache().await;
-        let source = Source::new();
-        if standing {
-            cache.scope(read(&source, 1, part)).await;
-            filled(&cache, 1).await;
-        }
-        source.hold();
-        let overtaken = cache.spawn({
-            let source = source.clone();
-            async move { read(&source, 1, part).refreshed().await }
-        });
-        source.begun(1 + usize::from(standing)).await;
-
-        cache.scope(write(&source, 1)).await;
-        source.release();
-
-        assert_eq!(overtaken.await.unwrap(), 1);
-        refused(&cache, 1).await;
-        assert_eq!(cache.scope(read(&source, 1, part)).await, 2);
-    }
 }
 
 async fn readers_and_patterns_side_by_side_leave_no_read_stale(world: World) {

@@ -9,7 +9,6 @@ use crate::support::{Source, World, eventually, filled, in_time, on_both_stores}
 on_both_stores!(
     past_its_share_of_the_ttl_an_entry_is_loaded_anew_behind_its_readers,
     one_of_64_callers_in_each_of_three_processes_refreshes,
-    a_refresh_behind_an_invalidated_entry_is_not_kept,
     a_refresh_that_fails_leaves_the_entry_and_is_not_tried_again_for_the_throttle,
 );
 
@@ -98,30 +97,6 @@ async fn one_of_64_callers_in_each_of_three_processes_refreshes(world: World) {
         eventually("the new value", new).await;
     }
     assert_eq!(source.most_at_once(), 1);
-}
-
-async fn a_refresh_behind_an_invalidated_entry_is_not_kept(world: World) {
-    let [cache, other] = [world.patient_cache().await, world.patient_cache().await];
-    for process in [&cache, &other] {
-        cache.invalidate("ahead:1").await.unwrap();
-        let refusals = cache.stats().total().refused_fills;
-        let source = refreshing(&cache).await;
-        source.write();
-        process.invalidate("ahead:1").await.unwrap();
-        // A reader that comes now does not wait for the load that was overtaken.
-        let late = cache.spawn({
-            let source = source.clone();
-            async move { read(&source, 1).await }
-        });
-        source.begun(3).await;
-        source.release();
-        assert_eq!(in_time(late).await.unwrap(), 3);
-        let refused = async || cache.stats().total().refused_fills > refusals;
-        eventually("the refusal", refused).await;
-        for process in [&cache, &other] {
-            assert_eq!(in_time(process.scope(read(&source, 1))).await, 3);
-        }
-    }
 }
 
 async fn a_refresh_that_fails_leaves_the_entry_and_is_not_tried_again_for_the_throttle(

@@ -13,7 +13,6 @@ on_both_stores!(
     callers_who_wait_for_a_load_that_fails_are_served_the_old_value,
     an_invalidated_value_is_never_served_again,
     an_entry_that_is_invalidated_during_its_failing_load_is_not_served,
-    a_load_over_an_entry_that_is_invalidated_meanwhile_is_not_kept,
     those_who_waited_for_an_overtaken_load_start_over,
     a_dropped_caller_hands_the_load_on,
     a_load_that_panics_does_so_to_its_own_caller_only,
@@ -133,23 +132,6 @@ async fn an_entry_that_is_invalidated_during_its_failing_load_is_not_served(worl
         );
         let later = in_time(process.scope(read(&source, 1))).await;
         assert_eq!(later, FAILED.map_err(str::to_owned));
-    }
-}
-
-async fn a_load_over_an_entry_that_is_invalidated_meanwhile_is_not_kept(world: World) {
-    let [cache, other] = [world.patient_cache().await, world.patient_cache().await];
-    let source = outdated(&[&cache, &other]).await;
-    source.hold();
-    let overtaken = reader(&cache, &source);
-    source.begun(2).await;
-    source.write();
-    other.invalidate("sie:1").await.unwrap();
-    source.release();
-    assert_eq!(in_time(overtaken).await.unwrap(), Ok(2));
-    let refused = async || cache.stats().total().refused_fills == 1;
-    eventually("the refusal", refused).await;
-    for process in [&cache, &other] {
-        assert_eq!(in_time(process.scope(read(&source, 1))).await, Ok(3));
     }
 }
 

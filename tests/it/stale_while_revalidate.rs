@@ -12,7 +12,6 @@ on_both_stores!(
     past_its_ttl_a_value_is_served_and_loaded_anew_behind_the_caller,
     one_of_64_callers_loads_anew,
     one_of_three_processes_loads_anew,
-    a_load_behind_an_invalidated_entry_is_not_kept,
     a_result_that_is_not_to_be_kept_removes_the_old_value,
     an_absence_that_is_not_to_be_kept_removes_the_old_value,
     a_load_that_panics_behind_its_caller_leaves_the_old_value_and_is_tried_again,
@@ -116,31 +115,6 @@ async fn one_of_three_processes_loads_anew(world: World) {
         eventually("the new value", new).await;
     }
     assert_eq!(source.most_at_once(), 1);
-}
-
-async fn a_load_behind_an_invalidated_entry_is_not_kept(world: World) {
-    let [cache, other] = [world.cache().await, world.cache().await];
-    for process in [&cache, &other] {
-        cache.invalidate("swr:1").await.unwrap();
-        let fills = cache.stats().total().fills + 1;
-        let source = Source::new();
-        assert_eq!(cache.scope(read(&source, 1)).await, 1);
-        filled(&cache, fills).await;
-        source.hold();
-        assert_eq!(read_stale(&cache, &source).await, 1);
-        source.begun(2).await;
-
-        source.write();
-        process.invalidate("swr:1").await.unwrap();
-        let refusals = cache.stats().total().refused_fills;
-        source.release();
-        let refused = async || cache.stats().total().refused_fills > refusals;
-        eventually("the refusal", refused).await;
-
-        for process in [&cache, &other] {
-            assert_eq!(in_time(process.scope(read(&source, 1))).await, 2);
-        }
-    }
 }
 
 #[redis_cached(

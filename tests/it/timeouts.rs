@@ -15,7 +15,6 @@ on_both_stores!(
     without_a_cache_there_is_no_timeout,
     after_the_soft_timeout_the_old_value_is_served_and_the_result_arrives_later,
     callers_who_come_while_a_late_load_runs_are_served_the_old_value,
-    a_late_load_over_an_invalidated_entry_is_not_kept,
     a_caller_dropped_before_the_soft_timeout_leaves_the_load_running,
     a_load_that_panics_in_time_does_so_to_its_caller,
     a_load_that_fails_in_time_is_answered_with_the_old_value,
@@ -179,24 +178,6 @@ async fn callers_who_come_while_a_late_load_runs_are_served_the_old_value(world:
         assert_eq!(in_time(caller).await.unwrap(), Ok(1));
     }
     assert_eq!(source.loads(), 2);
-}
-
-async fn a_late_load_over_an_invalidated_entry_is_not_kept(world: World) {
-    let [cache, other] = [patient(&world).await, patient(&world).await];
-    for process in [&cache, &other] {
-        cache.invalidate("soft:1").await.unwrap();
-        let refusals = cache.stats().total().refused_fills;
-        let source = outdated(&cache).await;
-        late(&cache, &source).await;
-        source.write();
-        process.invalidate("soft:1").await.unwrap();
-        source.release();
-        let refused = async || cache.stats().total().refused_fills > refusals;
-        eventually("the refusal", refused).await;
-        for process in [&cache, &other] {
-            assert_eq!(in_time(process.scope(soft(&source, 1, false))).await, Ok(3));
-        }
-    }
 }
 
 async fn a_caller_dropped_before_the_soft_timeout_leaves_the_load_running(world: World) {

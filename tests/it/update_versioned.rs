@@ -19,7 +19,6 @@ on_both_stores!(
     the_entry_is_invalidated_after_an_error,
     the_entry_is_invalidated_after_a_panic,
     the_entry_is_invalidated_when_the_caller_is_dropped,
-    a_load_that_an_update_has_overtaken_is_not_kept,
     without_the_lock_nothing_runs_and_nothing_is_invalidated,
 );
 
@@ -128,20 +127,6 @@ async fn free_and_invalidated(cache: &Cache) {
     eventually("the invalidation", invalidated).await;
     let free = in_time(cache.lock(KEY)).await;
     free.unwrap().release().await.unwrap();
-}
-
-async fn a_load_that_an_update_has_overtaken_is_not_kept(world: World) {
-    let cache = cached(&world).await;
-    cache.invalidate(KEY).await.unwrap();
-    let load = async || {
-        let write = async |_| Ok::<_, Error>(());
-        cache.update_versioned(KEY, write).await?;
-        Ok::<_, Error>(1_u64)
-    };
-    assert_eq!(cache.get_or_fill(&POLICY, KEY, load).await.unwrap(), 1);
-    let refused = async || cache.stats().total().refused_fills == 1;
-    eventually("the refusal", refused).await;
-    assert!(!is_cached(&cache).await);
 }
 
 async fn without_the_lock_nothing_runs_and_nothing_is_invalidated(world: World) {

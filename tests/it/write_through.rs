@@ -16,7 +16,6 @@ on_both_stores!(
     readers_during_a_write_through_load_for_themselves_and_store_nothing,
     an_invalidation_during_a_write_through_keeps_its_value_out,
     a_writer_that_commits_later_during_a_write_through_keeps_its_value_out,
-    a_load_under_way_when_a_write_through_begins_is_not_kept,
     of_two_write_throughs_that_overlap_neither_value_stays,
     no_read_is_stale_while_many_write_through_the_same_key,
     a_write_through_that_fails_panics_or_is_dropped_invalidates,
@@ -191,26 +190,6 @@ async fn a_writer_that_commits_later_during_a_write_through_keeps_its_value_out(
             assert_eq!(other.scope(read(&source, id)).await, 3);
             assert_eq!(cache.scope(read(&source, id)).await, 3);
         }
-    }
-}
-
-async fn a_load_under_way_when_a_write_through_begins_is_not_kept(world: World) {
-    for ([cache, other], id) in namespaces(&world).await {
-        let (source, open) = (Source::held(), Source::new());
-        let overtaken = other.spawn({
-            let source = source.clone();
-            async move { read(&source, id).await }
-        });
-        source.begun(1).await;
-        let written = write(&cache, &source, &open, id, "ok").await;
-        assert_eq!(written, Ok(2));
-        source.release();
-        assert_eq!(in_time(overtaken).await.unwrap(), 1);
-        eventually("the refusal", async || {
-            other.stats().total().refused_fills == 1
-        })
-        .await;
-        assert_eq!(status(&other, &source, id).await, (2, Status::Hit));
     }
 }
 
