@@ -6,15 +6,21 @@
 //! [`after_commit`](crate::write::after_commit).
 
 tokio::task_local! {
-    static OPEN: ();
+    /// How many are open, one inside of the other.
+    static OPEN: usize;
 }
 
 /// Runs `future` inside of a transaction.
 pub(crate) fn open<F: Future>(future: F) -> impl Future<Output = F::Output> {
-    OPEN.scope((), future)
+    OPEN.scope(depth() + 1, future)
 }
 
 /// Whether a transaction is open in this task, so that what is read here is for nobody else.
 pub(crate) fn is_open() -> bool {
-    OPEN.try_with(|_| ()).is_ok()
+    depth() > 0
+}
+
+/// How many transactions are open in this task, one inside of the other.
+pub(crate) fn depth() -> usize {
+    OPEN.try_with(|depth| *depth).unwrap_or(0)
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -49,7 +49,8 @@ pub(crate) trait Unfinished: Send + Sync {
 #[derive(Default)]
 pub(crate) struct Unattended {
     tasks: Mutex<Vec<Task>>,
-    added: Notify,
+    /// Seen by every task that looks after them: one of them may be driven by nobody itself.
+    added: watch::Sender<()>,
 }
 
 struct Task {
@@ -65,16 +66,18 @@ impl Unattended {
             probe: Probe::new(runtime),
             unfinished,
         });
-        self.added.notify_one();
+        self.added.send_replace(());
     }
 
     /// The task that looks after them.
     pub(crate) async fn attend(self: Arc<Self>) {
+        let mut added = self.added.subscribe();
         loop {
             while self.look() {
                 sleep(LOOK).await;
             }
-            self.added.notified().await;
+            // It cannot fail: the sender is here.
+            let _ = added.changed().await;
         }
     }
 
@@ -102,5 +105,54 @@ impl Task {
             self.probe = Probe::new(&self.runtime);
         }
         is_driven == Some(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use tokio::runtime::{Builder, Runtime};
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Flag(AtomicBool);
+
+    impl Unfinished for Flag {
+        fn has_ended(&self) -> bool {
+            false
+        }
+
+        fn take_over(&self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    fn watched(unattended: &Arc<Unattended>) -> Runtime {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            tokio::spawn(Arc::clone(unattended).attend());
+            yield_now().await;
+        });
+        runtime
+    }
+
+    #[test]
+    fn a_watcher_that_nobody_drives_keeps_no_news_from_the_next_one() {
+        let unattended = Arc::new(Unattended::default());
+        let [undriven, home] = [(); 2].map(|()| watched(&unattended));
+        let flag = Arc::new(Flag::default());
+        home.block_on(async {
+            unattended.add(undriven.handle(), Arc::clone(&flag) as _);
+            let taken = async {
+                while !flag.0.load(Ordering::SeqCst) {
+                    sleep(LOOK).await;
+                }
+            };
+            let in_time = tokio::time::timeout(Duration::from_secs(30), taken).await;
+            in_time.expect("it is taken over");
+        });
     }
 }

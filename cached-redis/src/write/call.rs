@@ -65,7 +65,7 @@ impl Write {
         {
             inner.emit(&writer.site, &Event::Unguarded(&Unguarded::NotEnabled));
         }
-        let ends = Ends::enter(writer);
+        let ends = Ends::enter(writer.info.path);
         Self {
             writer,
             cache,
@@ -184,7 +184,10 @@ impl Write {
 
     /// For the attributes in the body of the function, which end with this one.
     pub fn ends(&mut self) -> Arc<Ends> {
-        Arc::clone(self.ends.get_or_insert_with(|| Ends::new(self.writer)))
+        Arc::clone(
+            self.ends
+                .get_or_insert_with(|| Ends::new(self.writer.info.path)),
+        )
     }
 
     /// Invalidates before the function runs.

@@ -10,7 +10,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::observe::registry::Writer;
+use crate::engine::transaction;
 use crate::write::removal::{Collection, Removal};
 
 tokio::task_local! {
@@ -20,6 +20,8 @@ tokio::task_local! {
 /// See the module.
 pub struct Ends {
     path: &'static str,
+    /// How many transactions are open around: what is written inside of one more waits for its commit.
+    transactions: usize,
     collection: Collection,
     state: Mutex<State>,
 }
@@ -33,19 +35,20 @@ struct State {
 }
 
 impl Ends {
-    pub(crate) fn new(writer: &Writer) -> Arc<Self> {
+    pub(crate) fn new(path: &'static str) -> Arc<Self> {
         Arc::new(Self {
-            path: writer.info.path,
+            path,
+            transactions: transaction::depth(),
             collection: Collection::default(),
             state: Mutex::default(),
         })
     }
 
-    /// Those of the attribute around, of the same function.
-    pub(crate) fn enter(writer: &Writer) -> Option<Arc<Self>> {
+    /// Those of the attribute around, of the same function, which has this path.
+    pub(crate) fn enter(path: &str) -> Option<Arc<Self>> {
         let around = AROUND.try_with(Arc::clone).ok()?;
-        let is_first =
-            around.path == writer.info.path && !std::mem::replace(&mut around.lock().entered, true);
+        let is_of_this_call = around.path == path && around.transactions == transaction::depth();
+        let is_first = is_of_this_call && !std::mem::replace(&mut around.lock().entered, true);
         is_first.then_some(around)
     }
 
@@ -88,5 +91,19 @@ impl fmt::Debug for Ends {
     /// Says nothing of what is written.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ends").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_written_inside_of_one_more_transaction_waits_for_that_one() {
+        let enters = || Ends::enter("f").is_some();
+        let body = async { (transaction::open(async { enters() }).await, enters()) };
+        assert_eq!(Ends::new("f").around(body).await, (false, true));
+        let all = async { Ends::new("f").around(async { enters() }).await };
+        assert!(transaction::open(all).await, "all of it waits");
     }
 }

@@ -50,6 +50,9 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
+        if self.keys.is_empty() && self.patterns.is_empty() {
+            return;
+        }
         self.journal.release(self.keys.iter(), self.patterns.iter());
     }
 }

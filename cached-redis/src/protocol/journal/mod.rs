@@ -345,11 +345,14 @@ impl Journal {
             held.map(|held| state.held_patterns.swap_remove(held));
         }
         for key in keys {
-            if let Some(holds) = state.held.get_mut(key) {
-                *holds -= 1;
+            let Some(holds) = state.held.get_mut(key) else {
+                continue;
+            };
+            *holds -= 1;
+            if *holds == 0 {
+                state.held.remove(key);
             }
         }
-        state.held.retain(|_, holds| *holds > 0);
         self.publish(&state);
     }
 
