@@ -15,9 +15,10 @@ use crate::policy::Policy;
 use crate::wire::key::Pattern;
 use crate::write::after_commit::AfterCommit;
 use crate::write::guard::WriteGuard;
+use crate::write::invalidate;
 use crate::write::invalidation::Invalidation;
+use crate::write::removal::Removal;
 use crate::write::through::{self, Through};
-use crate::write::{invalidate, pattern};
 
 impl Cache {
     /// Runs `write`, which changes the source and returns the new value, and stores that under
@@ -132,8 +133,12 @@ impl Cache {
         keys: impl IntoIterator<Item = K>,
         hold_off: Option<Duration>,
     ) -> Result<Invalidation, Error> {
-        let keys = keys.into_iter().map(|key| self.key(key)).collect();
-        invalidate::invalidate(&self.inner, &DIRECT.site, keys, hold_off).await
+        let keys: Vec<_> = keys.into_iter().map(|key| self.key(key)).collect();
+        let removal = Removal {
+            hold_off,
+            ..Removal::of(&self.inner, &DIRECT.site, keys)
+        };
+        invalidate::send(removal).await
     }
 
     /// Removes the entries under all keys that match `pattern`, in which `*` stands for any text and
@@ -171,7 +176,7 @@ impl Cache {
         if pattern.is_everything() {
             return Err(Error::setting("pattern", "matches every key there is"));
         }
-        pattern::invalidate(&self.inner, &DIRECT.site, pattern).await
+        invalidate::invalidate(&self.inner, &DIRECT.site, pattern).await
     }
 
     /// Removes all entries of one function under `#[redis_cached]`, known by its name alone or with
@@ -212,7 +217,7 @@ impl Cache {
         }
         let template = function.info.template;
         let all = Pattern::of_template(&self.inner.namespace, template);
-        pattern::invalidate(&self.inner, &function.site, all).await
+        invalidate::invalidate(&self.inner, &function.site, all).await
     }
 
     /// Begins a write in two phases: from now on until it is finished, `keys` are loaded by everybody

@@ -88,7 +88,7 @@ impl Cache {
         tags: impl IntoIterator<Item = T>,
     ) -> Result<Invalidation, Error> {
         let tags = Tags::named(&self.inner.namespace, tags);
-        invalidate::invalidate(&self.inner, &DIRECT.site, tags.keys().to_vec(), None).await
+        invalidate::invalidate(&self.inner, &DIRECT.site, tags.keys().to_vec()).await
     }
 }
 
@@ -98,7 +98,7 @@ pub(crate) async fn clear(
     function: &'static Function,
 ) -> Result<Invalidation, Error> {
     let own = tag::function_key(&inner.namespace, function.info.template);
-    invalidate::invalidate(inner, &function.site, vec![own], None).await
+    invalidate::invalidate(inner, &function.site, vec![own]).await
 }
 
 /// A cache, for entries that carry some tags; made by [`Cache::tagged`].

@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use crate::observe::registry::Site;
 use crate::protocol::journal::Journal;
 use crate::store::Outlet;
-use crate::wire::key::Pattern;
+use crate::wire::targets::Targets;
 
 /// See the module.
 pub(crate) struct Outbox {
@@ -44,9 +44,7 @@ struct State {
 pub(crate) struct Announcement {
     pub(crate) site: &'static Site,
     pub(crate) number: u64,
-    /// With their namespace.
-    pub(crate) keys: Arc<[String]>,
-    pub(crate) pattern: Option<Pattern>,
+    pub(crate) targets: Arc<Targets>,
 }
 
 /// Whether one is kept: its caller and its task may both leave it.
@@ -65,32 +63,17 @@ pub(crate) enum Next {
 }
 
 impl Announcement {
-    pub(crate) fn new(outbox: &Outbox, site: &'static Site, keys: &Arc<[String]>) -> Self {
+    pub(crate) fn new(outbox: &Outbox, site: &'static Site, targets: &Arc<Targets>) -> Self {
         Self {
             site,
             number: outbox.numbers.fetch_add(1, Ordering::Relaxed) + 1,
-            keys: Arc::clone(keys),
-            pattern: None,
+            targets: Arc::clone(targets),
         }
     }
 
-    /// Of all keys that match.
-    pub(crate) fn of_pattern(outbox: &Outbox, site: &'static Site, pattern: &Pattern) -> Self {
-        Self {
-            pattern: Some(pattern.clone()),
-            ..Self::new(outbox, site, &Arc::default())
-        }
-    }
-
+    /// What other caches of this process keep is of other writes, which have events of their own.
     pub(crate) fn is_due(&self, journal: &Journal) -> bool {
-        let waits = |pattern| journal.keeps_pattern(pattern);
-        // What other caches of this process keep is of other writes, which have events of their own.
-        !self.pattern.as_ref().is_some_and(waits) && !self.keys.iter().any(|key| journal.keeps(key))
-    }
-
-    /// How much room it takes.
-    fn size(&self) -> usize {
-        self.keys.len() + usize::from(self.pattern.is_some())
+        !journal.keeps(&self.targets)
     }
 }
 
@@ -139,7 +122,7 @@ impl Outbox {
         if state.waiting.iter().any(|other| other.number == number) {
             return Kept::Already;
         }
-        let keys = state.keys + announcement.size();
+        let keys = state.keys + announcement.targets.len();
         if keys > self.bound {
             return Kept::NoRoom;
         }
@@ -164,7 +147,7 @@ impl Outbox {
         let mut waiting = state.waiting.iter();
         if let Some(at) = waiting.position(|other| other.number == announcement.number) {
             state.waiting.remove(at);
-            state.keys -= announcement.size();
+            state.keys -= announcement.targets.len();
         }
         self.waiting.send_replace(state.waiting.len());
     }

@@ -4,6 +4,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::wire::key::Pattern;
+use crate::wire::tag::TAG;
+use crate::wire::targets::Targets;
+
 /// Something was invalidated by a writer that publishes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -34,12 +38,12 @@ pub(crate) struct Wire {
     /// In ms since the Unix epoch.
     pub(crate) at: u64,
     #[serde(flatten)]
-    pub(crate) targets: Targets,
+    pub(crate) names: Names,
 }
 
-/// What is, or is to be, invalidated.
+/// What is, or is to be, invalidated, without the namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Targets {
+pub(crate) struct Names {
     #[serde(default)]
     pub(crate) keys: Vec<String>,
     #[serde(default)]
@@ -48,7 +52,17 @@ pub(crate) struct Targets {
     pub(crate) patterns: Vec<String>,
 }
 
-impl Targets {
+impl Names {
+    pub(crate) fn of(targets: &Targets, namespace: &str) -> Self {
+        let own = targets.keys.iter().map(|key| &key[namespace.len() + 1..]);
+        let (tags, keys): (Vec<_>, Vec<_>) = own.partition(|key| key.starts_with(TAG));
+        Self {
+            keys: keys.into_iter().map(str::to_owned).collect(),
+            tags: tags.iter().map(|tag| tag[TAG.len()..].to_owned()).collect(),
+            patterns: targets.patterns.iter().map(Pattern::text).collect(),
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.tags.is_empty() && self.patterns.is_empty()
     }
@@ -64,17 +78,12 @@ impl Wire {
 impl Invalidated {
     /// `None`: no event that this version can read.
     pub(crate) fn decode(message: &[u8], entry: Option<String>) -> Option<Self> {
-        let Wire {
-            id,
-            by,
-            at,
-            targets,
-        } = serde_json::from_slice(message).ok()?;
+        let Wire { id, by, at, names } = serde_json::from_slice(message).ok()?;
         Some(Self {
             id,
-            keys: targets.keys,
-            tags: targets.tags,
-            patterns: targets.patterns,
+            keys: names.keys,
+            tags: names.tags,
+            patterns: names.patterns,
             at: UNIX_EPOCH.checked_add(Duration::from_millis(at))?,
             by,
             entry,
@@ -92,9 +101,9 @@ mod tests {
             id: "00c0ffee-7".to_owned(),
             by: "00c0ffee".to_owned(),
             at: 1_700_000_000_123,
-            targets: Targets {
+            names: Names {
                 keys: vec!["user:42".to_owned()],
-                ..Targets::default()
+                ..Names::default()
             },
         };
         let json = r#"{"id":"00c0ffee-7","by":"00c0ffee","at":1700000000123,"keys":["user:42"],"tags":[],"patterns":[]}"#;

@@ -12,6 +12,7 @@ pub(crate) mod key;
 pub(crate) mod lock;
 pub(crate) mod message;
 pub(crate) mod tag;
+pub(crate) mod targets;
 pub(crate) mod template;
 pub(crate) mod tombstone;
 pub(crate) mod version;

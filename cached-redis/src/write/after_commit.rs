@@ -31,7 +31,6 @@ use crate::observe::registry::DIRECT;
 use crate::wire::key;
 use crate::write::dispatch::Sent;
 use crate::write::invalidation::Invalidation;
-use crate::write::pattern;
 use crate::write::removal::{Collection, Removal};
 
 /// Collects the invalidations of a transaction and sends them at its commit; made by
@@ -107,8 +106,8 @@ impl AfterCommit {
             return;
         };
         let full = |key: K| key::full_key(&inner.namespace, key.as_ref());
-        let keys = keys.into_iter().map(full).collect();
-        let removal = Removal::of(inner, &DIRECT.site, keys, Vec::new());
+        let keys: Vec<_> = keys.into_iter().map(full).collect();
+        let removal = Removal::of(inner, &DIRECT.site, keys);
         // Until its commit, which takes it, it collects.
         self.transaction.collection.add(removal);
     }
@@ -185,7 +184,7 @@ impl Transaction {
     /// From tasks of their own, so that it arrives though the caller is dropped.
     fn send(&self) -> Vec<Sent> {
         let all = self.collection.close().into_iter();
-        all.map(pattern::sent).collect()
+        all.map(Removal::sent).collect()
     }
 }
 

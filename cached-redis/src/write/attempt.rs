@@ -13,83 +13,121 @@ use crate::observe::registry::{DIRECT, Site};
 use crate::protocol::journal::Attempt;
 use crate::protocol::outbox::Announcement;
 use crate::store::many::MOST;
+use crate::wire::targets::Targets;
 use crate::write::dispatch::Parcel;
 use crate::write::invalidation::Invalidation;
 use crate::write::publish;
+
+/// What one writer has made outdated, who is counted for it.
+#[derive(Clone)]
+pub(crate) struct Part {
+    pub(crate) site: &'static Site,
+    pub(crate) targets: Targets,
+    /// Whether others are to hear of it.
+    pub(crate) publish: bool,
+}
 
 /// An invalidation on its way. However it ends, it is not lost: a task that a runtime drops at its
 /// shutdown drops this too, before its end, and it is deferred. For runtimes that nobody drives see
 /// [`dispatch`](crate::write::dispatch).
 pub(crate) struct Sending {
     inner: Arc<Inner>,
-    pub(crate) keys: Arc<[String]>,
-    /// How many of the keys each writer is counted for.
-    shares: Vec<(&'static Site, usize)>,
+    targets: Arc<Targets>,
+    shares: Vec<Share>,
     hold_off: Option<Duration>,
-    /// What others are to hear of it, if they are.
-    pub(crate) event: Option<Announcement>,
+    /// What others are to hear of it.
+    events: Vec<Announcement>,
     ended: bool,
 }
 
+/// How many of the targets a writer is counted for, in their order.
+struct Share {
+    site: &'static Site,
+    keys: usize,
+    patterns: usize,
+}
+
+impl Share {
+    fn of(site: &'static Site, targets: &Targets) -> Self {
+        let (keys, patterns) = (targets.keys.len(), targets.patterns.len());
+        Self {
+            site,
+            keys,
+            patterns,
+        }
+    }
+}
+
 impl Sending {
+    /// What one writer has made outdated.
     pub(crate) fn new(
         inner: &Arc<Inner>,
         site: &'static Site,
-        keys: Arc<[String]>,
+        targets: &Arc<Targets>,
         hold_off: Option<Duration>,
         event: Option<Announcement>,
     ) -> Self {
         Self {
             inner: Arc::clone(inner),
-            shares: vec![(site, keys.len())],
-            keys,
+            targets: Arc::clone(targets),
+            shares: vec![Share::of(site, targets)],
             hold_off,
-            event,
+            events: event.into_iter().collect(),
             ended: false,
         }
     }
 
-    /// Of the keys of several writers. `publish`: in whose name an event goes out once it is confirmed.
-    pub(crate) fn of(
-        inner: &Arc<Inner>,
-        keys: Vec<(String, &'static Site)>,
-        hold_off: Option<Duration>,
-        publish: Option<&'static Site>,
-    ) -> Self {
-        let mut shares = Vec::<(&Site, usize)>::new();
-        for (_, site) in &keys {
-            match shares
-                .iter_mut()
-                .find(|(known, _)| std::ptr::eq(*known, *site))
-            {
-                Some((_, keys)) => *keys += 1,
-                None => shares.push((site, 1)),
-            }
+    /// What several have made outdated.
+    pub(crate) fn of(inner: &Arc<Inner>, parts: Vec<Part>, hold_off: Option<Duration>) -> Self {
+        let (mut shares, mut events, mut each) = (Vec::new(), Vec::new(), Vec::new());
+        for Part {
+            site,
+            targets,
+            publish,
+        } in parts
+        {
+            let targets = Arc::new(targets);
+            shares.push(Share::of(site, &targets));
+            events.extend(publish.then(|| Announcement::new(&inner.outbox, site, &targets)));
+            each.push(targets);
         }
-        let keys: Arc<[_]> = keys.into_iter().map(|(key, _)| key).collect();
+        let targets = match each.as_slice() {
+            [only] => Arc::clone(only),
+            several => Arc::new(
+                several
+                    .iter()
+                    .map(|targets| Targets::clone(targets))
+                    .collect(),
+            ),
+        };
         Self {
             inner: Arc::clone(inner),
-            event: publish.map(|site| Announcement::new(&inner.outbox, site, &keys)),
-            keys,
+            targets,
             shares,
             hold_off,
+            events,
             ended: false,
         }
     }
 
-    /// What it sends.
     pub(crate) fn parcel(&self) -> Parcel {
         Parcel {
-            keys: vec![Arc::clone(&self.keys)],
+            targets: vec![Arc::clone(&self.targets)],
             hold_off: self.hold_off,
-            events: self.event.iter().cloned().collect(),
-            ..Parcel::default()
+            events: self.events.clone(),
         }
     }
 
     pub(crate) async fn send(self) -> Invalidation {
+        if self.targets.is_empty() {
+            return Invalidation::Done;
+        }
         let attempt = self.inner.journal.begin();
-        let answer = remove::remove(&self.inner, &self.keys, Vec::new(), self.hold_off).await;
+        let of_patterns = |share: &Share| std::iter::repeat_n(share.site, share.patterns);
+        let sites = self.shares.iter().flat_map(of_patterns);
+        let patterns = self.targets.patterns.iter().zip(sites).collect();
+        let keys = &self.targets.keys;
+        let answer = remove::remove(&self.inner, keys, patterns, self.hold_off).await;
         self.answered(attempt, answer).await
     }
 
@@ -106,7 +144,8 @@ impl Sending {
         self.ended = true;
         let ended = match &confirmed {
             Ok(()) => {
-                self.tell(Event::Invalidated);
+                // A sweep has told how many keys it has removed.
+                self.tell(|share| share.keys, Event::Invalidated);
                 Invalidation::Done
             }
             Err(error) => self.defer(attempt, error),
@@ -115,9 +154,9 @@ impl Sending {
         ended
     }
 
-    /// Settles what is kept of the keys; an error if the server has changed meanwhile.
+    /// Settles what is kept of the targets; an error if the server has changed meanwhile.
     async fn confirm(&self, attempt: Attempt) -> Result<(), StoreError> {
-        for (at, piece) in self.keys.chunks(MOST).enumerate() {
+        for (at, piece) in self.targets.pieces(MOST).iter().enumerate() {
             // Lets others run before the second piece of many keys, and before each that follows.
             if at > 0 {
                 yield_now().await;
@@ -128,9 +167,9 @@ impl Sending {
         Ok(())
     }
 
-    /// To be called at the end: the keys of one that is deferred are in the journal, which this waits for.
+    /// To be called at the end: what is deferred is in the journal, which this waits for.
     async fn announce(&mut self) {
-        if let Some(event) = self.event.take() {
+        for event in std::mem::take(&mut self.events) {
             publish::publish(&self.inner, event).await;
         }
     }
@@ -138,9 +177,9 @@ impl Sending {
     /// Ends with the value that was written in the place of what stood there.
     pub(crate) async fn stored(mut self, attempt: Attempt) -> Invalidation {
         self.ended = true;
-        let ended = match self.inner.journal.replaced(attempt, &self.keys) {
+        let ended = match self.inner.journal.replaced(attempt, &self.targets) {
             true => {
-                self.tell(|_| Event::Fill);
+                self.tell(|share| share.keys, |_| Event::Fill);
                 Invalidation::Done
             }
             false => self.defer(attempt, &StoreError::Lost),
@@ -151,28 +190,31 @@ impl Sending {
 
     /// Reads of these keys bypass the cache from here on, so before anybody learns of the end.
     fn defer(&self, attempt: Attempt, error: &StoreError) -> Invalidation {
-        if self.inner.journal.keep(attempt, &self.keys, self.hold_off) {
+        let journal = &self.inner.journal;
+        if journal.keep(attempt, &self.targets, self.hold_off) {
             self.inner.emit(&DIRECT.site, &Event::JournalOverflow);
         }
-        self.tell(|keys| Event::Deferred(keys, error));
+        let count = |share: &Share| share.keys + share.patterns;
+        self.tell(count, |targets| Event::Deferred(targets, error));
         self.inner.runtime.tend();
         Invalidation::Deferred
     }
 
-    /// To each writer, for its share of the keys.
-    fn tell<'a>(&self, event: impl Fn(usize) -> Event<'a>) {
-        for (site, keys) in self.shares.iter().filter(|(_, keys)| *keys > 0) {
-            self.inner.emit(site, &event(*keys));
+    /// To each writer, for its share of the targets.
+    fn tell<'a>(&self, count: impl Fn(&Share) -> usize, event: impl Fn(usize) -> Event<'a>) {
+        let counted = self.shares.iter().map(|share| (share.site, count(share)));
+        for (site, count) in counted.filter(|(_, count)| *count > 0) {
+            self.inner.emit(site, &event(count));
         }
     }
 }
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        if !self.ended && !self.keys.is_empty() {
+        if !self.ended && !self.targets.is_empty() {
             let attempt = self.inner.journal.begin();
             self.defer(attempt, &StoreError::Unavailable);
-            if let Some(event) = self.event.take() {
+            for event in std::mem::take(&mut self.events) {
                 publish::keep(&self.inner, event);
             }
         }

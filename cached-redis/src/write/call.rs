@@ -8,8 +8,9 @@ use crate::engine::handle::{self, Cache};
 use crate::error::Unguarded;
 use crate::observe::event::Event;
 use crate::observe::registry::{When, Writer};
-use crate::wire::key::{KeyWriter, Pattern};
+use crate::wire::key::KeyWriter;
 use crate::wire::tag::TAG;
+use crate::wire::targets::Targets;
 use crate::write::dispatch::Sent;
 use crate::write::ends::Ends;
 use crate::write::guard::WriteGuard;
@@ -26,8 +27,7 @@ pub struct Write {
     writer: &'static Writer,
     cache: Option<Cache>,
     /// What is to be invalidated in one phase.
-    keys: Vec<String>,
-    patterns: Vec<Pattern>,
+    targets: Targets,
     /// Whether a key could not be rendered.
     incomplete: bool,
     guard: Option<WriteGuard>,
@@ -55,7 +55,7 @@ impl Write {
 
     /// The key of a write-through; `None` if it could not be rendered.
     pub(crate) fn only_key(&self) -> Option<&str> {
-        self.keys.first().map(String::as_str)
+        self.targets.keys.first().map(String::as_str)
     }
 
     fn with(writer: &'static Writer, cache: Option<Cache>) -> Self {
@@ -69,8 +69,7 @@ impl Write {
         Self {
             writer,
             cache,
-            keys: Vec::new(),
-            patterns: Vec::new(),
+            targets: Targets::default(),
             incomplete: false,
             guard: None,
             is_inner: ends.is_some(),
@@ -88,7 +87,7 @@ impl Write {
 
     fn add(&mut self, key: Option<String>) {
         match (key, &self.cache) {
-            (Some(key), _) => self.keys.push(key),
+            (Some(key), _) => self.targets.keys.push(key),
             (None, Some(cache)) => {
                 self.incomplete = true;
                 cache.inner.emit(&self.writer.site, &Event::LostKey);
@@ -105,14 +104,14 @@ impl Write {
         render(&mut text);
         // With empty values, nothing but stars may be left.
         match text.finish_pattern(namespace) {
-            Some(pattern) if !pattern.is_everything() => self.patterns.push(pattern),
+            Some(pattern) if !pattern.is_everything() => self.targets.patterns.push(pattern),
             _ => cache.inner.emit(&self.writer.site, &Event::LostKey),
         }
     }
 
     /// Adds a target that was given by hand.
     pub(crate) fn full_key(&mut self, key: String) {
-        self.keys.push(key);
+        self.targets.keys.push(key);
     }
 
     /// Adds a tag.
@@ -158,18 +157,22 @@ impl Write {
             let refused = Event::WriteRefused(&reason);
             cache.inner.emit(&self.writer.site, &refused);
         }
-        self.keys.clear();
+        self.targets.keys.clear();
         Some(reason)
     }
 
     /// Until the keys are barred they stay here, so that a caller who is dropped meanwhile
     /// invalidates them.
     async fn bar(&mut self) -> Result<(), Unguarded> {
-        let Some(cache) = self.cache.as_ref().filter(|_| !self.keys.is_empty()) else {
+        let Some(cache) = self
+            .cache
+            .as_ref()
+            .filter(|_| !self.targets.keys.is_empty())
+        else {
             return Ok(());
         };
         let (site, lag) = (&self.writer.site, self.writer.info.replica_lag);
-        let keys = self.keys.clone();
+        let keys = self.targets.keys.clone();
         let guard = match self.writer.through {
             true => WriteGuard::bar(&cache.inner, site, keys, lag).await?,
             false => WriteGuard::begin(&cache.inner, site, keys, lag).await?,
@@ -178,7 +181,7 @@ impl Write {
             true => guard.publish(),
             false => guard,
         });
-        self.keys.clear();
+        self.targets.keys.clear();
         Ok(())
     }
 
@@ -204,8 +207,7 @@ impl Write {
     /// Invalidates after the function has returned, if it should; a guarded write ends in any case.
     pub async fn finish(mut self, ok: bool) {
         if self.writer.info.when == When::Ok && !ok {
-            self.keys.clear();
-            self.patterns.clear();
+            self.targets = Targets::default();
         }
         self.end().await;
     }
@@ -242,14 +244,11 @@ impl Write {
     fn own(&mut self) -> Option<Removal> {
         let inner = &self.cache.as_ref()?.inner;
         let (site, info) = (&self.writer.site, &self.writer.info);
-        let (keys, patterns) = (&mut self.keys, &mut self.patterns);
-        let own = Removal::of(inner, site, std::mem::take(keys), std::mem::take(patterns));
+        let own = Removal::of(inner, site, std::mem::take(&mut self.targets));
         let removal = Removal {
             hold_off: info.replica_lag,
-            // A guard has an event of its own.
-            publish: Some(site).filter(|_| info.publish && !own.is_empty()),
             guards: self.guard.take().into_iter().collect(),
-            ..own
+            ..own.published(info.publish)
         };
         (!removal.is_empty()).then_some(removal)
     }

@@ -24,7 +24,7 @@ use crate::protocol::journal::{Attempt, Hold};
 use crate::protocol::outbox::Announcement;
 use crate::util::driven::Unfinished;
 use crate::util::work::Begun;
-use crate::wire::key::Pattern;
+use crate::wire::targets::Targets;
 use crate::write::invalidation::Invalidation;
 use crate::write::publish;
 
@@ -38,8 +38,7 @@ pub(crate) struct Sent {
 /// What is sent.
 #[derive(Default)]
 pub(crate) struct Parcel {
-    pub(crate) keys: Vec<Arc<[String]>>,
-    pub(crate) patterns: Vec<Pattern>,
+    pub(crate) targets: Vec<Arc<Targets>>,
     pub(crate) hold_off: Option<Duration>,
     /// What others are to hear then.
     pub(crate) events: Vec<Announcement>,
@@ -47,8 +46,7 @@ pub(crate) struct Parcel {
 
 impl Parcel {
     pub(crate) fn add(&mut self, other: Self) {
-        self.keys.extend(other.keys);
-        self.patterns.extend(other.patterns);
+        self.targets.extend(other.targets);
         self.hold_off = self.hold_off.max(other.hold_off);
         self.events.extend(other.events);
     }
@@ -117,11 +115,8 @@ impl UnderWay {
             return;
         };
         if let Some(Left { parcel, hold, .. }) = &mut *self.lock() {
-            for key in parcel.keys.iter().flat_map(|keys| &**keys) {
-                hold.add(key);
-            }
-            for pattern in &parcel.patterns {
-                hold.add_pattern(pattern);
+            for targets in &parcel.targets {
+                hold.add(Targets::clone(targets));
             }
         } else {
             return;
@@ -149,11 +144,8 @@ impl Unfinished for UnderWay {
             parcel, attempt, ..
         } = &left;
         let mut is_folded = false;
-        for keys in &parcel.keys {
-            is_folded |= inner.journal.keep(*attempt, keys, parcel.hold_off);
-        }
-        for pattern in &parcel.patterns {
-            is_folded |= inner.journal.keep_pattern(*attempt, pattern);
+        for targets in &parcel.targets {
+            is_folded |= inner.journal.keep(*attempt, targets, parcel.hold_off);
         }
         if is_folded {
             inner.emit(&DIRECT.site, &Event::JournalOverflow);

@@ -74,9 +74,8 @@ impl Ends {
     pub(crate) fn before(&self, own: Removal) -> Removal {
         let before = &mut self.lock().before;
         let mut all = own.copy();
-        all.publish = own.publish;
         for earlier in before.iter().filter(|earlier| earlier.is_of(&own.inner)) {
-            all.add(earlier.copy());
+            all.add(earlier.copy().published(false));
         }
         before.push(own);
         all

@@ -33,7 +33,8 @@ use crate::protocol::outbox::Announcement;
 use crate::store::many::MOST;
 use crate::store::{Put, Store as _};
 use crate::wire::entry::Token;
-use crate::write::attempt::Sending;
+use crate::wire::targets::Targets;
+use crate::write::attempt::{Part, Sending};
 use crate::write::dispatch::{Parcel, Sent};
 use crate::write::invalidation::Invalidation;
 
@@ -71,7 +72,7 @@ impl WriteGuard {
         let guard = Self(Arc::new(GuardedWrite {
             inner: Arc::clone(inner),
             site,
-            keys: keys.into(),
+            targets: Arc::new(keys.into()),
             token: Token::next(),
             hold_off: watch::Sender::new(hold_off),
             event: OnceLock::new(),
@@ -99,7 +100,7 @@ impl WriteGuard {
     /// [`Cache::publishing`](crate::Cache::publishing).
     pub fn publish(self) -> Self {
         let Self(write) = &self;
-        let event = || Announcement::new(&write.inner.outbox, write.site, &write.keys);
+        let event = || Announcement::new(&write.inner.outbox, write.site, &write.targets);
         write.event.get_or_init(event);
         self
     }
@@ -140,12 +141,13 @@ impl WriteGuard {
         self.0.parcel()
     }
 
-    pub(crate) fn keys(&self) -> &[String] {
-        &self.0.keys
-    }
-
-    pub(crate) fn site(&self) -> &'static Site {
-        self.0.site
+    /// What its end removes.
+    pub(crate) fn part(&self) -> Part {
+        Part {
+            site: self.0.site,
+            targets: Targets::clone(&self.0.targets),
+            publish: false,
+        }
     }
 }
 
@@ -169,7 +171,8 @@ impl fmt::Debug for WriteGuard {
 struct GuardedWrite {
     inner: Arc<Inner>,
     site: &'static Site,
-    keys: Arc<[String]>,
+    /// Keys alone.
+    targets: Arc<Targets>,
     token: Token,
     /// What there is to be at the end.
     hold_off: watch::Sender<Option<Duration>>,
@@ -190,9 +193,9 @@ struct State {
 impl GuardedWrite {
     async fn begin(&self) -> Result<(), StoreError> {
         let (store, hold) = (&self.inner.store, self.hold());
-        store.begin(&self.keys, self.token, hold).await?;
+        store.begin(self.keys(), self.token, hold).await?;
         // Loads that run can no longer be stored, so nobody should wait for them.
-        self.inner.flights.abandon_all(&self.keys);
+        self.inner.flights.abandon_all(self.keys());
         Ok(())
     }
 
@@ -207,7 +210,7 @@ impl GuardedWrite {
     }
 
     async fn open_again(&self) {
-        let _ = self.inner.store.end(&self.keys, self.token, None).await;
+        let _ = self.inner.store.end(self.keys(), self.token, None).await;
     }
 
     /// If this process dies, the hold stands in for the hold-off too.
@@ -235,7 +238,7 @@ impl GuardedWrite {
         }
         let (store, hold) = (&self.inner.store, self.hold());
         // Without an answer the next beat tries again.
-        if store.hold(&self.keys, self.token, hold).await == Ok(false) && self.lapse() {
+        if store.hold(self.keys(), self.token, hold).await == Ok(false) && self.lapse() {
             // Barred again, and what was stored meanwhile is gone.
             let _ = self.begin().await;
             if self.state().ended {
@@ -252,21 +255,23 @@ impl GuardedWrite {
         };
         // Ends the task.
         self.hold_off.send_modify(|_| {});
-        let parcel = self.parcel();
-        let (inner, keys, hold_off) = (&self.inner, Arc::clone(&self.keys), parcel.hold_off);
-        let event = self.event.get().cloned();
-        let sending = Sending::new(inner, self.site, keys, hold_off, event);
+        let (parcel, event) = (self.parcel(), self.event.get().cloned());
+        let (inner, hold_off) = (&self.inner, parcel.hold_off);
+        let sending = Sending::new(inner, self.site, &self.targets, hold_off, event);
         let end = Arc::clone(self).end(sending, hold_off, written);
         Sent::by(end, inner, parcel, None)
     }
 
     fn parcel(&self) -> Parcel {
         Parcel {
-            keys: vec![Arc::clone(&self.keys)],
+            targets: vec![Arc::clone(&self.targets)],
             hold_off: *self.hold_off.borrow(),
             events: self.event.get().cloned().into_iter().collect(),
-            ..Parcel::default()
         }
+    }
+
+    fn keys(&self) -> &[String] {
+        &self.targets.keys
     }
 
     async fn end(
@@ -286,7 +291,7 @@ impl GuardedWrite {
         }
         let ended = match ended {
             // What was stored meanwhile goes as one thing.
-            Ok(Put::Lapsed) if self.keys.len() > MOST => return sending.send().await,
+            Ok(Put::Lapsed) if self.keys().len() > MOST => return sending.send().await,
             Ok(ended) => ended,
             // The hold runs out by itself; the invalidation goes the way of all others.
             Err(_) => {
@@ -295,7 +300,7 @@ impl GuardedWrite {
             }
         };
         // Loads that began before the tombstone stood cannot be stored any more.
-        self.inner.flights.abandon_all(&self.keys);
+        self.inner.flights.abandon_all(self.keys());
         match ended {
             Put::Stored => sending.stored(attempt).await,
             Put::Ended | Put::Lapsed => sending.answered(attempt, Ok(())).await,
@@ -303,7 +308,7 @@ impl GuardedWrite {
     }
 
     async fn open(&self, hold_off: Option<Duration>) -> Result<Put, StoreError> {
-        let stood = self.inner.store.end(&self.keys, self.token, hold_off);
+        let stood = self.inner.store.end(self.keys(), self.token, hold_off);
         Ok(match stood.await? {
             true => Put::Ended,
             false => Put::Lapsed,
@@ -313,7 +318,7 @@ impl GuardedWrite {
     /// Ends with the value, unless something speaks against it.
     async fn put(&self, written: Packed) -> Result<Put, StoreError> {
         let (store, epoch) = (&self.inner.store, written.header.epoch);
-        let ended = match &self.keys[..] {
+        let ended = match self.keys() {
             [key] if self.may_put(key, epoch) => {
                 let size = written.entry.len();
                 let put = store.put(key, self.token, written.entry, written.life);

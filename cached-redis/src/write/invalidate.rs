@@ -30,23 +30,19 @@ use crate::observe::status::Filled;
 use crate::policy::Policy;
 use crate::wire::codec;
 use crate::wire::tag::Tags;
+use crate::wire::targets::Targets;
+use crate::write::after_commit;
 use crate::write::dispatch::Sent;
 use crate::write::invalidation::Invalidation;
 use crate::write::removal::Removal;
-use crate::write::{after_commit, pattern};
 
-/// Invalidates `keys`.
+/// Invalidates `targets`.
 pub(crate) async fn invalidate(
     inner: &Arc<Inner>,
     site: &'static Site,
-    keys: Vec<String>,
-    hold_off: Option<Duration>,
+    targets: impl Into<Targets>,
 ) -> Result<Invalidation, Error> {
-    let removal = Removal {
-        hold_off,
-        ..Removal::of(inner, site, keys, Vec::new())
-    };
-    send(removal).await
+    send(Removal::of(inner, site, targets)).await
 }
 
 /// Sends what is to be removed, in its turn, and says how that went.
@@ -57,10 +53,10 @@ pub(crate) async fn send(removal: Removal) -> Result<Invalidation, Error> {
     }
 }
 
-/// Sends what is to be removed from a task of its own, or leaves it to the commit of the transaction
-/// that is open here: then `None`.
+/// Sends what is to be removed, or leaves it to the commit of the transaction that is open here: then
+/// `None`.
 pub(crate) fn in_turn(removal: Removal) -> Option<Sent> {
-    after_commit::collect(removal).map(pattern::sent)
+    after_commit::collect(removal).map(Removal::sent)
 }
 
 /// Refuses a policy under which nothing can be stored.
@@ -99,7 +95,7 @@ where
         Ok(fitted) => fitted,
         Err(reader) => {
             label::unlabelled(inner, &DIRECT.site, reader);
-            invalidate(inner, &DIRECT.site, vec![key.to_owned()], None).await?;
+            invalidate(inner, &DIRECT.site, vec![key.to_owned()]).await?;
             return Ok(false);
         }
     };

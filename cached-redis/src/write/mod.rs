@@ -10,7 +10,6 @@ pub(crate) mod guard;
 pub(crate) mod invalidate;
 pub(crate) mod invalidation;
 pub(crate) mod lock;
-pub(crate) mod pattern;
 pub(crate) mod publish;
 pub(crate) mod removal;
 pub(crate) mod replay;

@@ -10,9 +10,7 @@ use crate::observe::event::Event;
 use crate::protocol::outbox::{Announcement, Kept, Next, Outbox};
 use crate::store::Store as _;
 use crate::util::backoff::Backoff;
-use crate::wire::key::Pattern;
-use crate::wire::message::{Targets, Wire};
-use crate::wire::tag::TAG;
+use crate::wire::message::{Names, Wire};
 
 /// Sends it if its keys are confirmed; keeps it for later if they are not, or the store does not
 /// confirm.
@@ -76,21 +74,11 @@ impl Drop for Unsent<'_> {
 
 async fn send(inner: &Inner, announcement: &Announcement) -> Result<(), StoreError> {
     let outbox = &inner.outbox;
-    let (tags, keys): (Vec<_>, Vec<_>) = announcement
-        .keys
-        .iter()
-        .map(|key| &key[inner.namespace.len() + 1..])
-        .partition(|key| key.starts_with(TAG));
-    let tags = tags.iter().map(|tag| tag[TAG.len()..].to_owned());
     let wire = Wire {
         id: format!("{}-{}", outbox.source, announcement.number),
         by: outbox.source.clone(),
         at: inner.store.now_ms(),
-        targets: Targets {
-            keys: keys.into_iter().map(str::to_owned).collect(),
-            tags: tags.collect(),
-            patterns: announcement.pattern.iter().map(Pattern::text).collect(),
-        },
+        names: Names::of(&announcement.targets, &inner.namespace),
     };
     let message = wire.encode().into();
     inner.store.publish(&outbox.outlet, message).await?;

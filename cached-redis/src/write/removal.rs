@@ -6,18 +6,17 @@ use std::time::Duration;
 use crate::engine::handle::Inner;
 use crate::observe::registry::Site;
 use crate::protocol::journal::Hold;
-use crate::wire::key::Pattern;
+use crate::wire::targets::Targets;
+use crate::write::attempt::{Part, Sending};
+use crate::write::dispatch::Sent;
 use crate::write::guard::WriteGuard;
 
-/// What writes have made outdated in a cache, each part with the writer that is counted for it.
+/// What writes have made outdated in a cache.
 pub(crate) struct Removal {
     pub(crate) inner: Arc<Inner>,
-    pub(crate) keys: Vec<(String, &'static Site)>,
-    pub(crate) patterns: Vec<(Pattern, &'static Site)>,
+    pub(crate) parts: Vec<Part>,
     /// For keys: it could not be left where nothing stands.
     pub(crate) hold_off: Option<Duration>,
-    /// In whose name others are to hear of it, if they are: one that asks for it does so for all.
-    pub(crate) publish: Option<&'static Site>,
     /// Writes in two phases that end with it.
     pub(crate) guards: Vec<WriteGuard>,
     /// What bars the keys until it has ended.
@@ -28,31 +27,34 @@ impl Removal {
     pub(crate) fn new(inner: &Arc<Inner>) -> Self {
         Self {
             inner: Arc::clone(inner),
-            keys: Vec::new(),
-            patterns: Vec::new(),
+            parts: Vec::new(),
             hold_off: None,
-            publish: None,
             guards: Vec::new(),
             hold: None,
         }
     }
 
     /// What one writer has made outdated.
-    pub(crate) fn of(
-        inner: &Arc<Inner>,
-        site: &'static Site,
-        keys: Vec<String>,
-        patterns: Vec<Pattern>,
-    ) -> Self {
-        Self {
-            keys: keys.into_iter().map(|key| (key, site)).collect(),
-            patterns: patterns.into_iter().map(|it| (it, site)).collect(),
-            ..Self::new(inner)
-        }
+    pub(crate) fn of(inner: &Arc<Inner>, site: &'static Site, targets: impl Into<Targets>) -> Self {
+        let mut removal = Self::new(inner);
+        let (targets, publish) = (targets.into(), false);
+        removal.add_part(Part {
+            site,
+            targets,
+            publish,
+        });
+        removal
+    }
+
+    pub(crate) fn published(mut self, publish: bool) -> Self {
+        self.parts
+            .iter_mut()
+            .for_each(|part| part.publish = publish);
+        self
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.patterns.is_empty() && self.guards.is_empty()
+        self.parts.is_empty() && self.guards.is_empty()
     }
 
     pub(crate) fn is_of(&self, inner: &Arc<Inner>) -> bool {
@@ -62,43 +64,73 @@ impl Removal {
     /// The same keys and patterns, for another time.
     pub(crate) fn copy(&self) -> Self {
         Self {
-            keys: self.keys.clone(),
-            patterns: self.patterns.clone(),
+            parts: self.parts.clone(),
             hold_off: self.hold_off,
             ..Self::new(&self.inner)
         }
     }
 
     /// All of it once more, with the keys of `guards`.
-    pub(crate) fn again(&self, guards: &[WriteGuard]) -> Self {
+    fn again(&self, guards: &[WriteGuard]) -> Self {
         let mut again = self.copy();
-        again.publish = self.publish;
-        for guard in guards {
-            let keys = guard.keys().iter();
-            again
-                .keys
-                .extend(keys.map(|key| (key.clone(), guard.site())));
-        }
+        guards.iter().for_each(|guard| again.add_part(guard.part()));
         again
     }
 
-    /// Adds another one; what is held, once.
+    /// Adds another one.
     pub(crate) fn add(&mut self, other: Self) {
-        let mut hold = self.hold.as_mut();
-        for (key, site) in other.keys {
-            if hold.as_mut().is_none_or(|hold| hold.add(&key)) {
-                self.keys.push((key, site));
-            }
-        }
-        for (pattern, site) in other.patterns {
-            if hold.as_mut().is_none_or(|hold| hold.add_pattern(&pattern)) {
-                self.patterns.push((pattern, site));
-            }
-        }
+        other.parts.into_iter().for_each(|part| self.add_part(part));
         // The longest for all, which costs loads and nothing else.
         self.hold_off = self.hold_off.max(other.hold_off);
-        self.publish = self.publish.or(other.publish);
         self.guards.extend(other.guards);
+    }
+
+    /// Removes it as one thing, from a task of its own, and ends the guards then: their keys are barred
+    /// until all else is removed.
+    pub(crate) fn sent(mut self) -> Sent {
+        let (guards, hold) = (std::mem::take(&mut self.guards), self.hold.take());
+        if let ([guard], true) = (guards.as_slice(), self.parts.is_empty()) {
+            return guard.end();
+        }
+        let again = (!guards.is_empty()).then(|| self.again(&guards));
+        let inner = Arc::clone(&self.inner);
+        let sending = self.sending();
+        let mut parcel = sending.parcel();
+        guards.iter().for_each(|guard| parcel.add(guard.parcel()));
+        let all = async move {
+            let mut outcome = sending.send().await;
+            // All at once: an inner one that ends later is barred until then.
+            let ends: Vec<_> = guards.iter().map(WriteGuard::end).collect();
+            for end in ends {
+                outcome = outcome.and(end.await);
+            }
+            // What was stored under its keys meanwhile may have been read until it ended.
+            let has_lapsed = guards.iter().any(WriteGuard::has_lapsed);
+            if let Some(again) = again.filter(|_| has_lapsed) {
+                outcome = outcome.and(again.sending().send().await);
+            }
+            outcome
+        };
+        Sent::by(all, &inner, parcel, hold)
+    }
+
+    fn sending(self) -> Sending {
+        Sending::of(&self.inner, self.parts, self.hold_off)
+    }
+
+    /// What is held, once.
+    fn add_part(&mut self, mut part: Part) {
+        if let Some(hold) = &mut self.hold {
+            part.targets = hold.add(part.targets);
+        }
+        let is_same = |known: &&mut Part| {
+            std::ptr::eq(known.site, part.site) && known.publish == part.publish
+        };
+        match self.parts.iter_mut().find(is_same) {
+            _ if part.targets.is_empty() => {}
+            Some(known) => known.targets.extend(part.targets),
+            None => self.parts.push(part),
+        }
     }
 }
 

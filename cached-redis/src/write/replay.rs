@@ -48,10 +48,11 @@ async fn round(inner: &Inner) -> Result<(), StoreError> {
         return Ok(());
     };
     let settled = match &work.target {
-        Target::Some(keys, patterns) => {
-            let swept = patterns.iter().map(|pattern| (pattern, &DIRECT.site));
-            remove::remove(inner, keys, swept.collect(), work.hold_off).await?;
-            journal.confirm_some(work.attempt, keys, patterns)
+        Target::Some(targets) => {
+            let patterns = targets.patterns.iter();
+            let swept = patterns.map(|pattern| (pattern, &DIRECT.site)).collect();
+            remove::remove(inner, &targets.keys, swept, work.hold_off).await?;
+            journal.confirm(work.attempt, targets)
         }
         Target::Namespace => {
             remove::namespace(inner, work.hold_off).await?;

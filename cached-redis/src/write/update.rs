@@ -268,7 +268,7 @@ impl<'a> Update<'a> {
         };
         label::unlabelled(self.inner, &DIRECT.site, reader);
         let keys = vec![self.key.clone()];
-        invalidate::invalidate(self.inner, &DIRECT.site, keys, None).await?;
+        invalidate::invalidate(self.inner, &DIRECT.site, keys).await?;
         Err(Error::Unstorable)
     }
 

@@ -104,11 +104,8 @@ impl Outdated {
     /// `None`: it has been sent, or waits for the commit of an open transaction.
     fn send(&mut self) -> Option<Sent> {
         let site = &DIRECT.site;
-        let removal = Removal {
-            publish: Some(site),
-            ..Removal::of(&self.inner, site, vec![self.key.take()?], Vec::new())
-        };
-        invalidate::in_turn(removal)
+        let removal = Removal::of(&self.inner, site, vec![self.key.take()?]);
+        invalidate::in_turn(removal.published(true))
     }
 }
 

@@ -17,8 +17,9 @@ use crate::store::mailbox::{Heard, Mailbox};
 use crate::store::many::MOST;
 use crate::util::background::Background;
 use crate::wire::key::{self, Pattern};
-use crate::wire::message::Targets;
+use crate::wire::message::Names;
 use crate::wire::tag;
+use crate::wire::targets::Targets;
 use crate::write::invalidate;
 use crate::write::removal::Removal;
 
@@ -62,8 +63,7 @@ struct Ingestion {
 /// Messages that are served together.
 #[derive(Default)]
 struct Gathered {
-    keys: Vec<String>,
-    patterns: Vec<Pattern>,
+    targets: Targets,
     messages: usize,
 }
 
@@ -75,7 +75,7 @@ impl Ingestion {
             };
             let mut gathered = Gathered::default();
             self.hear(&inner, heard, &mut gathered);
-            while gathered.keys.len() < MOST
+            while gathered.targets.keys.len() < MOST
                 && let Some(heard) = self.mailbox.try_next()
             {
                 self.hear(&inner, heard, &mut gathered);
@@ -87,37 +87,35 @@ impl Ingestion {
     fn hear(&mut self, inner: &Inner, heard: Heard, gathered: &mut Gathered) {
         match heard {
             Heard::Gap => inner.emit(&DIRECT.site, &Event::IngestionGap),
-            Heard::Message(message) => match targets(&message) {
-                Ok(targets) => self.gather(inner, targets, gathered),
+            Heard::Message(message) => match names(&message) {
+                Ok(names) => self.gather(inner, names, gathered),
                 Err(malformed) => self.refuse(inner, malformed),
             },
         }
     }
 
-    fn gather(&mut self, inner: &Inner, targets: Targets, gathered: &mut Gathered) {
-        if targets.keys.iter().any(|key| key.starts_with('#')) {
+    fn gather(&mut self, inner: &Inner, names: Names, gathered: &mut Gathered) {
+        let namespace = &inner.namespace;
+        let Names {
+            mut keys,
+            tags,
+            patterns,
+        } = names;
+        if keys.iter().any(|key| key.starts_with('#')) {
             self.refuse(inner, Malformed::Reserved);
         }
-        let patterns = targets.patterns.iter();
-        let patterns: Vec<_> = patterns
-            .map(|text| Pattern::new(&inner.namespace, text))
-            .collect();
-        if patterns.iter().any(Pattern::is_everything) {
+        keys.retain(|key| !key.starts_with('#'));
+        let patterns = patterns.iter().map(|text| Pattern::new(namespace, text));
+        let (all, some): (Vec<_>, Vec<_>) = patterns.partition(Pattern::is_everything);
+        if !all.is_empty() {
             self.refuse(inner, Malformed::Everything);
         }
-        let own = |key: &String| !key.starts_with('#');
-        let before = gathered.keys.len() + gathered.patterns.len();
-        let some = patterns
-            .into_iter()
-            .filter(|pattern| !pattern.is_everything());
-        gathered.patterns.extend(some);
-        let keys = targets.keys.into_iter().filter(own);
-        let keys = keys.map(|key| key::full_key(&inner.namespace, &key));
-        gathered.keys.extend(keys);
-        let tags = targets.tags.iter();
-        let tags = tags.map(|tag| tag::tag_key(&inner.namespace, tag));
-        gathered.keys.extend(tags);
-        gathered.messages += usize::from(gathered.keys.len() + gathered.patterns.len() > before);
+        let before = gathered.targets.len();
+        let keys = keys.iter().map(|key| key::full_key(namespace, key));
+        let tags = tags.iter().map(|tag| tag::tag_key(namespace, tag));
+        gathered.targets.keys.extend(keys.chain(tags));
+        gathered.targets.patterns.extend(some);
+        gathered.messages += usize::from(gathered.targets.len() > before);
     }
 
     fn refuse(&mut self, inner: &Inner, malformed: Malformed) {
@@ -132,7 +130,7 @@ impl Ingestion {
 async fn serve(inner: &Arc<Inner>, gathered: Gathered) {
     if gathered.messages > 0 {
         // What the store did not confirm is in the journal, and told.
-        let removal = Removal::of(inner, &DIRECT.site, gathered.keys, gathered.patterns);
+        let removal = Removal::of(inner, &DIRECT.site, gathered.targets);
         let _ = invalidate::send(removal).await;
     }
     for _ in 0..gathered.messages {
@@ -141,52 +139,52 @@ async fn serve(inner: &Arc<Inner>, gathered: Gathered) {
 }
 
 /// What a message asks for: the key that it is, or what its JSON names.
-fn targets(message: &[u8]) -> Result<Targets, Malformed> {
+fn names(message: &[u8]) -> Result<Names, Malformed> {
     if message.len() > LONGEST {
         return Err(Malformed::TooLong);
     }
     let text = str::from_utf8(message).map_err(|_| Malformed::NotText)?;
     // Tools that send a line send its end as well.
     let text = text.trim_end_matches(['\r', '\n']);
-    let targets = match text.starts_with('{') {
+    let names: Names = match text.starts_with('{') {
         true => serde_json::from_str(text).map_err(|_| Malformed::NotJson)?,
-        false => Targets {
+        false => Names {
             keys: vec![text.to_owned()],
-            ..Targets::default()
+            ..Names::default()
         },
     };
-    let nothing = targets.is_empty() || targets.keys.iter().any(String::is_empty);
-    (!nothing).then_some(targets).ok_or(Malformed::Nothing)
+    let nothing = names.is_empty() || names.keys.iter().any(String::is_empty);
+    (!nothing).then_some(names).ok_or(Malformed::Nothing)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn keys(keys: &[&str]) -> Targets {
-        Targets {
+    fn keys(keys: &[&str]) -> Names {
+        Names {
             keys: keys.iter().map(ToString::to_string).collect(),
-            ..Targets::default()
+            ..Names::default()
         }
     }
 
     #[test]
     fn a_plain_text_is_a_key_as_it_stands_without_the_end_of_its_line() {
-        assert_eq!(targets(b"user:42"), Ok(keys(&["user:42"])));
-        assert_eq!(targets(b"user:42\r\n"), Ok(keys(&["user:42"])));
-        assert_eq!(targets(b" a b "), Ok(keys(&[" a b "])));
+        assert_eq!(names(b"user:42"), Ok(keys(&["user:42"])));
+        assert_eq!(names(b"user:42\r\n"), Ok(keys(&["user:42"])));
+        assert_eq!(names(b" a b "), Ok(keys(&[" a b "])));
     }
 
     #[test]
     fn json_names_keys_tags_and_patterns_and_whatever_else_it_likes() {
         let all = br#"{"keys": ["a", "b"], "tags": ["t"], "patterns": ["a:*"], "by": 7}"#;
-        let expected = Targets {
+        let expected = Names {
             tags: vec!["t".to_owned()],
             patterns: vec!["a:*".to_owned()],
             ..keys(&["a", "b"])
         };
-        assert_eq!(targets(all), Ok(expected));
-        assert_eq!(targets(br#"{"keys":["a"]}"#), Ok(keys(&["a"])));
+        assert_eq!(names(all), Ok(expected));
+        assert_eq!(names(br#"{"keys":["a"]}"#), Ok(keys(&["a"])));
     }
 
     #[test]
@@ -204,7 +202,7 @@ mod tests {
             (b"\xff", Malformed::NotText),
             (&[b'a'; LONGEST + 1], Malformed::TooLong),
         ] {
-            assert_eq!(targets(odd), Err(kind), "{:?}", odd.get(..20));
+            assert_eq!(names(odd), Err(kind), "{:?}", odd.get(..20));
         }
     }
 }

@@ -82,11 +82,10 @@ impl<'a> Publishing<'a> {
     ) -> Result<Invalidation, Error> {
         let inner = &self.cache.inner;
         let full = |key: K| key::full_key(&inner.namespace, key.as_ref());
-        let keys = keys.into_iter().map(full).collect();
+        let keys: Vec<_> = keys.into_iter().map(full).collect();
         let removal = Removal {
             hold_off,
-            publish: Some(&DIRECT.site),
-            ..Removal::of(inner, &DIRECT.site, keys, Vec::new())
+            ..Removal::of(inner, &DIRECT.site, keys).published(true)
         };
         invalidate::send(removal).await
     }

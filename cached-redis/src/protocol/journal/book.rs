@@ -5,6 +5,7 @@
 
 use super::ledger::Ledger;
 use crate::wire::key::Pattern;
+use crate::wire::targets::Targets;
 
 /// How many patterns are kept one by one.
 pub(super) const MOST_PATTERNS: usize = 32;
@@ -22,8 +23,17 @@ impl<N: Copy + Ord> Book<N> {
         }
     }
 
-    /// Adds `pattern`, or gives it the greater of its numbers.
-    pub(super) fn add_pattern(&mut self, number: N, pattern: &Pattern) {
+    /// Adds `targets`, or gives those that it holds the greater of their numbers.
+    pub(super) fn add(&mut self, number: N, targets: &Targets) {
+        for key in &targets.keys {
+            self.keys.add(number, key);
+        }
+        for pattern in &targets.patterns {
+            self.add_pattern(number, pattern);
+        }
+    }
+
+    fn add_pattern(&mut self, number: N, pattern: &Pattern) {
         let mut held = self.patterns.iter_mut();
         if let Some((held, _)) = held.find(|(_, known)| known == pattern) {
             *held = number.max(*held);
@@ -37,9 +47,11 @@ impl<N: Copy + Ord> Book<N> {
         }
     }
 
-    /// Drops `pattern` if it has a smaller number; gives the count, 0 or 1.
-    pub(super) fn settle_pattern(&mut self, number: N, pattern: &Pattern) -> usize {
-        self.drop_if(|held, known| held < number && known == pattern)
+    /// Drops those of `targets` that have a smaller number; gives their count.
+    pub(super) fn settle(&mut self, number: N, targets: &Targets) -> usize {
+        let Targets { keys, patterns } = targets;
+        self.keys.settle(number, keys)
+            + self.drop_if(|held, known| held < number && patterns.contains(known))
     }
 
     /// Drops everything that has a smaller number; gives the count.
@@ -70,9 +82,12 @@ impl<N: Copy + Ord> Book<N> {
                 .any(|(_, pattern)| pattern.matches(key))
     }
 
-    /// Whether `pattern` waits, as such or in what stands for every key.
-    pub(super) fn holds_pattern(&self, pattern: &Pattern) -> bool {
-        self.keys.is_folded() || self.patterns.iter().any(|(_, known)| known == pattern)
+    /// Whether any of `targets` waits, as such or in what stands for it.
+    pub(super) fn keeps(&self, targets: &Targets) -> bool {
+        let waits = |(_, known): &(N, Pattern)| targets.patterns.contains(known);
+        self.keys.is_folded()
+            || targets.keys.iter().any(|key| self.holds(key))
+            || self.patterns.iter().any(waits)
     }
 
     /// The patterns that are kept one by one.
@@ -94,20 +109,20 @@ impl<N: Copy + Ord> Book<N> {
 mod tests {
     use super::*;
 
-    fn pattern(text: &str) -> Pattern {
-        Pattern::new("it", text)
+    fn pattern(text: &str) -> Targets {
+        Pattern::new("it", text).into()
     }
 
     #[test]
     fn a_pattern_holds_the_keys_that_match_until_a_greater_number_settles_it() {
         let mut book = Book::new(9);
-        book.add_pattern(2, &pattern("a:*"));
-        book.add_pattern(4, &pattern("a:*"));
-        book.add_pattern(3, &pattern("a:*"));
+        book.add(2, &pattern("a:*"));
+        book.add(4, &pattern("a:*"));
+        book.add(3, &pattern("a:*"));
         assert!(book.holds("it:a:1") && !book.holds("it:b:1"));
-        assert_eq!(book.settle_pattern(9, &pattern("a*")), 0, "another one");
-        assert_eq!(book.settle_pattern(4, &pattern("a:*")), 0);
-        assert_eq!(book.settle_pattern(5, &pattern("a:*")), 1);
+        assert_eq!(book.settle(9, &pattern("a*")), 0, "another one");
+        assert_eq!(book.settle(4, &pattern("a:*")), 0);
+        assert_eq!(book.settle(5, &pattern("a:*")), 1);
         assert!(book.is_empty() && !book.holds("it:a:1"));
     }
 
@@ -115,10 +130,10 @@ mod tests {
     fn one_more_than_there_is_room_for_stands_for_every_key() {
         let mut book = Book::new(9);
         for number in 0..MOST_PATTERNS {
-            book.add_pattern(number, &pattern(&format!("{number}:*")));
+            book.add(number, &pattern(&format!("{number}:*")));
         }
         assert!(!book.keys.is_folded());
-        book.add_pattern(3, &pattern("x:*"));
+        book.add(3, &pattern("x:*"));
         assert!(book.keys.is_folded() && book.patterns() == 0 && book.holds("it:b"));
         assert_eq!(book.settle_all(MOST_PATTERNS - 1), 0);
         assert_eq!(book.settle_all(MOST_PATTERNS), MOST_PATTERNS + 1);
@@ -128,7 +143,7 @@ mod tests {
     #[test]
     fn patterns_are_poured_with_the_keys() {
         let (mut book, mut other) = (Book::new(9), Book::new(9));
-        book.add_pattern('a', &pattern("a:*"));
+        book.add('a', &pattern("a:*"));
         book.keys.add('b', "it:b");
         assert_eq!(book.pour(&mut other, 7), 2);
         assert!(book.is_empty() && other.holds("it:a:1") && other.holds("it:b"));

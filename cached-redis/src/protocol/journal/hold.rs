@@ -4,16 +4,17 @@
 //! about to be old. Neither is for the cache: reads bypass these keys, as those whose invalidation is
 //! to be replayed.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Journal;
 use crate::wire::key::Pattern;
+use crate::wire::targets::Targets;
 
 /// Keys that reads of this process bypass until it is dropped; each once.
 pub(crate) struct Hold {
     journal: Arc<Journal>,
-    keys: BTreeSet<String>,
+    keys: HashSet<String>,
     patterns: Vec<Pattern>,
 }
 
@@ -22,29 +23,21 @@ impl Hold {
     pub(crate) fn new(journal: &Arc<Journal>) -> Self {
         Self {
             journal: Arc::clone(journal),
-            keys: BTreeSet::new(),
+            keys: HashSet::new(),
             patterns: Vec::new(),
         }
     }
 
-    /// Whether it is new.
-    pub(crate) fn add(&mut self, key: &str) -> bool {
-        let is_new = !self.keys.contains(key);
-        if is_new {
-            self.journal.hold(key);
-            self.keys.insert(key.to_owned());
-        }
-        is_new
-    }
-
-    /// The same of all keys that match.
-    pub(crate) fn add_pattern(&mut self, pattern: &Pattern) -> bool {
-        let is_new = !self.patterns.contains(pattern);
-        if is_new {
-            self.journal.hold_pattern(pattern);
-            self.patterns.push(pattern.clone());
-        }
-        is_new
+    /// Gives those that are new.
+    pub(crate) fn add(&mut self, mut targets: Targets) -> Targets {
+        targets.keys.retain(|key| self.keys.insert(key.clone()));
+        targets.patterns.retain(|pattern| {
+            let is_new = !self.patterns.contains(pattern);
+            self.patterns.extend(is_new.then(|| pattern.clone()));
+            is_new
+        });
+        self.journal.hold(&targets);
+        targets
     }
 }
 
@@ -53,6 +46,6 @@ impl Drop for Hold {
         if self.keys.is_empty() && self.patterns.is_empty() {
             return;
         }
-        self.journal.release(self.keys.iter(), self.patterns.iter());
+        self.journal.release(self.keys.iter(), &self.patterns);
     }
 }

@@ -40,7 +40,6 @@
 //! was lost are kept again, before the first operation can use the new one.
 
 use std::collections::{BTreeSet, HashMap};
-use std::ops::AddAssign;
 use std::sync::atomic::{self, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -52,6 +51,7 @@ use crate::error::pending::Pending;
 use crate::store::{Identity, Watch};
 use crate::util::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard};
 use crate::wire::key::Pattern;
+use crate::wire::targets::Targets;
 
 mod book;
 mod hold;
@@ -135,13 +135,6 @@ pub(crate) struct Settled {
     pub(crate) repeated: usize,
 }
 
-impl AddAssign for Settled {
-    fn add_assign(&mut self, other: Self) {
-        self.deferred += other.deferred;
-        self.repeated += other.repeated;
-    }
-}
-
 /// What is to be removed next.
 pub(crate) struct Work {
     pub(crate) attempt: Attempt,
@@ -199,15 +192,10 @@ impl Journal {
         self.lock().bars(key) || others().any(|other| other.lock().bars(key))
     }
 
-    /// Whether the invalidation of `key` is to be replayed, from here. One that is to come with a commit
-    /// is another write's.
-    pub(crate) fn keeps(&self, key: &str) -> bool {
-        self.bars.load(Ordering::Acquire) && self.lock().books().any(|book| book.holds(key))
-    }
-
-    /// The same of `pattern`.
-    pub(crate) fn keeps_pattern(&self, pattern: &Pattern) -> bool {
-        self.lock().books().any(|book| book.holds_pattern(pattern))
+    /// Whether the invalidation of any of them is to be replayed, from here. One that is to come with a
+    /// commit is another write's.
+    pub(crate) fn keeps(&self, targets: &Targets) -> bool {
+        self.bars.load(Ordering::Acquire) && self.lock().books().any(|book| book.keeps(targets))
     }
 
     /// The same for `key` and all of `tags`.
@@ -228,33 +216,11 @@ impl Journal {
         self.lock().begin()
     }
 
-    /// The store has confirmed that `keys` were removed. Gives what this has settled; `None` if the server has changed since the start, so that nothing is confirmed.
-    pub(crate) fn confirm(&self, attempt: Attempt, keys: &[String]) -> Option<Settled> {
-        let settle = |kept: &mut Book<u64>| kept.keys.settle(attempt.number, keys);
-        self.confirmed(attempt, settle, |recent| recent.add(keys))
-    }
-
-    /// The same for all keys that match `pattern`.
-    pub(crate) fn confirm_pattern(&self, attempt: Attempt, pattern: &Pattern) -> Option<Settled> {
-        self.confirmed(
-            attempt,
-            |kept| kept.settle_pattern(attempt.number, pattern),
-            |recent| recent.add_pattern(pattern),
-        )
-    }
-
-    /// The same for both.
-    pub(crate) fn confirm_some(
-        &self,
-        attempt: Attempt,
-        keys: &[String],
-        patterns: &[Pattern],
-    ) -> Option<Settled> {
-        let mut settled = self.confirm(attempt, keys)?;
-        for pattern in patterns {
-            settled += self.confirm_pattern(attempt, pattern)?;
-        }
-        Some(settled)
+    /// The store has confirmed that `targets` were removed. Gives what this has settled; `None` if the
+    /// server has changed since the start, so that nothing is confirmed.
+    pub(crate) fn confirm(&self, attempt: Attempt, targets: &Targets) -> Option<Settled> {
+        let settle = |kept: &mut Book<u64>| kept.settle(attempt.number, targets);
+        self.confirmed(attempt, settle, |recent| recent.add(targets))
     }
 
     /// The same for everything in the namespace.
@@ -264,10 +230,10 @@ impl Journal {
     }
 
     /// The store has confirmed that a value that was written stands in the place of what stood under
-    /// `keys`. This settles nothing: what is kept may have been committed after that value. `false`
+    /// the keys. This settles nothing: what is kept may have been committed after that value. `false`
     /// if the server has changed since the start.
-    pub(crate) fn replaced(&self, attempt: Attempt, keys: &[String]) -> bool {
-        self.confirmed(attempt, |_| 0, |recent| recent.add(keys))
+    pub(crate) fn replaced(&self, attempt: Attempt, targets: &Targets) -> bool {
+        self.confirmed(attempt, |_| 0, |recent| recent.add(targets))
             .is_some()
     }
 
@@ -292,53 +258,32 @@ impl Journal {
         Some(settled)
     }
 
-    /// The store has not confirmed: keeps `keys`. `true` if with this the whole namespace is kept.
+    /// The store has not confirmed: keeps `targets`. `true` if with this the whole namespace is kept.
     pub(crate) fn keep(
         &self,
         attempt: Attempt,
-        keys: &[String],
+        targets: &Targets,
         hold_off: Option<Duration>,
     ) -> bool {
-        self.kept(hold_off, |kept| {
-            for key in keys {
-                kept.keys.add(attempt.number, key);
-            }
-        })
-    }
-
-    /// The same for all keys that match `pattern`.
-    pub(crate) fn keep_pattern(&self, attempt: Attempt, pattern: &Pattern) -> bool {
-        self.kept(None, |kept| kept.add_pattern(attempt.number, pattern))
-    }
-
-    fn kept(&self, hold_off: Option<Duration>, add: impl FnOnce(&mut Book<u64>)) -> bool {
         let mut state = self.lock();
         state.hold_off = state.hold_off.max(hold_off);
         let before = state.kept.keys.is_folded();
-        add(&mut state.kept);
+        state.kept.add(attempt.number, targets);
         self.publish(&state);
         state.kept.keys.is_folded() && !before
     }
 
-    /// Lets reads bypass `key` as often as it is [released](Self::release).
-    fn hold(&self, key: &str) {
+    /// Lets reads bypass them as often as they are [released](Self::release).
+    fn hold(&self, targets: &Targets) {
         let mut state = self.lock();
-        *state.held.entry(key.to_owned()).or_default() += 1;
+        for key in &targets.keys {
+            *state.held.entry(key.clone()).or_default() += 1;
+        }
+        state.held_patterns.extend_from_slice(&targets.patterns);
         self.publish(&state);
     }
 
-    /// The same for all keys that match `pattern`.
-    fn hold_pattern(&self, pattern: &Pattern) {
-        let mut state = self.lock();
-        state.held_patterns.push(pattern.clone());
-        self.publish(&state);
-    }
-
-    fn release<'a>(
-        &self,
-        keys: impl Iterator<Item = &'a String>,
-        patterns: impl Iterator<Item = &'a Pattern>,
-    ) {
+    fn release<'a>(&self, keys: impl Iterator<Item = &'a String>, patterns: &[Pattern]) {
         let mut state = self.lock();
         for pattern in patterns {
             let held = state.held_patterns.iter().position(|held| held == pattern);
@@ -441,7 +386,10 @@ impl State {
         }
         let keys: BTreeSet<_> = self.books().flat_map(|book| book.keys.all()).collect();
         let patterns = self.books().flat_map(Book::all_patterns).cloned();
-        Target::Some(keys.into_iter().collect(), patterns.collect())
+        Target::Some(Targets {
+            keys: keys.into_iter().collect(),
+            patterns: patterns.collect(),
+        })
     }
 
     fn bars(&self, key: &str) -> bool {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::book::Book;
-use crate::wire::key::Pattern;
+use crate::wire::targets::Targets;
 
 /// For how long a confirmed invalidation is remembered.
 pub(super) const REMEMBERED: Duration = Duration::from_secs(30);
@@ -27,16 +27,9 @@ impl Recent {
         }
     }
 
-    pub(super) fn add(&mut self, keys: &[String]) {
+    pub(super) fn add(&mut self, targets: &Targets) {
         let now = self.forget();
-        for key in keys {
-            self.book.keys.add(now, key);
-        }
-    }
-
-    pub(super) fn add_pattern(&mut self, pattern: &Pattern) {
-        let now = self.forget();
-        self.book.add_pattern(now, pattern);
+        self.book.add(now, targets);
     }
 
     pub(super) fn add_all(&mut self) {

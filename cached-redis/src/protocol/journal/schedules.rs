@@ -65,7 +65,7 @@ impl Scene {
 
     fn write(&self, reaches: bool) {
         let version = self.source.commit();
-        let (attempt, keys) = (self.journal.begin(), [String::from("k")]);
+        let (attempt, keys) = (self.journal.begin(), the_key());
         let removed = reaches && self.remove();
         if !removed || self.journal.confirm(attempt, &keys).is_none() {
             self.journal.keep(attempt, &keys, None);
@@ -88,7 +88,7 @@ impl Scene {
         };
         if self.remove() {
             let settled = match &work.target {
-                Target::Some(keys, _) => self.journal.confirm(work.attempt, keys),
+                Target::Some(targets) => self.journal.confirm(work.attempt, targets),
                 _ => self.journal.confirm_all(work.attempt),
             };
             match settled {
@@ -140,6 +140,10 @@ fn together(scene: &Arc<Scene>, acts: &[fn(&Scene)]) {
     tasks.into_iter().for_each(|task| task.join().unwrap());
 }
 
+fn the_key() -> Targets {
+    vec!["k".to_owned()].into()
+}
+
 #[test]
 fn a_read_after_a_deferred_invalidation_is_fresh() {
     explore(&[&BYPASSED, &HIT, &REPLAYED], || {
@@ -173,7 +177,7 @@ fn an_older_confirmation_settles_nothing_newer(bound: usize) {
         move || {
             for _ in 0..2 {
                 let attempt = journal.begin();
-                journal.keep(attempt, &["k".into()], None);
+                journal.keep(attempt, &the_key(), None);
                 kept.store(attempt.number, SeqCst);
             }
         }
@@ -187,7 +191,7 @@ fn an_older_confirmation_settles_nothing_newer(bound: usize) {
                 };
                 confirming.fetch_max(work.attempt.number, SeqCst);
                 match &work.target {
-                    Target::Some(keys, _) => journal.confirm(work.attempt, keys),
+                    Target::Some(targets) => journal.confirm(work.attempt, targets),
                     _ => journal.confirm_all(work.attempt),
                 };
             }
@@ -203,7 +207,7 @@ fn an_older_confirmation_settles_nothing_newer(bound: usize) {
     replaying.join().unwrap();
     while let Some(work) = journal.next() {
         match &work.target {
-            Target::Some(keys, _) => journal.confirm(work.attempt, keys),
+            Target::Some(targets) => journal.confirm(work.attempt, targets),
             _ => journal.confirm_all(work.attempt),
         };
     }

@@ -4,22 +4,21 @@ fn total(settled: Option<Settled>) -> Option<usize> {
     settled.map(|settled| settled.deferred + settled.repeated)
 }
 
-fn keys(names: &[&str]) -> Vec<String> {
-    names.iter().map(ToString::to_string).collect()
+fn keys(names: &[&str]) -> Targets {
+    let keys: Vec<_> = names.iter().map(ToString::to_string).collect();
+    keys.into()
 }
 
-fn next_keys(journal: &Journal) -> (Attempt, Vec<String>) {
+fn pattern(text: &str) -> Targets {
+    Pattern::new("it", text).into()
+}
+
+fn next_targets(journal: &Journal) -> (Attempt, Targets) {
     let work = journal.next().expect("something is kept");
     match work.target {
-        Target::Some(keys, patterns) if patterns.is_empty() => (work.attempt, keys),
-        other => panic!("{other:?} instead of keys"),
+        Target::Some(targets) => (work.attempt, targets),
+        Target::Namespace => panic!("instead of some"),
     }
-}
-
-fn next_pattern(journal: &Journal, pattern: &Pattern) -> Attempt {
-    let work = journal.next().expect("something is kept");
-    assert_eq!(work.target, Target::Some(Vec::new(), vec![pattern.clone()]));
-    work.attempt
 }
 
 fn next_sweep(journal: &Journal) -> Attempt {
@@ -39,7 +38,7 @@ fn a_key_is_bypassed_from_its_failed_invalidation_to_its_replay() {
     assert!(!bypassed(&journal, "k"));
     assert!(!journal.keep(failed, &keys(&["k"]), None));
     assert!(bypassed(&journal, "k") && !bypassed(&journal, "other"));
-    let (replay, kept) = next_keys(&journal);
+    let (replay, kept) = next_targets(&journal);
     assert_eq!(kept, ["k"]);
     assert!(bypassed(&journal, "k"));
     assert_eq!(total(journal.confirm(replay, &kept)), Some(1));
@@ -51,11 +50,8 @@ fn a_key_is_bypassed_from_its_failed_invalidation_to_its_replay() {
 fn a_held_key_is_bypassed_until_all_who_hold_it_have_ended() {
     let journal = Journal::new(9, true);
     let (mut first, mut second) = (Hold::new(&journal), Hold::new(&journal));
-    assert_eq!(
-        ["a", "b", "a"].map(|key| first.add(key)),
-        [true, true, false]
-    );
-    assert!(second.add("b"));
+    assert_eq!(first.add(keys(&["a", "b", "a"])), keys(&["a", "b"]));
+    assert_eq!(second.add(keys(&["b"])), keys(&["b"]));
     assert!(bypassed(&journal, "a") && bypassed(&journal, "b") && !bypassed(&journal, "c"));
     assert!(journal.pending().is_empty() && journal.next().is_none());
     drop(first);
@@ -64,10 +60,10 @@ fn a_held_key_is_bypassed_until_all_who_hold_it_have_ended() {
     journal.keep(journal.begin(), &keys(&["b"]), None);
     drop(second);
     assert!(bypassed(&journal, "b"));
-    let (replay, kept) = next_keys(&journal);
+    let (replay, kept) = next_targets(&journal);
     let _third = {
         let mut third = Hold::new(&journal);
-        third.add("b");
+        third.add(keys(&["b"]));
         third
     };
     assert_eq!(total(journal.confirm(replay, &kept)), Some(1));
@@ -84,7 +80,7 @@ fn a_value_that_was_stored_settles_nothing_and_is_removed_when_the_server_is_rep
         bypassed(&journal, "k"),
         "it may have been committed after the value"
     );
-    let (replay, kept) = next_keys(&journal);
+    let (replay, kept) = next_targets(&journal);
     assert_eq!(total(journal.confirm(replay, &kept)), Some(1));
     assert!(journal.replaced(journal.begin(), &keys(&["other"])));
     let across = journal.begin();
@@ -97,12 +93,12 @@ fn a_value_that_was_stored_settles_nothing_and_is_removed_when_the_server_is_rep
 fn an_answer_to_an_older_replay_does_not_settle_a_newer_invalidation() {
     let journal = Journal::new(9, true);
     journal.keep(journal.begin(), &keys(&["a", "b"]), None);
-    let (replay, kept) = next_keys(&journal);
+    let (replay, kept) = next_targets(&journal);
     // Committed after the replay was sent.
     journal.keep(journal.begin(), &keys(&["a"]), None);
     assert_eq!(total(journal.confirm(replay, &kept)), Some(1));
     assert!(bypassed(&journal, "a") && !bypassed(&journal, "b"));
-    assert_eq!(next_keys(&journal).1, ["a"]);
+    assert_eq!(next_targets(&journal).1, keys(&["a"]));
 }
 
 #[test]
@@ -138,18 +134,18 @@ fn an_overflow_bypasses_everything_until_a_sweep_that_started_after_it() {
     journal.keep(journal.begin(), &keys(&["g"]), None);
     assert_eq!(total(journal.confirm_all(sweep)), Some(6));
     assert!(!bypassed(&journal, "a") && bypassed(&journal, "g"));
-    assert_eq!(next_keys(&journal).1, ["g"]);
+    assert_eq!(next_targets(&journal).1, keys(&["g"]));
 }
 
 #[test]
 fn what_an_earlier_server_confirmed_counts_for_nothing() {
     let journal = Journal::new(9, false);
     journal.keep(journal.begin(), &keys(&["k"]), None);
-    let (replay, kept) = next_keys(&journal);
+    let (replay, kept) = next_targets(&journal);
     journal.connected(true);
     assert_eq!(total(journal.confirm(replay, &kept)), None);
     assert!(bypassed(&journal, "k"));
-    let (replay, kept) = next_keys(&journal);
+    let (replay, kept) = next_targets(&journal);
     journal.connected(false);
     assert_eq!(
         total(journal.confirm(replay, &kept)),
@@ -160,38 +156,35 @@ fn what_an_earlier_server_confirmed_counts_for_nothing() {
 
 #[test]
 fn keys_that_match_are_bypassed_until_their_pattern_is_replayed() {
-    let (journal, a) = (Journal::new(9, true), Pattern::new("it", "a:*"));
-    assert!(!journal.keep_pattern(journal.begin(), &a));
+    let (journal, a) = (Journal::new(9, true), pattern("a:*"));
+    assert!(!journal.keep(journal.begin(), &a, None));
     assert!(bypassed(&journal, "it:a:1") && !bypassed(&journal, "it:b:1"));
     journal.keep(journal.begin(), &keys(&["it:b:1"]), None);
-    let Work {
-        attempt, target, ..
-    } = journal.next().expect("both are kept");
-    let (kept, patterns) = (keys(&["it:b:1"]), vec![a.clone()]);
-    assert_eq!(target, Target::Some(kept.clone(), patterns.clone()));
+    let (attempt, both) = next_targets(&journal);
+    assert_eq!(both, [keys(&["it:b:1"]), a.clone()].into_iter().collect());
     // Committed after the sweep began.
-    journal.keep_pattern(journal.begin(), &a);
-    let settled = journal.confirm_some(attempt, &kept, &patterns);
+    journal.keep(journal.begin(), &a, None);
+    let settled = journal.confirm(attempt, &both);
     assert_eq!(total(settled), Some(1), "the key");
-    let replay = next_pattern(&journal, &a);
-    assert!(bypassed(&journal, "it:a:1"));
-    assert_eq!(total(journal.confirm_pattern(replay, &a)), Some(1));
+    let (replay, kept) = next_targets(&journal);
+    assert!(kept == a && bypassed(&journal, "it:a:1"));
+    assert_eq!(total(journal.confirm(replay, &a)), Some(1));
     assert!(!bypassed(&journal, "it:a:1") && journal.pending().is_empty());
 }
 
 #[test]
 fn a_sweep_of_a_pattern_across_a_change_of_server_counts_for_nothing() {
-    let (journal, a) = (Journal::new(9, true), Pattern::new("it", "a:*"));
+    let (journal, a) = (Journal::new(9, true), pattern("a:*"));
     let sweep = journal.begin();
     journal.connected(true);
-    assert_eq!(total(journal.confirm_pattern(sweep, &a)), None);
+    assert_eq!(total(journal.confirm(sweep, &a)), None);
     let sweep = journal.begin();
-    assert_eq!(total(journal.confirm_pattern(sweep, &a)), Some(0));
+    assert_eq!(total(journal.confirm(sweep, &a)), Some(0));
     // Nor does one that was confirmed of late.
     journal.connected(true);
     assert!(bypassed(&journal, "it:a:1"));
-    let replay = next_pattern(&journal, &a);
-    assert_eq!(total(journal.confirm_pattern(replay, &a)), Some(1));
+    let (replay, _) = next_targets(&journal);
+    assert_eq!(total(journal.confirm(replay, &a)), Some(1));
     assert!(!bypassed(&journal, "it:a:1"));
 }
 
@@ -230,7 +223,7 @@ async fn the_last_30_seconds_are_kept_again_after_a_change_of_server() {
     journal.connected(true);
     assert!(!bypassed(&journal, "old") && bypassed(&journal, "young"));
     // Confirmed by the new server, it is remembered anew.
-    let (replay, kept) = next_keys(&journal);
+    let (replay, kept) = next_targets(&journal);
     assert_eq!(total(journal.confirm(replay, &kept)), Some(1));
     tokio::time::advance(Duration::from_secs(29)).await;
     journal.connected(true);
@@ -253,7 +246,7 @@ async fn nothing_that_was_confirmed_ages_while_there_is_no_connection() {
     }
     assert!(bypassed(&journal, "young"), "20 s old, without the outages");
     assert!(bypassed(&journal, "old"), "30 s old");
-    let (replay, kept) = next_keys(&journal);
+    let (replay, kept) = next_targets(&journal);
     journal.confirm(replay, &kept);
     tokio::time::advance(second * 31).await;
     journal.connected(true);
@@ -302,7 +295,7 @@ fn what_was_confirmed_of_late_is_kept_again_by_an_heir_that_may_meet_another_ser
     own.confirm(own.begin(), &keys(&["k"]));
     own.serve(false);
     own.bequeath();
-    assert_eq!(next_keys(&heir).1, ["k"]);
+    assert_eq!(next_targets(&heir).1, keys(&["k"]));
     assert!(forgetful.pending().is_empty());
 }
 
