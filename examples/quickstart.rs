@@ -95,7 +95,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     cache.clone().install()?;
     // The prices above start anew with each run; what an earlier run left on Redis is outdated.
     let keys = [1, 2].map(|book| Key::new("price:").value(book));
-    cache.invalidate_many(keys).await?;
+    cache.invalidation().keys(keys).send().await?;
 
     println!("One book, read and written\n");
     show("first read").await;

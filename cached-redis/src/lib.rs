@@ -25,9 +25,7 @@ pub use cached_redis_macros::{invalidates, redis_cached, write_through};
 
 pub use api::builder::Builder;
 pub use api::catalog::{Catalog, Problem};
-pub use api::events::{
-    Consumer, DurableEvents, Events, Invalidated, InvalidationListener, Notice, Publishing,
-};
+pub use api::events::{Consumer, DurableEvents, Events, Invalidated, InvalidationListener, Notice};
 pub use api::tagged::Tagged;
 pub use api::warm::{Progress, Warm, WarmUp};
 pub use engine::batched::Batched;
@@ -50,10 +48,11 @@ pub use store::stats::{BreakerState, StoreStats};
 pub use wire::codec::Bincode;
 pub use wire::codec::{Codec, CodecError, Format, Json, Msgpack};
 pub use wire::key::{Key, KeyName};
-pub use write::after_commit::{AfterCommit, after_commit};
+pub use write::after_commit::{AfterCommit, Collected, after_commit};
 pub use write::guard::WriteGuard;
 pub use write::invalidation::Invalidation;
 pub use write::lock::Lock;
+pub use write::request::InvalidationRequest;
 
 /// The README's examples are tests as well.
 #[cfg(doctest)]

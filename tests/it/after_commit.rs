@@ -131,13 +131,15 @@ async fn nothing_is_sent_before_the_commit_and_everything_at_it(world: World) {
         let direct = cache.invalidate("commit:2").await.unwrap();
         assert_eq!(direct, Invalidation::Collected);
         cache
-            .invalidate_many(["commit:3", "commit:1"])
+            .invalidation()
+            .keys(["commit:3", "commit:1"])
+            .send()
             .await
             .unwrap();
     };
     cache.scope(after.scope(transaction)).await;
     after.invalidate("commit:4");
-    after.invalidate_many(["commit:5"]);
+    after.collect(cache.invalidation().key("commit:5")).unwrap();
     source.write();
     for id in 1..=5 {
         assert_eq!(status(&other, &source, id).await, (1, Status::Hit));
@@ -191,7 +193,9 @@ async fn a_commit_polled_once_and_dropped_sends_everything(world: World) {
     let source = Source::new();
     let [cache, other] = processes(&world, &source, 2).await;
     let after = cache.after_commit();
-    after.invalidate_many(["commit:1", "commit:2"]);
+    after
+        .collect(cache.invalidation().keys(["commit:1", "commit:2"]))
+        .unwrap();
     source.write();
     {
         let mut commit = pin!(after.commit());
@@ -343,7 +347,9 @@ async fn each_writer_is_counted_under_its_own_name(world: World) {
         change_matching(4).await;
         cache.put(&POLICY, "commit:4:a", &1_u64).await.unwrap();
         cache
-            .invalidate_many(["commit:5", "commit:1"])
+            .invalidation()
+            .keys(["commit:5", "commit:1"])
+            .send()
             .await
             .unwrap();
     };
@@ -368,7 +374,13 @@ async fn what_is_published_or_updated_under_a_lock_waits_too(world: World) {
     let [cache, other] = processes(&world, &source, 2).await;
     let after = cache.after_commit();
     let transaction = async {
-        let published = cache.publishing().invalidate("commit:1").await.unwrap();
+        let published = cache
+            .invalidation()
+            .key("commit:1")
+            .publish()
+            .send()
+            .await
+            .unwrap();
         assert_eq!(published, Invalidation::Collected);
         let update = cache.update_versioned("commit:2", async |_| Ok::<_, Error>(()));
         update.await.unwrap();
@@ -390,7 +402,9 @@ async fn a_key_that_two_transactions_change_is_bypassed_until_both_have_ended(wo
     let source = Source::new();
     let [cache, _] = processes(&world, &source, 1).await;
     let (first, second) = (cache.after_commit(), cache.after_commit());
-    first.invalidate_many(["commit:1", "commit:1"]);
+    for _ in 0..2 {
+        first.invalidate("commit:1");
+    }
     second.invalidate("commit:1");
     source.write();
     drop(first);

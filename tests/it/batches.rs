@@ -367,7 +367,9 @@ async fn of_a_batch_only_the_invalidated_id_is_not_kept(world: World) {
 
     users.rows.write();
     other
-        .invalidate_many(["batches:2", "batches:1000"])
+        .invalidation()
+        .keys(["batches:2", "batches:1000"])
+        .send()
         .await
         .unwrap();
     users.rows.release();
@@ -398,7 +400,9 @@ async fn a_refreshed_batch_overtaken_by_an_invalidation_is_not_kept(world: World
 
     users.rows.write();
     cache
-        .invalidate_many(["batches:2", "batches:4"])
+        .invalidation()
+        .keys(["batches:2", "batches:4"])
+        .send()
         .await
         .unwrap();
     users.rows.release();
@@ -903,7 +907,7 @@ async fn overlapping_batches_of_two_processes_wait_for_each_other_and_not_for_ev
         loaded.dedup();
         assert_eq!(loads, loaded.len(), "each id is loaded once");
         let keys = (0..24).map(|id| format!("batches:{id}"));
-        cache.invalidate_many(keys).await.unwrap();
+        cache.invalidation().keys(keys).send().await.unwrap();
     }
     let bypasses = [&cache, &other].map(|process| process.stats().total().bypasses);
     assert_eq!(bypasses, [0, 0]);

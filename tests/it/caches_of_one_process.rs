@@ -94,7 +94,12 @@ async fn a_pattern_or_a_tag_that_one_has_deferred_is_bypassed_by_the_others(worl
     faults.outage(true);
     source.write();
     tagged.write();
-    let pattern = first.invalidate_matching("sibling:*").await.unwrap();
+    let pattern = first
+        .invalidation()
+        .matching("sibling:*")
+        .send()
+        .await
+        .unwrap();
     let tag = first.invalidate_tag("siblings").await.unwrap();
     assert_eq!([pattern, tag], [Invalidation::Deferred; 2]);
     assert_eq!(status(&second, &source).await, (2, Status::Bypass));

@@ -222,7 +222,7 @@ async fn an_invalidation_by_hand_says_that_it_was_deferred(mut world: World) {
     let cache = process(&world).await;
     assert_eq!(cache.invalidate("f5:0").await.unwrap(), Invalidation::Done);
     world.redis().kill();
-    let deferred = cache.invalidate_many(["f5:0", "f5:1"]).await;
+    let deferred = cache.invalidation().keys(["f5:0", "f5:1"]).send().await;
     assert_eq!(deferred.unwrap(), Invalidation::Deferred);
     assert_eq!(cache.stats().pending_invalidations().keys, 2);
     world.redis().restart();
@@ -275,7 +275,9 @@ async fn flush_gives_up_in_time_and_says_how_many_are_left(world: World) {
         .unwrap();
     refuse(&world);
     cache
-        .invalidate_many(["f5:0", "f5:1", "f5:2"])
+        .invalidation()
+        .keys(["f5:0", "f5:1", "f5:2"])
+        .send()
         .await
         .unwrap();
     let error = in_time(cache.flush()).await.unwrap_err();

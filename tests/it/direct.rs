@@ -155,7 +155,7 @@ async fn many_keys_are_invalidated_at_once(world: World) {
     }
     let keys = (0..9).map(|id| format!("direct:{id}"));
     assert_eq!(
-        cache.invalidate_many(keys).await.unwrap(),
+        cache.invalidation().keys(keys).send().await.unwrap(),
         Invalidation::Done
     );
     for id in 0..10 {
@@ -169,7 +169,7 @@ async fn invalidating_nothing_succeeds(world: World) {
     let cache = world.cache().await;
     let none: [&str; 0] = [];
     assert_eq!(
-        cache.invalidate_many(none).await.unwrap(),
+        cache.invalidation().keys(none).send().await.unwrap(),
         Invalidation::Done
     );
     assert_eq!(
@@ -205,7 +205,9 @@ async fn many_keys_go_in_one_command(mut world: World) {
     let server = world.redis();
     server.reset_commands();
     cache
-        .invalidate_many((0..100).map(|id| format!("direct:{id}")))
+        .invalidation()
+        .keys((0..100).map(|id| format!("direct:{id}")))
+        .send()
         .await
         .unwrap();
     assert_eq!(

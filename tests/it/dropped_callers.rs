@@ -41,7 +41,7 @@ async fn more_keys_than_the_journal_has_room_for_are_no_sweep(world: World) {
     let cache = late(&world, false).await;
     fill(&cache, ["a", "b", "c", "other"]).await;
     {
-        let invalidation = pin!(cache.invalidate_many(["a", "b", "c"]));
+        let invalidation = pin!(cache.invalidation().keys(["a", "b", "c"]).send());
         assert!(poll_once(invalidation).is_pending());
     }
     assert!(!stands(&cache, "a").await, "it is bypassed here");
@@ -77,7 +77,7 @@ async fn more_patterns_than_the_journal_has_room_for_are_no_sweep(world: World) 
 async fn an_event_is_published_once(world: World) {
     let cache = late(&world, false).await;
     for _ in 0..20 {
-        let invalidation = pin!(cache.publishing().invalidate("a"));
+        let invalidation = pin!(cache.invalidation().key("a").publish().send());
         assert!(poll_once(invalidation).is_pending());
     }
     cache.flush().await.unwrap();

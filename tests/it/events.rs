@@ -69,7 +69,13 @@ async fn invalidated(events: &mut Events) -> Invalidated {
 
 /// What an event that ends a test says: there was none before it.
 async fn nothing_before(events: &mut Events, cache: &Cache) {
-    cache.publishing().invalidate("last").await.unwrap();
+    cache
+        .invalidation()
+        .key("last")
+        .publish()
+        .send()
+        .await
+        .unwrap();
     assert_eq!(invalidated(events).await.keys, ["last"]);
 }
 
@@ -77,7 +83,12 @@ async fn an_event_says_what_was_invalidated_and_by_whom(world: World) {
     let (here, there) = (world.cache().await, world.cache().await);
     let mut events = there.events().await;
     let before = std::time::SystemTime::now() - Duration::from_secs(60);
-    let done = here.publishing().invalidate_many(["a:1", "b:2"]).await;
+    let done = here
+        .invalidation()
+        .keys(["a:1", "b:2"])
+        .publish()
+        .send()
+        .await;
     assert_eq!(done.unwrap(), Invalidation::Done);
     let event = invalidated(&mut events).await;
     assert_eq!(event.keys, ["a:1", "b:2"]);
@@ -86,7 +97,12 @@ async fn an_event_says_what_was_invalidated_and_by_whom(world: World) {
     assert_ne!(event.by, there.source());
     assert!(event.at > before && event.at < before + Duration::from_secs(600));
 
-    here.publishing().invalidate("a:1").await.unwrap();
+    here.invalidation()
+        .key("a:1")
+        .publish()
+        .send()
+        .await
+        .unwrap();
     let next = invalidated(&mut events).await;
     assert_ne!(next.id, event.id);
     assert_eq!(here.stats().total().published_events, 2);
@@ -113,7 +129,13 @@ async fn a_writer_without_publish_publishes_nothing(world: World) {
     let mut events = cache.events().await;
     cache.scope(write_quietly(&Rows::new(1), 0)).await;
     cache.invalidate("a").await.unwrap();
-    cache.publishing().invalidate_many([""; 0]).await.unwrap();
+    cache
+        .invalidation()
+        .keys([""; 0])
+        .publish()
+        .send()
+        .await
+        .unwrap();
     nothing_before(&mut events, &cache).await;
     assert_eq!(
         cache
@@ -137,7 +159,12 @@ async fn whoever_reads_on_an_event_never_sees_the_old_value(world: World) {
                 let id = fastrand::usize(rows.ids());
                 here.scope(write(&rows, id)).await;
             }
-            here.publishing().invalidate("last").await.unwrap();
+            here.invalidation()
+                .key("last")
+                .publish()
+                .send()
+                .await
+                .unwrap();
         }
     });
     // One writer, so the events come in the order of the writes.
@@ -208,7 +235,13 @@ async fn a_listener_that_is_too_slow_is_told_of_a_gap(world: World) {
     let many = 6000;
     for number in 0..many {
         let key = format!("slow:{number}");
-        cache.publishing().invalidate(key).await.unwrap();
+        cache
+            .invalidation()
+            .key(key)
+            .publish()
+            .send()
+            .await
+            .unwrap();
     }
     let mut seen = 0;
     let mut gap = false;
@@ -274,7 +307,13 @@ async fn an_event_that_is_not_confirmed_is_sent_again_and_flush_waits_for_it(wor
     let cache = builder.build().await.unwrap();
     let mut events = cache.events().await;
     refuse(&world, "publish");
-    let done = cache.publishing().invalidate("a").await.unwrap();
+    let done = cache
+        .invalidation()
+        .key("a")
+        .publish()
+        .send()
+        .await
+        .unwrap();
     assert_eq!(done, Invalidation::Done);
     assert_eq!(cache.stats().total().deferred_events, 1);
     let unflushed = cache.flush().await.unwrap_err().to_string();
@@ -290,7 +329,13 @@ async fn events_that_there_is_no_room_for_are_counted_as_lost(world: World) {
     let mut events = cache.events().await;
     refuse(&world, "publish");
     for key in ["a", "b", "c"] {
-        cache.publishing().invalidate(key).await.unwrap();
+        cache
+            .invalidation()
+            .key(key)
+            .publish()
+            .send()
+            .await
+            .unwrap();
     }
     let stats = cache.stats().total();
     assert_eq!((stats.deferred_events, stats.lost_events), (1, 2));
@@ -305,11 +350,23 @@ async fn a_listener_connects_again_and_is_told_of_the_gap(mut world: World) {
     let forwarder = Forwarder::to(world.redis()).await;
     let listening = world.builder().url(forwarder.url()).build().await.unwrap();
     let mut events = listening.events().await;
-    cache.publishing().invalidate("before").await.unwrap();
+    cache
+        .invalidation()
+        .key("before")
+        .publish()
+        .send()
+        .await
+        .unwrap();
     assert_eq!(invalidated(&mut events).await.keys, ["before"]);
     forwarder.cut();
     assert_eq!(heard(&mut events).await, Notice::Gap);
-    cache.publishing().invalidate("after").await.unwrap();
+    cache
+        .invalidation()
+        .key("after")
+        .publish()
+        .send()
+        .await
+        .unwrap();
     assert_eq!(invalidated(&mut events).await.keys, ["after"]);
 }
 
@@ -341,8 +398,10 @@ async fn an_event_is_one_more_round_trip(mut world: World) {
     let server = world.redis();
     server.reset_commands();
     cache
-        .publishing()
-        .invalidate_many(["a", "b"])
+        .invalidation()
+        .keys(["a", "b"])
+        .publish()
+        .send()
         .await
         .unwrap();
     let commands: Vec<_> = server.commands().into_iter().collect();

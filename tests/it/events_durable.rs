@@ -50,7 +50,13 @@ async fn billing(cache: &Cache) -> DurableEvents {
 async fn publish(cache: &Cache, numbers: std::ops::Range<usize>) {
     for number in numbers {
         let key = format!("key:{number}");
-        cache.publishing().invalidate(key).await.unwrap();
+        cache
+            .invalidation()
+            .key(key)
+            .publish()
+            .send()
+            .await
+            .unwrap();
     }
 }
 
@@ -204,7 +210,12 @@ async fn a_cleared_namespace_keeps_its_events(world: World) {
     drop(billing(&cache).await);
     publish(&cache, 0..1).await;
     server.run::<()>(&["ACL", "SETUSER", "default", "-unlink"]);
-    cache.invalidate_many(["a", "b", "c"]).await.unwrap();
+    cache
+        .invalidation()
+        .keys(["a", "b", "c"])
+        .send()
+        .await
+        .unwrap();
     assert_eq!(cache.stats().total().deferred_invalidations, 3);
     server.run::<()>(&["ACL", "SETUSER", "default", "+unlink"]);
     in_time(cache.flush()).await.unwrap();
@@ -214,7 +225,13 @@ async fn a_cleared_namespace_keeps_its_events(world: World) {
 async fn without_a_stream_there_is_nothing_to_miss(world: World) {
     let quiet = world.cache().await;
     let mut events = billing(&quiet).await;
-    quiet.publishing().invalidate("key:7").await.unwrap();
+    quiet
+        .invalidation()
+        .key("key:7")
+        .publish()
+        .send()
+        .await
+        .unwrap();
     publish(&cache(&world).await, 8..9).await;
     expect(&mut events, 8..9).await;
 }

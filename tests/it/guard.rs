@@ -242,7 +242,9 @@ async fn an_invalidation_during_a_guarded_write_does_not_open_its_key(world: Wor
     for process in [&cache, &other] {
         process.invalidate("guard:1").await.unwrap();
         process
-            .invalidate_many(["guard:1", "guard:2"])
+            .invalidation()
+            .keys(["guard:1", "guard:2"])
+            .send()
             .await
             .unwrap();
         assert_barred(process, &source).await;
@@ -503,7 +505,12 @@ async fn a_server_that_forgets_its_scripts_at_any_point_is_told_them_again(mut w
         forget(world.redis());
         let task = writing(&cache, &source, &gate, "ok").await;
         forget(world.redis());
-        cache.invalidate_many(["guard:1", "guard:2"]).await.unwrap();
+        cache
+            .invalidation()
+            .keys(["guard:1", "guard:2"])
+            .send()
+            .await
+            .unwrap();
         assert_barred(&cache, &source).await;
         forget(world.redis());
         gate.release();

@@ -187,7 +187,13 @@ async fn a_pattern_of_everything_is_refused_and_the_keys_beside_it_served(world:
 async fn the_keys_of_the_library_itself_cannot_be_removed(world: World) {
     let cache = world.builder().event_stream(10).build().await.unwrap();
     let _listener = cache.listen_for_invalidations(CHANNEL).await;
-    cache.publishing().invalidate("a").await.unwrap();
+    cache
+        .invalidation()
+        .key("a")
+        .publish()
+        .send()
+        .await
+        .unwrap();
     send(&world, &cache, b"#stream").await;
     malformed(&cache, 1).await;
     if let Some(server) = world.server() {

@@ -99,6 +99,7 @@ mod redis_gone;
 mod refresh_ahead;
 mod removed_as_one;
 mod replica_lag;
+mod requests;
 mod revalidation;
 mod rollout;
 mod rooms;

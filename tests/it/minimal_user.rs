@@ -198,7 +198,13 @@ async fn the_user_of_a_service_with_events_may_do_all_that_they_need(mut world: 
     let consumer = Consumer::new("billing", "one").claim_after(claim_after);
     let mut durable = cache.durable_events(consumer).await;
     let _listener = cache.listen_for_invalidations("cache_invalidation").await;
-    cache.publishing().invalidate("a").await.unwrap();
+    cache
+        .invalidation()
+        .key("a")
+        .publish()
+        .send()
+        .await
+        .unwrap();
     assert!(matches!(
         in_time(events.next()).await,
         Some(Notice::Invalidated(_))

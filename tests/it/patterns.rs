@@ -129,7 +129,7 @@ async fn left<'a>(cache: &Cache, keys: &[&'a str]) -> Vec<&'a str> {
 }
 
 async fn matching(cache: &Cache, pattern: impl AsRef<str>) {
-    let done = cache.invalidate_matching(pattern).await.unwrap();
+    let done = cache.invalidation().matching(pattern).send().await.unwrap();
     assert_eq!(done, Invalidation::Done);
 }
 
@@ -160,7 +160,7 @@ async fn a_pattern_whose_caller_was_dropped_after_one_poll_is_removed(world: Wor
     for by_hand in [true, false] {
         put(&cache, &["pattern:1:a", "pattern:1:b"]).await;
         if by_hand {
-            let _ = poll_once(pin!(cache.invalidate_matching("pattern:1:*")).as_mut());
+            let _ = poll_once(pin!(cache.invalidation().matching("pattern:1:*").send()).as_mut());
         } else {
             let mut writer = pin!(cache.scope(write_and_wait(&source, 1)));
             assert!(poll_once(writer.as_mut()).is_pending());
@@ -219,7 +219,12 @@ async fn a_pattern_that_matches_everything_is_refused(world: World) {
     let cache = world.cache().await;
     put(&cache, &["a"]).await;
     for pattern in ["*", "**"] {
-        let error = cache.invalidate_matching(pattern).await.unwrap_err();
+        let error = cache
+            .invalidation()
+            .matching(pattern)
+            .send()
+            .await
+            .unwrap_err();
         assert!(matches!(error, Error::Setting { .. }), "{error}");
     }
     assert_eq!(left(&cache, &["a"]).await, ["a"]);
@@ -406,7 +411,14 @@ async fn ten_thousand_keys_are_removed_in_bounded_batches_while_others_are_serve
     server.reset_commands();
     let sweep = tokio::spawn({
         let cache = cache.clone();
-        async move { cache.invalidate_matching("user:42:*").await.unwrap() }
+        async move {
+            cache
+                .invalidation()
+                .matching("user:42:*")
+                .send()
+                .await
+                .unwrap()
+        }
     });
     let mut other = server.connect();
     while !sweep.is_finished() {
@@ -518,7 +530,12 @@ async fn a_pattern_is_kept_as_such_until_it_is_replayed(mut world: World) {
     world.redis().run::<()>(&["SAVE"]);
     world.redis().kill();
     in_time(here.scope(write(&source, 1))).await;
-    let again = here.invalidate_matching("pattern:1:*").await.unwrap();
+    let again = here
+        .invalidation()
+        .matching("pattern:1:*")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(again, Invalidation::Deferred);
     let pending = here.stats().pending_invalidations();
     assert_eq!(
@@ -575,7 +592,7 @@ async fn more_patterns_than_can_be_kept_are_the_whole_namespace(world: World) {
         let pattern = format!("pattern:{user}:*a");
         // Of most of them there is no key to remove: one that needs none is done.
         put(&cache, &[&format!("pattern:{user}:a")]).await;
-        let deferred = cache.invalidate_matching(pattern).await.unwrap();
+        let deferred = cache.invalidation().matching(pattern).send().await.unwrap();
         assert_eq!(deferred, Invalidation::Deferred);
         if cache.stats().pending_invalidations().namespace {
             break;

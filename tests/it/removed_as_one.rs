@@ -136,7 +136,7 @@ async fn a_pattern_of_outer_and_inner_keys(world: World) {
     let scene = Scene::new(&world, plain).await;
     scene
         .leaves_nothing_old(async |cache| {
-            let removed = cache.invalidate_matching("one:*").await;
+            let removed = cache.invalidation().matching("one:*").send().await;
             assert_eq!(removed.unwrap(), Invalidation::Done);
         })
         .await;
@@ -153,7 +153,9 @@ async fn outer_keys_and_a_pattern_of_inner_ones(world: World) {
     scene
         .leaves_nothing_old(async |cache| {
             let after = cache.after_commit();
-            after.invalidate_many(outer_keys(PAIRS));
+            after
+                .collect(cache.invalidation().keys(outer_keys(PAIRS)))
+                .unwrap();
             after.scope(cache.scope(write_inner())).await;
             assert_eq!(after.commit().await.unwrap(), Invalidation::Done);
         })
@@ -166,7 +168,9 @@ async fn inner_keys_and_a_pattern_of_outer_ones(world: World) {
         .leaves_nothing_old(async |cache| {
             let after = cache.after_commit();
             after.scope(cache.scope(write_outer())).await;
-            after.invalidate_many(inner_keys(PAIRS));
+            after
+                .collect(cache.invalidation().keys(inner_keys(PAIRS)))
+                .unwrap();
             assert_eq!(after.commit().await.unwrap(), Invalidation::Done);
         })
         .await;
@@ -198,7 +202,13 @@ async fn guarded_outer_keys_and_a_pattern_of_inner_ones(world: World) {
     let scene = Scene::new(&world, guarded).await;
     // The others have no writer.
     let others = &outer_keys(PAIRS)[4..];
-    scene.reader.invalidate_many(others).await.unwrap();
+    scene
+        .reader
+        .invalidation()
+        .keys(others)
+        .send()
+        .await
+        .unwrap();
     scene
         .leaves_nothing_old(async |cache| {
             let after = cache.after_commit();
@@ -208,7 +218,7 @@ async fn guarded_outer_keys_and_a_pattern_of_inner_ones(world: World) {
             };
             after.scope(cache.scope(write)).await;
             assert_eq!(after.commit().await.unwrap(), Invalidation::Done);
-            cache.invalidate_many(others).await.unwrap();
+            cache.invalidation().keys(others).send().await.unwrap();
         })
         .await;
 }
@@ -219,7 +229,7 @@ async fn keys_of_a_guarded_namespace(world: World) {
         scene
             .leaves_nothing_old(async |cache| {
                 let keys = outer_keys(250).into_iter().chain(inner_keys(250));
-                let removed = cache.invalidate_many(keys).await;
+                let removed = cache.invalidation().keys(keys).send().await;
                 assert_eq!(removed.unwrap(), Invalidation::Done);
             })
             .await;
@@ -231,7 +241,7 @@ async fn more_keys_than_one_command_takes(world: World) {
     scene
         .leaves_nothing_old(async |cache| {
             let keys = outer_keys(600).into_iter().chain(inner_keys(600));
-            let removed = cache.invalidate_many(keys).await;
+            let removed = cache.invalidation().keys(keys).send().await;
             assert_eq!(removed.unwrap(), Invalidation::Done);
         })
         .await;
@@ -242,9 +252,9 @@ async fn deferred_keys_and_a_deferred_pattern(world: World) {
     scene
         .leaves_nothing_old(async |cache| {
             scene.faults.outage(true);
-            let keys = cache.invalidate_many(outer_keys(600)).await;
+            let keys = cache.invalidation().keys(outer_keys(600)).send().await;
             assert_eq!(keys.unwrap(), Invalidation::Deferred);
-            let pattern = cache.invalidate_matching("one:inner:*").await;
+            let pattern = cache.invalidation().matching("one:inner:*").send().await;
             assert_eq!(pattern.unwrap(), Invalidation::Deferred);
             scene.faults.outage(false);
             cache.flush().await.unwrap();
@@ -260,7 +270,7 @@ async fn an_update_waits_for_the_end_of_a_sweep(world: World) {
         scene.reader.update(&POLICY, "one:count", add).await
     };
     assert_eq!(add().await.unwrap(), 1);
-    let sweep = scene.slow.invalidate_matching("one:*:none");
+    let sweep = scene.slow.invalidation().matching("one:*:none").send();
     let sweep = std::pin::pin!(sweep);
     let adding = async {
         for count in 2..50 {
@@ -275,7 +285,7 @@ async fn a_sweep_whose_bar_was_lost_is_repeated(mut world: World) {
     let scene = Scene::new(&world, plain).await;
     let sweep = scene.slow.spawn({
         let slow = scene.slow.clone();
-        async move { slow.invalidate_matching("one:*").await.unwrap() }
+        async move { slow.invalidation().matching("one:*").send().await.unwrap() }
     });
     let lost = async || world.redis().run::<usize>(&["DEL", "it:#sweep"]) == 1;
     eventually("the bar", lost).await;

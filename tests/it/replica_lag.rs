@@ -107,7 +107,13 @@ async fn when_the_lag_is_over_values_are_kept_again(world: World) {
 async fn an_invalidation_by_hand_may_know_of_a_lag_too(world: World) {
     let source = Source::new();
     let cache = full(&world, &source).await;
-    cache.invalidate_lagging(["lag:1"], HOUR).await.unwrap();
+    cache
+        .invalidation()
+        .keys(["lag:1"])
+        .replica_lag(HOUR)
+        .send()
+        .await
+        .unwrap();
     let read = read_before_and_after_its_arrival(&cache, &source).await;
     assert_eq!(read, (1, 2));
 
@@ -144,6 +150,11 @@ async fn in_a_cache_that_is_not_guarded_the_lag_is_not_minded_and_that_is_told(w
         assert_eq!(cache.stats().total().unguarded_writes, writes);
         kept_again(&cache, &source).await;
     }
-    let refused = cache.invalidate_lagging(["lag:1"], HOUR).await;
+    let refused = cache
+        .invalidation()
+        .keys(["lag:1"])
+        .replica_lag(HOUR)
+        .send()
+        .await;
     assert!(matches!(refused, Err(Error::Setting { .. })));
 }

@@ -163,7 +163,7 @@ async fn an_invalidation_of_a_pattern_whose_runtime_ends_is_sent_from_the_next_o
     let source = Source::new();
     let (cache, other) = filled_cache(&world, &source);
     source.write();
-    begin_and_end(|| cache.invalidate_matching("runtimes:*"));
+    begin_and_end(|| cache.invalidation().matching("runtimes:*").send());
     has_arrived(&cache, &other, &source);
 }
 
@@ -180,7 +180,7 @@ async fn a_guarded_write_whose_runtime_ends_is_ended_from_the_next_one(world: Wo
 async fn an_event_whose_runtime_ends_is_sent_from_the_next_one(world: World) {
     let cache = cache_of_the_past(&world);
     let mut events = cache.events().await;
-    begin_and_end(|| cache.publishing().invalidate(key(1)));
+    begin_and_end(|| cache.invalidation().key(key(1)).publish().send());
     tokio_test(async || cache.flush().await.unwrap());
     let event = in_time(events.next()).await;
     assert!(format!("{event:?}").contains(&key(1)), "{event:?}");
@@ -220,7 +220,7 @@ async fn an_invalidation_of_a_pattern_whose_runtime_stands_still_is_sent_from_th
     let source = Source::new();
     let (cache, other) = filled_cache(&world, &source);
     source.write();
-    begin_and_stand_still(|| cache.invalidate_matching("runtimes:*"));
+    begin_and_stand_still(|| cache.invalidation().matching("runtimes:*").send());
     has_been_left(&cache, &other, &source);
 }
 
@@ -261,7 +261,7 @@ async fn a_guarded_write_whose_runtime_stands_still_is_ended_from_the_next_one(w
 async fn an_event_whose_runtime_stands_still_is_sent_from_the_next_one(world: World) {
     let cache = cache_of_the_past(&world);
     let mut events = cache.events().await;
-    begin_and_stand_still(|| cache.publishing().invalidate(key(1)));
+    begin_and_stand_still(|| cache.invalidation().key(key(1)).publish().send());
     tokio_test(async || cache.flush().await.unwrap());
     let event = in_time(events.next()).await;
     assert!(format!("{event:?}").contains(&key(1)), "{event:?}");
@@ -331,7 +331,13 @@ async fn events_can_be_subscribed_to_again_once_their_runtime_has_ended(world: W
     let mut events = tokio_test(async || cache.events().await);
     tokio_test(async || {
         let mut again = cache.events().await;
-        cache.publishing().invalidate(key(1)).await.unwrap();
+        cache
+            .invalidation()
+            .key(key(1))
+            .publish()
+            .send()
+            .await
+            .unwrap();
         let event = again.next().await;
         assert!(format!("{event:?}").contains(&key(1)), "{event:?}");
     });

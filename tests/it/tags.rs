@@ -164,7 +164,12 @@ async fn a_tag_may_come_from_the_result_of_the_writer(world: World) {
 async fn several_tags_are_invalidated_at_once(world: World) {
     let source = Source::new();
     let cache = full(&world, &source).await;
-    cache.invalidate_tags(["user:1", "team:8"]).await.unwrap();
+    cache
+        .invalidation()
+        .tags(["user:1", "team:8"])
+        .send()
+        .await
+        .unwrap();
     let expected = [Status::Miss, Status::Hit, Status::Miss];
     assert_eq!(statuses(&cache, &source).await, expected);
 }
@@ -400,7 +405,9 @@ async fn an_entry_is_not_alive_by_the_generation_of_another_tag(world: World) {
         other.invalidate_tag(&tag).await.unwrap();
         assert_eq!(other.scope(read_in(&source, moved_to)).await, version);
         other
-            .invalidate_tags(["folder:1", "folder:2"])
+            .invalidation()
+            .tags(["folder:1", "folder:2"])
+            .send()
             .await
             .unwrap();
     }
@@ -411,7 +418,7 @@ async fn tens_of_thousands_of_tags_are_invalidated_at_once(world: World) {
     let last = cache.tagged(["many:39999"]);
     last.put(&POLICY, "tags:many", &1_u64).await.unwrap();
     let tags = (0..80_000).map(|tag| format!("many:{}", tag % 40_000));
-    let sent = cache.invalidate_tags(tags).await;
+    let sent = cache.invalidation().tags(tags).send().await;
     assert_eq!(sent.unwrap(), Invalidation::Done);
     assert_eq!(cache.stats().total().invalidations, 40_000);
     assert_eq!(cache.get::<u64>("tags:many").await.unwrap(), None);

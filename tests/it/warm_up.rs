@@ -140,7 +140,12 @@ async fn what_an_invalidation_overtakes_during_a_warm_up_is_not_kept(world: Worl
         });
         source.begun(4).await;
         source.write();
-        other.invalidate_many(["warm:1", "warm:3"]).await.unwrap();
+        other
+            .invalidation()
+            .keys(["warm:1", "warm:3"])
+            .send()
+            .await
+            .unwrap();
         let before = cache.stats().total();
         source.release();
         assert_eq!(in_time(warm_up).await.unwrap().calls.loaded, 4);

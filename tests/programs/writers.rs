@@ -160,11 +160,11 @@ writers! {
     // done both or none.
     "invalidate_tags" [Tagged] (at, id) [row(id), tag("all")] {
         at.write_now(id);
-        at.cache.invalidate_tags([&*format!("row:{id}"), "all"]).await
+        at.cache.invalidation().tags([&*format!("row:{id}"), "all"]).send().await
     };
     "invalidate_matching" [Patterns] (at, id) [Target::Prefix("plain:")] {
         at.write_now(id);
-        at.cache.invalidate_matching("plain:*").await
+        at.cache.invalidation().matching("plain:*").send().await
     };
     "clear_plain" [Clear] (at, id) [Target::Prefix("plain:")] {
         at.write_now(id);
@@ -190,7 +190,7 @@ writers! {
             }
             Err(_) => {
                 at.write_now(id);
-                at.cache.invalidate_many(&keys).await
+                at.cache.invalidation().keys(&keys).send().await
             }
         }
     };

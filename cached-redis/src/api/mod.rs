@@ -5,6 +5,7 @@ pub(crate) mod cache;
 pub(crate) mod catalog;
 pub(crate) mod events;
 pub(crate) mod get_or_fill;
-pub(crate) mod invalidate;
+pub(crate) mod invalidation;
 pub(crate) mod tagged;
 pub(crate) mod warm;
+pub(crate) mod write;

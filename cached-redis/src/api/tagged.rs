@@ -1,23 +1,21 @@
 //! Tags without the attribute.
 
 use std::fmt::Display;
-use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::get_or_fill::by_hand;
-use crate::engine::handle::{Cache, Inner};
+use crate::engine::handle::Cache;
 use crate::engine::label::Label;
 use crate::engine::shape::{Fallible, FallibleOptional};
 use crate::error::Error;
-use crate::observe::registry::{DIRECT, Function};
+use crate::observe::registry::DIRECT;
 use crate::policy::Policy;
 use crate::read::call::Call;
 use crate::read::renew::InPlace;
-use crate::wire::tag::{self, Tags};
+use crate::wire::tag::Tags;
 use crate::wire::version::source_version;
-use crate::write::invalidation::Invalidation;
 use crate::write::through::{self, Through};
 use crate::write::{invalidate, update};
 
@@ -54,51 +52,6 @@ impl Cache {
             label: Label { tags, version },
         }
     }
-
-    /// Drops every entry that carries the tag, however many there are, by one command. Once this has
-    /// returned [`Invalidation::Done`], no read that starts afterwards, in any process, returns a
-    /// value with this tag that was loaded before; after [`Invalidation::Deferred`] that holds for
-    /// this process, and for others later.
-    ///
-    /// `tag` is taken as it is; build it with [`Key`](crate::Key) when it contains foreign values.
-    ///
-    /// # Errors
-    ///
-    /// As [`invalidate`](Self::invalidate).
-    ///
-    /// # Cancel safety
-    ///
-    /// Polled once, the invalidation is sent even if this future is dropped.
-    pub async fn invalidate_tag(&self, tag: impl AsRef<str>) -> Result<Invalidation, Error> {
-        self.invalidate_tags([tag]).await
-    }
-
-    /// Drops the entries of all `tags`, up to 500 in one round trip; see
-    /// [`invalidate_tag`](Self::invalidate_tag).
-    ///
-    /// # Errors
-    ///
-    /// As [`invalidate`](Self::invalidate).
-    ///
-    /// # Cancel safety
-    ///
-    /// Polled once, the invalidation is sent even if this future is dropped.
-    pub async fn invalidate_tags<T: AsRef<str>>(
-        &self,
-        tags: impl IntoIterator<Item = T>,
-    ) -> Result<Invalidation, Error> {
-        let tags = Tags::named(&self.inner.namespace, tags);
-        invalidate::invalidate(&self.inner, &DIRECT.site, tags.keys().to_vec()).await
-    }
-}
-
-/// Drops every entry of a tagged function, and of those that share its template, by one command.
-pub(crate) async fn clear(
-    inner: &Arc<Inner>,
-    function: &'static Function,
-) -> Result<Invalidation, Error> {
-    let own = tag::function_key(&inner.namespace, function.info.template);
-    invalidate::invalidate(inner, &function.site, vec![own]).await
 }
 
 /// A cache, for entries that carry some tags; made by [`Cache::tagged`].
@@ -170,7 +123,7 @@ impl Tagged<'_> {
     }
 
     /// As [`Cache::put`]; `Ok(false)` also if one of the tags is barred, or its invalidation
-    /// [deferred](Invalidation::Deferred).
+    /// [deferred](crate::Invalidation::Deferred).
     ///
     /// # Errors
     ///

@@ -1,11 +1,13 @@
 //! What is removed together.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fmt;
 
 use crate::wire::key::Pattern;
 
 /// Keys, and all keys that match patterns.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub(crate) struct Targets {
     /// With their namespace; those of tags are keys too.
     pub(crate) keys: Vec<String>,
@@ -24,6 +26,16 @@ impl Targets {
     pub(crate) fn extend(&mut self, other: Self) {
         self.keys.extend(other.keys);
         self.patterns.extend(other.patterns);
+    }
+
+    /// Takes those out that are `of` these.
+    pub(crate) fn split_off(&mut self, of: &Self) -> Self {
+        let keys: HashSet<_> = of.keys.iter().collect();
+        let patterns = |pattern: &mut Pattern| of.patterns.contains(pattern);
+        Self {
+            keys: self.keys.extract_if(.., |key| keys.contains(key)).collect(),
+            patterns: self.patterns.extract_if(.., patterns).collect(),
+        }
     }
 
     /// In pieces of at most `most` keys.
@@ -66,5 +78,12 @@ impl FromIterator<Self> for Targets {
         let mut together = Self::default();
         all.into_iter().for_each(|targets| together.extend(targets));
         together
+    }
+}
+
+impl fmt::Debug for Targets {
+    /// Says nothing of the keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Targets").finish_non_exhaustive()
     }
 }

@@ -29,9 +29,11 @@ use crate::engine::transaction;
 use crate::error::Error;
 use crate::observe::registry::DIRECT;
 use crate::wire::key;
+use crate::wire::message::Names;
 use crate::write::dispatch::Sent;
 use crate::write::invalidation::Invalidation;
 use crate::write::removal::{Collection, Removal};
+use crate::write::request::InvalidationRequest;
 
 /// Collects the invalidations of a transaction and sends them at its commit; made by
 /// [`Cache::after_commit`](crate::Cache::after_commit) and [`after_commit`].
@@ -43,6 +45,33 @@ pub struct AfterCommit {
     transaction: Arc<Transaction>,
     /// Whether the transaction may be committed by now.
     in_doubt: bool,
+}
+
+/// What an [`AfterCommit`] has collected for one cache. Keys and patterns are without the namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Collected {
+    /// That of the cache.
+    pub namespace: String,
+    /// The keys, also those of writes in two phases.
+    pub keys: Vec<String>,
+    /// The tags.
+    pub tags: Vec<String>,
+    /// The patterns of keys.
+    pub patterns: Vec<String>,
+}
+
+impl Collected {
+    fn of(removal: &Removal) -> Self {
+        let namespace = removal.inner.namespace.clone();
+        let names = Names::of(&removal.targets(), &namespace);
+        Self {
+            namespace,
+            keys: names.keys,
+            tags: names.tags,
+            patterns: names.patterns,
+        }
+    }
 }
 
 /// What one transaction has collected.
@@ -95,21 +124,34 @@ impl AfterCommit {
         }
     }
 
-    /// Collects `key`.
+    /// Collects `key`: short for [`collect`](Self::collect) of one key of the cache that it was made for.
     pub fn invalidate(&self, key: impl AsRef<str>) {
-        self.invalidate_many([key]);
+        if let Some(inner) = &self.transaction.own {
+            let key = key::full_key(&inner.namespace, key.as_ref());
+            self.add(Removal::of(inner, &DIRECT.site, vec![key]));
+        }
     }
 
-    /// Collects all `keys`.
-    pub fn invalidate_many<K: AsRef<str>>(&self, keys: impl IntoIterator<Item = K>) {
-        let Some(inner) = &self.transaction.own else {
-            return;
-        };
-        let full = |key: K| key::full_key(&inner.namespace, key.as_ref());
-        let keys: Vec<_> = keys.into_iter().map(full).collect();
-        let removal = Removal::of(inner, &DIRECT.site, keys);
+    /// Collects what a request asks for, of whatever cache, instead of sending it.
+    ///
+    /// # Errors
+    ///
+    /// As [`InvalidationRequest::send`]; then nothing is collected.
+    pub fn collect(&self, request: InvalidationRequest<'_>) -> Result<(), Error> {
+        self.add(request.removal()?);
+        Ok(())
+    }
+
+    fn add(&self, removal: Removal) {
         // Until its commit, which takes it, it collects.
         self.transaction.collection.add(removal);
+    }
+
+    /// What was collected until now, for each cache: to be written down inside of the transaction, for
+    /// somebody else to send, should this process end before it has.
+    #[must_use]
+    pub fn collected(&self) -> Vec<Collected> {
+        self.transaction.collection.each(Collected::of)
     }
 
     /// Runs `future`. What functions under `#[invalidates]` and `#[write_through]`, and the methods of

@@ -97,7 +97,7 @@ impl WriteGuard {
     }
 
     /// Publishes the end of the write as an event: see
-    /// [`Cache::publishing`](crate::Cache::publishing).
+    /// [events](crate::docs::events).
     pub fn publish(self) -> Self {
         let Self(write) = &self;
         let event = || Announcement::new(&write.inner.outbox, write.site, &write.targets);

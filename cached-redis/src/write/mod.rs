@@ -13,6 +13,7 @@ pub(crate) mod lock;
 pub(crate) mod publish;
 pub(crate) mod removal;
 pub(crate) mod replay;
+pub(crate) mod request;
 pub(crate) mod start;
 pub(crate) mod through;
 pub(crate) mod update;

@@ -61,6 +61,13 @@ impl Removal {
         Arc::ptr_eq(&self.inner, inner)
     }
 
+    /// All of them, those of its guards too.
+    pub(crate) fn targets(&self) -> Targets {
+        let barred = self.guards.iter().map(|guard| guard.part().targets);
+        let own = self.parts.iter().map(|part| part.targets.clone());
+        own.chain(barred).collect()
+    }
+
     /// The same keys and patterns, for another time.
     pub(crate) fn copy(&self) -> Self {
         Self {
@@ -118,10 +125,18 @@ impl Removal {
         Sending::of(&self.inner, self.parts, self.hold_off)
     }
 
-    /// What is held, once.
+    /// What is held, once: of who publishes it, or else of who was the first.
     fn add_part(&mut self, mut part: Part) {
         if let Some(hold) = &mut self.hold {
+            let quiet = self
+                .parts
+                .iter_mut()
+                .filter(|it| part.publish && !it.publish);
+            let known: Targets = quiet
+                .map(|it| it.targets.split_off(&part.targets))
+                .collect();
             part.targets = hold.add(part.targets);
+            part.targets.extend(known);
         }
         let is_same = |known: &&mut Part| {
             std::ptr::eq(known.site, part.site) && known.publish == part.publish
@@ -157,6 +172,10 @@ impl Collection {
         });
         all[at].add(removal);
         None
+    }
+
+    pub(crate) fn each<T>(&self, look: impl FnMut(&Removal) -> T) -> Vec<T> {
+        self.lock().iter().flatten().map(look).collect()
     }
 
     /// Gives all that was collected.

@@ -111,9 +111,15 @@ impl Write {
 
     async fn invalidate(self, cache: &Cache, key: String, id: u64) -> Result<Invalidation, Error> {
         match self {
-            Self::Keys => cache.invalidate_many([key, tag(id)]).await,
+            Self::Keys => cache.invalidation().keys([key, tag(id)]).send().await,
             Self::Tag => cache.invalidate_tag(tag(id)).await,
-            Self::Pattern => cache.invalidate_matching(format!("overtaken*:{id}")).await,
+            Self::Pattern => {
+                cache
+                    .invalidation()
+                    .matching(format!("overtaken*:{id}"))
+                    .send()
+                    .await
+            }
             _ => cache.invalidate(key).await,
         }
     }

@@ -1,11 +1,14 @@
 //! Where a cache is asked for events.
 
-use super::{Consumer, DurableEvents, Events, InvalidationListener, Publishing};
+use super::{Consumer, DurableEvents, Events, InvalidationListener};
 use crate::engine::handle::Cache;
 
 impl Cache {
-    /// This cache with invalidations that are published, so that other services hear of them: see
-    /// [events](crate::docs::events). What `#[invalidates(…, publish)]` does, without the attribute.
+    /// The invalidations that are published in this namespace from now on, by any process and this
+    /// cache as well; each at most once. See [events](crate::docs::events).
+    ///
+    /// On Redis it has a connection of its own, which is made again whenever it is lost. That it
+    /// cannot be made yet is no error: the first notice then is a [`Notice::Gap`](crate::Notice::Gap).
     ///
     /// ```
     /// # use cached_redis::{Cache, Notice};
@@ -13,22 +16,13 @@ impl Cache {
     /// # async fn main() -> Result<(), cached_redis::Error> {
     /// # let cache = Cache::builder().url("memory://").build().await?;
     /// let mut events = cache.events().await;
-    /// cache.publishing().invalidate("price:42").await?;
+    /// cache.invalidation().key("price:42").publish().send().await?;
     ///
     /// let Some(Notice::Invalidated(event)) = events.next().await else { panic!() };
     /// assert_eq!(event.keys, ["price:42"]);
     /// # Ok(())
     /// # }
     /// ```
-    pub fn publishing(&self) -> Publishing<'_> {
-        Publishing::new(self)
-    }
-
-    /// The invalidations that are published in this namespace from now on, by any process and this
-    /// cache as well; each at most once. See [events](crate::docs::events).
-    ///
-    /// On Redis it has a connection of its own, which is made again whenever it is lost. That it
-    /// cannot be made yet is no error: the first notice then is a [`Notice::Gap`](crate::Notice::Gap).
     ///
     /// # Cancel safety
     ///

@@ -10,13 +10,11 @@ mod durable;
 mod ingest;
 mod listen;
 mod live;
-mod publish;
 
 pub use crate::wire::message::Invalidated;
 pub use durable::{Consumer, DurableEvents};
 pub use ingest::InvalidationListener;
 pub use live::{Events, Notice};
-pub use publish::Publishing;
 
 use crate::store::{Outlet, Retention};
 

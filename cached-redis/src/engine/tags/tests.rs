@@ -6,7 +6,7 @@ use tokio::task::yield_now;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::*;
-use crate::api::tagged;
+use crate::api::invalidation::entries_of;
 use crate::engine::handle::{Cache, Inner};
 use crate::observe::instance::Instance;
 use crate::observe::registry::{Function, FunctionInfo};
@@ -17,6 +17,7 @@ use crate::store::many::MOST;
 use crate::wire::entry::{Header, Kind, Live, Token, extensions};
 use crate::wire::extension::{Extensions, MOST_NAMED};
 use crate::wire::tag::*;
+use crate::write::invalidate::invalidate;
 
 static MEMBERS: Function = Function::new(FunctionInfo {
     path: "members",
@@ -213,7 +214,8 @@ async fn clearing_a_tagged_function_drops_its_entries_by_one_key() {
     assert_eq!(keys, ["app:#fn:members:<>", "app:#tag:users"]);
 
     let before = stamp(inner, &call.tags, None).await;
-    tagged::clear(inner, &MEMBERS).await.unwrap();
+    let entries = entries_of(&MEMBERS, "app");
+    invalidate(inner, &MEMBERS.site, entries).await.unwrap();
     let basis = Basis {
         epoch: 0,
         stamp: before,
@@ -268,7 +270,7 @@ async fn others_run_between_the_pieces_of_an_invalidation_of_very_many_tags() {
         }
     });
     let tags = (0..MOST * 20).map(|tag| tag.to_string());
-    cache.invalidate_tags(tags).await.unwrap();
+    cache.invalidation().tags(tags).send().await.unwrap();
     others.abort();
     // Twenty pieces are removed, and then twenty confirmed.
     assert!(turns.load(Ordering::Relaxed) >= 38, "{turns:?}");

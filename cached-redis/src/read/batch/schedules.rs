@@ -145,8 +145,20 @@ impl Scene {
         let versions = written.map(|id| (id, self.rows[id].source.commit()));
         let keys = written.map(|id| id.to_string());
         let done = match self.tagged {
-            true => self.processes[process].invalidate_tags(keys).await,
-            false => self.processes[process].invalidate_many(keys).await,
+            true => {
+                self.processes[process]
+                    .invalidation()
+                    .tags(keys)
+                    .send()
+                    .await
+            }
+            false => {
+                self.processes[process]
+                    .invalidation()
+                    .keys(keys)
+                    .send()
+                    .await
+            }
         };
         let done = matches!(done, Ok(Invalidation::Done));
         for (id, version) in versions {
