@@ -79,15 +79,7 @@ impl Next<'_> {
             return What::Queues.into();
         };
         search.steps.next(self.config, Answer::Seat);
-        let (leader, shares) = (leader as u8, true);
-        self.enter(
-            reader,
-            Phase::Seated {
-                search,
-                leader,
-                shares,
-            },
-        );
+        self.seat(reader, search, leader as u8, true);
         What::Waits.into()
     }
 

@@ -147,17 +147,19 @@ impl Next<'_> {
             open: shares,
         } = flight;
         let flaw = self.hear(reader, &mut search, Answer::Seat);
-        let search = search.tidied();
-        self.enter(
-            reader,
-            Phase::Seated {
-                search,
-                leader,
-                shares,
-            },
-        );
+        self.seat(reader, search, leader, shares);
         let what = if shares { What::Joins } else { What::JoinsLate };
         what.of(self.state.readers[reader].floor).with(flaw)
+    }
+
+    pub(crate) fn seat(&mut self, reader: usize, search: Search, leader: u8, shares: bool) {
+        let search = search.tidied();
+        let seated = Phase::Seated {
+            search,
+            leader,
+            shares,
+        };
+        self.enter(reader, seated);
     }
 
     fn lead_or_sit(&mut self, reader: usize, search: Search) -> Did {

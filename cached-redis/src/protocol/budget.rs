@@ -24,8 +24,13 @@ impl Budget {
 
     /// Counts from now, if it does not yet; whether that is so.
     pub(crate) fn begin(&mut self) -> bool {
+        self.begin_at(Instant::now())
+    }
+
+    /// The same from then on.
+    pub(crate) fn begin_at(&mut self, at: Instant) -> bool {
         let begins = self.began.is_none();
-        self.began.get_or_insert_with(Instant::now);
+        self.began.get_or_insert(at);
         begins
     }
 

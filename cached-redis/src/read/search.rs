@@ -54,6 +54,7 @@ pub(crate) enum Found {
 
 pub(crate) type Seen = read::Seen<Live, Over>;
 pub(crate) type Answer = read::Answer<Live, Over, SharedError>;
+pub(crate) type At = Step<Live, Over, SharedError>;
 
 /// What a lease may take the place of.
 pub(crate) enum Over {
@@ -94,6 +95,18 @@ impl Seen {
         }
     }
 
+    /// What an entry is whose tags have been read.
+    pub(crate) fn judged(inner: &Inner, function: &Function, live: Live, life: Life) -> Self {
+        match life {
+            Life::Alive => Self::Live(live),
+            Life::Barred => Self::Barred,
+            Life::Dead => {
+                inner.emit(&function.site, &Event::Outdated);
+                Self::Dead(Over::Dead(live.entry))
+            }
+        }
+    }
+
     /// The live entry with tags that have to be read.
     pub(crate) fn tagged(&self) -> Option<&Live> {
         match self {
@@ -112,24 +125,24 @@ pub(crate) struct Seek<'a> {
     /// What tells its tags from those of others who read the same key.
     cover: u64,
     policy: &'a Policy,
-    search: Search<Live, Over, SharedError>,
+    pub(crate) search: Search<Live, Over, SharedError>,
     /// The token of the value past its TTL that the reader holds.
     held: Option<Token>,
     /// Its seat, while it waits in a load of others.
     seat: Option<Seat>,
     /// How long it waits for others.
-    budget: Budget,
+    pub(crate) budget: Budget,
     /// What this round's looks are good for.
     pass: Pass,
 }
 
 /// What a search comes by that finds no entry.
 #[derive(Default)]
-struct Rights {
-    flight: Option<Flight>,
+pub(crate) struct Rights {
+    pub(crate) flight: Option<Flight>,
     lease: Option<Lease>,
     claim: Option<Claim>,
-    place: Option<BypassLoad>,
+    pub(crate) place: Option<BypassLoad>,
     pause: Option<Pause>,
 }
 
@@ -207,25 +220,30 @@ impl<'a> Seek<'a> {
     /// The same for all steps. Dropped on the way, it lets those who joined start over.
     async fn contend(&mut self) -> Found {
         let mut rights = Rights::default();
-        while let Some(answer) = self.step(&mut rights).await {
-            let landing = self.search.next(&AllRules, answer);
-            if let Some(landing) = landing
-                && let Some(flight) = mem::take(&mut rights).flight
-            {
-                flight.land(landing.filter_map(|live| Some(live.entry)));
-            }
+        while let Some(answer) = self.take(&mut rights).await {
+            self.hear(answer, &mut rights);
         }
         self.found(rights)
     }
 
+    /// Goes on with the answer to a step; lets go of what it has come by as a leader if it leads no longer.
+    pub(crate) fn hear(&mut self, answer: Answer, rights: &mut Rights) {
+        let landing = self.search.next(&AllRules, answer);
+        if let Some(landing) = landing
+            && let Some(flight) = mem::take(rights).flight
+        {
+            flight.land(landing.filter_map(|live| Some(live.entry)));
+        }
+    }
+
     /// Takes a step; `None`: the search has ended.
-    async fn step(&mut self, rights: &mut Rights) -> Option<Answer> {
+    async fn take(&mut self, rights: &mut Rights) -> Option<Answer> {
         Some(match self.search.step() {
             Step::Join => self.join(),
             Step::Look { leads } => self.look(*leads).await,
             Step::Enter(_) => self.enter(rights),
-            Step::Acquire(over) => self.acquire(over.as_ref(), rights).await,
-            Step::Stamp(over) => self.stamp(over.as_ref(), rights).await,
+            Step::Acquire(_) => self.acquire(rights).await,
+            Step::Stamp(_) => self.stamp(rights).await,
             Step::Claim => self.claim(rights).await,
             Step::Pause => self.pause(rights).await,
             Step::Wait => self.wait().await,
@@ -236,44 +254,28 @@ impl<'a> Seek<'a> {
     }
 
     fn found(&mut self, rights: Rights) -> Found {
-        match (self.search.end(), rights) {
-            (Step::Serve(live), _) => Found::Live(live, self.status()),
-            (Step::Fail(error), _) => Found::Failed(error),
-            (
-                Step::Load(over),
-                Rights {
-                    flight: Some(flight),
-                    lease: Some(lease),
-                    ..
-                },
-            ) => {
-                flight.begin();
+        rights.flight.iter().for_each(Flight::begin);
+        match (self.search.end(), rights.flight, rights.lease, rights.claim) {
+            (Step::Serve(live), ..) => Found::Live(live, self.status()),
+            (Step::Fail(error), ..) => Found::Failed(error),
+            (Step::Load(over), Some(flight), Some(lease), _) => {
                 let previous = match over {
                     Some(Over::Outdated(live)) if lease.basis().carries_on(&live) => Some(live),
                     _ => None,
                 };
                 Found::Lead(flight, Box::new(lease), previous)
             }
-            (
-                Step::Renew,
-                Rights {
-                    flight: Some(flight),
-                    claim: Some(claim),
-                    ..
-                },
-            ) => {
-                flight.begin();
-                Found::Renew(Box::new((flight, claim)))
-            }
-            (Step::Keep, _) => Found::Kept,
-            (_, Rights { place, .. }) => {
+            (Step::Renew, Some(flight), _, Some(claim)) => Found::Renew(Box::new((flight, claim))),
+            (Step::Keep, ..) => Found::Kept,
+            _ => {
+                let place = rights.place;
                 Found::Alone(place.unwrap_or_else(|| BypassLoad::apart(self.key)))
             }
         }
     }
 
     /// Joining needs no look of one's own: the fill, if it wins, comes later than this.
-    fn join(&mut self) -> Answer {
+    pub(crate) fn join(&mut self) -> Answer {
         let Some(pass) = self.inner.journal.pass_all(self.key, self.tags.keys()) else {
             // Replayed by a task that has to be there.
             self.inner.runtime.tend();
@@ -301,11 +303,11 @@ impl<'a> Seek<'a> {
         }
     }
 
-    fn answer(&self, seen: Seen) -> Answer {
+    pub(crate) fn answer(&self, seen: Seen) -> Answer {
         Answer::Seen(seen, self.inner.journal.stands(self.pass))
     }
 
-    fn enter(&mut self, rights: &mut Rights) -> Answer {
+    pub(crate) fn enter(&mut self, rights: &mut Rights) -> Answer {
         if !self.is_kept() {
             return Answer::Away;
         }
@@ -332,27 +334,39 @@ impl<'a> Seek<'a> {
             && !context::leads(self.inner, self.key)
     }
 
-    async fn acquire(&self, over: Option<&Over>, rights: &mut Rights) -> Answer {
-        let over = over.map(|over| over.entry().clone());
-        match Lease::ask(self.inner, self.key, over).await {
+    /// What the lease is to take the place of.
+    pub(crate) fn over(&self) -> Option<&Bytes> {
+        match self.search.step() {
+            Step::Acquire(over) | Step::Stamp(over) => over.as_ref().map(Over::entry),
+            _ => None,
+        }
+    }
+
+    async fn acquire(&self, rights: &mut Rights) -> Answer {
+        match Lease::ask(self.inner, self.key, self.over().cloned()).await {
             Ok(Ok(lease)) => {
                 rights.lease = Some(lease);
                 Answer::Granted
             }
-            Ok(Err(None)) => Answer::Refused,
-            Ok(Err(standing)) => match Seen::of(self.inner, self.function, standing) {
-                // The generations of its tags were not shown.
-                Seen::Live(live) if !self.tags.is_empty() || live.header.is_tagged() => {
-                    Answer::Refused
-                }
-                seen => self.answer(seen),
-            },
+            Ok(Err(standing)) => self.refused(standing),
             Err(error) => self.away(&error),
         }
     }
 
-    async fn stamp(&self, over: Option<&Over>, rights: &mut Rights) -> Answer {
-        let before = over.map(|over| &**over.entry());
+    /// The lease is refused, and this stands in its place as far as the answer tells.
+    pub(crate) fn refused(&self, standing: Option<Bytes>) -> Answer {
+        match standing.map(|entry| Seen::of(self.inner, self.function, Some(entry))) {
+            None => Answer::Refused,
+            // The generations of its tags were not shown.
+            Some(Seen::Live(live)) if !self.tags.is_empty() || live.header.is_tagged() => {
+                Answer::Refused
+            }
+            Some(seen) => self.answer(seen),
+        }
+    }
+
+    async fn stamp(&self, rights: &mut Rights) -> Answer {
+        let before = self.over().map(|entry| &**entry);
         match Stamp::take(self.inner, self.tags, self.policy, before).await {
             Ok(Some(stamp)) => {
                 rights.lease = rights.lease.take().map(|lease| lease.stamped(stamp));
@@ -389,7 +403,7 @@ impl<'a> Seek<'a> {
     }
 
     /// Waits in somebody else's flight, as long as the wait budget lasts.
-    async fn wait(&mut self) -> Answer {
+    pub(crate) async fn wait(&mut self) -> Answer {
         let until = match &self.seat {
             // Past its load a flight only waits for its fill, and this reader will look for itself.
             Some(seat) if !seat.loads => Instant::now() + self.inner.settings.wait,
@@ -399,7 +413,7 @@ impl<'a> Seek<'a> {
         landing.unwrap_or(Answer::Spent)
     }
 
-    async fn landing(&mut self) -> Answer {
+    pub(crate) async fn landing(&mut self) -> Answer {
         let Some(seat) = self.seat.take() else {
             return Answer::Away;
         };
@@ -414,7 +428,7 @@ impl<'a> Seek<'a> {
     }
 
     /// Finds a place among the loads without a lease.
-    fn queue(&mut self, rights: &mut Rights) -> Answer {
+    pub(crate) fn queue(&mut self, rights: &mut Rights) -> Answer {
         let came = self.budget.seat();
         match Bypasses::place(self.inner, self.function, self.key, came) {
             Place::Lead(load) => {
@@ -435,16 +449,8 @@ impl<'a> Seek<'a> {
             Seen::Live(live) => live,
             seen => return Ok(seen),
         };
-        Ok(
-            match generations.judge(self.inner, self.tags, &live).await? {
-                Life::Alive => Seen::Live(live),
-                Life::Barred => Seen::Barred,
-                Life::Dead => {
-                    self.emit(&Event::Outdated);
-                    Seen::Dead(Over::Dead(live.entry))
-                }
-            },
-        )
+        let life = generations.judge(self.inner, self.tags, &live).await?;
+        Ok(Seen::judged(self.inner, self.function, live, life))
     }
 
     /// Until when this reader waits for others, counted from its first wait.
@@ -456,7 +462,7 @@ impl<'a> Seek<'a> {
     }
 
     /// A read that had to wait was answered by another one's load.
-    fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         match self.budget.has_begun() {
             true => Status::Joined,
             false => Status::Hit,

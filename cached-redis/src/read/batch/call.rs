@@ -30,23 +30,36 @@ pub(super) struct Target<K> {
     pub(super) inner: Arc<Inner>,
     pub(super) function: &'static Function,
     pub(super) origin: Option<u64>,
-    /// Each key once.
-    pub(super) items: Vec<Item<K>>,
+    /// Each key once, and the ids that it answers.
+    pub(super) keys: Vec<String>,
+    pub(super) ids: Vec<Ids<K>>,
 }
 
-/// The full key of an entry, and the ids that it answers: whose keys are the same, share it.
-pub(super) struct Item<K> {
-    pub(super) id: K,
-    pub(super) others: Vec<K>,
-    pub(super) key: String,
+/// The ids that one entry answers: whose keys are the same, share it.
+pub(super) struct Ids<K> {
+    id: K,
+    others: Vec<K>,
 }
 
-impl<K> Item<K> {
-    pub(super) fn ids(&self) -> impl Iterator<Item = &K> {
+/// The full key of an entry, and the ids that it answers.
+pub(super) struct Item<'a, K> {
+    pub(super) key: &'a str,
+    pub(super) ids: Ids<K>,
+}
+
+impl<K> Target<K> {
+    pub(super) fn items(ids: Vec<Ids<K>>, keys: &[String]) -> Vec<Item<'_, K>> {
+        let items = ids.into_iter().zip(keys);
+        items.map(|(ids, key)| Item { key, ids }).collect()
+    }
+}
+
+impl<K> Ids<K> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &K> {
         iter::once(&self.id).chain(&self.others)
     }
 
-    pub(super) fn into_ids(self) -> impl Iterator<Item = K> {
+    pub(super) fn into_iter(self) -> impl Iterator<Item = K> {
         iter::once(self.id).chain(self.others)
     }
 }
@@ -101,33 +114,39 @@ impl<K> Batch<K> {
         let (Some(cache), Some(keys)) = (call.cache(), keys) else {
             return Err(ids);
         };
+        let (keys, ids) = grouped(ids.into_iter().zip(keys), same);
         Ok(Target {
             inner: Arc::clone(&cache.inner),
             function: call.function,
             origin: call.origin,
-            items: grouped(ids.into_iter().zip(keys), same),
+            keys,
+            ids,
         })
     }
 }
 
-/// One item for each key, with each of its ids once.
-fn grouped<K>(pairs: impl Iterator<Item = (K, String)>, same: fn(&K, &K) -> bool) -> Vec<Item<K>> {
-    let mut items: Vec<Item<K>> = Vec::new();
+/// Each key once, and beside it each of its ids once.
+fn grouped<K>(
+    pairs: impl Iterator<Item = (K, String)>,
+    same: fn(&K, &K) -> bool,
+) -> (Vec<String>, Vec<Ids<K>>) {
+    let (mut keys, mut all) = (Vec::new(), Vec::<Ids<K>>::new());
     let mut places = HashMap::new();
     for (id, key) in pairs {
         match places.entry(key) {
             Entry::Occupied(place) => {
-                let item: &mut Item<K> = &mut items[*place.get()];
-                if !item.ids().any(|known| same(known, &id)) {
-                    item.others.push(id);
+                let ids: &mut Ids<K> = &mut all[*place.get()];
+                if !ids.iter().any(|known| same(known, &id)) {
+                    ids.others.push(id);
                 }
             }
             Entry::Vacant(place) => {
-                let (key, others) = (place.key().clone(), Vec::new());
-                place.insert(items.len());
-                items.push(Item { id, others, key });
+                keys.push(place.key().clone());
+                place.insert(all.len());
+                let others = Vec::new();
+                all.push(Ids { id, others });
             }
         }
     }
-    items
+    (keys, all)
 }

@@ -75,7 +75,7 @@ impl Leases {
         let mut answers = self.inner.store.acquire_all(asked, &lease, life).await;
         for answer in &mut answers {
             // The command was sent twice, and the first one was granted.
-            if matches!(answer, Ok(Granted::No(Some(entry))) if self.is_own(entry)) {
+            if matches!(answer, Ok(Granted::No(Some(entry))) if *entry == lease) {
                 *answer = Ok(Granted::Yes);
             }
         }
@@ -120,10 +120,6 @@ impl Leases {
 
     fn entry(&self) -> Bytes {
         Bytes::copy_from_slice(&Header::lease(self.token))
-    }
-
-    fn is_own(&self, entry: &[u8]) -> bool {
-        Header::parse(entry).is_some_and(|(header, _)| header.token == self.token)
     }
 
     /// `answers`: whether the lease of each key was granted, `None` if that is not known.

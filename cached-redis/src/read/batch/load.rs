@@ -8,7 +8,8 @@ use super::call::Item;
 use super::fill::{self, Fill};
 use super::leases::Leases;
 use super::map::Many;
-use super::{Id, Reader, Round, Value};
+use super::steps::{One, split};
+use super::{Id, Reader, Value};
 use crate::engine::batched::Batched as _;
 use crate::engine::context::Loading;
 use crate::engine::encode::{Loaded, Packed, Settled};
@@ -17,6 +18,7 @@ use crate::engine::tags::Basis;
 use crate::observe::event::Event;
 use crate::observe::status::Status;
 use crate::protocol::flight::Landing;
+use crate::protocol::read::Step;
 use crate::wire::codec::Choice;
 
 impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
@@ -29,25 +31,26 @@ where
     L: Future<Output = S::Return>,
 {
     /// Loads under the leases that were granted, and fills.
-    pub(super) async fn lead(
+    pub(super) async fn lead<'k>(
         &mut self,
-        round: &mut Round<Id<S>>,
+        ones: Vec<One<'k, Id<S>>>,
         leases: Leases,
-    ) -> Result<(), S::Error> {
-        let own = std::mem::take(&mut round.own);
+    ) -> Result<Vec<One<'k, Id<S>>>, S::Error> {
+        let (own, rest) = split(ones, |step| matches!(step, Step::Load(_)));
         if own.is_empty() {
-            return Ok(());
+            return Ok(rest);
         }
         own.iter().for_each(|_| self.answered(Status::Miss, None));
-        let items = own.iter().map(|(item, _)| item);
+        let items = own.iter().map(|one| &one.item);
         let (result, loaded, basis) = self.load(items, leases.basis()).await;
+        let own = own.into_iter().map(|one| (one.item, one.rights.flight));
         let values = match result {
             Ok(values) => values,
             Err(error) => {
                 drop(leases);
                 let landing = self.failure(&error);
-                own.into_iter()
-                    .for_each(|(_, flight)| flight.land(landing.clone()));
+                own.filter_map(|(_, flight)| flight)
+                    .for_each(|flight| flight.land(landing.clone()));
                 return Err(error);
             }
         };
@@ -57,22 +60,24 @@ where
             match self.packed(&values, &item, &loaded, settled.as_ref()) {
                 Some(packed) => {
                     self.describe(Status::Miss, Some(&packed.header));
-                    fills.push(Fill::leased(item.key, &leases, packed, Some(flight)));
+                    fills.push(Fill::leased(item.key.to_owned(), &leases, packed, flight));
                 }
                 // Not to be kept: those who waited load for themselves.
-                None => flight.land(Landing::Bypass),
+                None => flight
+                    .into_iter()
+                    .for_each(|flight| flight.land(Landing::Bypass)),
             }
         }
         fill::send(self.inner, &self.function.site, leases, fills);
         self.found.extend(values);
-        Ok(())
+        Ok(rest)
     }
 
     /// Runs the function. What its entries begin from: of the tags that were read before, those that it
     /// has said.
     pub(super) async fn load<'a>(
         &mut self,
-        items: impl Iterator<Item = &'a Item<Id<S>>>,
+        items: impl Iterator<Item = &'a Item<'a, Id<S>>>,
         basis: &Basis,
     ) -> (Result<S::Ok, S::Error>, Loaded, Basis)
     where
@@ -80,8 +85,8 @@ where
     {
         let (mut ids, mut keys) = (Vec::new(), Vec::new());
         for item in items {
-            ids.extend(item.ids().cloned());
-            keys.push(item.key.clone());
+            ids.extend(item.ids.iter().cloned());
+            keys.push(item.key.to_owned());
         }
         let started = Instant::now();
         let policy = self.inner.settings.resolve(self.packer.policy);
@@ -99,15 +104,15 @@ where
     }
 
     /// What was loaded for `item`: for any of its ids, as the source may tell only one of them.
-    pub(super) fn value_of<'a>(values: &'a S::Ok, item: &Item<Id<S>>) -> Option<&'a Value<S>> {
-        item.ids().find_map(|id| values.value(id))
+    pub(super) fn value_of<'a>(values: &'a S::Ok, item: &Item<'_, Id<S>>) -> Option<&'a Value<S>> {
+        item.ids.iter().find_map(|id| values.value(id))
     }
 
     /// The entry of what was loaded for `item`; `None` if it is not to be kept.
     pub(super) fn packed(
         &self,
         values: &S::Ok,
-        item: &Item<Id<S>>,
+        item: &Item<'_, Id<S>>,
         loaded: &Loaded,
         settled: Option<&Settled>,
     ) -> Option<Packed> {

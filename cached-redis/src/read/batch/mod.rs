@@ -20,14 +20,14 @@
 //! **waits for others only while it holds nothing**. It asks for all it can have at once, loads and
 //! fills that, and only then waits for the rest. So it may have to call its function more than once:
 //! when a load that it waited for came to nothing. The one exception, loads without a lease, are
-//! entered in the order of their keys: see `bypass.rs`.
+//! entered in the order of their keys: see `wait.rs`.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use crate::engine::encode::Packer;
 use crate::engine::handle::Inner;
@@ -37,38 +37,35 @@ use crate::observe::event::Event;
 use crate::observe::registry::Function;
 use crate::observe::status::Status;
 use crate::policy::Policy;
-use crate::protocol::budget::Budget;
-use crate::protocol::flight::{Flight, Seat};
 use crate::protocol::freshness;
-use crate::protocol::journal::Pass;
+use crate::protocol::read::Step;
 use crate::read::control::{self, Mode, Wish};
 use crate::read::flow;
 use crate::read::renew::InPlace;
-use crate::read::search::Pause;
+use crate::read::search::{Pause, Rights, Seek};
 use crate::store::Store as _;
 use crate::wire::codec::{Choice, Equal};
 use crate::wire::entry::{Header, Live};
+use crate::wire::tag::Tags;
 
-mod bypass;
 mod call;
 mod fill;
 mod leases;
 mod load;
-mod look;
 mod map;
 mod refresh;
 #[cfg(test)]
 mod schedules;
+mod steps;
 mod summary;
 mod wait;
 
 use crate::engine::batched::Batched;
 pub use call::Batch;
-use call::{Item, Target};
-use leases::Leases;
-use look::{Claim, Spot};
+use call::{Ids, Item, Target};
 pub use map::Each;
 pub(crate) use map::Many;
+use steps::One;
 use summary::Summary;
 
 /// The `unless` of batches that have none.
@@ -110,7 +107,8 @@ where
         inner,
         function,
         origin,
-        items,
+        keys,
+        ids,
     } = match batch.target(<S::Ok as Batched>::same) {
         Ok(target) => target,
         Err(ids) => return plain(policy, task, ids).await,
@@ -118,7 +116,7 @@ where
     if inner.settings.is_unfit(policy) {
         let first = function.without_policy.first();
         inner.emit(&function.site, &Event::NoPolicy(first));
-        let ids = items.into_iter().flat_map(Item::into_ids).collect();
+        let ids = ids.into_iter().flat_map(Ids::into_iter).collect();
         return plain(policy, task, ids).await;
     }
     let packer = Packer {
@@ -138,11 +136,12 @@ where
         unless: task.unless,
         load: task.load,
         found: S::Ok::default(),
-        budget: Budget::new(inner.settings.wait),
-        pause: Pause::new(None),
+        began: None,
+        pause: None,
         wish,
         summary: Summary::default(),
     };
+    let items = Target::items(ids, &keys);
     let result = match wish.mode {
         Mode::Cached if mode == mode::Mode::Shadow => reader.shadow(items).await,
         Mode::Refreshed => reader.refresh(items, HashSet::new()).await,
@@ -175,39 +174,15 @@ struct Reader<'a, S: Many, E, C, U, F> {
     unless: U,
     load: F,
     found: S::Ok,
-    /// How long it waits for others.
-    budget: Budget,
+    /// Since when it waits for others.
+    began: Option<Instant>,
     /// Between looks at leases of other processes.
-    pause: Pause,
+    pause: Option<Pause>,
     wish: Wish,
     summary: Summary,
 }
 
-/// Items, sorted by what is to be done about them.
-struct Round<K> {
-    open: Vec<(Item<K>, Pass, Option<Bytes>)>,
-    own: Vec<(Item<K>, Flight)>,
-    seats: Vec<(Item<K>, Seat)>,
-    elsewhere: Vec<Item<K>>,
-    alone: Vec<Item<K>>,
-    /// To be looked up again.
-    again: Vec<Item<K>>,
-}
-
-impl<K> Round<K> {
-    fn new() -> Self {
-        Self {
-            open: Vec::new(),
-            own: Vec::new(),
-            seats: Vec::new(),
-            elsewhere: Vec::new(),
-            alone: Vec::new(),
-            again: Vec::new(),
-        }
-    }
-}
-
-impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
+impl<'r, S, E, C, U, F, L> Reader<'r, S, E, C, U, F>
 where
     S: Many<Stored: Serialize + DeserializeOwned>,
     E: ErrorSharing<S::Error> + Copy,
@@ -216,90 +191,89 @@ where
     F: FnMut(Vec<Id<S>>) -> L,
     L: Future<Output = S::Return>,
 {
-    async fn find(&mut self, items: Vec<Item<Id<S>>>) -> Result<(), S::Error> {
-        let mut items = items;
-        while !items.is_empty() {
-            let mut round = Round::new();
-            self.look(items, &mut round).await;
-            let leases = self.contend(&mut round).await;
-            self.lead(&mut round, leases).await?;
-            self.load_alone(&mut round).await?;
-            self.wait(&mut round).await?;
+    async fn find(&mut self, items: Vec<Item<'_, Id<S>>>) -> Result<(), S::Error> {
+        let untagged = Tags::default();
+        let mut ones = self.ones(items, &untagged);
+        while !ones.is_empty() {
+            steps::look(self.inner, self.function, &mut ones).await;
+            ones = self.served(ones)?;
+            let policy = self.packer.policy;
+            let leases = steps::contend(self.inner, self.function, policy, &mut ones).await;
+            ones = self.served(ones)?;
+            ones = self.lead(ones, leases).await?;
+            ones = self.bypass(ones).await?;
+            ones = self.wait(ones).await?;
             // Those for whom the time to wait is spent.
-            self.load_alone(&mut round).await?;
-            items = round.again;
+            ones = self.bypass(ones).await?;
         }
         Ok(())
     }
 
-    async fn look(&mut self, items: Vec<Item<Id<S>>>, round: &mut Round<Id<S>>) {
-        let keys: Vec<_> = items.iter().map(|item| item.key.as_str()).collect();
-        let spots = look::look(self.inner, self.function, &keys).await;
-        for (item, spot) in items.into_iter().zip(spots) {
-            self.place(item, spot, round);
-        }
-    }
-
-    /// Asks for the leases of what is open.
-    async fn contend(&mut self, round: &mut Round<Id<S>>) -> Leases {
-        let open = std::mem::take(&mut round.open);
-        let claims = open.iter().map(|(item, pass, over)| Claim {
-            key: &item.key,
-            pass: *pass,
-            over: over.clone(),
-        });
-        let policy = self.packer.policy;
-        let (leases, spots) =
-            look::contend(self.inner, self.function, policy, claims.collect()).await;
-        for ((item, ..), spot) in open.into_iter().zip(spots) {
-            self.place(item, spot, round);
-        }
-        // What came instead of a lease and is of no use either.
-        let open = round.open.drain(..).map(|(item, ..)| item);
-        round.again.extend(open);
-        leases
-    }
-
-    fn place(&mut self, item: Item<Id<S>>, spot: Spot, round: &mut Round<Id<S>>) {
-        match spot {
-            Spot::Live(live, pass) => {
-                // A read that had to wait was answered by another one's load.
-                let waited = self.budget.has_begun();
-                let status = if waited { Status::Joined } else { Status::Hit };
-                if let Err((item, dead)) = self.take(item, live, status) {
-                    round.open.push((item, pass, Some(dead)));
-                }
-            }
-            Spot::Open(pass, over) => round.open.push((item, pass, over)),
-            Spot::Lead(flight) => round.own.push((item, flight)),
-            Spot::Seat(seat) => round.seats.push((item, seat)),
-            Spot::Elsewhere => round.elsewhere.push(item),
-            Spot::Again => round.again.push(item),
-            Spot::Alone => round.alone.push(item),
-        }
-    }
-
-    /// Takes the answer of an entry; gives the item back with one that is of no use. Past its TTL,
-    /// it is of none: a batch has no stale windows.
-    fn take(
-        &mut self,
-        item: Item<Id<S>>,
-        live: Live,
-        status: Status,
-    ) -> Result<(), (Item<Id<S>>, Bytes)> {
-        let Some(value) = self.value(&live) else {
-            return Err((item, live.entry));
+    fn ones<'k>(&self, items: Vec<Item<'k, Id<S>>>, tags: &'k Tags) -> Vec<One<'k, Id<S>>>
+    where
+        'r: 'k,
+    {
+        let (inner, policy) = (self.inner, self.packer.policy);
+        let one = |item: Item<'k, _>| One {
+            seek: Seek::new(inner, self.function, item.key, tags, policy),
+            item,
+            rights: Rights::default(),
         };
-        self.answered(status, Some(&live.header));
+        items.into_iter().map(one).collect()
+    }
+
+    /// Takes the answers there are; gives back those without one.
+    fn served<'k>(&mut self, ones: Vec<One<'k, Id<S>>>) -> Result<Vec<One<'k, Id<S>>>, S::Error> {
+        let mut rest = Vec::with_capacity(ones.len());
+        for one in ones {
+            rest.extend(self.serve(one)?);
+        }
+        Ok(rest)
+    }
+
+    fn serve<'k>(&mut self, mut one: One<'k, Id<S>>) -> Result<Option<One<'k, Id<S>>>, S::Error> {
+        if !one.is(|step| matches!(step, Step::Serve(_) | Step::Fail(_))) {
+            return Ok(Some(one));
+        }
+        match one.seek.search.end() {
+            Step::Serve(live) => return Ok(self.take(one, live)),
+            Step::Fail(shared) => {
+                if let Some(error) = self.errors.take(&shared) {
+                    self.answered(Status::Joined, None);
+                    return Err(error);
+                }
+                // Another error type under the same key is another function's load: look again.
+            }
+            _ => {}
+        }
+        Ok(Some(one))
+    }
+
+    /// Takes the answer of an entry; gives the one back that it is of no use to. Past its TTL, it is of
+    /// none: a batch has no stale windows.
+    fn take<'k>(&mut self, mut one: One<'k, Id<S>>, live: Live) -> Option<One<'k, Id<S>>> {
+        let Some(value) = self.value(&live) else {
+            one.seek.outdated(live);
+            return Some(one);
+        };
+        self.answered(one.seek.status(), Some(&live.header));
+        let mut ids = one.item.ids.into_iter();
+        let first = ids.next();
         // Each has one of its own: values need not be `Clone`.
-        let others = item.others.into_iter().filter_map(|id| {
+        let others = ids.filter_map(|id| {
             let value = self.packer.unpack(&live)??;
             Some((id, S::restored(value)))
         });
         self.found.extend(others);
+        let first = first.zip(value);
         self.found
-            .extend(value.map(|value| (item.id, S::restored(value))));
-        Ok(())
+            .extend(first.map(|(id, value)| (id, S::restored(value))));
+        None
+    }
+
+    /// When it began to wait for others.
+    fn began(&mut self) -> Instant {
+        *self.began.get_or_insert_with(Instant::now)
     }
 
     /// What an entry answers, `Some(None)` for a known absence; `None` if it is past its TTL, or of

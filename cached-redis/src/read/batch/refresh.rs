@@ -9,18 +9,20 @@ use serde::de::DeserializeOwned;
 use super::call::Item;
 use super::fill::{self, Fill};
 use super::leases::Leases;
-use super::look::{self, Spot};
 use super::map::Many;
+use super::steps;
 use super::{Id, Reader, Value};
 use crate::engine::shape::ErrorSharing;
 use crate::engine::transaction;
 use crate::error::StoreError;
 use crate::observe::event::Event;
 use crate::observe::status::Status;
+use crate::protocol::read::Step;
 use crate::read::search::Seen;
 use crate::store::Store as _;
 use crate::wire::codec::Choice;
 use crate::wire::entry::{Token, names_tags};
+use crate::wire::tag::Tags;
 
 impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
 where
@@ -32,16 +34,20 @@ where
     L: Future<Output = S::Return>,
 {
     /// Loads all, as every call does in shadow mode; what the values replace is not compared with them.
-    pub(super) async fn shadow(&mut self, items: Vec<Item<Id<S>>>) -> Result<(), S::Error> {
-        let mut hits = HashSet::new();
+    pub(super) async fn shadow(&mut self, items: Vec<Item<'_, Id<S>>>) -> Result<(), S::Error> {
+        let untagged = Tags::default();
+        let mut ones = self.ones(items, &untagged);
         if !transaction::is_open() {
-            let keys: Vec<_> = items.iter().map(|item| item.key.as_str()).collect();
-            let spots = look::look(self.inner, self.function, &keys).await;
-            for (key, spot) in keys.into_iter().zip(spots) {
-                if matches!(spot, Spot::Live(live, _) if self.value(&live).is_some()) {
-                    hits.insert(key.to_owned());
-                }
+            steps::look(self.inner, self.function, &mut ones).await;
+        }
+        let (mut items, mut hits) = (Vec::with_capacity(ones.len()), HashSet::new());
+        for mut one in ones {
+            if let Step::Serve(live) = one.seek.search.end()
+                && self.value(&live).is_some()
+            {
+                hits.insert(one.item.key);
             }
+            items.push(one.item);
         }
         self.refresh(items, hits).await
     }
@@ -49,15 +55,15 @@ where
     /// Loads all and fills what may be filled; `hits` are the keys that the cache would have answered.
     pub(super) async fn refresh(
         &mut self,
-        items: Vec<Item<Id<S>>>,
-        hits: HashSet<String>,
+        items: Vec<Item<'_, Id<S>>>,
+        hits: HashSet<&str>,
     ) -> Result<(), S::Error> {
         let mut leases = Leases::new(self.inner);
-        let keys = items.iter().map(|item| item.key.as_str()).collect();
+        let keys = items.iter().map(|item| item.key).collect();
         let fences = self.raise(&mut leases, keys).await;
         for item in &items {
-            match fences.contains_key(&item.key) {
-                _ if hits.contains(&item.key) => self.emit(&Event::ShadowHit),
+            match fences.contains_key(item.key) {
+                _ if hits.contains(item.key) => self.emit(&Event::ShadowHit),
                 true => self.answered(Status::Miss, None),
                 false => self.answered(Status::Bypass, None),
             }
@@ -67,14 +73,14 @@ where
         let settled = self.packer.settle(&loaded.said, &basis);
         let mut fills = Vec::with_capacity(fences.len());
         for item in items {
-            let fence = fences.get(&item.key).copied();
+            let fence = fences.get(item.key).copied();
             let packed = fence.and_then(|token| {
                 let packed = self.packed(&values, &item, &loaded, settled.as_ref())?;
                 Some((token, packed))
             });
             if let Some((token, packed)) = packed {
                 self.describe(Status::Miss, Some(&packed.header));
-                fills.push(Fill::over(item.key, token, packed, None));
+                fills.push(Fill::over(item.key.to_owned(), token, packed, None));
             }
         }
         // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.

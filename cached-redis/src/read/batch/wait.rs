@@ -1,19 +1,27 @@
-//! Waiting for what others load, here or in another process, while nothing is held.
+//! Waiting for what others load, here or in another process, while nothing is held; and loads without a
+//! lease: see [`bypass`](crate::protocol::bypass) for what may be shared of them.
+//!
+//! Such a load starts after the one that runs, key by key, so here a batch does wait while it holds
+//! something, as long as its budget lasts. All batches take their keys in the same order, so no two of
+//! them wait for each other; and a load that has started waits for nobody.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 
-use super::call::Item;
 use super::map::Many;
-use super::{Id, Reader, Round, Value};
+use super::steps::{One, at, split};
+use super::{Id, Reader, Value};
 use crate::engine::shape::ErrorSharing;
+use crate::engine::tags::Basis;
 use crate::observe::event::Event;
 use crate::observe::status::Status;
+use crate::protocol::bypass::BypassLoad;
 use crate::protocol::flight::Landing;
-use crate::read::search::{Pause, Seen};
+use crate::protocol::read::Step;
+use crate::read::search::{Answer, Pause};
+use crate::store::Store as _;
 use crate::wire::codec::Choice;
-use crate::wire::tag::Tags;
 
 impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
 where
@@ -24,75 +32,106 @@ where
     F: FnMut(Vec<Id<S>>) -> L,
     L: Future<Output = S::Return>,
 {
-    /// Waits for the flights, and then once before the next look at leases of other processes.
-    /// Items for which the time is spent go on alone.
-    pub(super) async fn wait(&mut self, round: &mut Round<Id<S>>) -> Result<(), S::Error> {
-        let waiting = round.seats.len() + round.elsewhere.len();
-        if waiting == 0 {
-            return Ok(());
+    /// Loads what is to be loaded without the cache: nothing is stored.
+    pub(super) async fn bypass<'k>(
+        &mut self,
+        ones: Vec<One<'k, Id<S>>>,
+    ) -> Result<Vec<One<'k, Id<S>>>, S::Error> {
+        let (mut queue, mut rest) = split(ones, |step| matches!(step, Step::Queue));
+        if queue.is_empty() {
+            return Ok(rest);
         }
-        let until = self.until(waiting);
-        let untagged = Tags::default();
-        for (item, seat) in std::mem::take(&mut round.seats) {
-            // Past its load a flight only waits for its fill, and then this reader looks for itself.
-            let most = match seat.shares {
-                true => until,
-                false => Instant::now() + self.inner.settings.wait,
-            };
-            let landing = seat.landing_for(self.inner, &untagged);
-            match timeout_at(most, landing).await {
-                Ok(Some(Landing::Bypass) | None) | Err(_) => round.alone.push(item),
-                Ok(Some(landing)) => self.landed(item, landing, round)?,
+        queue.sort_by(|a, b| a.item.key.cmp(b.item.key));
+        let (mut own, mut seats) = (Vec::new(), Vec::new());
+        for mut one in queue {
+            one.seek.budget.begin_at(self.began());
+            let answer = one.seek.queue(&mut one.rights);
+            one.hear(answer);
+            match &one.rights.place {
+                Some(place) => {
+                    place.start().await;
+                    own.push(one);
+                }
+                None => seats.push(one),
             }
         }
-        let elsewhere = std::mem::take(&mut round.elsewhere);
-        if elsewhere.is_empty() {
+        self.lead_alone(own).await?;
+        let mut own = Vec::new();
+        for mut one in seats {
+            let answer = one.seek.landing().await;
+            one.hear(answer);
+            match one.seek.search.step() {
+                Step::Bypass => own.push(one),
+                _ => rest.extend(self.serve(one)?),
+            }
+        }
+        self.lead_alone(own).await?;
+        Ok(rest)
+    }
+
+    async fn lead_alone(&mut self, own: Vec<One<'_, Id<S>>>) -> Result<(), S::Error> {
+        if own.is_empty() {
             return Ok(());
         }
-        if Instant::now() >= until {
-            round.alone.extend(elsewhere);
-        } else {
-            sleep(self.pause.next()).await;
-            round.again.extend(elsewhere);
+        own.iter().for_each(|_| self.answered(Status::Bypass, None));
+        let epoch = self.inner.store.epoch();
+        let items = own.iter().map(|one| &one.item);
+        let (result, loaded, _) = self.load(items, &Basis::of(epoch)).await;
+        let basis = Basis::unread(epoch, loaded.said.tags_with(&[]));
+        let failure = result.as_ref().err().map(|error| self.failure(error));
+        for One { item, rights, .. } in own {
+            let place = rights.place;
+            let place = place.unwrap_or_else(|| BypassLoad::apart(item.key));
+            // Who shares it might be a part of a load, which would freeze what is stale.
+            let shares = place.is_shared() && !loaded.said.stale;
+            let shared = || {
+                let values = result.as_ref().ok().filter(|_| shares)?;
+                let value = Self::value_of(values, &item).map(S::stored);
+                self.packer.pack(value, self.equal, loaded.took, &basis)
+            };
+            let shared = || shared().map(|packed| Landing::Shared(packed.entry));
+            let landing = failure.clone().or_else(shared).unwrap_or(Landing::Again);
+            place.land(landing);
         }
+        self.found.extend(result?);
         Ok(())
     }
 
-    /// Takes what somebody else's load gave, if it can be shared.
-    pub(super) fn landed(
+    /// Waits for the flights, and then once before the next look at leases of other processes.
+    pub(super) async fn wait<'k>(
         &mut self,
-        item: Item<Id<S>>,
-        landing: Landing,
-        round: &mut Round<Id<S>>,
-    ) -> Result<(), S::Error> {
-        let item = match landing {
-            Landing::Shared(entry) => match Seen::of(self.inner, self.function, Some(entry)) {
-                Seen::Live(live) => match self.take(item, live, Status::Joined) {
-                    Ok(()) => return Ok(()),
-                    Err((item, _)) => item,
-                },
-                _ => item,
-            },
-            Landing::Failed(shared) => match self.errors.take(&shared) {
-                Some(error) => {
-                    self.answered(Status::Joined, None);
-                    return Err(error);
-                }
-                // Another error type under the same key is another function's load: look again.
-                None => item,
-            },
-            Landing::Again | Landing::Bypass => item,
-        };
-        round.again.push(item);
-        Ok(())
+        mut ones: Vec<One<'k, Id<S>>>,
+    ) -> Result<Vec<One<'k, Id<S>>>, S::Error> {
+        for one in &mut ones {
+            if one.is(|step| matches!(step, Step::Wait | Step::Pause))
+                && one.seek.budget.begin_at(self.began())
+            {
+                self.emit(&Event::Wait);
+            }
+        }
+        let mut rest = Vec::with_capacity(ones.len());
+        for mut one in ones {
+            if one.is(|step| matches!(step, Step::Wait)) {
+                let answer = one.seek.wait().await;
+                one.hear(answer);
+            }
+            rest.extend(self.serve(one)?);
+        }
+        self.pause(&mut rest).await;
+        Ok(rest)
     }
 
-    /// Until when this batch waits for others, counted from its first wait.
-    fn until(&mut self, waiting: usize) -> Instant {
-        if self.budget.begin() {
-            (0..waiting).for_each(|_| self.emit(&Event::Wait));
-            self.pause = Pause::new(self.inner.counters(&self.function.site).mean_load());
+    async fn pause(&mut self, ones: &mut [One<'_, Id<S>>]) {
+        let mut paused = at(ones, |step| matches!(step, Step::Pause));
+        if paused.is_empty() {
+            return;
         }
-        self.budget.end()
+        if Instant::now() >= self.began() + self.inner.settings.wait {
+            return paused.iter_mut().for_each(|one| one.hear(Answer::Spent));
+        }
+        let mean_load = self.inner.counters(&self.function.site).mean_load();
+        let pause = self.pause.get_or_insert_with(|| Pause::new(mean_load));
+        sleep(pause.next()).await;
+        paused.iter_mut().for_each(|one| one.seek.search.restart());
     }
 }
