@@ -12,6 +12,7 @@ mod after_commit;
 #[cfg(feature = "testing")]
 mod answers;
 mod bad_network;
+mod batch_lifetimes;
 mod batch_tags;
 mod batches;
 mod blanket_traits;

@@ -100,10 +100,8 @@ fn refuse_options(args: &CachedArgs, errors: &mut Errors) {
             refuse_option(name, value, errors);
         }
     }
-    for (name, path) in [("version", &args.version), ("ttl_with", &args.ttl_with)] {
-        if let Some(path) = path {
-            refuse_option(name, path, errors);
-        }
+    if let Some(path) = &args.version {
+        refuse_option("version", path, errors);
     }
     if let Some(tag) = args.tags.iter().flatten().next() {
         refuse_option("tags", tag, errors);

@@ -240,22 +240,12 @@ fn read(cached: &Cached, function: &Function, p: &TokenStream) -> TokenStream {
         Some(_) => "Batch",
         None => "Call",
     };
-    let (name, call, verdict, load) = match &cached.batch {
-        Some(batch) => {
-            let unless = unless(cached.unless.as_ref(), p);
-            (
-                "read_batch",
-                "__batch",
-                unless,
-                batch::load(batch, function, p),
-            )
-        }
-        None if cached.detached => {
-            let verdict = verdict(cached, p);
-            ("read_behind", "__call", verdict, detached(function, p))
-        }
-        None => ("read", "__call", verdict(cached, p), in_place(function, p)),
+    let (name, call, load) = match &cached.batch {
+        Some(batch) => ("read_batch", "__batch", batch::load(batch, function, p)),
+        None if cached.detached => ("read_behind", "__call", detached(function, p)),
+        None => ("read", "__call", in_place(function, p)),
     };
+    let verdict = verdict(cached, p);
     let (q, name) = (at(p, span), Ident::new(name, span));
     let call = Ident::new(call, Span::mixed_site());
     let here = Span::mixed_site();
@@ -308,30 +298,23 @@ pub(super) fn codec(codec: Option<&Path>, p: &TokenStream) -> TokenStream {
     }
 }
 
-/// The option `unless` of a batch, which is asked for each value.
-fn unless(unless: Option<&Expr>, p: &TokenStream) -> TokenStream {
-    let here = Span::mixed_site();
-    let Some(unless) = unless else {
-        return quote_spanned!(here=> #p::never);
-    };
-    let result = result(unless);
-    quote_spanned!(here=> |#result| { let _ = #result; #unless })
-}
-
 /// The user's `result` is theirs by hygiene, so closures take the very ident they wrote.
 fn result(expression: &Expr) -> Ident {
     find(expression.to_token_stream(), "result")
         .unwrap_or_else(|| Ident::new("result", Span::call_site()))
 }
 
-/// What becomes of a result: what `unless` and `ttl_with` say.
+/// What becomes of a result, in a batch of each value: what `unless` and `ttl_with` say.
 pub(super) fn verdict(cached: &Cached, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let ttl = |ok: &Ident| {
         let path = cached.ttl_with.as_ref()?;
         let span = here.located_at(start(path));
         let p = at(p, span);
-        Some(quote_spanned!(span=> #p::verdict::ttl_with(__shape, #ok, #path)))
+        Some(match &cached.batch {
+            Some(_) => quote_spanned!(span=> #p::verdict::ttl_of(#ok, #path)),
+            None => quote_spanned!(span=> #p::verdict::ttl_with(__shape, #ok, #path)),
+        })
     };
     let moved = cached.detached.then(|| quote_spanned!(here=> move));
     let Some(unless) = &cached.unless else {

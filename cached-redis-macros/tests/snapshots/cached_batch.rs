@@ -84,7 +84,7 @@ async fn users(
             ::cached_redis::__private::codec::Default,
             |result| {
                 let _ = result;
-                result.banned
+                ::cached_redis::__private::verdict::unless(result.banned)
             },
             move |__missing| {
                 #[allow(unused_mut, unused_variables)]

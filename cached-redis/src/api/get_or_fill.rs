@@ -204,7 +204,7 @@ impl Cache {
         let task = batch::Task {
             errors: Kept,
             codec: FromCache,
-            unless: batch::never,
+            verdict: verdict::store,
             load,
         };
         batch::read(

@@ -117,11 +117,7 @@ impl<C: Choice> Packer<'_, C> {
     where
         S: Shape<Value: Serialize + DeserializeOwned>,
     {
-        let ttl = match verdict {
-            Verdict::Discard => return None,
-            Verdict::StoreFor(ttl) => loaded.said.ttl.or(Some(ttl)),
-            Verdict::Store => loaded.said.ttl,
-        };
+        let ttl = verdict.ttl(loaded.said.ttl)?;
         let settled = self.settle(&loaded.said, basis)?;
         self.entry(S::value(ok), shape.equal(), loaded, ttl, &settled)
     }

@@ -34,7 +34,21 @@ pub fn ttl_with<S: Shape>(_: S, ok: &S::Ok, ttl: impl FnOnce(&S::Value) -> Durat
     S::value(ok).map_or(Verdict::Store, |value| Verdict::StoreFor(ttl(value)))
 }
 
+/// The same of a value of a batch.
+pub fn ttl_of<V>(value: &V, ttl: impl FnOnce(&V) -> Duration) -> Verdict {
+    Verdict::StoreFor(ttl(value))
+}
+
 impl Verdict {
+    /// The TTL that comes before the policy's; `said`: what the load says of it. `None`: not to be stored.
+    pub(crate) fn ttl(self, said: Option<Duration>) -> Option<Option<Duration>> {
+        match self {
+            Self::Discard => None,
+            Self::StoreFor(ttl) => Some(said.or(Some(ttl))),
+            Self::Store => Some(said),
+        }
+    }
+
     /// The other verdict, unless this one is to discard.
     #[must_use]
     pub fn and(self, other: impl FnOnce() -> Self) -> Self {

@@ -23,7 +23,7 @@ pub use crate::policy::{
 };
 pub use crate::private::lent::{Held, held, sent};
 pub use crate::private::refusal::Refusal;
-pub use crate::read::batch::{Batch, Each, never};
+pub use crate::read::batch::{Batch, Each};
 pub use crate::read::call::Call;
 pub use crate::wire::key::{KeyName, KeyWriter, part};
 pub use crate::wire::version::source_version;
@@ -41,7 +41,7 @@ pub mod shape {
 
 /// What becomes of a result.
 pub mod verdict {
-    pub use crate::engine::verdict::{Verdict, store, ttl_with, unless};
+    pub use crate::engine::verdict::{Verdict, store, ttl_of, ttl_with, unless};
 }
 
 /// What the option `codec` can name.
@@ -153,14 +153,14 @@ pub fn read_batch<S, E, C, U, F, L>(
     shape: S,
     errors: E,
     codec: C,
-    unless: U,
+    verdict: U,
     load: F,
 ) -> impl Future<Output = S::Return>
 where
     S: Many<Stored: Cacheable>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
-    U: Fn(&<S::Ok as Batched>::Value) -> bool,
+    U: Fn(&<S::Ok as Batched>::Value) -> Verdict,
     F: FnMut(Vec<<S::Ok as Batched>::Id>) -> L,
     L: Future<Output = S::Return>,
 {
@@ -168,7 +168,7 @@ where
     let task = batch::Task {
         errors,
         codec,
-        unless,
+        verdict,
         load,
     };
     batch::read(batch, policy, shape, task)

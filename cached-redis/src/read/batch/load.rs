@@ -15,6 +15,7 @@ use crate::engine::context::Loading;
 use crate::engine::encode::{Loaded, Packed, Settled};
 use crate::engine::shape::ErrorSharing;
 use crate::engine::tags::Basis;
+use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
 use crate::observe::status::Status;
 use crate::protocol::flight::Landing;
@@ -26,7 +27,7 @@ where
     S: Many<Stored: Serialize + DeserializeOwned>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
-    U: Fn(&Value<S>) -> bool,
+    U: Fn(&Value<S>) -> Verdict,
     F: FnMut(Vec<Id<S>>) -> L,
     L: Future<Output = S::Return>,
 {
@@ -117,11 +118,9 @@ where
         settled: Option<&Settled>,
     ) -> Option<Packed> {
         let value = Self::value_of(values, item);
-        if value.is_some_and(&self.unless) {
-            return None;
-        }
+        let verdict = value.map_or(Verdict::Store, &self.verdict);
+        let ttl = verdict.ttl(loaded.said.ttl)?;
         let value = value.map(S::stored);
-        let ttl = loaded.said.ttl;
         self.packer.entry(value, self.equal, loaded, ttl, settled?)
     }
 

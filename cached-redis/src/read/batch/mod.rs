@@ -32,6 +32,7 @@ use tokio::time::Instant;
 use crate::engine::encode::Packer;
 use crate::engine::handle::Inner;
 use crate::engine::shape::{ErrorSharing, Shape};
+use crate::engine::verdict::Verdict;
 use crate::engine::{context, mode};
 use crate::observe::event::Event;
 use crate::observe::registry::Function;
@@ -68,11 +69,6 @@ pub(crate) use map::Many;
 use steps::One;
 use summary::Summary;
 
-/// The `unless` of batches that have none.
-pub fn never<T>(_: &T) -> bool {
-    false
-}
-
 type Id<S> = <<S as Shape>::Ok as Batched>::Id;
 type Value<S> = <<S as Shape>::Ok as Batched>::Value;
 
@@ -80,7 +76,7 @@ type Value<S> = <<S as Shape>::Ok as Batched>::Value;
 pub(crate) struct Task<E, C, U, F> {
     pub(crate) errors: E,
     pub(crate) codec: C,
-    pub(crate) unless: U,
+    pub(crate) verdict: U,
     pub(crate) load: F,
 }
 
@@ -95,7 +91,7 @@ where
     S: Many<Stored: Serialize + DeserializeOwned>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
-    U: Fn(&Value<S>) -> bool,
+    U: Fn(&Value<S>) -> Verdict,
     F: FnMut(Vec<Id<S>>) -> L,
     L: Future<Output = S::Return>,
 {
@@ -133,7 +129,7 @@ where
         packer,
         equal: shape.equal_stored(),
         errors: task.errors,
-        unless: task.unless,
+        verdict: task.verdict,
         load: task.load,
         found: S::Ok::default(),
         began: None,
@@ -171,7 +167,7 @@ struct Reader<'a, S: Many, E, C, U, F> {
     /// How values are compared, where that is known.
     equal: Equal<S::Stored>,
     errors: E,
-    unless: U,
+    verdict: U,
     load: F,
     found: S::Ok,
     /// Since when it waits for others.
@@ -187,7 +183,7 @@ where
     S: Many<Stored: Serialize + DeserializeOwned>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
-    U: Fn(&Value<S>) -> bool,
+    U: Fn(&Value<S>) -> Verdict,
     F: FnMut(Vec<Id<S>>) -> L,
     L: Future<Output = S::Return>,
 {

@@ -14,6 +14,7 @@ use super::steps;
 use super::{Id, Reader, Value};
 use crate::engine::shape::ErrorSharing;
 use crate::engine::transaction;
+use crate::engine::verdict::Verdict;
 use crate::error::StoreError;
 use crate::observe::event::Event;
 use crate::observe::status::Status;
@@ -29,7 +30,7 @@ where
     S: Many<Stored: Serialize + DeserializeOwned>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
-    U: Fn(&Value<S>) -> bool,
+    U: Fn(&Value<S>) -> Verdict,
     F: FnMut(Vec<Id<S>>) -> L,
     L: Future<Output = S::Return>,
 {

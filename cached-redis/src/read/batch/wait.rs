@@ -14,6 +14,7 @@ use super::steps::{One, at, split};
 use super::{Id, Reader, Value};
 use crate::engine::shape::ErrorSharing;
 use crate::engine::tags::Basis;
+use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
 use crate::observe::status::Status;
 use crate::protocol::bypass::BypassLoad;
@@ -28,7 +29,7 @@ where
     S: Many<Stored: Serialize + DeserializeOwned>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
-    U: Fn(&Value<S>) -> bool,
+    U: Fn(&Value<S>) -> Verdict,
     F: FnMut(Vec<Id<S>>) -> L,
     L: Future<Output = S::Return>,
 {
