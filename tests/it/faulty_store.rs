@@ -1,6 +1,7 @@
 //! Behind a bad network: steps of the store that come late, fail, run unanswered, never run or
 //! overtake one another, and outages in between, show nobody a stale value and hold nobody up.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use cached_redis::testing::{Faults, Injected};
@@ -20,10 +21,22 @@ async fn read(rows: &Rows, id: usize) -> u64 {
     version
 }
 
+#[redis_cached(batch(id in ids), ttl = 600, key = "faulty:<id>", skip(rows))]
+async fn read_all(rows: &Rows, ids: &[usize]) -> HashMap<usize, u64> {
+    let mut found = HashMap::new();
+    for id in ids {
+        found.insert(*id, rows.load(*id).await);
+    }
+    found
+}
+
 /// A reader's read. Its pause lets the clock move.
 async fn any_read(rows: Rows, id: usize) -> u64 {
+    let all: Vec<_> = rows.ids().collect();
     let version = match fastrand::u8(..8) {
         0 => in_time(read(&rows, id).refreshed()).await,
+        1 => in_time(read_all(&rows, &all)).await[&id],
+        2 => in_time(read_all(&rows, &all).refreshed()).await[&id],
         _ => in_time(read(&rows, id)).await,
     };
     sleep(Duration::from_millis(1)).await;

@@ -8,9 +8,11 @@ use bytes::Bytes;
 use crate::error::{Error, StoreError};
 use crate::store::address::Address;
 use crate::store::health::State;
+use crate::store::many::{Answer, Asked, Filling, Granted, many};
 use crate::store::memory::{MemoryLimits, MemoryStore};
 use crate::store::redis::{RedisSettings, RedisStore};
 use crate::store::stats::StoreStats;
+use crate::store::steps::steps;
 use crate::store::{Outlet, Put, Store, Watch};
 use crate::util::home::Home;
 use crate::util::sync::carried;
@@ -32,7 +34,7 @@ pub(crate) enum AnyStore {
     Redis(RedisStore),
     /// Either of them, behind a bad network.
     #[cfg(feature = "testing")]
-    Faulty(FaultyStore<AnyStore>),
+    Faulty(FaultyStore),
 }
 
 /// A store without the faults before it.
@@ -123,177 +125,75 @@ impl AnyStore {
     }
 }
 
+/// What `$answer` says of the store that is there.
 macro_rules! dispatch {
-    ($store:expr, $method:ident($($argument:expr),*)) => {
-        match $store {
-            AnyStore::Memory(store) => carried(store.$method($($argument),*)).await,
-            AnyStore::Redis(store) => store.$method($($argument),*).await,
+    ($any:expr, $store:ident => $answer:expr) => {
+        dispatch!($any, $store => $answer, $answer)
+    };
+    ($any:expr, $store:ident => $answer:expr, $in_memory:expr) => {
+        match $any {
+            AnyStore::Memory($store) => $in_memory,
+            AnyStore::Redis($store) => $answer,
             #[cfg(feature = "testing")]
-            AnyStore::Faulty(store) => store.$method($($argument),*).await,
+            AnyStore::Faulty($store) => $answer,
         }
     };
 }
 
-impl Store for AnyStore {
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
-        dispatch!(self, get(key))
-    }
+macro_rules! delegate {
+    ($($(#[$doc:meta])* $step:ident($($name:ident: $type:ty),*) -> $answer:ty;)+) => {
+        impl Store for AnyStore {
+            $(async fn $step(&self, $($name: $type),*) -> Result<$answer, StoreError> {
+                dispatch!(
+                    self,
+                    store => store.$step($($name),*).await,
+                    carried(store.$step($($name),*)).await
+                )
+            })+
 
-    async fn get_all(&self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StoreError> {
-        dispatch!(self, get_all(keys))
-    }
+            async fn get_all(&self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StoreError> {
+                dispatch!(self, store => store.get_all(keys).await, carried(store.get_all(keys)).await)
+            }
 
-    async fn stamp(
-        &self,
-        tags: &[(String, Generation)],
-        ttl: Duration,
-    ) -> Result<Vec<Option<Generation>>, StoreError> {
-        dispatch!(self, stamp(tags, ttl))
-    }
+            fn now_ms(&self) -> u64 {
+                dispatch!(self, store => store.now_ms())
+            }
 
-    async fn acquire(
-        &self,
-        key: &str,
-        lease: Bytes,
-        ttl: Duration,
-    ) -> Result<Option<Bytes>, StoreError> {
-        dispatch!(self, acquire(key, lease, ttl))
-    }
+            fn epoch(&self) -> u32 {
+                dispatch!(self, store => store.epoch())
+            }
 
-    async fn acquire_over(
-        &self,
-        key: &str,
-        seen: Bytes,
-        lease: Bytes,
-        ttl: Duration,
-    ) -> Result<bool, StoreError> {
-        dispatch!(self, acquire_over(key, seen, lease, ttl))
-    }
-
-    async fn seize(&self, key: &str, lease: Bytes, ttl: Duration) -> Result<bool, StoreError> {
-        dispatch!(self, seize(key, lease, ttl))
-    }
-
-    async fn extend(&self, key: &str, token: Token, ttl: Duration) -> Result<bool, StoreError> {
-        dispatch!(self, extend(key, token, ttl))
-    }
-
-    async fn fill(
-        &self,
-        key: &str,
-        token: Token,
-        entry: Bytes,
-        ttl: Duration,
-    ) -> Result<bool, StoreError> {
-        dispatch!(self, fill(key, token, entry, ttl))
-    }
-
-    async fn release(&self, key: &str, token: Token) -> Result<bool, StoreError> {
-        dispatch!(self, release(key, token))
-    }
-
-    async fn invalidate(&self, keys: &[String]) -> Result<(), StoreError> {
-        dispatch!(self, invalidate(keys))
-    }
-
-    async fn bar(
-        &self,
-        id: Token,
-        life: Option<Duration>,
-        prefixes: &[String],
-    ) -> Result<bool, StoreError> {
-        dispatch!(self, bar(id, life, prefixes))
-    }
-
-    async fn scan(&self, prefix: &str, cursor: u64) -> Result<(Vec<String>, u64), StoreError> {
-        dispatch!(self, scan(prefix, cursor))
-    }
-
-    async fn begin(&self, keys: &[String], token: Token, hold: Duration) -> Result<(), StoreError> {
-        dispatch!(self, begin(keys, token, hold))
-    }
-
-    async fn hold(
-        &self,
-        keys: &[String],
-        token: Token,
-        hold: Duration,
-    ) -> Result<bool, StoreError> {
-        dispatch!(self, hold(keys, token, hold))
-    }
-
-    async fn end(
-        &self,
-        keys: &[String],
-        token: Token,
-        hold_off: Option<Duration>,
-    ) -> Result<bool, StoreError> {
-        dispatch!(self, end(keys, token, hold_off))
-    }
-
-    async fn put(
-        &self,
-        key: &str,
-        token: Token,
-        entry: Bytes,
-        ttl: Duration,
-    ) -> Result<Put, StoreError> {
-        dispatch!(self, put(key, token, entry, ttl))
-    }
-
-    async fn invalidate_guarded(
-        &self,
-        keys: &[String],
-        hold_off: Option<Duration>,
-    ) -> Result<(), StoreError> {
-        dispatch!(self, invalidate_guarded(keys, hold_off))
-    }
-
-    async fn lock(&self, key: &str, holder: Token, life: Duration) -> Result<Grant, StoreError> {
-        dispatch!(self, lock(key, holder, life))
-    }
-
-    async fn extend_lock(
-        &self,
-        key: &str,
-        holder: Token,
-        life: Duration,
-    ) -> Result<bool, StoreError> {
-        dispatch!(self, extend_lock(key, holder, life))
-    }
-
-    async fn unlock(&self, key: &str, holder: Token) -> Result<bool, StoreError> {
-        dispatch!(self, unlock(key, holder))
-    }
-
-    async fn publish(&self, outlet: &Outlet, message: Bytes) -> Result<(), StoreError> {
-        dispatch!(self, publish(outlet, message))
-    }
-
-    fn now_ms(&self) -> u64 {
-        match self {
-            Self::Memory(store) => store.now_ms(),
-            Self::Redis(store) => store.now_ms(),
-            #[cfg(feature = "testing")]
-            Self::Faulty(store) => store.now_ms(),
+            fn is_current(&self, epoch: u32) -> bool {
+                dispatch!(self, store => store.is_current(epoch))
+            }
         }
-    }
-
-    fn epoch(&self) -> u32 {
-        match self {
-            Self::Memory(store) => store.epoch(),
-            Self::Redis(store) => store.epoch(),
-            #[cfg(feature = "testing")]
-            Self::Faulty(store) => store.epoch(),
-        }
-    }
-
-    fn is_current(&self, epoch: u32) -> bool {
-        match self {
-            Self::Memory(store) => store.is_current(epoch),
-            Self::Redis(store) => store.is_current(epoch),
-            #[cfg(feature = "testing")]
-            Self::Faulty(store) => store.is_current(epoch),
-        }
-    }
+    };
 }
+steps!(delegate);
+
+macro_rules! delegate_many {
+    ($($(#[$doc:meta])* $step:ident($each:ident: $item:ty $(, $name:ident: $type:ty)*) -> $answer:ty {
+        $any:ident => $single:expr
+    })+) => {
+        impl AnyStore {
+            $($(#[$doc])*
+            pub(crate) fn $step(
+                &self,
+                each: &[$item]
+                $(, $name: $type)*
+            ) -> impl Future<Output = Vec<Answer<$answer>>> + Send {
+                async move {
+                    dispatch!(self, store => store.$step(each $(, $name)*).await, {
+                        let ($any, _) = (self, store);
+                        let mut answers = Vec::with_capacity(each.len());
+                        for $each in each {
+                            answers.push($single);
+                        }
+                        answers
+                    })
+                }
+            })+
+        }
+    };
+}
+many!(delegate_many);

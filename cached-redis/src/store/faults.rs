@@ -14,7 +14,8 @@ use crate::error::Error;
 
 /// A plan of faults between a cache and its store, for [`Builder::faults`](crate::Builder::faults).
 ///
-/// A *step* is one thing that the cache asks of the store: look, take a lease, fill, invalidate.
+/// A *step* is one thing that the cache asks of the store: look, take a lease, fill, invalidate. What a
+/// batch asks for many keys goes in steps of two.
 /// Each meets one fault at most, so the chances are parts of one whole. The faults are those of a
 /// network and of a server behind it; what they must never cause is a stale value or a hang.
 ///

@@ -12,20 +12,25 @@ use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
 use super::faults::{Fate, Faults};
+use super::many::{Answer, Asked, Filling, Granted, many};
+use super::steps::steps;
 use crate::error::StoreError;
-use crate::store::{Outlet, Put, Store};
+use crate::store::{AnyStore, Outlet, Put, Store};
 use crate::util::home::Home;
 use crate::wire::entry::Token;
 use crate::wire::lock::Grant;
 use crate::wire::tag::Generation;
 
+/// How many keys a step on many keys has at most: of one call, some meet a fault and others do not.
+const TOGETHER: usize = 2;
+
 /// How many deadlines a step is held back if no later one comes.
 const HELD_BACK: u32 = 10;
 
-/// Any store, with faults before it.
+/// Either store, with faults before it.
 #[derive(Debug)]
-pub(crate) struct FaultyStore<S> {
-    store: Arc<S>,
+pub(crate) struct FaultyStore {
+    store: Arc<AnyStore>,
     faults: Faults,
     /// How long a caller waits for an answer.
     deadline: Duration,
@@ -36,8 +41,13 @@ pub(crate) struct FaultyStore<S> {
 /// Boxed, since a store contains a faulty store contains a store.
 type Step<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
 
-impl<S: Store> FaultyStore<S> {
-    pub(crate) fn new(store: S, faults: Faults, deadline: Duration, runtime: Arc<Home>) -> Self {
+impl FaultyStore {
+    pub(crate) fn new(
+        store: AnyStore,
+        faults: Faults,
+        deadline: Duration,
+        runtime: Arc<Home>,
+    ) -> Self {
         Self {
             store: Arc::new(store),
             faults,
@@ -47,7 +57,7 @@ impl<S: Store> FaultyStore<S> {
     }
 
     /// The store behind.
-    pub(crate) fn store(&self) -> &S {
+    pub(crate) fn store(&self) -> &AnyStore {
         &self.store
     }
 
@@ -102,212 +112,110 @@ async fn numbered<T>(faults: Faults, number: u64, step: Step<T>) -> Result<T, St
     answer
 }
 
-/// Runs one step on the store behind, of arguments that are owned.
-macro_rules! step {
-    ($this:ident, $store:ident => $step:expr) => {{
-        let $store = Arc::clone(&$this.store);
-        $this.run(Box::pin(async move { $step.await }))
-    }};
+/// How what a step has kept of an argument is handed to the store.
+trait Lend {
+    type Lent<'a>
+    where
+        Self: 'a;
+
+    fn lend(&self) -> Self::Lent<'_>;
 }
 
-type Answer<T> = Result<T, StoreError>;
+impl Lend for String {
+    type Lent<'a> = &'a str;
 
-impl<S: Store> Store for FaultyStore<S> {
-    fn get(&self, key: &str) -> impl Future<Output = Answer<Option<Bytes>>> + Send {
-        let key = key.to_owned();
-        step!(self, store => store.get(&key))
-    }
-
-    fn get_all(&self, keys: &[&str]) -> impl Future<Output = Answer<Vec<Option<Bytes>>>> + Send {
-        let keys: Vec<_> = keys.iter().map(|key| (*key).to_owned()).collect();
-        step!(self, store => async move {
-            let keys: Vec<_> = keys.iter().map(String::as_str).collect();
-            store.get_all(&keys).await
-        })
-    }
-
-    fn stamp(
-        &self,
-        tags: &[(String, Generation)],
-        ttl: Duration,
-    ) -> impl Future<Output = Answer<Vec<Option<Generation>>>> + Send {
-        let tags = tags.to_vec();
-        step!(self, store => store.stamp(&tags, ttl))
-    }
-
-    fn acquire(
-        &self,
-        key: &str,
-        lease: Bytes,
-        ttl: Duration,
-    ) -> impl Future<Output = Answer<Option<Bytes>>> + Send {
-        let key = key.to_owned();
-        step!(self, store => store.acquire(&key, lease, ttl))
-    }
-
-    fn acquire_over(
-        &self,
-        key: &str,
-        seen: Bytes,
-        lease: Bytes,
-        ttl: Duration,
-    ) -> impl Future<Output = Answer<bool>> + Send {
-        let key = key.to_owned();
-        step!(self, store => store.acquire_over(&key, seen, lease, ttl))
-    }
-
-    fn seize(
-        &self,
-        key: &str,
-        lease: Bytes,
-        ttl: Duration,
-    ) -> impl Future<Output = Answer<bool>> + Send {
-        let key = key.to_owned();
-        step!(self, store => store.seize(&key, lease, ttl))
-    }
-
-    fn extend(
-        &self,
-        key: &str,
-        token: Token,
-        ttl: Duration,
-    ) -> impl Future<Output = Answer<bool>> + Send {
-        let key = key.to_owned();
-        step!(self, store => store.extend(&key, token, ttl))
-    }
-
-    fn fill(
-        &self,
-        key: &str,
-        token: Token,
-        entry: Bytes,
-        ttl: Duration,
-    ) -> impl Future<Output = Answer<bool>> + Send {
-        let key = key.to_owned();
-        step!(self, store => store.fill(&key, token, entry, ttl))
-    }
-
-    fn release(&self, key: &str, token: Token) -> impl Future<Output = Answer<bool>> + Send {
-        let key = key.to_owned();
-        step!(self, store => store.release(&key, token))
-    }
-
-    fn invalidate(&self, keys: &[String]) -> impl Future<Output = Answer<()>> + Send {
-        let keys = keys.to_vec();
-        step!(self, store => store.invalidate(&keys))
-    }
-
-    fn bar(
-        &self,
-        id: Token,
-        life: Option<Duration>,
-        prefixes: &[String],
-    ) -> impl Future<Output = Answer<bool>> + Send {
-        let prefixes = prefixes.to_vec();
-        step!(self, store => store.bar(id, life, &prefixes))
-    }
-
-    fn scan(
-        &self,
-        prefix: &str,
-        cursor: u64,
-    ) -> impl Future<Output = Answer<(Vec<String>, u64)>> + Send {
-        let prefix = prefix.to_owned();
-        step!(self, store => store.scan(&prefix, cursor))
-    }
-
-    fn begin(
-        &self,
-        keys: &[String],
-        token: Token,
-        hold: Duration,
-    ) -> impl Future<Output = Answer<()>> + Send {
-        let keys = keys.to_vec();
-        step!(self, store => store.begin(&keys, token, hold))
-    }
-
-    fn hold(
-        &self,
-        keys: &[String],
-        token: Token,
-        hold: Duration,
-    ) -> impl Future<Output = Answer<bool>> + Send {
-        let keys = keys.to_vec();
-        step!(self, store => store.hold(&keys, token, hold))
-    }
-
-    fn end(
-        &self,
-        keys: &[String],
-        token: Token,
-        hold_off: Option<Duration>,
-    ) -> impl Future<Output = Answer<bool>> + Send {
-        let keys = keys.to_vec();
-        step!(self, store => store.end(&keys, token, hold_off))
-    }
-
-    fn put(
-        &self,
-        key: &str,
-        token: Token,
-        entry: Bytes,
-        ttl: Duration,
-    ) -> impl Future<Output = Answer<Put>> + Send {
-        let key = key.to_owned();
-        step!(self, store => store.put(&key, token, entry, ttl))
-    }
-
-    fn invalidate_guarded(
-        &self,
-        keys: &[String],
-        hold_off: Option<Duration>,
-    ) -> impl Future<Output = Answer<()>> + Send {
-        let keys = keys.to_vec();
-        step!(self, store => store.invalidate_guarded(&keys, hold_off))
-    }
-
-    fn lock(
-        &self,
-        key: &str,
-        holder: Token,
-        life: Duration,
-    ) -> impl Future<Output = Answer<Grant>> + Send {
-        let key = key.to_owned();
-        step!(self, store => store.lock(&key, holder, life))
-    }
-
-    fn extend_lock(
-        &self,
-        key: &str,
-        holder: Token,
-        life: Duration,
-    ) -> impl Future<Output = Answer<bool>> + Send {
-        let key = key.to_owned();
-        step!(self, store => store.extend_lock(&key, holder, life))
-    }
-
-    fn unlock(&self, key: &str, holder: Token) -> impl Future<Output = Answer<bool>> + Send {
-        let key = key.to_owned();
-        step!(self, store => store.unlock(&key, holder))
-    }
-
-    fn publish(&self, outlet: &Outlet, message: Bytes) -> impl Future<Output = Answer<()>> + Send {
-        let outlet = outlet.clone();
-        step!(self, store => store.publish(&outlet, message))
-    }
-
-    fn now_ms(&self) -> u64 {
-        self.store.now_ms()
-    }
-
-    fn epoch(&self) -> u32 {
-        self.store.epoch()
-    }
-
-    fn is_current(&self, epoch: u32) -> bool {
-        self.store.is_current(epoch)
+    fn lend(&self) -> &str {
+        self
     }
 }
+
+impl<T: 'static> Lend for Vec<T> {
+    type Lent<'a> = &'a [T];
+
+    fn lend(&self) -> &[T] {
+        self
+    }
+}
+
+impl Lend for Outlet {
+    type Lent<'a> = &'a Self;
+
+    fn lend(&self) -> &Self {
+        self
+    }
+}
+
+macro_rules! lend_copies {
+    ($($type:ty),+) => {$(
+        impl Lend for $type {
+            type Lent<'a> = Self;
+
+            fn lend(&self) -> Self {
+                self.clone()
+            }
+        }
+    )+};
+}
+lend_copies!(Bytes, Token, Duration, Option<Duration>, u64);
+
+macro_rules! fail {
+    ($($(#[$doc:meta])* $step:ident($($name:ident: $type:ty),*) -> $answer:ty;)+) => {
+        impl Store for FaultyStore {
+            $(fn $step(&self, $($name: $type),*) -> impl Future<Output = Answer<$answer>> + Send {
+                let store = Arc::clone(&self.store);
+                $(let $name = $name.to_owned();)*
+                self.run(Box::pin(async move { store.$step($($name.lend()),*).await }))
+            })+
+
+            fn get_all(&self, keys: &[&str]) -> impl Future<Output = Answer<Vec<Option<Bytes>>>> + Send {
+                let store = Arc::clone(&self.store);
+                let keys: Vec<_> = keys.iter().map(|key| (*key).to_owned()).collect();
+                self.run(Box::pin(async move {
+                    let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+                    store.get_all(&keys).await
+                }))
+            }
+
+            fn now_ms(&self) -> u64 {
+                self.store.now_ms()
+            }
+
+            fn epoch(&self) -> u32 {
+                self.store.epoch()
+            }
+
+            fn is_current(&self, epoch: u32) -> bool {
+                self.store.is_current(epoch)
+            }
+        }
+    };
+}
+steps!(fail);
+
+macro_rules! fail_many {
+    ($($(#[$doc:meta])* $step:ident($each:ident: $item:ty $(, $name:ident: $type:ty)*) -> $answer:ty
+        { $($single:tt)* })+) => {
+        impl FaultyStore {
+            $(pub(super) async fn $step(
+                &self,
+                each: &[$item]
+                $(, $name: $type)*
+            ) -> Vec<Answer<$answer>> {
+                let mut answers = Vec::with_capacity(each.len());
+                for some in each.chunks(TOGETHER) {
+                    let store = Arc::clone(&self.store);
+                    let (some, count) = (some.to_vec(), some.len());
+                    $(let $name = $name.clone();)*
+                    let step = Box::pin(async move { Ok(store.$step(&some $(, $name)*).await) });
+                    let answered = self.run(step).await;
+                    answers.extend(answered.unwrap_or_else(|error| vec![Err(error); count]));
+                }
+                answers
+            })+
+        }
+    };
+}
+many!(fail_many);
 
 #[cfg(test)]
 mod tests;

@@ -18,15 +18,17 @@ pub(crate) const MOST: usize = 500;
 pub(crate) type Answer<T> = Result<T, StoreError>;
 
 /// A lease that is asked for.
-pub(crate) struct Asked<'a> {
-    pub(crate) key: &'a str,
+#[derive(Clone)]
+pub(crate) struct Asked {
+    pub(crate) key: String,
     /// The dead entry that it may replace; `None`: it may only stand where nothing does.
     pub(crate) over: Option<Bytes>,
 }
 
 /// A key whose lease or entry is to be replaced.
-pub(crate) struct Filling<'a> {
-    pub(crate) key: &'a str,
+#[derive(Clone)]
+pub(crate) struct Filling {
+    pub(crate) key: String,
     /// What has to stand there.
     pub(crate) token: Token,
     pub(crate) entry: Bytes,
@@ -53,3 +55,44 @@ impl Granted {
         if won { Self::Yes } else { Self::No(None) }
     }
 }
+
+/// The steps on many keys: what is given for each key and for all of them, what is answered to each,
+/// and the step on one key that it is made of where nothing is quicker.
+macro_rules! many {
+    ($make:ident) => {
+        $make! {
+            /// Puts `lease` under each key, as [`acquire`](crate::store::Store::acquire) and
+            /// [`acquire_over`](crate::store::Store::acquire_over) do. A repetition may find its own lease.
+            acquire_all(asked: Asked, lease: Bytes, ttl: Duration) -> Granted {
+                store => match &asked.over {
+                    None => store.acquire(&asked.key, lease.clone(), ttl).await.map(Granted::of),
+                    Some(seen) => {
+                        let over = store.acquire_over(&asked.key, seen.clone(), lease.clone(), ttl);
+                        over.await.map(Granted::over)
+                    }
+                }
+            }
+
+            /// Puts `lease` over whatever stands under each key but a tombstone.
+            seize_all(key: String, lease: Bytes, ttl: Duration) -> bool {
+                store => store.seize(key, lease.clone(), ttl).await
+            }
+
+            /// Gives what carries `token` under each key a new time to live.
+            extend_all(key: String, token: Token, ttl: Duration) -> bool {
+                store => store.extend(key, token, ttl).await
+            }
+
+            /// Replaces what carries its token under each key.
+            fill_all(fill: Filling) -> bool {
+                store => store.fill(&fill.key, fill.token, fill.entry.clone(), fill.ttl).await
+            }
+
+            /// Removes what carries `token` under each key.
+            release_all(key: String, token: Token) -> bool {
+                store => store.release(key, token).await
+            }
+        }
+    };
+}
+pub(crate) use many;

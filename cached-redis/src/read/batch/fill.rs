@@ -59,7 +59,7 @@ pub(super) fn send(
     let (cache, task) = (Arc::clone(inner), inner.runtime.work.begin());
     inner.runtime.spawn(async move {
         let wanted = fills.iter().map(|fill| Filling {
-            key: &fill.key,
+            key: fill.key.clone(),
             token: fill.token,
             entry: fill.packed.entry.clone(),
             ttl: fill.packed.life,

@@ -69,10 +69,10 @@ impl Leases {
     }
 
     /// Asks for leases, and keeps those alive that were granted.
-    pub(super) async fn acquire(&mut self, asked: &[Asked<'_>]) -> Vec<Answer<Granted>> {
-        self.held = asked.iter().map(|asked| asked.key.to_owned()).collect();
+    pub(super) async fn acquire(&mut self, asked: &[Asked]) -> Vec<Answer<Granted>> {
+        self.held = asked.iter().map(|asked| asked.key.clone()).collect();
         let (lease, life) = (self.entry(), self.inner.settings.lease);
-        let mut answers = self.inner.store.acquire_all(asked, &lease, life).await;
+        let mut answers = self.inner.store.acquire_all(asked, lease.clone(), life).await;
         for answer in &mut answers {
             // The command was sent twice, and the first one was granted.
             if matches!(answer, Ok(Granted::No(Some(entry))) if *entry == lease) {
@@ -90,24 +90,24 @@ impl Leases {
     pub(super) async fn seize(&mut self, keys: &[String]) -> Vec<Answer<bool>> {
         self.held = keys.to_vec();
         let (lease, life) = (self.entry(), self.inner.settings.lease);
-        let answers = self.inner.store.seize_all(keys, &lease, life).await;
+        let answers = self.inner.store.seize_all(keys, lease, life).await;
         self.granted(answers.iter().map(|answer| answer.as_ref().ok().copied()));
         answers
     }
 
     /// Sends `fills`; which of them won. Leases that nothing is filled under are released.
-    pub(super) async fn fill(mut self, fills: &[Filling<'_>]) -> Vec<Answer<Filled>> {
+    pub(super) async fn fill(mut self, fills: &[Filling]) -> Vec<Answer<Filled>> {
         let store = &self.inner.store;
         if store.epoch() != self.basis.epoch {
             return fills.iter().map(|_| Ok(Filled::Overtaken)).collect();
         }
         let won = store.fill_all(fills).await;
         let sent = fills.iter().zip(&won).filter(|(_, won)| won.is_ok());
-        let ended: HashSet<_> = sent.map(|(fill, _)| fill.key).collect();
+        let ended: HashSet<_> = sent.map(|(fill, _)| fill.key.as_str()).collect();
         self.held.retain(|key| !ended.contains(key.as_str()));
         // The answers may be those of a new server, where leases stand although they were invalidated.
         let is_current = store.epoch() == self.basis.epoch;
-        let filled = |fill: &Filling<'_>, won| match won {
+        let filled = |fill: &Filling, won| match won {
             true if is_current => Filled::Stored,
             false if fill.token == self.token => self.pulse.refused(&self.inner),
             _ => Filled::Overtaken,

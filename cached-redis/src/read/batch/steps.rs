@@ -130,7 +130,7 @@ async fn acquire<K>(
     ones: Vec<&mut One<'_, K>>,
 ) {
     let asked = ones.iter().map(|one| Asked {
-        key: one.item.key,
+        key: one.item.key.to_owned(),
         over: one.seek.over().cloned(),
     });
     let asked: Vec<_> = asked.collect();

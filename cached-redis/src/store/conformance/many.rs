@@ -20,13 +20,16 @@ fn names(keys: &[&str]) -> Vec<String> {
     keys.iter().map(|key| (*key).to_owned()).collect()
 }
 
-fn asked(key: &str) -> Asked<'_> {
-    Asked { key, over: None }
+fn asked(key: &str) -> Asked {
+    Asked {
+        key: key.to_owned(),
+        over: None,
+    }
 }
 
-fn filling(key: &str, holder: u8, new: u8) -> Filling<'_> {
+fn filling(key: &str, holder: u8, new: u8) -> Filling {
     Filling {
-        key,
+        key: key.to_owned(),
         token: token(holder),
         entry: entry(new),
         ttl: LONG,
@@ -47,7 +50,7 @@ async fn more_keys_than_a_command_may_name_are_read_all_the_same(subject: Subjec
     let store = &subject.store;
     let keys: Vec<_> = (0..2 * MOST + 1).map(|key| key.to_string()).collect();
     let wanted: Vec<_> = keys.iter().map(|key| asked(key)).collect();
-    let answers = store.acquire_all(&wanted, &lease(1), TTL).await;
+    let answers = store.acquire_all(&wanted, lease(1), TTL).await;
     assert_eq!(answers, vec![Ok(Granted::Yes); keys.len()]);
     let fills: Vec<_> = keys.iter().map(|key| filling(key, 1, 2)).collect();
     assert_eq!(store.fill_all(&fills).await, vec![Ok(true); keys.len()]);
@@ -60,13 +63,13 @@ async fn leases_are_granted_key_by_key(subject: Subject) {
     let store = &subject.store;
     store.seize("b", entry(9), TTL).await.unwrap();
     let wanted = [asked("a"), asked("b"), asked("c")];
-    let answers = store.acquire_all(&wanted, &lease(1), LONG).await;
+    let answers = store.acquire_all(&wanted, lease(1), LONG).await;
     let taken = Ok(Granted::No(Some(entry(9))));
     assert_eq!(answers, [Ok(Granted::Yes), taken, Ok(Granted::Yes)]);
     subject.assert_ttl("a", LONG);
     subject.assert_ttl("b", TTL);
     // A repetition finds its own leases.
-    let answers = store.acquire_all(&wanted[..1], &lease(1), LONG).await;
+    let answers = store.acquire_all(&wanted[..1], lease(1), LONG).await;
     assert_eq!(answers, [Ok(Granted::No(Some(lease(1))))]);
 }
 
@@ -75,8 +78,8 @@ async fn dead_entries_are_taken_over_beside_absent_ones(subject: Subject) {
     store.seize("dead", entry(1), TTL).await.unwrap();
     store.seize("other", entry(2), TTL).await.unwrap();
     subject.plant("foreign", b"hello");
-    let over = |key, seen| Asked {
-        key,
+    let over = |key: &str, seen| Asked {
+        key: key.to_owned(),
         over: Some(seen),
     };
     let wanted = [
@@ -87,7 +90,7 @@ async fn dead_entries_are_taken_over_beside_absent_ones(subject: Subject) {
         over("foreign", b"hello"[..].into()),
         over("gone", entry(1)),
     ];
-    let answers = store.acquire_all(&wanted, &lease(5), TTL).await;
+    let answers = store.acquire_all(&wanted, lease(5), TTL).await;
     let [first, dead, asked_for, others @ ..] = &answers[..] else {
         unreachable!()
     };
@@ -103,7 +106,7 @@ async fn dead_entries_are_taken_over_beside_absent_ones(subject: Subject) {
 async fn fills_win_key_by_key(subject: Subject) {
     let store = &subject.store;
     let wanted = [asked("a"), asked("b"), asked("c")];
-    store.acquire_all(&wanted, &lease(1), TTL).await;
+    store.acquire_all(&wanted, lease(1), TTL).await;
     store.invalidate(&names(&["b"])).await.unwrap();
     store.seize("e", entry(7), TTL).await.unwrap();
     let fills = [
@@ -125,7 +128,7 @@ async fn fills_win_key_by_key(subject: Subject) {
 async fn leases_are_extended_and_released_key_by_key(subject: Subject) {
     let store = &subject.store;
     store
-        .acquire_all(&[asked("a"), asked("b")], &lease(1), TTL)
+        .acquire_all(&[asked("a"), asked("b")], lease(1), TTL)
         .await;
     store.seize("c", lease(2), TTL).await.unwrap();
     let keys = names(&["a", "c", "d", "b"]);
@@ -143,7 +146,7 @@ async fn many_leases_are_seized_at_once(subject: Subject) {
     store.seize("a", entry(1), TTL).await.unwrap();
     store.begin(&names(&["b"]), token(9), TTL).await.unwrap();
     let keys = names(&["a", "b", "c"]);
-    let seized = store.seize_all(&keys, &lease(3), LONG).await;
+    let seized = store.seize_all(&keys, lease(3), LONG).await;
     assert_eq!(seized, [Ok(true), Ok(false), Ok(true)]);
     subject.assert_ttl("a", LONG);
     assert_eq!(store.get("c").await, Ok(Some(lease(3))));
@@ -152,7 +155,7 @@ async fn many_leases_are_seized_at_once(subject: Subject) {
 async fn no_keys_are_no_trouble(subject: Subject) {
     let store = &subject.store;
     assert_eq!(store.get_all(&[]).await, Ok(Vec::new()));
-    assert_eq!(store.acquire_all(&[], &lease(1), TTL).await, []);
+    assert_eq!(store.acquire_all(&[], lease(1), TTL).await, []);
     assert_eq!(store.fill_all(&[]).await, []);
     let none: Vec<Result<bool, StoreError>> = Vec::new();
     assert_eq!(store.release_all(&[], token(1)).await, none);

@@ -11,19 +11,18 @@ use crate::util::home::Home;
 const DEADLINE: Duration = Duration::from_millis(100);
 const LIFE: Duration = Duration::from_secs(60);
 
-fn store(faults: Faults) -> FaultyStore<MemoryStore> {
+fn store(faults: Faults) -> FaultyStore {
     let store = MemoryStore::private(MemoryLimits::default()).unwrap();
-    let store = Arc::into_inner(store).unwrap();
-    FaultyStore::new(store, faults, DEADLINE, Home::here())
+    FaultyStore::new(AnyStore::Memory(store), faults, DEADLINE, Home::here())
 }
 
 /// Puts something under `key`, through the faults.
-async fn put(store: &FaultyStore<MemoryStore>, key: &str) -> Result<bool, StoreError> {
+async fn put(store: &FaultyStore, key: &str) -> Result<bool, StoreError> {
     store.seize(key, Bytes::from_static(b"there"), LIFE).await
 }
 
 /// Whether something stands under `key`, past the faults.
-async fn stands(store: &FaultyStore<MemoryStore>, key: &str) -> bool {
+async fn stands(store: &FaultyStore, key: &str) -> bool {
     store.store().get(key).await.unwrap().is_some()
 }
 
@@ -89,4 +88,25 @@ async fn a_step_that_is_held_back_runs_though_its_caller_has_gone() {
     assert!(!stands(&store, "k").await);
     HeldClock::new().advance(HELD_BACK * DEADLINE).await;
     assert!(stands(&store, "k").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_step_on_many_keys_some_meet_a_fault_together() {
+    let faults = Faults::seeded(7).lose_answer(0.5);
+    let store = store(faults.clone());
+    let keys: Vec<_> = (0..100).map(|key| key.to_string()).collect();
+    let answers = store
+        .seize_all(&keys, Bytes::from_static(b"there"), LIFE)
+        .await;
+    for (pair, keys) in answers.chunks(TOGETHER).zip(keys.chunks(TOGETHER)) {
+        assert!(
+            pair == [Ok(true), Ok(true)] || pair == [Err(StoreError::Lost), Err(StoreError::Lost)]
+        );
+        for key in keys {
+            assert!(stands(&store, key).await);
+        }
+    }
+    let lost = answers.iter().filter(|answer| answer.is_err()).count();
+    assert_eq!(lost, TOGETHER * faults.injected().lost_answers as usize);
+    assert!((20..80).contains(&lost), "{lost}");
 }

@@ -18,14 +18,14 @@ impl RedisStore {
     /// Those over nothing in one pipeline, those over a dead entry in another.
     pub(in crate::store) async fn acquire_all(
         &self,
-        asked: &[Asked<'_>],
-        lease: &Bytes,
+        asked: &[Asked],
+        lease: Bytes,
         ttl: Duration,
     ) -> Vec<Answer<Granted>> {
         let (over, new): (Vec<_>, Vec<_>) = asked.iter().partition(|asked| asked.over.is_some());
-        let mut new = self.acquire_new(&new, lease, ttl).await.into_iter();
-        let mut over = self.acquire_over_all(&over, lease, ttl).await.into_iter();
-        let answer = |asked: &Asked<'_>| match asked.over {
+        let mut new = self.acquire_new(&new, &lease, ttl).await.into_iter();
+        let mut over = self.acquire_over_all(&over, &lease, ttl).await.into_iter();
+        let answer = |asked: &Asked| match asked.over {
             None => new.next(),
             Some(_) => over.next(),
         };
@@ -38,7 +38,7 @@ impl RedisStore {
 
     async fn acquire_new(
         &self,
-        asked: &[&Asked<'_>],
+        asked: &[&Asked],
         lease: &Bytes,
         ttl: Duration,
     ) -> Vec<Answer<Granted>> {
@@ -46,7 +46,7 @@ impl RedisStore {
         for chunk in asked.chunks(MOST) {
             let commands = chunk.iter().map(|asked| {
                 let mut command = Cmd::with_capacity(7, 30 + asked.key.len() + lease.len());
-                command.arg("SET").arg(asked.key).arg(&**lease);
+                command.arg("SET").arg(&asked.key).arg(&**lease);
                 command.arg("NX").arg("GET").arg("PX").arg(millis(ttl));
                 command
             });
@@ -59,7 +59,7 @@ impl RedisStore {
 
     async fn acquire_over_all(
         &self,
-        asked: &[&Asked<'_>],
+        asked: &[&Asked],
         lease: &Bytes,
         ttl: Duration,
     ) -> Vec<Answer<Granted>> {
@@ -76,7 +76,9 @@ impl RedisStore {
             })
             .collect();
         let calls = asked.iter().zip(&args);
-        let calls: Vec<_> = calls.map(|(asked, args)| (asked.key, &args[..])).collect();
+        let calls: Vec<_> = calls
+            .map(|(asked, args)| (asked.key.as_str(), &args[..]))
+            .collect();
         let answers = self.link.run_each(&script::ACQUIRE_OVER, &calls).await;
         let granted = |answer: Answer<bool>| answer.map(Granted::over);
         answers.into_iter().map(granted).collect()
@@ -85,11 +87,11 @@ impl RedisStore {
     pub(in crate::store) async fn seize_all(
         &self,
         keys: &[String],
-        lease: &Bytes,
+        lease: Bytes,
         ttl: Duration,
     ) -> Vec<Answer<bool>> {
         let ttl = millis(ttl).to_string();
-        self.each(&script::SEIZE, keys, &[lease, ttl.as_bytes()])
+        self.each(&script::SEIZE, keys, &[&lease, ttl.as_bytes()])
             .await
     }
 
@@ -104,8 +106,8 @@ impl RedisStore {
         self.each(&script::EXTEND, keys, &args).await
     }
 
-    pub(in crate::store) async fn fill_all(&self, fills: &[Filling<'_>]) -> Vec<Answer<bool>> {
-        let fits = |fill: &Filling<'_>| size::check(fill.entry.len(), self.value_bytes);
+    pub(in crate::store) async fn fill_all(&self, fills: &[Filling]) -> Vec<Answer<bool>> {
+        let fits = |fill: &Filling| size::check(fill.entry.len(), self.value_bytes);
         let sent: Vec<_> = fills.iter().filter(|fill| fits(fill).is_ok()).collect();
         let ttls = sent.iter().map(|fill| millis(fill.ttl).to_string());
         let ttls: Vec<_> = ttls.collect();
@@ -116,7 +118,9 @@ impl RedisStore {
             .map(|(fill, ttl)| [fill.token.as_bytes(), &*fill.entry, ttl.as_bytes(), bars])
             .collect();
         let calls = sent.iter().zip(&args);
-        let calls: Vec<_> = calls.map(|(fill, args)| (fill.key, &args[..])).collect();
+        let calls: Vec<_> = calls
+            .map(|(fill, args)| (fill.key.as_str(), &args[..]))
+            .collect();
         let mut answers = self.link.run_each(&script::FILL, &calls).await.into_iter();
         let answers = fills.iter().map(|fill| {
             fits(fill)?;

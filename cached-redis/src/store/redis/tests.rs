@@ -1,3 +1,4 @@
+use std::fmt::Debug;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -8,9 +9,11 @@ use bytes::Bytes;
 use super::server::{Seen, Server, eventually, in_time, store, watched};
 use super::{RedisSettings, RedisStore};
 use crate::error::Error;
+use crate::error::StoreError;
+use crate::store::Store;
 use crate::store::address::Address;
-use crate::store::{Store, StoreError};
-use crate::wire::entry::Token;
+use crate::store::many::{Asked, Filling, Granted};
+use crate::wire::entry::{Header, Token};
 use crate::wire::tombstone::Tombstone;
 
 const TTL: Duration = Duration::from_secs(60);
@@ -251,6 +254,73 @@ async fn a_connection_the_server_closes_fails_what_is_in_flight_at_once() {
     // Neither the deadline nor the end of the pause was waited for: both would be told as other things.
     assert_eq!(in_time(waiting).await.unwrap(), Err(StoreError::Lost));
     until(&store, Result::is_ok).await;
+}
+
+/// Closes the connection while `step` is under way, which fails for each key; repeated, it is done.
+async fn closed_during<T: PartialEq + Debug + Clone>(
+    server: &Server,
+    done: T,
+    step: impl AsyncFn() -> Vec<Result<T, StoreError>>,
+) {
+    server.command(&[b"CLIENT", b"PAUSE", b"600000", b"WRITE"]);
+    let close = async || {
+        let clients = || server.command(&[b"INFO", b"clients"]);
+        eventually(async || clients().contains("blocked_clients:1")).await;
+        server.command(&[b"CLIENT", b"KILL", b"TYPE", b"normal", b"SKIPME", b"yes"]);
+    };
+    let (answers, ()) = tokio::join!(in_time(step()), close());
+    assert_eq!(answers, vec![Err(StoreError::Lost); answers.len()]);
+    server.command(&[b"CLIENT", b"UNPAUSE"]);
+    let done = vec![Ok(done); answers.len()];
+    eventually(async || step().await == done).await;
+}
+
+#[tokio::test]
+async fn a_connection_closed_during_a_step_on_many_keys_fails_each_of_them_at_once() {
+    let server = Server::start();
+    let store = store(&server.url(), settings(600_000)).await;
+    let keys = ["a", "b", "c"].map(str::to_owned);
+    let (token, new) = (Token([1; 16]), Token([2; 16]));
+    let [lease, entry] = [token, new].map(|token| Bytes::copy_from_slice(&Header::lease(token)));
+    let ttl = TTL;
+    let asked = |over: Option<&Bytes>| {
+        let asked = |key| Asked {
+            key,
+            over: over.cloned(),
+        };
+        keys.clone().map(asked)
+    };
+    let fills = keys.clone().map(|key| {
+        let entry = entry.clone();
+        Filling {
+            key,
+            token,
+            entry,
+            ttl,
+        }
+    });
+    let (lease, done) = (|| lease.clone(), Granted::Yes);
+    closed_during(&server, done.clone(), async || {
+        store.acquire_all(&asked(None), lease(), ttl).await
+    })
+    .await;
+    closed_during(&server, true, async || {
+        store.extend_all(&keys, token, ttl).await
+    })
+    .await;
+    closed_during(&server, true, async || store.fill_all(&fills).await).await;
+    closed_during(&server, done, async || {
+        store.acquire_all(&asked(Some(&entry)), lease(), ttl).await
+    })
+    .await;
+    closed_during(&server, true, async || {
+        store.seize_all(&keys, lease(), ttl).await
+    })
+    .await;
+    closed_during(&server, true, async || {
+        store.release_all(&keys, token).await
+    })
+    .await;
 }
 
 #[tokio::test]
