@@ -1,4 +1,5 @@
-//! Never an error, never a panic, and only ever the value that was stored.
+//! Never an error, never a panic, and only ever the value that was stored. A million entries that were
+//! damaged at random, and what decoding them allocates, are in `fuzz/`.
 
 use super::*;
 
@@ -50,26 +51,6 @@ fn truncated_and_lengthened_payloads_are_a_miss() {
             payload.pop();
         }
         assert_eq!(read(&payload), Some(order()));
-    }
-}
-
-#[test]
-fn random_bytes_never_panic_and_never_allocate_much() {
-    let mut random = fastrand::Rng::with_seed(6);
-    for format in formats() {
-        let (header, encoded) = entry(&format, &order());
-        let whole = header.extended(&[], &encoded.payload);
-        for _ in 0..200_000 {
-            let mut bytes = whole.to_vec();
-            for _ in 0..random.usize(1..4) {
-                let at = random.usize(..bytes.len());
-                bytes[at] = random.u8(..);
-            }
-            bytes.truncate(random.usize(..=bytes.len() * 2));
-            if let Some((header, payload)) = Header::parse(&bytes) {
-                let _ = decode_checked::<Order>(&format, &header, payload);
-            }
-        }
     }
 }
 
