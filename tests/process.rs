@@ -25,7 +25,7 @@ async fn write(source: &Source, id: u64) -> u64 {
 }
 
 #[invalidates("process:hot:<id>", guard = "require", replica_lag = "2s")]
-async fn write_guarded(id: u64) -> Result<u64, cached_redis::Unguarded> {
+async fn write_guarded(id: u64) -> Result<u64, cached_redis::error::Unguarded> {
     Ok(id)
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cached_redis::Stats;
+use cached_redis::stats::Stats;
 
 use crate::traffic::{Tally, Traffic};
 

@@ -39,7 +39,7 @@ use proc_macro::TokenStream;
 /// | `refresh_ahead = 0.8` | share of the TTL after which one caller loads anew behind the others | off |
 /// | `early_expiry = 1.0` | XFetch's β: refresh ahead of the TTL at random, the earlier the longer the load takes | off |
 /// | `soft_timeout = …` | inside the window of `stale_if_error`: wait so long for the load, then return the old value and let the load go on | off |
-/// | `timeout = …` | give a call up after so long, with an error that the function's error type makes of `cached_redis::Timeout` by `From` | off |
+/// | `timeout = …` | give a call up after so long, with an error that the function's error type makes of `cached_redis::error::Timeout` by `From` | off |
 /// | `audit = 0.001` | share of hits that are checked against the source in the background; the result is in `FunctionStats::fresh_ratio` | 0 |
 /// | `version = …` | path of an async function of the same arguments that tells the source's current version (anything with `Display`, or a `Result` of it): an entry of another version is a miss | none |
 /// | `tags = ["…"]` | [tags](#tags): labels of the entry, each of which drops all its entries at once; one alone needs no brackets | none |
@@ -179,7 +179,7 @@ pub fn redis_cached(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `when = "ok"` | after `Ok`, and wherever it is unknown how the write ended | |
 /// | `when = "before"` | before the function runs instead; the weaker one, as a reader may store the old value again meanwhile | |
 /// | `guard` | in two phases: the keys are barred before the function runs, so that no old value outlives its commit even if the process dies before it can invalidate; where they cannot be barred, the function runs and invalidates as usual. The same as `guard = "prefer"` | in one phase |
-/// | `guard = "require"` | in two phases or not at all: where the keys cannot be barred, the function's body does not run and it returns an error, which its error type makes of `cached_redis::Unguarded` by `From` | |
+/// | `guard = "require"` | in two phases or not at all: where the keys cannot be barred, the function's body does not run and it returns an error, which its error type makes of `cached_redis::error::Unguarded` by `From` | |
 /// | `replica_lag = …` | for so long after the invalidation (a [duration](macro@redis_cached#durations), written as a TTL is) nothing that is loaded under the keys is stored: for sources whose replicas lag | none |
 /// | `publish` | once the keys are removed, an event says so to every service that listens: see `cached_redis::docs::events` | nobody is told |
 /// | `cache = …` | the instance, as for `redis_cached` | the scope's, else the installed one |

@@ -8,7 +8,7 @@ pub mod __private {
 }
 pub mod docs;
 mod engine;
-mod error;
+pub mod error;
 mod observe;
 mod policy;
 mod private;
@@ -24,35 +24,57 @@ mod write;
 pub use cached_redis_macros::{invalidates, redis_cached, write_through};
 
 pub use api::builder::Builder;
-pub use api::catalog::{Catalog, Problem};
-pub use api::events::{Consumer, DurableEvents, Events, Invalidated, InvalidationListener, Notice};
-pub use api::tagged::Tagged;
-pub use api::warm::{Progress, Warm, WarmUp};
 pub use engine::batched::Batched;
 pub use engine::context::{Current, Previous, current};
 pub use engine::handle::Cache;
 pub use engine::mode::Mode;
-pub use error::pending::Pending;
-pub use error::{
-    AddressProblem, ConnectProblem, Error, StoreError, Timeout, TlsProblem, Unguarded,
-};
-pub use observe::stats::{FunctionStats, Stats};
+pub use error::Error;
 pub use observe::status::Status;
 pub use policy::failover::OnFailover;
 pub use policy::schema::Schema;
 pub use policy::{Jitter, Policy};
 pub use read::control::{CacheInfo, CachedExt};
-pub use store::health::{ConnectionError, Health};
-pub use store::stats::{BreakerState, StoreStats};
-#[cfg(feature = "bincode")]
-pub use wire::codec::Bincode;
-pub use wire::codec::{Codec, CodecError, Format, Json, Msgpack};
+pub use wire::codec::Format;
 pub use wire::key::{Key, KeyName};
-pub use write::after_commit::{AfterCommit, Collected, after_commit};
+pub use write::after_commit::{AfterCommit, after_commit};
 pub use write::guard::WriteGuard;
 pub use write::invalidation::Invalidation;
 pub use write::lock::Lock;
-pub use write::request::InvalidationRequest;
+
+/// Every annotated function of the program, and the checks over them.
+pub mod catalog {
+    pub use crate::api::catalog::{Catalog, Problem};
+}
+
+/// From values to bytes and back.
+pub mod codec {
+    #[cfg(feature = "bincode")]
+    pub use crate::wire::codec::Bincode;
+    pub use crate::wire::codec::{Codec, CodecError, Json, Msgpack};
+}
+
+/// What others are told of invalidations, and what they tell. See [the page](crate::docs::events).
+pub mod events {
+    pub use crate::api::events::{
+        Consumer, DurableEvents, Events, Invalidated, InvalidationListener, Notice,
+    };
+}
+
+/// Calls on a cache that take options, and what they give.
+pub mod request {
+    pub use crate::api::tagged::Tagged;
+    pub use crate::api::warm::{Progress, Warm, WarmUp};
+    pub use crate::write::after_commit::Collected;
+    pub use crate::write::request::InvalidationRequest;
+}
+
+/// How a cache and its store get on.
+pub mod stats {
+    pub use crate::error::pending::Pending;
+    pub use crate::observe::stats::{FunctionStats, Stats};
+    pub use crate::store::health::{ConnectionError, Health};
+    pub use crate::store::stats::{BreakerState, StoreStats};
+}
 
 /// The README's examples are tests as well.
 #[cfg(doctest)]

@@ -6,10 +6,9 @@ use std::convert::Infallible;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use cached_redis::codec::{Codec, CodecError};
 use cached_redis::testing::{Recorded, Recorder};
-use cached_redis::{
-    Cache, Codec, CodecError, Error, Format, Policy, Schema, current, redis_cached,
-};
+use cached_redis::{Cache, Error, Format, Policy, Schema, current, redis_cached};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -204,11 +203,11 @@ impl Codec for Tight {
         value: &T,
         out: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
-        cached_redis::Json.encode(value, out)
+        cached_redis::codec::Json.encode(value, out)
     }
 
     fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, CodecError> {
-        cached_redis::Json.decode(bytes)
+        cached_redis::codec::Json.decode(bytes)
     }
 }
 

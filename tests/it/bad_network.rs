@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use cached_redis::{BreakerState, Cache, CachedExt as _, Invalidation, Status};
+use cached_redis::stats::BreakerState;
+use cached_redis::{Cache, CachedExt as _, Invalidation, Status};
 use cached_redis::{invalidates, redis_cached};
 
 use crate::support::{Forwarder, RedisServer, Source, eventually, filled, in_time, new_process};

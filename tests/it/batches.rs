@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use cached_redis::error::Timeout;
+use cached_redis::stats::FunctionStats;
 use cached_redis::testing::Faults;
-use cached_redis::{
-    Cache, CachedExt as _, FunctionStats, Key, Policy, Status, Timeout, redis_cached,
-};
+use cached_redis::{Cache, CachedExt as _, Key, Policy, Status, redis_cached};
 use tokio::task::JoinHandle;
 
 use crate::support::{
@@ -945,6 +945,7 @@ async fn the_catalogue_finds_that_a_batch_keeps_what_the_single_form_keeps() {
     });
     assert_eq!(pairs.count(), 0);
     // The one that does keep something else is told apart from both.
-    let texts = |problem: &cached_redis::Problem| problem.to_string().contains("get_texts`");
+    let texts =
+        |problem: &cached_redis::catalog::Problem| problem.to_string().contains("get_texts`");
     assert!(catalog.problems().iter().any(texts));
 }

@@ -46,7 +46,7 @@ async fn with_default_key(id: u64, name: Option<&str>) -> Result<Option<u64>, St
     condition = id > 0,
     unless = *result > 100
 )]
-async fn with_options(id: u64, name: &str) -> Result<u64, cached_redis::Timeout> {
+async fn with_options(id: u64, name: &str) -> Result<u64, cached_redis::error::Timeout> {
     Ok(id)
 }
 
@@ -56,7 +56,7 @@ async fn behind(name: &str) -> u64 {
 }
 
 #[redis_cached(batch(id in ids), ttl = 60, timeout = 5, key = "blanket:many:<id>")]
-async fn many(ids: &[u64]) -> Result<HashMap<u64, u64>, cached_redis::Timeout> {
+async fn many(ids: &[u64]) -> Result<HashMap<u64, u64>, cached_redis::error::Timeout> {
     Ok(HashMap::from([(ids[0], 2)]))
 }
 
@@ -71,7 +71,7 @@ async fn write_before(id: u64) -> u64 {
 }
 
 #[invalidates("blanket:<id>", guard = "require", cache = cache)]
-async fn write_guarded(cache: &Cache, id: u64) -> Result<u64, cached_redis::Unguarded> {
+async fn write_guarded(cache: &Cache, id: u64) -> Result<u64, cached_redis::error::Unguarded> {
     Ok(id)
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use cached_redis::{AddressProblem, Builder, Cache, Error, Format, Jitter, Policy, Schema};
+use cached_redis::error::AddressProblem;
+use cached_redis::{Builder, Cache, Error, Format, Jitter, Policy, Schema};
 
 use crate::support::World;
 

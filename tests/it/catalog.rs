@@ -1,7 +1,7 @@
 //! What the catalogue finds wrong. The tests of this program hold unsound functions on purpose;
 //! those here are asserted to the letter. A sound catalogue is in a test program of its own.
 
-use cached_redis::Catalog;
+use cached_redis::catalog::Catalog;
 use serde_json::json;
 
 use crate::support::World;

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use cached_redis::{Builder, Cache, CachedExt as _, ConnectProblem, Error, Status, redis_cached};
+use cached_redis::error::ConnectProblem;
+use cached_redis::{Builder, Cache, CachedExt as _, Error, Status, redis_cached};
 use tracing::Level;
 
 use crate::support::impostor::{Impostor, bulk};

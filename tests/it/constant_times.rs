@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use cached_redis::{Cache, CachedExt as _, Timeout, invalidates, redis_cached};
+use cached_redis::error::Timeout;
+use cached_redis::{Cache, CachedExt as _, invalidates, redis_cached};
 
 const MINUTE: u64 = 60;
 const SHORT: u16 = 5;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use cached_redis::{Cache, Events, Invalidated, Invalidation, Notice, invalidates, redis_cached};
+use cached_redis::events::{Events, Invalidated, Notice};
+use cached_redis::{Cache, Invalidation, invalidates, redis_cached};
 
 use crate::support::{
     Forwarder, Rows, Source, World, eventually, filled, in_time, on_both_stores, on_redis,

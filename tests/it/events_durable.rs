@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use cached_redis::{Builder, Cache, Consumer, DurableEvents, Invalidated, Notice};
+use cached_redis::events::{Consumer, DurableEvents, Invalidated, Notice};
+use cached_redis::{Builder, Cache};
 
 use crate::support::{
     Forwarder, RedisServer, World, eventually, in_time, on_both_stores, on_redis,

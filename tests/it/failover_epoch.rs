@@ -1,9 +1,8 @@
 //! Restarts and failovers that lose confirmed invalidations: under `OnFailover::Epoch` there is no
 //! stale read, where without it there is one.
 
-use cached_redis::{
-    Cache, CachedExt as _, OnFailover, Policy, Status, StoreStats, invalidates, redis_cached,
-};
+use cached_redis::stats::StoreStats;
+use cached_redis::{Cache, CachedExt as _, OnFailover, Policy, Status, invalidates, redis_cached};
 use tracing::Level;
 
 use crate::support::{

@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use cached_redis::stats::FunctionStats;
 use cached_redis::testing::{Faults, Injected};
-use cached_redis::{Builder, Cache, CachedExt as _, FunctionStats, Invalidation, redis_cached};
+use cached_redis::{Builder, Cache, CachedExt as _, Invalidation, redis_cached};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 

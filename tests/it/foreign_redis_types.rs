@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use cached_redis::{CachedExt as _, Error, Policy, StoreError, redis_cached};
+use cached_redis::error::StoreError;
+use cached_redis::{CachedExt as _, Error, Policy, redis_cached};
 
 use crate::support::{RedisServer, Source, World, eventually, filled, on_redis};
 

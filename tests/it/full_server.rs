@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use cached_redis::{
-    Cache, CachedExt as _, Error, Policy, Status, StoreError, invalidates, redis_cached,
-};
+use cached_redis::error::StoreError;
+use cached_redis::{Cache, CachedExt as _, Error, Policy, Status, invalidates, redis_cached};
 use tracing::Level;
 
 use crate::support::{Log, RedisServer, Source, World, eventually, filled, on_redis};

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use cached_redis::{Cache, CachedExt as _, Error, Policy, StoreError, Unguarded};
+use cached_redis::error::{StoreError, Unguarded};
+use cached_redis::{Cache, CachedExt as _, Error, Policy};
 use cached_redis::{invalidates, redis_cached};
 use tokio::task::JoinHandle;
 use tracing::Level;

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use cached_redis::{BreakerState, Cache, ConnectProblem, Health};
+use cached_redis::Cache;
+use cached_redis::error::ConnectProblem;
+use cached_redis::stats::{BreakerState, Health};
 
 use crate::support::{RedisServer, World, eventually, on_both_stores};
 

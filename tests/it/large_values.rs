@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use cached_redis::error::StoreError;
 use cached_redis::{
-    Builder, Cache, CacheInfo, CachedExt as _, Error, Policy, Status, StoreError, redis_cached,
-    write_through,
+    Builder, Cache, CacheInfo, CachedExt as _, Error, Policy, Status, redis_cached, write_through,
 };
 
 use crate::support::{World, eventually, filled, in_time, on_both_stores, on_redis};

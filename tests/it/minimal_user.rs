@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use cached_redis::{
-    Builder, Cache, CachedExt as _, Consumer, Notice, Policy, Status, invalidates, redis_cached,
-};
+use cached_redis::events::{Consumer, Notice};
+use cached_redis::{Builder, Cache, CachedExt as _, Policy, Status, invalidates, redis_cached};
 
 use crate::support::{RedisServer, Source, World, eventually, filled, in_time, on_redis};
 

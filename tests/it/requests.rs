@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use cached_redis::{
-    Cache, Error, Events, Invalidated, Invalidation, InvalidationRequest, Notice, Policy,
-    invalidates,
-};
+use cached_redis::events::{Events, Invalidated, Notice};
+use cached_redis::request::InvalidationRequest;
+use cached_redis::{Cache, Error, Invalidation, Policy, invalidates};
 
 use crate::support::{World, in_time, on_both_stores};
 

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use cached_redis::{Cache, CachedExt as _, Error, FunctionStats, Mode, Status, redis_cached};
+use cached_redis::stats::FunctionStats;
+use cached_redis::{Cache, CachedExt as _, Error, Mode, Status, redis_cached};
 
 use crate::support::{Source, World, eventually, filled, on_both_stores};
 

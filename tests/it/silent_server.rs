@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use cached_redis::{BreakerState, Cache, CachedExt as _, Status, StoreStats, redis_cached};
+use cached_redis::stats::{BreakerState, StoreStats};
+use cached_redis::{Cache, CachedExt as _, Status, redis_cached};
 use tracing::Level;
 
 use crate::support::{Log, RedisServer, Source, eventually, in_time, unanswered};

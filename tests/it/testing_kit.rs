@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use cached_redis::error::StoreError;
 use cached_redis::testing::{Faults, HeldClock, Recorded, Recorder};
-use cached_redis::{Cache, StoreError, invalidates, redis_cached};
+use cached_redis::{Cache, invalidates, redis_cached};
 
 use crate::support::{Source, World, on_both_stores};
 

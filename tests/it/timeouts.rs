@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use cached_redis::{Cache, CachedExt as _, Error, Policy, Status, Timeout, redis_cached};
+use cached_redis::error::Timeout;
+use cached_redis::{Cache, CachedExt as _, Error, Policy, Status, redis_cached};
 use tokio::task::JoinHandle;
 
 use crate::support::{Source, World, eventually, expired, filled, in_time, on_both_stores};

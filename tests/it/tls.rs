@@ -3,10 +3,8 @@
 
 use std::time::Duration;
 
-use cached_redis::{
-    AddressProblem, Builder, Cache, CachedExt as _, ConnectProblem, Error, Status, TlsProblem,
-    invalidates, redis_cached,
-};
+use cached_redis::error::{AddressProblem, ConnectProblem, TlsProblem};
+use cached_redis::{Builder, Cache, CachedExt as _, Error, Status, invalidates, redis_cached};
 use rcgen::{CertificateParams, SanType, date_time_ymd};
 use tracing::Level;
 

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cached_redis::{Cache, Progress, redis_cached};
+use cached_redis::request::Progress;
+use cached_redis::{Cache, redis_cached};
 
 use crate::support::{Source, World, eventually, filled, in_time, on_both_stores, on_redis};
 

@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use cached_redis::{Error, Timeout, Unguarded};
+use cached_redis::Error;
+use cached_redis::error::{Timeout, Unguarded};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -11,7 +11,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use cached_redis::{Cache, CachedExt as _, Stats};
+use cached_redis::stats::Stats;
+use cached_redis::{Cache, CachedExt as _};
 use cached_redis::{current, invalidates, redis_cached, write_through};
 
 use crate::subject::pause;

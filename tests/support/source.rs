@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cached_redis::Timeout;
+use cached_redis::error::Timeout;
 use tokio::sync::watch;
 
 /// A load that failed, or was not waited for.

@@ -313,7 +313,7 @@ impl Builder {
     /// 1 KiB to 512 MiB; of caches that share a `memory://NAME`, the first one's holds.
     ///
     /// A larger value is returned and not stored, and what it was to replace is removed; the first one of
-    /// each function is told with a warning, and [`too_large`](crate::FunctionStats::too_large) counts.
+    /// each function is told with a warning, and [`too_large`](crate::stats::FunctionStats::too_large) counts.
     /// So is one that the server refuses, whose `proto-max-bulk-len` may be lower. For 30 s no lease is
     /// taken for its key: whoever reads it loads.
     pub fn max_value_bytes(mut self, bytes: u64) -> Self {

@@ -21,7 +21,7 @@ pub enum Mode {
     Off,
     /// It runs for every call and its own result is served. The cache is filled as usual, and where it
     /// has a value this is compared with the result: see
-    /// [`FunctionStats::fresh_ratio`](crate::FunctionStats::fresh_ratio).
+    /// [`FunctionStats::fresh_ratio`](crate::stats::FunctionStats::fresh_ratio).
     Shadow,
 }
 

@@ -123,11 +123,11 @@ impl Error {
 /// ```
 /// # #[derive(Debug)]
 /// enum DbError {
-///     TooSlow(cached_redis::Timeout),
+///     TooSlow(cached_redis::error::Timeout),
 /// }
 ///
-/// impl From<cached_redis::Timeout> for DbError {
-///     fn from(timeout: cached_redis::Timeout) -> Self {
+/// impl From<cached_redis::error::Timeout> for DbError {
+///     fn from(timeout: cached_redis::error::Timeout) -> Self {
 ///         Self::TooSlow(timeout)
 ///     }
 /// }
@@ -148,11 +148,11 @@ pub struct Timeout {
 /// ```
 /// # #[derive(Debug)]
 /// enum DbError {
-///     NotNow(cached_redis::Unguarded),
+///     NotNow(cached_redis::error::Unguarded),
 /// }
 ///
-/// impl From<cached_redis::Unguarded> for DbError {
-///     fn from(unguarded: cached_redis::Unguarded) -> Self {
+/// impl From<cached_redis::error::Unguarded> for DbError {
+///     fn from(unguarded: cached_redis::error::Unguarded) -> Self {
 ///         Self::NotNow(unguarded)
 ///     }
 /// }

@@ -19,7 +19,7 @@ pub struct Pending {
     /// How many events wait to be published, for their invalidation or by themselves.
     pub events: usize,
     /// How many fills, refreshes and invalidations were under way when [`Cache::flush`](crate::Cache::flush)
-    /// gave up; 0 in [`Stats`](crate::Stats).
+    /// gave up; 0 in [`Stats`](crate::stats::Stats).
     pub tasks: usize,
 }
 

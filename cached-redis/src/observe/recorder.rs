@@ -43,13 +43,13 @@ pub struct Recorder(Arc<watch::Sender<Vec<Record>>>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record {
-    /// `module::function`, as in [`Stats`](crate::Stats); `(direct)` for calls without an attribute.
+    /// `module::function`, as in [`Stats`](crate::stats::Stats); `(direct)` for calls without an attribute.
     pub function: &'static str,
     /// What it was.
     pub event: Recorded,
 }
 
-/// What a cache does. The counters of [`FunctionStats`](crate::FunctionStats) say more about each.
+/// What a cache does. The counters of [`FunctionStats`](crate::stats::FunctionStats) say more about each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Recorded {

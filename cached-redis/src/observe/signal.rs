@@ -1,4 +1,4 @@
-//! What becomes of events: the counters of [`Stats`](crate::Stats) and what `tracing` is told, from one table.
+//! What becomes of events: the counters of [`Stats`](crate::stats::Stats) and what `tracing` is told, from one table.
 
 use std::fmt;
 

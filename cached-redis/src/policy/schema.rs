@@ -14,7 +14,7 @@ pub enum Schema {
     #[default]
     Exact,
     /// All that decode, in a codec that describes itself: `msgpack`, `json`, or
-    /// [one of yours](crate::Codec::self_describing). `build` refuses it with `bincode`.
+    /// [one of yours](crate::codec::Codec::self_describing). `build` refuses it with `bincode`.
     ///
     /// Only for types that change by additions: new fields that are optional or have a
     /// `#[serde(default)]`, new variants. **What it lets through:** a field that was renamed, or given

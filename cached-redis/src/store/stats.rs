@@ -1,6 +1,6 @@
 //! What a store tells about itself, beside the counters of the functions.
 
-/// How a cache and its store get on. [`Stats::store`](crate::Stats::store) has it.
+/// How a cache and its store get on. [`Stats::store`](crate::stats::Stats::store) has it.
 ///
 /// A `memory://` store is always connected, and what is counted here stays 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -30,7 +30,7 @@ const SHORTEST_CLAIM: Duration = Duration::from_millis(10);
 /// its host's.
 ///
 /// ```
-/// use cached_redis::Consumer;
+/// use cached_redis::events::Consumer;
 ///
 /// let consumer = Consumer::new("billing", "billing-1").from_start();
 /// ```

@@ -8,10 +8,11 @@ impl Cache {
     /// cache as well; each at most once. See [events](crate::docs::events).
     ///
     /// On Redis it has a connection of its own, which is made again whenever it is lost. That it
-    /// cannot be made yet is no error: the first notice then is a [`Notice::Gap`](crate::Notice::Gap).
+    /// cannot be made yet is no error: the first notice then is a [`Notice::Gap`](crate::events::Notice::Gap).
     ///
     /// ```
-    /// # use cached_redis::{Cache, Notice};
+    /// # use cached_redis::events::Notice;
+    /// # use cached_redis::Cache;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), cached_redis::Error> {
     /// # let cache = Cache::builder().url("memory://").build().await?;
@@ -39,7 +40,7 @@ impl Cache {
     ///
     /// On Redis it has a connection of its own, which is made again whenever it is lost. Where the group
     /// is to begin with the next event and could not be made yet, the first notice is a
-    /// [`Notice::Gap`](crate::Notice::Gap).
+    /// [`Notice::Gap`](crate::events::Notice::Gap).
     ///
     /// # Cancel safety
     ///

@@ -26,7 +26,7 @@ pub enum Notice {
 ///
 /// Each event comes **at most once**: while nobody listens, or the connection is down, it is lost.
 /// After each time that this may have happened, and when the listener falls more than some thousand
-/// events behind, there is a [`Notice::Gap`]. [`DurableEvents`](crate::DurableEvents) miss nothing.
+/// events behind, there is a [`Notice::Gap`]. [`DurableEvents`](crate::events::DurableEvents) miss nothing.
 ///
 /// It is a [`Stream`] as well. It ends only with its runtime, or with its store in memory.
 #[derive(Debug)]

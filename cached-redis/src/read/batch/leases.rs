@@ -72,7 +72,11 @@ impl Leases {
     pub(super) async fn acquire(&mut self, asked: &[Asked]) -> Vec<Answer<Granted>> {
         self.held = asked.iter().map(|asked| asked.key.clone()).collect();
         let (lease, life) = (self.entry(), self.inner.settings.lease);
-        let mut answers = self.inner.store.acquire_all(asked, lease.clone(), life).await;
+        let mut answers = self
+            .inner
+            .store
+            .acquire_all(asked, lease.clone(), life)
+            .await;
         for answer in &mut answers {
             // The command was sent twice, and the first one was granted.
             if matches!(answer, Ok(Granted::No(Some(entry))) if *entry == lease) {

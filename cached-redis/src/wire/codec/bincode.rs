@@ -19,13 +19,13 @@ const LIMIT: usize = 512 * 1024 * 1024;
 /// # Examples
 ///
 /// ```
-/// use cached_redis::{Codec, Bincode};
+/// use cached_redis::codec::{Codec, Bincode};
 ///
 /// let mut bytes = Vec::new();
 /// Bincode.encode(&("milk", 3_u32), &mut bytes)?;
 /// assert_eq!(bytes, b"\x04milk\x03");
 /// assert_eq!(Bincode.decode::<(String, u32)>(&bytes)?, ("milk".to_owned(), 3));
-/// # Ok::<(), cached_redis::CodecError>(())
+/// # Ok::<(), cached_redis::codec::CodecError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bincode;

@@ -11,7 +11,7 @@ use std::fmt;
 /// # Examples
 ///
 /// ```
-/// use cached_redis::{Codec, Json};
+/// use cached_redis::codec::{Codec, Json};
 ///
 /// let error = Json.decode::<u8>(b"\"secret\"").unwrap_err();
 /// assert_eq!(error.to_string(), "the codec failed");

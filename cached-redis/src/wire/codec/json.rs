@@ -11,12 +11,12 @@ use super::{Codec, CodecError};
 /// # Examples
 ///
 /// ```
-/// use cached_redis::{Codec, Json};
+/// use cached_redis::codec::{Codec, Json};
 ///
 /// let mut bytes = Vec::new();
 /// Json.encode(&("milk", 3), &mut bytes)?;
 /// assert_eq!(bytes, br#"["milk",3]"#);
-/// # Ok::<(), cached_redis::CodecError>(())
+/// # Ok::<(), cached_redis::codec::CodecError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Json;

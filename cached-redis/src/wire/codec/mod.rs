@@ -35,7 +35,7 @@ use crate::wire::fingerprint::Fingerprinted;
 /// # Examples
 ///
 /// ```
-/// use cached_redis::{Codec, CodecError};
+/// use cached_redis::codec::{Codec, CodecError};
 /// use serde::{Serialize, de::DeserializeOwned};
 ///
 /// /// JSON that a person can read in `redis-cli`.

@@ -18,12 +18,12 @@ use super::{Codec, CodecError};
 /// # Examples
 ///
 /// ```
-/// use cached_redis::{Codec, Msgpack};
+/// use cached_redis::codec::{Codec, Msgpack};
 ///
 /// let mut bytes = Vec::new();
 /// Msgpack.encode(&("milk", 3), &mut bytes)?;
 /// assert_eq!(bytes, b"\x92\xA4milk\x03");
-/// # Ok::<(), cached_redis::CodecError>(())
+/// # Ok::<(), cached_redis::codec::CodecError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Msgpack;
