@@ -16,15 +16,15 @@ on_both_stores!(
 
 const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
 
-#[redis_cached(ttl = 60, key = "shared:<id>", tags = ["shared:team:<team>", "shared:users"], skip(source, team))]
+#[redis_cached(ttl = 60, key = "joint:<id>", tags = ["joint:team:<team>", "joint:users"], skip(source, team))]
 async fn read(source: &Source, id: u64, team: u64) -> u64 {
     source.load().await
 }
 
 #[redis_cached(
     ttl = 60,
-    key = "shared:row:<id>",
-    tags = "shared:rows:<half>",
+    key = "joint:row:<id>",
+    tags = "joint:rows:<half>",
     skip(rows, half)
 )]
 async fn read_row(rows: &Rows, id: usize, half: usize) -> u64 {
@@ -62,7 +62,7 @@ async fn a_reader_under_other_tags_shares_no_load(world: World) {
             let load = || async { Ok::<_, Infallible>(source.load().await) };
             cache
                 .tagged([tag])
-                .get_or_fill(&POLICY, "shared:both", load)
+                .get_or_fill(&POLICY, "joint:both", load)
                 .await
         })
     };
@@ -87,7 +87,7 @@ async fn no_read_after_the_invalidation_of_a_tag_is_stale(world: World) {
     for round in 0..200 {
         let half = round % 2;
         let written = [half, half + 2].map(|id| (id, rows.write(id)));
-        let tag = format!("shared:rows:{half}");
+        let tag = format!("joint:rows:{half}");
         [&cache, &other][round / 2 % 2]
             .invalidate_tag(tag)
             .await

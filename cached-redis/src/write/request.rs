@@ -8,7 +8,7 @@ use crate::engine::handle::Inner;
 use crate::error::{Error, Unguarded};
 use crate::observe::registry::DIRECT;
 use crate::wire::key::{self, Pattern};
-use crate::wire::tag;
+use crate::wire::tag::Tags;
 use crate::wire::targets::Targets;
 use crate::write::invalidate;
 use crate::write::invalidation::Invalidation;
@@ -53,8 +53,8 @@ impl<'a> InvalidationRequest<'a> {
 
     /// All entries that carry any of `tags`.
     pub fn tags<T: AsRef<str>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
-        let own = |tag: T| tag::tag_key(&self.inner.namespace, tag.as_ref());
-        self.targets.keys.extend(tags.into_iter().map(own));
+        let tags = Tags::named(&self.inner.namespace, tags);
+        self.targets.keys.extend_from_slice(tags.keys());
         self
     }
 
