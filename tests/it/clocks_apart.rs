@@ -25,7 +25,7 @@ const MINUTE: i64 = 60;
     ttl = 30,
     jitter = 0.0,
     stale_while_revalidate = 600,
-    key = "t13:<id>",
+    key = "clocks-apart:<id>",
     skip(source)
 )]
 async fn read(source: &Source, id: u64) -> u64 {
@@ -36,7 +36,7 @@ async fn read(source: &Source, id: u64) -> u64 {
     ttl = 0.05,
     jitter = 0.0,
     stale_if_error = 0.05,
-    key = "t13:short:<id>",
+    key = "clocks-apart:short:<id>",
     skip(source)
 )]
 async fn short(source: &Source, id: u64) -> Result<u64, String> {
@@ -47,7 +47,7 @@ async fn short(source: &Source, id: u64) -> Result<u64, String> {
     ttl = 0.05,
     jitter = 0.0,
     stale_if_error = 600,
-    key = "t13:long:<id>",
+    key = "clocks-apart:long:<id>",
     skip(source)
 )]
 async fn long(source: &Source, id: u64) -> Result<u64, String> {
@@ -75,7 +75,7 @@ async fn ages_are_told_by_the_clock_of_the_server(mut world: World) {
         let source = Source::new();
         cache.scope(read(&source, 1)).await;
         filled(&cache, 1).await;
-        let entry = world.redis().bytes("it:t13:1").unwrap();
+        let entry = world.redis().bytes("it:clocks-apart:1").unwrap();
         let filled_at = u64::from_le_bytes(entry[32..40].try_into().unwrap());
         let by_server = now_ms().saturating_add_signed(ahead * 1000);
         assert!(filled_at.abs_diff(by_server) < 30_000, "{ahead} s");
@@ -84,7 +84,7 @@ async fn ages_are_told_by_the_clock_of_the_server(mut world: World) {
             let (_, info) = process.scope(read(&source, 1).with_info()).await;
             assert!(info.age().unwrap() < Duration::from_secs(30), "{info:?}");
         }
-        cache.invalidate("t13:1").await.unwrap();
+        cache.invalidate("clocks-apart:1").await.unwrap();
     }
 }
 
@@ -95,7 +95,7 @@ async fn a_wrong_clock_keeps_nothing_beyond_its_windows(mut world: World) {
         let (wrong, _network) = process(&mut world, ahead).await;
         let source = Source::new();
         for (filler, reader) in [(&right, &wrong), (&wrong, &right)] {
-            right.invalidate("t13:short:1").await.unwrap();
+            right.invalidate("clocks-apart:short:1").await.unwrap();
             let version = source.write();
             let fills = filler.stats().total().fills + 1;
             assert_eq!(filler.scope(short(&source, 1)).await, Ok(version));
@@ -117,7 +117,7 @@ async fn a_wrong_clock_revives_nothing(mut world: World) {
         let right = world.patient().build().await.unwrap();
         let (wrong, _network) = process(&mut world, ahead).await;
         let source = Source::new();
-        right.invalidate("t13:1").await.unwrap();
+        right.invalidate("clocks-apart:1").await.unwrap();
         assert_eq!(right.scope(read(&source, 1)).await, 1);
         filled(&right, 1).await;
         if ahead > 0 {
@@ -128,7 +128,7 @@ async fn a_wrong_clock_revives_nothing(mut world: World) {
             source.begun(2).await;
         }
         source.write();
-        right.invalidate("t13:1").await.unwrap();
+        right.invalidate("clocks-apart:1").await.unwrap();
         source.release();
         if ahead > 0 {
             let refused = async || wrong.stats().total().refused_fills == 1;
@@ -148,7 +148,7 @@ async fn a_wrong_clock_lengthens_no_throttle(mut world: World) {
         let right = right.build().await.unwrap();
         let (wrong, _network) = process(&mut world, ahead).await;
         let source = Source::new();
-        right.invalidate("t13:long:1").await.unwrap();
+        right.invalidate("clocks-apart:long:1").await.unwrap();
         // The one whose entry is old to the other.
         let filler = if ahead > 0 { &right } else { &wrong };
         let fills = filler.stats().total().fills + 1;

@@ -129,12 +129,12 @@ mod opening {
     }
 }
 
-#[redis_cached(ttl = 60, key = "k2:shared:<id>")]
+#[redis_cached(ttl = 60, key = "default-keys:shared:<id>")]
 async fn by_number(id: u64) -> String {
     format!("number {id}")
 }
 
-#[redis_cached(ttl = 60, key = "k2:shared:<name>")]
+#[redis_cached(ttl = 60, key = "default-keys:shared:<name>")]
 async fn by_name(name: &str) -> String {
     format!("name {name}")
 }
@@ -210,7 +210,7 @@ async fn namespaces_are_apart(world: World) {
     blue.scope(by_number(1)).await;
     filled(&blue, 1).await;
     assert_eq!(green.scope(by_name("1")).await, "name 1");
-    green.invalidate("k2:shared:1").await.unwrap();
+    green.invalidate("default-keys:shared:1").await.unwrap();
     assert_eq!(blue.scope(by_name("1")).await, "number 1");
 }
 

@@ -28,12 +28,12 @@ on_redis!(
 
 const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
 
-#[redis_cached(ttl = 60, key = "f5:<id>", skip(rows))]
+#[redis_cached(ttl = 60, key = "deferred-invalidations:<id>", skip(rows))]
 async fn read(rows: &Rows, id: usize) -> u64 {
     rows.load(id).await
 }
 
-#[invalidates("f5:<id>")]
+#[invalidates("deferred-invalidations:<id>")]
 async fn write(rows: &Rows, id: usize) -> u64 {
     rows.write(id)
 }
@@ -96,14 +96,26 @@ async fn a_key_is_bypassed_here_until_its_invalidation_is_replayed(world: World)
     let pending = here.stats().pending_invalidations();
     assert_eq!((pending.keys, pending.namespace), (1, false));
     let server = world.server().unwrap();
-    let before = server.bytes("it:f5:0");
+    let before = server.bytes("it:deferred-invalidations:0");
     for _ in 0..3 {
         assert_eq!(status(&here, &rows, 0).await, (2, Status::Bypass));
         assert_eq!(here.scope(read(&rows, 0).refreshed()).await, 2);
-        assert_eq!(here.get::<u64>("f5:0").await.unwrap(), None);
-        assert!(!here.put(&POLICY, "f5:0", &7_u64).await.unwrap());
+        assert_eq!(
+            here.get::<u64>("deferred-invalidations:0").await.unwrap(),
+            None
+        );
+        assert!(
+            !here
+                .put(&POLICY, "deferred-invalidations:0", &7_u64)
+                .await
+                .unwrap()
+        );
     }
-    assert_eq!(server.bytes("it:f5:0"), before, "nothing was stored");
+    assert_eq!(
+        server.bytes("it:deferred-invalidations:0"),
+        before,
+        "nothing was stored"
+    );
     assert_eq!(
         status(&here, &rows, 1).await,
         (1, Status::Hit),
@@ -129,7 +141,10 @@ async fn a_replay_needs_no_new_connection(world: World) {
     change(&cache, &rows, 0).await;
     allow(&world);
     replayed(&cache).await;
-    assert_eq!(world.server().unwrap().bytes("it:f5:0"), None);
+    assert_eq!(
+        world.server().unwrap().bytes("it:deferred-invalidations:0"),
+        None
+    );
 }
 
 async fn of_a_thousand_keys_invalidated_in_an_outage_none_is_served_old_here(world: World) {
@@ -159,7 +174,7 @@ async fn a_thousand_in_an_outage(mut world: World, here: &Cache) {
     world.redis().restart();
     replayed(here).await;
     // What this one had from the old server says nothing about the new one.
-    let connected = async || there.get::<u64>("f5:0").await.is_ok();
+    let connected = async || there.get::<u64>("deferred-invalidations:0").await.is_ok();
     eventually("a connection there", connected).await;
     assert!(all_new(&there, &rows).await);
     readers.stop().await;
@@ -185,9 +200,16 @@ async fn more_keys_than_can_be_kept_are_the_whole_namespace(world: World) {
 
     allow(&world);
     replayed(&here).await;
-    assert_eq!(server.bytes("it:f5:1999"), None, "swept");
+    assert_eq!(
+        server.bytes("it:deferred-invalidations:1999"),
+        None,
+        "swept"
+    );
     assert!(all_new(&there, &rows).await);
-    assert!(server.bytes("it:#epoch").is_some() && server.bytes("it2:f5:0").is_some());
+    assert!(
+        server.bytes("it:#epoch").is_some()
+            && server.bytes("it2:deferred-invalidations:0").is_some()
+    );
     let hit = async || status(&here, &rows, 1999).await.1 == Status::Hit;
     eventually("a hit", hit).await;
 }
@@ -220,14 +242,24 @@ async fn invalidations_and_replays_side_by_side_leave_no_read_stale(world: World
 
 async fn an_invalidation_by_hand_says_that_it_was_deferred(mut world: World) {
     let cache = process(&world).await;
-    assert_eq!(cache.invalidate("f5:0").await.unwrap(), Invalidation::Done);
+    assert_eq!(
+        cache.invalidate("deferred-invalidations:0").await.unwrap(),
+        Invalidation::Done
+    );
     world.redis().kill();
-    let deferred = cache.invalidation().keys(["f5:0", "f5:1"]).send().await;
+    let deferred = cache
+        .invalidation()
+        .keys(["deferred-invalidations:0", "deferred-invalidations:1"])
+        .send()
+        .await;
     assert_eq!(deferred.unwrap(), Invalidation::Deferred);
     assert_eq!(cache.stats().pending_invalidations().keys, 2);
     world.redis().restart();
     replayed(&cache).await;
-    assert_eq!(cache.invalidate("f5:0").await.unwrap(), Invalidation::Done);
+    assert_eq!(
+        cache.invalidate("deferred-invalidations:0").await.unwrap(),
+        Invalidation::Done
+    );
 }
 
 async fn one_that_succeeds_by_hand_settles_the_one_that_was_deferred(world: World) {
@@ -236,12 +268,15 @@ async fn one_that_succeeds_by_hand_settles_the_one_that_was_deferred(world: Worl
     for _ in 0..10 {
         // The pauses between the replays grow meanwhile.
         assert_eq!(
-            cache.invalidate("f5:0").await.unwrap(),
+            cache.invalidate("deferred-invalidations:0").await.unwrap(),
             Invalidation::Deferred
         );
     }
     allow(&world);
-    assert_eq!(cache.invalidate("f5:0").await.unwrap(), Invalidation::Done);
+    assert_eq!(
+        cache.invalidate("deferred-invalidations:0").await.unwrap(),
+        Invalidation::Done
+    );
     assert!(cache.stats().pending_invalidations().is_empty());
     let total = cache.stats().total();
     assert_eq!(total.invalidations, 1, "{total:?}");
@@ -256,7 +291,7 @@ async fn flush_waits_for_the_replay(world: World) {
         .unwrap();
     cache.flush().await.unwrap();
     refuse(&world);
-    cache.invalidate("f5:0").await.unwrap();
+    cache.invalidate("deferred-invalidations:0").await.unwrap();
     // Dropped, it leaves everything as it was.
     assert!(poll_once(pin!(cache.flush()).as_mut()).is_pending());
     let mut flush = pin!(cache.flush());
@@ -276,7 +311,11 @@ async fn flush_gives_up_in_time_and_says_how_many_are_left(world: World) {
     refuse(&world);
     cache
         .invalidation()
-        .keys(["f5:0", "f5:1", "f5:2"])
+        .keys([
+            "deferred-invalidations:0",
+            "deferred-invalidations:1",
+            "deferred-invalidations:2",
+        ])
         .send()
         .await
         .unwrap();
@@ -300,7 +339,7 @@ async fn a_cache_that_ends_with_something_left_says_so() {
     let rows = Rows::new(1);
     change(&cache, &rows, 0).await;
     assert_eq!(log.count(Level::WARN, "was not confirmed"), 1);
-    cache.invalidate("f5:1").await.unwrap();
+    cache.invalidate("deferred-invalidations:1").await.unwrap();
     drop(cache.clone());
     assert_eq!(log.count(Level::WARN, "was dropped"), 0, "a clone remains");
     drop(cache);
@@ -318,7 +357,10 @@ async fn an_overflow_is_told_once() {
         .await
         .unwrap();
     for id in 0..10 {
-        cache.invalidate(format!("f5:{id}")).await.unwrap();
+        cache
+            .invalidate(format!("deferred-invalidations:{id}"))
+            .await
+            .unwrap();
     }
     assert_eq!(
         log.count(Level::WARN, "the whole namespace"),

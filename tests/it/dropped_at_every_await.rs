@@ -33,7 +33,7 @@ async fn guarded_write(cache: &Cache, source: &Source, id: u64) -> u64 {
 }
 
 fn seeds() -> u64 {
-    tier(6, 24)
+    tier(3, 24)
 }
 
 /// What is dropped.

@@ -16,7 +16,7 @@ on_both_stores!(
     a_dropped_waiter_disturbs_nobody,
 );
 
-#[redis_cached(ttl = 60, key = "t4:<id>", skip(source))]
+#[redis_cached(ttl = 60, key = "dropped-leader:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
     source.load().await
 }
@@ -90,7 +90,7 @@ async fn a_caller_dropped_after_any_number_of_polls_blocks_nobody(world: World) 
     let [cache, other] = [patient(&world).await, patient(&world).await];
     let source = Source::new();
     for polls in 0..40 {
-        cache.invalidate("t4:1").await.unwrap();
+        cache.invalidate("dropped-leader:1").await.unwrap();
         let process = if polls % 2 == 0 { &cache } else { &other };
         in_time(after_polls(polls / 4, cache.scope(read(&source, 1)))).await;
         assert_eq!(in_time(process.scope(read(&source, 1))).await, 1);

@@ -18,24 +18,24 @@ on_both_stores!(
     an_invalidation_by_hand_dropped_after_one_poll_is_sent,
 );
 
-#[redis_cached(ttl = 600, key = "t3:<id>", skip(source))]
+#[redis_cached(ttl = 600, key = "dropped-writer:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
     source.load().await
 }
 
-#[invalidates("t3:<id>")]
+#[invalidates("dropped-writer:<id>")]
 async fn write(source: &Source, id: u64) {
     source.write();
 }
 
 /// Commits, and then has something else to do.
-#[invalidates("t3:<id>")]
+#[invalidates("dropped-writer:<id>")]
 async fn write_and_wait(source: &Source, id: u64) {
     source.write();
     source.wait_open().await;
 }
 
-#[invalidates("t3:<id>", when = "ok")]
+#[invalidates("dropped-writer:<id>", when = "ok")]
 async fn write_if_ok(source: &Source, id: u64) -> Result<(), String> {
     source.write();
     source.wait_open().await;
@@ -55,7 +55,7 @@ async fn full(world: &World, source: &Source) -> Cache {
 async fn present(cache: &Cache) -> u64 {
     let mut present = 0;
     for id in 0..WRITES {
-        let entry = cache.get::<u64>(format!("t3:{id}")).await;
+        let entry = cache.get::<u64>(format!("dropped-writer:{id}")).await;
         present += u64::from(entry.unwrap().is_some());
     }
     present
@@ -132,7 +132,7 @@ async fn an_invalidation_by_hand_dropped_after_one_poll_is_sent(world: World) {
     let source = Source::new();
     let cache = full(&world, &source).await;
     for id in 0..WRITES {
-        let mut invalidation = pin!(cache.invalidate(format!("t3:{id}")));
+        let mut invalidation = pin!(cache.invalidate(format!("dropped-writer:{id}")));
         let _ = poll_once(invalidation.as_mut());
     }
     all_gone(&cache).await;

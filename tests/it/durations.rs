@@ -25,12 +25,12 @@ on_redis!(
 
 const SHORT: Duration = Duration::from_millis(50);
 
-#[redis_cached(ttl = 0.05, jitter = 0.0, key = "f10:<id>", skip(source))]
+#[redis_cached(ttl = 0.05, jitter = 0.0, key = "durations:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
     source.load().await
 }
 
-#[redis_cached(ttl = "1h", jitter = 0.0, key = "f10:long:<id>", skip(source))]
+#[redis_cached(ttl = "1h", jitter = 0.0, key = "durations:long:<id>", skip(source))]
 async fn read_long(source: &Source, id: u64) -> u64 {
     source.load().await
 }
@@ -46,16 +46,16 @@ async fn hits(cache: &Cache, source: &Source) {
 async fn an_entry_of_a_fraction_of_a_second_expires(world: World) {
     let cache = world.cache().await;
     let policy = Policy::new().ttl(SHORT);
-    assert!(cache.put(&policy, "f10:put", &1_u64).await.unwrap());
-    expired("f10:put", [&cache]).await;
+    assert!(cache.put(&policy, "durations:put", &1_u64).await.unwrap());
+    expired("durations:put", [&cache]).await;
 }
 
 async fn a_ttl_below_a_millisecond_is_one(world: World) {
     let cache = world.cache().await;
     for ttl in [Duration::from_nanos(1), Duration::from_micros(999)] {
         let policy = Policy::new().ttl(ttl).jitter(Jitter::around(0.9));
-        assert!(cache.put(&policy, "f10:put", &1_u64).await.unwrap());
-        expired("f10:put", [&cache]).await;
+        assert!(cache.put(&policy, "durations:put", &1_u64).await.unwrap());
+        expired("durations:put", [&cache]).await;
     }
 }
 
@@ -66,7 +66,7 @@ async fn a_ttl_shorter_than_the_lease_and_the_load_is_the_life_of_the_entry(worl
     for loads in 1..=3 {
         assert_eq!(cache.scope(read(&source, 1)).await, 1);
         filled(&cache, loads).await;
-        expired("f10:1", [&cache]).await;
+        expired("durations:1", [&cache]).await;
         assert_eq!(source.loads(), loads as usize);
     }
     let stats = cache.stats().total();
@@ -110,9 +110,9 @@ async fn keeps(world: World, lease: Duration, load: Duration) {
 async fn a_ttl_of_zero_by_hand_is_refused(world: World) {
     let cache = world.cache().await;
     let zero = Policy::new().ttl(Duration::ZERO);
-    let refused = cache.put(&zero, "f10:put", &1_u64).await;
+    let refused = cache.put(&zero, "durations:put", &1_u64).await;
     assert!(matches!(refused, Err(Error::Setting { .. })), "{refused:?}");
-    assert_eq!(cache.get::<u64>("f10:put").await.unwrap(), None);
+    assert_eq!(cache.get::<u64>("durations:put").await.unwrap(), None);
 }
 
 /// Everything that is a duration.
@@ -140,10 +140,10 @@ async fn the_longest_durations_are_as_good_as_endless(world: World) {
         cache.scope(read_long(&source, 1).refreshed()).await;
         let policy = Policy::new().named("longest");
         for _ in 0..20 {
-            assert!(cache.put(&policy, "f10:put", &1_u64).await.unwrap());
-            assert_eq!(cache.get("f10:put").await.unwrap(), Some(1_u64));
+            assert!(cache.put(&policy, "durations:put", &1_u64).await.unwrap());
+            assert_eq!(cache.get("durations:put").await.unwrap(), Some(1_u64));
         }
-        cache.invalidate("f10:long:1").await.unwrap();
+        cache.invalidate("durations:long:1").await.unwrap();
         assert_eq!(cache.stats().total().errors, 0);
     }
 }
@@ -175,7 +175,7 @@ async fn jitter_at_its_extremes_leaves_every_entry_a_life(world: World) {
         for ttl in [Duration::from_nanos(1), Duration::MAX] {
             let policy = Policy::new().ttl(ttl).jitter(jitter);
             for _ in 0..50 {
-                assert!(cache.put(&policy, "f10:put", &1_u64).await.unwrap());
+                assert!(cache.put(&policy, "durations:put", &1_u64).await.unwrap());
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cached_redis::{CachedExt as _, Status, redis_cached};
 
-use crate::support::{Source, World, eventually, filled, on_both_stores};
+use crate::support::{Source, World, eventually, filled, on_both_stores, tier};
 
 on_both_stores!(an_entry_may_be_loaded_anew_before_its_ttl,);
 
@@ -45,7 +45,6 @@ mod with_a_held_clock {
 
     use super::*;
 
-    const KEYS: u64 = 2_000;
     const LOAD: Duration = Duration::from_millis(100);
 
     #[redis_cached(
@@ -64,10 +63,11 @@ mod with_a_held_clock {
     #[tokio::test(start_paused = true)]
     async fn one_look_at_each_entry_expires_the_share_that_the_paper_says() {
         let (clock, cache) = (HeldClock::new(), World::in_memory().cache().await);
+        let keys = tier(500, 2_000);
         for times in [3.0, 2.0, 1.0, 0.5] {
             let source = Source::slow(LOAD);
             let look = async || {
-                let looks: Vec<_> = (0..KEYS)
+                let looks: Vec<_> = (0..keys)
                     .map(|id| {
                         let source = source.clone();
                         cache.spawn(async move { read(&source, id).await })
@@ -79,14 +79,14 @@ mod with_a_held_clock {
                 clock.settle().await;
             };
             look().await;
-            assert_eq!(source.loads() as u64, KEYS);
+            assert_eq!(source.loads() as u64, keys);
             let left = LOAD.mul_f64(times);
             clock.advance(Duration::from_secs(10) - left).await;
             look().await;
-            let share = (source.loads() as u64 - KEYS) as f64 / KEYS as f64;
+            let share = (source.loads() as u64 - keys) as f64 / keys as f64;
             let expected = f64::exp(-times);
             // Six standard deviations, and whole milliseconds.
-            let tolerance = 6.0 * (expected * (1.0 - expected) / KEYS as f64).sqrt() + 0.01;
+            let tolerance = 6.0 * (expected * (1.0 - expected) / keys as f64).sqrt() + 0.01;
             assert!(
                 (share - expected).abs() < tolerance,
                 "{left:?} before the TTL: {share} of {expected}"

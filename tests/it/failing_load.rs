@@ -24,12 +24,12 @@ struct Shareable;
 #[derive(Debug, PartialEq)]
 struct Unique;
 
-#[redis_cached(ttl = 60, key = "t7:shareable:<id>", skip(source))]
+#[redis_cached(ttl = 60, key = "failing-load:shareable:<id>", skip(source))]
 async fn shareable(source: &Source, id: u64) -> Result<u64, Shareable> {
     source.try_load().await.ok_or(Shareable)
 }
 
-#[redis_cached(ttl = 60, key = "t7:unique:<id>", skip(source))]
+#[redis_cached(ttl = 60, key = "failing-load:unique:<id>", skip(source))]
 async fn unique(source: &Source, id: u64) -> Result<u64, Unique> {
     source.try_load().await.ok_or(Unique)
 }

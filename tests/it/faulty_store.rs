@@ -217,7 +217,7 @@ async fn no_fault_of_the_network_before_a_real_server_shows_a_stale_value() {
     let faults = mixed(seed);
     let builder = Cache::builder().url(address.url()).namespace("it");
     let storm = async {
-        let total = storm(builder, &faults, tier(4, 10)).await;
+        let total = storm(builder, &faults, tier(2, 10)).await;
         assert!(total.hits > 0 && faults.injected().total() > 0);
     };
     tokio::select! {

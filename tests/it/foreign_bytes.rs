@@ -17,7 +17,7 @@ on_redis!(
 );
 on_both_stores!(an_entry_of_another_codec_is_a_miss);
 
-const KEY: &str = "it:k6:1";
+const KEY: &str = "it:foreign-bytes:1";
 
 /// Where the header has what.
 const LAYOUT: usize = 2;
@@ -43,17 +43,17 @@ fn ada(id: u64) -> User {
     }
 }
 
-#[redis_cached(ttl = 60, key = "k6:<id>")]
+#[redis_cached(ttl = 60, key = "foreign-bytes:<id>")]
 async fn read(id: u64) -> User {
     ada(id)
 }
 
-#[redis_cached(ttl = 60, key = "k6:<id>", codec = msgpack)]
+#[redis_cached(ttl = 60, key = "foreign-bytes:<id>", codec = msgpack)]
 async fn read_msgpack(id: u64) -> User {
     ada(id)
 }
 
-#[redis_cached(ttl = 60, key = "k6:<id>", codec = json)]
+#[redis_cached(ttl = 60, key = "foreign-bytes:<id>", codec = json)]
 async fn read_json(id: u64) -> User {
     ada(id)
 }
@@ -169,7 +169,10 @@ async fn msgpack_codec(world: &mut World) -> u8 {
     let cache = world.cache().await;
     cache.scope(read_msgpack(2)).await;
     filled(&cache, 1).await;
-    world.redis().bytes("it:k6:2").expect("it was filled")[CODEC]
+    world
+        .redis()
+        .bytes("it:foreign-bytes:2")
+        .expect("it was filled")[CODEC]
 }
 
 async fn foreign_bytes_without_a_ttl_are_replaced_by_an_entry_with_one(mut world: World) {
@@ -196,7 +199,7 @@ async fn a_value_of_another_redis_type_is_left_untouched_and_bypassed(mut world:
         ["a", "b"]
     );
     // Removing it is the user's wish, though.
-    cache.invalidate("k6:1").await.unwrap();
+    cache.invalidate("foreign-bytes:1").await.unwrap();
     cache.scope(read(1)).await;
     filled(&cache, 1).await;
 }
@@ -204,11 +207,18 @@ async fn a_value_of_another_redis_type_is_left_untouched_and_bypassed(mut world:
 async fn get_by_hand_takes_foreign_bytes_for_an_absence(mut world: World) {
     let cache = world.cache().await;
     world.redis().plant(KEY, b"hello");
-    assert_eq!(cache.get::<User>("k6:1").await.unwrap(), None);
+    assert_eq!(cache.get::<User>("foreign-bytes:1").await.unwrap(), None);
     cache.scope(read(1)).await;
     filled(&cache, 1).await;
-    assert_eq!(cache.get::<User>("k6:1").await.unwrap(), Some(ada(1)));
-    assert_eq!(cache.get::<u8>("k6:1").await.unwrap(), None, "another type");
+    assert_eq!(
+        cache.get::<User>("foreign-bytes:1").await.unwrap(),
+        Some(ada(1))
+    );
+    assert_eq!(
+        cache.get::<u8>("foreign-bytes:1").await.unwrap(),
+        None,
+        "another type"
+    );
 }
 
 async fn an_entry_of_another_codec_is_a_miss(world: World) {

@@ -16,7 +16,7 @@ on_redis!(
     an_invalidation_removes_another_type,
 );
 
-const KEY: &str = "it:k6:foreign:1";
+const KEY: &str = "it:foreign-redis-types:foreign:1";
 
 /// Something of each type that is no string.
 const PLANTS: [&[&str]; 5] = [
@@ -27,7 +27,7 @@ const PLANTS: [&[&str]; 5] = [
     &["XADD", KEY, "1-1", "a", "b"],
 ];
 
-#[redis_cached(ttl = 60, key = "k6:foreign:<id>", skip(source))]
+#[redis_cached(ttl = 60, key = "foreign-redis-types:foreign:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
     source.load().await
 }
@@ -52,7 +52,9 @@ async fn reads_of_every_kind_go_around_another_type(mut world: World) {
         assert_eq!(cache.scope(read(&source, 1).refreshed()).await, 1);
         assert_eq!(cache.scope(read(&source, 1).uncached()).await, 1);
         let policy = Policy::new().ttl(Duration::from_secs(60));
-        let loaded = cache.get_or_fill(&policy, "k6:foreign:1", || async { Ok::<_, ()>(7_u64) });
+        let loaded = cache.get_or_fill(&policy, "foreign-redis-types:foreign:1", || async {
+            Ok::<_, ()>(7_u64)
+        });
         assert_eq!(loaded.await, Ok(7));
         let stats = cache.stats().total();
         assert_eq!(
@@ -73,8 +75,14 @@ async fn direct_calls_are_told_of_another_type(mut world: World) {
         server.run::<()>(&["DEL", KEY]);
         server.run::<()>(plant);
         let before = dump(server);
-        let got = cache.get::<u64>("k6:foreign:1").await.map(drop);
-        let put = cache.put(&policy, "k6:foreign:1", &1_u64).await.map(drop);
+        let got = cache
+            .get::<u64>("foreign-redis-types:foreign:1")
+            .await
+            .map(drop);
+        let put = cache
+            .put(&policy, "foreign-redis-types:foreign:1", &1_u64)
+            .await
+            .map(drop);
         for answer in [got, put] {
             assert!(
                 matches!(answer, Err(Error::Store(StoreError::WrongType))),
@@ -114,7 +122,10 @@ async fn an_invalidation_removes_another_type(mut world: World) {
     for (fills, plant) in (1..).zip(PLANTS) {
         world.redis().run::<()>(&["DEL", KEY]);
         world.redis().run::<()>(plant);
-        cache.invalidate("k6:foreign:1").await.unwrap();
+        cache
+            .invalidate("foreign-redis-types:foreign:1")
+            .await
+            .unwrap();
         cache.scope(read(&source, 1)).await;
         filled(&cache, fills).await;
     }

@@ -18,12 +18,12 @@ on_redis!(
     the_cache_fills_again_when_there_is_room,
 );
 
-#[redis_cached(ttl = 60, key = "f6:<id>", skip(source))]
+#[redis_cached(ttl = 60, key = "full-server:<id>", skip(source))]
 async fn read(source: &Source, id: usize) -> u64 {
     source.load().await
 }
 
-#[invalidates("f6:<id>")]
+#[invalidates("full-server:<id>")]
 async fn write(source: &Source, id: usize) -> u64 {
     source.write()
 }
@@ -101,11 +101,11 @@ async fn a_full_server_is_told_once_and_to_direct_calls() {
     }
     assert_eq!(log.count(Level::WARN, "OOM"), 1, "{}", log.text());
     let policy = Policy::new().ttl(Duration::from_secs(60));
-    match cache.put(&policy, "f6:put", &1_u64).await {
+    match cache.put(&policy, "full-server:put", &1_u64).await {
         Err(Error::Store(StoreError::Server { code })) => assert_eq!(code, "OOM"),
         other => panic!("{other:?}"),
     }
-    let loaded = cache.get_or_fill(&policy, "f6:put", || async { Ok::<_, ()>(7_u64) });
+    let loaded = cache.get_or_fill(&policy, "full-server:put", || async { Ok::<_, ()>(7_u64) });
     assert_eq!(loaded.await, Ok(7));
 }
 

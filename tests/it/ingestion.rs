@@ -9,6 +9,7 @@ use tracing::Level;
 
 use crate::support::{
     Forwarder, Log, Rows, Source, World, eventually, filled, in_time, on_both_stores, on_redis,
+    tier,
 };
 
 on_both_stores!(
@@ -103,7 +104,7 @@ async fn no_read_after_an_ingested_invalidation_is_stale(world: World) {
     let _listener = here.listen_for_invalidations(CHANNEL).await;
     let rows = Rows::new(4);
     let readers = rows.readers(&there, 3, async |rows, id| read_row(&rows, id).await);
-    for message in 1..=100 {
+    for message in 1..=tier(30, 100) {
         let id = fastrand::usize(rows.ids());
         let version = rows.write(id);
         send(&world, &here, format!("row:{id}").as_bytes()).await;

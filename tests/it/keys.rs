@@ -31,39 +31,39 @@ fn odd() -> Vec<String> {
     texts.chain(long).chain(long_apart_at_the_end).collect()
 }
 
-#[redis_cached(ttl = 60, key = "k1:pair:<a>:<b>")]
+#[redis_cached(ttl = 60, key = "keys:pair:<a>:<b>")]
 async fn pair(a: &str, b: &str) -> (String, String) {
     (a.to_owned(), b.to_owned())
 }
 
-#[redis_cached(ttl = 60, key = "k1:one:<text>")]
+#[redis_cached(ttl = 60, key = "keys:one:<text>")]
 async fn one(text: &str) -> String {
     text.to_owned()
 }
 
-#[invalidates("k1:one:<text>")]
+#[invalidates("keys:one:<text>")]
 async fn change(text: &str) {
     let _ = text;
 }
 
-#[redis_cached(ttl = 60, key = "k1:optional:<text>")]
+#[redis_cached(ttl = 60, key = "keys:optional:<text>")]
 async fn optional(text: Option<&str>) -> String {
     format!("{text:?}")
 }
 
-#[redis_cached(ttl = 60, key = "k1:debug:<parts:?>")]
+#[redis_cached(ttl = 60, key = "keys:debug:<parts:?>")]
 async fn debug(parts: Vec<String>) -> Vec<String> {
     parts
 }
 
-#[redis_cached(ttl = 60, key = "k1:hash:<filter:hash>")]
+#[redis_cached(ttl = 60, key = "keys:hash:<filter:hash>")]
 async fn hash(filter: Filter) -> String {
     format!("{filter:?}")
 }
 
 #[redis_cached(
     ttl = 60,
-    key = "k1:field:<filter.city>:<range.0>:<range.1>",
+    key = "keys:field:<filter.city>:<range.0>:<range.1>",
     skip(other)
 )]
 async fn field(filter: &Filter, range: (u8, u8), other: &str) -> String {
@@ -117,7 +117,7 @@ async fn odd_texts_are_apart(world: World) {
     assert_eq!(cache.stats().total().loads, texts.len() as u64);
     // A key built by hand is the same key.
     for text in &texts {
-        let key = Key::new("k1:one:").value(text);
+        let key = Key::new("keys:one:").value(text);
         assert_eq!(cache.get::<String>(key).await.unwrap().as_ref(), Some(text));
     }
 }
@@ -198,7 +198,7 @@ async fn invalidating_a_key_that_looks_like_a_pattern_removes_that_key_alone(wor
     }
     for text in &texts {
         let kept = cache
-            .get::<String>(Key::new("k1:one:").value(text))
+            .get::<String>(Key::new("keys:one:").value(text))
             .await
             .unwrap();
         let removed = ["*", "?", "[a]", "%2A"].contains(&text.as_str());
@@ -217,7 +217,7 @@ async fn keys_hold_no_glob_and_no_overlong_text(mut world: World) {
     assert_eq!(keys.len(), texts.len());
     for key in keys {
         let value = key
-            .strip_prefix("it:k1:one:")
+            .strip_prefix("it:keys:one:")
             .expect("namespace and template");
         assert!(
             !value.contains(['*', '?', '[', ']', '{', '}', ':', ' ', '\n', '\\']),

@@ -21,12 +21,12 @@ on_redis!(
     nothing_is_ever_without_a_ttl,
 );
 
-#[redis_cached(ttl = 60, key = "t6:<id>", skip(source))]
+#[redis_cached(ttl = 60, key = "killed-process:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
     source.load().await
 }
 
-#[redis_cached(ttl = 60, key = "t6:<id>")]
+#[redis_cached(ttl = 60, key = "killed-process:<id>")]
 async fn read_for_ever(id: u64) -> u64 {
     println!("loading");
     pending().await
@@ -79,7 +79,7 @@ async fn the_key_of_a_killed_process_is_loaded_as_soon_as_its_lease_has_run_out(
     process.kill().unwrap();
     process.wait().unwrap();
 
-    let left = server.lives()["it:t6:1"];
+    let left = server.lives()["it:killed-process:1"];
     assert!((0..=LEASE.as_millis() as i64).contains(&left), "{left} ms");
     let source = Source::new();
     assert_eq!(in_time(cache.scope(read(&source, 1))).await, 1);

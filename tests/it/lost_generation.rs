@@ -12,7 +12,7 @@ on_redis!(
 );
 on_both_stores!(a_full_store_loses_tags_and_serves_nothing_stale);
 
-#[redis_cached(ttl = 60, key = "t12:<id>", tags = ["t12:tag"], skip(source))]
+#[redis_cached(ttl = 60, key = "lost-generation:<id>", tags = ["lost-generation:tag"], skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
     source.load().await
 }
@@ -29,7 +29,10 @@ async fn entries_of_a_tag_that_was_evicted_are_loaded_anew(mut world: World) {
     let cache = filled_once(&world, &source).await;
     let server = world.redis();
     // The tag that all entries of the function share as well.
-    for (tag, loads) in [("it:#tag:t12:tag", 2), ("it:#fn:t12:<>", 3)] {
+    for (tag, loads) in [
+        ("it:#tag:lost-generation:tag", 2),
+        ("it:#fn:lost-generation:<>", 3),
+    ] {
         server.run::<()>(&["DEL", tag]);
         cache.scope(read(&source, 1)).await;
         assert_eq!(source.loads(), loads);
@@ -44,12 +47,12 @@ async fn a_generation_that_was_lost_never_comes_back(mut world: World) {
     let source = Source::new();
     let cache = filled_once(&world, &source).await;
     let server = world.redis();
-    let entry = server.bytes("it:t12:1").unwrap();
+    let entry = server.bytes("it:lost-generation:1").unwrap();
     source.write();
-    server.run::<()>(&["DEL", "it:#tag:t12:tag"]);
+    server.run::<()>(&["DEL", "it:#tag:lost-generation:tag"]);
     assert_eq!(cache.scope(read(&source, 1)).await, 2);
     filled(&cache, 2).await;
-    server.plant("it:t12:1", &entry);
+    server.plant("it:lost-generation:1", &entry);
     assert_eq!(
         cache.scope(read(&source, 1)).await,
         2,
@@ -66,7 +69,9 @@ async fn a_load_whose_tag_is_lost_meanwhile_is_not_served(mut world: World) {
     });
     source.begun(1).await;
     source.write();
-    world.redis().run::<()>(&["DEL", "it:#tag:t12:tag"]);
+    world
+        .redis()
+        .run::<()>(&["DEL", "it:#tag:lost-generation:tag"]);
     source.release();
     assert_eq!(load.await.unwrap(), 1);
     assert_eq!(in_time(cache.scope(read(&source, 1))).await, 2);
@@ -76,15 +81,15 @@ async fn foreign_bytes_in_the_place_of_a_generation_cost_loads_and_nothing_else(
     let source = Source::new();
     let cache = filled_once(&world, &source).await;
     let server = world.redis();
-    server.plant("it:#tag:t12:tag", b"hello");
+    server.plant("it:#tag:lost-generation:tag", b"hello");
     for loads in 2..5 {
         assert_eq!(cache.scope(read(&source, 1)).await, source.version());
         assert_eq!(source.loads(), loads);
     }
-    server.run::<()>(&["DEL", "it:#tag:t12:tag"]);
-    server.run::<()>(&["RPUSH", "it:#tag:t12:tag", "of another type"]);
+    server.run::<()>(&["DEL", "it:#tag:lost-generation:tag"]);
+    server.run::<()>(&["RPUSH", "it:#tag:lost-generation:tag", "of another type"]);
     assert_eq!(cache.scope(read(&source, 1)).await, source.version());
-    cache.invalidate_tag("t12:tag").await.unwrap();
+    cache.invalidate_tag("lost-generation:tag").await.unwrap();
     cache.scope(read(&source, 1)).await;
     filled(&cache, 2).await;
     let loads = source.loads();
@@ -99,7 +104,7 @@ async fn a_full_store_loses_tags_and_serves_nothing_stale(world: World) {
     for round in 0..200 {
         if round % 10 == 0 {
             source.write();
-            cache.invalidate_tag("t12:tag").await.unwrap();
+            cache.invalidate_tag("lost-generation:tag").await.unwrap();
         }
         let read = in_time(cache.scope(read(&source, round % 20))).await;
         assert_eq!(read, source.version());

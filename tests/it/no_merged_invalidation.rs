@@ -11,12 +11,12 @@ on_both_stores!(
 );
 on_redis!(every_one_of_many_invalidations_at_once_is_sent);
 
-#[redis_cached(ttl = 60, key = "t2:<id>", skip(source))]
+#[redis_cached(ttl = 60, key = "no-merged-invalidation:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
     source.load().await
 }
 
-#[invalidates("t2:<id>")]
+#[invalidates("no-merged-invalidation:<id>")]
 async fn write(source: &Source, id: u64) -> u64 {
     source.write()
 }
@@ -26,11 +26,11 @@ async fn an_invalidation_beside_another_removes_what_was_loaded_between_them(wor
     let source = Source::new();
     for _ in 0..100 {
         let other = cache.clone();
-        let first = tokio::spawn(async move { other.invalidate("t2:1").await });
+        let first = tokio::spawn(async move { other.invalidate("no-merged-invalidation:1").await });
         let loaded = cache.scope(read(&source, 1)).await;
         assert_eq!(loaded, source.version());
         let newest = source.write();
-        cache.invalidate("t2:1").await.unwrap();
+        cache.invalidate("no-merged-invalidation:1").await.unwrap();
         assert_eq!(cache.scope(read(&source, 1)).await, newest);
         first.await.unwrap().unwrap();
         assert_eq!(cache.scope(read(&source, 1)).await, newest);
@@ -67,7 +67,7 @@ async fn every_one_of_many_invalidations_at_once_is_sent(mut world: World) {
     let under_way: Vec<_> = (0..20)
         .map(|_| {
             let cache = cache.clone();
-            tokio::spawn(async move { cache.invalidate("t2:1").await })
+            tokio::spawn(async move { cache.invalidate("no-merged-invalidation:1").await })
         })
         .collect();
     let blocked = async || {

@@ -6,12 +6,12 @@ use cached_redis::{Cache, CachedExt as _, Error, Invalidation, Status, invalidat
 
 use crate::support::{RedisServer, Source, eventually, unanswered};
 
-#[redis_cached(ttl = 60, key = "f1:<id>", skip(source))]
+#[redis_cached(ttl = 60, key = "no-redis-at-start:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
     source.load().await
 }
 
-#[invalidates("f1:<id>")]
+#[invalidates("no-redis-at-start:<id>")]
 async fn write(source: &Source, id: u64) -> u64 {
     source.write()
 }
@@ -66,7 +66,7 @@ async fn writers_return_their_own_result_without_redis() {
         "and it is not silent"
     );
     assert_eq!(
-        cache.invalidate("f1:1").await.unwrap(),
+        cache.invalidate("no-redis-at-start:1").await.unwrap(),
         Invalidation::Deferred
     );
 }

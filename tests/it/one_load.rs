@@ -16,7 +16,7 @@ on_both_stores!(
 );
 on_redis!(the_commands_of_many_waiting_callers_are_bounded);
 
-#[redis_cached(ttl = 60, key = "t8:<id>", skip(source))]
+#[redis_cached(ttl = 60, key = "one-load:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
     source.load().await
 }

@@ -8,12 +8,12 @@ use crate::support::{RedisServer, Source, in_time};
 
 const CALLERS: usize = 200;
 
-#[redis_cached(ttl = 60, key = "f4:<id>", skip(source))]
+#[redis_cached(ttl = 60, key = "one-load-without-redis:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
     source.load().await
 }
 
-#[redis_cached(ttl = 60, key = "f4:failing:<id>", skip(source))]
+#[redis_cached(ttl = 60, key = "one-load-without-redis:failing:<id>", skip(source))]
 async fn read_failing(source: &Source, id: u64) -> Result<u64, Gone> {
     source.try_load().await.ok_or(Gone)
 }

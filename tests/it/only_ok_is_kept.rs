@@ -34,18 +34,18 @@ type Boxed<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 #[derive(Debug, PartialEq)]
 struct ApiError;
 
-#[redis_cached(ttl = 60, key = "k7:alias:<id>", skip(source))]
+#[redis_cached(ttl = 60, key = "only-ok-is-kept:alias:<id>", skip(source))]
 async fn alias(source: &Source, id: u64) -> ApiResult<u64> {
     let version = source.try_load().await.ok_or(ApiError)?;
     Ok(version)
 }
 
-#[redis_cached(ttl = 60, key = "k7:reply:<id>", skip(source))]
+#[redis_cached(ttl = 60, key = "only-ok-is-kept:reply:<id>", skip(source))]
 async fn reply(source: &Source, id: u64) -> Reply {
     source.try_load().await.ok_or(ApiError)
 }
 
-#[redis_cached(ttl = 60, key = "k7:io:<id>", skip(source))]
+#[redis_cached(ttl = 60, key = "only-ok-is-kept:io:<id>", skip(source))]
 async fn of_io(source: &Source, id: u64) -> io::Result<u64> {
     let Some(version) = source.try_load().await else {
         return Err(io::Error::other("gone"));
@@ -53,18 +53,18 @@ async fn of_io(source: &Source, id: u64) -> io::Result<u64> {
     Ok(version)
 }
 
-#[redis_cached(ttl = 60, key = "k7:boxed:<id>", skip(source))]
+#[redis_cached(ttl = 60, key = "only-ok-is-kept:boxed:<id>", skip(source))]
 async fn boxed(source: &Source, id: u64) -> Boxed<u64> {
     Ok(source.try_load().await.ok_or("gone")?)
 }
 
-#[redis_cached(ttl = 60, key = "k7:optional:<id>", skip(source))]
+#[redis_cached(ttl = 60, key = "only-ok-is-kept:optional:<id>", skip(source))]
 async fn optional(source: &Source, id: u64) -> ApiResult<Option<u64>> {
     let version = source.try_load().await.ok_or(ApiError)?;
     Ok((version > 1).then_some(version))
 }
 
-#[redis_cached(ttl = 60, key = "k7:generic:<id>", skip(source, E))]
+#[redis_cached(ttl = 60, key = "only-ok-is-kept:generic:<id>", skip(source, E))]
 async fn generic<E: From<ApiError>>(source: &Source, id: u64) -> Result<u64, E> {
     source.try_load().await.ok_or(ApiError.into())
 }
@@ -139,7 +139,7 @@ macro_rules! replies {
             }
         }
 
-        #[redis_cached(ttl = 60, key = "k7:nested", skip(source))]
+        #[redis_cached(ttl = 60, key = "only-ok-is-kept:nested", skip(source))]
         async fn $function(source: &Source) -> $reply {
             Tells::of(source.try_load().await.ok_or("gone".to_owned()))
         }
@@ -160,7 +160,7 @@ impl Tells for Answer {
     }
 }
 
-#[redis_cached(ttl = 60, key = "k7:whole", skip(source, R))]
+#[redis_cached(ttl = 60, key = "only-ok-is-kept:whole", skip(source, R))]
 async fn whole<R: Tells>(source: &Source) -> R {
     R::of(source.try_load().await.ok_or("gone".to_owned()))
 }
@@ -183,7 +183,7 @@ macro_rules! assert_only_success_is_kept {
             0,
             "an error is no fault of the codec"
         );
-        cache.invalidate("k7:nested").await.unwrap();
+        cache.invalidate("only-ok-is-kept:nested").await.unwrap();
     }};
 }
 
@@ -204,7 +204,7 @@ struct Job {
     outcome: Answer,
 }
 
-#[redis_cached(ttl = 60, key = "k7:job", skip(source))]
+#[redis_cached(ttl = 60, key = "only-ok-is-kept:job", skip(source))]
 async fn job(source: &Source) -> Option<Job> {
     let outcome = source.try_load().await.ok_or("gone".to_owned());
     Some(Job { outcome })
@@ -219,7 +219,7 @@ async fn an_error_in_a_type_of_the_users_own_is_data(world: World) {
     assert!(kept.unwrap().outcome.is_err());
 }
 
-#[redis_cached(batch(id in ids), ttl = 60, key = "k7:many:<id>", skip(source))]
+#[redis_cached(batch(id in ids), ttl = 60, key = "only-ok-is-kept:many:<id>", skip(source))]
 async fn many(source: &Source, ids: &[u64]) -> HashMap<u64, Result<u64, String>> {
     let version = source.load().await;
     let answer = |id: &u64| {
@@ -250,12 +250,12 @@ async fn errors_of_single_ids_of_a_batch_are_not_kept(world: World) {
     assert_eq!(cache.stats().total().hits, 1);
 }
 
-#[redis_cached(ttl = 60, key = "k7:written", skip(source))]
+#[redis_cached(ttl = 60, key = "only-ok-is-kept:written", skip(source))]
 async fn read_pair(source: &Source) -> Pair {
     (0, Ok(source.load().await))
 }
 
-#[write_through(key = "k7:written", ttl = 60, tags = [])]
+#[write_through(key = "only-ok-is-kept:written", ttl = 60, tags = [])]
 async fn write_pair(answer: Answer) -> Pair {
     (0, answer)
 }
@@ -279,7 +279,7 @@ async fn an_error_inside_of_what_was_filled_by_hand_is_not_kept(world: World) {
     let fill = async |answer: Answer| {
         let load = || async { Ok::<_, Infallible>(Some(answer)) };
         cache
-            .get_or_fill(&POLICY, "k7:by-hand", load)
+            .get_or_fill(&POLICY, "only-ok-is-kept:by-hand", load)
             .await
             .unwrap()
     };
@@ -290,7 +290,11 @@ async fn an_error_inside_of_what_was_filled_by_hand_is_not_kept(world: World) {
     assert_eq!(fill(Ok(1)).await, Some(Ok(1)));
     assert_eq!(fill(Ok(2)).await, Some(Ok(1)), "a hit");
     let put = cache
-        .put(&POLICY, "k7:by-hand", &Some(Answer::Err("gone".to_owned())))
+        .put(
+            &POLICY,
+            "only-ok-is-kept:by-hand",
+            &Some(Answer::Err("gone".to_owned())),
+        )
         .await;
     assert!(put.is_err(), "what can never be kept is no success");
 }

@@ -14,7 +14,7 @@ on_both_stores!(
     a_panicking_condition_of_storing_releases_the_lease,
 );
 
-#[redis_cached(ttl = 60, key = "t5:<id>", skip(source, panics))]
+#[redis_cached(ttl = 60, key = "panicking-load:<id>", skip(source, panics))]
 async fn read(source: &Source, id: u64, panics: bool) -> u64 {
     let version = source.load().await;
     assert!(!panics, "this load was asked to panic");
@@ -23,7 +23,7 @@ async fn read(source: &Source, id: u64, panics: bool) -> u64 {
 
 static UNLESS_PANICS: AtomicBool = AtomicBool::new(false);
 
-#[redis_cached(ttl = 60, key = "t5:unless:<id>", skip(source), unless = refuse(*result))]
+#[redis_cached(ttl = 60, key = "panicking-load:unless:<id>", skip(source), unless = refuse(*result))]
 async fn read_unless(source: &Source, id: u64) -> u64 {
     source.load().await
 }
@@ -76,7 +76,7 @@ async fn the_cache_works_after_a_panic(world: World) {
     let cache = patient(&world).await;
     let source = Source::new();
     for _ in 0..10 {
-        cache.invalidate("t5:1").await.unwrap();
+        cache.invalidate("panicking-load:1").await.unwrap();
         let panicked = reader(&cache, &source, true).await;
         assert!(panicked.is_err_and(|error| error.is_panic()));
         assert_eq!(in_time(reader(&cache, &source, false)).await.unwrap(), 1);

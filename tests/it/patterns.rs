@@ -178,12 +178,12 @@ async fn what_a_pattern_has_from_a_value_matches_only_itself(world: World) {
         "", "*", "**", "?", "a", "aa", "[a]", "[^b]", "[a-z]", "\\", "\\*", "\\a", "{a}", "<a>",
         "a*", "%", "%2A", "#", "^", "a:b", " ", "\n", "ü",
     ];
-    let key = |value: &str| Key::new("k1:").value(value).text(":x");
+    let key = |value: &str| Key::new("patterns:").value(value).text(":x");
     for (index, value) in values.iter().enumerate() {
         for value in values {
             cache.put(&POLICY, key(value), &1_u64).await.unwrap();
         }
-        matching(&cache, Key::new("k1:").value(value).text(":*")).await;
+        matching(&cache, Key::new("patterns:").value(value).text(":*")).await;
         for (other, value) in values.iter().enumerate() {
             let stands = cache.get::<u64>(key(value)).await.unwrap().is_some();
             assert_eq!(stands, other != index, "{value:?} by {:?}", values[index]);

@@ -5,12 +5,12 @@ use cached_redis::{Cache, CachedExt as _, Status, invalidates, redis_cached};
 
 use crate::support::{Forwarder, RedisServer, Source, eventually, new_process};
 
-#[redis_cached(ttl = 60, key = "f7:<id>", skip(source))]
+#[redis_cached(ttl = 60, key = "read-only-server:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
     source.load().await
 }
 
-#[invalidates("f7:<id>")]
+#[invalidates("read-only-server:<id>")]
 async fn write(source: &Source, id: u64) -> u64 {
     source.write()
 }
@@ -39,7 +39,7 @@ async fn an_address_that_leads_to_the_new_primary_is_followed() {
     address.point_at(&new);
     old.demote(&new);
     hits(&cache, &source, 2).await;
-    assert!(new.lives().contains_key("it:f7:2"));
+    assert!(new.lives().contains_key("it:read-only-server:2"));
     assert!(cache.stats().store().reconnects >= 1);
 
     assert_eq!(cache.scope(write(&source, 2)).await, 2);

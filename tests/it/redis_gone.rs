@@ -5,12 +5,12 @@ use cached_redis::{Cache, CachedExt as _, Invalidation, Status, invalidates, red
 
 use crate::support::{RedisServer, Source, eventually, in_time, waiting};
 
-#[redis_cached(ttl = 60, key = "f2:<id>", skip(source))]
+#[redis_cached(ttl = 60, key = "redis-gone:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
     source.load().await
 }
 
-#[invalidates("f2:<id>")]
+#[invalidates("redis-gone:<id>")]
 async fn write(source: &Source, id: u64) -> Result<u64, String> {
     Ok(source.write())
 }
@@ -120,10 +120,10 @@ async fn direct_calls_say_that_the_server_is_gone() {
     let cache = process(&server).await;
     server.kill();
     let policy = cached_redis::Policy::new().ttl(std::time::Duration::from_secs(60));
-    assert!(cache.get::<u64>("f2:1").await.is_err());
-    assert!(cache.put(&policy, "f2:1", &1_u64).await.is_err());
-    let invalidation = cache.invalidate("f2:1").await;
+    assert!(cache.get::<u64>("redis-gone:1").await.is_err());
+    assert!(cache.put(&policy, "redis-gone:1", &1_u64).await.is_err());
+    let invalidation = cache.invalidate("redis-gone:1").await;
     assert_eq!(invalidation.unwrap(), Invalidation::Deferred);
-    let loaded = cache.get_or_fill(&policy, "f2:1", || async { Ok::<_, ()>(7_u64) });
+    let loaded = cache.get_or_fill(&policy, "redis-gone:1", || async { Ok::<_, ()>(7_u64) });
     assert_eq!(loaded.await, Ok(7));
 }

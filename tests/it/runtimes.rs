@@ -129,7 +129,12 @@ fn begin_and_end<F: Future>(write: impl FnOnce() -> F + Send) {
 
 /// A cache of the past that has stored the first value of `source`, and another process.
 fn filled_cache(world: &World, source: &Source) -> (Cache, Cache) {
-    let guarded = || tokio_test(async || world.builder().guarded(true).build().await.unwrap());
+    filled_caches(&world.builder(), source)
+}
+
+fn filled_caches(builder: &cached_redis::Builder, source: &Source) -> (Cache, Cache) {
+    let builder = || builder.clone().guarded(true);
+    let guarded = || tokio_test(async || builder().build().await.unwrap());
     let (cache, other) = (guarded(), guarded());
     tokio_test(async || {
         cache.scope(read(source, 1)).await;
@@ -310,7 +315,9 @@ async fn a_guarded_write_is_finished_though_the_runtime_that_it_began_in_stands_
     world: World,
 ) {
     let source = Source::new();
-    let (cache, other) = filled_cache(&world, &source);
+    // The connection of that runtime answers nobody.
+    let builder = world.builder().deadline(Duration::from_secs(2));
+    let (cache, other) = filled_caches(&builder, &source);
     let still = runtime();
     let write = thread::scope(|threads| {
         let begun = threads.spawn(|| still.block_on(cache.begin_write([key(1)])));

@@ -12,13 +12,13 @@ const PASSWORD: &str = "hunter2";
 const CARD: &str = "4711-0815";
 const NAME: &str = "Lovelace";
 
-#[redis_cached(ttl = 60, key = "f11:<card>")]
+#[redis_cached(ttl = 60, key = "secrets:<card>")]
 async fn owner(card: &str) -> String {
     let _ = card;
     NAME.to_owned()
 }
 
-#[invalidates("f11:<card>")]
+#[invalidates("secrets:<card>")]
 async fn sell(card: &str) {
     let _ = card;
 }
@@ -34,7 +34,7 @@ impl<'de> Deserialize<'de> for Talkative {
     }
 }
 
-#[redis_cached(ttl = 60, key = "f11:talkative:<card>")]
+#[redis_cached(ttl = 60, key = "secrets:talkative:<card>")]
 async fn talkative(card: &str) -> Talkative {
     let _ = card;
     Talkative(NAME.to_owned())
@@ -131,7 +131,7 @@ async fn a_refused_login_shows_nowhere() {
     assert_eq!(cache.scope(owner(CARD)).await, NAME);
     assert_silent_error(
         &cache
-            .get::<String>(Key::new("f11:").value(CARD))
+            .get::<String>(Key::new("secrets:").value(CARD))
             .await
             .unwrap_err(),
     );
@@ -151,7 +151,7 @@ async fn no_event_tells_a_key_or_a_value() {
         .build()
         .await
         .unwrap();
-    let key = format!("it:f11:{CARD}");
+    let key = format!("it:secrets:{CARD}");
     cache
         .scope(async {
             owner(CARD).await;
@@ -167,10 +167,10 @@ async fn no_event_tells_a_key_or_a_value() {
             owner(CARD).await;
             let policy = cached_redis::Policy::new().ttl(std::time::Duration::from_secs(9));
             let unstorable = cache
-                .put(&policy, "f11:x", &Talkative(NAME.to_owned()))
+                .put(&policy, "secrets:x", &Talkative(NAME.to_owned()))
                 .await;
             assert_silent_error(&unstorable.unwrap_err());
-            let wrong_type = cache.get::<String>(format!("f11:{CARD}")).await;
+            let wrong_type = cache.get::<String>(format!("secrets:{CARD}")).await;
             assert_silent_error(&wrong_type.unwrap_err());
         })
         .await;
@@ -188,5 +188,5 @@ async fn no_event_tells_a_key_or_a_value() {
 
 #[test]
 fn debug_of_a_key_shows_no_value() {
-    assert_silent_debug(&Key::new("f11:").value(CARD));
+    assert_silent_debug(&Key::new("secrets:").value(CARD));
 }

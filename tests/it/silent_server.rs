@@ -15,7 +15,7 @@ const CALLERS: usize = 200;
 /// How many operations in a row may fail, by default.
 const FAILURES: u64 = 5;
 
-#[redis_cached(ttl = 60, key = "f3:<id>", skip(source))]
+#[redis_cached(ttl = 60, key = "silent-server:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
     source.load().await
 }

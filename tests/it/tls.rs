@@ -9,14 +9,14 @@ use rcgen::{CertificateParams, SanType, date_time_ymd};
 use tracing::Level;
 
 use crate::support::tls::{Authority, Signed, TlsServer, for_names};
-use crate::support::{Log, RedisServer, eventually, filled, in_time};
+use crate::support::{Log, RedisServer, eventually, filled, in_time, tier};
 
-#[redis_cached(ttl = 60, key = "f9:<id>")]
+#[redis_cached(ttl = 60, key = "tls:<id>")]
 async fn read(id: u64) -> Vec<u8> {
     vec![id as u8; 300_000]
 }
 
-#[invalidates("f9:<id>")]
+#[invalidates("tls:<id>")]
 async fn write(id: u64) {
     let _ = id;
 }
@@ -119,13 +119,18 @@ async fn many_large_values_go_through_at_once() {
     let server = TlsServer::open(&authority, &authority.server());
     let builder = trusting(&server, &authority).lease(Duration::from_secs(60));
     let cache = builder.build().await.unwrap();
+    let values: u8 = tier(10, 30);
     for round in 1..=3 {
-        let readers: Vec<_> = (0..30).map(|id| cache.spawn(read(id))).collect();
-        for (id, reader) in (0..30).zip(readers) {
+        let readers: Vec<_> = (0..values).map(|id| cache.spawn(read(id.into()))).collect();
+        for (id, reader) in (0..values).zip(readers) {
             assert_eq!(in_time(reader).await.unwrap(), vec![id; 300_000]);
         }
-        filled(&cache, 30).await;
-        assert_eq!(cache.stats().total().loads, 30, "in round {round}");
+        filled(&cache, values.into()).await;
+        assert_eq!(
+            cache.stats().total().loads,
+            u64::from(values),
+            "in round {round}"
+        );
     }
 }
 

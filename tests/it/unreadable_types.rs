@@ -120,12 +120,12 @@ fn any_truth() -> Any {
     Any::Map(map.into())
 }
 
-#[redis_cached(ttl = 60, key = "k5:flattened")]
+#[redis_cached(ttl = 60, key = "unreadable-types:flattened")]
 async fn flattened() -> Flattened {
     flattened_truth()
 }
 
-#[redis_cached(ttl = 60, key = "k5:untagged:<named>")]
+#[redis_cached(ttl = 60, key = "unreadable-types:untagged:<named>")]
 async fn untagged(named: bool) -> Untagged {
     if named {
         Untagged::Named {
@@ -136,7 +136,7 @@ async fn untagged(named: bool) -> Untagged {
     }
 }
 
-#[redis_cached(ttl = 60, key = "k5:tagged:<round>")]
+#[redis_cached(ttl = 60, key = "unreadable-types:tagged:<round>")]
 async fn tagged(round: bool) -> Tagged {
     if round {
         Tagged::Circle { radius: 1 }
@@ -145,34 +145,34 @@ async fn tagged(round: bool) -> Tagged {
     }
 }
 
-#[redis_cached(ttl = 60, key = "k5:skipped")]
+#[redis_cached(ttl = 60, key = "unreadable-types:skipped")]
 async fn skipped() -> Skipped {
     skipped_truth()
 }
 
-#[redis_cached(ttl = 60, key = "k5:never-written")]
+#[redis_cached(ttl = 60, key = "unreadable-types:never-written")]
 async fn never_written() -> NeverWritten {
     NeverWritten { id: 1, local: 0 }
 }
 
-#[redis_cached(ttl = 60, key = "k5:any")]
+#[redis_cached(ttl = 60, key = "unreadable-types:any")]
 async fn any() -> Any {
     any_truth()
 }
 
-#[redis_cached(ttl = 60, key = "k5:nested:<some>")]
+#[redis_cached(ttl = 60, key = "unreadable-types:nested:<some>")]
 async fn nested(some: bool) -> Nested {
     Nested {
         change: some.then_some(None),
     }
 }
 
-#[redis_cached(ttl = 60, key = "k5:nested-json", codec = json)]
+#[redis_cached(ttl = 60, key = "unreadable-types:nested-json", codec = json)]
 async fn nested_json() -> Nested {
     Nested { change: Some(None) }
 }
 
-#[redis_cached(ttl = 60, key = "k5:ambiguous:<wide>")]
+#[redis_cached(ttl = 60, key = "unreadable-types:ambiguous:<wide>")]
 async fn ambiguous(wide: bool) -> Ambiguous {
     if wide {
         Ambiguous::Wide { x: 1, z: 2 }
@@ -181,7 +181,7 @@ async fn ambiguous(wide: bool) -> Ambiguous {
     }
 }
 
-#[redis_cached(ttl = 60, key = "k5:flattened-logged:<id>")]
+#[redis_cached(ttl = 60, key = "unreadable-types:flattened-logged:<id>")]
 async fn flattened_logged(id: u64) -> Flattened {
     let _ = id;
     flattened_truth()
@@ -289,7 +289,7 @@ async fn a_value_that_would_come_back_as_another_is_loaded_each_time(world: Worl
 
 #[tokio::test]
 async fn a_value_that_cannot_be_kept_is_told_once() {
-    #[redis_cached(ttl = 60, key = "k5:unkeepable:<id>")]
+    #[redis_cached(ttl = 60, key = "unreadable-types:unkeepable:<id>")]
     async fn unkeepable(id: u32) -> Ambiguous {
         Ambiguous::Wide { x: id, z: 2 }
     }
@@ -307,16 +307,29 @@ async fn a_type_that_falls_back_by_hand_takes_no_other_type_with_it(world: World
     let cache = world.cache().await;
     let policy = Policy::new().ttl(Duration::from_secs(60));
     let nested = Nested { change: Some(None) };
-    assert!(cache.put(&policy, "k5:by-hand:1", &nested).await.unwrap());
     assert!(
         cache
-            .put(&policy, "k5:by-hand:2", &flattened_truth())
+            .put(&policy, "unreadable-types:by-hand:1", &nested)
+            .await
+            .unwrap()
+    );
+    assert!(
+        cache
+            .put(&policy, "unreadable-types:by-hand:2", &flattened_truth())
             .await
             .unwrap()
     );
     // Only the codec that the flattened type cannot use can keep this one.
-    assert!(cache.put(&policy, "k5:by-hand:3", &nested).await.unwrap());
-    assert_eq!(cache.get("k5:by-hand:3").await.unwrap(), Some(nested));
+    assert!(
+        cache
+            .put(&policy, "unreadable-types:by-hand:3", &nested)
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        cache.get("unreadable-types:by-hand:3").await.unwrap(),
+        Some(nested)
+    );
 }
 
 #[tokio::test]
@@ -339,7 +352,7 @@ async fn one_warning_names_the_function_and_the_remedy() {
 
 #[tokio::test]
 async fn a_value_that_cannot_be_kept_is_warned_of() {
-    #[redis_cached(ttl = 60, key = "k5:nested-logged", codec = json)]
+    #[redis_cached(ttl = 60, key = "unreadable-types:nested-logged", codec = json)]
     async fn nested_logged() -> Nested {
         Nested { change: Some(None) }
     }
