@@ -166,6 +166,10 @@ impl Next<'_> {
         if let Some(flight) = self.state.processes[home(reader)].flight {
             return self.sit(reader, search, flight);
         }
+        if self.config.is_journaled(&self.state, home(reader)) {
+            let flaw = self.go_on(reader, search, Answer::Barred);
+            return Did::from(What::FindsJournaled).with(flaw);
+        }
         self.board(reader);
         let flaw = self.go_on(reader, search, Answer::Lead);
         Did::from(What::Leads).with(flaw)

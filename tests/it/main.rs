@@ -33,6 +33,8 @@ mod constant_times;
 mod current;
 mod cut_connections;
 mod default_keys;
+#[cfg(feature = "testing")]
+mod deferred_and_shared;
 mod deferred_invalidations;
 mod direct;
 #[cfg(feature = "testing")]

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use cached_redis::events::{Events, Invalidated, Notice};
 use cached_redis::request::InvalidationRequest;
-use cached_redis::{Cache, Error, Invalidation, Policy, invalidates};
+use cached_redis::{Cache, Error, Invalidation, Policy, invalidates, redis_cached};
 
-use crate::support::{World, in_time, on_both_stores};
+use crate::support::{World, filled, in_time, on_both_stores};
 
 on_both_stores!(
     keys_tags_and_patterns_go_as_one_and_are_one_event,
     a_request_that_is_refused_removes_nothing,
     what_a_transaction_has_collected_can_be_read_until_its_commit,
     only_what_publishes_is_published_of_one_removal,
+    what_a_transaction_has_cleared_can_be_cleared_again_from_its_names,
 );
 
 const POLICY: Policy = Policy::new().ttl(Duration::from_secs(600));
@@ -130,4 +131,25 @@ async fn only_what_publishes_is_published_of_one_removal(world: World) {
     after.commit().await.unwrap();
     assert_eq!(heard(&mut events).await.keys, ["a", "c"]);
     assert_eq!(cache.stats().total().invalidations, 5);
+}
+
+#[redis_cached(ttl = 60, key = "cleared:<id>", tags = ["all-cleared"])]
+async fn cleared(id: u64) -> u64 {
+    id
+}
+
+async fn what_a_transaction_has_cleared_can_be_cleared_again_from_its_names(world: World) {
+    let cache = world.cache().await;
+    cache.scope(cleared(1)).await;
+    filled(&cache, 1).await;
+    let after = cache.after_commit();
+    let clear = after.scope(cache.clear("requests::cleared")).await;
+    assert_eq!(clear.unwrap(), Invalidation::Collected);
+    let collected = after.collected().remove(0);
+    drop(after);
+    assert_eq!(collected.keys, [""; 0]);
+    assert_eq!(cache.get("cleared:1").await.unwrap(), Some(1_u64));
+    let sent = cache.invalidation().tags(&collected.tags).send().await;
+    assert_eq!(sent.unwrap(), Invalidation::Done);
+    assert_eq!(cache.get::<u64>("cleared:1").await.unwrap(), None);
 }

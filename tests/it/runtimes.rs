@@ -14,7 +14,10 @@ use crate::support::{
     Source, World, eventually, filled, in_time, on_both_stores, on_redis, poll_once,
 };
 
-on_redis!(a_runtime_without_drivers_is_told_when_the_cache_is_built);
+on_redis!(
+    a_runtime_without_drivers_is_told_when_the_cache_is_built,
+    reads_that_an_undriven_runtime_has_gathered_do_not_hold_up_the_next_ones,
+);
 
 on_both_stores!(
     five_runtimes_one_after_the_other_use_one_cache,
@@ -387,6 +390,27 @@ async fn a_load_whose_runtime_ends_leaves_its_key_to_the_next_one(world: World) 
         let total = cache.stats().total();
         assert_eq!((total.misses, total.bypasses), (2, 0), "{total:?}");
     });
+}
+
+async fn reads_that_an_undriven_runtime_has_gathered_do_not_hold_up_the_next_ones(world: World) {
+    let (cache, source) = (world.cache().await, Source::new());
+    cache.scope(read(&source, 1)).await;
+    filled(&cache, 1).await;
+    let (still, cache) = (runtime(), &cache);
+    // The second one is to be sent by a task of that runtime, with whoever joins it.
+    let begin = async || {
+        let mut begun = [(); 2].map(|()| Box::pin(cache.get::<u64>(key(1))));
+        for read in &mut begun {
+            assert!(poll_once(read.as_mut()).is_pending());
+        }
+        begun
+    };
+    let begun = thread::scope(|threads| threads.spawn(|| still.block_on(begin())).join().unwrap());
+    // It waits for its deadline in vain, and then nobody else does.
+    assert!(cache.get::<u64>(key(1)).await.is_err());
+    assert_eq!(cache.get(key(1)).await.unwrap(), Some(1_u64));
+    drop(begun);
+    still.shutdown_background();
 }
 
 async fn a_runtime_without_drivers_is_told_when_the_cache_is_built(world: World) {

@@ -32,7 +32,7 @@ pub(crate) fn emit(counters: &Counters, warnings: &Warnings, site: &Site, event:
 
 /// Tells that a cache ended with invalidations that the store has not confirmed.
 pub(crate) fn abandoned(pending: Pending) {
-    if pending.keys == 0 && !pending.namespace {
+    if pending.keys == 0 && pending.patterns == 0 && !pending.namespace {
         return crate::util::warning::warn!(%pending, "a cache was dropped before its events were published");
     }
     crate::util::warning::warn!(
@@ -291,10 +291,13 @@ impl<'a> Signal<'a> {
             Level::ERROR => tracing::error!(function, reader, keys, error, "{text}"),
         }
         if self.level <= Level::WARN {
-            match self.error {
-                Some(error) => say(format_args!("{text} function={function} error={error}")),
-                None => say(format_args!("{text} function={function}")),
-            }
+            let reader = reader.map(|reader| format!(" reader={reader}"));
+            let keys = keys.map(|keys| format!(" keys={keys}"));
+            let error = self.error.map(|error| format!(" error={error}"));
+            let said = [reader, keys, error]
+                .map(Option::unwrap_or_default)
+                .concat();
+            say(format_args!("{text} function={function}{said}"));
         }
     }
 }

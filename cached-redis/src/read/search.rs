@@ -276,16 +276,26 @@ impl<'a> Seek<'a> {
 
     /// Joining needs no look of one's own: the fill, if it wins, comes later than this.
     pub(crate) fn join(&mut self) -> Answer {
-        let Some(pass) = self.inner.journal.pass_all(self.key, self.tags.keys()) else {
-            // Replayed by a task that has to be there.
-            self.inner.runtime.tend();
+        if !self.may_look() {
             return Answer::Barred;
-        };
-        self.pass = pass;
+        }
         match self.inner.flights.join(self.key, self.cover) {
             Some(seat) if self.is_kept() => self.seat(seat),
             _ => Answer::Nobody,
         }
+    }
+
+    /// Whether no invalidation of the key, or of a tag, is to be replayed.
+    fn may_look(&mut self) -> bool {
+        let pass = self.inner.journal.pass_all(self.key, self.tags.keys());
+        match pass {
+            Some(pass) => self.pass = pass,
+            // By a task that has to be there.
+            None => {
+                self.inner.runtime.tend();
+            }
+        }
+        pass.is_some()
     }
 
     fn seat(&mut self, seat: Seat) -> Answer {
@@ -308,6 +318,10 @@ impl<'a> Seek<'a> {
     }
 
     pub(crate) fn enter(&mut self, rights: &mut Rights) -> Answer {
+        // What was shared by a load without a lease says nothing of the journal.
+        if !self.may_look() {
+            return Answer::Barred;
+        }
         if !self.is_kept() {
             return Answer::Away;
         }

@@ -4,8 +4,9 @@
 //! never learn that its cache is not installed or does not reach Redis. So the first warning of such a
 //! program goes to stderr, once, together with how to hear the others.
 //!
-//! Whatever is said aloud goes through the macros [`warn!`](warn) and [`error!`](error) of this module,
-//! which are those of `tracing` with a literal message at the end.
+//! Events are said by their table, [`signal`](crate::observe::signal). All else that is said aloud goes
+//! through the macros [`warn!`](warn) and [`error!`](error) of this module, which are those of `tracing` with
+//! a literal message at the end.
 
 use std::fmt;
 use std::io::{self, Write as _};

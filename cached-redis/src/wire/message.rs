@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::wire::key::Pattern;
-use crate::wire::tag::TAG;
+use crate::wire::tag;
 use crate::wire::targets::Targets;
 
 /// Something was invalidated by a writer that publishes.
@@ -54,11 +54,16 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn of(targets: &Targets, namespace: &str) -> Self {
-        let own = targets.keys.iter().map(|key| &key[namespace.len() + 1..]);
-        let (tags, keys): (Vec<_>, Vec<_>) = own.partition(|key| key.starts_with(TAG));
+        let (mut keys, mut tags) = (Vec::new(), Vec::new());
+        for key in &targets.keys {
+            match tag::name(namespace, key) {
+                Some(tag) => tags.push(tag.to_owned()),
+                None => keys.push(key[namespace.len() + 1..].to_owned()),
+            }
+        }
         Self {
-            keys: keys.into_iter().map(str::to_owned).collect(),
-            tags: tags.iter().map(|tag| tag[TAG.len()..].to_owned()).collect(),
+            keys,
+            tags,
             patterns: targets.patterns.iter().map(Pattern::text).collect(),
         }
     }

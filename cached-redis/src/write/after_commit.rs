@@ -172,7 +172,7 @@ impl AfterCommit {
 
     /// Sends all that was collected, for each cache as one removal: up to 500 keys in one round trip.
     /// To be called when the transaction has been committed, or may have been. Each writer is counted for the keys that it
-    /// was the first to collect.
+    /// was the first to collect, or to publish.
     ///
     /// # Errors
     ///

@@ -169,7 +169,9 @@ impl Sending {
 
     /// To be called at the end: what is deferred is in the journal, which this waits for.
     async fn announce(&mut self) {
-        for event in std::mem::take(&mut self.events) {
+        // One by one: what is dropped meanwhile is kept.
+        while !self.events.is_empty() {
+            let event = self.events.remove(0);
             publish::publish(&self.inner, event).await;
         }
     }
@@ -214,9 +216,36 @@ impl Drop for Sending {
         if !self.ended && !self.targets.is_empty() {
             let attempt = self.inner.journal.begin();
             self.defer(attempt, &StoreError::Unavailable);
-            for event in std::mem::take(&mut self.events) {
-                publish::keep(&self.inner, event);
-            }
+        }
+        for event in std::mem::take(&mut self.events) {
+            publish::keep(&self.inner, event);
+        }
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::*;
+    use crate::engine::handle::Cache;
+    use crate::store::faults::Faults;
+
+    #[tokio::test(start_paused = true)]
+    async fn each_event_is_published_wherever_its_invalidation_is_dropped() {
+        for milliseconds in 0..40 {
+            let faults = Faults::seeded(7).delay(1.0, Duration::from_millis(5));
+            let builder = Cache::builder().url("memory://").faults(faults);
+            let cache = builder.build().await.unwrap();
+            let part = |key: &str| Part {
+                site: &DIRECT.site,
+                targets: vec![key.to_owned()].into(),
+                publish: true,
+            };
+            let sending = Sending::of(&cache.inner, vec![part("app:a"), part("app:b")], None);
+            let dropped = Duration::from_millis(milliseconds);
+            let _ = tokio::time::timeout(dropped, sending.send()).await;
+            cache.flush().await.unwrap();
+            let published = cache.stats().total().published_events;
+            assert_eq!(published, 2, "dropped after {milliseconds} ms");
         }
     }
 }

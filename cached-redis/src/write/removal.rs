@@ -128,15 +128,13 @@ impl Removal {
     /// What is held, once: of who publishes it, or else of who was the first.
     fn add_part(&mut self, mut part: Part) {
         if let Some(hold) = &mut self.hold {
-            let quiet = self
-                .parts
-                .iter_mut()
-                .filter(|it| part.publish && !it.publish);
-            let known: Targets = quiet
-                .map(|it| it.targets.split_off(&part.targets))
-                .collect();
+            let named = part.publish.then(|| part.targets.clone());
             part.targets = hold.add(part.targets);
-            part.targets.extend(known);
+            if let Some(named) = named.filter(|named| named.len() > part.targets.len()) {
+                let quiet = self.parts.iter_mut().filter(|it| !it.publish);
+                let known = quiet.map(|it| it.targets.split_off(&named));
+                part.targets.extend(known.collect());
+            }
         }
         let is_same = |known: &&mut Part| {
             std::ptr::eq(known.site, part.site) && known.publish == part.publish

@@ -1,5 +1,6 @@
 //! What users ask to invalidate, by hand.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use crate::engine::handle::Inner;
 use crate::error::{Error, Unguarded};
 use crate::observe::registry::DIRECT;
 use crate::wire::key::{self, Pattern};
-use crate::wire::tag::Tags;
+use crate::wire::tag;
 use crate::wire::targets::Targets;
 use crate::write::invalidate;
 use crate::write::invalidation::Invalidation;
@@ -53,8 +54,8 @@ impl<'a> InvalidationRequest<'a> {
 
     /// All entries that carry any of `tags`.
     pub fn tags<T: AsRef<str>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
-        let tags = Tags::named(&self.inner.namespace, tags);
-        self.targets.keys.extend_from_slice(tags.keys());
+        let own = |tag: T| tag::named_key(&self.inner.namespace, tag.as_ref());
+        self.targets.keys.extend(tags.into_iter().map(own));
         self
     }
 
@@ -102,7 +103,9 @@ impl<'a> InvalidationRequest<'a> {
         invalidate::send(self.removal()?).await
     }
 
-    pub(crate) fn removal(self) -> Result<Removal, Error> {
+    pub(crate) fn removal(mut self) -> Result<Removal, Error> {
+        let mut seen = HashSet::new();
+        self.targets.keys.retain(|key| seen.insert(key.clone()));
         if self.targets.patterns.iter().any(Pattern::is_everything) {
             return Err(Error::setting("pattern", "matches every key there is"));
         }

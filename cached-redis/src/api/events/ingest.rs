@@ -112,7 +112,7 @@ impl Ingestion {
         }
         let before = gathered.targets.len();
         let keys = keys.iter().map(|key| key::full_key(namespace, key));
-        let tags = tags.iter().map(|tag| tag::tag_key(namespace, tag));
+        let tags = tags.iter().map(|tag| tag::named_key(namespace, tag));
         gathered.targets.keys.extend(keys.chain(tags));
         gathered.targets.patterns.extend(some);
         gathered.messages += usize::from(gathered.targets.len() > before);

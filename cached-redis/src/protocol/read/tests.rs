@@ -111,6 +111,16 @@ fn a_load_without_a_lease_is_shared_or_begun_anew() {
 }
 
 #[test]
+fn who_cannot_use_what_was_shared_without_a_lease_bypasses_as_long_as_the_key_is_barred() {
+    let (mut search, _) = after(&[Answer::Barred, Answer::Seat]);
+    search.next(&AllRules, Answer::Landed(Landing::Shared('v')));
+    search.unusable(Seen::Dead('d'));
+    assert_eq!(*search.step(), Step::Enter(Seen::Dead('d')));
+    search.next(&AllRules, Answer::Barred);
+    assert_eq!(*search.step(), Step::Queue);
+}
+
+#[test]
 fn a_result_is_shared_if_its_fill_has_won_and_its_tags_still_have_their_generations() {
     assert_eq!(Fill::new(&AllRules), Fill::Close);
     for (sent, same, landing) in [

@@ -118,9 +118,22 @@ impl Link {
                 }
                 Turn::Join(join) => join,
             };
-            if let Some(answer) = self.deadline.limit(pin!(join.answer())).await? {
+            let batch = Arc::clone(&join.batch);
+            let answered = self.deadline.limit(pin!(join.answer())).await;
+            if answered.is_err() {
+                self.give_up(&batch);
+            }
+            if let Some(answer) = answered? {
                 return answer;
             }
+        }
+    }
+
+    /// Nobody drives the task that is to send it, if it still can be joined: all start over.
+    fn give_up(&self, batch: &Arc<Batch>) {
+        if let Some(keys) = self.batches.close(batch) {
+            drop(self.batches.under_way(&keys));
+            batch.land(None);
         }
     }
 
