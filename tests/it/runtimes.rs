@@ -11,13 +11,10 @@ use cached_redis::{
 use tokio::runtime::{Builder, Runtime};
 
 use crate::support::{
-    Source, World, eventually, filled, in_time, on_both_stores, on_redis, poll_once,
+    RedisServer, Source, World, eventually, filled, in_time, on_both_stores, on_redis, poll_once,
 };
 
-on_redis!(
-    a_runtime_without_drivers_is_told_when_the_cache_is_built,
-    reads_that_an_undriven_runtime_has_gathered_do_not_hold_up_the_next_ones,
-);
+on_redis!(a_runtime_without_drivers_is_told_when_the_cache_is_built);
 
 on_both_stores!(
     five_runtimes_one_after_the_other_use_one_cache,
@@ -392,8 +389,12 @@ async fn a_load_whose_runtime_ends_leaves_its_key_to_the_next_one(world: World) 
     });
 }
 
-async fn reads_that_an_undriven_runtime_has_gathered_do_not_hold_up_the_next_ones(world: World) {
-    let (cache, source) = (world.cache().await, Source::new());
+#[tokio::test]
+async fn reads_that_an_undriven_runtime_has_gathered_do_not_hold_up_the_next_ones() {
+    let server = RedisServer::start();
+    let builder = Cache::builder().url(server.url()).namespace("it");
+    let cache = builder.deadline(Duration::from_secs(2)).build().await;
+    let (cache, source) = (cache.unwrap(), Source::new());
     cache.scope(read(&source, 1)).await;
     filled(&cache, 1).await;
     let (still, cache) = (runtime(), &cache);
@@ -405,7 +406,9 @@ async fn reads_that_an_undriven_runtime_has_gathered_do_not_hold_up_the_next_one
         }
         begun
     };
+    server.freeze();
     let begun = thread::scope(|threads| threads.spawn(|| still.block_on(begin())).join().unwrap());
+    server.thaw();
     // It waits for its deadline in vain, and then nobody else does.
     assert!(cache.get::<u64>(key(1)).await.is_err());
     assert_eq!(cache.get(key(1)).await.unwrap(), Some(1_u64));

@@ -48,7 +48,7 @@ async fn a_short_lived_entry_leaves_the_tag_of_a_long_lived_one_alone(world: Wor
 async fn a_tag_lives_twice_as_long_as_the_longest_of_its_entries_can(mut world: World) {
     let cache = world.cache().await;
     let server = world.redis();
-    let life = || Duration::from_millis(server.run(&["PTTL", "it:#tag:t11"]));
+    let life = || Duration::from_millis(server.run(&["PTTL", "it:#tag:tag-lives"]));
     let hour = Duration::from_secs(60 * 60);
     load(&cache, &SHORT, "tag-lives:short", 1).await;
     assert!(life() <= hour && life() > hour - Duration::from_secs(600));
