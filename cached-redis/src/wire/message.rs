@@ -17,7 +17,7 @@ pub struct Invalidated {
     pub id: String,
     /// The keys, without the namespace.
     pub keys: Vec<String>,
-    /// The tags.
+    /// The tags; one that begins with `#fn:` stands for all entries of a function.
     pub tags: Vec<String>,
     /// The patterns of keys, without the namespace.
     pub patterns: Vec<String>,

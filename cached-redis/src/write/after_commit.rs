@@ -55,7 +55,8 @@ pub struct Collected {
     pub namespace: String,
     /// The keys, also those of writes in two phases.
     pub keys: Vec<String>,
-    /// The tags.
+    /// The tags. One that begins with `#fn:` stands for all entries of a function that was cleared; a request
+    /// takes it as it is.
     pub tags: Vec<String>,
     /// The patterns of keys.
     pub patterns: Vec<String>,
@@ -170,9 +171,9 @@ impl AfterCommit {
         SCOPE.scope(scope, transaction::open(future)).await
     }
 
-    /// Sends all that was collected, for each cache as one removal: up to 500 keys in one round trip.
-    /// To be called when the transaction has been committed, or may have been. Each writer is counted for the keys that it
-    /// was the first to collect, or to publish.
+    /// Sends all that was collected, for each cache as one removal: up to 500 keys in one round trip. To be
+    /// called when the transaction has been committed, or may have been. Each writer is counted for the keys
+    /// that it was the first to collect, or to publish.
     ///
     /// # Errors
     ///
