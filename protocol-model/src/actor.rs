@@ -173,7 +173,7 @@ pub enum Phase {
     /// The source has answered its load without a lease.
     Answered { version: Version },
     /// `.refreshed()`: its GET is under way.
-    Fence,
+    FillRight,
     /// `.refreshed()`: takes the lease whatever stands there.
     Seize { stamp: Stamp },
     /// `put`: takes the lease whatever stands there, for a value it was given.

@@ -21,7 +21,7 @@ pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
         },
         // From its start nobody joins a load; nothing else happens between that and its look at
         // the source, so the two are one step.
-        Phase::Pending if !steps.now.is_loading_alone(home(reader)) => {
+        Phase::Pending if !steps.now.is_bypassing(home(reader)) => {
             steps.call(me, |next, version| {
                 next.enter(reader, Phase::Answered { version });
                 What::LoadsAlone.of(version)
@@ -58,7 +58,7 @@ pub(crate) fn drop_steps(steps: &mut Steps<'_>, reader: usize) {
 }
 
 impl State {
-    fn is_loading_alone(&self, process: usize) -> bool {
+    fn is_bypassing(&self, process: usize) -> bool {
         self.readers_of(process)
             .any(|(_, other)| matches!(other.phase, Phase::Answered { .. }))
     }

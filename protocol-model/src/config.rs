@@ -267,7 +267,7 @@ impl Config {
     }
 
     /// The protocol without any sharing.
-    pub const fn alone() -> Self {
+    pub const fn unshared() -> Self {
         Self {
             sharing: Sharing::Never,
             bypass: Bypass::Each,
@@ -280,7 +280,7 @@ impl Config {
         Self {
             lease: Lease::None,
             fill: Condition::Always,
-            ..Self::alone()
+            ..Self::unshared()
         }
     }
 

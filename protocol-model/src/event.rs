@@ -134,7 +134,7 @@ kinds! {
     SharesAlone "returns {v}, loaded without a lease, with those who waited for it"
 
     // Refresh and put
-    Fences "calls .refreshed()"
+    CallsRefreshed "calls .refreshed()"
     FencedByEntry "GET: {v}, to be replaced if it still stands"
     FencedByLease "GET: no value, so it will take the lease whatever stands there"
     CallsPut "calls put with {v}"

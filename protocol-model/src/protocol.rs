@@ -42,7 +42,7 @@ impl Model for Config {
             .iter()
             .all(|writer| matches!(writer.stage, Stage::Idle | Stage::Done | Stage::Dead));
         let source = !self.lag || state.row_replica == state.row;
-        let connected = !(0..PROCESSES).any(|at| state.is_behind(at));
+        let connected = !(0..PROCESSES).any(|at| state.lags(at));
         match state.key {
             Key::Value { version, .. }
                 if readers && writers && source && connected && version < state.row =>

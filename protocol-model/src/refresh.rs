@@ -13,7 +13,7 @@ pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
     let me = Who::Reader(reader);
     let connected = steps.reaches_redis(home(reader));
     match steps.now.readers[reader].phase {
-        Phase::Fence if connected => steps.add(me, |next| next.fence(reader)),
+        Phase::FillRight if connected => steps.add(me, |next| next.fill_right(reader)),
         Phase::Seize { stamp } if connected => steps.add(me, |next| next.seize(reader, stamp)),
         Phase::Put { version } if connected => {
             steps.add(me, |next| next.seize_to_put(reader, version));
@@ -45,7 +45,7 @@ impl Config {
 }
 
 impl Next<'_> {
-    fn fence(&mut self, reader: usize) -> Did {
+    fn fill_right(&mut self, reader: usize) -> Did {
         let epoch = self.state.processes[home(reader)].epoch;
         let tag = self.seen_tag();
         let stamp = Stamp { epoch, tag };

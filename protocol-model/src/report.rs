@@ -51,7 +51,7 @@ pub fn run(rows: &[Row], bounds: Bounds, traces: bool, tell: impl Fn(&str) + Sen
     let teller = Mutex::new(Teller {
         summary: Summary::default(),
         ready: rows.iter().map(|_| None).collect(),
-        told: 0,
+        printed: 0,
         tell,
     });
     let work = || {
@@ -105,7 +105,7 @@ impl fmt::Display for Summary {
 struct Teller<T> {
     summary: Summary,
     ready: Vec<Option<String>>,
-    told: usize,
+    printed: usize,
     tell: T,
 }
 
@@ -117,9 +117,9 @@ impl<T: Fn(&str)> Teller<T> {
         self.summary.states += finding.outcome.states;
         self.summary.steps += finding.outcome.steps;
         self.ready[at] = Some(text);
-        while let Some(text) = self.ready.get_mut(self.told).and_then(Option::take) {
+        while let Some(text) = self.ready.get_mut(self.printed).and_then(Option::take) {
             (self.tell)(&text);
-            self.told += 1;
+            self.printed += 1;
         }
     }
 }

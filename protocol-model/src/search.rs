@@ -66,14 +66,14 @@ impl Next<'_> {
         let home = home(reader);
         let own = self.state.processes[home].floor;
         self.state.readers[reader].floor = match self.config.promise {
-            Promise::OnceNoticed if self.state.is_behind(home) => 0,
+            Promise::OnceNoticed if self.state.lags(home) => 0,
             _ => self.state.floor.max(own),
         };
         match self.config.readers[reader] {
             Call::Nothing | Call::Read => self.join(reader, Search::new()),
             Call::Refreshed => {
-                self.enter(reader, Phase::Fence);
-                What::Fences.into()
+                self.enter(reader, Phase::FillRight);
+                What::CallsRefreshed.into()
             }
             Call::Get => self.get(reader),
             Call::Put => {
@@ -179,7 +179,7 @@ impl Next<'_> {
     fn look(&mut self, reader: usize, mut search: Search) -> Did {
         search.stamp.tag = self.seen_tag();
         match self.config.tags {
-            Some(tags) if tags.apart => {
+            Some(tags) if tags.unshared => {
                 self.enter(reader, Phase::LookOn(search));
                 What::ReadsTagFirst.into()
             }

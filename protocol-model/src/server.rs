@@ -83,12 +83,12 @@ pub(crate) fn end(key: &mut Key, writer: usize, hold: Version) {
 }
 
 /// A begin that forgets the writers before it.
-pub(crate) fn begin_alone(key: &mut Key, writer: usize) {
+pub(crate) fn begin_unguarded(key: &mut Key, writer: usize) {
     *key = tombstone(bit(writer), false, 0);
 }
 
 /// An end that removes the tombstone if it is its own.
-pub(crate) fn end_alone(key: &mut Key, writer: usize) {
+pub(crate) fn end_unguarded(key: &mut Key, writer: usize) {
     match *key {
         Key::Tombstone { writers, .. } if writers != bit(writer) => {}
         _ => *key = Key::Absent,
@@ -97,14 +97,14 @@ pub(crate) fn end_alone(key: &mut Key, writer: usize) {
 
 /// Replaces a tombstone by the value its only writer has written; else it is an end.
 pub(crate) fn put(key: &mut Key, writer: usize, value: Key, heeds_taint: bool) -> bool {
-    let alone = matches!(*key, Key::Tombstone { writers, tainted, hold: 0 }
+    let is_only = matches!(*key, Key::Tombstone { writers, tainted, hold: 0 }
         if writers == bit(writer) && !(tainted && heeds_taint));
-    if alone {
+    if is_only {
         *key = value;
     } else {
         end(key, writer, 0);
     }
-    alone
+    is_only
 }
 
 /// A tombstone, unless nothing keeps it.

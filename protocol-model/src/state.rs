@@ -234,7 +234,7 @@ impl State {
     }
 
     /// Whether a process does not know yet which server there is now.
-    pub fn is_behind(&self, process: usize) -> bool {
+    pub fn lags(&self, process: usize) -> bool {
         self.processes[process].epoch != self.server
     }
 

@@ -110,7 +110,7 @@ impl<'a> Steps<'a> {
             self.config.failover,
             Some(Failover::Replay { survives: true, .. })
         );
-        survives || !self.now.is_behind(process)
+        survives || !self.now.lags(process)
     }
 }
 

@@ -14,7 +14,7 @@ pub struct Tags {
     /// Where it comes from.
     pub origin: Origin,
     /// A look reads the generation with one command and the entry with a later one.
-    pub apart: bool,
+    pub unshared: bool,
     /// When the generation is read that an entry is stamped with.
     pub stamp: Stamping,
     /// Which loads are shared only if the generation is still the one they were stamped with.
@@ -33,7 +33,7 @@ pub enum Second {
     /// There is none.
     None,
     /// It gets one of its own.
-    Apart,
+    Unshared,
     /// It gets the same one, and no entry says of which tag its generation is.
     Alike,
 }
@@ -172,7 +172,7 @@ impl Next<'_> {
     fn name_second(&mut self) {
         if self.state.second == 0 {
             self.state.second = match self.config.tags.map(|tags| tags.second) {
-                Some(Second::Apart) => self.state.fresh_generation(),
+                Some(Second::Unshared) => self.state.fresh_generation(),
                 Some(Second::Alike) => self.state.tag,
                 Some(Second::None) | None => 0,
             };

@@ -26,7 +26,7 @@ pub struct Updates {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
     /// The first may have run, and somebody has replaced its value since: the caller is told so.
-    Told,
+    Announced,
     /// That nothing was stored: it begins anew.
     Ignored,
 }
@@ -168,7 +168,9 @@ impl Updates {
     fn hears(&self, now: &Moment, updater: usize, swap: Swap, won: bool) -> (What, Moment) {
         let (what, phase) = match won {
             true => (What::Updated, Phase::Updated),
-            false if swap.again && self.doubt == Doubt::Told => (What::IsInDoubt, Phase::InDoubt),
+            false if swap.again && self.doubt == Doubt::Announced => {
+                (What::IsInDoubt, Phase::InDoubt)
+            }
             false if now.updaters[updater].tries == 0 => (What::RunsOutOfTries, Phase::Refused),
             false => (What::TriesAgain, Phase::Reading),
         };

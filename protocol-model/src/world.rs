@@ -119,7 +119,7 @@ fn failover_steps(steps: &mut Steps<'_>) {
         });
     }
     for process in 0..PROCESSES {
-        if steps.now.is_behind(process) {
+        if steps.now.lags(process) {
             steps.add(Who::Process(process), |next| next.connect(process));
         }
     }

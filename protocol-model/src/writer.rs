@@ -66,12 +66,12 @@ fn journaled(steps: &mut Steps<'_>, writer: usize, connected: bool) {
     if connected {
         steps.add(me, |next| {
             let attempt = next.attempt(writer);
-            next.make_known_late(writer, way);
+            next.announce_after(writer, way);
             next.stage(writer, Stage::Replayed(attempt));
             What::Replays
         });
         steps.add(me, |next| {
-            next.make_known_late(writer, way);
+            next.announce_after(writer, way);
             What::ReplayUnheard
         });
     }
@@ -102,7 +102,7 @@ impl Next<'_> {
         let key = &mut self.state.key;
         let beside = matches!(key, Key::Tombstone { writers, .. } if *writers != 0);
         match way {
-            Way::TwoPhaseOfOne => server::begin_alone(key, writer),
+            Way::TwoPhaseOfOne => server::begin_unguarded(key, writer),
             _ if way.begins() => server::begin(key, writer),
             _ => {
                 *key = Key::Absent;
@@ -149,7 +149,7 @@ impl Next<'_> {
                 What::StoresWritten.of(version)
             }
             Way::TwoPhaseOfOne => {
-                server::end_alone(&mut self.state.key, writer);
+                server::end_unguarded(&mut self.state.key, writer);
                 self.ended().into()
             }
             Way::TwoPhase => self.end(writer, hold).into(),
@@ -164,7 +164,7 @@ impl Next<'_> {
 
     /// What a replay does: of a write in two phases nothing but its invalidation is kept, and its
     /// tombstone runs out by itself.
-    fn make_known_late(&mut self, writer: usize, way: Way) -> Did {
+    fn announce_after(&mut self, writer: usize, way: Way) -> Did {
         match way {
             Way::TwoPhase => {
                 let version = self.state.writers[writer].version;

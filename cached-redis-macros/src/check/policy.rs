@@ -50,8 +50,8 @@ impl Policy {
         read.factor(&EARLY_EXPIRY, &args.early_expiry);
         read.factor(&AUDIT, &args.audit);
         read.schema(args);
-        read.mark("told", args.ttl_with.is_some());
-        read.mark("alone", args.nested == Some(false));
+        read.mark("ttl_of_value", args.ttl_with.is_some());
+        read.mark("isolated", args.nested == Some(false));
         read.name(&args.policy);
         Self(read.policy)
     }

@@ -242,7 +242,7 @@ fn read(cached: &Cached, function: &Function, p: &TokenStream) -> TokenStream {
     };
     let (name, call, load) = match &cached.batch {
         Some(batch) => ("read_batch", "__batch", batch::load(batch, function, p)),
-        None if cached.detached => ("read_behind", "__call", detached(function, p)),
+        None if cached.detached => ("read_in_background", "__call", detached(function, p)),
         None => ("read", "__call", in_place(function, p)),
     };
     let verdict = verdict(cached, p);

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
 
 use super::cached::life;
-use super::key::{adder, key_writer, late_keys};
+use super::key::{adder, key_writer, keys_of_result};
 use super::{body, ends, on_instance, place, private, start, string};
 use crate::check::guard::Guard;
 use crate::check::key::Key;
@@ -46,11 +46,11 @@ pub(crate) fn invalidates(invalidates: &Invalidates, function: &Function) -> Tok
         let (method, key) = (Ident::new(method, here), key_writer(&target.pieces, &p));
         quote_spanned!(here=> #p::Write::#method(&mut __write, #key);)
     });
-    let (fragments, late) = late_keys(&after, &p);
+    let (fragments, of_result) = keys_of_result(&after, &p);
     let early = (invalidates.when == When::Before)
         .then(|| quote_spanned!(here=> #p::Write::before(&mut __write).await;));
     let begin = invalidates.guard.map(|guard| begin(guard, function, &p));
-    let end = end(function, &after, &late, &p);
+    let end = end(function, &after, &of_result, &p);
     let ends = ends(function, &quote_spanned!(here=> __write));
     function.with(&quote_spanned! {here=>
         let __writer = #registered;
@@ -86,7 +86,7 @@ fn begin(guard: Guard, function: &Function, p: &TokenStream) -> TokenStream {
 fn end(
     function: &Function,
     after: &[(&str, &Key)],
-    late: &TokenStream,
+    of_result: &TokenStream,
     p: &TokenStream,
 ) -> TokenStream {
     let here = Span::mixed_site();
@@ -104,7 +104,7 @@ fn end(
         let __ok = {
             use #p::outcome::{ByAny as _, ByResult as _};
             match (&#p::outcome::Probe(&__result)).__cached_redis_ok() {
-                #p::Some(#value) => { #late true }
+                #p::Some(#value) => { #of_result true }
                 #p::None => false,
             }
         };

@@ -86,7 +86,7 @@ pub(super) fn adder(target: &Key) -> &'static str {
 /// Keys with `<result…>`. The body may move its parameters away, so what the key takes from them
 /// is rendered before it, into fragments, and only the result's parts after it. With each comes the
 /// name of the method that takes it.
-pub(super) fn late_keys(
+pub(super) fn keys_of_result(
     targets: &[(&str, &Key)],
     p: &TokenStream,
 ) -> (Vec<TokenStream>, TokenStream) {

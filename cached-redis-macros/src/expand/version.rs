@@ -15,14 +15,14 @@ pub(super) fn version(path: &Path, function: &Function, p: &TokenStream) -> Toke
     let arguments = arguments(path, function, span);
     let q = at(p, span);
     let asked = quote_spanned!(span=> #path(#(#arguments),*).await);
-    let told =
+    let ask =
         quote_spanned!(span=> #q::Call::version(&mut __call, __version.map(#q::source_version)));
     quote_spanned! {here=>
         if #p::Call::asks(&__call) {
             let __version = #asked;
             use #p::outcome::{ByAny as _, ByResult as _};
             let __version = (&#p::outcome::Probe(&__version)).__cached_redis_ok();
-            #told;
+            #ask;
         }
     }
 }

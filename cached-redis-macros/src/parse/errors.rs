@@ -42,7 +42,7 @@ impl Errors {
 
     /// Where each message stands in the text that was parsed, and the message.
     #[cfg(test)]
-    pub(crate) fn told(&self) -> Vec<(std::ops::Range<usize>, String)> {
+    pub(crate) fn messages(&self) -> Vec<(std::ops::Range<usize>, String)> {
         let all = self.all.iter().flatten();
         all.map(|error| (error.span().byte_range(), error.to_string()))
             .collect()

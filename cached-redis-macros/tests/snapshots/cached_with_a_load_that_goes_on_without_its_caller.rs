@@ -76,7 +76,7 @@ async fn price(&self, name: &str, id: u64) -> Result<u64, DbError> {
         );
         __timer
             .run(
-                ::cached_redis::__private::read_behind(
+                ::cached_redis::__private::read_in_background(
                     __call,
                     __shape,
                     __errors,

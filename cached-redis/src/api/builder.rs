@@ -395,7 +395,7 @@ impl Builder {
         let store = AnyStore::open(address, redis, memory, self.require_connection, watch).await?;
         let runtime = store.home();
         #[cfg(feature = "testing")]
-        let store = store.behind(faults, deadline, &runtime);
+        let store = store.with_faults(faults, deadline, &runtime);
         let inner = Inner::new(store, namespace, settings, journal, runtime);
         start::start(&inner);
         for (function, mode) in &self.modes {

@@ -15,7 +15,7 @@ use crate::policy::Policy;
 use crate::read::batch::{self, Batch, Each};
 use crate::read::call::Call;
 use crate::read::flow::{self, Task};
-use crate::read::renew::{Behind, Detached, InPlace};
+use crate::read::renew::{Background, Detached, InPlace};
 use crate::wire::codec::FromCache;
 use crate::wire::form::Whole;
 use crate::write::invalidate;
@@ -25,7 +25,7 @@ pub(crate) async fn by_hand<S, F>(call: Call, policy: &Policy, shape: S, load: F
 where
     S: Shape<Value: Serialize + DeserializeOwned>,
     Kept: ErrorSharing<S::Error>,
-    F: Behind<S, Kept, FromCache, fn(&S::Ok) -> Verdict>,
+    F: Background<S, Kept, FromCache, fn(&S::Ok) -> Verdict>,
 {
     let verdict: fn(&S::Ok) -> Verdict = verdict::store;
     flow::read(call, policy, shape, Kept, FromCache, Task { load, verdict }).await

@@ -41,7 +41,7 @@ pub(crate) struct Loading {
     /// The entry that the result is to replace, if there is one, and whether it may be of another shape.
     previous: Option<(Live, bool)>,
     /// Whether what inner calls are served is no matter of this load.
-    alone: bool,
+    isolated: bool,
     /// What it loads for its cache, in order.
     led: Vec<String>,
     /// The load that waits for this one.
@@ -98,10 +98,10 @@ impl Said {
 }
 
 impl Loading {
-    /// One that has not begun. `alone`: inner calls cannot speak. `led`: the keys that it loads.
+    /// One that has not begun. `isolated`: inner calls cannot speak. `led`: the keys that it loads.
     pub(crate) fn new(
         cache: &Inner,
-        alone: bool,
+        isolated: bool,
         previous: Option<(Live, bool)>,
         mut led: Vec<String>,
     ) -> Arc<Self> {
@@ -111,20 +111,20 @@ impl Loading {
             namespace: cache.namespace.clone(),
             said: Mutex::default(),
             previous,
-            alone,
+            isolated,
             led,
             outer: LOADING.try_with(Arc::clone).ok(),
         })
     }
 
     /// One inside of `self` that is no load of its own.
-    fn inside(self: &Arc<Self>, alone: bool) -> Arc<Self> {
+    fn inside(self: &Arc<Self>, isolated: bool) -> Arc<Self> {
         Arc::new(Self {
             flights: Arc::clone(&self.flights),
             namespace: self.namespace.clone(),
             said: Mutex::default(),
             previous: None,
-            alone,
+            isolated,
             led: Vec::new(),
             outer: Some(Arc::clone(self)),
         })
@@ -238,14 +238,14 @@ fn add<T, L: Extend<T>>(
 /// The place of a call that its cache has no part in, inside of a load. That load is not the call's own:
 /// its TTL and its previous value are no matter of the call. Only what is said of tags and of stale
 /// values goes through. `None` outside of a load.
-pub(crate) fn inside(alone: bool) -> Option<Arc<Loading>> {
-    LOADING.try_with(|outer| outer.inside(alone)).ok()
+pub(crate) fn inside(isolated: bool) -> Option<Arc<Loading>> {
+    LOADING.try_with(|outer| outer.inside(isolated)).ok()
 }
 
 fn tell(what: impl FnOnce(&Loading, &mut Said)) {
     // Without the task-local there is nobody to tell.
     let _ = LOADING.try_with(|outer| {
-        if !outer.alone {
+        if !outer.isolated {
             what(outer, &mut outer.lock());
         }
     });
@@ -384,7 +384,7 @@ mod tests {
     #[tokio::test]
     async fn a_load_hears_of_itself_and_of_inner_calls_but_not_of_theirs() {
         let cache = Cache::builder().url("memory://").build().await.unwrap();
-        let load = |alone| Loading::new(&cache.inner, alone, None, Vec::new());
+        let load = |isolated| Loading::new(&cache.inner, isolated, None, Vec::new());
         let inner = async { current().do_not_store() };
         let outer = async {
             let ((), said) = load(false).run(|| inner).await;

@@ -25,7 +25,7 @@ use crate::wire::extension::{Extensions, MOST_NAMED};
 const MARKER_LIFE: Duration = Duration::from_secs(60);
 
 /// A whole entry and how long it lives.
-pub(crate) struct Packed {
+pub(crate) struct EncodedEntry {
     /// Whether it has no value and only names tags for the next load.
     pub(crate) is_marker: bool,
     pub(crate) basis: Basis,
@@ -58,7 +58,7 @@ impl Loaded {
 
 /// Makes entries of one function's values, and values of its entries.
 #[derive(Clone, Copy)]
-pub(crate) struct Packer<'a, C> {
+pub(crate) struct Encoder<'a, C> {
     pub(crate) inner: &'a Inner,
     pub(crate) function: &'static Function,
     pub(crate) policy: &'a Policy,
@@ -69,9 +69,9 @@ pub(crate) struct Packer<'a, C> {
     pub(crate) origin: Option<u64>,
 }
 
-impl<C: Choice> Packer<'_, C> {
+impl<C: Choice> Encoder<'_, C> {
     /// The value of an entry, `Some(None)` for a known absence; `None` if it is not readable.
-    pub(crate) fn unpack<T>(&self, live: &Live) -> Option<Option<T>>
+    pub(crate) fn decode<T>(&self, live: &Live) -> Option<Option<T>>
     where
         T: Serialize + DeserializeOwned,
     {
@@ -113,7 +113,7 @@ impl<C: Choice> Packer<'_, C> {
         loaded: &Loaded,
         basis: &Basis,
         verdict: Verdict,
-    ) -> Option<Packed>
+    ) -> Option<EncodedEntry>
     where
         S: Shape<Value: Serialize + DeserializeOwned>,
     {
@@ -158,26 +158,26 @@ impl<C: Choice> Packer<'_, C> {
         loaded: &Loaded,
         ttl: Option<Duration>,
         settled: &Settled,
-    ) -> Option<Packed>
+    ) -> Option<EncodedEntry>
     where
         T: Serialize + DeserializeOwned,
     {
         let Settled { basis, unread } = settled;
         match unread.is_empty() {
-            true => self.packed(value, equal, loaded, ttl, basis),
+            true => self.encoded(value, equal, loaded, ttl, basis),
             false => self.marker(unread, basis),
         }
     }
 
     /// The entry of a value, or of an absence; `None` if the policy or the codec does not let it
     /// be kept.
-    pub(crate) fn pack<T>(
+    pub(crate) fn encode<T>(
         &self,
         value: Option<&T>,
         equal: Equal<T>,
         took: Duration,
         basis: &Basis,
-    ) -> Option<Packed>
+    ) -> Option<EncodedEntry>
     where
         T: Serialize + DeserializeOwned,
     {
@@ -185,17 +185,17 @@ impl<C: Choice> Packer<'_, C> {
             took,
             ..Loaded::default()
         };
-        self.packed(value, equal, &loaded, None, basis)
+        self.encoded(value, equal, &loaded, None, basis)
     }
 
-    fn packed<T>(
+    fn encoded<T>(
         &self,
         value: Option<&T>,
         equal: Equal<T>,
         loaded: &Loaded,
         ttl: Option<Duration>,
         basis: &Basis,
-    ) -> Option<Packed>
+    ) -> Option<EncodedEntry>
     where
         T: Serialize + DeserializeOwned,
     {
@@ -210,7 +210,7 @@ impl<C: Choice> Packer<'_, C> {
         };
         let mut payload = Vec::new();
         if let Some(value) = value {
-            let encoded = match self.encode(value, equal) {
+            let encoded = match self.payload(value, equal) {
                 Ok(encoded) => encoded,
                 // The function failed, which only its value shows.
                 Err(error) if error.is_failure() => return None,
@@ -236,7 +236,7 @@ impl<C: Choice> Packer<'_, C> {
             self.emit(&Event::LongValidator);
             extensions.validator = None;
         }
-        Some(Packed {
+        Some(EncodedEntry {
             is_marker: false,
             basis: basis.clone(),
             entry: header.entry(&extensions, &payload)?,
@@ -246,7 +246,7 @@ impl<C: Choice> Packer<'_, C> {
     }
 
     /// An entry that is dead from its beginning, and names the tags that the next load has to read.
-    fn marker(&self, unread: &[String], basis: &Basis) -> Option<Packed> {
+    fn marker(&self, unread: &[String], basis: &Basis) -> Option<EncodedEntry> {
         let header = Header {
             epoch: basis.epoch,
             filled_at: self.inner.store.now_ms(),
@@ -257,7 +257,7 @@ impl<C: Choice> Packer<'_, C> {
         if is_full {
             self.emit(&Event::TooManyTags);
         }
-        Some(Packed {
+        Some(EncodedEntry {
             is_marker: true,
             basis: basis.clone(),
             entry: header.entry(&extensions, &[]).filter(|_| !is_full)?,
@@ -277,7 +277,7 @@ impl<C: Choice> Packer<'_, C> {
         policy.lasting(ttl.filter(|_| !negative)).life(negative)
     }
 
-    fn encode<T>(&self, value: &T, equal: Equal<T>) -> Result<Encoded, CodecError>
+    fn payload<T>(&self, value: &T, equal: Equal<T>) -> Result<Encoded, CodecError>
     where
         T: Serialize + DeserializeOwned,
     {

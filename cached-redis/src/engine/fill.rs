@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
-use crate::engine::encode::Packed;
+use crate::engine::encode::EncodedEntry;
 use crate::engine::handle::Inner;
 use crate::engine::lease::Lease;
 use crate::engine::tags::{Basis, Stamp};
@@ -25,18 +25,18 @@ use crate::wire::entry::{Header, Kind, Token};
 use crate::wire::tag::Tags;
 
 /// What a fill is conditional on.
-pub(crate) enum Fence {
+pub(crate) enum FillRight {
     /// The entry that stood there when the load began, whose epoch the new one carries on.
     Entry(Token, Basis),
     /// A lease.
     Lease(Lease),
 }
 
-impl Fence {
+impl FillRight {
     /// For a load that starts now whatever stands there: an entry goes on being served meanwhile;
     /// anything else, another load's lease too, gives way. `None`: the cache is to be bypassed, or a
     /// tombstone stands, and nobody may fill; nor may who loads inside of an open transaction.
-    pub(crate) async fn raise(
+    pub(crate) async fn obtain(
         inner: &Arc<Inner>,
         key: &str,
         tags: &Tags,
@@ -51,7 +51,7 @@ impl Fence {
             .as_ref()
             .and_then(|entry| Header::parse(entry))
             .map(|(header, _)| header);
-        let fence = match header {
+        let right = match header {
             Some(header)
                 if matches!(header.kind, Kind::Value | Kind::Negative)
                     && inner.store.is_current(header.epoch) =>
@@ -64,7 +64,7 @@ impl Fence {
             },
         };
         let stamp = Stamp::take(inner, tags, policy, entry.as_deref()).await?;
-        Ok(stamp.map(|stamp| fence.stamped(stamp)))
+        Ok(stamp.map(|stamp| right.stamped(stamp)))
     }
 
     /// The load has ended: nothing keeps a lease alive any longer.
@@ -81,7 +81,7 @@ impl Fence {
         }
     }
 
-    /// What an entry filled behind this fence says of its load.
+    /// What an entry filled by this right says of its load.
     pub(crate) fn basis(&self) -> &Basis {
         match self {
             Self::Entry(_, basis) => basis,
@@ -142,22 +142,22 @@ pub(crate) fn fill(
     inner: &Arc<Inner>,
     site: &'static Site,
     key: &str,
-    mut fence: Fence,
+    mut right: FillRight,
     flight: Option<Flight>,
     held: impl Send + 'static,
-    packed: Packed,
+    encoded: EncodedEntry,
 ) -> JoinHandle<()> {
-    fence.loaded();
+    right.loaded();
     flight.iter().for_each(close);
     let (cache, key) = (Arc::clone(inner), key.to_owned());
     let held = (held, inner.runtime.work.begin());
     inner.runtime.spawn(async move {
-        let answer = fence
-            .fill(&cache, &key, packed.entry.clone(), packed.life)
+        let answer = right
+            .fill(&cache, &key, encoded.entry.clone(), encoded.life)
             .await;
-        let step = sent(&cache, site, &key, &answer, &packed);
-        let ends = flight.map(|flight| (flight, step, packed.entry));
-        land(&cache, &packed.basis, ends.into_iter().collect()).await;
+        let step = sent(&cache, site, &key, &answer, &encoded);
+        let ends = flight.map(|flight| (flight, step, encoded.entry));
+        land(&cache, &encoded.basis, ends.into_iter().collect()).await;
         drop(held);
     })
 }
@@ -175,16 +175,16 @@ pub(crate) fn sent(
     site: &Site,
     key: &str,
     answer: &Result<Filled, StoreError>,
-    packed: &Packed,
+    encoded: &EncodedEntry,
 ) -> Fill {
-    let tagged = !packed.basis.stamp.is_empty();
+    let tagged = !encoded.basis.stamp.is_empty();
     let (event, sent) = match answer {
         // Who waited has to load once more, with the tags that this one names.
-        Ok(Filled::Stored) if packed.is_marker => (Event::Marked, Sent::Marked),
+        Ok(Filled::Stored) if encoded.is_marker => (Event::Marked, Sent::Marked),
         Ok(Filled::Stored) => (Event::Fill, Sent::Stored { tagged }),
         Ok(refused) => (Event::filled(*refused), Sent::Refused),
         Err(error) => {
-            let size = packed.entry.len();
+            let size = encoded.entry.len();
             (inner.not_stored(site, key, size, error), Sent::Failed)
         }
     };

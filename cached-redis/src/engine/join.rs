@@ -39,7 +39,7 @@ impl Bypasses {
             Some(came) if !transaction::is_open() && !context::is_inside(inner, function, key) => {
                 inner.bypasses.enter(key, came, inner.settings.wait)
             }
-            _ => Place::Lead(BypassLoad::apart(key)),
+            _ => Place::Lead(BypassLoad::unshared(key)),
         }
     }
 }

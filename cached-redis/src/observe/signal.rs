@@ -24,7 +24,7 @@ pub(crate) fn emit(counters: &Counters, warnings: &Warnings, site: &Site, event:
     {
         warnings.answered();
     }
-    match !signal.floods || warnings.is_told(site.name, signal.text) {
+    match !signal.floods || warnings.is_reported(site.name, signal.text) {
         true => signal.tell(site.name, event),
         false => tracing::debug!(function = site.name, ?event, "as was told before"),
     }

@@ -35,7 +35,7 @@ impl Warnings {
     }
 
     /// Whether `warning` is to be told; else it is counted.
-    pub(crate) fn is_told(&self, function: &'static str, warning: &'static str) -> bool {
+    pub(crate) fn is_reported(&self, function: &'static str, warning: &'static str) -> bool {
         let mut all = self.times();
         if all.is_empty() {
             self.began.store(self.now(), Ordering::Relaxed);
@@ -98,15 +98,15 @@ mod tests {
         let warnings = held(async {
             let warnings = Warnings::new();
             advance(2 * SHORTEST).await;
-            assert!(warnings.is_told("f", "no key"));
+            assert!(warnings.is_reported("f", "no key"));
             warnings
         });
         held(async {
             warnings.answered();
-            assert!(!warnings.is_told("f", "no key"), "it goes on");
+            assert!(!warnings.is_reported("f", "no key"), "it goes on");
             advance(4 * SHORTEST).await;
             warnings.answered();
-            assert!(warnings.is_told("f", "no key"), "it has ended");
+            assert!(warnings.is_reported("f", "no key"), "it has ended");
         });
     }
 }

@@ -56,9 +56,9 @@ pub struct Policy {
     pub(crate) schema: Option<Schema>,
     pub(crate) name: Option<&'static str>,
     /// Whether each value tells its own TTL.
-    pub(crate) told: bool,
+    pub(crate) ttl_of_value: bool,
     /// Whether calls inside of a load have no say in its result.
-    pub(crate) alone: bool,
+    pub(crate) isolated: bool,
 }
 
 impl Policy {
@@ -76,8 +76,8 @@ impl Policy {
             audit: None,
             schema: None,
             name: None,
-            told: false,
-            alone: false,
+            ttl_of_value: false,
+            isolated: false,
         }
     }
 
@@ -179,16 +179,16 @@ impl Policy {
 
     /// Each value tells its own TTL: what the option `ttl_with` comes to.
     #[doc(hidden)]
-    pub const fn told(mut self) -> Self {
-        self.told = true;
+    pub const fn ttl_of_value(mut self) -> Self {
+        self.ttl_of_value = true;
         self
     }
 
     /// Calls of cached functions inside of a load have no say in its result: what the option
     /// `nested = false` comes to.
     #[doc(hidden)]
-    pub const fn alone(mut self) -> Self {
-        self.alone = true;
+    pub const fn isolated(mut self) -> Self {
+        self.isolated = true;
         self
     }
 
@@ -214,8 +214,8 @@ impl Policy {
             audit: self.audit.or(base.audit),
             schema: self.schema.or(base.schema),
             name: self.name.or(base.name),
-            told: self.told || base.told,
-            alone: self.alone || base.alone,
+            ttl_of_value: self.ttl_of_value || base.ttl_of_value,
+            isolated: self.isolated || base.isolated,
         }
     }
 
@@ -275,7 +275,7 @@ impl Policy {
         let ttl = self.ttl.map(|ttl| ttl.min(LONGEST_TTL));
         let base = match negative {
             true => {
-                let most = ttl.or(self.told.then_some(defaults::NEGATIVE_TTL))?;
+                let most = ttl.or(self.ttl_of_value.then_some(defaults::NEGATIVE_TTL))?;
                 let negative = self
                     .negative_ttl
                     .unwrap_or(most.min(defaults::NEGATIVE_TTL));

@@ -98,7 +98,7 @@ where
 }
 
 /// The same for a load that can go on without its caller: `load` makes it own what it needs.
-pub fn read_behind<S, E, C, U, F, G, L>(
+pub fn read_in_background<S, E, C, U, F, G, L>(
     call: Call,
     shape: S,
     errors: E,

@@ -102,7 +102,7 @@ pub(crate) struct BypassLoad {
 
 impl BypassLoad {
     /// A load that is shared with nobody, and waits for nobody.
-    pub(crate) fn apart(key: &str) -> Self {
+    pub(crate) fn unshared(key: &str) -> Self {
         let begins = Instant::now();
         Self {
             bypasses: Arc::default(),

@@ -61,7 +61,7 @@ where
             }
         };
         self.emit(&Event::ShadowHit);
-        let (result, _) = self.load_apart(task.load).await;
+        let (result, _) = self.load_unstamped(task.load).await;
         if let Ok(ok) = &result {
             self.compare(&standing, ok);
         }
@@ -70,7 +70,7 @@ where
 
     /// Nobody waits for the second look.
     fn compare(&self, standing: &Live, loaded: &S::Ok) {
-        let site = &self.packer.function.site;
+        let site = &self.encoder.function.site;
         if self.equals(standing, loaded) {
             return self.emit(&Event::Audited { fresh: true });
         }
@@ -83,7 +83,7 @@ where
     }
 
     fn equals(&self, standing: &Live, loaded: &S::Ok) -> bool {
-        match (self.packer.unpack::<S::Value>(standing), S::value(loaded)) {
+        match (self.encoder.decode::<S::Value>(standing), S::value(loaded)) {
             (Some(Some(standing)), Some(loaded)) => same_values(&standing, loaded),
             (Some(None), None) => true,
             _ => false,

@@ -31,8 +31,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::engine::context::{self, Loading};
-use crate::engine::encode::{Loaded, Packed, Packer};
-use crate::engine::fill::{self, Fence};
+use crate::engine::encode::{EncodedEntry, Encoder, Loaded};
+use crate::engine::fill::{self, FillRight};
 use crate::engine::handle::Inner;
 use crate::engine::lease::Lease;
 use crate::engine::shape::{ErrorSharing, Shape};
@@ -48,8 +48,8 @@ use crate::protocol::flight::{Flight, Landing};
 use crate::protocol::freshness::{self, Freshness};
 use crate::read::call::Call;
 use crate::read::control::{self, CacheInfo, Mode, Wish};
-use crate::read::renew::{Behind, Kept, Load, Renewal, Revalidated};
-use crate::read::search::{Found, Seek};
+use crate::read::renew::{Background, Kept, Load, Renewal, Revalidated};
+use crate::read::search::{Found, Lookup};
 use crate::store::Store as _;
 use crate::wire::codec::Choice;
 use crate::wire::entry::{Header, Kind, Live};
@@ -76,10 +76,10 @@ where
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
     U: FnOnce(&S::Ok) -> Verdict,
-    F: Behind<S, E, C, U>,
+    F: Background<S, E, C, U>,
 {
     let Some((inner, key)) = asked(&call, policy) else {
-        return match context::inside(policy.alone) {
+        return match context::inside(policy.isolated) {
             None => task.load.run().await,
             Some(inside) => {
                 call.carry();
@@ -87,7 +87,7 @@ where
             }
         };
     };
-    let packer = Packer {
+    let encoder = Encoder {
         inner,
         function: call.function,
         policy,
@@ -102,7 +102,7 @@ where
         wish: call.wish,
         shape,
         errors,
-        packer,
+        encoder,
     };
     let result = match call.wish.mode {
         Mode::Cached if call.mode == mode::Mode::Shadow => Box::pin(reader.shadow(task)).await,
@@ -153,7 +153,7 @@ where
         return Ok(None);
     };
     let function = &crate::observe::registry::DIRECT;
-    let packer = Packer {
+    let encoder = Encoder {
         inner,
         function,
         policy: &function.info.policy,
@@ -161,7 +161,7 @@ where
         version: None,
         origin: None,
     };
-    let value = packer.unpack(&live);
+    let value = encoder.decode(&live);
     let event = if value.is_some() {
         Event::Hit
     } else {
@@ -219,7 +219,7 @@ pub(crate) struct Reader<'a, S, E, C> {
     pub(crate) wish: Wish,
     pub(crate) shape: S,
     pub(crate) errors: E,
-    pub(crate) packer: Packer<'a, C>,
+    pub(crate) encoder: Encoder<'a, C>,
 }
 
 impl<S, E, C> Reader<'_, S, E, C>
@@ -232,19 +232,19 @@ where
     async fn find<U, F>(&self, task: Task<U, F>) -> Result<S::Ok, S::Error>
     where
         U: FnOnce(&S::Ok) -> Verdict,
-        F: Behind<S, E, C, U>,
+        F: Background<S, E, C, U>,
     {
-        let Packer {
+        let Encoder {
             function, policy, ..
-        } = self.packer;
-        let mut seek = Seek::new(self.inner, function, self.key, self.tags, policy);
+        } = self.encoder;
+        let mut lookup = Lookup::new(self.inner, function, self.key, self.tags, policy);
         // A value past its TTL, for the case that no load succeeds.
         let mut kept: Option<Kept<S::Ok>> = None;
         loop {
-            match seek.next().await {
+            match lookup.next().await {
                 Found::Live(live, status) => {
-                    let Some(value) = self.packer.unpack(&live).and_then(S::ok) else {
-                        seek.undecodable(live);
+                    let Some(value) = self.encoder.decode(&live).and_then(S::ok) else {
+                        lookup.undecodable(live);
                         continue;
                     };
                     let found = Kept { value, live };
@@ -265,10 +265,10 @@ where
                             return Ok(self.serve(found, Status::Stale));
                         }
                         Freshness::IfError => {
-                            seek.expired(&found.live, self.policy().soft_timeout);
+                            lookup.expired(&found.live, self.policy().soft_timeout);
                             kept = Some(found);
                         }
-                        Freshness::Dead => seek.outdated(found.live),
+                        Freshness::Dead => lookup.outdated(found.live),
                     }
                 }
                 Found::Failed(shared) => {
@@ -288,7 +288,7 @@ where
                     return match Box::pin(self.revalidate(renewal, task)).await {
                         Revalidated::Loaded(value) => Ok(value),
                         Revalidated::Failed(error)
-                            if !Box::pin(seek.stands(&kept.live.header)).await =>
+                            if !Box::pin(lookup.stands(&kept.live.header)).await =>
                         {
                             Err(error)
                         }
@@ -298,12 +298,14 @@ where
                     };
                 }
                 Found::Kept => match kept.take() {
-                    Some(kept) if Box::pin(seek.stands(&kept.live.header)).await => {
+                    Some(kept) if Box::pin(lookup.stands(&kept.live.header)).await => {
                         return Ok(self.serve(kept, Status::Stale));
                     }
-                    _ => seek.lost(),
+                    _ => lookup.lost(),
                 },
-                Found::Alone(place) => return Box::pin(self.load_alone(place, task.load)).await,
+                Found::Bypass(place) => {
+                    return Box::pin(self.load_bypassing(place, task.load)).await;
+                }
             }
         }
     }
@@ -321,7 +323,7 @@ where
         F: Load<S::Return>,
     {
         self.answered(Status::Miss, None);
-        let previous = previous.filter(|live| self.packer.is_own(live));
+        let previous = previous.filter(|live| self.encoder.is_own(live));
         let (result, loaded) = self.load(task.load, previous).await;
         loaded.said.hand_on(&self.inner.flights, lease.basis());
         match &result {
@@ -329,10 +331,10 @@ where
                 drop(lease);
                 flight.land(self.failure(error));
             }
-            Ok(ok) => match self.packed(ok, &loaded, lease.basis(), task.verdict) {
-                Some(packed) => {
-                    self.describe(Status::Miss, Some(&packed.header));
-                    self.fill(Fence::Lease(*lease), Some(flight), (), packed);
+            Ok(ok) => match self.encoded(ok, &loaded, lease.basis(), task.verdict) {
+                Some(encoded) => {
+                    self.describe(Status::Miss, Some(&encoded.header));
+                    self.fill(FillRight::Lease(*lease), Some(flight), (), encoded);
                 }
                 // Not to be kept: those who waited share the next load instead of queueing for leases.
                 None => flight.land(Landing::Bypass),
@@ -348,56 +350,56 @@ where
         U: FnOnce(&S::Ok) -> Verdict,
         F: Load<S::Return>,
     {
-        let fence = Box::pin(Fence::raise(
+        let right = Box::pin(FillRight::obtain(
             self.inner,
             self.key,
             self.tags,
-            self.packer.policy,
+            self.encoder.policy,
         ))
         .await;
-        let fence = fence.unwrap_or_else(|error| {
+        let right = right.unwrap_or_else(|error| {
             self.emit(&Event::Away(&error));
             None
         });
-        match &fence {
+        match &right {
             _ if hit => self.emit(&Event::ShadowHit),
             Some(_) => self.answered(Status::Miss, None),
             None => self.answered(Status::Bypass, None),
         }
-        let Some(fence) = fence else {
-            return self.load_apart(task.load).await.0;
+        let Some(right) = right else {
+            return self.load_unstamped(task.load).await.0;
         };
         let (result, loaded) = self.load(task.load, None).await;
-        loaded.said.hand_on(&self.inner.flights, fence.basis());
-        if let Some(packed) = result
+        loaded.said.hand_on(&self.inner.flights, right.basis());
+        if let Some(encoded) = result
             .as_ref()
             .ok()
-            .and_then(|ok| self.packed(ok, &loaded, fence.basis(), task.verdict))
+            .and_then(|ok| self.encoded(ok, &loaded, right.basis(), task.verdict))
         {
-            self.describe(Status::Miss, Some(&packed.header));
+            self.describe(Status::Miss, Some(&encoded.header));
             // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
-            let _ = self.fill(fence, None, (), packed).await;
+            let _ = self.fill(right, None, (), encoded).await;
         }
         result
     }
 
     /// Loads without a lease: nothing is stored.
-    async fn load_alone<F>(&self, place: BypassLoad, load: F) -> Result<S::Ok, S::Error>
+    async fn load_bypassing<F>(&self, place: BypassLoad, load: F) -> Result<S::Ok, S::Error>
     where
         F: Load<S::Return>,
     {
         place.start().await;
         self.answered(Status::Bypass, None);
         let epoch = self.inner.store.epoch();
-        let (result, loaded) = self.load_apart(load).await;
+        let (result, loaded) = self.load_unstamped(load).await;
         let landing = match &result {
             Err(error) => self.failure(error),
             // Who shares it might be a part of a load, which would freeze what is stale.
             Ok(ok) if place.is_shared() && !loaded.said.stale => {
                 let basis = Basis::unread(epoch, loaded.said.tags_with(self.tags.keys()));
                 let (value, equal) = (S::value(ok), self.shape.equal());
-                let packed = self.packer.pack(value, equal, loaded.took, &basis);
-                packed.map_or(Landing::Again, |packed| Landing::Shared(packed.entry))
+                let encoded = self.encoder.encode(value, equal, loaded.took, &basis);
+                encoded.map_or(Landing::Again, |encoded| Landing::Shared(encoded.entry))
             }
             Ok(_) => Landing::Again,
         };
@@ -406,7 +408,7 @@ where
     }
 
     /// Runs the function without having read the generations of its tags.
-    pub(crate) async fn load_apart<F>(&self, load: F) -> (Result<S::Ok, S::Error>, Loaded)
+    pub(crate) async fn load_unstamped<F>(&self, load: F) -> (Result<S::Ok, S::Error>, Loaded)
     where
         F: Load<S::Return>,
     {
@@ -427,9 +429,9 @@ where
         F: Load<S::Return>,
     {
         let started = Instant::now();
-        let previous = previous.map(|live| (live, self.packer.is_additive()));
-        let (alone, led) = (self.policy().alone, vec![self.key.to_owned()]);
-        let loading = Loading::new(self.inner, alone, previous, led);
+        let previous = previous.map(|live| (live, self.encoder.is_additive()));
+        let (isolated, led) = (self.policy().isolated, vec![self.key.to_owned()]);
+        let loading = Loading::new(self.inner, isolated, previous, led);
         let (returned, said) = loading.run(|| load.run()).await;
         let took = started.elapsed();
         self.emit(&Event::Loaded(took));
@@ -443,35 +445,35 @@ where
     }
 
     /// The entry of a result; `None` if it is not to be stored.
-    pub(crate) fn packed<U>(
+    pub(crate) fn encoded<U>(
         &self,
         ok: &S::Ok,
         loaded: &Loaded,
         basis: &Basis,
         verdict: U,
-    ) -> Option<Packed>
+    ) -> Option<EncodedEntry>
     where
         U: FnOnce(&S::Ok) -> Verdict,
     {
         let verdict = verdict(ok);
-        self.packer.judge(self.shape, ok, loaded, basis, verdict)
+        self.encoder.judge(self.shape, ok, loaded, basis, verdict)
     }
 
     pub(crate) fn fill(
         &self,
-        fence: Fence,
+        right: FillRight,
         flight: Option<Flight>,
         held: impl Send + 'static,
-        packed: Packed,
+        encoded: EncodedEntry,
     ) -> JoinHandle<()> {
-        let site = &self.packer.function.site;
-        fill::fill(self.inner, site, self.key, fence, flight, held, packed)
+        let site = &self.encoder.function.site;
+        fill::fill(self.inner, site, self.key, right, flight, held, encoded)
     }
 
     /// What stands there and can be read, and how fresh it is.
     pub(crate) async fn standing(&self) -> Result<Option<(Live, Freshness)>, StoreError> {
         let live = standing(self.inner, self.key, self.tags).await?;
-        let live = live.filter(|live| self.packer.unpack::<S::Value>(live).is_some());
+        let live = live.filter(|live| self.encoder.decode::<S::Value>(live).is_some());
         Ok(live.map(|live| {
             let freshness = self.judge(&live);
             (live, freshness)
@@ -480,7 +482,7 @@ where
 
     /// Whether this hit belongs to the share that is audited.
     fn is_drawn(&self) -> bool {
-        let audit = self.packer.policy.audit;
+        let audit = self.encoder.policy.audit;
         // An open transaction sees what is not for others to be compared with.
         audit.is_some_and(|share| fastrand::f64() < share && !transaction::is_open())
     }
@@ -489,10 +491,10 @@ where
     /// not kept beyond its TTL need not be asked.
     fn judge(&self, live: &Live) -> Freshness {
         let header = &live.header;
-        if self.packer.version.is_some() && live.version() != self.packer.version {
+        if self.encoder.version.is_some() && live.version() != self.encoder.version {
             return Freshness::Dead;
         }
-        if !self.packer.policy.watches_age() && header.flags & WINDOW == 0 {
+        if !self.encoder.policy.watches_age() && header.flags & WINDOW == 0 {
             return Freshness::Fresh;
         }
         freshness::judge(&self.policy(), header, self.inner.store.now_ms())
@@ -500,8 +502,8 @@ where
 
     /// The policy with all that its name and the defaults add.
     pub(crate) fn policy(&self) -> Policy {
-        let policy = self.inner.settings.resolve(self.packer.policy);
-        policy.unwrap_or(*self.packer.policy)
+        let policy = self.inner.settings.resolve(self.encoder.policy);
+        policy.unwrap_or(*self.encoder.policy)
     }
 
     pub(crate) fn serve(&self, kept: Kept<S::Ok>, status: Status) -> S::Ok {
@@ -528,6 +530,6 @@ where
     }
 
     pub(crate) fn emit(&self, event: &Event<'_>) {
-        self.inner.emit(&self.packer.function.site, event);
+        self.inner.emit(&self.encoder.function.site, event);
     }
 }

@@ -14,8 +14,8 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use crate::engine::claim::{Claim, Claimed};
-use crate::engine::encode::{Loaded, Packed, Packer};
-use crate::engine::fill::Fence;
+use crate::engine::encode::{EncodedEntry, Encoder, Loaded};
+use crate::engine::fill::FillRight;
 use crate::engine::handle::{self, Inner};
 use crate::engine::shape::{ErrorSharing, Shape};
 use crate::engine::tags::{Basis, Stamp};
@@ -104,7 +104,7 @@ impl<S: Copy, E: Copy, C: Copy> Owned<S, E, C> {
             wish: Wish::default(),
             shape: self.shape,
             errors: self.errors,
-            packer: Packer {
+            encoder: Encoder {
                 inner: &self.inner,
                 function: self.function,
                 policy: &self.policy,
@@ -186,7 +186,7 @@ where
         task: Task<U, F>,
     ) -> S::Ok
     where
-        F: Behind<S, E, C, U>,
+        F: Background<S, E, C, U>,
     {
         let (renewals, token) = (&self.inner.renewals, found.live.header.token);
         let is_kept = !transaction::is_open() && !self.inner.oversize.rests(self.key);
@@ -195,8 +195,8 @@ where
             let renewal = Renewal::permitted(permit, &found.live);
             // For a caller that is given up while it loads in place; it is counted as a renewal.
             self.describe(Status::Miss, None);
-            let ran = Box::pin(F::behind(self.job(task), renewal)).await;
-            if let Some(Revalidated::Loaded(value)) = ran.map(|ran| self.told(ran)) {
+            let ran = Box::pin(F::in_background(self.job(task), renewal)).await;
+            if let Some(Revalidated::Loaded(value)) = ran.map(|ran| self.ttl_of_value(ran)) {
                 return value;
             }
         }
@@ -210,15 +210,15 @@ where
         task: Task<U, F>,
     ) -> Revalidated<S::Ok, S::Error>
     where
-        F: Behind<S, E, C, U>,
+        F: Background<S, E, C, U>,
     {
         let patience = self.policy().soft_timeout;
         self.describe(Status::Miss, None);
         let ran = F::within(self.job(task), renewal, patience).await;
-        ran.map_or(Revalidated::Late, |ran| self.told(ran))
+        ran.map_or(Revalidated::Late, |ran| self.ttl_of_value(ran))
     }
 
-    fn told(&self, ran: Ran<S::Ok, S::Error>) -> Revalidated<S::Ok, S::Error> {
+    fn ttl_of_value(&self, ran: Ran<S::Ok, S::Error>) -> Revalidated<S::Ok, S::Error> {
         ran.loaded.said.hand_on(&self.inner.flights, &ran.basis);
         match ran.result {
             Ok(value) => {
@@ -234,11 +234,11 @@ where
             inner: Arc::clone(self.inner),
             key: self.key.to_owned(),
             tags: self.tags.clone(),
-            function: self.packer.function,
-            policy: *self.packer.policy,
-            codec: self.packer.codec,
-            version: self.packer.version,
-            origin: self.packer.origin,
+            function: self.encoder.function,
+            policy: *self.encoder.policy,
+            codec: self.encoder.codec,
+            version: self.encoder.version,
+            origin: self.encoder.origin,
             shape: self.shape,
             errors: self.errors,
         };
@@ -264,15 +264,15 @@ where
         let previous = basis.carries_on(&renewal.live);
         let previous = previous.then(|| renewal.live.clone());
         let (result, loaded) = self.load(task.load, previous).await;
-        let packed = result
+        let encoded = result
             .as_ref()
             .ok()
-            .map(|ok| self.packed(ok, &loaded, &basis, task.verdict));
+            .map(|ok| self.encoded(ok, &loaded, &basis, task.verdict));
         let mut header = None;
-        match packed {
-            Some(Some(packed)) => {
-                header = Some(packed.header);
-                self.replace(renewal, claim, basis.clone(), packed);
+        match encoded {
+            Some(Some(encoded)) => {
+                header = Some(encoded.header);
+                self.replace(renewal, claim, basis.clone(), encoded);
             }
             Some(None) => self.remove(renewal, claim).await,
             None => self.failed(renewal, claim),
@@ -306,7 +306,7 @@ where
 
     /// What the load begins from; `None` if one of the tags is barred or the store is away.
     async fn basis(&self, renewal: &Renewal) -> Option<Basis> {
-        let Packer { inner, policy, .. } = self.packer;
+        let Encoder { inner, policy, .. } = self.encoder;
         let stamp = Stamp::take(inner, self.tags, policy, Some(&renewal.live.entry)).await;
         let stamp = stamp.unwrap_or_else(|error| {
             self.emit(&Event::Failed(&error));
@@ -331,13 +331,13 @@ where
         }
     }
 
-    fn replace(&self, mut renewal: Renewal, claim: Claim, basis: Basis, packed: Packed) {
+    fn replace(&self, mut renewal: Renewal, claim: Claim, basis: Basis, encoded: EncodedEntry) {
         if let Some(permit) = &mut renewal.permit {
             permit.replaced();
         }
-        let fence = Fence::Entry(renewal.live.header.token, basis);
+        let right = FillRight::Entry(renewal.live.header.token, basis);
         let held = (claim, renewal.permit);
-        self.fill(fence, renewal.flight, held, packed);
+        self.fill(right, renewal.flight, held, encoded);
     }
 
     /// What was loaded is not to be kept, and so the old value is not to be served any longer.
@@ -387,9 +387,9 @@ where
 }
 
 /// Where a load runs that its caller need not wait for.
-pub(crate) trait Behind<S: Shape, E, C, U>: Load<S::Return> + Sized {
+pub(crate) trait Background<S: Shape, E, C, U>: Load<S::Return> + Sized {
     /// Runs it behind the caller. What it gave, if the caller had to run it and it ran.
-    fn behind(
+    fn in_background(
         job: Job<S, E, C, U, Self>,
         renewal: Renewal,
     ) -> impl Future<Output = Option<Ran<S::Ok, S::Error>>>;
@@ -405,7 +405,7 @@ pub(crate) trait Behind<S: Shape, E, C, U>: Load<S::Return> + Sized {
     fn audit(job: Job<S, E, C, U, Self>, served: Live);
 }
 
-impl<S, E, C, U, F, L> Behind<S, E, C, U> for InPlace<F>
+impl<S, E, C, U, F, L> Background<S, E, C, U> for InPlace<F>
 where
     S: Shape<Value: Serialize + DeserializeOwned>,
     E: ErrorSharing<S::Error> + Copy,
@@ -414,7 +414,10 @@ where
     F: FnOnce() -> L,
     L: Future<Output = S::Return>,
 {
-    async fn behind(job: Job<S, E, C, U, Self>, renewal: Renewal) -> Option<Ran<S::Ok, S::Error>> {
+    async fn in_background(
+        job: Job<S, E, C, U, Self>,
+        renewal: Renewal,
+    ) -> Option<Ran<S::Ok, S::Error>> {
         job.run(renewal).await
     }
 
@@ -430,7 +433,7 @@ where
     fn audit(_: Job<S, E, C, U, Self>, _: Live) {}
 }
 
-impl<S, E, C, U, F, G, L> Behind<S, E, C, U> for Detached<F>
+impl<S, E, C, U, F, G, L> Background<S, E, C, U> for Detached<F>
 where
     S: Shape<Value: Serialize + DeserializeOwned> + Send + Sync + 'static,
     S::Ok: Send + 'static,
@@ -442,7 +445,10 @@ where
     G: FnOnce() -> L + Send + 'static,
     L: Future<Output = S::Return> + Send + 'static,
 {
-    async fn behind(job: Job<S, E, C, U, Self>, renewal: Renewal) -> Option<Ran<S::Ok, S::Error>> {
+    async fn in_background(
+        job: Job<S, E, C, U, Self>,
+        renewal: Renewal,
+    ) -> Option<Ran<S::Ok, S::Error>> {
         let runtime = job.reader.inner.runtime.clone();
         runtime.spawn(handle::in_this_scope(job.owning().run(renewal)));
         None

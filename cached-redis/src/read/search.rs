@@ -49,7 +49,7 @@ pub(crate) enum Found {
     /// is to be served.
     Kept,
     /// The right to load without a lease.
-    Alone(BypassLoad),
+    Bypass(BypassLoad),
 }
 
 pub(crate) type Seen = read::Seen<Live, Over>;
@@ -117,7 +117,7 @@ impl Seen {
 }
 
 /// One reader's search.
-pub(crate) struct Seek<'a> {
+pub(crate) struct Lookup<'a> {
     inner: &'a Arc<Inner>,
     function: &'static Function,
     key: &'a str,
@@ -146,7 +146,7 @@ pub(crate) struct Rights {
     pause: Option<Pause>,
 }
 
-impl<'a> Seek<'a> {
+impl<'a> Lookup<'a> {
     pub(crate) fn new(
         inner: &'a Arc<Inner>,
         function: &'static Function,
@@ -269,7 +269,7 @@ impl<'a> Seek<'a> {
             (Step::Keep, ..) => Found::Kept,
             _ => {
                 let place = rights.place;
-                Found::Alone(place.unwrap_or_else(|| BypassLoad::apart(self.key)))
+                Found::Bypass(place.unwrap_or_else(|| BypassLoad::unshared(self.key)))
             }
         }
     }
@@ -542,23 +542,24 @@ mod tests {
         let entry = Bytes::copy_from_slice(&Header::lease(Token::next()));
         let (header, _) = Header::parse(&entry).unwrap();
         let (tags, policy) = (Tags::default(), Policy::new());
-        let mut seek = Seek::new(
+        let mut lookup = Lookup::new(
             &inner,
             &crate::observe::registry::DIRECT,
             "k",
             &tags,
             &policy,
         );
-        seek.pass = inner.journal.pass("k").unwrap();
+        lookup.pass = inner.journal.pass("k").unwrap();
         let live = || Live {
             header,
             entry: entry.clone(),
         };
-        let stands =
-            |seek: &Seek<'_>| matches!(seek.answer(Seen::Live(live())), Answer::Seen(_, true));
-        assert!(stands(&seek));
+        let stands = |lookup: &Lookup<'_>| {
+            matches!(lookup.answer(Seen::Live(live())), Answer::Seen(_, true))
+        };
+        assert!(stands(&lookup));
         inner.journal.connected(true);
-        assert!(!stands(&seek));
+        assert!(!stands(&lookup));
     }
 
     #[tokio::test]
@@ -572,21 +573,21 @@ mod tests {
             let inner = &cache.inner;
             let tags = Tags::named("app", ["a"]);
             cache.tagged(["a"]).put(&POLICY, "k", &1_u64).await.unwrap();
-            let mut seek = Seek::new(
+            let mut lookup = Lookup::new(
                 inner,
                 &crate::observe::registry::DIRECT,
                 "app:k",
                 &tags,
                 &POLICY,
             );
-            let Found::Live(live, _) = seek.next().await else {
+            let Found::Live(live, _) = lookup.next().await else {
                 panic!("it was put");
             };
-            seek.outdated(live);
+            lookup.outdated(live);
             if let Some(key) = invalidated {
                 inner.store.invalidate(&[key.to_owned()]).await.unwrap();
             }
-            let Found::Lead(_, _, previous) = seek.next().await else {
+            let Found::Lead(_, _, previous) = lookup.next().await else {
                 panic!("nobody else loads");
             };
             assert_eq!(previous.is_some(), invalidated.is_none(), "{invalidated:?}");

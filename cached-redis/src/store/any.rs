@@ -112,7 +112,7 @@ impl AnyStore {
 
     /// This store with faults before it, if there are any.
     #[cfg(feature = "testing")]
-    pub(crate) fn behind(
+    pub(crate) fn with_faults(
         self,
         faults: Option<Faults>,
         deadline: Duration,

@@ -383,7 +383,7 @@ impl Store for MemoryStore {
             }
             let now = self.now_ms();
             let mut tombstone = Tombstone::read(standing, now);
-            if tombstone.is_alone(token) && !self.is_barred(key) {
+            if tombstone.is_only(token) && !self.is_barred(key) {
                 return (Change::Set(entry, ttl), Put::Stored);
             }
             let ended = match tombstone.end(token, None) {

@@ -82,7 +82,7 @@ impl Tombstone {
 
     /// Whether what this writer wrote is what stands in the source: it is the only one, and nobody
     /// has interfered.
-    pub(crate) fn is_alone(&self, token: Token) -> bool {
+    pub(crate) fn is_only(&self, token: Token) -> bool {
         matches!(&self.holders[..], [holder] if holder.0 == token) && !self.tainted
     }
 

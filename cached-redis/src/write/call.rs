@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::encode::Packed;
+use crate::engine::encode::EncodedEntry;
 use crate::engine::handle::{self, Cache};
 use crate::error::Unguarded;
 use crate::observe::event::Event;
@@ -218,7 +218,7 @@ impl Write {
     }
 
     /// Ends a write-through, with its value if there is one to store.
-    pub(crate) async fn put(mut self, written: Option<Packed>) {
+    pub(crate) async fn put(mut self, written: Option<EncodedEntry>) {
         self.guard = self.guard.take().map(|guard| guard.with(written));
         self.end().await;
     }

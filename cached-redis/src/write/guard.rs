@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::engine::encode::Packed;
+use crate::engine::encode::EncodedEntry;
 use crate::engine::handle::Inner;
 use crate::error::{Error, StoreError, Unguarded};
 use crate::observe::event::Event;
@@ -121,7 +121,7 @@ impl WriteGuard {
     }
 
     /// The value that is to be there at the end.
-    pub(crate) fn with(self, written: Option<Packed>) -> Self {
+    pub(crate) fn with(self, written: Option<EncodedEntry>) -> Self {
         self.0.state().written = written;
         self
     }
@@ -187,7 +187,7 @@ struct State {
     /// Whether the keys were not barred for a while, so that others may have written unnoticed.
     lapsed: bool,
     /// What it ends with.
-    written: Option<Packed>,
+    written: Option<EncodedEntry>,
 }
 
 impl GuardedWrite {
@@ -278,7 +278,7 @@ impl GuardedWrite {
         self: Arc<Self>,
         sending: Sending,
         hold_off: Option<Duration>,
-        written: Option<Packed>,
+        written: Option<EncodedEntry>,
     ) -> Invalidation {
         let attempt = self.inner.journal.begin();
         let ended = match written {
@@ -316,7 +316,7 @@ impl GuardedWrite {
     }
 
     /// Ends with the value, unless something speaks against it.
-    async fn put(&self, written: Packed) -> Result<Put, StoreError> {
+    async fn put(&self, written: EncodedEntry) -> Result<Put, StoreError> {
         let (store, epoch) = (&self.inner.store, written.header.epoch);
         let ended = match self.keys() {
             [key] if self.may_put(key, epoch) => {

@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::engine::encode::Packer;
+use crate::engine::encode::Encoder;
 use crate::engine::handle::Inner;
 use crate::engine::label::{self, Label};
 use crate::engine::lease::Lease;
@@ -109,7 +109,7 @@ where
         inner.emit(&DIRECT.site, &Event::Refused);
         return Ok(false);
     };
-    let packer = Packer {
+    let encoder = Encoder {
         inner,
         function: &DIRECT,
         policy,
@@ -117,11 +117,11 @@ where
         version,
         origin: None,
     };
-    let packed = packer
-        .pack(Some(value), None, Duration::ZERO, lease.basis())
+    let encoded = encoder
+        .encode(Some(value), None, Duration::ZERO, lease.basis())
         .ok_or(Error::Unstorable)?;
-    let size = packed.entry.len();
-    let filled = lease.fill(packed.entry, packed.life).await;
+    let size = encoded.entry.len();
+    let filled = lease.fill(encoded.entry, encoded.life).await;
     inner.emit(
         &DIRECT.site,
         &match &filled {

@@ -38,7 +38,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::engine::context::Loading;
-use crate::engine::encode::{Loaded, Packer};
+use crate::engine::encode::{Encoder, Loaded};
 use crate::engine::handle::{Cache, Inner};
 use crate::engine::label::{self, Label};
 use crate::engine::shape::{Fallible, Shape};
@@ -200,13 +200,13 @@ where
     let Some(Cache { inner }) = through.write.cache() else {
         return write().await;
     };
-    let loading = Loading::new(inner, policy.alone, None, Vec::new());
+    let loading = Loading::new(inner, policy.isolated, None, Vec::new());
     let (returned, said) = loading.run(write).await;
     said.hand_on(&inner.flights, &basis.clone().unwrap_or_default());
     let result = S::result(returned);
     let (written, loaded) = (result.as_ref().ok(), Loaded::said(said));
-    let packed = written.zip(basis).and_then(|(ok, basis)| {
-        let packer = Packer {
+    let encoded = written.zip(basis).and_then(|(ok, basis)| {
+        let encoder = Encoder {
             inner: &through.write.begun()?.inner,
             function: through.function,
             policy,
@@ -214,11 +214,11 @@ where
             version: through.label.version,
             origin: through.origin,
         };
-        packer.judge(shape, ok, &loaded, &basis, verdict(ok))
+        encoder.judge(shape, ok, &loaded, &basis, verdict(ok))
     });
     // Where a tag was found that was not read before, the next load finds it too.
-    let packed = packed.filter(|packed| !packed.is_marker);
-    through.write.put(packed).await;
+    let encoded = encoded.filter(|encoded| !encoded.is_marker);
+    through.write.put(encoded).await;
     S::returned(result)
 }
 

@@ -21,8 +21,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
-use crate::engine::encode::{Packed, Packer};
-use crate::engine::fill::Fence;
+use crate::engine::encode::{EncodedEntry, Encoder};
+use crate::engine::fill::FillRight;
 use crate::engine::handle::{Cache, Inner};
 use crate::engine::label::{self, Label};
 use crate::engine::lease::Lease;
@@ -132,8 +132,8 @@ where
         let base = update.base().await?;
         update.refuse_unlabelled(&base).await?;
         let value = change(update.value(&base)?)?;
-        let packed = update.pack(&value, &base)?;
-        if update.set(base, packed).await? {
+        let encoded = update.encode(&value, &base)?;
+        if update.set(base, encoded).await? {
             return Ok(value);
         }
         if attempt >= inner.settings.update_attempts {
@@ -148,7 +148,7 @@ where
 struct Base {
     /// `None`: nothing.
     live: Option<Live>,
-    fence: Fence,
+    right: FillRight,
     pass: Pass,
 }
 
@@ -158,7 +158,7 @@ struct Update<'a> {
     label: Label,
     /// Who reads the key and would not find what it looks for, unless what stands there has it.
     unsuited: Option<&'static Function>,
-    packer: Packer<'a, FromCache>,
+    encoder: Encoder<'a, FromCache>,
     /// Until when it waits for those who hold the key.
     until: Instant,
 }
@@ -169,7 +169,7 @@ impl<'a> Update<'a> {
             Ok(fitted) => (fitted, None),
             Err(reader) => (label, Some(reader)),
         };
-        let packer = Packer {
+        let encoder = Encoder {
             inner,
             function: &DIRECT,
             policy,
@@ -182,7 +182,7 @@ impl<'a> Update<'a> {
             key,
             label,
             unsuited,
-            packer,
+            encoder,
             until: Instant::now() + inner.settings.wait,
         }
     }
@@ -193,8 +193,8 @@ impl<'a> Update<'a> {
         loop {
             let pass = self.pass()?;
             let seen = self.inner.store.get(&self.key).await?;
-            if let Some((live, fence)) = self.judge(seen).await? {
-                return Ok(Base { live, fence, pass });
+            if let Some((live, right)) = self.judge(seen).await? {
+                return Ok(Base { live, right, pass });
             }
             if Instant::now() >= self.until {
                 return Err(Error::Contended);
@@ -212,7 +212,7 @@ impl<'a> Update<'a> {
     }
 
     /// `None`: somebody holds the key.
-    async fn judge(&self, seen: Option<Bytes>) -> Result<Option<(Option<Live>, Fence)>, Error> {
+    async fn judge(&self, seen: Option<Bytes>) -> Result<Option<(Option<Live>, FillRight)>, Error> {
         let dead = match seen {
             None => None,
             Some(entry) => {
@@ -226,11 +226,11 @@ impl<'a> Update<'a> {
                             return Ok(None);
                         };
                         let epoch = header.epoch;
-                        let fence = Fence::Entry(header.token, Basis { epoch, stamp });
+                        let right = FillRight::Entry(header.token, Basis { epoch, stamp });
                         // After the stamp: a tag that is invalidated later makes the new value dead too.
                         match tags::alive(self.inner, &self.label.tags, live.clone()).await? {
                             Some(live) if self.is_usable(&live) => {
-                                return Ok(Some((Some(live), fence)));
+                                return Ok(Some((Some(live), right)));
                             }
                             _ => Some(live.entry),
                         }
@@ -244,7 +244,7 @@ impl<'a> Update<'a> {
             return Ok(None);
         };
         let stamp = self.stamp(None).await?;
-        Ok(stamp.map(|stamp| (None, Fence::Lease(lease.stamped(stamp)))))
+        Ok(stamp.map(|stamp| (None, FillRight::Lease(lease.stamped(stamp)))))
     }
 
     /// Whether it would be served to a reader of this label, who has no stale windows.
@@ -256,12 +256,12 @@ impl<'a> Update<'a> {
 
     /// The tags that the entry names go on with the new value; `None`: one of them is barred.
     async fn stamp(&self, before: Option<&[u8]>) -> Result<Option<Stamp>, StoreError> {
-        Stamp::take(self.inner, &self.label.tags, self.packer.policy, before).await
+        Stamp::take(self.inner, &self.label.tags, self.encoder.policy, before).await
     }
 
     /// The value would be stored without what a reader of the key looks for: it is invalidated instead.
     async fn refuse_unlabelled(&self, base: &Base) -> Result<(), Error> {
-        let has_tags = !base.fence.basis().stamp.is_empty();
+        let has_tags = !base.right.basis().stamp.is_empty();
         let unsuited = |reader: &&&Function| !has_tags || reader.info.versioned;
         let Some(reader) = self.unsuited.as_ref().filter(unsuited) else {
             return Ok(());
@@ -285,52 +285,52 @@ impl<'a> Update<'a> {
         let Some(live) = &base.live else {
             return Ok(None);
         };
-        self.packer.unpack(live).ok_or_else(|| self.unreadable())
+        self.encoder.decode(live).ok_or_else(|| self.unreadable())
     }
 
-    fn pack<T>(&self, value: &T, base: &Base) -> Result<Packed, Error>
+    fn encode<T>(&self, value: &T, base: &Base) -> Result<EncodedEntry, Error>
     where
         T: Serialize + DeserializeOwned,
     {
-        let basis = base.fence.basis();
+        let basis = base.right.basis();
         // Whoever may read the old value may read the new one.
-        let packer = Packer {
+        let encoder = Encoder {
             origin: base.live.as_ref().and_then(Live::origin),
-            ..self.packer
+            ..self.encoder
         };
-        let packed = packer.pack(Some(value), None, Duration::ZERO, basis);
-        packed.ok_or(Error::Unstorable)
+        let encoded = encoder.encode(Some(value), None, Duration::ZERO, basis);
+        encoded.ok_or(Error::Unstorable)
     }
 
     /// Whether the new value has taken the place of the one that was read.
-    async fn set(&self, base: Base, packed: Packed) -> Result<bool, Error> {
-        let Base { fence, pass, .. } = base;
-        let (store, epoch) = (&self.inner.store, fence.basis().epoch);
+    async fn set(&self, base: Base, encoded: EncodedEntry) -> Result<bool, Error> {
+        let Base { right, pass, .. } = base;
+        let (store, epoch) = (&self.inner.store, right.basis().epoch);
         self.pass()?;
         // On another server an entry may be back that was invalidated.
         if !self.inner.journal.stands(pass) || store.epoch() != epoch {
             return Ok(false);
         }
-        let stored = self.send(fence.token(), packed).await?;
+        let stored = self.send(right.token(), encoded).await?;
         let filled = match stored {
             true if store.epoch() == epoch => Filled::Stored,
             true => Filled::Overtaken,
-            false => fence.refusal(),
+            false => right.refusal(),
         };
         if stored {
-            fence.replaced();
+            right.replaced();
         }
         self.emit(&Event::filled(filled));
         Ok(filled == Filled::Stored)
     }
 
     /// Sends the entry until it is known what has become of it.
-    async fn send(&self, token: Token, packed: Packed) -> Result<bool, Error> {
+    async fn send(&self, token: Token, encoded: EncodedEntry) -> Result<bool, Error> {
         let mut backoff = Backoff::long();
         // Whether one that was sent may have been stored, and replaced since.
         let mut open = false;
         for _ in 0..SENDINGS {
-            match self.fill(token, &packed).await {
+            match self.fill(token, &encoded).await {
                 Ok(true) => return Ok(true),
                 Ok(false) if open => break,
                 Ok(false) => return Ok(false),
@@ -347,11 +347,11 @@ impl<'a> Update<'a> {
     }
 
     /// Behind a bar, what was read still stands or goes in a moment: it waits as for a guarded write.
-    async fn fill(&self, token: Token, packed: &Packed) -> Result<bool, StoreError> {
+    async fn fill(&self, token: Token, encoded: &EncodedEntry) -> Result<bool, StoreError> {
         let mut backoff = Backoff::contention();
         loop {
-            let entry = packed.entry.clone();
-            let sent = self.inner.store.fill(&self.key, token, entry, packed.life);
+            let entry = encoded.entry.clone();
+            let sent = self.inner.store.fill(&self.key, token, entry, encoded.life);
             match sent.await {
                 Err(error) if error.is_barred() && Instant::now() < self.until => {}
                 sent => return sent,

@@ -83,4 +83,4 @@ pub fn table() -> Vec<Row> {
 }
 
 const SHIPPED: Config = Config::shipped();
-const ALONE: Config = Config::alone();
+const UNSHARED: Config = Config::unshared();

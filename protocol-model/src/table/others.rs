@@ -1,7 +1,7 @@
 //! What is usually written by hand, and what others do.
 
 use super::Verdict::{StaleRead, Stranded};
-use super::{ALONE, Row, row};
+use super::{Row, UNSHARED, row};
 use crate::config::{Config, Lease, Sharing, Way};
 use crate::server::Condition;
 
@@ -9,7 +9,7 @@ pub(super) fn rows() -> Vec<Row> {
     let naive = Config::naive();
     let shared = Config {
         sharing: Sharing::Anytime,
-        ..ALONE
+        ..UNSHARED
     };
     vec![
         row(
@@ -61,7 +61,7 @@ pub(super) fn rows() -> Vec<Row> {
             Stranded,
             Config {
                 lease: Lease::PerProcess,
-                ..ALONE
+                ..UNSHARED
             },
         ),
         row(

@@ -1,12 +1,15 @@
 //! Leases, and who shares a load.
 
 use super::Verdict::{Holds, StaleRead};
-use super::{ALONE, Row, SHIPPED, row};
+use super::{Row, SHIPPED, UNSHARED, row};
 use crate::config::{Bypass, Config, Sharing, Way};
 use crate::event::What;
 
 pub(super) fn rows() -> Vec<Row> {
-    let with = |sharing| Config { sharing, ..ALONE };
+    let with = |sharing| Config {
+        sharing,
+        ..UNSHARED
+    };
     let flight = |late, refused| Config {
         sharing: Sharing::Flight { late, refused },
         ..SHIPPED
@@ -29,7 +32,7 @@ pub(super) fn rows() -> Vec<Row> {
                 What::IsRefusedLease,
                 What::Dropped,
             ]),
-            ALONE,
+            UNSHARED,
         ),
         row(
             "o2",

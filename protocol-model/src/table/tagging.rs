@@ -10,7 +10,7 @@ use crate::tag::{Change, Origin, Recheck, Second, Stamping, Tags};
 /// As shipped, of a tag that is known from the function's arguments.
 const TAGS: Tags = Tags {
     origin: Origin::Arguments,
-    apart: false,
+    unshared: false,
     stamp: Stamping::BeforeLoad,
     recheck: Recheck::Always,
     change: Change::Unlink,
@@ -157,7 +157,7 @@ pub(super) fn known_before() -> Vec<Row> {
                 What::SeesDead,
             ]),
             with(Tags {
-                apart: true,
+                unshared: true,
                 ..TAGS
             })
             .one_writer(),
@@ -206,7 +206,7 @@ pub(super) fn two_at_once() -> Vec<Row> {
                 What::GetsDead,
                 What::GetsNothing,
             ]),
-            asked_under(Second::Apart),
+            asked_under(Second::Unshared),
         ),
     ]
 }

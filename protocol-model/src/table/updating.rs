@@ -19,7 +19,7 @@ pub(super) fn rows() -> Vec<Row> {
             "get, then set",
             Miscounted,
             Condition::Always,
-            Doubt::Told,
+            Doubt::Announced,
         ),
         row(
             "u2",
@@ -35,7 +35,7 @@ pub(super) fn rows() -> Vec<Row> {
                 What::IsInDoubt,
             ]),
             Condition::Token,
-            Doubt::Told,
+            Doubt::Announced,
         ),
         row(
             "u3",

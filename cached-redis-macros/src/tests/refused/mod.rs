@@ -38,7 +38,7 @@ fn assert_refused(source: &str, messages: &[(&str, &str)]) {
     let (attribute, args, item) = read(&text);
     let mut errors = Errors::default();
     attribute(args, &item, &mut errors);
-    let mut told = errors.told();
+    let mut told = errors.messages();
     told.sort_by_key(|(at, _)| at.start);
     if marks.is_empty() {
         marks.push(ATTRIBUTE);

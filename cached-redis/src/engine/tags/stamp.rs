@@ -220,7 +220,7 @@ impl Stamp {
 /// jitter. Where each value tells its own, that is not known yet.
 fn life(inner: &Inner, policy: &Policy) -> Duration {
     let policy = inner.settings.resolve(policy).unwrap_or_default();
-    if policy.told {
+    if policy.ttl_of_value {
         return UNKNOWN_LIFE;
     }
     let longest = policy.ttl.max(policy.negative_ttl).unwrap_or_default();

@@ -8,7 +8,7 @@ use shuttle::thread;
 use super::*;
 use crate::util::sync::AtomicUsize;
 use crate::util::sync::explore::{Sometimes, explore};
-use crate::util::sync::fake::{Source, packed, unpacked};
+use crate::util::sync::fake::{Source, decoded, encoded};
 
 const KEY: &str = "k";
 const BUDGET: Duration = Duration::from_secs(600);
@@ -33,7 +33,7 @@ impl Scene {
                 Place::Seat(mut seat) => {
                     if let Landing::Shared(entry) = seat.landing().await {
                         SHARED.seen();
-                        break unpacked(&entry);
+                        break decoded(&entry);
                     }
                 }
             }
@@ -50,7 +50,7 @@ impl Scene {
         assert_eq!(others, 0, "loads run one at a time");
         let value = self.source.load();
         self.running.fetch_sub(1, SeqCst);
-        load.land(Landing::Shared(packed(value)));
+        load.land(Landing::Shared(encoded(value)));
         value
     }
 

@@ -5,7 +5,7 @@ use shuttle::thread;
 
 use super::*;
 use crate::util::sync::explore::{Sometimes, explore};
-use crate::util::sync::fake::{Slot, Source, Store, packed, unpacked};
+use crate::util::sync::fake::{Slot, Source, Store, decoded, encoded};
 
 const KEY: &str = "k";
 
@@ -51,7 +51,7 @@ impl Scene {
             };
             if let Landing::Shared(entry) = seat.landing().await {
                 SHARED.seen();
-                return unpacked(&entry);
+                return decoded(&entry);
             }
         }
     }
@@ -67,7 +67,7 @@ impl Scene {
         flight.close();
         let won = self.store.fill(token, value);
         flight.land(match won {
-            true => Landing::Shared(packed(value)),
+            true => Landing::Shared(encoded(value)),
             false => {
                 REFUSED.seen();
                 Landing::Again

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use super::leases::Leases;
-use crate::engine::encode::Packed;
+use crate::engine::encode::EncodedEntry;
 use crate::engine::fill;
 use crate::engine::handle::Inner;
 use crate::error::StoreError;
@@ -19,7 +19,7 @@ use crate::wire::entry::Token;
 pub(super) struct Fill {
     key: String,
     token: Token,
-    packed: Packed,
+    encoded: EncodedEntry,
     flight: Option<Flight>,
 }
 
@@ -28,18 +28,23 @@ impl Fill {
     pub(super) fn leased(
         key: String,
         leases: &Leases,
-        packed: Packed,
+        encoded: EncodedEntry,
         flight: Option<Flight>,
     ) -> Self {
-        Self::over(key, leases.token(), packed, flight)
+        Self::over(key, leases.token(), encoded, flight)
     }
 
     /// In the place of what carries `token`.
-    pub(super) fn over(key: String, token: Token, packed: Packed, flight: Option<Flight>) -> Self {
+    pub(super) fn over(
+        key: String,
+        token: Token,
+        encoded: EncodedEntry,
+        flight: Option<Flight>,
+    ) -> Self {
         Self {
             key,
             token,
-            packed,
+            encoded,
             flight,
         }
     }
@@ -61,23 +66,23 @@ pub(super) fn send(
         let wanted = fills.iter().map(|fill| Filling {
             key: fill.key.clone(),
             token: fill.token,
-            entry: fill.packed.entry.clone(),
-            ttl: fill.packed.life,
+            entry: fill.encoded.entry.clone(),
+            ttl: fill.encoded.life,
         });
         let wanted: Vec<_> = wanted.collect();
         let lease = leases.token();
         let answers = leases.fill(&wanted).await;
         drop(wanted);
         // All are of one load.
-        let basis = fills.first().map(|fill| fill.packed.basis.clone());
+        let basis = fills.first().map(|fill| fill.encoded.basis.clone());
         let mut ends = Vec::with_capacity(fills.len());
         for (fill, answer) in fills.into_iter().zip(answers) {
             if answer == Err(StoreError::TooLarge) && fill.token != lease {
                 // What was loaded is not kept, and what it was to replace is older.
                 drop(cache.store.release(&fill.key, fill.token).await);
             }
-            let step = fill::sent(&cache, site, &fill.key, &answer, &fill.packed);
-            ends.extend(fill.flight.map(|flight| (flight, step, fill.packed.entry)));
+            let step = fill::sent(&cache, site, &fill.key, &answer, &fill.encoded);
+            ends.extend(fill.flight.map(|flight| (flight, step, fill.encoded.entry)));
         }
         fill::land(&cache, &basis.unwrap_or_default(), ends).await;
         drop(task);

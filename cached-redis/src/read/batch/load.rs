@@ -12,7 +12,7 @@ use super::steps::{One, split};
 use super::{Id, Reader, Value};
 use crate::engine::batched::Batched as _;
 use crate::engine::context::Loading;
-use crate::engine::encode::{Loaded, Packed, Settled};
+use crate::engine::encode::{EncodedEntry, Loaded, Settled};
 use crate::engine::shape::ErrorSharing;
 use crate::engine::tags::Basis;
 use crate::engine::verdict::Verdict;
@@ -55,13 +55,13 @@ where
                 return Err(error);
             }
         };
-        let settled = self.packer.settle(&loaded.said, &basis);
+        let settled = self.encoder.settle(&loaded.said, &basis);
         let mut fills = Vec::with_capacity(own.len());
         for (item, flight) in own {
-            match self.packed(&values, &item, &loaded, settled.as_ref()) {
-                Some(packed) => {
-                    self.describe(Status::Miss, Some(&packed.header));
-                    fills.push(Fill::leased(item.key.to_owned(), &leases, packed, flight));
+            match self.encoded(&values, &item, &loaded, settled.as_ref()) {
+                Some(encoded) => {
+                    self.describe(Status::Miss, Some(&encoded.header));
+                    fills.push(Fill::leased(item.key.to_owned(), &leases, encoded, flight));
                 }
                 // Not to be kept: those who waited load for themselves.
                 None => flight
@@ -90,9 +90,9 @@ where
             keys.push(item.key.to_owned());
         }
         let started = Instant::now();
-        let policy = self.inner.settings.resolve(self.packer.policy);
-        let alone = policy.is_some_and(|policy| policy.alone);
-        let loading = Loading::new(self.inner, alone, None, keys);
+        let policy = self.inner.settings.resolve(self.encoder.policy);
+        let isolated = policy.is_some_and(|policy| policy.isolated);
+        let loading = Loading::new(self.inner, isolated, None, keys);
         let (returned, mut said) = loading.run(|| (self.load)(ids)).await;
         let took = started.elapsed();
         self.emit(&Event::Loaded(took));
@@ -110,18 +110,18 @@ where
     }
 
     /// The entry of what was loaded for `item`; `None` if it is not to be kept.
-    pub(super) fn packed(
+    pub(super) fn encoded(
         &self,
         values: &S::Ok,
         item: &Item<'_, Id<S>>,
         loaded: &Loaded,
         settled: Option<&Settled>,
-    ) -> Option<Packed> {
+    ) -> Option<EncodedEntry> {
         let value = Self::value_of(values, item);
         let verdict = value.map_or(Verdict::Store, &self.verdict);
         let ttl = verdict.ttl(loaded.said.ttl)?;
         let value = value.map(S::stored);
-        self.packer.entry(value, self.equal, loaded, ttl, settled?)
+        self.encoder.entry(value, self.equal, loaded, ttl, settled?)
     }
 
     /// What those who waited for a load that failed are told.

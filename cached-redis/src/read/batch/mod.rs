@@ -29,7 +29,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use crate::engine::encode::Packer;
+use crate::engine::encode::Encoder;
 use crate::engine::handle::Inner;
 use crate::engine::shape::{ErrorSharing, Shape};
 use crate::engine::verdict::Verdict;
@@ -43,7 +43,7 @@ use crate::protocol::read::Step;
 use crate::read::control::{self, Mode, Wish};
 use crate::read::flow;
 use crate::read::renew::InPlace;
-use crate::read::search::{Pause, Rights, Seek};
+use crate::read::search::{Lookup, Pause, Rights};
 use crate::store::Store as _;
 use crate::wire::codec::{Choice, Equal};
 use crate::wire::entry::{Header, Live};
@@ -115,7 +115,7 @@ where
         let ids = ids.into_iter().flat_map(Ids::into_iter).collect();
         return plain(policy, task, ids).await;
     }
-    let packer = Packer {
+    let encoder = Encoder {
         inner: &inner,
         function,
         policy,
@@ -126,7 +126,7 @@ where
     let mut reader = Reader::<S, E, C, U, F> {
         inner: &inner,
         function,
-        packer,
+        encoder,
         equal: shape.equal_stored(),
         errors: task.errors,
         verdict: task.verdict,
@@ -152,7 +152,7 @@ where
     F: FnMut(Vec<K>) -> L,
     L: Future<Output = R>,
 {
-    let Some(inside) = context::inside(policy.alone) else {
+    let Some(inside) = context::inside(policy.isolated) else {
         return (task.load)(ids).await;
     };
     let load = InPlace(|| (task.load)(ids));
@@ -163,7 +163,7 @@ where
 struct Reader<'a, S: Many, E, C, U, F> {
     inner: &'a Arc<Inner>,
     function: &'static Function,
-    packer: Packer<'a, C>,
+    encoder: Encoder<'a, C>,
     /// How values are compared, where that is known.
     equal: Equal<S::Stored>,
     errors: E,
@@ -193,7 +193,7 @@ where
         while !ones.is_empty() {
             steps::look(self.inner, self.function, &mut ones).await;
             ones = self.served(ones)?;
-            let policy = self.packer.policy;
+            let policy = self.encoder.policy;
             let leases = steps::contend(self.inner, self.function, policy, &mut ones).await;
             ones = self.served(ones)?;
             ones = self.lead(ones, leases).await?;
@@ -209,9 +209,9 @@ where
     where
         'r: 'k,
     {
-        let (inner, policy) = (self.inner, self.packer.policy);
+        let (inner, policy) = (self.inner, self.encoder.policy);
         let one = |item: Item<'k, _>| One {
-            seek: Seek::new(inner, self.function, item.key, tags, policy),
+            lookup: Lookup::new(inner, self.function, item.key, tags, policy),
             item,
             rights: Rights::default(),
         };
@@ -231,7 +231,7 @@ where
         if !one.is(|step| matches!(step, Step::Serve(_) | Step::Fail(_))) {
             return Ok(Some(one));
         }
-        match one.seek.search.end() {
+        match one.lookup.search.end() {
             Step::Serve(live) => return Ok(self.take(one, live)),
             Step::Fail(shared) => {
                 if let Some(error) = self.errors.take(&shared) {
@@ -249,15 +249,15 @@ where
     /// none: a batch has no stale windows.
     fn take<'k>(&mut self, mut one: One<'k, Id<S>>, live: Live) -> Option<One<'k, Id<S>>> {
         let Some(value) = self.value(&live) else {
-            one.seek.outdated(live);
+            one.lookup.outdated(live);
             return Some(one);
         };
-        self.answered(one.seek.status(), Some(&live.header));
+        self.answered(one.lookup.status(), Some(&live.header));
         let mut ids = one.item.ids.into_iter();
         let first = ids.next();
         // Each has one of its own: values need not be `Clone`.
         let others = ids.filter_map(|id| {
-            let value = self.packer.unpack(&live)??;
+            let value = self.encoder.decode(&live)??;
             Some((id, S::restored(value)))
         });
         self.found.extend(others);
@@ -278,7 +278,7 @@ where
         if freshness::is_past_ttl(&live.header, self.inner.store.now_ms()) {
             return None;
         }
-        let value = self.packer.unpack(live);
+        let value = self.encoder.decode(live);
         if value.is_none() {
             self.emit(&Event::Undecodable);
         }

@@ -43,7 +43,7 @@ where
         }
         let (mut items, mut hits) = (Vec::with_capacity(ones.len()), HashSet::new());
         for mut one in ones {
-            if let Step::Serve(live) = one.seek.search.end()
+            if let Step::Serve(live) = one.lookup.search.end()
                 && self.value(&live).is_some()
             {
                 hits.insert(one.item.key);
@@ -61,9 +61,9 @@ where
     ) -> Result<(), S::Error> {
         let mut leases = Leases::new(self.inner);
         let keys = items.iter().map(|item| item.key).collect();
-        let fences = self.raise(&mut leases, keys).await;
+        let rights = self.obtain(&mut leases, keys).await;
         for item in &items {
-            match fences.contains_key(item.key) {
+            match rights.contains_key(item.key) {
                 _ if hits.contains(item.key) => self.emit(&Event::ShadowHit),
                 true => self.answered(Status::Miss, None),
                 false => self.answered(Status::Bypass, None),
@@ -71,17 +71,17 @@ where
         }
         let (result, loaded, basis) = self.load(items.iter(), leases.basis()).await;
         let values = result?;
-        let settled = self.packer.settle(&loaded.said, &basis);
-        let mut fills = Vec::with_capacity(fences.len());
+        let settled = self.encoder.settle(&loaded.said, &basis);
+        let mut fills = Vec::with_capacity(rights.len());
         for item in items {
-            let fence = fences.get(item.key).copied();
-            let packed = fence.and_then(|token| {
-                let packed = self.packed(&values, &item, &loaded, settled.as_ref())?;
-                Some((token, packed))
+            let right = rights.get(item.key).copied();
+            let encoded = right.and_then(|token| {
+                let encoded = self.encoded(&values, &item, &loaded, settled.as_ref())?;
+                Some((token, encoded))
             });
-            if let Some((token, packed)) = packed {
-                self.describe(Status::Miss, Some(&packed.header));
-                fills.push(Fill::over(item.key.to_owned(), token, packed, None));
+            if let Some((token, encoded)) = encoded {
+                self.describe(Status::Miss, Some(&encoded.header));
+                fills.push(Fill::over(item.key.to_owned(), token, encoded, None));
             }
         }
         // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
@@ -93,10 +93,10 @@ where
     /// For loads that start now whatever stands there: entries go on being served meanwhile; anything
     /// else, other loads' leases too, gives way. The token to be replaced, by key; none for those that
     /// nobody may fill.
-    async fn raise(&self, leases: &mut Leases, keys: Vec<&str>) -> HashMap<String, Token> {
-        let mut fences = HashMap::new();
+    async fn obtain(&self, leases: &mut Leases, keys: Vec<&str>) -> HashMap<String, Token> {
+        let mut rights = HashMap::new();
         if transaction::is_open() {
-            return fences;
+            return rights;
         }
         let free = |key: &&str| self.inner.journal.pass(key).is_some();
         let keys: Vec<_> = keys.into_iter().filter(free).collect();
@@ -104,11 +104,11 @@ where
             Ok(entries) => entries,
             Err(error) => {
                 self.failed(&error);
-                return fences;
+                return rights;
             }
         };
         let named = entries.iter().flatten().map(|entry| &**entry);
-        let free = leases.read_tags(self.packer.policy, named).await;
+        let free = leases.read_tags(self.encoder.policy, named).await;
         let free = free.unwrap_or_else(|error| {
             self.failed(&error);
             false
@@ -119,21 +119,21 @@ where
                 continue;
             }
             match Seen::of(self.inner, self.function, entry) {
-                Seen::Live(live) => drop(fences.insert(key.to_owned(), live.header.token)),
+                Seen::Live(live) => drop(rights.insert(key.to_owned(), live.header.token)),
                 _ => others.push(key.to_owned()),
             }
         }
         if others.is_empty() {
-            return fences;
+            return rights;
         }
         for (key, seized) in others.iter().zip(leases.seize(&others).await) {
             match seized {
-                Ok(true) => drop(fences.insert(key.clone(), leases.token())),
+                Ok(true) => drop(rights.insert(key.clone(), leases.token())),
                 Ok(false) => {}
                 Err(error) => self.failed(&error),
             }
         }
-        fences
+        rights
     }
 
     fn failed(&self, error: &StoreError) {

@@ -12,7 +12,7 @@ use crate::observe::event::Event;
 use crate::observe::registry::Function;
 use crate::policy::Policy;
 use crate::protocol::read::Step;
-use crate::read::search::{Answer, At, Rights, Seek, Seen};
+use crate::read::search::{Answer, At, Lookup, Rights, Seen};
 use crate::store::Store as _;
 use crate::store::many::{Asked, Granted};
 use crate::wire::entry::names_tags;
@@ -20,17 +20,17 @@ use crate::wire::entry::names_tags;
 /// One key of a batch on its way to an answer.
 pub(super) struct One<'a, K> {
     pub(super) item: Item<'a, K>,
-    pub(super) seek: Seek<'a>,
+    pub(super) lookup: Lookup<'a>,
     pub(super) rights: Rights,
 }
 
 impl<K> One<'_, K> {
     pub(super) fn is(&self, step: fn(&At) -> bool) -> bool {
-        step(self.seek.search.step())
+        step(self.lookup.search.step())
     }
 
     pub(super) fn hear(&mut self, answer: Answer) {
-        self.seek.hear(answer, &mut self.rights);
+        self.lookup.hear(answer, &mut self.rights);
     }
 }
 
@@ -53,7 +53,7 @@ pub(super) fn split<K>(
 /// Looks all up, in one round trip; those that somebody here loads need no look.
 pub(super) async fn look<K>(inner: &Inner, function: &Function, ones: &mut [One<'_, K>]) {
     for one in at(ones, |step| matches!(step, Step::Join)) {
-        let answer = one.seek.join();
+        let answer = one.lookup.join();
         one.hear(answer);
     }
     let looking = at(ones, |step| matches!(step, Step::Look { .. }));
@@ -64,7 +64,7 @@ pub(super) async fn look<K>(inner: &Inner, function: &Function, ones: &mut [One<
     }
     for one in looking {
         let seen = seen.as_mut().ok().and_then(Iterator::next);
-        one.hear(seen.map_or(Answer::Away, |seen| one.seek.answer(seen)));
+        one.hear(seen.map_or(Answer::Away, |seen| one.lookup.answer(seen)));
     }
 }
 
@@ -104,7 +104,7 @@ pub(super) async fn contend<K>(
     ones: &mut [One<'_, K>],
 ) -> Leases {
     for one in at(ones, |step| matches!(step, Step::Enter(_))) {
-        let answer = one.seek.enter(&mut one.rights);
+        let answer = one.lookup.enter(&mut one.rights);
         one.hear(answer);
     }
     let mut leases = Leases::new(inner);
@@ -117,7 +117,7 @@ pub(super) async fn contend<K>(
         // Who waits leads nobody: those who joined look for themselves.
         one.rights = Rights::default();
         if !one.is(|step| matches!(step, Step::Pause)) {
-            one.seek.search.restart();
+            one.lookup.search.restart();
         }
     }
     leases
@@ -131,7 +131,7 @@ async fn acquire<K>(
 ) {
     let asked = ones.iter().map(|one| Asked {
         key: one.item.key.to_owned(),
-        over: one.seek.over().cloned(),
+        over: one.lookup.over().cloned(),
     });
     let asked: Vec<_> = asked.collect();
     let answers = leases.acquire(&asked).await;
@@ -141,7 +141,7 @@ async fn acquire<K>(
     for (one, answer) in ones.into_iter().zip(answers) {
         one.hear(match answer {
             Ok(Granted::Yes) => Answer::Granted,
-            Ok(Granted::No(standing)) => one.seek.refused(standing),
+            Ok(Granted::No(standing)) => one.lookup.refused(standing),
             Err(_) => Answer::Away,
         });
     }
@@ -156,7 +156,7 @@ async fn stamp<K>(
     ones: &mut [One<'_, K>],
 ) {
     let granted = at(ones, |step| matches!(step, Step::Stamp(_)));
-    let before: Vec<_> = granted.iter().filter_map(|one| one.seek.over()).collect();
+    let before: Vec<_> = granted.iter().filter_map(|one| one.lookup.over()).collect();
     let before = before.iter().map(|entry| &***entry);
     let free = leases.read_tags(policy, before).await;
     let free = free.unwrap_or_else(|error| {
@@ -164,7 +164,7 @@ async fn stamp<K>(
         false
     });
     for one in granted {
-        let named = one.seek.over().is_some_and(|entry| names_tags(entry));
+        let named = one.lookup.over().is_some_and(|entry| names_tags(entry));
         one.hear(match free || !named {
             true => Answer::Stamped,
             false => Answer::Away,

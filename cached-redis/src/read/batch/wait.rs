@@ -45,8 +45,8 @@ where
         queue.sort_by(|a, b| a.item.key.cmp(b.item.key));
         let (mut own, mut seats) = (Vec::new(), Vec::new());
         for mut one in queue {
-            one.seek.budget.begin_at(self.began());
-            let answer = one.seek.queue(&mut one.rights);
+            one.lookup.budget.begin_at(self.began());
+            let answer = one.lookup.queue(&mut one.rights);
             one.hear(answer);
             match &one.rights.place {
                 Some(place) => {
@@ -56,21 +56,21 @@ where
                 None => seats.push(one),
             }
         }
-        self.lead_alone(own).await?;
+        self.lead_bypassing(own).await?;
         let mut own = Vec::new();
         for mut one in seats {
-            let answer = one.seek.landing().await;
+            let answer = one.lookup.landing().await;
             one.hear(answer);
-            match one.seek.search.step() {
+            match one.lookup.search.step() {
                 Step::Bypass => own.push(one),
                 _ => rest.extend(self.serve(one)?),
             }
         }
-        self.lead_alone(own).await?;
+        self.lead_bypassing(own).await?;
         Ok(rest)
     }
 
-    async fn lead_alone(&mut self, own: Vec<One<'_, Id<S>>>) -> Result<(), S::Error> {
+    async fn lead_bypassing(&mut self, own: Vec<One<'_, Id<S>>>) -> Result<(), S::Error> {
         if own.is_empty() {
             return Ok(());
         }
@@ -82,15 +82,15 @@ where
         let failure = result.as_ref().err().map(|error| self.failure(error));
         for One { item, rights, .. } in own {
             let place = rights.place;
-            let place = place.unwrap_or_else(|| BypassLoad::apart(item.key));
+            let place = place.unwrap_or_else(|| BypassLoad::unshared(item.key));
             // Who shares it might be a part of a load, which would freeze what is stale.
             let shares = place.is_shared() && !loaded.said.stale;
             let shared = || {
                 let values = result.as_ref().ok().filter(|_| shares)?;
                 let value = Self::value_of(values, &item).map(S::stored);
-                self.packer.pack(value, self.equal, loaded.took, &basis)
+                self.encoder.encode(value, self.equal, loaded.took, &basis)
             };
-            let shared = || shared().map(|packed| Landing::Shared(packed.entry));
+            let shared = || shared().map(|encoded| Landing::Shared(encoded.entry));
             let landing = failure.clone().or_else(shared).unwrap_or(Landing::Again);
             place.land(landing);
         }
@@ -105,7 +105,7 @@ where
     ) -> Result<Vec<One<'k, Id<S>>>, S::Error> {
         for one in &mut ones {
             if one.is(|step| matches!(step, Step::Wait | Step::Pause))
-                && one.seek.budget.begin_at(self.began())
+                && one.lookup.budget.begin_at(self.began())
             {
                 self.emit(&Event::Wait);
             }
@@ -113,7 +113,7 @@ where
         let mut rest = Vec::with_capacity(ones.len());
         for mut one in ones {
             if one.is(|step| matches!(step, Step::Wait)) {
-                let answer = one.seek.wait().await;
+                let answer = one.lookup.wait().await;
                 one.hear(answer);
             }
             rest.extend(self.serve(one)?);
@@ -133,6 +133,8 @@ where
         let mean_load = self.inner.counters(&self.function.site).mean_load();
         let pause = self.pause.get_or_insert_with(|| Pause::new(mean_load));
         sleep(pause.next()).await;
-        paused.iter_mut().for_each(|one| one.seek.search.restart());
+        paused
+            .iter_mut()
+            .for_each(|one| one.lookup.search.restart());
     }
 }

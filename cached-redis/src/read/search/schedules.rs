@@ -66,7 +66,7 @@ impl Scene {
         let number = NUMBER.fetch_add(1, Relaxed);
         let mut processes = Vec::new();
         for process in 0..2 {
-            let builder = Cache::builder().url(format!("memory://seek-schedule-{number}"));
+            let builder = Cache::builder().url(format!("memory://lookup-schedule-{number}"));
             let builder = builder.process(process.to_string());
             let builder = builder.lease(lease).throttle(Duration::from_millis(5));
             processes.push(builder.build().await.unwrap());

@@ -57,7 +57,7 @@ struct State {
 /// How a read is to be made.
 pub(super) enum Turn<'a> {
     /// By a GET of its own.
-    Alone(Sent<'a>),
+    Unbatched(Sent<'a>),
     /// Together with whoever comes until the batch is sent, which is this reader's to see to.
     Open(Join),
     /// Together with others.
@@ -72,7 +72,7 @@ impl Batches {
         state.waiting += 1;
         let alone = state.waiting == 1 && state.crowd.is_one();
         if alone || self.refused.load(Ordering::Relaxed) {
-            return Turn::Alone(self.sent(1));
+            return Turn::Unbatched(self.sent(1));
         }
         let hash = xxh3_64(key.as_bytes());
         let Some(open) = &mut state.open else {

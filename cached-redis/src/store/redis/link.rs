@@ -107,7 +107,7 @@ impl Link {
     pub(super) async fn read(self: &Arc<Self>, key: &str) -> Result<Option<Bytes>, StoreError> {
         loop {
             let join = match self.batches.turn(key) {
-                Turn::Alone(_sent) => return self.read_alone(key).await,
+                Turn::Unbatched(_sent) => return self.read_unbatched(key).await,
                 Turn::Open(join) => {
                     self.runtime.spawn(self.carrier(&join).collect());
                     join
@@ -166,12 +166,12 @@ impl Link {
     async fn read_each(&self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StoreError> {
         let mut answers = Vec::with_capacity(keys.len());
         for key in keys {
-            answers.push(self.read_alone(key).await?);
+            answers.push(self.read_unbatched(key).await?);
         }
         Ok(answers)
     }
 
-    async fn read_alone(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+    async fn read_unbatched(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
         let mut command = Cmd::with_capacity(2, 3 + key.len());
         command.arg("GET").arg(key);
         reply::bytes(self.ask(&command).await?)

@@ -210,21 +210,21 @@ fn answers(directory: &Path, process: &mut Child) -> bool {
     false
 }
 
-fn packed(words: &[&[u8]]) -> Vec<u8> {
-    let mut packed = format!("*{}\r\n", words.len()).into_bytes();
+fn encoded(words: &[&[u8]]) -> Vec<u8> {
+    let mut encoded = format!("*{}\r\n", words.len()).into_bytes();
     for word in words {
-        packed.extend(format!("${}\r\n", word.len()).as_bytes());
-        packed.extend(*word);
-        packed.extend(b"\r\n");
+        encoded.extend(format!("${}\r\n", word.len()).as_bytes());
+        encoded.extend(*word);
+        encoded.extend(b"\r\n");
     }
-    packed
+    encoded
 }
 
 /// Through the socket in the server's own directory: on the port, another one might answer.
 fn ask(directory: &Path, words: &[&[u8]]) -> io::Result<String> {
     let mut stream = UnixStream::connect(directory.join("redis.sock"))?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(&packed(words))?;
+    stream.write_all(&encoded(words))?;
     let mut buffer = [0; 64 * 1024];
     let count = stream.read(&mut buffer)?;
     let text = String::from_utf8_lossy(&buffer[..count]).into_owned();

@@ -95,10 +95,10 @@ impl Store {
     }
 }
 
-pub(crate) fn packed(version: u64) -> Bytes {
+pub(crate) fn encoded(version: u64) -> Bytes {
     Bytes::copy_from_slice(&version.to_be_bytes())
 }
 
-pub(crate) fn unpacked(entry: &[u8]) -> u64 {
-    u64::from_be_bytes(entry.try_into().expect("it was packed here"))
+pub(crate) fn decoded(entry: &[u8]) -> u64 {
+    u64::from_be_bytes(entry.try_into().expect("it was encoded here"))
 }

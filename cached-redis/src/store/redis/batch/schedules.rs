@@ -25,7 +25,7 @@ impl Scene {
         let floor = self.source.floor();
         let answer = loop {
             let join = match self.batches.turn(&key) {
-                Turn::Alone(_sent) => break self.serve(key.as_bytes()),
+                Turn::Unbatched(_sent) => break self.serve(key.as_bytes()),
                 Turn::Open(join) => {
                     spawn(Arc::clone(&self).collect(Arc::clone(&join.batch)));
                     join
