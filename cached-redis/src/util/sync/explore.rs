@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, MaxSteps, Runner};
 
-/// How many schedules of each kind, unless `SHUTTLE_ITERATIONS` says otherwise.
-const ITERATIONS: usize = 500;
+/// How many schedules of each kind, as a rule and under `TESTS=all`, unless `SHUTTLE_ITERATIONS` says
+/// otherwise.
+const ITERATIONS: [usize; 2] = [200, 500];
 
 /// How many preemptions at chosen moments the priority scheduler (PCT) makes: few are enough for most
 /// races, and it finds those where the random one would have to be lucky for long.
@@ -74,7 +75,9 @@ fn seed() -> u64 {
 }
 
 fn iterations() -> usize {
-    setting("SHUTTLE_ITERATIONS").unwrap_or(ITERATIONS)
+    let [quick, all] = ITERATIONS;
+    let tier = std::env::var_os("TESTS").map_or(quick, |_| all);
+    setting("SHUTTLE_ITERATIONS").unwrap_or(tier)
 }
 
 fn setting<N: std::str::FromStr>(name: &str) -> Option<N> {
