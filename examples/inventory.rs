@@ -41,7 +41,7 @@ async fn reserve(cache: Cache) -> Result<u32, Refusal> {
         let stock = stock.unwrap_or(0);
         stock.checked_sub(1).ok_or(Refusal::SoldOut)
     };
-    cache.update(&STOCK, KEY, one_less).await
+    cache.entry(KEY).policy(&STOCK).update(one_less).await
 }
 
 #[tokio::main]
@@ -54,7 +54,7 @@ async fn main() -> Result<(), Error> {
         caches.push(builder.clone().build().await?);
     }
     let stocked = |_: Option<u32>| Ok::<_, Error>(PIECES);
-    caches[0].update(&STOCK, KEY, stocked).await?;
+    caches[0].entry(KEY).policy(&STOCK).update(stocked).await?;
 
     let started = Instant::now();
     let customers = caches.iter().cycle().take(CUSTOMERS);

@@ -62,7 +62,8 @@ pub mod events {
 
 /// Calls on a cache that take options, and what they give.
 pub mod request {
-    pub use crate::api::tagged::Tagged;
+    pub use crate::api::entries::EntriesRequest;
+    pub use crate::api::entry::{Detached, EntryRequest, InPlace, Optional, Present};
     pub use crate::api::warm::{Progress, Warm, WarmUp};
     pub use crate::write::after_commit::Collected;
     pub use crate::write::request::InvalidationRequest;

@@ -143,10 +143,9 @@ async fn the_values_of_a_batch_are_read_too(world: World) {
 
 async fn a_changed_type_updates_what_it_could_read(world: World) {
     let update = async |cache: &Cache, policy| {
-        let change = |user: Option<New>| Ok(user.unwrap_or(NEW));
-        cache
-            .update::<New, Error, _>(&policy, "additive:update", change)
-            .await
+        let change = |user: Option<New>| Ok::<_, Error>(user.unwrap_or(NEW));
+        let entry = cache.entry("additive:update").policy(&policy);
+        entry.update(change).await
     };
     let exact = world.builder().codec(Format::Json).build().await.unwrap();
     assert!(exact.put(&POLICY, "additive:update", &OLD).await.unwrap());
@@ -169,11 +168,12 @@ async fn a_changed_type_updates_what_it_could_read(world: World) {
 async fn a_changed_type_is_told_what_it_replaces(world: World) {
     let cache = world.builder().codec(Format::Json).build().await.unwrap();
     for (policy, told) in [(POLICY, None), (ADDITIVE, Some(READ))] {
-        let release = |release| cache.tagged([""; 0]).version(release);
+        let release = |release| {
+            let entry = cache.entry("additive:previous").policy(&policy);
+            entry.version(release)
+        };
         let old = || async { Ok::<_, Infallible>(OLD) };
-        let Ok(_) = release(1)
-            .get_or_fill(&policy, "additive:previous", old)
-            .await;
+        let Ok(_) = release(1).get_or_fill(old).await;
         filled(&cache, 1).await;
         let previous = Mutex::new(None);
         let new = || async {
@@ -181,9 +181,7 @@ async fn a_changed_type_is_told_what_it_replaces(world: World) {
             *previous.lock().unwrap() = replaced.map(|replaced| replaced.value);
             Ok::<_, Infallible>(NEW)
         };
-        let Ok(value) = release(2)
-            .get_or_fill(&policy, "additive:previous", new)
-            .await;
+        let Ok(value) = release(2).get_or_fill(new).await;
         assert_eq!((value, previous.into_inner().unwrap()), (NEW, told));
         cache.invalidate("additive:previous").await.unwrap();
     }

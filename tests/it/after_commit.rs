@@ -543,8 +543,9 @@ async fn a_write_through_inside_a_scope_stores_nothing_and_invalidates_at_the_co
     let after = cache.after_commit();
     let transaction = async {
         change_through(1, 7).await;
-        let by_hand = cache.put_through(&POLICY, "commit:2", async || Ok::<u64, ()>(7));
-        assert_eq!(by_hand.await, Ok(7));
+        let by_hand = cache.entry("commit:2").policy(&POLICY);
+        let written = by_hand.put_through(async || Ok::<u64, ()>(7)).await;
+        assert_eq!(written, Ok(7));
     };
     cache.scope(after.scope(transaction)).await;
     for id in [1, 2] {

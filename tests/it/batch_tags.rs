@@ -192,15 +192,13 @@ async fn a_batch_says_its_own_ttl(world: World) {
 async fn more_tags_than_an_entry_can_name_keep_a_batch_out(world: World) {
     let cache = world.patient_cache().await;
     for _ in 0..2 {
-        let batch = cache.get_or_fill_many(
-            &POLICY,
-            [1_u64, 2],
-            |id| Key::new("batch-tags:many:").value(id),
-            |ids| async move {
+        let batch = cache
+            .entries([1_u64, 2], |id| Key::new("batch-tags:many:").value(id))
+            .policy(&POLICY)
+            .get_or_fill(|ids| async move {
                 (0..65).for_each(|tag| current().tag(tag.to_string()));
                 Ok::<Values, Infallible>(ids.into_iter().map(|id| (id, 1)).collect())
-            },
-        );
+            });
         let (Ok(values), info) = batch.with_info().await;
         assert_eq!((values.len(), info.status()), (2, Status::Miss));
     }

@@ -189,12 +189,16 @@ async fn lengths(cache: &Cache, source: &Source, knows: fn(&str) -> bool) -> Vec
     let policy = Policy::new().ttl(Duration::from_secs(60));
     let key = |name: &String| Key::new("batches:named:").value(name.to_lowercase());
     let names = NAMES.map(str::to_owned);
-    let found = cache.get_or_fill_many(&policy, names, key, |names: Vec<String>| async move {
-        assert_eq!(names, ["Ada", "ada", "ADA"], "each once");
-        source.load().await;
-        let known = names.into_iter().filter(|name| knows(name));
-        Ok::<BTreeMap<_, _>, Failed>(known.map(|name| (name, 3)).collect())
-    });
+    let found =
+        cache
+            .entries(names, key)
+            .policy(&policy)
+            .get_or_fill(|names: Vec<String>| async move {
+                assert_eq!(names, ["Ada", "ada", "ADA"], "each once");
+                source.load().await;
+                let known = names.into_iter().filter(|name| knows(name));
+                Ok::<BTreeMap<_, _>, Failed>(known.map(|name| (name, 3)).collect())
+            });
     found.await.unwrap().into_keys().collect()
 }
 
@@ -680,15 +684,13 @@ async fn the_same_without_the_attribute(world: World) {
     let users = Users::new();
     let policy = Policy::new().ttl(Duration::from_secs(60));
     for asked in [vec![vec![1, 2, 1000]], vec![]] {
-        let found = cache.get_or_fill_many(
-            &policy,
-            [1, 2, 2, 1000],
-            |id| Key::new("batches:").value(id),
-            |missing| {
+        let found = cache
+            .entries([1, 2, 2, 1000], |id| Key::new("batches:").value(id))
+            .policy(&policy)
+            .get_or_fill(|missing| {
                 let users = users.clone();
                 async move { users.load(&missing).await.ok_or(Failed) }
-            },
-        );
+            });
         assert_eq!(found.await, Ok(all(&[1, 2], 1)));
         filled(&cache, 3).await;
         assert_eq!(users.asked(), asked);

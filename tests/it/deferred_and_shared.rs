@@ -32,7 +32,12 @@ async fn who_cannot_use_what_was_shared_gets_nothing_from_the_store_either() {
     let absent = async {
         runs.notified().await;
         let load = || async { Ok::<Option<u64>, ()>(None) };
-        cache.get_or_fill_optional(&POLICY, "k", load).await
+        cache
+            .entry("k")
+            .policy(&POLICY)
+            .optional()
+            .get_or_fill(load)
+            .await
     };
     let present = async {
         runs.notified().await;

@@ -14,7 +14,10 @@ const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
 on_both_stores!(
     get_or_fill_loads_once,
     get_or_fill_keeps_no_error,
-    get_or_fill_optional_keeps_an_absence,
+    an_optional_entry_keeps_an_absence,
+    an_optional_entry_is_refreshed_without_its_caller,
+    an_entry_without_a_policy_has_the_ttl_of_the_builder,
+    an_entry_that_lacks_a_tag_or_is_of_another_version_is_none,
     a_load_of_get_or_fill_makes_others_wait,
     what_was_put_is_read,
     a_put_replaces_an_entry,
@@ -57,17 +60,71 @@ async fn get_or_fill_keeps_no_error(world: World) {
     assert_eq!(source.loads(), 2);
 }
 
-async fn get_or_fill_optional_keeps_an_absence(world: World) {
+async fn an_optional_entry_keeps_an_absence(world: World) {
     let cache = world.cache().await;
     let source = &Source::new();
     for _ in 0..3 {
-        let absent = cache.get_or_fill_optional(&POLICY, "direct:absent", || async {
-            source.load().await;
-            Ok::<Option<u64>, ()>(None)
-        });
+        let absent = cache
+            .entry("direct:absent")
+            .policy(&POLICY)
+            .optional()
+            .get_or_fill(|| async {
+                source.load().await;
+                Ok::<Option<u64>, ()>(None)
+            });
         assert_eq!(absent.await, Ok(None));
     }
     assert_eq!(source.loads(), 1);
+}
+
+async fn an_optional_entry_is_refreshed_without_its_caller(world: World) {
+    const STALE: Policy = Policy::new()
+        .ttl(Duration::from_millis(20))
+        .stale_while_revalidate(Duration::from_secs(600));
+    let (cache, source) = (world.cache().await, Source::new());
+    let read = async || {
+        let source = source.clone();
+        let entry = cache.entry("direct:stale").policy(&STALE);
+        let load = move || async move { Ok::<_, ()>(Some(source.load().await)) };
+        entry.optional().detached().get_or_fill(load).await.unwrap()
+    };
+    assert_eq!(read().await, Some(1));
+    filled(&cache, 1).await;
+    source.write();
+    // Served, until what was loaded behind it has taken its place.
+    eventually("the refreshed value", async || read().await == Some(2)).await;
+    assert!(cache.stats().total().stale > 0);
+}
+
+async fn an_entry_without_a_policy_has_the_ttl_of_the_builder(world: World) {
+    let source = &Source::new();
+    let minute = Duration::from_secs(60);
+    for (builder, loads) in [(world.builder(), 2), (world.builder().ttl(minute), 1)] {
+        let cache = builder.build().await.unwrap();
+        let before = source.loads();
+        for _ in 0..2 {
+            let load = async || Ok::<_, ()>(source.load().await);
+            let value = cache.entry("direct:plain").get_or_fill(load).await;
+            assert_eq!(value, Ok(1));
+        }
+        assert_eq!(source.loads() - before, loads);
+    }
+}
+
+async fn an_entry_that_lacks_a_tag_or_is_of_another_version_is_none(world: World) {
+    let cache = world.cache().await;
+    let entry = || cache.entry("direct:entry").policy(&POLICY);
+    assert!(entry().tags(["a"]).version(1).put(&7_u64).await.unwrap());
+    for (found, entry) in [
+        (Some(7_u64), entry()),
+        (Some(7), entry().tags(["a"]).version(1)),
+        (None, entry().version(2)),
+        (None, entry().tags(["a"]).tags(["b"])),
+    ] {
+        assert_eq!(entry.get().await.unwrap(), found);
+    }
+    cache.invalidate_tag("a").await.unwrap();
+    assert_eq!(entry().get::<u64>().await.unwrap(), None);
 }
 
 async fn a_load_of_get_or_fill_makes_others_wait(world: World) {

@@ -68,7 +68,7 @@ impl What {
             Self::Put => drop(cache.put(&POLICY, KEY, &source.version()).await),
             Self::Update => {
                 let current = |_: Option<u64>| Ok::<_, Error>(source.version());
-                drop(cache.update(&POLICY, KEY, current).await);
+                drop(cache.entry(KEY).policy(&POLICY).update(current).await);
             }
             Self::Invalidation => {
                 source.write();

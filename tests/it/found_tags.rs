@@ -135,8 +135,12 @@ async fn a_closure_finds_tags_too_and_every_reader_checks_them(world: World) {
             current().tag("found:a");
             Ok::<_, Infallible>(source.load().await)
         };
-        let tagged = cache.tagged(["found:hand"]);
-        let Ok(value) = tagged.get_or_fill(&POLICY, "found:closure", load).await;
+        let Ok(value) = cache
+            .entry("found:closure")
+            .policy(&POLICY)
+            .tags(["found:hand"])
+            .get_or_fill(load)
+            .await;
         value
     };
     let standing = async || other.get::<u64>("found:closure").await.unwrap();

@@ -152,8 +152,10 @@ async fn keys_tags_and_patterns_of_one_message_are_all_invalidated(world: World)
     let read = async |key: &str| match key {
         "tagged" => {
             cache
-                .tagged(["team:7"])
-                .get_or_fill(&POLICY, key, load)
+                .entry(key)
+                .policy(&POLICY)
+                .tags(["team:7"])
+                .get_or_fill(load)
                 .await
         }
         _ => cache.get_or_fill(&POLICY, key, load).await,

@@ -384,7 +384,10 @@ async fn entries_of_one_instance_are_read_and_written_by_hand(world: World) {
     filled(&cache, 1).await;
     assert_eq!(cache.get::<u64>(key).await.unwrap(), Some(1));
     let more = |old: Option<u64>| Ok::<_, Error>(old.unwrap_or(0) + 10);
-    assert_eq!(cache.update(&POLICY, key, more).await.unwrap(), 11);
+    assert_eq!(
+        cache.entry(key).policy(&POLICY).update(more).await.unwrap(),
+        11
+    );
     assert_eq!(cache.scope(USERS.by_hand(&source, 1)).await, 11);
     assert!(cache.put(&POLICY, key, &20_u64).await.unwrap());
     assert_eq!(cache.scope(USERS.by_hand(&source, 1)).await, 20);

@@ -169,7 +169,7 @@ async fn what_is_put_by_hand_and_too_large_is_refused_with_a_type(world: World) 
             .unwrap()
     );
     let grow = |old: Option<Vec<u8>>| Ok::<_, Error>(old.unwrap_or_default().repeat(2_000));
-    let updated = cache.update(&policy, "large:put", grow).await;
+    let updated = cache.entry("large:put").policy(&policy).update(grow).await;
     assert!(
         matches!(updated, Err(Error::Store(StoreError::TooLarge))),
         "{updated:?}"

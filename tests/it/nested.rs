@@ -251,8 +251,13 @@ async fn looks(cache: &Cache) -> u64 {
 
 async fn an_outer_entry_goes_with_the_tags_of_a_value_that_was_only_looked_up(world: World) {
     let [cache, other] = processes(&world).await;
-    let tagged = cache.tagged(["nested:hand"]);
-    tagged.put(&POLICY, "nested:hand", &7_u64).await.unwrap();
+    cache
+        .entry("nested:hand")
+        .policy(&POLICY)
+        .tags(["nested:hand"])
+        .put(&7_u64)
+        .await
+        .unwrap();
     for expected in [Status::Miss, Status::Hit] {
         let (value, info) = looks(&cache).with_info().await;
         assert_eq!((value, info.status()), (7, expected));

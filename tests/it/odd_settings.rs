@@ -120,11 +120,11 @@ async fn a_value_that_tells_its_own_ttl_and_its_tags_is_kept(world: World) {
 async fn a_window_without_end_is_served(world: World) {
     let cache = world.cache().await;
     let policy = Policy::new().ttl(MINUTE).stale_if_error(Duration::MAX);
-    let tagged = || cache.tagged(["odd:forever"]);
+    let entry = || cache.entry("odd:f").policy(&policy).tags(["odd:forever"]);
     let load = || async { Ok::<_, Infallible>(1) };
-    assert_eq!(tagged().get_or_fill(&policy, "odd:f", load).await, Ok(1));
+    assert_eq!(entry().get_or_fill(load).await, Ok(1));
     filled(&cache, 1).await;
-    assert_eq!(tagged().get_or_fill(&policy, "odd:f", load).await, Ok(1));
+    assert_eq!(entry().get_or_fill(load).await, Ok(1));
     assert_eq!(cache.stats().total().hits, 1);
 }
 

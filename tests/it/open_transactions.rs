@@ -105,11 +105,20 @@ async fn nothing_that_is_read_in_any_form_is_kept(world: World) {
         assert_eq!(one_of_all(&changed, 4).refreshed().await, 2);
         let Ok(got) = cache.get_or_fill(&POLICY, "open:5", load).await;
         assert_eq!(got, 2);
-        let Ok(all) = cache.get_or_fill_many(&POLICY, [6], key, load_all).await;
+        let Ok(all) = cache
+            .entries([6], key)
+            .policy(&POLICY)
+            .get_or_fill(load_all)
+            .await;
         assert_eq!(all[&6], 2);
         let owned = changed.clone();
         let behind = move || async move { Ok::<_, Infallible>(owned.load().await) };
-        let Ok(got) = cache.get_or_fill_behind(&POLICY, "open:7", behind).await;
+        let Ok(got) = cache
+            .entry("open:7")
+            .policy(&POLICY)
+            .detached()
+            .get_or_fill(behind)
+            .await;
         assert_eq!(got, 2);
         let warm = cache.warm([8], async |id| {
             Ok::<_, Infallible>(read(&changed, id).await)
@@ -206,7 +215,7 @@ async fn an_update_is_stored_whatever_becomes_of_the_transaction(world: World) {
     let after = cache.after_commit();
     let count = |visits: Option<u64>| Ok::<_, Error>(visits.unwrap_or(0) + 1);
     for visits in 1..=2 {
-        let updated = after.scope(cache.update(&POLICY, "open:visits", count));
+        let updated = after.scope(cache.entry("open:visits").policy(&POLICY).update(count));
         assert_eq!(updated.await.unwrap(), visits);
     }
     drop(after);

@@ -83,7 +83,9 @@ impl Scene {
         };
         let filled = self
             .reader
-            .get_or_fill_many(&POLICY, others, key, load)
+            .entries(others, key)
+            .policy(&POLICY)
+            .get_or_fill(load)
             .await;
         filled.unwrap();
         for id in 0..PAIRS {
@@ -266,7 +268,12 @@ async fn an_update_waits_for_the_end_of_a_sweep(world: World) {
     let scene = Scene::new(&world, plain).await;
     let add = async || {
         let add = |old: Option<u64>| Ok::<_, cached_redis::Error>(old.unwrap_or(0) + 1);
-        scene.reader.update(&POLICY, "one:count", add).await
+        scene
+            .reader
+            .entry("one:count")
+            .policy(&POLICY)
+            .update(add)
+            .await
     };
     assert_eq!(add().await.unwrap(), 1);
     let sweep = scene.slow.invalidation().matching("one:*:none").send();
@@ -296,9 +303,15 @@ async fn a_sweep_whose_bar_was_lost_is_repeated(mut world: World) {
 
 async fn a_journal_that_overflowed_removes_tags_too(mut world: World) {
     let scene = Scene::new(&world, |builder| builder.journal_keys(1)).await;
-    let tagged = scene.reader.tagged(["kind"]);
     let load = async || Ok::<_, std::io::Error>(1);
-    tagged.get_or_fill(&POLICY, "two", load).await.unwrap();
+    scene
+        .reader
+        .entry("two")
+        .policy(&POLICY)
+        .tags(["kind"])
+        .get_or_fill(load)
+        .await
+        .unwrap();
     scene.faults.outage(true);
     scene.slow.invalidate_tag("kind").await.unwrap();
     scene.slow.invalidate("one:other:1").await.unwrap();

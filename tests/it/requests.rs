@@ -24,8 +24,15 @@ async fn fill(cache: &Cache) {
     for key in ["a", "shelf:1", "other"] {
         assert!(cache.put(&POLICY, key, &1_u8).await.unwrap());
     }
-    let tagged = cache.tagged(["team"]);
-    assert!(tagged.put(&POLICY, "b", &1_u8).await.unwrap());
+    assert!(
+        cache
+            .entry("b")
+            .policy(&POLICY)
+            .tags(["team"])
+            .put(&1_u8)
+            .await
+            .unwrap()
+    );
 }
 
 async fn left(cache: &Cache) -> Vec<&'static str> {

@@ -250,8 +250,12 @@ async fn a_value_may_come_without_a_validator(world: World) {
             });
             Ok::<_, Infallible>(next)
         };
-        let tagged = cache.tagged([""; 0]).version(release.version());
-        let Ok(value) = tagged.get_or_fill(&POLICY, "revalidation:bare", load).await;
+        let Ok(value) = cache
+            .entry("revalidation:bare")
+            .policy(&POLICY)
+            .version(release.version())
+            .get_or_fill(load)
+            .await;
         value
     };
     for expected in 1..=3 {

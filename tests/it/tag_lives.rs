@@ -20,8 +20,13 @@ const LONG: Policy = Policy::new().ttl(Duration::from_secs(24 * 60 * 60));
 
 async fn load(cache: &Cache, policy: &Policy, key: &str, value: u64) -> u64 {
     let load = || async { Ok::<_, Infallible>(value) };
-    let tagged = cache.tagged(["tag-lives"]);
-    tagged.get_or_fill(policy, key, load).await.unwrap()
+    cache
+        .entry(key)
+        .policy(policy)
+        .tags(["tag-lives"])
+        .get_or_fill(load)
+        .await
+        .unwrap()
 }
 
 async fn a_long_lived_entry_is_dropped_after_a_short_lived_one_of_its_tag_has_died(world: World) {

@@ -61,8 +61,10 @@ async fn a_reader_under_other_tags_shares_no_load(world: World) {
         tokio::spawn(async move {
             let load = || async { Ok::<_, Infallible>(source.load().await) };
             cache
-                .tagged([tag])
-                .get_or_fill(&POLICY, "joint:both", load)
+                .entry("joint:both")
+                .policy(&POLICY)
+                .tags([tag])
+                .get_or_fill(load)
                 .await
         })
     };

@@ -106,8 +106,12 @@ async fn statuses(cache: &Cache, source: &Source) -> [Status; 3] {
 async fn by_hand(cache: &Cache, tag: &str, value: u64) -> u64 {
     let load = || async { Ok::<_, Infallible>(value) };
     let fills = cache.stats().total();
-    let tagged = cache.tagged([tag]);
-    let read = tagged.get_or_fill(&POLICY, "tags:hand", load).await;
+    let read = cache
+        .entry("tags:hand")
+        .policy(&POLICY)
+        .tags([tag])
+        .get_or_fill(load)
+        .await;
     filled(
         cache,
         fills.fills + cache.stats().total().misses - fills.misses,
@@ -203,8 +207,15 @@ async fn a_reader_by_hand_under_a_tag_that_the_entry_lacks_loads(world: World) {
 
 async fn what_was_put_under_a_tag_is_dropped_with_it(world: World) {
     let cache = world.cache().await;
-    let tagged = cache.tagged(["a", "b"]);
-    assert!(tagged.put(&POLICY, "tags:hand", &1_u64).await.unwrap());
+    assert!(
+        cache
+            .entry("tags:hand")
+            .policy(&POLICY)
+            .tags(["a", "b"])
+            .put(&1_u64)
+            .await
+            .unwrap()
+    );
     assert_eq!(cache.get::<u64>("tags:hand").await.unwrap(), Some(1));
     cache.invalidate_tag("b").await.unwrap();
     assert_eq!(cache.get::<u64>("tags:hand").await.unwrap(), None);
@@ -232,18 +243,29 @@ async fn an_absence_carries_tags(world: World) {
 async fn more_tags_than_fit_are_not_cached(world: World) {
     let cache = world.cache().await;
     let tags = |count: u64| (0..count).map(|number| format!("tag:{number}"));
-    let put = cache.tagged(tags(65)).put(&POLICY, "k", &1_u64).await;
+    let put = cache
+        .entry("k")
+        .policy(&POLICY)
+        .tags(tags(65))
+        .put(&1_u64)
+        .await;
     assert!(put.unwrap_err().to_string().contains("tags"));
     for _ in 0..2 {
         let load = || async { Ok::<_, Infallible>(1_u64) };
-        let read = cache.tagged(tags(65)).get_or_fill(&POLICY, "k", load);
+        let read = cache
+            .entry("k")
+            .policy(&POLICY)
+            .tags(tags(65))
+            .get_or_fill(load);
         assert_eq!(read.await, Ok(1));
     }
     assert_eq!(cache.stats().total().errors, 2);
     assert!(
         cache
-            .tagged(tags(64))
-            .put(&POLICY, "k", &1_u64)
+            .entry("k")
+            .policy(&POLICY)
+            .tags(tags(64))
+            .put(&1_u64)
             .await
             .unwrap()
     );
@@ -334,8 +356,13 @@ async fn invalidating_a_tag_of_100_000_entries_is_one_unlink(mut world: World) {
     let cache = full(&world, &source).await;
     cache.invalidate_tag("user:1").await.unwrap();
     let load = || async { Ok::<_, Infallible>(1_u64) };
-    let tagged = cache.tagged(["crowd"]);
-    tagged.get_or_fill(&POLICY, "crowd:0", load).await.unwrap();
+    cache
+        .entry("crowd:0")
+        .policy(&POLICY)
+        .tags(["crowd"])
+        .get_or_fill(load)
+        .await
+        .unwrap();
     filled(&cache, 4).await;
     let server = world.redis();
     let entry = server.bytes("it:crowd:0").unwrap();
@@ -415,8 +442,13 @@ async fn an_entry_is_not_alive_by_the_generation_of_another_tag(world: World) {
 
 async fn tens_of_thousands_of_tags_are_invalidated_at_once(world: World) {
     let cache = world.cache().await;
-    let last = cache.tagged(["many:39999"]);
-    last.put(&POLICY, "tags:many", &1_u64).await.unwrap();
+    cache
+        .entry("tags:many")
+        .policy(&POLICY)
+        .tags(["many:39999"])
+        .put(&1_u64)
+        .await
+        .unwrap();
     let tags = (0..80_000).map(|tag| format!("many:{}", tag % 40_000));
     let sent = cache.invalidation().tags(tags).send().await;
     assert_eq!(sent.unwrap(), Invalidation::Done);

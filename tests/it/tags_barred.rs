@@ -119,8 +119,10 @@ async fn a_refresh_and_a_put_during_a_guarded_write_of_a_tag_are_not_kept(world:
         .await;
     assert_eq!(refreshed.1.status(), Status::Bypass);
     let put = cache
-        .tagged(["barred:7"])
-        .put(&POLICY, "barred:hand", &1_u64);
+        .entry("barred:hand")
+        .policy(&POLICY)
+        .tags(["barred:7"])
+        .put(&1_u64);
     assert!(!put.await.unwrap());
     gate.release();
     writer.await.unwrap();
@@ -171,7 +173,11 @@ async fn a_tag_is_bypassed_here_until_its_invalidation_is_replayed(world: World)
 
 async fn an_entry_that_names_a_deferred_tag_is_bypassed_too(world: World) {
     let cache = world.cache().await;
-    let put = cache.tagged(["named"]).put(&POLICY, "barred:hand", &1_u64);
+    let put = cache
+        .entry("barred:hand")
+        .policy(&POLICY)
+        .tags(["named"])
+        .put(&1_u64);
     assert!(put.await.unwrap());
     set_unlink(&world, "-");
     let deferred = cache.invalidate_tag("named").await.unwrap();
@@ -181,7 +187,11 @@ async fn an_entry_that_names_a_deferred_tag_is_bypassed_too(world: World) {
     let load = || async { Ok::<_, std::convert::Infallible>(2_u64) };
     let read = cache.get_or_fill(&POLICY, "barred:hand", load);
     assert_eq!(read.await, Ok(2));
-    let put = cache.tagged(["named"]).put(&POLICY, "barred:hand", &3_u64);
+    let put = cache
+        .entry("barred:hand")
+        .policy(&POLICY)
+        .tags(["named"])
+        .put(&3_u64);
     assert!(!put.await.unwrap());
     set_unlink(&world, "+");
     replayed(&cache).await;

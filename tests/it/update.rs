@@ -51,7 +51,7 @@ async fn read(source: &Source, id: u64) -> u64 {
 /// Adds one.
 async fn count(cache: &Cache) -> Result<u64, Error> {
     let one_more = |old: Option<u64>| Ok(old.unwrap_or(0) + 1);
-    in_time(cache.update(&POLICY, KEY, one_more)).await
+    in_time(cache.entry(KEY).policy(&POLICY).update(one_more)).await
 }
 
 async fn value(cache: &Cache) -> Option<u64> {
@@ -122,7 +122,7 @@ async fn of_200_reservations_of_100_pieces_exactly_100_succeed(world: World) {
         let cache = world.builder().update_attempts(1000).build().await.unwrap();
         for _ in 0..50 {
             let cache = cache.clone();
-            let reservation = async move { cache.update(&POLICY, KEY, reserve).await };
+            let reservation = async move { cache.entry(KEY).policy(&POLICY).update(reserve).await };
             reservations.spawn(in_time(reservation));
         }
     }
@@ -138,7 +138,7 @@ async fn an_update_overtaken_by_another_begins_again_with_its_value(world: World
     let [cache, other] = [world.cache().await, world.cache().await];
     count(&cache).await.unwrap();
     let mut seen = Vec::new();
-    let update = cache.update(&POLICY, KEY, |old: Option<u64>| {
+    let update = cache.entry(KEY).policy(&POLICY).update(|old: Option<u64>| {
         seen.push(old);
         if seen.len() == 1 {
             meanwhile(count(&other))?;
@@ -154,7 +154,7 @@ async fn an_update_overtaken_by_an_invalidation_begins_again_with_nothing(world:
     let [cache, other] = [world.cache().await, world.cache().await];
     cache.put(&POLICY, KEY, &5_u64).await.unwrap();
     let mut seen = Vec::new();
-    let update = cache.update(&POLICY, KEY, |old: Option<u64>| {
+    let update = cache.entry(KEY).policy(&POLICY).update(|old: Option<u64>| {
         seen.push(old);
         if seen.len() == 1 {
             meanwhile(other.invalidate(KEY))?;
@@ -170,7 +170,7 @@ async fn an_update_overtaken_by_an_invalidation_begins_again_with_nothing(world:
 async fn a_first_update_overtaken_by_an_invalidation_begins_again(world: World) {
     let [cache, other] = [world.cache().await, world.cache().await];
     let mut seen = Vec::new();
-    let update = cache.update(&POLICY, KEY, |old: Option<u64>| {
+    let update = cache.entry(KEY).policy(&POLICY).update(|old: Option<u64>| {
         seen.push(old);
         if seen.len() == 1 {
             meanwhile(other.invalidate(KEY))?;
@@ -186,7 +186,7 @@ async fn an_update_that_is_overtaken_at_every_attempt_gives_up(world: World) {
     let cache = world.builder().update_attempts(3).build().await.unwrap();
     let other = world.cache().await;
     let mut attempts = 0_u64;
-    let update = cache.update(&POLICY, KEY, |_: Option<u64>| {
+    let update = cache.entry(KEY).policy(&POLICY).update(|_: Option<u64>| {
         attempts += 1;
         meanwhile(other.put(&POLICY, KEY, &attempts))?;
         Ok::<_, Error>(100_u64)
@@ -257,7 +257,7 @@ async fn an_error_of_the_change_changes_nothing(world: World) {
     let cache = world.patient().build().await.unwrap();
     let refuse = |_: Option<u64>| Err(Sale::SoldOut);
     for before in [None, Some(1)] {
-        let refused = cache.update(&POLICY, KEY, refuse).await;
+        let refused = cache.entry(KEY).policy(&POLICY).update(refuse).await;
         assert_eq!(refused, Err(Sale::SoldOut));
         assert_eq!(value(&cache).await, before);
         // And nothing holds the key.
@@ -271,7 +271,7 @@ async fn a_change_that_panics_leaves_the_key_free(world: World) {
         let update = tokio::spawn({
             let cache = cache.clone();
             let panic = |_: Option<u64>| -> Result<u64, Error> { panic!("asked to") };
-            async move { cache.update(&POLICY, KEY, panic).await }
+            async move { cache.entry(KEY).policy(&POLICY).update(panic).await }
         });
         assert!(update.await.is_err_and(|error| error.is_panic()));
         assert_eq!(count(&cache).await.unwrap(), before + 1);
@@ -283,7 +283,7 @@ async fn an_update_that_is_dropped_leaves_the_key_free(world: World) {
     let calls = Arc::new(AtomicUsize::new(0));
     for polls in 0..6 {
         let before = value(&cache).await.unwrap_or(0);
-        let update = cache.update(&POLICY, KEY, |old: Option<u64>| {
+        let update = cache.entry(KEY).policy(&POLICY).update(|old: Option<u64>| {
             calls.fetch_add(1, Ordering::Relaxed);
             Ok::<_, Error>(old.unwrap_or(0) + 1)
         });
@@ -310,7 +310,8 @@ async fn a_value_of_another_type_is_left_alone(world: World) {
 
 async fn a_cached_absence_is_updated_as_nothing(world: World) {
     let cache = world.cache().await;
-    let absent = cache.get_or_fill_optional(&POLICY, KEY, async || Ok::<Option<u64>, ()>(None));
+    let absent = cache.entry(KEY).policy(&POLICY).optional();
+    let absent = absent.get_or_fill(async || Ok::<Option<u64>, ()>(None));
     assert_eq!(absent.await, Ok(None));
     filled(&cache, 1).await;
     assert_eq!(count(&cache).await.unwrap(), 1);
@@ -326,22 +327,17 @@ async fn past_its_ttl_in_a_stale_window_a_value_is_updated_as_nothing(world: Wor
     cache.put(&kept, KEY, &7_u64).await.unwrap();
     expired(KEY, [&cache]).await;
     assert_eq!(count(&cache).await.unwrap(), 1);
-    let tagged = || cache.tagged(["update"]);
-    tagged().put(&kept, KEY, &7_u64).await.unwrap();
+    let tagged = |policy| cache.entry(KEY).policy(policy).tags(["update"]);
+    tagged(&kept).put(&7_u64).await.unwrap();
     expired(KEY, [&cache]).await;
     let one_more = |old: Option<u64>| Ok::<_, Error>(old.unwrap_or(0) + 1);
-    assert_eq!(
-        in_time(tagged().update(&POLICY, KEY, one_more))
-            .await
-            .unwrap(),
-        1
-    );
+    assert_eq!(in_time(tagged(&POLICY).update(one_more)).await.unwrap(), 1);
 }
 
 async fn an_update_needs_a_ttl(world: World) {
     let cache = world.cache().await;
     let one = |_: Option<u64>| Ok::<_, Error>(1);
-    let refused = cache.update(&Policy::new(), KEY, one).await;
+    let refused = cache.entry(KEY).policy(&Policy::new()).update(one).await;
     assert!(matches!(refused, Err(Error::Setting { .. })));
     assert_eq!(value(&cache).await, None);
 }

@@ -322,8 +322,13 @@ async fn closures_have_versions_too(world: World) {
     let (cache, source) = (world.cache().await, Source::new());
     let read = async |version: &str| {
         let load = || async { Ok::<_, Infallible>(source.load().await) };
-        let tagged = cache.tagged(["shop"]).version(version);
-        let Ok(value) = tagged.get_or_fill(&POLICY, "versions:hand", load).await;
+        let Ok(value) = cache
+            .entry("versions:hand")
+            .policy(&POLICY)
+            .tags(["shop"])
+            .version(version)
+            .get_or_fill(load)
+            .await;
         value
     };
     for (version, loads) in [("a", 1), ("a", 1), ("b", 2), ("b", 2), ("a", 3)] {

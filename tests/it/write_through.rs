@@ -361,7 +361,10 @@ async fn by_hand_it_is_put_through(world: World) {
     for ([cache, other], id) in namespaces(&world).await {
         let (source, key) = (Source::new(), format!("through:{id}"));
         let writing = async || Ok::<_, String>(source.write());
-        assert_eq!(cache.put_through(&POLICY, &key, writing).await, Ok(2));
+        assert_eq!(
+            cache.entry(&key).policy(&POLICY).put_through(writing).await,
+            Ok(2)
+        );
         assert_eq!(other.get(&key).await.unwrap(), Some(2_u64));
         assert_eq!(status(&other, &source, id).await, (2, Status::Hit));
         // In a key of its own, an invalidation comes in between.
@@ -371,13 +374,20 @@ async fn by_hand_it_is_put_through(world: World) {
             other.invalidate(&key).await.unwrap();
             Ok::<_, String>(version)
         };
-        assert_eq!(cache.put_through(&POLICY, &key, overtaken).await, Ok(3));
+        assert_eq!(
+            cache
+                .entry(&key)
+                .policy(&POLICY)
+                .put_through(overtaken)
+                .await,
+            Ok(3)
+        );
         assert_invalidated(&other, &source, id).await;
         let failing = async || {
             source.write();
             Err::<u64, _>("no".to_owned())
         };
-        let failed = cache.put_through(&POLICY, &key, failing).await;
+        let failed = cache.entry(&key).policy(&POLICY).put_through(failing).await;
         assert_eq!(failed, Err("no".to_owned()));
         assert_invalidated(&other, &source, id).await;
     }

@@ -238,8 +238,15 @@ async fn what_is_put_under_the_tags_of_its_reader_is_a_hit_and_goes_with_them(wo
     for (key, given) in [("written:found:1", false), ("written:given:1", true)] {
         let write = async |cache: &Cache| {
             let (tags, version) = (["written:1", "written"], source.write());
-            let tagged = cache.tagged(tags);
-            assert!(tagged.put(&POLICY, key, &version).await.unwrap());
+            assert!(
+                cache
+                    .entry(key)
+                    .policy(&POLICY)
+                    .tags(tags)
+                    .put(&version)
+                    .await
+                    .unwrap()
+            );
             version
         };
         let read = async || match given {
@@ -257,8 +264,12 @@ async fn what_is_put_through_under_the_tags_of_its_reader_is_a_hit_and_goes_with
     for (key, given) in [("written:found:1", false), ("written:given:1", true)] {
         let write = async |cache: &Cache| {
             let write = || async { Ok::<_, Infallible>(source.write()) };
-            let tagged = cache.tagged(["written:1", "written"]);
-            let Ok(version) = tagged.put_through(&POLICY, key, write).await;
+            let Ok(version) = cache
+                .entry(key)
+                .policy(&POLICY)
+                .tags(["written:1", "written"])
+                .put_through(write)
+                .await;
             version
         };
         let read = async || match given {
@@ -274,8 +285,13 @@ async fn what_is_updated_under_the_tags_of_its_reader_is_a_hit_and_goes_with_the
     for (key, given) in [("written:found:1", false), ("written:given:1", true)] {
         let write = async |cache: &Cache| {
             let change = |_: Option<u64>| Ok::<_, Error>(source.write());
-            let tagged = cache.tagged(["written:1", "written"]);
-            tagged.update(&POLICY, key, change).await.unwrap()
+            cache
+                .entry(key)
+                .policy(&POLICY)
+                .tags(["written:1", "written"])
+                .update(change)
+                .await
+                .unwrap()
         };
         let read = async || match given {
             true => given::read(&source, 1).await,
@@ -289,18 +305,31 @@ async fn an_update_keeps_the_tags_that_stand_there_and_adds_its_own(world: World
     let [cache, other] = processes(&world).await;
     let more = |old: Option<u64>| Ok::<_, Error>(old.unwrap_or(0) + 1);
     for (tags, expected) in [(&["a"][..], 1), (&["a"], 2), (&[], 3), (&["a", "b"], 1)] {
-        let updated = cache.tagged(tags).update(&POLICY, "written:count", more);
+        let updated = cache
+            .entry("written:count")
+            .policy(&POLICY)
+            .tags(tags)
+            .update(more);
         // An entry that lacks a tag is none to who asks under it, as for `get_or_fill`.
         assert_eq!(updated.await.unwrap(), expected, "{tags:?}");
     }
     for tag in ["a", "b"] {
-        let tagged = cache.tagged(["a", "b"]);
-        tagged.update(&POLICY, "written:count", more).await.unwrap();
+        cache
+            .entry("written:count")
+            .policy(&POLICY)
+            .tags(["a", "b"])
+            .update(more)
+            .await
+            .unwrap();
         other.invalidate_tag(tag).await.unwrap();
         assert_eq!(cache.get::<u64>("written:count").await.unwrap(), None);
     }
     let many = (0..65).map(|tag| tag.to_string());
-    let refused = cache.tagged(many).update(&POLICY, "written:count", more);
+    let refused = cache
+        .entry("written:count")
+        .policy(&POLICY)
+        .tags(many)
+        .update(more);
     assert!(matches!(refused.await, Err(Error::Setting { .. })));
 }
 
@@ -315,15 +344,14 @@ async fn read_versioned(source: &Source) -> u64 {
 
 async fn what_is_put_of_the_version_of_its_reader_is_a_hit(world: World) {
     let ([cache, other], source) = (processes(&world).await, Source::new());
-    let label = |version: u64| cache.tagged::<&str>([]).version(version);
-    let key = "written:versioned";
+    let entry = || cache.entry("written:versioned").policy(&POLICY);
     for form in 0..3 {
         let version = source.write();
         match form {
-            0 => drop(label(version).put(&POLICY, key, &version).await.unwrap()),
+            0 => drop(entry().version(version).put(&version).await.unwrap()),
             1 => {
                 let write = || async { Ok::<_, Infallible>(version) };
-                let Ok(_) = label(version).put_through(&POLICY, key, write).await;
+                let Ok(_) = entry().version(version).put_through(write).await;
             }
             _ => {
                 // That of another version is none.
@@ -331,7 +359,7 @@ async fn what_is_put_of_the_version_of_its_reader_is_a_hit(world: World) {
                     assert_eq!(old, None);
                     Ok::<_, Error>(version)
                 };
-                let updated = label(version).update(&POLICY, key, change);
+                let updated = entry().version(version).update(change);
                 updated.await.unwrap();
             }
         }
@@ -347,12 +375,13 @@ async fn assert_refused(cache: &Cache, key: &str) {
     assert!(!cache.put(&POLICY, key, &7_u64).await.unwrap());
     assert_eq!(standing().await, None, "put");
     let write = || async { Ok::<_, Infallible>(7_u64) };
-    let Ok(7) = cache.put_through(&POLICY, key, write).await else {
+    let Ok(7) = cache.entry(key).policy(&POLICY).put_through(write).await else {
         panic!("it is what was written");
     };
     assert_eq!(standing().await, None, "put_through");
-    let updated = cache.update(&POLICY, key, |_: Option<u64>| Ok::<_, Error>(7));
-    assert!(matches!(updated.await, Err(Error::Unstorable)));
+    let change = |_: Option<u64>| Ok::<_, Error>(7);
+    let updated = cache.entry(key).policy(&POLICY).update(change).await;
+    assert!(matches!(updated, Err(Error::Unstorable)));
     assert_eq!(standing().await, None, "update");
     let stats = cache.stats().total();
     assert_eq!(stats.invalidations - invalidations, 3);

@@ -135,7 +135,7 @@ readers! { READERS:
     "get_or_fill_many" [Batch GetOrFill] (at, id) "plain:{id}" [] {
         let load = |ids| async move { Ok::<_, Infallible>(plain_by_hand(at, ids).await) };
         let key = |id: &u8| format!("plain:{id}");
-        match at.cache.get_or_fill_many(&MINUTE, both_of(id), key, load).await {
+        match at.cache.entries(both_of(id), key).policy(&MINUTE).get_or_fill(load).await {
             Ok(values) => many(values),
         }
     };
@@ -145,12 +145,12 @@ readers! { READERS:
             let value = at.try_load(&key, id, &[]).await?;
             Ok((!is_absent(value.version())).then_some(value))
         };
-        or_failed(at.cache.get_or_fill_optional(&MINUTE, &key, load).await, |value| optional(id, value))
+        or_failed(at.cache.entry(&key).policy(&MINUTE).optional().get_or_fill(load).await, |value| optional(id, value))
     };
     "get_or_fill_behind" [Single GetOrFill Windows] (at, id) "behind:{id}" [] {
         let (key, place) = (format!("behind:{id}"), at.clone());
         let load = { let key = key.clone(); move || async move { place.try_load(&key, id, &[]).await } };
-        or_failed(at.cache.get_or_fill_behind(&SHORT, &key, load).await, one)
+        or_failed(at.cache.entry(&key).policy(&SHORT).detached().get_or_fill(load).await, one)
     };
     "hand" [Single GetOrFill Tagged FoundTags] (at, id) "hand:{id}" ["row:{id}" "all"] {
         let (key, tag) = (format!("hand:{id}"), format!("row:{id}"));
@@ -159,18 +159,17 @@ readers! { READERS:
             current().tag("all");
             value
         };
-        or_failed(at.cache.tagged([&tag]).get_or_fill(&MINUTE, &key, load).await, one)
+        or_failed(at.cache.entry(&key).policy(&MINUTE).tags([&tag]).get_or_fill(load).await, one)
     };
     "hand_versioned" [Single GetOrFill Tagged Versions] (at, id) "issue:{id}" ["row:{id}"] {
         let (key, tag) = (format!("issue:{id}"), format!("row:{id}"));
-        let tagged = at.cache.tagged([&tag]).version(at.version(id));
         let load = async || at.try_load(&key, id, &[&tag]).await;
-        or_failed(tagged.get_or_fill(&MINUTE, &key, load).await, one)
+        or_failed(at.cache.entry(&key).policy(&MINUTE).tags([&tag]).version(at.version(id)).get_or_fill(load).await, one)
     };
     "update" [Single Update] (at, id) "plain:{id}" [] {
         let key = format!("plain:{id}");
         let mut seen = None;
-        let updated = at.cache.update(&MINUTE, &key, |old: Option<Value>| {
+        let updated = at.cache.entry(&key).policy(&MINUTE).update(|old: Option<Value>| {
             seen = old;
             Ok::<_, Error>(at.now(&key, id, &[]))
         }).await;
@@ -180,7 +179,7 @@ readers! { READERS:
     "update_found" [Single Update FoundTags] (at, id) "found:{id}" ["row:{id}"] {
         let (key, tag) = (format!("found:{id}"), format!("row:{id}"));
         let change = |_: Option<Value>| Ok::<_, Error>(at.now(&key, id, &[&tag]));
-        at.cache.tagged([&tag]).update(&MINUTE, &key, change).await.map_or(Found::Nothing, one)
+        at.cache.entry(&key).policy(&MINUTE).tags([&tag]).update(change).await.map_or(Found::Nothing, one)
     };
     "warm" [Batch WarmUp] (at, id) "plain:{id}" [] {
         at.cache.warm(both_of(id), |id| plain_result(at, id)).concurrency(2).await;

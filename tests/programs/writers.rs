@@ -179,7 +179,7 @@ writers! {
             at.write(id).await?;
             Ok::<_, Failed>(at.now(&format!("plain:{id}"), id, &[]))
         };
-        at.cache.put_through(&MINUTE, format!("plain:{id}"), write).await
+        at.cache.entry(format!("plain:{id}")).policy(&MINUTE).put_through(write).await
     };
     "begin_write" [Guard] (at, id) [key("plain", id), key("maybe", id)] {
         let keys = [format!("plain:{id}"), format!("maybe:{id}")];
@@ -205,12 +205,12 @@ writers! {
     };
     "put_found" [Put FoundTags] (at, id) [] {
         let (key, tag) = (format!("found:{id}"), format!("row:{id}"));
-        at.cache.tagged([&tag]).put(&MINUTE, &key, &at.now(&key, id, &[&tag])).await
+        at.cache.entry(&key).policy(&MINUTE).tags([&tag]).put(&at.now(&key, id, &[&tag])).await
     };
     "put_tagged" [Put Tagged] (at, id) [] {
         let (key, tag) = (format!("hand:{id}"), format!("row:{id}"));
         let value = at.now(&key, id, &[&tag, "all"]);
-        at.cache.tagged([&tag, "all"]).put(&MINUTE, &key, &value).await
+        at.cache.entry(&key).policy(&MINUTE).tags([&tag, "all"]).put(&value).await
     };
 }
 

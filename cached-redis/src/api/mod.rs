@@ -3,9 +3,10 @@
 pub(crate) mod builder;
 pub(crate) mod cache;
 pub(crate) mod catalog;
+pub(crate) mod entries;
+pub(crate) mod entry;
 pub(crate) mod events;
-pub(crate) mod get_or_fill;
 pub(crate) mod invalidation;
-pub(crate) mod tagged;
+pub(crate) mod read;
 pub(crate) mod warm;
 pub(crate) mod write;

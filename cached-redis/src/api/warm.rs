@@ -18,6 +18,50 @@ use crate::read::control::{CacheInfo, CachedExt as _};
 /// How many errors a warm-up keeps.
 const ERRORS: usize = 16;
 
+impl Cache {
+    /// Calls an annotated function for each of `items`, with this cache in scope, so that later
+    /// readers find its values: await what this returns. See
+    /// [warming up](crate::docs::guide#warming-up).
+    ///
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use cached_redis::{Cache, redis_cached};
+    /// #[redis_cached(ttl = 3600, key = "square:<n>")]
+    /// async fn square(n: u64) -> Result<u64, Infallible> {
+    ///     Ok(n * n)
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), cached_redis::Error> {
+    /// # let cache = Cache::builder().url("memory://").build().await?;
+    /// let warm_up = cache.warm(1..=100, |n| square(n)).concurrency(8).await;
+    /// assert_eq!(warm_up.calls.loaded, 100);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// None: the error of a call does not stop the others. They are counted, and the first ones kept.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, the calls that run are dropped with it, and what was stored stays.
+    pub fn warm<'a, I, F>(&self, items: I, call: F) -> Warm<'a, I::IntoIter, F>
+    where
+        I: IntoIterator,
+    {
+        Warm {
+            cache: self.clone(),
+            items: items.into_iter(),
+            call,
+            concurrency: 16,
+            refresh: false,
+            progress: None,
+        }
+    }
+}
+
 /// A warm-up that is being prepared; see [`Cache::warm`]. Await it to run it.
 #[must_use = "a warm-up runs when it is awaited"]
 pub struct Warm<'a, I, F> {
@@ -30,17 +74,6 @@ pub struct Warm<'a, I, F> {
 }
 
 impl<'a, I, F> Warm<'a, I, F> {
-    pub(crate) fn new(cache: &Cache, items: I, call: F) -> Self {
-        Self {
-            cache: cache.clone(),
-            items,
-            call,
-            concurrency: 16,
-            refresh: false,
-            progress: None,
-        }
-    }
-
     /// How many calls run at once; 16 by default, and at least 1. Mind what the source can bear.
     pub fn concurrency(mut self, calls: usize) -> Self {
         self.concurrency = calls.max(1);

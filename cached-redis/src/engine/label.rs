@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::engine::handle::Inner;
 use crate::observe::event::Event;
 use crate::observe::registry::{self, Function, Site};
+use crate::wire::entry::Live;
 use crate::wire::key::Pattern;
 use crate::wire::tag::{self, Tags};
 
@@ -41,6 +42,11 @@ impl Label {
             }
         }
         Ok(fitted)
+    }
+
+    /// Whether an entry is of the version.
+    pub(crate) fn fits(&self, live: &Live) -> bool {
+        self.version.is_none() || live.version() == self.version
     }
 
     fn lacks(&self, inner: &Inner, reader: &Function) -> bool {

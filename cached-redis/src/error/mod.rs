@@ -75,7 +75,7 @@ pub enum Error {
     #[error("the value cannot be kept")]
     Unstorable,
     /// Others changed or held the key each time and all the time that
-    /// [`Cache::update`](crate::Cache::update) or [`Cache::lock`](crate::Cache::lock) tried. Nothing
+    /// [`update`](crate::request::EntryRequest::update) or [`Cache::lock`](crate::Cache::lock) tried. Nothing
     /// was changed; it may succeed later.
     #[error("others changed or held the key at every attempt")]
     Contended,

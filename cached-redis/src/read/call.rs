@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::engine::handle::{self, Cache, Handle, Inner};
+use crate::engine::label::Label;
 use crate::engine::{context, mode};
 use crate::observe::event::Event;
 use crate::observe::instance::Instance;
-use crate::observe::registry::Function;
+use crate::observe::registry::{DIRECT, Function};
 use crate::read::control::{self, Mode, Wish};
 use crate::wire::key::KeyWriter;
 use crate::wire::tag::{self, Tags};
@@ -129,10 +130,11 @@ impl Call {
         }
     }
 
-    /// A call under a key that was given by hand.
-    pub(crate) fn direct(function: &'static Function, cache: &Cache, key: String) -> Self {
-        let mut call = Self::on(function, Instance::DIRECT, cache);
+    /// A call for an entry that was named by hand.
+    pub(crate) fn direct(cache: &Cache, key: String, label: Label) -> Self {
+        let mut call = Self::on(&DIRECT, Instance::DIRECT, cache);
         call.key = Some(key).filter(|_| call.wish.mode != Mode::Uncached);
+        (call.tags, call.version) = (label.tags, label.version);
         call
     }
 
@@ -140,12 +142,6 @@ impl Call {
     pub(crate) fn cache(&self) -> Option<&Cache> {
         let asks = self.wish.mode != Mode::Uncached;
         self.cache.as_deref().filter(|_| asks)
-    }
-
-    /// The same for an entry with these tags.
-    pub(crate) fn tagged(mut self, tags: Tags) -> Self {
-        self.tags = tags;
-        self
     }
 
     /// The cache and the key; `None` when the function shall simply run.

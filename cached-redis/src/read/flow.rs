@@ -34,6 +34,7 @@ use crate::engine::context::{self, Loading};
 use crate::engine::encode::{EncodedEntry, Encoder, Loaded};
 use crate::engine::fill::{self, FillRight};
 use crate::engine::handle::Inner;
+use crate::engine::label::Label;
 use crate::engine::lease::Lease;
 use crate::engine::shape::{ErrorSharing, Shape};
 use crate::engine::tags::{self, Basis};
@@ -141,13 +142,15 @@ pub(crate) fn without_cache<R, F: Load<R>>(
 }
 
 /// The value under `key`, for those who do not load.
-pub(crate) async fn peek<T>(inner: &Inner, key: &str) -> Result<Option<T>, Error>
+pub(crate) async fn peek<T>(inner: &Inner, key: &str, label: &Label) -> Result<Option<T>, Error>
 where
     T: Serialize + DeserializeOwned,
 {
     let now_ms = inner.store.now_ms();
-    let live = look(inner, key).await?.filter(|live| {
-        live.header.kind == Kind::Value && !freshness::is_past_ttl(&live.header, now_ms)
+    let live = look(inner, key, &label.tags).await?.filter(|live| {
+        live.header.kind == Kind::Value
+            && !freshness::is_past_ttl(&live.header, now_ms)
+            && label.fits(live)
     });
     let Some(live) = live else {
         return Ok(None);
@@ -173,11 +176,11 @@ where
 
 /// The entry that stands under `key`; nothing, while its invalidation or that of one of its tags is
 /// to be replayed.
-async fn look(inner: &Inner, key: &str) -> Result<Option<Live>, StoreError> {
-    while let Some(pass) = inner.journal.pass(key) {
+async fn look(inner: &Inner, key: &str, tags: &Tags) -> Result<Option<Live>, StoreError> {
+    while let Some(pass) = inner.journal.pass_all(key, tags.keys()) {
         let entry = inner.store.get(key).await?;
         let live = match entry.and_then(|entry| live(inner, entry)) {
-            Some(live) => tags::alive(inner, &Tags::default(), live).await?,
+            Some(live) => tags::alive(inner, tags, live).await?,
             None => None,
         };
         if inner.journal.stands(pass) {

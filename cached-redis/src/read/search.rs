@@ -571,8 +571,10 @@ mod tests {
                 .build();
             let cache = cache.await.unwrap();
             let inner = &cache.inner;
-            let tags = Tags::named("app", ["a"]);
-            cache.tagged(["a"]).put(&POLICY, "k", &1_u64).await.unwrap();
+            let mut tags = Tags::default();
+            tags.extend("app", ["a"]);
+            let entry = cache.entry("k").policy(&POLICY).tags(["a"]);
+            entry.put(&1_u64).await.unwrap();
             let mut lookup = Lookup::new(
                 inner,
                 &crate::observe::registry::DIRECT,

@@ -87,18 +87,17 @@ pub(crate) struct Tags {
 }
 
 impl Tags {
-    /// Tags given by hand.
-    pub(crate) fn named<T: AsRef<str>>(
+    /// Adds those given by hand.
+    pub(crate) fn extend<T: AsRef<str>>(
+        &mut self,
         namespace: &str,
         names: impl IntoIterator<Item = T>,
-    ) -> Self {
-        let keys = names
-            .into_iter()
-            .map(|name| tag_key(namespace, name.as_ref()));
-        let mut seen = HashSet::new();
+    ) {
+        let key = |name: T| tag_key(namespace, name.as_ref());
+        self.keys.extend(names.into_iter().map(key));
         // There may be very many.
-        let keys = keys.filter(|key| seen.insert(key.clone())).collect();
-        Self { keys, known: 0 }
+        let mut seen = HashSet::new();
+        self.keys.retain(|key| seen.insert(key.clone()));
     }
 
     /// Adds one that the function's attribute gives.

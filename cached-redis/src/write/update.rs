@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::engine::encode::{EncodedEntry, Encoder};
 use crate::engine::fill::FillRight;
-use crate::engine::handle::{Cache, Inner};
+use crate::engine::handle::Inner;
 use crate::engine::label::{self, Label};
 use crate::engine::lease::Lease;
 use crate::engine::tags::{self, Basis, Stamp};
@@ -43,73 +43,8 @@ use crate::write::invalidate;
 /// How often an entry is sent whose storing was not confirmed, with pauses from 50 ms.
 const SENDINGS: u32 = 4;
 
-impl Cache {
-    /// Replaces the value under `key` by what `change` makes of it, and returns the new one: an
-    /// optimistic read-modify-write that loses no update, however many callers in however many
-    /// processes there are. See [updating a cached value](crate::docs::guide#updating-a-cached-value).
-    ///
-    /// `change` gets `None` where nothing stands: never stored, past its TTL, evicted or
-    /// invalidated. It may
-    /// run several times, each time with the current value, so it should do nothing but compute. Its
-    /// error gives up: nothing is changed, and the error is returned. `E` is made of the cache's own
-    /// errors as well; [`Error`] itself will do where `change` has none.
-    ///
-    /// Each update gives the entry the whole TTL of `policy` anew. [`get`](Self::get) reads it.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use cached_redis::{Cache, Error, Policy};
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Error> {
-    /// # let cache = Cache::builder().url("memory://").build().await?;
-    /// const VISITS: Policy = Policy::new().ttl(Duration::from_secs(3600));
-    ///
-    /// for visit in 1..=3 {
-    ///     let visits = cache
-    ///         .update(&VISITS, "visits:home", |visits: Option<u64>| {
-    ///             Ok::<_, Error>(visits.unwrap_or(0) + 1)
-    ///         })
-    ///         .await?;
-    ///     assert_eq!(visits, visit);
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Those of `change`, and made of [`Error`], all but `Unconfirmed` with nothing changed:
-    ///
-    /// * [`Error::Contended`]: others were faster at each of
-    ///   [`update_attempts`](crate::Builder::update_attempts), or a load, a guarded write or the removal of a
-    ///   pattern held the key for the [`wait_budget`](crate::Builder::wait_budget);
-    /// * [`Error::Unconfirmed`]: it may have been stored;
-    /// * [`Error::Deferred`]: an invalidation of the key waits for its replay;
-    /// * [`Error::Unreadable`]: something that is no `T` stands there;
-    /// * [`Error::Unstorable`], [`Error::Setting`]: the value or the policy cannot be used. The former,
-    ///   with a warning, also where a function that has tags or a version may read the key: the key is
-    ///   invalidated. Such a value is updated by [`tagged`](Self::tagged);
-    /// * [`Error::Store`]: the store is away or refuses.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped early, the update was made or not, once or not at all.
-    pub async fn update<T, E, F>(
-        &self,
-        policy: &Policy,
-        key: impl AsRef<str>,
-        change: F,
-    ) -> Result<T, E>
-    where
-        T: Serialize + DeserializeOwned,
-        E: From<Error>,
-        F: FnMut(Option<T>) -> Result<T, E>,
-    {
-        update(&self.inner, policy, self.key(key), Label::default(), change).await
-    }
-}
-
-/// See [`Cache::update`]; the new value has what `label` says, and the tags that the old one names.
+/// Replaces the value under `key` by what `change` makes of it; the new one has what `label` says, and the
+/// tags that the old one names.
 pub(crate) async fn update<T, E, F>(
     inner: &Arc<Inner>,
     policy: &Policy,
@@ -249,9 +184,7 @@ impl<'a> Update<'a> {
 
     /// Whether it would be served to a reader of this label, who has no stale windows.
     fn is_usable(&self, live: &Live) -> bool {
-        let version = self.label.version;
-        let is_of_version = version.is_none() || live.version() == version;
-        is_of_version && !freshness::is_past_ttl(&live.header, self.inner.store.now_ms())
+        self.label.fits(live) && !freshness::is_past_ttl(&live.header, self.inner.store.now_ms())
     }
 
     /// The tags that the entry names go on with the new value; `None`: one of them is barred.
@@ -368,6 +301,7 @@ impl<'a> Update<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::handle::Cache;
     use crate::store::Watch as _;
 
     const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
@@ -378,7 +312,7 @@ mod tests {
         let mut seen = Vec::new();
         for _ in 0..2 {
             let journal = &cache.inner.journal;
-            let update = cache.update(&POLICY, "k", |old: Option<u64>| {
+            let update = cache.entry("k").policy(&POLICY).update(|old: Option<u64>| {
                 seen.push(old);
                 if seen.len() % 2 == 1 {
                     journal.connected(true);

@@ -188,8 +188,10 @@ fn run_by_hand<'a>(cache: &'a Cache, source: &'a Source, id: u64) -> Reading<'a>
 fn run_tagged_by_hand<'a>(cache: &'a Cache, source: &'a Source, id: u64) -> Reading<'a> {
     let load = || async { source.try_load().await.ok_or(Failed) };
     Box::pin(async move {
-        let (tagged, key) = (cache.tagged([tag(id)]), format!("overtaken-tagged:{id}"));
-        tagged.get_or_fill(&POLICY, key, load).await
+        let entry = cache
+            .entry(format!("overtaken-tagged:{id}"))
+            .policy(&POLICY);
+        entry.tags([tag(id)]).get_or_fill(load).await
     })
 }
 

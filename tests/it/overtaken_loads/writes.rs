@@ -65,7 +65,8 @@ impl Write {
             load, source, id, ..
         } = cell;
         let id = *id;
-        let (key, by_hand) = (load.key(id), cache.tagged(load.tags(id)));
+        let key = load.key(id);
+        let by_hand = cache.entry(&key).policy(&POLICY).tags(load.tags(id));
         let commit = async || Ok::<_, Error>(source.write());
         let sent = match self {
             Self::Annotated => {
@@ -76,15 +77,15 @@ impl Write {
                 cache.scope(write_tag(source, id)).await;
                 Ok(())
             }
-            Self::PutThrough => by_hand.put_through(&POLICY, key, commit).await.map(drop),
+            Self::PutThrough => by_hand.put_through(commit).await.map(drop),
             Self::Update => {
                 let update = |_: Option<u64>| Ok::<_, Error>(source.write());
-                by_hand.update(&POLICY, key, update).await.map(drop)
+                by_hand.update(update).await.map(drop)
             }
             Self::UpdateVersioned => cache.update_versioned(key, |_| commit()).await.map(drop),
             Self::Put => {
                 let version = source.write();
-                by_hand.put(&POLICY, key, &version).await.map(drop)
+                by_hand.put(&version).await.map(drop)
             }
             Self::Guarded => {
                 let guard = cache.begin_write([&key]).await.unwrap();

@@ -36,6 +36,12 @@ static MEMBERS: Function = Function::new(FunctionInfo {
     definition: || "",
 });
 
+fn named<T: AsRef<str>>(namespace: &str, names: impl IntoIterator<Item = T>) -> Tags {
+    let mut tags = Tags::default();
+    tags.extend(namespace, names);
+    tags
+}
+
 async fn cache() -> Cache {
     let builder = Cache::builder().url("memory://");
     builder.build().await.unwrap()
@@ -100,7 +106,7 @@ fn a_stamp_is_of_tags_with_their_generations_and_not_of_their_order() {
 
 #[test]
 fn readers_under_other_tags_are_told_apart_however_these_are_called() {
-    let cover = |names: &[&str]| Tags::named("app", names).cover();
+    let cover = |names: &[&str]| named("app", names).cover();
     assert_eq!(cover(&["a", "b"]), cover(&["b", "a"]));
     assert_ne!(cover(&["a", "b"]), cover(&["a"]));
     assert_ne!(cover(&["a", "b"]), cover(&["a\0app:#tag:b"]));
@@ -110,7 +116,7 @@ fn readers_under_other_tags_are_told_apart_however_these_are_called() {
 #[tokio::test]
 async fn tags_that_get_their_generations_together_get_different_ones() {
     let inner = cache().await.inner;
-    let stamp = stamp(&inner, &Tags::named("app", ["a", "b", "c"]), None).await;
+    let stamp = stamp(&inner, &named("app", ["a", "b", "c"]), None).await;
     let generations: HashSet<_> = stamp.parts().map(|(_, one)| one.bytes().to_vec()).collect();
     assert_eq!(generations.len(), 3);
 }
@@ -147,7 +153,7 @@ async fn a_marker_is_dead_and_its_names_are_stamped_by_the_next_load() {
     let live = look::alive(&inner, &Tags::default(), marker).await.unwrap();
     assert!(live.is_none(), "it has no generations");
 
-    let tags = Tags::named(&inner.namespace, ["a"]);
+    let tags = named(&inner.namespace, ["a"]);
     let marker = self::marker(&["b", "a"]);
     let stamp = stamp(&inner, &tags, Some(&marker.entry)).await;
     assert_eq!(stamp.extensions(&inner.namespace).named, ["a", "b"]);
@@ -161,7 +167,7 @@ async fn a_marker_is_dead_and_its_names_are_stamped_by_the_next_load() {
 #[tokio::test]
 async fn an_entry_stamped_by_a_generation_alone_is_dead() {
     let inner = cache().await.inner;
-    let tags = Tags::named(&inner.namespace, ["a"]);
+    let tags = named(&inner.namespace, ["a"]);
     let stamp = stamp(&inner, &tags, None).await;
     let hash = stamp.parts().map(|(_, one)| xxh3_64(one.bytes()));
     let hash = hash.max().unwrap().to_le_bytes();
@@ -173,19 +179,19 @@ async fn an_entry_stamped_by_a_generation_alone_is_dead() {
 
 #[test]
 fn tags_do_not_show_the_values_in_their_names() {
-    let tags = Tags::named("app", ["user:secret"]);
+    let tags = named("app", ["user:secret"]);
     assert!(!format!("{tags:?}").contains("secret"));
 }
 
 #[tokio::test]
 async fn an_entry_keeps_the_names_that_a_load_before_it_had_found() {
     let inner = cache().await.inner;
-    let found = stamp(&inner, &Tags::named("app", ["a"]), None).await;
+    let found = stamp(&inner, &named("app", ["a"]), None).await;
     let parts = found.extensions("app");
     let entry = Header::new(Kind::Value, Token::next()).entry(&parts, b"x");
     let entry = entry.unwrap();
     assert_eq!(extensions(&entry).unwrap().named, ["a"]);
-    let next = stamp(&inner, &Tags::named("app", ["b"]), Some(&entry)).await;
+    let next = stamp(&inner, &named("app", ["b"]), Some(&entry)).await;
     assert_eq!(next.extensions("app").named, ["b", "a"]);
 }
 
@@ -193,13 +199,13 @@ async fn an_entry_keeps_the_names_that_a_load_before_it_had_found() {
 async fn what_a_dead_entry_names_never_takes_the_room_of_what_was_asked_for() {
     let inner = cache().await.inner;
     let names: Vec<_> = (0..MOST_NAMED).map(|number| number.to_string()).collect();
-    let tags = Tags::named("app", &names);
+    let tags = named("app", &names);
     let marker = marker(&["found"]);
     let stamp = stamp(&inner, &tags, Some(&marker.entry)).await;
     assert_eq!(stamp.extensions("app").named, names);
     assert!(
         !tags.are_too_many()
-            && Tags::named("app", (0..65).map(|number| number.to_string())).are_too_many()
+            && named("app", (0..65).map(|number| number.to_string())).are_too_many()
     );
 }
 
@@ -226,7 +232,7 @@ async fn clearing_a_tagged_function_drops_its_entries_by_one_key() {
 #[tokio::test]
 async fn a_value_carries_on_in_a_load_only_if_its_tags_and_its_server_are_the_same() {
     let inner = cache().await.inner;
-    let tags = Tags::named(&inner.namespace, ["a"]);
+    let tags = named(&inner.namespace, ["a"]);
     let live = |stamp: &Stamp, epoch| {
         let header = Header {
             epoch,

@@ -66,9 +66,9 @@ impl<K> Ids<K> {
 
 impl<K> Batch<K> {
     /// The call of a batch whose keys were given by hand.
-    pub(crate) fn direct(cache: &Cache, ids: Vec<K>, key: impl FnMut(&K) -> String) -> Self {
+    pub(crate) fn direct(cache: &Cache, ids: Vec<K>, keys: Vec<String>) -> Self {
         let call = Call::on(&DIRECT, Instance::DIRECT, cache);
-        let keys = call.cache().map(|_| ids.iter().map(key).collect());
+        let keys = Some(keys).filter(|_| call.cache().is_some());
         Self { call, ids, keys }
     }
 }

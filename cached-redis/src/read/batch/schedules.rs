@@ -98,7 +98,10 @@ impl Scene {
             async move { Ok::<_, Infallible>(scene.load(&ids).await) }
         };
         let wanted = ids.clone();
-        let read = cache.get_or_fill_many(&POLICY, wanted, usize::to_string, load);
+        let read = cache
+            .entries(wanted, usize::to_string)
+            .policy(&POLICY)
+            .get_or_fill(load);
         let got = match fastrand::u8(..5) {
             0 if self.refreshes => read.refreshed().await,
             _ => read.await,

@@ -100,8 +100,8 @@ impl Scene {
                 false => Ok(value),
             }
         };
-        let tagged = self.processes[process].tagged(*tags);
-        if let Ok(got) = tagged.get_or_fill(policy, "k", load).await {
+        let entry = self.processes[process].entry("k").policy(policy);
+        if let Ok(got) = entry.tags(*tags).get_or_fill(load).await {
             assert!(got >= floor, "got {got}, loaded before {floor} was written");
         }
     }
