@@ -119,6 +119,7 @@ mod stale_while_revalidate;
 mod stampedes;
 mod stats;
 mod tag_lives;
+mod tagged_batches;
 mod tagged_readers;
 mod tags;
 mod tags_barred;

@@ -103,9 +103,6 @@ fn refuse_options(args: &CachedArgs, errors: &mut Errors) {
     if let Some(path) = &args.version {
         refuse_option("version", path, errors);
     }
-    if let Some(tag) = args.tags.iter().flatten().next() {
-        refuse_option("tags", tag, errors);
-    }
 }
 
 fn refuse_option(name: &str, written: &impl ToTokens, errors: &mut Errors) {

@@ -72,16 +72,20 @@ impl Cached {
             .batch
             .as_ref()
             .map(|each| Batch::new(each, &args, function, errors));
-        let key = match &batch {
-            None if args.meant(&["batch"]) => None,
-            None => key(&args, function, errors),
-            Some(batch) => batch
-                .as_ref()
-                .and_then(|batch| key(&args, &batch.keyed(function), errors)),
+        let keyed = batch
+            .as_ref()
+            .map(|batch| batch.as_ref().map(|batch| batch.keyed(function)));
+        // Where `batch` is misspelt, its element is no name either.
+        let one = match &keyed {
+            None => (!args.meant(&["batch"])).then_some(function),
+            Some(keyed) => keyed.as_ref(),
         };
-        let tags = args.tags.as_deref().unwrap_or_default();
-        let tags = tag::resolve(tags, function, Outcome::Unknown, errors);
-        let tags: Option<_> = tags.into_iter().collect();
+        let key = one.and_then(|one| key(&args, one, errors));
+        let tags = one.and_then(|one| {
+            let tags = args.tags.as_deref().unwrap_or_default();
+            let tags = tag::resolve(tags, one, Outcome::Unknown, errors);
+            tags.into_iter().collect::<Option<_>>()
+        });
         let output = kept(
             "redis_cached",
             "a cached function",

@@ -7,24 +7,33 @@ use quote::quote_spanned;
 use super::key::key_body;
 use super::pin;
 use crate::check::batch::Batch;
-use crate::check::key::Piece;
+use crate::check::key::Key;
+use crate::check::validate::Cached;
 use crate::parse::signature::Function;
 use crate::parse::syntax::{at, braced};
 
 /// ```text
-/// let batch = call.batch(ids.to_vec(), |k, id| { k.text("user:"); … });
+/// let mut batch = call.batch(ids.to_vec(), |k, id| { k.text("user:"); … });
+/// batch.tag(|k, id| { k.text("team:"); … });
 /// ```
-pub(super) fn keys(batch: &Batch, pieces: &[Piece], p: &TokenStream) -> TokenStream {
+pub(super) fn keys(batch: &Batch, cached: &Cached, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let Batch { element, ids, .. } = batch;
-    let body = key_body(pieces, p);
+    let writer = |key: &Key| {
+        let body = key_body(&key.pieces, p);
+        // Not every tag names it.
+        quote_spanned!(here=> |__k, #[allow(unused_variables)] #element| { #body })
+    };
+    let (key, tags) = (writer(&cached.key), cached.tags.iter().map(writer));
     let owned = match batch.slice {
         // Underlined at the parameter, if its elements cannot be cloned.
         true => quote_spanned!(here.located_at(ids.span())=> #ids.to_vec()),
         false => quote_spanned!(here=> #ids),
     };
+    let mutable = (!cached.tags.is_empty()).then(|| quote_spanned!(here=> mut));
     quote_spanned! {here=>
-        let __batch = __call.batch(#owned, |__k, #element| { #body });
+        let #mutable __batch = __call.batch(#owned, #key);
+        #(#p::Batch::tag(&mut __batch, #tags);)*
     }
 }
 

@@ -39,14 +39,12 @@ pub(crate) fn cached(cached: &Cached, function: &Function) -> TokenStream {
     let keys = keys(cached, &p);
     let version = cached.version.as_ref();
     let version = version.map(|path| version::version(path, function, &p));
-    let tags = cached.tags.iter().map(|tag| key_writer(&tag.pieces, &p));
     let probes = probes(cached, &p);
     let read = read(cached, function, &p);
     let expanded = function.with(&quote_spanned! {here=>
         let __function = #registered;
         #call
         #keys
-        #(#p::Call::tag(&mut __call, #tags);)*
         #version
         #probes
         #read
@@ -58,15 +56,16 @@ pub(crate) fn cached(cached: &Cached, function: &Function) -> TokenStream {
     }
 }
 
-/// Renders the key, or that of each id.
+/// Renders the key and the tags, or those of each id.
 fn keys(cached: &Cached, p: &TokenStream) -> TokenStream {
-    let pieces = &cached.key.pieces;
-    match &cached.batch {
-        Some(batch) => batch::keys(batch, pieces, p),
-        None => {
-            let key = key_writer(pieces, p);
-            quote_spanned!(Span::mixed_site()=> #p::Call::key(&mut __call, #key);)
-        }
+    if let Some(batch) = &cached.batch {
+        return batch::keys(batch, cached, p);
+    }
+    let key = key_writer(&cached.key.pieces, p);
+    let tags = cached.tags.iter().map(|tag| key_writer(&tag.pieces, p));
+    quote_spanned! {Span::mixed_site()=>
+        #p::Call::key(&mut __call, #key);
+        #(#p::Call::tag(&mut __call, #tags);)*
     }
 }
 

@@ -35,7 +35,7 @@ async fn users(
     let __batch = __call
         .batch(
             ids.to_vec(),
-            |__k, id| {
+            |__k, #[allow(unused_variables)] id| {
                 use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
                 __k.text("user:");
                 (&::cached_redis::__private::part::Probe(&tenant))

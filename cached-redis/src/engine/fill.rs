@@ -156,8 +156,8 @@ pub(crate) fn fill(
             .fill(&cache, &key, encoded.entry.clone(), encoded.life)
             .await;
         let step = sent(&cache, site, &key, &answer, &encoded);
-        let ends = flight.map(|flight| (flight, step, encoded.entry));
-        land(&cache, &encoded.basis, ends.into_iter().collect()).await;
+        let ends = flight.map(|flight| (flight, step, encoded));
+        land(&cache, ends.into_iter().collect()).await;
         drop(held);
     })
 }
@@ -192,12 +192,16 @@ pub(crate) fn sent(
     Fill::sent(&AllRules, sent)
 }
 
-/// Lands the flights of fills that were sent, all of one load.
-pub(crate) async fn land(inner: &Inner, basis: &Basis, ends: Vec<(Flight, Fill, Bytes)>) {
-    let waits =
-        |(flight, step, _): &(Flight, Fill, Bytes)| *step == Fill::Reread && flight.is_joined();
-    let same = ends.iter().any(waits) && basis.stands(inner).await;
-    for (flight, step, entry) in ends {
-        flight.land(step.landing(same, entry));
+/// Lands the flights of fills that were sent.
+pub(crate) async fn land(inner: &Inner, ends: Vec<(Flight, Fill, EncodedEntry)>) {
+    let is_reread = |step: &Fill| *step == Fill::Reread;
+    let waits = |(flight, step, _): &(Flight, Fill, _)| is_reread(step) && flight.is_joined();
+    let read = ends.iter().any(waits);
+    let reread = ends.iter().filter(|(_, step, _)| read && is_reread(step));
+    let bases: Vec<_> = reread.map(|(.., encoded)| &encoded.basis).collect();
+    let mut same = Basis::stand(inner, &bases).await.into_iter();
+    for (flight, step, encoded) in ends {
+        let same = is_reread(&step) && same.next() == Some(true);
+        flight.land(step.landing(same, encoded.entry));
     }
 }

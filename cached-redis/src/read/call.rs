@@ -79,15 +79,28 @@ impl Call {
         };
         let mut writer = KeyWriter::new(&cache.inner.namespace);
         render(&mut writer);
-        self.key = writer.finish();
-        let info = &self.function.info;
-        if self.key.is_none() {
-            context::opaque();
-            cache.inner.emit(&self.function.site, &Event::KeyFailed);
-        } else if !info.tags.is_empty() {
-            let own = tag::function_key(&cache.inner.namespace, info.template);
+        self.key = self.rendered(&cache.inner, writer.finish());
+        if self.key.is_some()
+            && let Some(own) = self.function_tag(&cache.inner)
+        {
             self.tags.add(own);
         }
+    }
+
+    /// The tag that all entries of the function have, if they have any.
+    pub(crate) fn function_tag(&self, inner: &Inner) -> Option<String> {
+        let info = &self.function.info;
+        let own = || tag::function_key(&inner.namespace, info.template);
+        (!info.tags.is_empty()).then(own)
+    }
+
+    /// What was rendered; tells of a value that could not be.
+    pub(crate) fn rendered<T>(&self, inner: &Inner, rendered: Option<T>) -> Option<T> {
+        if rendered.is_none() {
+            context::opaque();
+            inner.emit(&self.function.site, &Event::KeyFailed);
+        }
+        rendered
     }
 
     /// Renders a tag, after the key. A call that lacks one could not be invalidated by it, so it is
@@ -98,13 +111,9 @@ impl Call {
         };
         let mut writer = KeyWriter::marked(&cache.inner.namespace, tag::TAG);
         render(&mut writer);
-        match writer.finish() {
+        match self.rendered(&cache.inner, writer.finish()) {
             Some(tag) => self.tags.add(tag),
-            None => {
-                self.key = None;
-                context::opaque();
-                cache.inner.emit(&self.function.site, &Event::KeyFailed);
-            }
+            None => self.key = None,
         }
     }
 

@@ -106,14 +106,6 @@ impl Seen {
             }
         }
     }
-
-    /// The live entry with tags that have to be read.
-    pub(crate) fn tagged(&self) -> Option<&Live> {
-        match self {
-            Self::Live(live) if live.header.is_tagged() => Some(live),
-            _ => None,
-        }
-    }
 }
 
 /// One reader's search.

@@ -225,11 +225,6 @@ pub(crate) fn extensions(entry: &[u8]) -> Option<Extensions<'_>> {
     )
 }
 
-/// Whether an entry, dead or alive, names tags.
-pub(crate) fn names_tags(entry: &[u8]) -> bool {
-    extensions(entry).is_some_and(|found| !found.named.is_empty())
-}
-
 fn field<const N: usize>(header: &[u8; HEADER], at: usize) -> [u8; N] {
     let mut field = [0; N];
     field.copy_from_slice(&header[at..at + N]);

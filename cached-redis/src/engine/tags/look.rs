@@ -45,20 +45,67 @@ pub(crate) async fn look(
     }
     let keys = iter::once(key).chain(tags.keys().iter().map(String::as_str));
     let mut answers = inner.store.get_all(&keys.collect::<Vec<_>>()).await?;
-    let generations = Generations::of(answers.get(1..).unwrap_or_default());
+    let generations = Generations::of(answers.iter().skip(1));
     answers.truncate(1);
     Ok((answers.pop().flatten(), generations))
 }
 
+/// The same for many keys, each under tags of its own.
+pub(crate) async fn look_all(
+    inner: &Inner,
+    asked: &[(&str, &Tags)],
+) -> Result<Vec<(Option<Bytes>, Generations)>, StoreError> {
+    let tags = asked.iter().flat_map(|(_, tags)| tags.keys());
+    let tags: BTreeSet<_> = tags.map(String::as_str).collect();
+    let keys: Vec<_> = asked.iter().map(|(key, _)| *key).collect();
+    let mut answers = read_all(inner, keys.into_iter().chain(tags.iter().copied())).await?;
+    let tags: Read<'_> = tags
+        .into_iter()
+        .zip(answers.split_off(asked.len()))
+        .collect();
+    let looked = answers.into_iter().zip(asked);
+    Ok(looked
+        .map(|(entry, (_, own))| (entry, Generations::among(&tags, own.keys())))
+        .collect())
+}
+
+/// What stands under some tags.
+pub(super) type Read<'a> = HashMap<&'a str, Option<Bytes>>;
+
+/// What stands under these, in one round trip.
+pub(super) async fn read<'a>(
+    inner: &Inner,
+    tags: impl Iterator<Item = &'a String>,
+) -> Result<Read<'a>, StoreError> {
+    let tags: BTreeSet<_> = tags.map(String::as_str).collect();
+    let answers = read_all(inner, tags.iter().copied()).await?;
+    Ok(tags.into_iter().zip(answers).collect())
+}
+
+async fn read_all<'a>(
+    inner: &Inner,
+    keys: impl Iterator<Item = &'a str>,
+) -> Result<Vec<Option<Bytes>>, StoreError> {
+    match keys.collect::<Vec<_>>().as_slice() {
+        [] => Ok(Vec::new()),
+        keys => inner.store.get_all(keys).await,
+    }
+}
+
 impl Generations {
-    pub(crate) fn of(answers: &[Option<Bytes>]) -> Self {
+    pub(super) fn of<'a>(answers: impl Iterator<Item = &'a Option<Bytes>> + Clone) -> Self {
         let stands = |answer: &Bytes| Tombstone::stands(answer);
-        if answers.iter().flatten().any(stands) {
+        if answers.clone().flatten().any(stands) {
             return Self::Barred;
         }
         let generation = |answer: &Option<Bytes>| Generation::read(answer.as_ref()?);
-        let all: Option<_> = answers.iter().map(generation).collect();
+        let all: Option<_> = answers.map(generation).collect();
         all.map_or(Self::Lost, Self::All)
+    }
+
+    /// Those of `tags`, which are among what was read.
+    pub(super) fn among(read: &Read<'_>, tags: &[String]) -> Self {
+        Self::of(tags.iter().map(|tag| &read[tag.as_str()]))
     }
 
     /// Judges an entry that was found beside these generations, which are those of `tags`.
@@ -68,48 +115,71 @@ impl Generations {
         tags: &Tags,
         live: &Live,
     ) -> Result<Life, StoreError> {
+        let found = match Found::of(inner, tags, live, self) {
+            Ok(found) => found,
+            Err(life) => return Ok(life),
+        };
+        let others: Vec<_> = found.others.iter().map(String::as_str).collect();
+        let others = match others.as_slice() {
+            [] => Vec::new(),
+            // Boxed, so that reads that have no part in this are not larger for it.
+            others => Box::pin(inner.store.get_all(others)).await?,
+        };
+        Ok(found.weigh(inner, Self::of(others.iter())))
+    }
+}
+
+/// An entry whose stamp is to be compared with generations.
+struct Found<'a> {
+    stamp: [u8; 8],
+    tags: &'a Tags,
+    generations: Vec<Generation>,
+    /// The tags that it names beside those.
+    others: Vec<String>,
+}
+
+impl<'a> Found<'a> {
+    /// An entry found beside the generations of `tags`; or what these tell of it.
+    fn of(
+        inner: &Inner,
+        tags: &'a Tags,
+        live: &Live,
+        generations: Generations,
+    ) -> Result<Self, Life> {
         // The way of every hit that has nothing to do with tags.
         if tags.is_empty() && !live.header.is_tagged() {
-            return Ok(Life::Alive);
+            return Err(Life::Alive);
         }
-        let mut generations = match self {
-            Self::All(generations) => generations,
-            Self::Lost => return Ok(Life::Dead),
-            Self::Barred => return Ok(Life::Barred),
+        let generations = match generations {
+            Generations::All(generations) => generations,
+            Generations::Lost => return Err(Life::Dead),
+            Generations::Barred => return Err(Life::Barred),
         };
-        let Some((stamp, others)) = stamped(inner, tags, live) else {
-            return Ok(Life::Dead);
-        };
-        if !others.is_empty() {
-            if is_barred(inner, &others) {
-                return Ok(Life::Barred);
-            }
-            let keys: Vec<_> = others.iter().map(String::as_str).collect();
-            // Boxed, so that reads that have no part in this are not larger for it.
-            match Self::of(&Box::pin(inner.store.get_all(&keys)).await?) {
-                Self::All(more) => generations.extend(more),
-                Self::Lost => return Ok(Life::Dead),
-                Self::Barred => return Ok(Life::Barred),
-            }
+        let (stamp, others) = stamped(inner, tags, live).ok_or(Life::Dead)?;
+        // Before they are read.
+        match is_barred(inner, &others) {
+            true => Err(Life::Barred),
+            false => Ok(Self {
+                stamp,
+                tags,
+                generations,
+                others,
+            }),
         }
-        let keys = tags.keys().iter().chain(&others);
-        Ok(Self::All(generations).weigh(inner, stamp, keys))
     }
 
-    /// Judges the entry of this stamp, whose tags are `keys` with these generations.
-    fn weigh<'a>(
-        self,
-        inner: &Inner,
-        stamp: [u8; 8],
-        keys: impl Iterator<Item = &'a String>,
-    ) -> Life {
-        let generations = match self {
-            Self::All(generations) => generations,
-            Self::Lost => return Life::Dead,
-            Self::Barred => return Life::Barred,
+    /// Judges it by all generations, `more` among them.
+    fn weigh(&self, inner: &Inner, more: Generations) -> Life {
+        let more = match more {
+            Generations::All(more) => more,
+            Generations::Lost => return Life::Dead,
+            Generations::Barred => return Life::Barred,
         };
-        let tags: Vec<_> = keys.zip(generations).collect();
-        if tags.is_empty() || hash(tags.iter().copied()) != stamp {
+        let keys = self.tags.keys().iter().chain(&self.others);
+        let tags: Vec<_> = keys
+            .zip(self.generations.iter().copied().chain(more))
+            .collect();
+        if tags.is_empty() || hash(tags.iter().copied()) != self.stamp {
             return Life::Dead;
         }
         context::inherit(&inner.flights, tags.into_iter());
@@ -117,32 +187,25 @@ impl Generations {
     }
 }
 
-/// Judges entries that were found without their tags: reads those of all in one round trip.
-pub(crate) async fn judge_all(inner: &Inner, lives: &[&Live]) -> Result<Vec<Life>, StoreError> {
-    let none = Tags::default();
-    let tagged = |live: &&Live| live.header.is_tagged().then(|| stamped(inner, &none, live));
-    let stamps: Vec<_> = lives.iter().map(tagged).collect();
-    let named = stamps.iter().flatten().flatten().map(|(_, named)| named);
-    // Before they are read.
-    let barred: Vec<_> = named.clone().map(|named| is_barred(inner, named)).collect();
-    let keys: BTreeSet<_> = named.flatten().map(String::as_str).collect();
-    let keys: Vec<_> = keys.into_iter().collect();
-    let answers = match keys.as_slice() {
-        [] => Vec::new(),
-        keys => inner.store.get_all(keys).await?,
-    };
-    let standing: HashMap<_, _> = keys.into_iter().zip(answers).collect();
-    let mut barred = barred.into_iter();
-    let life = |stamp: &Option<Option<([u8; 8], Vec<String>)>>| match stamp {
-        None => Life::Alive,
-        Some(None) => Life::Dead,
-        Some(Some(_)) if barred.next() == Some(true) => Life::Barred,
-        Some(Some((stamp, named))) => {
-            let answers = named.iter().map(|tag| standing[tag.as_str()].clone());
-            Generations::of(&answers.collect::<Vec<_>>()).weigh(inner, *stamp, named.iter())
-        }
-    };
-    Ok(stamps.iter().map(life).collect())
+/// Judges entries, each found beside the generations of these tags: reads the others of all in one round
+/// trip.
+pub(crate) async fn judge_all(
+    inner: &Inner,
+    found: Vec<(&Tags, &Live, Generations)>,
+) -> Result<Vec<Life>, StoreError> {
+    let found = found.into_iter();
+    let found = found.map(|(tags, live, own)| Found::of(inner, tags, live, own));
+    let found: Vec<_> = found.collect();
+    let read = read(
+        inner,
+        found.iter().flatten().flat_map(|found| &found.others),
+    )
+    .await?;
+    let judged = found.iter().map(|found| match found {
+        Ok(found) => found.weigh(inner, Generations::among(&read, &found.others)),
+        Err(life) => *life,
+    });
+    Ok(judged.collect())
 }
 
 /// Whether the invalidation of one of `tags` is to be replayed.

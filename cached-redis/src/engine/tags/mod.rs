@@ -5,5 +5,5 @@ mod stamp;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use look::{Generations, Life, alive, judge_all, keys, look};
-pub(crate) use stamp::{Basis, Stamp};
+pub(crate) use look::{Generations, Life, alive, judge_all, keys, look, look_all};
+pub(crate) use stamp::{Basis, Stamp, Stamps};

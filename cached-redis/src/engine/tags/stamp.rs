@@ -1,10 +1,11 @@
 //! The loader's side: the generations of before the load, and whether they still are.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::slice;
 use std::time::Duration;
 
 use super::Generations;
-use super::look::is_barred;
+use super::look::{self, is_barred};
 use crate::engine::handle::Inner;
 use crate::error::StoreError;
 use crate::policy::Policy;
@@ -61,9 +62,23 @@ impl Basis {
         live.header.epoch == self.epoch && stamp == Some(self.stamp.hash())
     }
 
-    /// Whether no tag has been invalidated since.
-    pub(crate) async fn stands(&self, inner: &Inner) -> bool {
-        self.stamp.stands(inner).await && inner.store.epoch() == self.epoch
+    /// Of each of `bases` whether no tag has been invalidated since, in one round trip.
+    pub(crate) async fn stand(inner: &Inner, bases: &[&Self]) -> Vec<bool> {
+        // Who joined knew nothing of a tag that an inner call has brought.
+        let free = bases
+            .iter()
+            .map(|basis| !is_barred(inner, &basis.stamp.keys));
+        let free: Vec<_> = free.collect();
+        let read = look::read(inner, bases.iter().flat_map(|basis| &basis.stamp.keys)).await;
+        let stands = |(basis, free): (&&Self, bool)| {
+            let Basis { epoch, stamp } = basis;
+            let same = |read| match Generations::among(read, &stamp.keys) {
+                Generations::All(generations) => generations == stamp.generations,
+                _ => false,
+            };
+            free && read.as_ref().is_ok_and(same) && inner.store.epoch() == *epoch
+        };
+        bases.iter().zip(free).map(stands).collect()
     }
 }
 
@@ -87,58 +102,21 @@ impl Stamp {
                 keys.push(key);
             }
         }
-        Self::read(inner, keys, tags.known, policy).await
-    }
-
-    /// The same for a load of many keys, which is to replace all the entries `before`.
-    pub(crate) async fn take_all<'a>(
-        inner: &Inner,
-        policy: &Policy,
-        before: impl Iterator<Item = &'a [u8]>,
-    ) -> Result<Option<Self>, StoreError> {
-        let named = before.filter_map(extensions).flat_map(|found| found.named);
-        let keys: BTreeSet<_> = named
-            .map(|name| named_key(&inner.namespace, name))
-            .collect();
-        if keys.is_empty() {
-            return Ok(Some(Self::default()));
-        }
-        Self::read(inner, keys.into_iter().collect(), 0, policy).await
-    }
-
-    async fn read(
-        inner: &Inner,
-        keys: Vec<String>,
-        known: usize,
-        policy: &Policy,
-    ) -> Result<Option<Self>, StoreError> {
         // Those of the call have been asked for; those that the entry names were not known then.
         if is_barred(inner, &keys) {
             return Ok(None);
         }
-        // Each its own: what is alive by one tag must not be by another.
-        let new = keys.into_iter().map(|key| (key, Generation::random()));
-        let new: Vec<_> = new.collect();
-        let generations = inner.store.stamp(&new, life(inner, policy)).await?;
-        let generations: Option<_> = generations.into_iter().collect();
-        Ok(generations.map(|generations| Self {
-            generations,
-            keys: new.into_iter().map(|(key, _)| key).collect(),
-            known,
-        }))
+        let read = generations(inner, keys, policy).await?.into_iter();
+        let known: Option<Vec<_>> = read.map(|(key, found)| Some((key, found?))).collect();
+        Ok(known.map(|read| Self::new(read.into_iter(), tags.known)))
     }
 
-    /// What it says of `keys` alone.
-    pub(crate) fn only(&self, keys: &BTreeSet<String>) -> Self {
-        let (keys, generations) = self
-            .parts()
-            .filter(|(key, _)| keys.contains(*key))
-            .map(|(key, generation)| (key.clone(), generation))
-            .unzip();
+    fn new(parts: impl Iterator<Item = (String, Generation)>, known: usize) -> Self {
+        let (keys, generations) = parts.unzip();
         Self {
             generations,
             keys,
-            known: 0,
+            known,
         }
     }
 
@@ -198,22 +176,65 @@ impl Stamp {
     fn hash(&self) -> Option<[u8; 8]> {
         (!self.is_empty()).then(|| hash(self.parts()))
     }
+}
 
-    async fn stands(&self, inner: &Inner) -> bool {
-        if self.is_empty() {
-            return true;
+/// The generations of the tags of many keys, which are loaded together.
+#[derive(Debug, Default)]
+pub(crate) struct Stamps(BTreeMap<String, Generation>);
+
+impl Stamps {
+    /// Reads those of `keys` that are not barred.
+    pub(crate) async fn take(
+        inner: &Inner,
+        keys: impl Iterator<Item = String>,
+        policy: &Policy,
+    ) -> Result<Self, StoreError> {
+        let free = |key: &String| !is_barred(inner, slice::from_ref(key));
+        let keys: BTreeSet<_> = keys.filter(free).collect();
+        if keys.is_empty() {
+            return Ok(Self::default());
         }
-        // Who joined knew nothing of a tag that an inner call has brought.
-        if is_barred(inner, &self.keys) {
-            return false;
-        }
-        let keys: Vec<_> = self.keys.iter().map(String::as_str).collect();
-        let answers = inner.store.get_all(&keys).await;
-        match answers.map(|answers| Generations::of(&answers)) {
-            Ok(Generations::All(generations)) => generations == self.generations,
-            _ => false,
-        }
+        let read = generations(inner, keys.into_iter().collect(), policy).await?;
+        let read = read.into_iter();
+        Ok(Self(
+            read.filter_map(|(key, found)| Some((key, found?)))
+                .collect(),
+        ))
     }
+
+    /// Whether all of `keys` were read.
+    pub(crate) fn covers(&self, keys: &[String]) -> bool {
+        keys.iter().all(|key| self.0.contains_key(key))
+    }
+
+    /// The stamp of one entry: of its own tags, and of those `more` that were read.
+    pub(crate) fn of<'a>(
+        &self,
+        tags: &'a Tags,
+        more: impl IntoIterator<Item = &'a String>,
+    ) -> Stamp {
+        let more = more.into_iter().filter(|key| !tags.keys().contains(key));
+        let keys = tags.keys().iter().chain(more);
+        let parts = keys.filter_map(|key| Some((key.clone(), *self.0.get(key)?)));
+        Stamp::new(parts, tags.known)
+    }
+}
+
+/// Gives each of `keys` a generation that has none. Those that are barred have none then either.
+async fn generations(
+    inner: &Inner,
+    keys: Vec<String>,
+    policy: &Policy,
+) -> Result<Vec<(String, Option<Generation>)>, StoreError> {
+    // Each its own: what is alive by one tag must not be by another.
+    let new = keys.into_iter().map(|key| (key, Generation::random()));
+    let new: Vec<_> = new.collect();
+    let generations = inner.store.stamp(&new, life(inner, policy)).await?;
+    Ok(new
+        .into_iter()
+        .map(|(key, _)| key)
+        .zip(generations)
+        .collect())
 }
 
 /// Twice as long as the longest life of an entry, which is less than twice the TTL whatever its

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::handle::{Cache, Inner};
-use crate::observe::event::Event;
 use crate::observe::instance::Instance;
 use crate::observe::registry::{DIRECT, Function};
 use crate::policy::Policy;
 use crate::read::call::Call;
 use crate::read::timeout::Timer;
 use crate::wire::key::KeyWriter;
+use crate::wire::tag::{self, Tags};
 
 /// A call of a batch that is being prepared.
 #[derive(Debug)]
@@ -22,7 +22,14 @@ pub struct Batch<K> {
     pub(super) call: Call,
     pub(super) ids: Vec<K>,
     /// In the order of the ids; `None` when there is nothing to ask.
-    pub(super) keys: Option<Vec<String>>,
+    pub(super) requests: Option<Vec<Request>>,
+}
+
+/// What is asked for one id.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) key: String,
+    pub(super) tags: Tags,
 }
 
 /// What a batch asks for.
@@ -31,7 +38,7 @@ pub(super) struct Target<K> {
     pub(super) function: &'static Function,
     pub(super) origin: Option<u64>,
     /// Each key once, and the ids that it answers.
-    pub(super) keys: Vec<String>,
+    pub(super) requests: Vec<Request>,
     pub(super) ids: Vec<Ids<K>>,
 }
 
@@ -41,16 +48,19 @@ pub(super) struct Ids<K> {
     others: Vec<K>,
 }
 
-/// The full key of an entry, and the ids that it answers.
+/// The full key of an entry, its tags, and the ids that it answers.
 pub(super) struct Item<'a, K> {
     pub(super) key: &'a str,
+    pub(super) tags: &'a Tags,
     pub(super) ids: Ids<K>,
 }
 
 impl<K> Target<K> {
-    pub(super) fn items(ids: Vec<Ids<K>>, keys: &[String]) -> Vec<Item<'_, K>> {
-        let items = ids.into_iter().zip(keys);
-        items.map(|(ids, key)| Item { key, ids }).collect()
+    pub(super) fn items(ids: Vec<Ids<K>>, requests: &[Request]) -> Vec<Item<'_, K>> {
+        let items = ids.into_iter().zip(requests);
+        items
+            .map(|(ids, Request { key, tags })| Item { key, tags, ids })
+            .collect()
     }
 }
 
@@ -68,30 +78,61 @@ impl<K> Batch<K> {
     /// The call of a batch whose keys were given by hand.
     pub(crate) fn direct(cache: &Cache, ids: Vec<K>, keys: Vec<String>) -> Self {
         let call = Call::on(&DIRECT, Instance::DIRECT, cache);
-        let keys = Some(keys).filter(|_| call.cache().is_some());
-        Self { call, ids, keys }
+        let requests = keys.into_iter().map(Request::of);
+        let requests = call.cache().map(|_| requests.collect());
+        Self {
+            call,
+            ids,
+            requests,
+        }
     }
 }
 
 impl Call {
     /// Makes this the call of a batch; renders the key of each id, if there is anything to ask.
     pub fn batch<K>(self, ids: Vec<K>, mut render: impl FnMut(&mut KeyWriter, &K)) -> Batch<K> {
-        let keys = self.cache().map(|cache| {
-            let key = |id| {
+        let requests = self.cache().and_then(|cache| {
+            let own = self.function_tag(&cache.inner);
+            let request = |id| {
                 let mut writer = KeyWriter::new(&cache.inner.namespace);
                 render(&mut writer, id);
-                writer.finish()
+                let mut request = Request::of(writer.finish()?);
+                own.iter().for_each(|own| request.tags.add(own.clone()));
+                Some(request)
             };
-            let keys: Option<Vec<_>> = ids.iter().map(key).collect();
-            if keys.is_none() {
-                cache.inner.emit(&self.function.site, &Event::KeyFailed);
-            }
-            keys
+            let requests = ids.iter().map(request).collect();
+            self.rendered(&cache.inner, requests)
         });
         Batch {
-            keys: keys.flatten(),
+            requests,
             call: self,
             ids,
+        }
+    }
+}
+
+impl<K> Batch<K> {
+    /// Renders a tag of each id, after the keys: see [`Call::tag`].
+    pub fn tag(&mut self, mut render: impl FnMut(&mut KeyWriter, &K)) {
+        let (Some(cache), Some(requests)) = (self.call.cache(), self.requests.take()) else {
+            return;
+        };
+        let tagged = |(mut request, id): (Request, _)| {
+            let mut writer = KeyWriter::marked(&cache.inner.namespace, tag::TAG);
+            render(&mut writer, id);
+            request.tags.add(writer.finish()?);
+            Some(request)
+        };
+        let requests = requests.into_iter().zip(&self.ids).map(tagged).collect();
+        self.requests = self.call.rendered(&cache.inner, requests);
+    }
+}
+
+impl Request {
+    fn of(key: String) -> Self {
+        Self {
+            key,
+            tags: Tags::default(),
         }
     }
 }
@@ -110,43 +151,50 @@ impl<K> Batch<K> {
 
     /// What to ask for; else the ids as they were given. `same`: whether two ids are one.
     pub(super) fn target(self, same: fn(&K, &K) -> bool) -> Result<Target<K>, Vec<K>> {
-        let Self { call, ids, keys } = self;
-        let (Some(cache), Some(keys)) = (call.cache(), keys) else {
+        let Self {
+            call,
+            ids,
+            requests,
+        } = self;
+        let (Some(cache), Some(requests)) = (call.cache(), requests) else {
             return Err(ids);
         };
-        let (keys, ids) = grouped(ids.into_iter().zip(keys), same);
+        let (requests, ids) = grouped(ids.into_iter().zip(requests), same);
         Ok(Target {
             inner: Arc::clone(&cache.inner),
             function: call.function,
             origin: call.origin,
-            keys,
+            requests,
             ids,
         })
     }
 }
 
-/// Each key once, and beside it each of its ids once.
+/// Each key once, with the tags of all of its ids, and beside it each of those once.
 fn grouped<K>(
-    pairs: impl Iterator<Item = (K, String)>,
+    pairs: impl Iterator<Item = (K, Request)>,
     same: fn(&K, &K) -> bool,
-) -> (Vec<String>, Vec<Ids<K>>) {
-    let (mut keys, mut all) = (Vec::new(), Vec::<Ids<K>>::new());
+) -> (Vec<Request>, Vec<Ids<K>>) {
+    let (mut requests, mut all) = (Vec::new(), Vec::new());
     let mut places = HashMap::new();
-    for (id, key) in pairs {
-        match places.entry(key) {
+    for (id, request) in pairs {
+        match places.entry(request.key.clone()) {
             Entry::Occupied(place) => {
+                let known: &mut Request = &mut requests[*place.get()];
+                let tags = request.tags.keys().iter().cloned();
+                tags.for_each(|tag| known.tags.add(tag));
                 let ids: &mut Ids<K> = &mut all[*place.get()];
                 if !ids.iter().any(|known| same(known, &id)) {
                     ids.others.push(id);
                 }
             }
             Entry::Vacant(place) => {
-                keys.push(place.key().clone());
                 place.insert(all.len());
+                requests.push(request);
                 let others = Vec::new();
                 all.push(Ids { id, others });
             }
         }
     }
-    (keys, all)
+    (requests, all)
 }

@@ -73,8 +73,6 @@ pub(super) fn send(
         let lease = leases.token();
         let answers = leases.fill(&wanted).await;
         drop(wanted);
-        // All are of one load.
-        let basis = fills.first().map(|fill| fill.encoded.basis.clone());
         let mut ends = Vec::with_capacity(fills.len());
         for (fill, answer) in fills.into_iter().zip(answers) {
             if answer == Err(StoreError::TooLarge) && fill.token != lease {
@@ -82,9 +80,9 @@ pub(super) fn send(
                 drop(cache.store.release(&fill.key, fill.token).await);
             }
             let step = fill::sent(&cache, site, &fill.key, &answer, &fill.encoded);
-            ends.extend(fill.flight.map(|flight| (flight, step, fill.encoded.entry)));
+            ends.extend(fill.flight.map(|flight| (flight, step, fill.encoded)));
         }
-        fill::land(&cache, &basis.unwrap_or_default(), ends).await;
+        fill::land(&cache, ends).await;
         drop(task);
     })
 }

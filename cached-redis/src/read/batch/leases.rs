@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::engine::handle::Inner;
 use crate::engine::lease::Pulse;
-use crate::engine::tags::{Basis, Stamp};
+use crate::engine::tags::Stamps;
 use crate::error::StoreError;
 use crate::observe::status::Filled;
 use crate::policy::Policy;
@@ -24,8 +24,9 @@ use crate::wire::entry::{Header, Token};
 pub(super) struct Leases {
     inner: Arc<Inner>,
     token: Token,
-    /// The epoch is that of the store when the leases were asked for.
-    basis: Basis,
+    /// That of the store when the leases were asked for.
+    epoch: u32,
+    stamps: Stamps,
     /// The keys that may carry our token: all that were asked for and not refused, since an answer
     /// that never came may have been a grant.
     held: Vec<String>,
@@ -39,7 +40,8 @@ impl Leases {
             inner: Arc::clone(inner),
             token: Token::next(),
             // Before they are sent, as for a single lease.
-            basis: Basis::of(inner.store.epoch()),
+            epoch: inner.store.epoch(),
+            stamps: Stamps::default(),
             held: Vec::new(),
             pulse: Pulse::new(inner),
             heartbeat: None,
@@ -50,22 +52,23 @@ impl Leases {
         self.token
     }
 
-    /// What the load under these leases begins from.
-    pub(super) fn basis(&self) -> &Basis {
-        &self.basis
+    pub(super) fn epoch(&self) -> u32 {
+        self.epoch
     }
 
-    /// Reads the tags that the entries `before` name, which its fills are to replace. `false`: one of
-    /// them is barred, or the store is away, and such entries are not to be replaced.
-    pub(super) async fn read_tags<'a>(
+    /// The generations that the load under these leases begins from.
+    pub(super) fn stamps(&self) -> &Stamps {
+        &self.stamps
+    }
+
+    /// Reads the generations of `tags`. Where the store is away, none are known.
+    pub(super) async fn read_tags(
         &mut self,
         policy: &Policy,
-        before: impl Iterator<Item = &'a [u8]>,
-    ) -> Result<bool, StoreError> {
-        let stamp = Stamp::take_all(&self.inner, policy, before).await?;
-        let free = stamp.is_some();
-        self.basis.stamp = stamp.unwrap_or_default();
-        Ok(free)
+        tags: impl Iterator<Item = String>,
+    ) -> Result<(), StoreError> {
+        self.stamps = Stamps::take(&self.inner, tags, policy).await?;
+        Ok(())
     }
 
     /// Asks for leases, and keeps those alive that were granted.
@@ -102,7 +105,7 @@ impl Leases {
     /// Sends `fills`; which of them won. Leases that nothing is filled under are released.
     pub(super) async fn fill(mut self, fills: &[Filling]) -> Vec<Answer<Filled>> {
         let store = &self.inner.store;
-        if store.epoch() != self.basis.epoch {
+        if store.epoch() != self.epoch {
             return fills.iter().map(|_| Ok(Filled::Overtaken)).collect();
         }
         let won = store.fill_all(fills).await;
@@ -110,7 +113,7 @@ impl Leases {
         let ended: HashSet<_> = sent.map(|(fill, _)| fill.key.as_str()).collect();
         self.held.retain(|key| !ended.contains(key.as_str()));
         // The answers may be those of a new server, where leases stand although they were invalidated.
-        let is_current = store.epoch() == self.basis.epoch;
+        let is_current = store.epoch() == self.epoch;
         let filled = |fill: &Filling, won| match won {
             true if is_current => Filled::Stored,
             false if fill.token == self.token => self.pulse.refused(&self.inner),

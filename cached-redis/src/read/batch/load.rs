@@ -1,5 +1,8 @@
 //! The one load of all that is missing, and what becomes of its results, key by key.
 
+use std::collections::BTreeSet;
+use std::slice;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -11,16 +14,17 @@ use super::map::Many;
 use super::steps::{One, split};
 use super::{Id, Reader, Value};
 use crate::engine::batched::Batched as _;
-use crate::engine::context::Loading;
-use crate::engine::encode::{EncodedEntry, Loaded, Settled};
+use crate::engine::context::{self, Loading};
+use crate::engine::encode::{EncodedEntry, Loaded};
 use crate::engine::shape::ErrorSharing;
-use crate::engine::tags::Basis;
+use crate::engine::tags::{Basis, Stamps};
 use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
 use crate::observe::status::Status;
 use crate::protocol::flight::Landing;
 use crate::protocol::read::Step;
 use crate::wire::codec::Choice;
+use crate::wire::tag::Tags;
 
 impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
 where
@@ -43,7 +47,7 @@ where
         }
         own.iter().for_each(|_| self.answered(Status::Miss, None));
         let items = own.iter().map(|one| &one.item);
-        let (result, loaded, basis) = self.load(items, leases.basis()).await;
+        let (result, loaded) = self.load(items, leases.epoch(), leases.stamps()).await;
         let own = own.into_iter().map(|one| (one.item, one.rights.flight));
         let values = match result {
             Ok(values) => values,
@@ -55,10 +59,9 @@ where
                 return Err(error);
             }
         };
-        let settled = self.encoder.settle(&loaded.said, &basis);
         let mut fills = Vec::with_capacity(own.len());
         for (item, flight) in own {
-            match self.encoded(&values, &item, &loaded, settled.as_ref()) {
+            match self.encoded(&values, &item, &loaded, &leases) {
                 Some(encoded) => {
                     self.describe(Status::Miss, Some(&encoded.header));
                     fills.push(Fill::leased(item.key.to_owned(), &leases, encoded, flight));
@@ -74,21 +77,27 @@ where
         Ok(rest)
     }
 
-    /// Runs the function. What its entries begin from: of the tags that were read before, those that it
-    /// has said.
+    /// Runs the function, with what `stamps` says of the tags before.
     pub(super) async fn load<'a>(
         &mut self,
         items: impl Iterator<Item = &'a Item<'a, Id<S>>>,
-        basis: &Basis,
-    ) -> (Result<S::Ok, S::Error>, Loaded, Basis)
+        epoch: u32,
+        stamps: &Stamps,
+    ) -> (Result<S::Ok, S::Error>, Loaded)
     where
         Id<S>: 'a,
     {
-        let (mut ids, mut keys) = (Vec::new(), Vec::new());
+        let (mut ids, mut keys, mut tags) = (Vec::new(), Vec::new(), BTreeSet::new());
         for item in items {
             ids.extend(item.ids.iter().cloned());
             keys.push(item.key.to_owned());
+            tags.extend(item.tags.keys());
         }
+        let flights = &self.inner.flights;
+        let unread = tags
+            .iter()
+            .filter(|tag| !stamps.covers(slice::from_ref(tag)));
+        context::carry(flights, unread.copied().cloned());
         let started = Instant::now();
         let policy = self.inner.settings.resolve(self.encoder.policy);
         let isolated = policy.is_some_and(|policy| policy.isolated);
@@ -98,10 +107,9 @@ where
         self.emit(&Event::Loaded(took));
         // There is no value alone that it could be told by.
         said.validator = None;
-        let stamp = basis.stamp.only(&said.tags);
-        let basis = Basis { stamp, ..*basis };
-        said.hand_on(&self.inner.flights, &basis);
-        (S::result(returned), Loaded { took, said }, basis)
+        let stamp = stamps.of(&Tags::default(), tags.into_iter().chain(&said.tags));
+        said.hand_on(flights, &Basis { epoch, stamp });
+        (S::result(returned), Loaded { took, said })
     }
 
     /// What was loaded for `item`: for any of its ids, as the source may tell only one of them.
@@ -109,19 +117,25 @@ where
         item.ids.iter().find_map(|id| values.value(id))
     }
 
-    /// The entry of what was loaded for `item`; `None` if it is not to be kept.
+    /// The entry of what was loaded for `item`, of its tags and those that the load has said; `None` if it
+    /// is not to be kept.
     pub(super) fn encoded(
         &self,
         values: &S::Ok,
         item: &Item<'_, Id<S>>,
         loaded: &Loaded,
-        settled: Option<&Settled>,
+        leases: &Leases,
     ) -> Option<EncodedEntry> {
         let value = Self::value_of(values, item);
         let verdict = value.map_or(Verdict::Store, &self.verdict);
         let ttl = verdict.ttl(loaded.said.ttl)?;
+        let basis = Basis {
+            epoch: leases.epoch(),
+            stamp: leases.stamps().of(item.tags, &loaded.said.tags),
+        };
+        let settled = self.encoder.settle(&loaded.said, &basis)?;
         let value = value.map(S::stored);
-        self.encoder.entry(value, self.equal, loaded, ttl, settled?)
+        self.encoder.entry(value, self.equal, loaded, ttl, &settled)
     }
 
     /// What those who waited for a load that failed are told.

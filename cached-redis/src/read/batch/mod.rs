@@ -14,7 +14,7 @@
 //! sent, and shared only if that fill won.
 //!
 //! What a load says, of tags above all, it says of all of its ids: nobody knows to which of them it
-//! belongs. So each of its entries carries every tag of the load.
+//! belongs. So each of its entries carries every tag of the load, beside those that the attribute gives it.
 //!
 //! Two batches may each hold keys that the other one needs, and neither waits for ever: a batch
 //! **waits for others only while it holds nothing**. It asks for all it can have at once, loads and
@@ -47,7 +47,6 @@ use crate::read::search::{Lookup, Pause, Rights};
 use crate::store::Store as _;
 use crate::wire::codec::{Choice, Equal};
 use crate::wire::entry::{Header, Live};
-use crate::wire::tag::Tags;
 
 mod call;
 mod fill;
@@ -103,7 +102,7 @@ where
         inner,
         function,
         origin,
-        keys,
+        requests,
         ids,
     } = match batch.target(<S::Ok as Batched>::same) {
         Ok(target) => target,
@@ -112,6 +111,8 @@ where
     if inner.settings.is_unfit(policy) {
         let first = function.without_policy.first();
         inner.emit(&function.site, &Event::NoPolicy(first));
+        let tags = requests.iter().flat_map(|request| request.tags.keys());
+        context::carry(&inner.flights, tags.cloned());
         let ids = ids.into_iter().flat_map(Ids::into_iter).collect();
         return plain(policy, task, ids).await;
     }
@@ -137,7 +138,7 @@ where
         wish,
         summary: Summary::default(),
     };
-    let items = Target::items(ids, &keys);
+    let items = Target::items(ids, &requests);
     let result = match wish.mode {
         Mode::Cached if mode == mode::Mode::Shadow => reader.shadow(items).await,
         Mode::Refreshed => reader.refresh(items, HashSet::new()).await,
@@ -188,8 +189,7 @@ where
     L: Future<Output = S::Return>,
 {
     async fn find(&mut self, items: Vec<Item<'_, Id<S>>>) -> Result<(), S::Error> {
-        let untagged = Tags::default();
-        let mut ones = self.ones(items, &untagged);
+        let mut ones = self.ones(items);
         while !ones.is_empty() {
             steps::look(self.inner, self.function, &mut ones).await;
             ones = self.served(ones)?;
@@ -205,13 +205,13 @@ where
         Ok(())
     }
 
-    fn ones<'k>(&self, items: Vec<Item<'k, Id<S>>>, tags: &'k Tags) -> Vec<One<'k, Id<S>>>
+    fn ones<'k>(&self, items: Vec<Item<'k, Id<S>>>) -> Vec<One<'k, Id<S>>>
     where
         'r: 'k,
     {
         let (inner, policy) = (self.inner, self.encoder.policy);
         let one = |item: Item<'k, _>| One {
-            lookup: Lookup::new(inner, self.function, item.key, tags, policy),
+            lookup: Lookup::new(inner, self.function, item.key, item.tags, policy),
             item,
             rights: Rights::default(),
         };

@@ -13,8 +13,8 @@ use super::map::Many;
 use super::steps;
 use super::{Id, Reader, Value};
 use crate::engine::shape::ErrorSharing;
-use crate::engine::transaction;
 use crate::engine::verdict::Verdict;
+use crate::engine::{tags, transaction};
 use crate::error::StoreError;
 use crate::observe::event::Event;
 use crate::observe::status::Status;
@@ -22,8 +22,7 @@ use crate::protocol::read::Step;
 use crate::read::search::Seen;
 use crate::store::Store as _;
 use crate::wire::codec::Choice;
-use crate::wire::entry::{Token, names_tags};
-use crate::wire::tag::Tags;
+use crate::wire::entry::Token;
 
 impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
 where
@@ -36,8 +35,7 @@ where
 {
     /// Loads all, as every call does in shadow mode; what the values replace is not compared with them.
     pub(super) async fn shadow(&mut self, items: Vec<Item<'_, Id<S>>>) -> Result<(), S::Error> {
-        let untagged = Tags::default();
-        let mut ones = self.ones(items, &untagged);
+        let mut ones = self.ones(items);
         if !transaction::is_open() {
             steps::look(self.inner, self.function, &mut ones).await;
         }
@@ -60,8 +58,7 @@ where
         hits: HashSet<&str>,
     ) -> Result<(), S::Error> {
         let mut leases = Leases::new(self.inner);
-        let keys = items.iter().map(|item| item.key).collect();
-        let rights = self.obtain(&mut leases, keys).await;
+        let rights = self.obtain(&mut leases, &items).await;
         for item in &items {
             match rights.contains_key(item.key) {
                 _ if hits.contains(item.key) => self.emit(&Event::ShadowHit),
@@ -69,14 +66,15 @@ where
                 false => self.answered(Status::Bypass, None),
             }
         }
-        let (result, loaded, basis) = self.load(items.iter(), leases.basis()).await;
+        let (result, loaded) = self
+            .load(items.iter(), leases.epoch(), leases.stamps())
+            .await;
         let values = result?;
-        let settled = self.encoder.settle(&loaded.said, &basis);
         let mut fills = Vec::with_capacity(rights.len());
         for item in items {
             let right = rights.get(item.key).copied();
             let encoded = right.and_then(|token| {
-                let encoded = self.encoded(&values, &item, &loaded, settled.as_ref())?;
+                let encoded = self.encoded(&values, &item, &loaded, &leases)?;
                 Some((token, encoded))
             });
             if let Some((token, encoded)) = encoded {
@@ -93,13 +91,19 @@ where
     /// For loads that start now whatever stands there: entries go on being served meanwhile; anything
     /// else, other loads' leases too, gives way. The token to be replaced, by key; none for those that
     /// nobody may fill.
-    async fn obtain(&self, leases: &mut Leases, keys: Vec<&str>) -> HashMap<String, Token> {
+    async fn obtain(
+        &self,
+        leases: &mut Leases,
+        items: &[Item<'_, Id<S>>],
+    ) -> HashMap<String, Token> {
         let mut rights = HashMap::new();
         if transaction::is_open() {
             return rights;
         }
-        let free = |key: &&str| self.inner.journal.pass(key).is_some();
-        let keys: Vec<_> = keys.into_iter().filter(free).collect();
+        let journal = &self.inner.journal;
+        let free = |item: &&Item<'_, _>| journal.pass_all(item.key, item.tags.keys()).is_some();
+        let free: Vec<_> = items.iter().filter(free).collect();
+        let keys: Vec<_> = free.iter().map(|item| item.key).collect();
         let entries = match self.inner.store.get_all(&keys).await {
             Ok(entries) => entries,
             Err(error) => {
@@ -107,15 +111,17 @@ where
                 return rights;
             }
         };
-        let named = entries.iter().flatten().map(|entry| &**entry);
-        let free = leases.read_tags(self.encoder.policy, named).await;
-        let free = free.unwrap_or_else(|error| {
-            self.failed(&error);
-            false
+        let tags = free.iter().zip(&entries).map(|(item, entry)| {
+            let entry = entry.as_deref().unwrap_or_default();
+            tags::keys(self.inner, item.tags, entry)
         });
+        let tags: Vec<_> = tags.collect();
+        let all = tags.iter().flatten().cloned();
+        let read = leases.read_tags(self.encoder.policy, all).await;
+        read.unwrap_or_else(|error| self.failed(&error));
         let mut others = Vec::new();
-        for (key, entry) in keys.into_iter().zip(entries) {
-            if !free && entry.as_deref().is_some_and(names_tags) {
+        for ((key, entry), tags) in keys.into_iter().zip(entries).zip(tags) {
+            if !leases.stamps().covers(&tags) {
                 continue;
             }
             match Seen::of(self.inner, self.function, entry) {

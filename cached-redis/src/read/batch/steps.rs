@@ -6,16 +6,14 @@ use std::sync::Arc;
 use super::call::Item;
 use super::leases::Leases;
 use crate::engine::handle::Inner;
-use crate::engine::tags::{self, Life};
+use crate::engine::tags::{self, Generations, Life};
 use crate::error::StoreError;
 use crate::observe::event::Event;
 use crate::observe::registry::Function;
 use crate::policy::Policy;
 use crate::protocol::read::Step;
 use crate::read::search::{Answer, At, Lookup, Rights, Seen};
-use crate::store::Store as _;
 use crate::store::many::{Asked, Granted};
-use crate::wire::entry::names_tags;
 
 /// One key of a batch on its way to an answer.
 pub(super) struct One<'a, K> {
@@ -57,8 +55,7 @@ pub(super) async fn look<K>(inner: &Inner, function: &Function, ones: &mut [One<
         one.hear(answer);
     }
     let looking = at(ones, |step| matches!(step, Step::Look { .. }));
-    let keys: Vec<_> = looking.iter().map(|one| one.item.key).collect();
-    let mut seen = seen(inner, function, &keys).await.map(Vec::into_iter);
+    let mut seen = seen(inner, function, &looking).await.map(Vec::into_iter);
     if let Err(error) = &seen {
         inner.emit(&function.site, &Event::Away(error));
     }
@@ -68,24 +65,30 @@ pub(super) async fn look<K>(inner: &Inner, function: &Function, ones: &mut [One<
     }
 }
 
-/// What stands under `keys`, and is alive by its tags.
-async fn seen(inner: &Inner, function: &Function, keys: &[&str]) -> Result<Vec<Seen>, StoreError> {
-    if keys.is_empty() {
-        return Ok(Vec::new());
-    }
-    let entries = inner.store.get_all(keys).await?.into_iter();
-    let seen: Vec<_> = entries
-        .map(|entry| Seen::of(inner, function, entry))
+/// What stands under the keys of `ones`, and is alive by its tags.
+async fn seen<K>(
+    inner: &Inner,
+    function: &Function,
+    ones: &[&mut One<'_, K>],
+) -> Result<Vec<Seen>, StoreError> {
+    let asked: Vec<_> = ones
+        .iter()
+        .map(|one| (one.item.key, one.item.tags))
         .collect();
-    let tagged: Vec<_> = seen.iter().filter_map(Seen::tagged).collect();
-    // The way of all that have nothing to do with tags.
-    let lives = match tagged.as_slice() {
-        [] => Vec::new(),
-        tagged => tags::judge_all(inner, tagged).await?,
-    };
-    let mut lives = lives.into_iter();
-    let judged = |seen: Seen| match seen {
-        Seen::Live(live) if live.header.is_tagged() => {
+    let looked = tags::look_all(inner, &asked).await?.into_iter();
+    let seen = looked.map(|(entry, generations)| match generations {
+        Generations::Barred => (Seen::Barred, generations),
+        _ => (Seen::of(inner, function, entry), generations),
+    });
+    let (seen, generations): (Vec<_>, Vec<_>) = seen.unzip();
+    let found = seen.iter().zip(&asked).zip(generations);
+    let live = found.filter_map(|((seen, (_, tags)), own)| match seen {
+        Seen::Live(live) => Some((*tags, live, own)),
+        _ => None,
+    });
+    let mut lives = tags::judge_all(inner, live.collect()).await?.into_iter();
+    let judged = |seen| match seen {
+        Seen::Live(live) => {
             let life = lives.next().unwrap_or(Life::Dead);
             Seen::judged(inner, function, live, life)
         }
@@ -147,7 +150,7 @@ async fn acquire<K>(
     }
 }
 
-/// Reads the tags that the entries name which are to be replaced.
+/// Reads the tags of those whose leases were granted, and those of the entries that are to be replaced.
 async fn stamp<K>(
     inner: &Inner,
     function: &Function,
@@ -155,17 +158,19 @@ async fn stamp<K>(
     leases: &mut Leases,
     ones: &mut [One<'_, K>],
 ) {
-    let granted = at(ones, |step| matches!(step, Step::Stamp(_)));
-    let before: Vec<_> = granted.iter().filter_map(|one| one.lookup.over()).collect();
-    let before = before.iter().map(|entry| &***entry);
-    let free = leases.read_tags(policy, before).await;
-    let free = free.unwrap_or_else(|error| {
-        inner.emit(&function.site, &Event::Away(&error));
-        false
+    let granted = at(ones, |step| matches!(step, Step::Stamp(_))).into_iter();
+    let granted = granted.map(|one| {
+        let over = one.lookup.over().map_or(&[][..], |entry| entry);
+        let tags = tags::keys(inner, one.item.tags, over);
+        (one, tags)
     });
-    for one in granted {
-        let named = one.lookup.over().is_some_and(|entry| names_tags(entry));
-        one.hear(match free || !named {
+    let granted: Vec<_> = granted.collect();
+    let tags = granted.iter().flat_map(|(_, tags)| tags).cloned();
+    if let Err(error) = leases.read_tags(policy, tags).await {
+        inner.emit(&function.site, &Event::Away(&error));
+    }
+    for (one, tags) in granted {
+        one.hear(match leases.stamps().covers(&tags) {
             true => Answer::Stamped,
             false => Answer::Away,
         });

@@ -13,7 +13,7 @@ use super::map::Many;
 use super::steps::{One, at, split};
 use super::{Id, Reader, Value};
 use crate::engine::shape::ErrorSharing;
-use crate::engine::tags::Basis;
+use crate::engine::tags::{Basis, Stamps};
 use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
 use crate::observe::status::Status;
@@ -77,8 +77,7 @@ where
         own.iter().for_each(|_| self.answered(Status::Bypass, None));
         let epoch = self.inner.store.epoch();
         let items = own.iter().map(|one| &one.item);
-        let (result, loaded, _) = self.load(items, &Basis::of(epoch)).await;
-        let basis = Basis::unread(epoch, loaded.said.tags_with(&[]));
+        let (result, loaded) = self.load(items, epoch, &Stamps::default()).await;
         let failure = result.as_ref().err().map(|error| self.failure(error));
         for One { item, rights, .. } in own {
             let place = rights.place;
@@ -88,6 +87,7 @@ where
             let shared = || {
                 let values = result.as_ref().ok().filter(|_| shares)?;
                 let value = Self::value_of(values, &item).map(S::stored);
+                let basis = Basis::unread(epoch, loaded.said.tags_with(item.tags.keys()));
                 self.encoder.encode(value, self.equal, loaded.took, &basis)
             };
             let shared = || shared().map(|encoded| Landing::Shared(encoded.entry));
