@@ -123,9 +123,9 @@ use proc_macro::TokenStream;
 /// When a load of somebody else that was waited for came to nothing, the body runs once more, with the
 /// ids of that load. So what it gets by value is copied for each run, by `Clone`, and `&mut T` and
 /// `self` by value do not work. `unless` and `ttl_with` see one value at a time. Ids with the same key
-/// are one id. A `key` is required, and it and the `tags` are those of one id. `version`, `audit`, stale
-/// windows, early refreshes and `soft_timeout` are refused; where a `policy` brings a window, an entry past
-/// its TTL is missing.
+/// are one id. A `key` is required, and it and the `tags` are those of one id; `version` is asked for each,
+/// with the id in the place of the ids. `audit`, stale windows, early refreshes and `soft_timeout` are
+/// refused; where a `policy` brings a window, an entry past its TTL is missing.
 ///
 /// # Where it can stand
 ///

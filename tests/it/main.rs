@@ -14,6 +14,7 @@ mod answers;
 mod bad_network;
 mod batch_lifetimes;
 mod batch_tags;
+mod batch_versions;
 mod batches;
 mod blanket_traits;
 mod bodies_of_methods;

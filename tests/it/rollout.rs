@@ -19,6 +19,7 @@ on_both_stores!(
     in_shadow_mode_entries_under_tags_are_compared_too,
     in_shadow_mode_the_hit_rate_is_the_one_that_the_cache_would_have_had,
     in_shadow_mode_a_batch_counts_what_would_have_been_hits_of_its_ids,
+    in_shadow_mode_what_the_cache_has_for_the_ids_of_a_batch_is_compared,
     in_shadow_mode_an_entry_that_would_be_served_and_renewed_is_a_hit_and_renewed,
     a_tag_that_is_invalidated_during_an_audit_does_not_count,
 );
@@ -198,6 +199,24 @@ async fn in_shadow_mode_a_batch_counts_what_would_have_been_hits_of_its_ids(worl
         assert_eq!(stats.hit_rate(), rate, "{stats:?}");
     }
     assert_eq!(source.loads(), 3, "every call loads");
+}
+
+async fn in_shadow_mode_what_the_cache_has_for_the_ids_of_a_batch_is_compared(world: World) {
+    let builder = world.builder().mode("rolled_all", Mode::Shadow);
+    let (cache, source) = (builder.build().await.unwrap(), Source::new());
+    for ids in [[1, 2], [2, 3]] {
+        rolled_all(&cache, &source, &ids).await;
+        filled(&cache, ids[1]).await;
+    }
+    assert_eq!(
+        audits(&cache, "rolled_all", 1).await.fresh_ratio(),
+        Some(1.0)
+    );
+    let version = source.write();
+    let found = rolled_all(&cache, &source, &[1, 2, 4]).await;
+    assert_eq!(found, HashMap::from([1, 2, 4].map(|id| (id, version))));
+    let stats = audits(&cache, "rolled_all", 3).await;
+    assert_eq!((stats.audits, stats.stale_audits), (3, 2));
 }
 
 #[redis_cached(

@@ -100,9 +100,6 @@ fn refuse_options(args: &CachedArgs, errors: &mut Errors) {
             refuse_option(name, value, errors);
         }
     }
-    if let Some(path) = &args.version {
-        refuse_option("version", path, errors);
-    }
 }
 
 fn refuse_option(name: &str, written: &impl ToTokens, errors: &mut Errors) {

@@ -30,7 +30,8 @@ pub(super) fn keys(batch: &Batch, cached: &Cached, p: &TokenStream) -> TokenStre
         true => quote_spanned!(here.located_at(ids.span())=> #ids.to_vec()),
         false => quote_spanned!(here=> #ids),
     };
-    let mutable = (!cached.tags.is_empty()).then(|| quote_spanned!(here=> mut));
+    let is_changed = !cached.tags.is_empty() || cached.version.is_some();
+    let mutable = is_changed.then(|| quote_spanned!(here=> mut));
     quote_spanned! {here=>
         let #mutable __batch = __call.batch(#owned, #key);
         #(#p::Batch::tag(&mut __batch, #tags);)*

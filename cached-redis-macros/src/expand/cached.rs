@@ -38,7 +38,10 @@ pub(crate) fn cached(cached: &Cached, function: &Function) -> TokenStream {
     let call = call(cached, &p);
     let keys = keys(cached, &p);
     let version = cached.version.as_ref();
-    let version = version.map(|path| version::version(path, function, &p));
+    let version = version.map(|path| match &cached.batch {
+        Some(batch) => version::versions(path, batch, function, &p),
+        None => version::version(path, function, &p),
+    });
     let probes = probes(cached, &p);
     let read = read(cached, function, &p);
     let expanded = function.with(&quote_spanned! {here=>

@@ -5,6 +5,7 @@ use quote::quote_spanned;
 use syn::Path;
 
 use super::start;
+use crate::check::batch::Batch;
 use crate::parse::signature::Function;
 use crate::parse::syntax::at;
 
@@ -12,7 +13,7 @@ use crate::parse::syntax::at;
 pub(super) fn version(path: &Path, function: &Function, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let span = here.located_at(start(path));
-    let arguments = arguments(path, function, span);
+    let arguments = arguments(path, function, None, span);
     let q = at(p, span);
     let asked = quote_spanned!(span=> #path(#(#arguments),*).await);
     let ask =
@@ -27,8 +28,47 @@ pub(super) fn version(path: &Path, function: &Function, p: &TokenStream) -> Toke
     }
 }
 
-/// The receiver goes to a function of the same type alone.
-fn arguments(path: &Path, function: &Function, span: Span) -> Vec<TokenStream> {
+/// The same of each id, all of which are asked for at once.
+/// `if batch.asks() { let versions = all(batch.ids().iter().map(|id| path(id.clone(), …)).collect()).await; … }`
+pub(super) fn versions(
+    path: &Path,
+    batch: &Batch,
+    function: &Function,
+    p: &TokenStream,
+) -> TokenStream {
+    let here = Span::mixed_site();
+    let span = here.located_at(start(path));
+    let element = &batch.element;
+    let arguments = arguments(path, function, Some(batch), span);
+    let q = at(p, span);
+    let asked = quote_spanned!(span=> #path(#(#arguments),*));
+    let asked = quote_spanned! {span=>
+        #q::all(#p::Batch::ids(&__batch).iter().map(|#element| {
+            let #element = ::core::clone::Clone::clone(#element);
+            #asked
+        }).collect()).await
+    };
+    let hash = quote_spanned!(span=> __version.map(#q::source_version));
+    quote_spanned! {here=>
+        if #p::Batch::asks(&__batch) {
+            let __versions = #asked;
+            use #p::outcome::{ByAny as _, ByResult as _};
+            let __versions = __versions.iter().map(|__version| {
+                let __version = (&#p::outcome::Probe(__version)).__cached_redis_ok();
+                #hash
+            });
+            #p::Batch::versions(&mut __batch, __versions);
+        }
+    }
+}
+
+/// The receiver goes to a function of the same type alone; of a batch, one id in the place of all.
+fn arguments(
+    path: &Path,
+    function: &Function,
+    batch: Option<&Batch>,
+    span: Span,
+) -> Vec<TokenStream> {
     let is_own = path
         .segments
         .first()
@@ -37,6 +77,10 @@ fn arguments(path: &Path, function: &Function, span: Span) -> Vec<TokenStream> {
     let arguments = function.arguments().into_iter();
     arguments
         .filter(|(name, _)| is_own || name != "self")
-        .map(|(name, _)| copied(name))
+        .map(|(name, _)| match batch {
+            Some(batch) if name == batch.ids => batch.element.clone(),
+            _ => name,
+        })
+        .map(copied)
         .collect()
 }

@@ -25,6 +25,7 @@ pub use crate::private::lent::{Held, held, sent};
 pub use crate::private::refusal::Refusal;
 pub use crate::read::batch::{Batch, Each};
 pub use crate::read::call::Call;
+pub use crate::util::all::all;
 pub use crate::wire::key::{KeyName, KeyWriter, part};
 pub use crate::wire::version::source_version;
 pub use crate::write::call::Write;

@@ -35,6 +35,13 @@ pub(crate) enum Freshness {
     Dead,
 }
 
+impl Freshness {
+    /// Whether the entry is to be served, whatever becomes of a load.
+    pub(crate) fn is_in_ttl(self) -> bool {
+        matches!(self, Self::Fresh | Self::Early)
+    }
+}
+
 /// What `policy` says of an entry with this header.
 pub(crate) fn judge(policy: &Policy, header: &Header, now_ms: u64) -> Freshness {
     // Without a recorded TTL it is fresh as long as it lives.

@@ -11,11 +11,13 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::engine::encode::Encoder;
 use crate::engine::handle::Inner;
 use crate::engine::shape::{ErrorSharing, Shape};
 use crate::engine::transaction;
 use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
+use crate::observe::registry::Function;
 use crate::protocol::freshness::Freshness;
 use crate::read::flow::{self, Reader, Task};
 use crate::read::renew::Load;
@@ -68,27 +70,48 @@ where
         result
     }
 
-    /// Nobody waits for the second look.
     fn compare(&self, standing: &Live, loaded: &S::Ok) {
-        let site = &self.encoder.function.site;
-        if self.equals(standing, loaded) {
-            return self.emit(&Event::Audited { fresh: true });
-        }
-        let (inner, key) = (Arc::clone(self.inner), self.key.to_owned());
-        let (tags, token) = (self.tags.clone(), standing.header.token);
-        self.inner.runtime.spawn(async move {
-            let fresh = !persists(&inner, &key, &tags, token).await;
-            inner.emit(site, &Event::Audited { fresh });
-        });
+        let same = equals(&self.encoder, standing, S::value(loaded));
+        audited(
+            self.inner,
+            self.encoder.function,
+            (self.key, self.tags),
+            standing,
+            same,
+        );
     }
+}
 
-    fn equals(&self, standing: &Live, loaded: &S::Ok) -> bool {
-        match (self.encoder.decode::<S::Value>(standing), S::value(loaded)) {
-            (Some(Some(standing)), Some(loaded)) => same_values(&standing, loaded),
-            (Some(None), None) => true,
-            _ => false,
-        }
+/// Whether an entry is what was loaded.
+pub(crate) fn equals<T, C>(encoder: &Encoder<'_, C>, standing: &Live, loaded: Option<&T>) -> bool
+where
+    T: Serialize + DeserializeOwned,
+    C: Choice,
+{
+    match (encoder.decode::<T>(standing), loaded) {
+        (Some(Some(standing)), Some(loaded)) => same_values(&standing, loaded),
+        (Some(None), None) => true,
+        _ => false,
     }
+}
+
+/// Tells what came of a comparison, with a second look at an entry that is not the same. Nobody waits for it.
+pub(crate) fn audited(
+    inner: &Arc<Inner>,
+    function: &'static Function,
+    (key, tags): (&str, &Tags),
+    standing: &Live,
+    same: bool,
+) {
+    if same {
+        return inner.emit(&function.site, &Event::Audited { fresh: true });
+    }
+    let (cache, key) = (Arc::clone(inner), key.to_owned());
+    let (tags, token) = (tags.clone(), standing.header.token);
+    inner.runtime.spawn(async move {
+        let fresh = !persists(&cache, &key, &tags, token).await;
+        cache.emit(&function.site, &Event::Audited { fresh });
+    });
 }
 
 /// Whether the entry is still served when a writer has had its time.

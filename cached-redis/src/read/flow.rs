@@ -214,6 +214,21 @@ fn live(inner: &Inner, entry: Bytes) -> Option<Live> {
     is_live.then_some(Live { header, entry })
 }
 
+/// How fresh an entry is for its function. Without an option that asks for its age, one that is
+/// not kept beyond its TTL need not be asked.
+pub(crate) fn judge<C>(encoder: &Encoder<'_, C>, live: &Live) -> Freshness {
+    let Encoder { inner, policy, .. } = encoder;
+    let header = &live.header;
+    if encoder.version.is_some() && live.version() != encoder.version {
+        return Freshness::Dead;
+    }
+    if !policy.watches_age() && header.flags & WINDOW == 0 {
+        return Freshness::Fresh;
+    }
+    let policy = inner.settings.resolve(policy).unwrap_or(**policy);
+    freshness::judge(&policy, header, inner.store.now_ms())
+}
+
 /// One read and all it needs to know.
 pub(crate) struct Reader<'a, S, E, C> {
     pub(crate) inner: &'a Arc<Inner>,
@@ -490,17 +505,8 @@ where
         audit.is_some_and(|share| fastrand::f64() < share && !transaction::is_open())
     }
 
-    /// How fresh an entry is for this function. Without an option that asks for its age, one that is
-    /// not kept beyond its TTL need not be asked.
     fn judge(&self, live: &Live) -> Freshness {
-        let header = &live.header;
-        if self.encoder.version.is_some() && live.version() != self.encoder.version {
-            return Freshness::Dead;
-        }
-        if !self.encoder.policy.watches_age() && header.flags & WINDOW == 0 {
-            return Freshness::Fresh;
-        }
-        freshness::judge(&self.policy(), header, self.inner.store.now_ms())
+        judge(&self.encoder, live)
     }
 
     /// The policy with all that its name and the defaults add.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::handle::{Cache, Inner};
+use crate::observe::event::Event;
 use crate::observe::instance::Instance;
 use crate::observe::registry::{DIRECT, Function};
 use crate::policy::Policy;
@@ -30,6 +31,10 @@ pub struct Batch<K> {
 pub(super) struct Request {
     pub(super) key: String,
     pub(super) tags: Tags,
+    /// That of the source, where the function can tell it.
+    pub(super) version: Option<u64>,
+    /// Whether it could not: nobody can tell what an entry is worth.
+    pub(super) is_bypassed: bool,
 }
 
 /// What a batch asks for.
@@ -48,19 +53,16 @@ pub(super) struct Ids<K> {
     others: Vec<K>,
 }
 
-/// The full key of an entry, its tags, and the ids that it answers.
+/// What is asked for one entry, and the ids that it answers.
 pub(super) struct Item<'a, K> {
-    pub(super) key: &'a str,
-    pub(super) tags: &'a Tags,
+    pub(super) request: &'a Request,
     pub(super) ids: Ids<K>,
 }
 
 impl<K> Target<K> {
     pub(super) fn items(ids: Vec<Ids<K>>, requests: &[Request]) -> Vec<Item<'_, K>> {
         let items = ids.into_iter().zip(requests);
-        items
-            .map(|(ids, Request { key, tags })| Item { key, tags, ids })
-            .collect()
+        items.map(|(ids, request)| Item { request, ids }).collect()
     }
 }
 
@@ -126,6 +128,32 @@ impl<K> Batch<K> {
         let requests = requests.into_iter().zip(&self.ids).map(tagged).collect();
         self.requests = self.call.rendered(&cache.inner, requests);
     }
+
+    /// Whether the cache will be asked.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.requests.is_some()
+    }
+
+    /// As they were given.
+    #[must_use]
+    pub fn ids(&self) -> &[K] {
+        &self.ids
+    }
+
+    /// The source's versions, in the order of the ids. One whose version is not known is loaded without the
+    /// cache.
+    pub fn versions(&mut self, versions: impl Iterator<Item = Option<u64>>) {
+        for (request, version) in self.requests.iter_mut().flatten().zip(versions) {
+            request.version = version;
+            request.is_bypassed = version.is_none();
+            if let (None, Some(cache)) = (version, self.call.cache()) {
+                cache
+                    .inner
+                    .emit(&self.call.function.site, &Event::NoVersion);
+            }
+        }
+    }
 }
 
 impl Request {
@@ -133,6 +161,8 @@ impl Request {
         Self {
             key,
             tags: Tags::default(),
+            version: None,
+            is_bypassed: false,
         }
     }
 }

@@ -64,7 +64,12 @@ where
             match self.encoded(&values, &item, &loaded, &leases) {
                 Some(encoded) => {
                     self.describe(Status::Miss, Some(&encoded.header));
-                    fills.push(Fill::leased(item.key.to_owned(), &leases, encoded, flight));
+                    fills.push(Fill::leased(
+                        item.request.key.clone(),
+                        &leases,
+                        encoded,
+                        flight,
+                    ));
                 }
                 // Not to be kept: those who waited load for themselves.
                 None => flight
@@ -90,8 +95,8 @@ where
         let (mut ids, mut keys, mut tags) = (Vec::new(), Vec::new(), BTreeSet::new());
         for item in items {
             ids.extend(item.ids.iter().cloned());
-            keys.push(item.key.to_owned());
-            tags.extend(item.tags.keys());
+            keys.push(item.request.key.clone());
+            tags.extend(item.request.tags.keys());
         }
         let flights = &self.inner.flights;
         let unread = tags
@@ -131,11 +136,12 @@ where
         let ttl = verdict.ttl(loaded.said.ttl)?;
         let basis = Basis {
             epoch: leases.epoch(),
-            stamp: leases.stamps().of(item.tags, &loaded.said.tags),
+            stamp: leases.stamps().of(&item.request.tags, &loaded.said.tags),
         };
         let settled = self.encoder.settle(&loaded.said, &basis)?;
         let value = value.map(S::stored);
-        self.encoder.entry(value, self.equal, loaded, ttl, &settled)
+        let encoder = self.encoder(item);
+        encoder.entry(value, self.equal, loaded, ttl, &settled)
     }
 
     /// What those who waited for a load that failed are told.

@@ -22,7 +22,7 @@
 //! when a load that it waited for came to nothing. The one exception, loads without a lease, are
 //! entered in the order of their keys: see `wait.rs`.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -38,7 +38,6 @@ use crate::observe::event::Event;
 use crate::observe::registry::Function;
 use crate::observe::status::Status;
 use crate::policy::Policy;
-use crate::protocol::freshness;
 use crate::protocol::read::Step;
 use crate::read::control::{self, Mode, Wish};
 use crate::read::flow;
@@ -141,7 +140,7 @@ where
     let items = Target::items(ids, &requests);
     let result = match wish.mode {
         Mode::Cached if mode == mode::Mode::Shadow => reader.shadow(items).await,
-        Mode::Refreshed => reader.refresh(items, HashSet::new()).await,
+        Mode::Refreshed => reader.refresh(items, HashMap::new()).await,
         Mode::Cached | Mode::Uncached => reader.find(items).await,
     };
     S::returned(result.map(|()| reader.found))
@@ -211,7 +210,13 @@ where
     {
         let (inner, policy) = (self.inner, self.encoder.policy);
         let one = |item: Item<'k, _>| One {
-            lookup: Lookup::new(inner, self.function, item.key, item.tags, policy),
+            lookup: Lookup::new(
+                inner,
+                self.function,
+                &item.request.key,
+                &item.request.tags,
+                policy,
+            ),
             item,
             rights: Rights::default(),
         };
@@ -245,10 +250,9 @@ where
         Ok(Some(one))
     }
 
-    /// Takes the answer of an entry; gives the one back that it is of no use to. Past its TTL, it is of
-    /// none: a batch has no stale windows.
+    /// Takes the answer of an entry; gives the one back that it is of no use to.
     fn take<'k>(&mut self, mut one: One<'k, Id<S>>, live: Live) -> Option<One<'k, Id<S>>> {
-        let Some(value) = self.value(&live) else {
+        let Some(value) = self.value(&one.item, &live) else {
             one.lookup.outdated(live);
             return Some(one);
         };
@@ -272,13 +276,23 @@ where
         *self.began.get_or_insert_with(Instant::now)
     }
 
+    /// What makes and reads the entry of `item`.
+    fn encoder(&self, item: &Item<'_, Id<S>>) -> Encoder<'r, C> {
+        let version = item.request.version;
+        Encoder {
+            version,
+            ..self.encoder
+        }
+    }
+
     /// What an entry answers, `Some(None)` for a known absence; `None` if it is past its TTL, or of
-    /// another type.
-    fn value(&self, live: &Live) -> Option<Option<S::Stored>> {
-        if freshness::is_past_ttl(&live.header, self.inner.store.now_ms()) {
+    /// another version or type.
+    fn value(&self, item: &Item<'_, Id<S>>, live: &Live) -> Option<Option<S::Stored>> {
+        let encoder = self.encoder(item);
+        if !flow::judge(&encoder, live).is_in_ttl() {
             return None;
         }
-        let value = self.encoder.decode(live);
+        let value = encoder.decode(live);
         if value.is_none() {
             self.emit(&Event::Undecodable);
         }

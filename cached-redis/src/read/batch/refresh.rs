@@ -1,12 +1,12 @@
 //! A batch that loads without looking: each result replaces what stands under its key, unless that
 //! changes meanwhile.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::call::Item;
+use super::call::{Item, Request};
 use super::fill::{self, Fill};
 use super::leases::Leases;
 use super::map::Many;
@@ -18,11 +18,16 @@ use crate::engine::{tags, transaction};
 use crate::error::StoreError;
 use crate::observe::event::Event;
 use crate::observe::status::Status;
+use crate::protocol::freshness::Freshness;
 use crate::protocol::read::Step;
 use crate::read::search::Seen;
+use crate::read::{audit, flow};
 use crate::store::Store as _;
 use crate::wire::codec::Choice;
-use crate::wire::entry::Token;
+use crate::wire::entry::{Live, Token};
+
+/// The entries that the cache would have answered from, by key.
+type Hits<'a> = HashMap<&'a str, (Live, Freshness)>;
 
 impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
 where
@@ -33,35 +38,44 @@ where
     F: FnMut(Vec<Id<S>>) -> L,
     L: Future<Output = S::Return>,
 {
-    /// Loads all, as every call does in shadow mode; what the values replace is not compared with them.
+    /// Loads all, as every call does in shadow mode; with the values is compared what the cache would
+    /// have served.
     pub(super) async fn shadow(&mut self, items: Vec<Item<'_, Id<S>>>) -> Result<(), S::Error> {
         let mut ones = self.ones(items);
         if !transaction::is_open() {
             steps::look(self.inner, self.function, &mut ones).await;
         }
-        let (mut items, mut hits) = (Vec::with_capacity(ones.len()), HashSet::new());
+        let (mut items, mut hits) = (Vec::with_capacity(ones.len()), Hits::new());
         for mut one in ones {
             if let Step::Serve(live) = one.lookup.search.end()
-                && self.value(&live).is_some()
+                && let freshness = flow::judge(&self.encoder(&one.item), &live)
+                && self.value(&one.item, &live).is_some()
             {
-                hits.insert(one.item.key);
+                hits.insert(&one.item.request.key, (live, freshness));
             }
             items.push(one.item);
         }
         self.refresh(items, hits).await
     }
 
-    /// Loads all and fills what may be filled; `hits` are the keys that the cache would have answered.
+    /// Loads all. What the cache would have answered from a fresh entry is compared with that; all else is
+    /// filled that may be.
     pub(super) async fn refresh(
         &mut self,
         items: Vec<Item<'_, Id<S>>>,
-        hits: HashSet<&str>,
+        hits: Hits<'_>,
     ) -> Result<(), S::Error> {
         let mut leases = Leases::new(self.inner);
-        let rights = self.obtain(&mut leases, &items).await;
+        let fresh = |item: &Item<'_, Id<S>>| match hits.get(item.request.key.as_str()) {
+            Some((live, Freshness::Fresh)) => Some(live),
+            _ => None,
+        };
+        let filled = items.iter().filter(|item| fresh(item).is_none());
+        let filled = filled.map(|item| item.request);
+        let rights = self.obtain(&mut leases, filled).await;
         for item in &items {
-            match rights.contains_key(item.key) {
-                _ if hits.contains(item.key) => self.emit(&Event::ShadowHit),
+            match rights.contains_key(&item.request.key) {
+                _ if hits.contains_key(item.request.key.as_str()) => self.emit(&Event::ShadowHit),
                 true => self.answered(Status::Miss, None),
                 false => self.answered(Status::Bypass, None),
             }
@@ -72,14 +86,20 @@ where
         let values = result?;
         let mut fills = Vec::with_capacity(rights.len());
         for item in items {
-            let right = rights.get(item.key).copied();
+            if let Some(live) = fresh(&item) {
+                let loaded = Self::value_of(&values, &item).map(S::stored);
+                let same = audit::equals(&self.encoder(&item), live, loaded);
+                let place = (&*item.request.key, &item.request.tags);
+                audit::audited(self.inner, self.function, place, live, same);
+            }
+            let right = rights.get(&item.request.key).copied();
             let encoded = right.and_then(|token| {
                 let encoded = self.encoded(&values, &item, &loaded, &leases)?;
                 Some((token, encoded))
             });
             if let Some((token, encoded)) = encoded {
                 self.describe(Status::Miss, Some(&encoded.header));
-                fills.push(Fill::over(item.key.to_owned(), token, encoded, None));
+                fills.push(Fill::over(item.request.key.clone(), token, encoded, None));
             }
         }
         // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
@@ -94,16 +114,19 @@ where
     async fn obtain(
         &self,
         leases: &mut Leases,
-        items: &[Item<'_, Id<S>>],
+        requests: impl Iterator<Item = &Request>,
     ) -> HashMap<String, Token> {
         let mut rights = HashMap::new();
         if transaction::is_open() {
             return rights;
         }
         let journal = &self.inner.journal;
-        let free = |item: &&Item<'_, _>| journal.pass_all(item.key, item.tags.keys()).is_some();
-        let free: Vec<_> = items.iter().filter(free).collect();
-        let keys: Vec<_> = free.iter().map(|item| item.key).collect();
+        let free = |request: &&Request| {
+            let pass = journal.pass_all(&request.key, request.tags.keys());
+            pass.is_some() && !request.is_bypassed
+        };
+        let free: Vec<_> = requests.filter(free).collect();
+        let keys: Vec<_> = free.iter().map(|request| request.key.as_str()).collect();
         let entries = match self.inner.store.get_all(&keys).await {
             Ok(entries) => entries,
             Err(error) => {
@@ -111,9 +134,9 @@ where
                 return rights;
             }
         };
-        let tags = free.iter().zip(&entries).map(|(item, entry)| {
+        let tags = free.iter().zip(&entries).map(|(request, entry)| {
             let entry = entry.as_deref().unwrap_or_default();
-            tags::keys(self.inner, item.tags, entry)
+            tags::keys(self.inner, &request.tags, entry)
         });
         let tags: Vec<_> = tags.collect();
         let all = tags.iter().flatten().cloned();

@@ -51,7 +51,10 @@ pub(super) fn split<K>(
 /// Looks all up, in one round trip; those that somebody here loads need no look.
 pub(super) async fn look<K>(inner: &Inner, function: &Function, ones: &mut [One<'_, K>]) {
     for one in at(ones, |step| matches!(step, Step::Join)) {
-        let answer = one.lookup.join();
+        let answer = match one.item.request.is_bypassed {
+            true => Answer::Barred,
+            false => one.lookup.join(),
+        };
         one.hear(answer);
     }
     let looking = at(ones, |step| matches!(step, Step::Look { .. }));
@@ -73,7 +76,7 @@ async fn seen<K>(
 ) -> Result<Vec<Seen>, StoreError> {
     let asked: Vec<_> = ones
         .iter()
-        .map(|one| (one.item.key, one.item.tags))
+        .map(|one| (one.item.request.key.as_str(), &one.item.request.tags))
         .collect();
     let looked = tags::look_all(inner, &asked).await?.into_iter();
     let seen = looked.map(|(entry, generations)| match generations {
@@ -133,7 +136,7 @@ async fn acquire<K>(
     ones: Vec<&mut One<'_, K>>,
 ) {
     let asked = ones.iter().map(|one| Asked {
-        key: one.item.key.to_owned(),
+        key: one.item.request.key.clone(),
         over: one.lookup.over().cloned(),
     });
     let asked: Vec<_> = asked.collect();
@@ -161,7 +164,7 @@ async fn stamp<K>(
     let granted = at(ones, |step| matches!(step, Step::Stamp(_))).into_iter();
     let granted = granted.map(|one| {
         let over = one.lookup.over().map_or(&[][..], |entry| entry);
-        let tags = tags::keys(inner, one.item.tags, over);
+        let tags = tags::keys(inner, &one.item.request.tags, over);
         (one, tags)
     });
     let granted: Vec<_> = granted.collect();

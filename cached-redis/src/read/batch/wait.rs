@@ -42,7 +42,7 @@ where
         if queue.is_empty() {
             return Ok(rest);
         }
-        queue.sort_by(|a, b| a.item.key.cmp(b.item.key));
+        queue.sort_by(|a, b| a.item.request.key.cmp(&b.item.request.key));
         let (mut own, mut seats) = (Vec::new(), Vec::new());
         for mut one in queue {
             one.lookup.budget.begin_at(self.began());
@@ -81,14 +81,15 @@ where
         let failure = result.as_ref().err().map(|error| self.failure(error));
         for One { item, rights, .. } in own {
             let place = rights.place;
-            let place = place.unwrap_or_else(|| BypassLoad::unshared(item.key));
+            let place = place.unwrap_or_else(|| BypassLoad::unshared(&item.request.key));
             // Who shares it might be a part of a load, which would freeze what is stale.
             let shares = place.is_shared() && !loaded.said.stale;
             let shared = || {
                 let values = result.as_ref().ok().filter(|_| shares)?;
                 let value = Self::value_of(values, &item).map(S::stored);
-                let basis = Basis::unread(epoch, loaded.said.tags_with(item.tags.keys()));
-                self.encoder.encode(value, self.equal, loaded.took, &basis)
+                let basis = Basis::unread(epoch, loaded.said.tags_with(item.request.tags.keys()));
+                self.encoder(&item)
+                    .encode(value, self.equal, loaded.took, &basis)
             };
             let shared = || shared().map(|encoded| Landing::Shared(encoded.entry));
             let landing = failure.clone().or_else(shared).unwrap_or(Landing::Again);

@@ -1,0 +1,491 @@
+//! Batches with stale windows, early refreshes and audits: the ids that want it are loaded once more, by one
+//! load behind the caller.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cached_redis::{
+    Cache, CachedExt as _, Jitter, Key, Policy, Status, current, redis_cached,
+};
+
+use crate::support::{Source, World, eventually, expired, filled, in_time, on_both_stores, on_redis};
+
+on_both_stores!(
+    past_their_ttl_values_are_served_and_loaded_anew_by_one_load_behind_the_caller,
+    ids_that_are_missing_are_loaded_for_the_caller_and_stale_ones_behind_it,
+    one_of_many_callers_and_processes_loads_anew,
+    a_batch_and_the_function_of_one_id_load_an_entry_anew_once,
+    values_that_are_not_to_be_kept_remove_the_old_ones,
+    a_failed_load_behind_a_batch_leaves_the_source_alone_for_the_throttle,
+    a_load_that_panics_behind_a_batch_leaves_the_old_values,
+    what_was_invalidated_behind_a_batch_is_not_filled,
+    entries_under_tags_are_loaded_anew_under_them,
+    nothing_of_another_version_is_served_in_a_stale_window,
+    where_the_load_borrows_one_caller_has_the_new_values,
+    what_is_made_of_stale_values_of_a_batch_is_not_stored,
+    values_close_to_their_end_are_loaded_anew_behind_the_caller,
+    hits_of_a_batch_are_audited_by_one_load,
+);
+on_redis!(a_refresh_of_a_batch_is_one_round_trip_each_for_claims_and_fills);
+
+type Values = HashMap<u64, u64>;
+
+/// A source that remembers which ids it was asked for.
+#[derive(Clone)]
+struct Table {
+    rows: Source,
+    asked: Arc<Mutex<Vec<Vec<u64>>>>,
+}
+
+impl Table {
+    fn new() -> Self {
+        Self {
+            rows: Source::new(),
+            asked: Arc::default(),
+        }
+    }
+
+    async fn load(&self, ids: &[u64]) -> Option<Values> {
+        let mut sorted = ids.to_vec();
+        sorted.sort_unstable();
+        self.asked.lock().unwrap().push(sorted);
+        let version = self.rows.try_load().await?;
+        Some(ids.iter().map(|id| (*id, version)).collect())
+    }
+
+    /// What it was asked for since the last look.
+    fn asked(&self) -> Vec<Vec<u64>> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+}
+
+#[redis_cached(
+    batch(id in ids),
+    ttl = 0.05,
+    jitter = 0.0,
+    stale_while_revalidate = 600,
+    key = "batch-refreshes:<id>",
+    skip(table)
+)]
+async fn read(table: &Table, ids: &[u64]) -> Result<Values, String> {
+    table.load(ids).await.ok_or_else(|| "failed".to_owned())
+}
+
+#[redis_cached(
+    ttl = 0.05,
+    jitter = 0.0,
+    stale_while_revalidate = 600,
+    key = "batch-refreshes:<id>",
+    skip(table)
+)]
+async fn read_one(table: &Table, id: u64) -> Result<Option<u64>, String> {
+    let found = table.load(&[id]).await.ok_or_else(|| "failed".to_owned())?;
+    Ok(found.get(&id).copied())
+}
+
+/// The values of ids 1, 2 …
+fn all(values: &[u64]) -> Values {
+    (1..).zip(values.iter().copied()).collect()
+}
+
+async fn status(
+    cache: &Cache,
+    batch: impl Future<Output = Result<Values, String>>,
+) -> (Values, Status) {
+    let (values, info) = in_time(cache.scope(batch.with_info())).await;
+    (values.unwrap(), info.status())
+}
+
+/// Has ids 1 and 2 loaded, waits for the end of their TTL in all of `processes`, and changes and holds the
+/// source.
+async fn outdated(processes: &[&Cache]) -> Table {
+    let (cache, table) = (processes[0], Table::new());
+    let loaded = status(cache, read(&table, &[1, 2])).await;
+    assert_eq!(loaded, (all(&[1, 1]), Status::Miss));
+    filled(cache, 2).await;
+    end_ttl(processes, "batch-refreshes").await;
+    table.asked();
+    table.rows.write();
+    table.rows.hold();
+    table
+}
+
+async fn end_ttl(processes: &[&Cache], prefix: &str) {
+    for id in [1, 2] {
+        expired(&format!("{prefix}:{id}"), processes.iter().copied()).await;
+    }
+}
+
+/// Reads until the new values are there.
+async fn renewed(cache: &Cache, table: &Table, values: &[u64]) {
+    eventually("the new values", async || {
+        status(cache, read(table, &[1, 2])).await.0 == all(values)
+    })
+    .await;
+}
+
+async fn past_their_ttl_values_are_served_and_loaded_anew_by_one_load_behind_the_caller(
+    world: World,
+) {
+    let cache = world.patient_cache().await;
+    let table = outdated(&[&cache]).await;
+    for _ in 0..3 {
+        let found = status(&cache, read(&table, &[1, 2])).await;
+        assert_eq!(found, (all(&[1, 1]), Status::Stale));
+    }
+    table.rows.begun(2).await;
+    assert_eq!(table.asked(), [[1, 2]]);
+    table.rows.release();
+    renewed(&cache, &table, &[2, 2]).await;
+    let stats = cache.stats().total();
+    assert!(stats.stale >= 6 && stats.renewals >= 2, "{stats:?}");
+    assert_eq!((stats.misses, stats.waits), (2, 0));
+}
+
+async fn ids_that_are_missing_are_loaded_for_the_caller_and_stale_ones_behind_it(world: World) {
+    let cache = world.patient_cache().await;
+    let table = outdated(&[&cache]).await;
+    table.rows.release();
+    let found = status(&cache, read(&table, &[1, 2, 3])).await;
+    assert_eq!(found, (all(&[1, 1, 2]), Status::Miss));
+    table.rows.begun(3).await;
+    assert_eq!(table.asked(), [vec![3], vec![1, 2]]);
+}
+
+async fn one_of_many_callers_and_processes_loads_anew(world: World) {
+    let [cache, other] = [world.patient_cache().await, world.patient_cache().await];
+    let table = outdated(&[&cache, &other]).await;
+    let calls = (0..32).map(|call| {
+        let (table, cache) = (table.clone(), [&cache, &other][call % 2]);
+        cache.spawn(async move { read(&table, &[1, 2]).await })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        assert_eq!(in_time(call).await.unwrap(), Ok(all(&[1, 1])));
+    }
+    table.rows.begun(2).await;
+    table.rows.release();
+    for process in [&cache, &other] {
+        renewed(process, &table, &[2, 2]).await;
+    }
+    assert_eq!((table.rows.most_at_once(), &table.asked()[0][..]), (1, &[1, 2][..]));
+}
+
+async fn a_batch_and_the_function_of_one_id_load_an_entry_anew_once(world: World) {
+    let cache = world.patient_cache().await;
+    let table = outdated(&[&cache]).await;
+    assert_eq!(cache.scope(read_one(&table, 1)).await, Ok(Some(1)));
+    table.rows.begun(2).await;
+    let found = status(&cache, read(&table, &[1, 2])).await;
+    assert_eq!(found, (all(&[1, 1]), Status::Stale));
+    table.rows.begun(3).await;
+    assert_eq!(table.asked(), [[1], [2]]);
+    table.rows.release();
+}
+
+async fn a_failed_load_behind_a_batch_leaves_the_source_alone_for_the_throttle(world: World) {
+    let build = || world.builder().throttle(Duration::from_secs(600)).build();
+    let [cache, other] = [build().await.unwrap(), build().await.unwrap()];
+    let table = outdated(&[&cache, &other]).await;
+    table.rows.fail(usize::MAX);
+    table.rows.release();
+    let stale = (all(&[1, 1]), Status::Stale);
+    assert_eq!(status(&cache, read(&table, &[1, 2])).await, stale);
+    let failed = async || cache.stats().total().loads == 2;
+    eventually("the load to fail", failed).await;
+    cache.flush().await.unwrap();
+    for _ in 0..20 {
+        for process in [&cache, &other] {
+            assert_eq!(status(process, read(&table, &[1, 2])).await, stale);
+        }
+    }
+    assert_eq!(table.asked(), [[1, 2]]);
+}
+
+async fn what_was_invalidated_behind_a_batch_is_not_filled(world: World) {
+    let [cache, other] = [world.patient_cache().await, world.patient_cache().await];
+    let table = outdated(&[&cache]).await;
+    status(&cache, read(&table, &[1, 2])).await;
+    table.rows.begun(2).await;
+    table.rows.write();
+    other.invalidate("batch-refreshes:1").await.unwrap();
+    table.rows.release();
+    cache.flush().await.unwrap();
+    assert_eq!(cache.stats().total().refused_fills, 1);
+    let found = status(&other, read(&table, &[1])).await;
+    assert_eq!(found, (all(&[3]), Status::Miss));
+}
+
+#[redis_cached(
+    batch(id in ids),
+    ttl = 0.05,
+    jitter = 0.0,
+    negative_ttl = 0,
+    stale_while_revalidate = 600,
+    unless = *result == 2,
+    key = "batch-refreshes:odd:<id>",
+    skip(table)
+)]
+async fn odd(table: &Table, ids: &[u64]) -> Values {
+    table.load(ids).await.unwrap()
+}
+
+async fn values_that_are_not_to_be_kept_remove_the_old_ones(world: World) {
+    let (cache, table) = (world.patient_cache().await, Table::new());
+    cache.scope(odd(&table, &[1, 2])).await;
+    filled(&cache, 2).await;
+    end_ttl(&[&cache], "batch-refreshes:odd").await;
+    table.rows.write();
+    assert_eq!(cache.scope(odd(&table, &[1, 2])).await, all(&[1, 1]));
+    cache.flush().await.unwrap();
+    assert_eq!(cache.scope(odd(&table, &[1, 2])).await, all(&[2, 2]));
+}
+
+#[redis_cached(
+    batch(id in ids),
+    ttl = 0.05,
+    jitter = 0.0,
+    stale_while_revalidate = 600,
+    key = "batch-refreshes:panic:<id>",
+    skip(table, panics)
+)]
+async fn panics(table: &Table, ids: &[u64], panics: bool) -> Values {
+    let values = table.load(ids).await.unwrap();
+    assert!(!panics, "this load was asked to panic");
+    values
+}
+
+async fn a_load_that_panics_behind_a_batch_leaves_the_old_values(world: World) {
+    let (cache, table) = (world.patient_cache().await, Table::new());
+    cache.scope(panics(&table, &[1, 2], false)).await;
+    filled(&cache, 2).await;
+    end_ttl(&[&cache], "batch-refreshes:panic").await;
+    table.rows.write();
+    for loads in 2..4 {
+        eventually("another try", async || {
+            let found = cache.scope(panics(&table, &[1, 2], true)).await;
+            assert_eq!(found, all(&[1, 1]));
+            table.rows.loads() >= loads
+        })
+        .await;
+    }
+    eventually("the new values", async || {
+        cache.scope(panics(&table, &[1, 2], false)).await == all(&[2, 2])
+    })
+    .await;
+}
+
+#[redis_cached(
+    batch(id in ids),
+    ttl = 0.05,
+    jitter = 0.0,
+    stale_while_revalidate = 600,
+    tags = ["batch-refreshes:<id>"],
+    key = "batch-refreshes:tagged:<id>",
+    skip(table)
+)]
+async fn tagged(table: &Table, ids: &[u64]) -> Values {
+    current().tag("batch-refreshes:found");
+    table.load(ids).await.unwrap()
+}
+
+async fn entries_under_tags_are_loaded_anew_under_them(world: World) {
+    let [cache, other] = [world.patient_cache().await, world.patient_cache().await];
+    let table = Table::new();
+    let read = async |cache: &Cache| in_time(cache.scope(tagged(&table, &[1, 2]))).await;
+    // The first load finds a tag, and only names it.
+    for fills in [2, 4] {
+        read(&cache).await;
+        filled(&cache, fills - 2).await;
+        cache.flush().await.unwrap();
+    }
+    for (version, name) in (2..).zip(["batch-refreshes:1", "batch-refreshes:found"]) {
+        table.rows.write();
+        eventually("the new values", async || {
+            read(&cache).await == all(&[version, version])
+        })
+        .await;
+        cache.flush().await.unwrap();
+        table.rows.hold();
+        other.invalidate_tag(name).await.unwrap();
+        let begun = table.rows.loads();
+        let reading = cache.spawn({
+            let table = table.clone();
+            async move { tagged(&table, &[1]).await }
+        });
+        table.rows.begun(begun + 1).await;
+        assert!(!reading.is_finished(), "it is not served: {name}");
+        table.rows.release();
+        in_time(reading).await.unwrap();
+    }
+}
+
+#[redis_cached(
+    batch(id in ids),
+    ttl = 0.05,
+    jitter = 0.0,
+    stale_while_revalidate = 600,
+    version = version_of,
+    key = "batch-refreshes:versioned:<id>",
+    skip(table)
+)]
+async fn versioned(table: &Table, ids: &[u64]) -> Values {
+    table.load(ids).await.unwrap()
+}
+
+async fn version_of(table: &Table, _: u64) -> u64 {
+    table.rows.version()
+}
+
+async fn nothing_of_another_version_is_served_in_a_stale_window(world: World) {
+    let (cache, table) = (world.patient_cache().await, Table::new());
+    cache.scope(versioned(&table, &[1, 2])).await;
+    filled(&cache, 2).await;
+    end_ttl(&[&cache], "batch-refreshes:versioned").await;
+    let (found, info) = cache.scope(versioned(&table, &[1, 2]).with_info()).await;
+    assert_eq!((found, info.status()), (all(&[1, 1]), Status::Stale));
+    // The refreshed entries are of the version as well.
+    filled(&cache, 4).await;
+    table.rows.write();
+    let (found, info) = cache.scope(versioned(&table, &[1, 2]).with_info()).await;
+    assert_eq!((found, info.status()), (all(&[2, 2]), Status::Miss));
+}
+
+const WINDOW: Policy = Policy::new()
+    .ttl(Duration::from_millis(50))
+    .jitter(Jitter::NONE)
+    .stale_while_revalidate(Duration::from_secs(600));
+
+/// Under a policy, whose load borrows.
+async fn in_place(table: &Table) -> Values {
+    let key = |id: &u64| Key::new("batch-refreshes:place:").value(*id);
+    let load = |ids: Vec<u64>| async move { Ok::<_, Infallible>(table.load(&ids).await.unwrap()) };
+    let cache = Cache::current().unwrap();
+    let Ok(values) = cache.get_or_fill_many(&WINDOW, [1, 2], key, load).await;
+    values
+}
+
+async fn where_the_load_borrows_one_caller_has_the_new_values(world: World) {
+    let (cache, table) = (world.patient_cache().await, Table::new());
+    cache.scope(in_place(&table)).await;
+    filled(&cache, 2).await;
+    end_ttl(&[&cache], "batch-refreshes:place").await;
+    table.rows.write();
+    table.rows.hold();
+    let first = cache.spawn({
+        let table = table.clone();
+        async move { in_place(&table).await }
+    });
+    table.rows.begun(2).await;
+    assert_eq!(in_time(cache.scope(in_place(&table))).await, all(&[1, 1]));
+    table.rows.release();
+    assert_eq!(in_time(first).await.unwrap(), all(&[2, 2]));
+    assert_eq!(table.asked(), [[1, 2], [1, 2]]);
+}
+
+#[redis_cached(ttl = 600, key = "batch-refreshes:outer", skip(table))]
+async fn outer(table: &Table) -> u64 {
+    read(table, &[1, 2]).await.unwrap().into_values().sum()
+}
+
+async fn what_is_made_of_stale_values_of_a_batch_is_not_stored(world: World) {
+    let cache = world.patient_cache().await;
+    let table = outdated(&[&cache]).await;
+    assert_eq!(cache.scope(outer(&table)).await, 2);
+    table.rows.begun(2).await;
+    table.rows.release();
+    renewed(&cache, &table, &[2, 2]).await;
+    assert_eq!(cache.scope(outer(&table)).await, 4);
+}
+
+#[redis_cached(
+    batch(id in ids),
+    ttl = 600,
+    jitter = 0.0,
+    refresh_ahead = 0.000_001,
+    key = "batch-refreshes:ahead:<id>",
+    skip(table)
+)]
+async fn ahead(table: &Table, ids: &[u64]) -> Values {
+    table.load(ids).await.unwrap()
+}
+
+/// So eager that almost every look is an early one.
+#[redis_cached(
+    batch(id in ids),
+    ttl = 600,
+    jitter = 0.0,
+    early_expiry = 1e9,
+    key = "batch-refreshes:early:<id>",
+    skip(table)
+)]
+async fn early(table: &Table, ids: &[u64]) -> Values {
+    let values = table.load(ids).await.unwrap();
+    // A load that takes no time never expires early.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    values
+}
+
+async fn values_close_to_their_end_are_loaded_anew_behind_the_caller(world: World) {
+    let cache = world.patient_cache().await;
+    let (first, second) = (Table::new(), Table::new());
+    cache.scope(ahead(&first, &[1, 2])).await;
+    cache.scope(early(&second, &[1, 2])).await;
+    filled(&cache, 4).await;
+    first.rows.write();
+    second.rows.write();
+    eventually("the new values", async || {
+        let (one, info) = cache.scope(ahead(&first, &[1, 2]).with_info()).await;
+        assert_eq!(info.status(), Status::Hit);
+        let (other, info) = cache.scope(early(&second, &[1, 2]).with_info()).await;
+        assert_eq!(info.status(), Status::Hit);
+        (one, other) == (all(&[2, 2]), all(&[2, 2]))
+    })
+    .await;
+}
+
+#[redis_cached(
+    batch(id in ids),
+    ttl = 600,
+    audit = 1,
+    tags = "batch-refreshes:audits",
+    key = "batch-refreshes:audited:<id>",
+    skip(table)
+)]
+async fn audited(table: &Table, ids: &[u64]) -> Values {
+    table.load(ids).await.unwrap()
+}
+
+async fn hits_of_a_batch_are_audited_by_one_load(world: World) {
+    let (cache, table) = (world.cache().await, Table::new());
+    let audits = async |audits: u64| {
+        let stats = async || cache.stats().total();
+        eventually("the audits", async || stats().await.audits == audits).await;
+        stats().await
+    };
+    cache.scope(audited(&table, &[1, 2])).await;
+    filled(&cache, 2).await;
+    assert_eq!(cache.scope(audited(&table, &[1, 2, 3])).await, all(&[1, 1, 1]));
+    assert_eq!(audits(2).await.stale_audits, 0);
+    table.rows.write();
+    assert_eq!(cache.scope(audited(&table, &[1, 2])).await, all(&[1, 1]));
+    let stats = audits(4).await;
+    assert_eq!((stats.stale_audits, stats.fills), (2, 3), "an audit stores nothing");
+    assert_eq!(table.asked(), [vec![1, 2], vec![3], vec![1, 2], vec![1, 2]]);
+}
+
+async fn a_refresh_of_a_batch_is_one_round_trip_each_for_claims_and_fills(world: World) {
+    let cache = world.patient_cache().await;
+    let table = outdated(&[&cache]).await;
+    table.rows.release();
+    let server = world.server().unwrap();
+    server.reset_commands();
+    status(&cache, read(&table, &[1, 2])).await;
+    cache.flush().await.unwrap();
+    let mut commands = server.commands();
+    let mut sent = |name: &str| commands.remove(name).unwrap_or(0);
+    // The look; two claims; two fills, and two releases of the claims.
+    assert_eq!((sent("mget"), sent("evalsha")), (1, 4));
+    assert_eq!(sent("set"), 2 + 2);
+}
