@@ -11,6 +11,7 @@
 //! cargo run --release -p protocol-model o3 f      # those whose names begin with o3 or f
 //! cargo run --release -p protocol-model -- --traces n1    # with the shortest counter-example
 //! MODEL=full cargo test --release -p protocol-model       # all of it, as a test
+//! cargo run --release -p protocol-model -- --replay FILE…  # a log of the stress test
 //! ```
 //!
 //! # What is modelled
@@ -84,6 +85,7 @@
 //! | `writer` | commit, invalidation, two phases, journal |
 //! | `world` | what runs out, lags and fails |
 //! | `config`, `table` | what is varied; the configurations and what is expected of each |
+//! | `replay` | whether the model allows what a real run has written down |
 //! | `step`, `event` | how the files above describe a step, and its words in a trace |
 //! | `checker`, `report` | the search, which knows nothing of caches; the lines it prints |
 //!
@@ -118,6 +120,7 @@ mod protocol;
 #[allow(dead_code, reason = "the rules of the library are all of them")]
 mod read;
 mod refresh;
+mod replay;
 mod report;
 mod search;
 mod server;
@@ -134,6 +137,7 @@ pub use actor::*;
 pub use checker::{Model, Outcome, Step, StepOf, explore};
 pub use config::*;
 pub use event::{Event, Flaw, What, Who};
+pub use replay::{Refused, Replayed, Server, replay};
 pub use report::{Bounds, Summary, run};
 pub use server::Condition;
 pub use state::*;

@@ -1,6 +1,6 @@
 //! What Redis does to the key: one function per command or script, each one indivisible step.
 
-use crate::state::{Key, Token, Version};
+use crate::state::{Key, Version};
 
 /// What a store of a value asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,11 @@ pub enum Condition {
 }
 
 /// Puts a lease where nothing stands, or over the dead entry `over` if that still stands.
-pub(crate) fn acquire(key: &mut Key, over: Option<Token>, lease: Key) -> bool {
+pub(crate) fn acquire<T: Copy + PartialEq>(
+    key: &mut Key<T>,
+    over: Option<T>,
+    lease: Key<T>,
+) -> bool {
     let free = match over {
         None => *key == Key::Absent,
         Some(_) => key.token() == over,
@@ -28,7 +32,7 @@ pub(crate) fn acquire(key: &mut Key, over: Option<Token>, lease: Key) -> bool {
 }
 
 /// Puts a lease over whatever stands there, but for a tombstone where those are spared.
-pub(crate) fn seize(key: &mut Key, lease: Key, spares_tombstones: bool) -> bool {
+pub(crate) fn seize<T: Copy>(key: &mut Key<T>, lease: Key<T>, spares_tombstones: bool) -> bool {
     let barred = spares_tombstones && matches!(key, Key::Tombstone { .. });
     if !barred {
         *key = lease;
@@ -37,7 +41,12 @@ pub(crate) fn seize(key: &mut Key, lease: Key, spares_tombstones: bool) -> bool 
 }
 
 /// Stores a value.
-pub(crate) fn fill(key: &mut Key, condition: Condition, token: Token, value: Key) -> bool {
+pub(crate) fn fill<T: Copy + PartialEq>(
+    key: &mut Key<T>,
+    condition: Condition,
+    token: T,
+    value: Key<T>,
+) -> bool {
     let wins = match condition {
         Condition::Always => true,
         Condition::Absent => *key == Key::Absent,
@@ -50,9 +59,14 @@ pub(crate) fn fill(key: &mut Key, condition: Condition, token: Token, value: Key
     wins
 }
 
+/// Removes what carries the token.
+pub(crate) fn release<T: Copy + PartialEq>(key: &mut Key<T>, token: T) -> bool {
+    fill(key, Condition::Token, token, Key::Absent)
+}
+
 /// Removes what stands there, but taints the tombstone of a writer in progress. With a hold-off a
 /// tombstone is left until the source's replica shows `hold`; 0 is without.
-pub(crate) fn invalidate(key: &mut Key, hold: Version) {
+pub(crate) fn invalidate<T: Copy>(key: &mut Key<T>, hold: Version) {
     *key = match *key {
         Key::Tombstone {
             writers, hold: old, ..
@@ -63,7 +77,7 @@ pub(crate) fn invalidate(key: &mut Key, hold: Version) {
 }
 
 /// Bars fills from before the write on. A second writer taints the tombstone of the first.
-pub(crate) fn begin(key: &mut Key, writer: usize) {
+pub(crate) fn begin<T: Copy>(key: &mut Key<T>, writer: usize) {
     *key = match *key {
         Key::Tombstone { writers, hold, .. } => {
             tombstone(writers | bit(writer), writers != 0, hold)
@@ -73,7 +87,7 @@ pub(crate) fn begin(key: &mut Key, writer: usize) {
 }
 
 /// Lifts the bar once no writer is left. Anything but a tombstone is removed.
-pub(crate) fn end(key: &mut Key, writer: usize, hold: Version) {
+pub(crate) fn end<T: Copy>(key: &mut Key<T>, writer: usize, hold: Version) {
     *key = match *key {
         Key::Tombstone {
             writers, hold: old, ..
@@ -83,12 +97,12 @@ pub(crate) fn end(key: &mut Key, writer: usize, hold: Version) {
 }
 
 /// A begin that forgets the writers before it.
-pub(crate) fn begin_unguarded(key: &mut Key, writer: usize) {
+pub(crate) fn begin_unguarded<T: Copy>(key: &mut Key<T>, writer: usize) {
     *key = tombstone(bit(writer), false, 0);
 }
 
 /// An end that removes the tombstone if it is its own.
-pub(crate) fn end_unguarded(key: &mut Key, writer: usize) {
+pub(crate) fn end_unguarded<T: Copy>(key: &mut Key<T>, writer: usize) {
     match *key {
         Key::Tombstone { writers, .. } if writers != bit(writer) => {}
         _ => *key = Key::Absent,
@@ -96,7 +110,12 @@ pub(crate) fn end_unguarded(key: &mut Key, writer: usize) {
 }
 
 /// Replaces a tombstone by the value its only writer has written; else it is an end.
-pub(crate) fn put(key: &mut Key, writer: usize, value: Key, heeds_taint: bool) -> bool {
+pub(crate) fn put<T: Copy>(
+    key: &mut Key<T>,
+    writer: usize,
+    value: Key<T>,
+    heeds_taint: bool,
+) -> bool {
     let is_only = matches!(*key, Key::Tombstone { writers, tainted, hold: 0 }
         if writers == bit(writer) && !(tainted && heeds_taint));
     if is_only {
@@ -108,7 +127,7 @@ pub(crate) fn put(key: &mut Key, writer: usize, value: Key, heeds_taint: bool) -
 }
 
 /// A tombstone, unless nothing keeps it.
-pub(crate) fn tombstone(writers: u8, tainted: bool, hold: Version) -> Key {
+pub(crate) fn tombstone<T>(writers: u8, tainted: bool, hold: Version) -> Key<T> {
     match (writers, hold) {
         (0, 0) => Key::Absent,
         (0, _) => Key::Tombstone {

@@ -59,20 +59,20 @@ pub struct State {
 
 /// What stands under the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Key {
+pub enum Key<T = Token> {
     /// Nothing.
     Absent,
     /// The right to fill.
     Lease {
         /// Its own.
-        token: Token,
+        token: T,
         /// Of the connection over which it was asked for.
         epoch: Epoch,
     },
     /// A cached value.
     Value {
         /// Its own, not its lease's.
-        token: Token,
+        token: T,
         /// The row's when it was loaded.
         version: Version,
         /// What it was loaded under.
@@ -83,7 +83,7 @@ pub enum Key {
     /// No value, but the name of the tag that the next one will have.
     Marker {
         /// Its own.
-        token: Token,
+        token: T,
     },
     /// Nobody may fill.
     Tombstone {
@@ -96,9 +96,9 @@ pub enum Key {
     },
 }
 
-impl Key {
+impl<T> Key<T> {
     /// What a compare-and-set compares.
-    pub fn token(self) -> Option<Token> {
+    pub fn token(self) -> Option<T> {
         match self {
             Self::Lease { token, .. } | Self::Value { token, .. } | Self::Marker { token } => {
                 Some(token)

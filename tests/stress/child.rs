@@ -10,11 +10,12 @@ use tokio::time::timeout;
 
 use crate::annotated::By;
 use crate::faults::Weather;
+use crate::log::{Log, now};
 use crate::report::Counts;
 use crate::subject::{Ended, Subject, Way, pause};
 use crate::support::eventually;
 use crate::truth::{Floors, Truth};
-use crate::{CACHES, CHILD, KEYS, PROCESSES, READERS, WRITERS};
+use crate::{CACHES, CHILD, KEYS, LOGS, PROCESSES, READERS, WRITERS};
 
 /// What a process is told to do.
 pub(crate) struct Task {
@@ -63,15 +64,18 @@ impl Task {
     }
 
     async fn stress(&self) -> Counts {
+        let folder = std::env::var(LOGS).ok();
+        let log = folder.map(|folder| Log::create(&folder, self.index));
         let mut subjects = Vec::new();
         for _ in 0..CACHES {
-            subjects.push(Subject::new(self.way, self.weather, &self.cache).await);
+            subjects.push(Subject::new(self.way, self.weather, &self.cache, log.as_ref()).await);
         }
         let worker = Worker {
             subjects: subjects.into(),
             truth: Truth::connect(&self.source).await,
             tally: Arc::default(),
             floors: Floors::new(),
+            log,
             until: Instant::now() + Duration::from_secs(self.seconds),
         };
         let mut workers = JoinSet::new();
@@ -86,6 +90,7 @@ impl Task {
             ended.expect("no worker panics");
         }
         worker.all_have_landed().await;
+        worker.log(Log::close);
         worker.counts()
     }
 }
@@ -104,6 +109,7 @@ struct Worker {
     truth: Truth,
     tally: Arc<Tally>,
     floors: Floors,
+    log: Option<Log>,
     until: Instant,
 }
 
@@ -135,7 +141,9 @@ impl Worker {
 
     async fn read_checked(&self, key: u64) {
         let floor = self.truth.floor(key).await.max(self.floors.of(key));
+        let began = now();
         let version = self.subject().read(&self.truth, key).await;
+        self.log(|log| log.read(key, began, version));
         add_one(&self.tally.reads);
         if version.is_some_and(|version| version < floor) {
             add_one(&self.tally.stale);
@@ -159,6 +167,7 @@ impl Worker {
             let key = some_key();
             let subject = self.subject();
             let (version, by, ended) = subject.write(&self.truth, key).await;
+            self.log(|log| log.write_of(key, version, ended == Ended::Confirmed));
             match ended {
                 Ended::Confirmed => self.truth.raise_floor(key, version).await,
                 Ended::Deferred => {
@@ -177,6 +186,10 @@ impl Worker {
         deferred.join_all().await;
     }
 
+    fn log(&self, about: impl FnMut(&Log)) {
+        self.log.iter().for_each(about);
+    }
+
     /// One of the caches.
     fn subject(&self) -> &Subject {
         &self.subjects[fastrand::usize(..self.subjects.len())]
@@ -185,6 +198,7 @@ impl Worker {
     /// An invalidation binds all processes as soon as nothing waits in its cache any more.
     async fn replayed(self, subject: Subject, key: u64, version: u64) {
         subject.flush().await;
+        self.log(|log| log.replayed(key, version));
         self.truth.raise_floor(key, version).await;
     }
 

@@ -23,13 +23,17 @@
 //! the test could not see them. Under faults only those of its invalidations count that the server has
 //! confirmed.
 //!
-//! `STRESS_SECONDS` is how long a run with the cache takes: 5 by default and 6 under faults, 15 and 12 with
+//! Of some keys all is written down that they go through, and the model replays it: each step of a read,
+//! each answer of the store, where that lives all the time, and the floors once more, by one clock.
+//!
+//! `STRESS_LOG` is a folder for these logs to stay in. `STRESS_SECONDS` is how long a run with the cache takes: 5 by default and 6 under faults, 15 and 12 with
 //! `TESTS=all`.
 
 mod annotated;
 mod by_hand;
 mod child;
 mod faults;
+mod log;
 mod report;
 mod subject;
 #[allow(unused, reason = "shared by several programs, each uses its part")]
@@ -41,6 +45,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use faults::{Servers, Weather};
+use log::Logs;
 use report::{AtRest, Counts, Outcome};
 use subject::{Subject, Way};
 use support::{RedisServer, eventually, tier};
@@ -55,6 +60,8 @@ const KEYS: u64 = 40;
 
 /// Tells a process that it is one of the three, and which.
 const CHILD: &str = "STRESS_CHILD";
+/// Tells it in which folder to write down what it goes through.
+const LOGS: &str = "STRESS_CHILD_LOGS";
 
 fn main() -> ExitCode {
     if let Some(child) = child::Task::from_env() {
@@ -78,10 +85,14 @@ fn main() -> ExitCode {
 
 /// Whether the test fails.
 fn compare(weather: Weather, [by_hand, ours]: [u64; 2]) -> bool {
-    let naive = run(Way::Naive, weather, by_hand);
-    let ours = run(Way::Ours, weather, seconds().unwrap_or(ours));
+    let logs = Logs::new(weather);
+    let naive = run(Way::Naive, weather, by_hand, None);
+    let ours = run(Way::Ours, weather, seconds().unwrap_or(ours), Some(&logs));
     println!("{}", report::table(&naive, &ours));
-    let failures = report::failures(weather, &naive, &ours);
+    let mut failures = report::failures(weather, &naive, &ours);
+    if logs.are_refused(weather) {
+        failures.push("the model refuses what was written down");
+    }
     for failure in &failures {
         println!("stress test failed: {weather:?}: {failure}");
     }
@@ -109,7 +120,7 @@ fn seconds() -> Option<u64> {
 }
 
 /// Puts one cache under stress, and looks at what is left when all is quiet.
-fn run(way: Way, weather: Weather, seconds: u64) -> Outcome {
+fn run(way: Way, weather: Weather, seconds: u64, logs: Option<&Logs>) -> Outcome {
     println!(
         "{way:?}, {weather:?}: {PROCESSES} processes, {READERS} readers, {WRITERS} writers, {KEYS} keys, {seconds} s"
     );
@@ -126,7 +137,7 @@ fn run(way: Way, weather: Weather, seconds: u64) -> Outcome {
                 source: source.url(),
                 seconds,
             };
-            spawn(&task)
+            spawn(&task, logs)
         })
         .collect();
     if weather == Weather::Stormy {
@@ -137,9 +148,10 @@ fn run(way: Way, weather: Weather, seconds: u64) -> Outcome {
     Outcome { counts, at_rest }
 }
 
-fn spawn(task: &child::Task) -> Child {
+fn spawn(task: &child::Task, logs: Option<&Logs>) -> Child {
     Command::new(std::env::current_exe().expect("this program has a path"))
         .env(CHILD, task.to_string())
+        .envs(logs.map(|logs| (LOGS, logs.folder())))
         .stdout(Stdio::piped())
         .spawn()
         .expect("this program can be started again")
@@ -163,7 +175,7 @@ async fn at_rest(way: Way, weather: Weather, cache: &RedisServer, source: &Redis
     let quiet = async || clients().lines().count() == 1;
     eventually("the connections of the processes to be gone", quiet).await;
     let truth = Truth::connect(&source.url()).await;
-    let subject = Subject::new(way, weather, &cache.url()).await;
+    let subject = Subject::new(way, weather, &cache.url(), None).await;
     let mut found = AtRest::default();
     for key in 0..KEYS {
         if let Some(kept) = subject.kept(&truth, key).await {

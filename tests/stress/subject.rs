@@ -9,6 +9,7 @@ use cached_redis::{Cache, OnFailover};
 use crate::annotated::{self, By, commit, load};
 use crate::by_hand::ByHand;
 use crate::faults::Weather;
+use crate::log::Log;
 use crate::report::Counts;
 use crate::truth::Truth;
 
@@ -65,10 +66,10 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
-    pub(crate) async fn new(way: Way, weather: Weather, url: &str) -> Self {
+    pub(crate) async fn new(way: Way, weather: Weather, url: &str, log: Option<&Log>) -> Self {
         match way {
             Way::Naive => Self::Naive(ByHand::new(url)),
-            Way::Ours => Self::Ours(cache(weather, url).await),
+            Way::Ours => Self::Ours(cache(weather, url, log).await),
         }
     }
 
@@ -148,11 +149,15 @@ impl Subject {
     }
 }
 
-async fn cache(weather: Weather, url: &str) -> Cache {
+async fn cache(weather: Weather, url: &str, log: Option<&Log>) -> Cache {
     // A source that failed is well again at the next call.
     let throttle = Duration::from_millis(20);
     let builder = Cache::builder().url(url).namespace("it");
     let builder = builder.throttle(throttle);
+    let builder = match log {
+        Some(log) => builder.trace(log.trace()),
+        None => builder,
+    };
     let builder = match weather {
         // An operation that fails would be allowed to leave an old value elsewhere; none shall.
         Weather::Calm => builder.deadline(Duration::from_secs(60)),

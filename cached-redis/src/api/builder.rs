@@ -17,6 +17,8 @@ use crate::policy::{Jitter, Policy, defaults};
 use crate::protocol::journal::Journal;
 #[cfg(feature = "testing")]
 use crate::store::faults::Faults;
+#[cfg(feature = "testing")]
+use crate::store::trace::Trace;
 use crate::store::{AnyStore, MemoryLimits, RedisSettings};
 use crate::wire::codec::Format;
 use crate::write::start;
@@ -68,6 +70,8 @@ pub struct Builder {
     faults: Option<Faults>,
     #[cfg(feature = "testing")]
     recorder: Option<Recorder>,
+    #[cfg(feature = "testing")]
+    trace: Option<Trace>,
 }
 
 impl Default for Builder {
@@ -97,6 +101,8 @@ impl Default for Builder {
             faults: None,
             #[cfg(feature = "testing")]
             recorder: None,
+            #[cfg(feature = "testing")]
+            trace: None,
         }
     }
 }
@@ -357,6 +363,13 @@ impl Builder {
         self
     }
 
+    /// Writes down what some keys go through: see [`Trace`].
+    #[cfg(feature = "testing")]
+    pub fn trace(mut self, trace: Trace) -> Self {
+        self.trace = Some(trace);
+        self
+    }
+
     /// Makes the cache.
     ///
     /// # Errors
@@ -395,7 +408,9 @@ impl Builder {
         let store = AnyStore::open(address, redis, memory, self.require_connection, watch).await?;
         let runtime = store.home();
         #[cfg(feature = "testing")]
-        let store = store.with_faults(faults, deadline, &runtime);
+        let store = store
+            .with_faults(faults, deadline, &runtime)
+            .with_trace(settings.trace.clone());
         let inner = Inner::new(store, namespace, settings, journal, runtime);
         start::start(&inner);
         for (function, mode) in &self.modes {

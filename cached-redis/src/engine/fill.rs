@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+#[cfg(feature = "testing")]
+use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::engine::encode::EncodedEntry;
@@ -189,7 +191,13 @@ pub(crate) fn sent(
         }
     };
     inner.emit(site, &event);
-    Fill::sent(&AllRules, sent)
+    let fill = Fill::sent(&AllRules, sent);
+    #[cfg(feature = "testing")]
+    inner.trace(
+        key,
+        || json!({"Sent": {"key": key, "sent": sent, "fill": fill}}),
+    );
+    fill
 }
 
 /// Lands the flights of fills that were sent.

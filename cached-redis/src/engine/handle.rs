@@ -173,6 +173,15 @@ impl Inner {
         }
     }
 
+    /// Writes down what happens to a key, if that is to be.
+    #[cfg(feature = "testing")]
+    pub(crate) fn trace(&self, key: &str, line: impl FnOnce() -> serde_json::Value) {
+        let trace = self.settings.trace.as_ref();
+        if let Some(trace) = trace.filter(|trace| trace.wants(key)) {
+            trace.write(&line());
+        }
+    }
+
     pub(crate) fn emit(&self, site: &Site, event: &Event<'_>) {
         #[cfg(feature = "testing")]
         if let Some(recorder) = &self.settings.recorder {

@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) outlet: Outlet,
     #[cfg(feature = "testing")]
     pub(crate) recorder: Option<crate::observe::recorder::Recorder>,
+    #[cfg(feature = "testing")]
+    pub(crate) trace: Option<crate::store::trace::Trace>,
 }
 
 impl Settings {

@@ -369,10 +369,10 @@ pub struct Kept;
 
 impl<E: Clone + Send + Sync + 'static> ErrorSharing<E> for Shared {
     fn share(&self, error: &E) -> Option<SharedError> {
-        Some(Arc::new(error.clone()))
+        Some(SharedError(Arc::new(error.clone())))
     }
     fn take(&self, shared: &SharedError) -> Option<E> {
-        shared.downcast_ref().cloned()
+        shared.0.downcast_ref().cloned()
     }
 }
 

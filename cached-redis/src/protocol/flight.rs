@@ -29,7 +29,8 @@ use crate::protocol::read;
 use crate::util::sync::{AtomicUsize, Mutex, MutexGuard};
 
 /// A load error that waiters may share.
-pub(crate) type SharedError = Arc<dyn Any + Send + Sync>;
+#[derive(Clone)]
+pub struct SharedError(pub(crate) Arc<dyn Any + Send + Sync>);
 
 /// How a flight ended for those who joined it: with the whole entry that was stored, or loaded without a
 /// lease.

@@ -8,3 +8,4 @@ pub(crate) mod flow;
 pub(crate) mod renew;
 pub(crate) mod search;
 pub(crate) mod timeout;
+mod trace;

@@ -24,7 +24,8 @@ use crate::protocol::budget::Budget;
 use crate::protocol::bypass::{BypassLoad, Bypasses};
 use crate::protocol::flight::{Flight, Place, Seat, SharedError};
 use crate::protocol::journal::Pass;
-use crate::protocol::read::{self, AllRules, Search, Step};
+use crate::protocol::read::{self, Search, Step};
+use crate::read::trace::Run;
 use crate::store::Store as _;
 use crate::wire::entry::{Header, Kind, Live, Token};
 use crate::wire::tag::Tags;
@@ -126,6 +127,7 @@ pub(crate) struct Lookup<'a> {
     pub(crate) budget: Budget,
     /// What this round's looks are good for.
     pass: Pass,
+    run: Run,
 }
 
 /// What a search comes by that finds no entry.
@@ -158,6 +160,7 @@ impl<'a> Lookup<'a> {
             seat: None,
             budget: Budget::new(inner.settings.wait),
             pass: Pass::default(),
+            run: Run::default(),
         }
     }
 
@@ -205,7 +208,7 @@ impl<'a> Lookup<'a> {
                 // Boxed like all that hits have no part in: it would add to the size of every read.
                 _ => return Box::pin(self.contend()).await,
             };
-            self.search.next(&AllRules, answer);
+            self.next_step(answer);
         }
     }
 
@@ -220,12 +223,17 @@ impl<'a> Lookup<'a> {
 
     /// Goes on with the answer to a step; lets go of what it has come by as a leader if it leads no longer.
     pub(crate) fn hear(&mut self, answer: Answer, rights: &mut Rights) {
-        let landing = self.search.next(&AllRules, answer);
+        let landing = self.next_step(answer);
         if let Some(landing) = landing
             && let Some(flight) = mem::take(rights).flight
         {
             flight.land(landing.filter_map(|live| Some(live.entry)));
         }
+    }
+
+    fn next_step(&mut self, answer: Answer) -> Option<read::Landing<Live, SharedError>> {
+        self.run
+            .next(self.inner, self.key, &mut self.search, answer)
     }
 
     /// Takes a step; `None`: the search has ended.

@@ -24,6 +24,10 @@ use crate::wire::tag::Generation;
 use crate::store::faults::Faults;
 #[cfg(feature = "testing")]
 use crate::store::faulty::FaultyStore;
+#[cfg(feature = "testing")]
+use crate::store::trace::Trace;
+#[cfg(feature = "testing")]
+use crate::store::traced::TracedStore;
 
 /// Either store, dispatched by a match so that a hit costs no boxed future.
 #[derive(Debug)]
@@ -35,6 +39,9 @@ pub(crate) enum AnyStore {
     /// Either of them, behind a bad network.
     #[cfg(feature = "testing")]
     Faulty(FaultyStore),
+    /// Any of them, its steps written down.
+    #[cfg(feature = "testing")]
+    Traced(TracedStore),
 }
 
 /// A store without the faults before it.
@@ -97,6 +104,8 @@ impl AnyStore {
             Self::Redis(store) => store.stats(),
             #[cfg(feature = "testing")]
             Self::Faulty(faulty) => faulty.store().stats(),
+            #[cfg(feature = "testing")]
+            Self::Traced(traced) => traced.store().stats(),
         }
     }
 
@@ -107,6 +116,8 @@ impl AnyStore {
             Self::Redis(store) => Bare::Redis(store),
             #[cfg(feature = "testing")]
             Self::Faulty(faulty) => faulty.store().bare(),
+            #[cfg(feature = "testing")]
+            Self::Traced(traced) => traced.store().bare(),
         }
     }
 
@@ -123,6 +134,15 @@ impl AnyStore {
             None => self,
         }
     }
+
+    /// This store with its steps written down, if they are to be.
+    #[cfg(feature = "testing")]
+    pub(crate) fn with_trace(self, trace: Option<Trace>) -> Self {
+        match trace {
+            Some(trace) => Self::Traced(TracedStore::new(self, trace)),
+            None => self,
+        }
+    }
 }
 
 /// What `$answer` says of the store that is there.
@@ -136,6 +156,8 @@ macro_rules! dispatch {
             AnyStore::Redis($store) => $answer,
             #[cfg(feature = "testing")]
             AnyStore::Faulty($store) => $answer,
+            #[cfg(feature = "testing")]
+            AnyStore::Traced($store) => $answer,
         }
     };
 }

@@ -30,6 +30,10 @@ pub(crate) mod redis;
 pub(crate) mod size;
 pub(crate) mod stats;
 mod steps;
+#[cfg(feature = "testing")]
+pub(crate) mod trace;
+#[cfg(feature = "testing")]
+mod traced;
 
 pub(crate) use any::AnyStore;
 pub(crate) use memory::MemoryLimits;

@@ -11,6 +11,7 @@
 //! | [`Faults`] | delays, fails, loses and reorders what a cache asks of its store, by a seed |
 //! | [`HeldClock`] | moves Tokio's paused clock, and lets everything that comes due run |
 //! | [`Recorder`] | everything that a cache did, in order |
+//! | [`Trace`] | the steps of reads and of the store under some keys, for a replay |
 //! | [`publish`] | a message as another program sends it |
 //!
 //! ```
@@ -49,5 +50,6 @@ mod message;
 
 pub use crate::observe::recorder::{Record, Recorded, Recorder};
 pub use crate::store::faults::{Faults, Injected};
+pub use crate::store::trace::Trace;
 pub use clock::HeldClock;
 pub use message::publish;

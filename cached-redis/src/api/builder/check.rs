@@ -95,6 +95,8 @@ impl Builder {
             outlet: events::outlet(namespace, self.event_stream),
             #[cfg(feature = "testing")]
             recorder: self.recorder.clone(),
+            #[cfg(feature = "testing")]
+            trace: self.trace.clone(),
         })
     }
 }

@@ -4,6 +4,7 @@ use super::{Landing, Rule, Rules};
 
 /// What the fill of a result does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "testing", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Fill {
     /// Close the flight: who comes from here on has to look for itself.
     Close,
@@ -20,6 +21,7 @@ pub(crate) enum Fill {
 
 /// What became of it in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "testing", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Sent {
     /// It has won; and whether it has tags.
     Stored { tagged: bool },

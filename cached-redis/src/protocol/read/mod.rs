@@ -15,6 +15,7 @@ pub(crate) use search::{Answer, Search, Seen, Step};
 
 /// How a load ends for those who joined it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "testing", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Landing<L, F> {
     /// Its entry is theirs, too.
     Shared(L),

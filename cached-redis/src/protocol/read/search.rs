@@ -17,6 +17,7 @@ use super::{Landing, Rule, Rules};
 
 /// What stands under a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "testing", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Seen<L, D> {
     Absent,
     /// Somebody loads it.
@@ -33,6 +34,7 @@ pub(crate) enum Seen<L, D> {
 
 /// What a search does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "testing", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Step<L, D, F> {
     /// Begin, where a load that runs here may be joined.
     Join,
@@ -71,6 +73,7 @@ pub(crate) enum Step<L, D, F> {
 
 /// What came of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "testing", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Answer<L, D, F> {
     /// The invalidation of the key, or of a tag, is to be replayed.
     Barred,
@@ -96,6 +99,7 @@ pub(crate) enum Answer<L, D, F> {
 
 /// One reader's search of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "testing", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Search<L, D, F> {
     step: Step<L, D, F>,
     /// Whether the reader holds a value past its TTL, which is better than to wait in vain.

@@ -1,0 +1,115 @@
+//! A store whose steps are written down, each when it is called and when it is answered. One that is
+//! given up is never answered.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::many::{Answer, Asked, Filling, Granted, many};
+use super::steps::steps;
+use super::trace::{Trace, Traced, number};
+use crate::store::{AnyStore, Outlet, Put, Store};
+use crate::wire::entry::Token;
+use crate::wire::lock::Grant;
+use crate::wire::tag::Generation;
+
+/// Any store, with a trace of its steps.
+#[derive(Debug)]
+pub(crate) struct TracedStore {
+    store: Box<AnyStore>,
+    trace: Trace,
+}
+
+/// Boxed, since a store contains a traced store contains a store.
+type Step<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+impl TracedStore {
+    pub(crate) fn new(store: AnyStore, trace: Trace) -> Self {
+        Self {
+            store: Box::new(store),
+            trace,
+        }
+    }
+
+    /// The store behind.
+    pub(crate) fn store(&self) -> &AnyStore {
+        &self.store
+    }
+
+    /// Runs `step`; `given`: what it is given, if that is to be written down.
+    async fn run<T: Traced>(&self, name: &str, given: Option<Value>, step: Step<'_, T>) -> T {
+        let Some(given) = given else {
+            return step.await;
+        };
+        let call = number();
+        let line = json!({"Call": {"call": call, "step": name, "given": given}});
+        self.trace.write(&line);
+        let answered = step.await;
+        let answer = answered.traced(&self.trace);
+        let line = json!({"Answer": {"call": call, "answer": answer}});
+        self.trace.write(&line);
+        answered
+    }
+}
+
+macro_rules! given {
+    ($self:ident, $($name:ident),+) => {{
+        let wanted = false $(|| $name.is_wanted(&$self.trace))+;
+        wanted.then(|| json!([$($name.traced(&$self.trace)),+]))
+    }};
+}
+
+macro_rules! trace {
+    ($($(#[$doc:meta])* $step:ident($($name:ident: $type:ty),*) -> $answer:ty;)+) => {
+        impl Store for TracedStore {
+            $(fn $step(&self, $($name: $type),*) -> impl Future<Output = Answer<$answer>> + Send {
+                let given = given!(self, $($name),*);
+                let step = Box::pin(self.store.$step($($name),*));
+                async move { self.run(stringify!($step), given, step).await }
+            })+
+
+            fn get_all(
+                &self,
+                keys: &[&str],
+            ) -> impl Future<Output = Answer<Vec<Option<Bytes>>>> + Send {
+                let given = given!(self, keys);
+                let step = Box::pin(self.store.get_all(keys));
+                async move { self.run("get_all", given, step).await }
+            }
+
+            fn now_ms(&self) -> u64 {
+                self.store.now_ms()
+            }
+
+            fn epoch(&self) -> u32 {
+                self.store.epoch()
+            }
+
+            fn is_current(&self, epoch: u32) -> bool {
+                self.store.is_current(epoch)
+            }
+        }
+    };
+}
+steps!(trace);
+
+macro_rules! trace_many {
+    ($($(#[$doc:meta])* $step:ident($each:ident: $item:ty $(, $name:ident: $type:ty)*) -> $answer:ty
+        { $($single:tt)* })+) => {
+        impl TracedStore {
+            $(pub(super) async fn $step(
+                &self,
+                each: &[$item]
+                $(, $name: $type)*
+            ) -> Vec<Answer<$answer>> {
+                let given = given!(self, each $(, $name)*);
+                let step = Box::pin(self.store.$step(each $(, $name)*));
+                self.run(stringify!($step), given, step).await
+            })+
+        }
+    };
+}
+many!(trace_many);
