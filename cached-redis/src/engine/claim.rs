@@ -10,8 +10,7 @@ use bytes::Bytes;
 
 use crate::engine::handle::Inner;
 use crate::engine::lease::Lease;
-use crate::error::StoreError;
-use crate::store::Store as _;
+use crate::store::{Answer, Store as _};
 use crate::wire::entry::{Header, Kind, Token};
 
 /// The right to renew one key among all processes: a lease beside the entry, which stays where it is.
@@ -39,7 +38,7 @@ impl Claimed {
 
 impl Claim {
     /// Asks for the claim on `key`.
-    pub(crate) async fn ask(inner: &Arc<Inner>, key: &str) -> Result<Claimed, StoreError> {
+    pub(crate) async fn ask(inner: &Arc<Inner>, key: &str) -> Answer<Claimed> {
         let beside = beside(inner, key);
         let lease = Lease::new(inner, &beside);
         let (store, life) = (&inner.store, inner.settings.lease);

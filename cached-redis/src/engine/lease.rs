@@ -14,9 +14,8 @@ use tokio::task::JoinHandle;
 
 use crate::engine::handle::Inner;
 use crate::engine::tags::{Basis, Stamp};
-use crate::error::StoreError;
 use crate::observe::status::Filled;
-use crate::store::Store as _;
+use crate::store::{Answer, Store as _};
 use crate::wire::entry::{Header, Token};
 
 /// When a lease was certainly there, by the store's clock in ms: it is asked for when it is refused.
@@ -87,7 +86,7 @@ impl Lease {
 
     /// Takes the lease whatever stands there, unless that is a tombstone. That breaks every other
     /// lease and removes the entry, as an invalidation does.
-    pub(crate) async fn seize(inner: &Arc<Inner>, key: &str) -> Result<Option<Self>, StoreError> {
+    pub(crate) async fn seize(inner: &Arc<Inner>, key: &str) -> Answer<Option<Self>> {
         let lease = Self::new(inner, key);
         let (store, life) = (&inner.store, inner.settings.lease);
         if store.seize(key, lease.entry(), life).await? {
@@ -103,7 +102,7 @@ impl Lease {
         inner: &Arc<Inner>,
         key: &str,
         dead: Option<Bytes>,
-    ) -> Result<Result<Self, Option<Bytes>>, StoreError> {
+    ) -> Answer<Result<Self, Option<Bytes>>> {
         let lease = Self::new(inner, key);
         let (store, life) = (&inner.store, inner.settings.lease);
         let standing = match dead {
@@ -160,7 +159,7 @@ impl Lease {
     }
 
     /// Stores `entry` if the key still carries this lease.
-    pub(crate) async fn fill(mut self, entry: Bytes, ttl: Duration) -> Result<Filled, StoreError> {
+    pub(crate) async fn fill(mut self, entry: Bytes, ttl: Duration) -> Answer<Filled> {
         self.stop_heartbeat();
         let store = &self.inner.store;
         if store.epoch() != self.basis.epoch {

@@ -34,7 +34,7 @@ use crate::error::StoreError;
 use crate::observe::event::Event;
 use crate::observe::registry::{DIRECT, Site};
 use crate::store::many::MOST;
-use crate::store::{Store as _, bars};
+use crate::store::{Answer, Store as _, bars};
 use crate::wire::entry::Token;
 use crate::wire::key::Pattern;
 use crate::wire::tag;
@@ -43,7 +43,7 @@ use crate::wire::tag;
 const BAR: Duration = Duration::from_secs(10);
 
 /// Removes all entries, leases and generations of tags of the cache's namespace.
-pub(crate) async fn namespace(inner: &Inner, hold_off: Option<Duration>) -> Result<(), StoreError> {
+pub(crate) async fn namespace(inner: &Inner, hold_off: Option<Duration>) -> Answer<()> {
     let all = Pattern::everything(&inner.namespace);
     let mut sweep = Sweep::new(inner, &[], vec![(&all, &DIRECT.site)], hold_off);
     sweep.tags = tag::prefixes(&inner.namespace).to_vec();
@@ -56,7 +56,7 @@ pub(crate) async fn remove(
     keys: &[String],
     patterns: Vec<(&Pattern, &Site)>,
     hold_off: Option<Duration>,
-) -> Result<(), StoreError> {
+) -> Answer<()> {
     if patterns.is_empty() && keys.len() <= MOST {
         return step(inner, keys, hold_off).await;
     }
@@ -99,7 +99,7 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    async fn run(mut self) -> Result<(), StoreError> {
+    async fn run(mut self) -> Answer<()> {
         let begun = self.raise().await.map(drop);
         let swept = match begun {
             Ok(()) => self.passes().await,
@@ -115,12 +115,12 @@ impl<'a> Sweep<'a> {
         ended
     }
 
-    async fn passes(&mut self) -> Result<(), StoreError> {
+    async fn passes(&mut self) -> Answer<()> {
         self.pass().await?;
         self.pass().await
     }
 
-    async fn pass(&mut self) -> Result<(), StoreError> {
+    async fn pass(&mut self) -> Answer<()> {
         for piece in self.keys.chunks(MOST) {
             self.step(piece).await?;
             // Others may want to run.
@@ -139,11 +139,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Removes what begins so and matches, and gives the count.
-    async fn scan(
-        &mut self,
-        prefix: &str,
-        matches: impl Fn(&str) -> bool,
-    ) -> Result<usize, StoreError> {
+    async fn scan(&mut self, prefix: &str, matches: impl Fn(&str) -> bool) -> Answer<usize> {
         let (mut found, mut cursor, mut removed) = (Vec::new(), 0, 0);
         loop {
             self.keep_up().await?;
@@ -167,13 +163,13 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    async fn step(&mut self, keys: &[String]) -> Result<(), StoreError> {
+    async fn step(&mut self, keys: &[String]) -> Answer<()> {
         self.keep_up().await?;
         step(self.inner, keys, self.hold_off).await
     }
 
     /// Gives the bar its whole life, long before it runs out.
-    async fn keep_up(&mut self) -> Result<(), StoreError> {
+    async fn keep_up(&mut self) -> Answer<()> {
         if self.renewed.elapsed() < BAR / 3 {
             return Ok(());
         }
@@ -181,7 +177,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Whether the bar stood before.
-    async fn raise(&mut self) -> Result<bool, StoreError> {
+    async fn raise(&mut self) -> Answer<bool> {
         self.renewed = Instant::now();
         let store = &self.inner.store;
         store.bar(self.bar, Some(BAR), &self.prefixes()).await
@@ -205,11 +201,7 @@ impl<'a> Sweep<'a> {
 /// Removes what stands under `keys`, at most [`MOST`], at once: every invalidation, sent or replayed,
 /// comes down to this. Where tombstones may stand it spares them, and leaves one for the time of the
 /// hold-off.
-async fn step(
-    inner: &Inner,
-    keys: &[String],
-    hold_off: Option<Duration>,
-) -> Result<(), StoreError> {
+async fn step(inner: &Inner, keys: &[String], hold_off: Option<Duration>) -> Answer<()> {
     let answer = match inner.journal.is_guarded() {
         true => inner.store.invalidate_guarded(keys, hold_off).await,
         false => inner.store.invalidate(keys).await,

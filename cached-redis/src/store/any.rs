@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::error::{Error, StoreError};
+use crate::error::Error;
 use crate::store::address::Address;
 use crate::store::health::State;
-use crate::store::many::{Answer, Asked, Filling, Granted, many};
+use crate::store::many::{Asked, Filling, Granted, many};
 use crate::store::memory::{MemoryLimits, MemoryStore};
 use crate::store::redis::{RedisSettings, RedisStore};
 use crate::store::stats::StoreStats;
 use crate::store::steps::steps;
-use crate::store::{Outlet, Put, Store, Watch};
+use crate::store::{Answer, Outlet, Put, Store, Watch};
 use crate::util::home::Home;
 use crate::util::sync::carried;
 use crate::wire::entry::Token;
@@ -165,7 +165,7 @@ macro_rules! dispatch {
 macro_rules! delegate {
     ($($(#[$doc:meta])* $step:ident($($name:ident: $type:ty),*) -> $answer:ty;)+) => {
         impl Store for AnyStore {
-            $(async fn $step(&self, $($name: $type),*) -> Result<$answer, StoreError> {
+            $(async fn $step(&self, $($name: $type),*) -> Answer<$answer> {
                 dispatch!(
                     self,
                     store => store.$step($($name),*).await,
@@ -173,7 +173,7 @@ macro_rules! delegate {
                 )
             })+
 
-            async fn get_all(&self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StoreError> {
+            async fn get_all(&self, keys: &[&str]) -> Answer<Vec<Option<Bytes>>> {
                 dispatch!(self, store => store.get_all(keys).await, carried(store.get_all(keys)).await)
             }
 

@@ -12,10 +12,10 @@ use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
 use super::faults::{Fate, Faults};
-use super::many::{Answer, Asked, Filling, Granted, many};
+use super::many::{Asked, Filling, Granted, many};
 use super::steps::steps;
 use crate::error::StoreError;
-use crate::store::{AnyStore, Outlet, Put, Store};
+use crate::store::{Answer, AnyStore, Outlet, Put, Store};
 use crate::util::home::Home;
 use crate::wire::entry::Token;
 use crate::wire::lock::Grant;
@@ -39,7 +39,7 @@ pub(crate) struct FaultyStore {
 }
 
 /// Boxed, since a store contains a faulty store contains a store.
-type Step<T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send>>;
+type Step<T> = Pin<Box<dyn Future<Output = Answer<T>> + Send>>;
 
 impl FaultyStore {
     pub(crate) fn new(
@@ -61,7 +61,7 @@ impl FaultyStore {
         &self.store
     }
 
-    async fn run<T: Send + 'static>(&self, step: Step<T>) -> Result<T, StoreError> {
+    async fn run<T: Send + 'static>(&self, step: Step<T>) -> Answer<T> {
         let (number, fate) = self.faults.next();
         let step = numbered(self.faults.clone(), number, step);
         match fate {
@@ -90,8 +90,8 @@ impl FaultyStore {
     async fn send<T: Send + 'static>(
         &self,
         pause: impl Future<Output = ()> + Send + 'static,
-        step: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Result<T, StoreError> {
+        step: impl Future<Output = Answer<T>> + Send + 'static,
+    ) -> Answer<T> {
         let sent = self.runtime.spawn(async move {
             pause.await;
             step.await
@@ -106,7 +106,7 @@ impl FaultyStore {
 }
 
 /// `step`, which tells that it has run.
-async fn numbered<T>(faults: Faults, number: u64, step: Step<T>) -> Result<T, StoreError> {
+async fn numbered<T>(faults: Faults, number: u64, step: Step<T>) -> Answer<T> {
     let answer = step.await;
     faults.has_run(number);
     answer

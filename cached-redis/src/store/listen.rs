@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::AnyStore;
 use super::any::Bare;
 use super::log::{self, Entry, Log, Reader};
 use super::mailbox::Mailbox;
 use super::memory::MemoryLog;
-use crate::error::StoreError;
+use super::{Answer, AnyStore};
 use crate::util::background::Background;
 use crate::util::home::Home;
 
@@ -50,7 +49,7 @@ impl AnyStore {
     }
 
     /// Takes an entry of a log off what is pending in a group.
-    pub(crate) async fn acknowledge(&self, reader: &Reader, id: &str) -> Result<(), StoreError> {
+    pub(crate) async fn acknowledge(&self, reader: &Reader, id: &str) -> Answer<()> {
         match self.bare() {
             Bare::Memory(store) => store.acknowledge(reader, id),
             Bare::Redis(store) => return store.acknowledge(reader, id).await,

@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
 use crate::error::StoreError;
+use crate::store::Answer;
 use crate::util::backoff::Backoff;
 
 /// How many entries are asked for at once.
@@ -61,22 +62,19 @@ pub(crate) struct Batch {
 /// One consumer's way to the log.
 pub(crate) trait Log: Send + Sync + 'static {
     /// Connects, and makes the group if there is none: `true`.
-    fn open(&mut self, from_start: bool) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    fn open(&mut self, from_start: bool) -> impl Future<Output = Answer<bool>> + Send;
 
     /// The oldest that were handed to this consumer after the entry `after`, and not acknowledged.
-    fn pending(&mut self, after: &str) -> impl Future<Output = Result<Batch, StoreError>> + Send;
+    fn pending(&mut self, after: &str) -> impl Future<Output = Answer<Batch>> + Send;
 
     /// The next that nobody was handed; waits a while for some.
-    fn fresh(&mut self, wait: Duration) -> impl Future<Output = Result<Batch, StoreError>> + Send;
+    fn fresh(&mut self, wait: Duration) -> impl Future<Output = Answer<Batch>> + Send;
 
     /// What was handed to somebody long ago and not acknowledged: it is handed to this consumer.
-    fn claim(&mut self) -> impl Future<Output = Result<Batch, StoreError>> + Send;
+    fn claim(&mut self) -> impl Future<Output = Answer<Batch>> + Send;
 
     /// Takes entries off what is pending.
-    fn acknowledge(
-        &mut self,
-        ids: Vec<String>,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn acknowledge(&mut self, ids: Vec<String>) -> impl Future<Output = Answer<()>> + Send;
 }
 
 /// Hands on all that comes, until nobody takes it any more. `tried` is dropped when the first attempt

@@ -8,14 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::error::StoreError;
 use crate::wire::entry::Token;
 
 /// How many keys one command or pipeline names at most.
 pub(crate) const MOST: usize = 500;
-
-/// The answer to one key.
-pub(crate) type Answer<T> = Result<T, StoreError>;
 
 /// A lease that is asked for.
 #[derive(Clone)]

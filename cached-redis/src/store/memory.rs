@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::bars::Bars;
-use super::{Outlet, Put, Store, bounded, envelope_token, millis};
+use super::{Answer, Outlet, Put, Store, bounded, envelope_token, millis};
 use crate::error::{Error, StoreError};
 use crate::policy::defaults;
 use crate::store::size;
@@ -220,11 +220,11 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+    async fn get(&self, key: &str) -> Answer<Option<Bytes>> {
         Ok(alive(&mut self.lock(key), key).cloned())
     }
 
-    async fn get_all(&self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StoreError> {
+    async fn get_all(&self, keys: &[&str]) -> Answer<Vec<Option<Bytes>>> {
         let get = |key: &&str| alive(&mut self.lock(key), key).cloned();
         Ok(keys.iter().map(get).collect())
     }
@@ -233,7 +233,7 @@ impl Store for MemoryStore {
         &self,
         tags: &[(String, Generation)],
         ttl: Duration,
-    ) -> Result<Vec<Option<Generation>>, StoreError> {
+    ) -> Answer<Vec<Option<Generation>>> {
         let stamp = |(tag, new): &(String, Generation)| {
             self.step(tag, |standing| match standing {
                 None => (
@@ -249,12 +249,7 @@ impl Store for MemoryStore {
         Ok(tags.iter().map(stamp).collect())
     }
 
-    async fn acquire(
-        &self,
-        key: &str,
-        lease: Bytes,
-        ttl: Duration,
-    ) -> Result<Option<Bytes>, StoreError> {
+    async fn acquire(&self, key: &str, lease: Bytes, ttl: Duration) -> Answer<Option<Bytes>> {
         Ok(self.step(key, |standing| match standing {
             Some(bytes) => (Change::Keep, Some(bytes.clone())),
             None => (Change::Set(lease, ttl), None),
@@ -267,7 +262,7 @@ impl Store for MemoryStore {
         seen: Bytes,
         lease: Bytes,
         ttl: Duration,
-    ) -> Result<bool, StoreError> {
+    ) -> Answer<bool> {
         Ok(self.step(key, |standing| match standing {
             Some(bytes) if same(bytes, &seen) => (Change::Set(lease, ttl), true),
             Some(bytes) => (Change::Keep, same(bytes, &lease)),
@@ -275,24 +270,18 @@ impl Store for MemoryStore {
         }))
     }
 
-    async fn seize(&self, key: &str, lease: Bytes, ttl: Duration) -> Result<bool, StoreError> {
+    async fn seize(&self, key: &str, lease: Bytes, ttl: Duration) -> Answer<bool> {
         Ok(self.step(key, |standing| match standing {
             Some(bytes) if Tombstone::stands(bytes) => (Change::Keep, false),
             _ => (Change::Set(lease, ttl), true),
         }))
     }
 
-    async fn extend(&self, key: &str, token: Token, ttl: Duration) -> Result<bool, StoreError> {
+    async fn extend(&self, key: &str, token: Token, ttl: Duration) -> Answer<bool> {
         Ok(self.step_if(key, token, |bytes| Change::Set(bytes.clone(), ttl)))
     }
 
-    async fn fill(
-        &self,
-        key: &str,
-        token: Token,
-        entry: Bytes,
-        ttl: Duration,
-    ) -> Result<bool, StoreError> {
+    async fn fill(&self, key: &str, token: Token, entry: Bytes, ttl: Duration) -> Answer<bool> {
         size::check(entry.len(), self.value_bytes)?;
         self.step(key, |standing| match standing {
             Some(bytes) if carries(bytes, token.as_bytes()) => match self.is_barred(key) {
@@ -304,11 +293,11 @@ impl Store for MemoryStore {
         })
     }
 
-    async fn release(&self, key: &str, token: Token) -> Result<bool, StoreError> {
+    async fn release(&self, key: &str, token: Token) -> Answer<bool> {
         Ok(self.step_if(key, token, |_| Change::Remove))
     }
 
-    async fn invalidate(&self, keys: &[String]) -> Result<(), StoreError> {
+    async fn invalidate(&self, keys: &[String]) -> Answer<()> {
         match keys {
             [key] => self.step(key, |_| (Change::Remove, ())),
             keys => drop(self.step_each(keys, |_| (Change::Remove, ()))),
@@ -316,19 +305,14 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn bar(
-        &self,
-        id: Token,
-        life: Option<Duration>,
-        prefixes: &[String],
-    ) -> Result<bool, StoreError> {
+    async fn bar(&self, id: Token, life: Option<Duration>, prefixes: &[String]) -> Answer<bool> {
         let now = self.now_ms();
         let deadline = life.map(|life| now + millis(life));
         Ok(self.bars().set(id, deadline, prefixes, now))
     }
 
     /// One shard at a time.
-    async fn scan(&self, prefix: &str, cursor: u64) -> Result<(Vec<String>, u64), StoreError> {
+    async fn scan(&self, prefix: &str, cursor: u64) -> Answer<(Vec<String>, u64)> {
         let Some(shard) = self.shards.get(cursor as usize) else {
             return Ok((Vec::new(), 0));
         };
@@ -339,7 +323,7 @@ impl Store for MemoryStore {
         Ok((keys, next))
     }
 
-    async fn begin(&self, keys: &[String], token: Token, hold: Duration) -> Result<(), StoreError> {
+    async fn begin(&self, keys: &[String], token: Token, hold: Duration) -> Answer<()> {
         let begun = self.step_all(keys, token, |tombstone, now| {
             tombstone.begin(token, now + millis(hold)).then_some(true)
         });
@@ -347,35 +331,19 @@ impl Store for MemoryStore {
         begun.then_some(()).ok_or(StoreError::Server { code })
     }
 
-    async fn hold(
-        &self,
-        keys: &[String],
-        token: Token,
-        hold: Duration,
-    ) -> Result<bool, StoreError> {
+    async fn hold(&self, keys: &[String], token: Token, hold: Duration) -> Answer<bool> {
         Ok(self.step_all(keys, token, |tombstone, now| {
             tombstone.hold(token, now + millis(hold)).then_some(true)
         }))
     }
 
-    async fn end(
-        &self,
-        keys: &[String],
-        token: Token,
-        hold_off: Option<Duration>,
-    ) -> Result<bool, StoreError> {
+    async fn end(&self, keys: &[String], token: Token, hold_off: Option<Duration>) -> Answer<bool> {
         Ok(self.step_all(keys, token, |tombstone, now| {
             Some(tombstone.end(token, hold_off.map(|time| now + millis(time))))
         }))
     }
 
-    async fn put(
-        &self,
-        key: &str,
-        token: Token,
-        entry: Bytes,
-        ttl: Duration,
-    ) -> Result<Put, StoreError> {
+    async fn put(&self, key: &str, token: Token, entry: Bytes, ttl: Duration) -> Answer<Put> {
         size::check(entry.len(), self.value_bytes)?;
         Ok(self.step(key, |standing| {
             if standing.is_some_and(|bytes| same(bytes, &entry)) {
@@ -394,11 +362,7 @@ impl Store for MemoryStore {
         }))
     }
 
-    async fn invalidate_guarded(
-        &self,
-        keys: &[String],
-        hold_off: Option<Duration>,
-    ) -> Result<(), StoreError> {
+    async fn invalidate_guarded(&self, keys: &[String], hold_off: Option<Duration>) -> Answer<()> {
         self.step_all(keys, Token::next(), |tombstone, now| {
             tombstone.interfere(hold_off.map(|time| now + millis(time)));
             Some(true)
@@ -406,27 +370,22 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn lock(&self, key: &str, holder: Token, life: Duration) -> Result<Grant, StoreError> {
+    async fn lock(&self, key: &str, holder: Token, life: Duration) -> Answer<Grant> {
         let granted = self.step_lock(key, |record, now| record.grant(holder, now, bounded(life)));
         granted.ok_or(StoreError::WrongType)
     }
 
-    async fn extend_lock(
-        &self,
-        key: &str,
-        holder: Token,
-        life: Duration,
-    ) -> Result<bool, StoreError> {
+    async fn extend_lock(&self, key: &str, holder: Token, life: Duration) -> Answer<bool> {
         let extended = self.step_lock(key, |record, now| record.extend(holder, now, bounded(life)));
         Ok(extended.unwrap_or(false))
     }
 
-    async fn unlock(&self, key: &str, holder: Token) -> Result<bool, StoreError> {
+    async fn unlock(&self, key: &str, holder: Token) -> Answer<bool> {
         let freed = self.step_lock(key, |record, now| record.end(holder, now));
         Ok(freed.unwrap_or(false))
     }
 
-    async fn publish(&self, outlet: &Outlet, message: Bytes) -> Result<(), StoreError> {
+    async fn publish(&self, outlet: &Outlet, message: Bytes) -> Answer<()> {
         self.send(outlet, &message);
         Ok(())
     }

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::error::StoreError;
+
 pub(crate) mod address;
 mod any;
 pub(crate) mod bars;
@@ -39,6 +41,9 @@ pub(crate) use any::AnyStore;
 pub(crate) use memory::MemoryLimits;
 pub(crate) use redis::{Identity, RedisSettings};
 pub(crate) use steps::Store;
+
+/// What a store answers.
+pub(crate) type Answer<T> = Result<T, StoreError>;
 
 /// How a write ended that brought a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

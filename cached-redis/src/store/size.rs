@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crate::error::StoreError;
+use crate::store::Answer;
 
 /// From what leaves room for a header to the longest string of Redis.
 pub(crate) const MOST: RangeInclusive<u64> = 1 << 10..=512 << 20;
@@ -11,7 +12,7 @@ pub(crate) const MOST: RangeInclusive<u64> = 1 << 10..=512 << 20;
 pub(crate) const LEAST_LIMIT: usize = 1 << 20;
 
 /// What a server answered to a step that carried so many bytes.
-pub(crate) fn judged<T>(answer: Result<T, StoreError>, size: usize) -> Result<T, StoreError> {
+pub(crate) fn judged<T>(answer: Answer<T>, size: usize) -> Answer<T> {
     match answer {
         Err(StoreError::Server { code }) if code == "ERR" && size >= LEAST_LIMIT => {
             Err(StoreError::TooLarge)
@@ -21,7 +22,7 @@ pub(crate) fn judged<T>(answer: Result<T, StoreError>, size: usize) -> Result<T,
 }
 
 /// Refuses what is not to be sent.
-pub(crate) fn check(size: usize, most: u64) -> Result<(), StoreError> {
+pub(crate) fn check(size: usize, most: u64) -> Answer<()> {
     match size as u64 <= most {
         true => Ok(()),
         false => Err(StoreError::TooLarge),

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Outlet, Put};
-use crate::error::StoreError;
+use super::{Answer, Outlet, Put};
 use crate::wire::entry::Token;
 use crate::wire::lock::Grant;
 use crate::wire::tag::Generation;
@@ -38,7 +37,7 @@ macro_rules! steps {
 
             /// Replaces what carries `token` by `entry`. `true`: won, or `entry` stands already. One that is
             /// larger than the store's limit is refused before anything is sent; so it is by
-            /// [`put`](Self::put). An error that [is a bar's](StoreError::is_barred): what carries it still
+            /// [`put`](Self::put). An error that [is a bar's](crate::error::StoreError::is_barred): what carries it still
             /// stands.
             fill(key: &str, token: Token, entry: Bytes, ttl: Duration) -> bool;
 
@@ -99,13 +98,13 @@ macro_rules! declare {
         pub(crate) trait Store: Send + Sync + 'static {
             $($(#[$doc])*
             fn $step(&self, $($name: $type),*)
-            -> impl Future<Output = Result<$answer, StoreError>> + Send;)+
+            -> impl Future<Output = Answer<$answer>> + Send;)+
 
             /// What stands under each of `keys`, in their order and in one round trip.
             fn get_all(
                 &self,
                 keys: &[&str],
-            ) -> impl Future<Output = Result<Vec<Option<Bytes>>, StoreError>> + Send;
+            ) -> impl Future<Output = Answer<Vec<Option<Bytes>>>> + Send;
 
             /// The store's clock in ms since the Unix epoch, estimated without asking it.
             fn now_ms(&self) -> u64;

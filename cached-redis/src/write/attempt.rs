@@ -12,6 +12,7 @@ use crate::observe::event::Event;
 use crate::observe::registry::{DIRECT, Site};
 use crate::protocol::journal::Attempt;
 use crate::protocol::outbox::Announcement;
+use crate::store::Answer;
 use crate::store::many::MOST;
 use crate::wire::targets::Targets;
 use crate::write::dispatch::Parcel;
@@ -132,11 +133,7 @@ impl Sending {
     }
 
     /// Ends with what the store has answered.
-    pub(crate) async fn answered(
-        mut self,
-        attempt: Attempt,
-        answer: Result<(), StoreError>,
-    ) -> Invalidation {
+    pub(crate) async fn answered(mut self, attempt: Attempt, answer: Answer<()>) -> Invalidation {
         let confirmed = match answer {
             Ok(()) => self.confirm(attempt).await,
             Err(error) => Err(error),
@@ -155,7 +152,7 @@ impl Sending {
     }
 
     /// Settles what is kept of the targets; an error if the server has changed meanwhile.
-    async fn confirm(&self, attempt: Attempt) -> Result<(), StoreError> {
+    async fn confirm(&self, attempt: Attempt) -> Answer<()> {
         for (at, piece) in self.targets.pieces(MOST).iter().enumerate() {
             // Lets others run before the second piece of many keys, and before each that follows.
             if at > 0 {

@@ -31,7 +31,7 @@ use crate::observe::event::Event;
 use crate::observe::registry::Site;
 use crate::protocol::outbox::Announcement;
 use crate::store::many::MOST;
-use crate::store::{Put, Store as _};
+use crate::store::{Answer, Put, Store as _};
 use crate::wire::entry::Token;
 use crate::wire::targets::Targets;
 use crate::write::attempt::{Part, Sending};
@@ -191,7 +191,7 @@ struct State {
 }
 
 impl GuardedWrite {
-    async fn begin(&self) -> Result<(), StoreError> {
+    async fn begin(&self) -> Answer<()> {
         let (store, hold) = (&self.inner.store, self.hold());
         store.begin(self.keys(), self.token, hold).await?;
         // Loads that run can no longer be stored, so nobody should wait for them.
@@ -307,7 +307,7 @@ impl GuardedWrite {
         }
     }
 
-    async fn open(&self, hold_off: Option<Duration>) -> Result<Put, StoreError> {
+    async fn open(&self, hold_off: Option<Duration>) -> Answer<Put> {
         let stood = self.inner.store.end(self.keys(), self.token, hold_off);
         Ok(match stood.await? {
             true => Put::Ended,
@@ -316,7 +316,7 @@ impl GuardedWrite {
     }
 
     /// Ends with the value, unless something speaks against it.
-    async fn put(&self, written: EncodedEntry) -> Result<Put, StoreError> {
+    async fn put(&self, written: EncodedEntry) -> Answer<Put> {
         let (store, epoch) = (&self.inner.store, written.header.epoch);
         let ended = match self.keys() {
             [key] if self.may_put(key, epoch) => {

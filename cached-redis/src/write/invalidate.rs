@@ -23,11 +23,12 @@ use crate::engine::lease::Lease;
 use crate::engine::settings::NOT_ADDITIVE;
 use crate::engine::tags::Stamp;
 use crate::engine::transaction;
-use crate::error::{Error, StoreError};
+use crate::error::Error;
 use crate::observe::event::Event;
 use crate::observe::registry::{DIRECT, Site};
 use crate::observe::status::Filled;
 use crate::policy::Policy;
+use crate::store::Answer;
 use crate::wire::codec;
 use crate::wire::tag::Tags;
 use crate::wire::targets::Targets;
@@ -141,7 +142,7 @@ async fn stamped_lease(
     policy: &Policy,
     key: &str,
     tags: &Tags,
-) -> Result<Option<Lease>, StoreError> {
+) -> Answer<Option<Lease>> {
     let Some(lease) = Lease::seize(inner, key).await? else {
         return Ok(None);
     };

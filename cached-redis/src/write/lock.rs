@@ -25,7 +25,7 @@ use crate::error::{Error, StoreError};
 use crate::observe::event::Event;
 use crate::observe::registry::DIRECT;
 use crate::policy::LONGEST_TTL;
-use crate::store::Store as _;
+use crate::store::{Answer, Store as _};
 use crate::util::backoff::Backoff;
 use crate::util::work::{Begun, Cue};
 use crate::wire::entry::Token;
@@ -118,7 +118,7 @@ impl Asking {
         }
     }
 
-    async fn ask(&mut self) -> Result<Grant, StoreError> {
+    async fn ask(&mut self) -> Answer<Grant> {
         self.open = true;
         let (store, lease) = (&self.inner.store, self.inner.settings.lease);
         let answer = store.lock(&self.key, self.holder, lease).await;
@@ -173,7 +173,7 @@ pub struct Lock {
     until: watch::Receiver<Instant>,
     /// Closing it releases the lock.
     release: Cue,
-    task: JoinHandle<Result<bool, StoreError>>,
+    task: JoinHandle<Answer<bool>>,
 }
 
 impl fmt::Debug for Lock {
@@ -252,7 +252,7 @@ struct Holding {
 
 impl Holding {
     /// Whether the lock was held to the end.
-    async fn run(mut self) -> Result<bool, StoreError> {
+    async fn run(mut self) -> Answer<bool> {
         let _work = loop {
             tokio::select! {
                 work = &mut self.released => break work,

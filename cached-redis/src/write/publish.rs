@@ -8,7 +8,7 @@ use crate::engine::handle::Inner;
 use crate::error::StoreError;
 use crate::observe::event::Event;
 use crate::protocol::outbox::{Announcement, Kept, Next, Outbox};
-use crate::store::Store as _;
+use crate::store::{Answer, Store as _};
 use crate::util::backoff::Backoff;
 use crate::wire::message::{Names, Wire};
 
@@ -72,7 +72,7 @@ impl Drop for Unsent<'_> {
     }
 }
 
-async fn send(inner: &Inner, announcement: &Announcement) -> Result<(), StoreError> {
+async fn send(inner: &Inner, announcement: &Announcement) -> Answer<()> {
     let outbox = &inner.outbox;
     let wire = Wire {
         id: format!("{}-{}", outbox.source, announcement.number),

@@ -11,6 +11,7 @@ use crate::error::StoreError;
 use crate::observe::event::Event;
 use crate::observe::registry::DIRECT;
 use crate::protocol::journal::{Journal, Settled, Target};
+use crate::store::Answer;
 use crate::util::backoff::Backoff;
 
 /// Starts the task.
@@ -42,7 +43,7 @@ async fn replay(journal: Arc<Journal>, cache: Weak<Inner>) {
 }
 
 /// One attempt at what is to be removed next.
-async fn round(inner: &Inner) -> Result<(), StoreError> {
+async fn round(inner: &Inner) -> Answer<()> {
     let journal = &inner.journal;
     let Some(work) = journal.next() else {
         return Ok(());

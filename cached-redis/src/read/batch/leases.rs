@@ -15,8 +15,8 @@ use crate::engine::tags::Stamps;
 use crate::error::StoreError;
 use crate::observe::status::Filled;
 use crate::policy::Policy;
-use crate::store::Store as _;
-use crate::store::many::{Answer, Asked, Filling, Granted};
+use crate::store::many::{Asked, Filling, Granted};
+use crate::store::{Answer, Store as _};
 use crate::wire::entry::{Header, Token};
 
 /// Leases that are asked for or granted. Dropping them releases them: the asking or the load failed,

@@ -9,10 +9,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::MemoryStore;
-use crate::error::StoreError;
 use crate::store::log::{self, BATCH, Batch, Reader};
 use crate::store::mailbox::{Heard, Mailbox, Slot, mailbox};
-use crate::store::{Outlet, Retention};
+use crate::store::{Answer, Outlet, Retention};
 
 /// All channels and logs of a store, by name.
 #[derive(Default)]
@@ -180,7 +179,7 @@ impl Group {
 }
 
 impl log::Log for MemoryLog {
-    async fn open(&mut self, from_start: bool) -> Result<bool, StoreError> {
+    async fn open(&mut self, from_start: bool) -> Answer<bool> {
         let mut state = self.store.feeds.lock();
         let log = state.log(&self.reader.log);
         if log.groups.contains_key(&self.reader.group) {
@@ -192,14 +191,14 @@ impl log::Log for MemoryLog {
         Ok(true)
     }
 
-    async fn pending(&mut self, after: &str) -> Result<Batch, StoreError> {
+    async fn pending(&mut self, after: &str) -> Answer<Batch> {
         let after = after.parse().unwrap_or(0);
         let own =
             |number, pending: &Pending| number > after && pending.consumer == self.reader.consumer;
         Ok(self.with(|log, group| log.batch(false, &group.numbers(own))))
     }
 
-    async fn fresh(&mut self, wait: Duration) -> Result<Batch, StoreError> {
+    async fn fresh(&mut self, wait: Duration) -> Answer<Batch> {
         let batch = self.take();
         if !batch.entries.is_empty() {
             return Ok(batch);
@@ -212,7 +211,7 @@ impl log::Log for MemoryLog {
         Ok(self.take())
     }
 
-    async fn claim(&mut self) -> Result<Batch, StoreError> {
+    async fn claim(&mut self) -> Answer<Batch> {
         let long_ago = self.reader.claim_after;
         Ok(self.with(|log, group| {
             let numbers = group.numbers(|_, pending| pending.since.elapsed() >= long_ago);
@@ -221,7 +220,7 @@ impl log::Log for MemoryLog {
         }))
     }
 
-    async fn acknowledge(&mut self, ids: Vec<String>) -> Result<(), StoreError> {
+    async fn acknowledge(&mut self, ids: Vec<String>) -> Answer<()> {
         for id in ids {
             self.store.acknowledge(&self.reader, &id);
         }

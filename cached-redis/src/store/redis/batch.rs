@@ -22,6 +22,7 @@ use tokio::sync::Notify;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::StoreError;
+use crate::store::Answer;
 use crate::util::sync::{AtomicBool, Mutex, MutexGuard, OnceLock};
 
 /// How many keys one command reads at most, so that a large answer does not hold up all readers.
@@ -31,11 +32,8 @@ const MOST: usize = 64;
 /// enough. Both were measured.
 const FEW: usize = 4;
 
-/// The answer to one key.
-type Answer = Result<Option<Bytes>, StoreError>;
-
 /// The answers to the keys of a batch, in their order.
-type Answers = Result<Vec<Option<Bytes>>, StoreError>;
+type Answers = Answer<Vec<Option<Bytes>>>;
 
 /// The reads of one store.
 #[derive(Default)]
@@ -258,7 +256,7 @@ pub(super) struct Join {
 
 impl Join {
     /// `None`: the batch was given up, start over.
-    pub(super) async fn answer(self) -> Option<Answer> {
+    pub(super) async fn answer(self) -> Option<Answer<Option<Bytes>>> {
         // It exists before the look, so a landing in between is not missed.
         let landed = self.batch.landed.notified();
         if self.batch.answers.get().is_none() {
@@ -269,7 +267,7 @@ impl Join {
     }
 }
 
-fn pick(answers: &Answers, place: usize) -> Answer {
+fn pick(answers: &Answers, place: usize) -> Answer<Option<Bytes>> {
     match answers {
         Ok(answers) => answers.get(place).cloned().ok_or(StoreError::Answer),
         Err(error) => Err(error.clone()),

@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::error::StoreError;
+use crate::store::Answer;
 use crate::store::stats::{BreakerState, StoreStats};
 use crate::util::backoff::Backoff;
 
@@ -79,7 +80,7 @@ impl Breaker {
     }
 
     /// Takes note of how an operation ended. One that was given up by its caller proves nothing.
-    pub(super) fn ended<T>(&self, outcome: &Result<T, StoreError>) {
+    pub(super) fn ended<T>(&self, outcome: &Answer<T>) {
         match outcome {
             Err(StoreError::Timeout) => self.failed(&self.timeouts),
             Err(StoreError::Lost) => self.failed(&self.lost),

@@ -25,9 +25,9 @@ use super::handshake::{self, Opened, Route};
 use super::vigil::{Seen, Vigil};
 use super::{RedisSettings, reply};
 use crate::error::{ConnectProblem, StoreError};
-use crate::store::Watch;
 use crate::store::health::{Condition, State};
 use crate::store::stats::{BreakerState, StoreStats};
+use crate::store::{Answer, Watch};
 use crate::util::background::Background;
 use crate::util::backoff::Backoff;
 use crate::util::home::Home;
@@ -109,7 +109,7 @@ impl Connection {
 
     /// The connection, if there is one right now and the server answers; for one operation, the end
     /// of which is to be told by [`ended`](Self::ended).
-    pub(super) async fn current(&self) -> Result<MultiplexedConnection, StoreError> {
+    pub(super) async fn current(&self) -> Answer<MultiplexedConnection> {
         if let Some(connection) = self.find() {
             return Ok(connection);
         }
@@ -137,7 +137,7 @@ impl Connection {
     }
 
     /// Takes note of how an operation ended.
-    pub(super) fn ended<T>(&self, outcome: &Result<T, StoreError>) {
+    pub(super) fn ended<T>(&self, outcome: &Answer<T>) {
         self.shared.breaker.ended(outcome);
         if matches!(outcome, Err(StoreError::Timeout)) {
             // Perhaps it was sent to nobody.

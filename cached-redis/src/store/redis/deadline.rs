@@ -25,6 +25,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::error::StoreError;
+use crate::store::Answer;
 use crate::util::thread::number;
 
 const PARTS: u32 = 8;
@@ -53,7 +54,7 @@ impl Deadline {
     pub(super) fn limit<F: Future>(
         &self,
         operation: Pin<&mut F>,
-    ) -> impl Future<Output = Result<F::Output, StoreError>> {
+    ) -> impl Future<Output = Answer<F::Output>> {
         self.0.limit(operation)
     }
 }
@@ -96,7 +97,7 @@ impl Ticks {
         }
     }
 
-    async fn limit<F: Future>(&self, mut operation: Pin<&mut F>) -> Result<F::Output, StoreError> {
+    async fn limit<F: Future>(&self, mut operation: Pin<&mut F>) -> Answer<F::Output> {
         let List(list) = &self.lists[number() % LISTS];
         let mut next = pin!(list.notified());
         // After that, so that the tick which the thread gives before it goes to sleep is not missed.

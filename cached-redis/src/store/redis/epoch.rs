@@ -8,20 +8,19 @@
 use redis::Value;
 use redis::aio::MultiplexedConnection;
 
-use super::script;
+use super::{script, send};
 use crate::error::StoreError;
+use crate::store::Answer;
 
 /// The epoch of the server behind `connection`, later than or the same as `seen`.
 pub(super) async fn agree(
     connection: &mut MultiplexedConnection,
     key: &str,
     seen: u32,
-) -> Result<u32, StoreError> {
+) -> Answer<u32> {
     let seen = seen.to_string();
-    match script::EPOCH
-        .run(connection, &[key], &[seen.as_bytes()])
-        .await?
-    {
+    let command = script::EPOCH.on(&[key], &[seen.as_bytes()]);
+    match send::one(connection, command).await? {
         Value::Int(epoch) => u32::try_from(epoch).map_err(|_| StoreError::Answer),
         _ => Err(StoreError::Answer),
     }

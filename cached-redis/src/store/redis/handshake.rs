@@ -225,7 +225,7 @@ async fn prepare(
     pipeline.cmd("INFO").arg("server");
     pipeline.cmd("INFO").arg("replication");
     pipeline.cmd("TIME");
-    for script in script::ALL {
+    for script in script::LOADED {
         pipeline.cmd("SCRIPT").arg("LOAD").arg(script.source());
     }
     let asked = local_ms();

@@ -1,19 +1,21 @@
 //! One operation on the server: it takes the connection that is there, has its deadline, and is
 //! judged.
 
+use std::iter;
 use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use redis::{Cmd, Pipeline, Value};
+use redis::{Cmd, Value};
 use tokio::task::yield_now;
 
 use super::batch::{Batch, Batches, Join, Keys, Sent, Turn};
 use super::connection::Connection;
 use super::deadline::Deadline;
-use super::reply;
 use super::script::Script;
+use super::{reply, send};
 use crate::error::StoreError;
+use crate::store::Answer;
 use crate::store::many::MOST;
 use crate::util::home::Home;
 
@@ -25,48 +27,53 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) async fn ask(&self, command: &Cmd) -> Result<Value, StoreError> {
+    pub(super) async fn ask(&self, command: &Cmd) -> Answer<Value> {
         let mut connection = self.connection.current().await?;
         let sent = pin!(connection.send_packed_command(command));
         self.judged(self.deadline.limit(sent).await.and_then(reply::value))
     }
 
-    /// Sends commands in one round trip; the answers, if none of them is an error.
-    pub(super) async fn ask_all(&self, commands: &Pipeline) -> Result<Vec<Value>, StoreError> {
+    /// Sends commands, at most [`MOST`] in one write; the answer to each. Those to scripts go this way alone.
+    pub(super) async fn send(&self, mut commands: impl Iterator<Item = Cmd>) -> Vec<Answer<Value>> {
+        let mut answers = Vec::new();
+        loop {
+            let some: Vec<_> = commands.by_ref().take(MOST).collect();
+            if some.is_empty() {
+                return answers;
+            }
+            let count = some.len();
+            let sent = self.write(some).await;
+            answers.extend(sent.unwrap_or_else(|error| vec![Err(error); count]));
+        }
+    }
+
+    async fn write(&self, commands: Vec<Cmd>) -> Answer<Vec<Answer<Value>>> {
         let mut connection = self.connection.current().await?;
-        let sent = pin!(connection.send_packed_commands(commands, 0, commands.len()));
-        let answers = self.deadline.limit(sent).await.and_then(reply::values);
-        self.judged(answers)
+        let sent = pin!(send::all(&mut connection, commands.into_iter()));
+        let answers = self.deadline.limit(sent).await.unwrap_or_else(Err);
+        // The first refusal speaks for the server; the answers themselves go on to their commands.
+        let refusal = match &answers {
+            Ok(answers) => answers.iter().find_map(|answer| answer.as_ref().err()),
+            Err(error) => Some(error),
+        };
+        let _ = self.judged(refusal.map_or(Ok(()), |error| Err(error.clone())));
+        answers
     }
 
-    pub(super) async fn run(
-        &self,
-        script: &Script,
-        key: &str,
-        args: &[&[u8]],
-    ) -> Result<bool, StoreError> {
-        reply::flag(&self.evaluate(script, key, args).await?)
+    /// What a script answers.
+    pub(super) async fn evaluate(&self, command: Cmd) -> Answer<Value> {
+        let answer = self.send(iter::once(command)).await.pop();
+        answer.unwrap_or(Err(StoreError::Answer))
     }
 
-    /// The same for a script that says more than yes or no.
-    pub(super) async fn evaluate(
-        &self,
-        script: &Script,
-        key: &str,
-        args: &[&[u8]],
-    ) -> Result<Value, StoreError> {
-        self.evaluate_on(script, &[key], args).await
+    /// The same for one that says yes or no.
+    pub(super) async fn run(&self, command: Cmd) -> Answer<bool> {
+        reply::flag(&self.evaluate(command).await?)
     }
 
-    async fn evaluate_on(
-        &self,
-        script: &Script,
-        keys: &[&str],
-        args: &[&[u8]],
-    ) -> Result<Value, StoreError> {
-        let mut connection = self.connection.current().await?;
-        let run = pin!(script.run(&mut connection, keys, args));
-        self.judged(self.deadline.limit(run).await.unwrap_or_else(Err))
+    pub(super) async fn run_each(&self, commands: impl Iterator<Item = Cmd>) -> Vec<Answer<bool>> {
+        let answers = self.send(commands).await.into_iter();
+        answers.map(|answer| reply::flag(&answer?)).collect()
     }
 
     /// Runs a script on all of `keys` at once, or on so many of them as one command may name. Whether it
@@ -76,35 +83,17 @@ impl Link {
         script: &Script,
         keys: &[String],
         args: &[&[u8]],
-    ) -> Result<bool, StoreError> {
+    ) -> Answer<bool> {
         let mut all = true;
         for chunk in keys.chunks(MOST) {
             let keys: Vec<_> = chunk.iter().map(String::as_str).collect();
-            all &= reply::flag(&self.evaluate_on(script, &keys, args).await?)?;
-        }
-        Ok(all)
-    }
-
-    /// Runs a script on each key with arguments of its own; what it answered to each.
-    pub(super) async fn answers(
-        &self,
-        script: &Script,
-        calls: &[(&str, &[&[u8]])],
-    ) -> Result<Vec<Value>, StoreError> {
-        let mut all = Vec::with_capacity(calls.len());
-        for chunk in calls.chunks(MOST) {
-            let mut connection = self.connection.current().await?;
-            let run = pin!(script.run_each(&mut connection, chunk));
-            let answers = self.deadline.limit(run).await.unwrap_or_else(Err);
-            let answers =
-                answers.and_then(|answers| answers.into_iter().collect::<Result<Vec<_>, _>>());
-            all.extend(self.judged(answers)?);
+            all &= self.run(script.on(&keys, args)).await?;
         }
         Ok(all)
     }
 
     /// Reads `key`, together with others where there are any.
-    pub(super) async fn read(self: &Arc<Self>, key: &str) -> Result<Option<Bytes>, StoreError> {
+    pub(super) async fn read(self: &Arc<Self>, key: &str) -> Answer<Option<Bytes>> {
         loop {
             let join = match self.batches.turn(key) {
                 Turn::Unbatched(_sent) => return self.read_unbatched(key).await,
@@ -138,7 +127,7 @@ impl Link {
     }
 
     /// Reads `keys` in commands of their own: to those who are under way it is one more that overlaps.
-    pub(super) async fn read_all(&self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StoreError> {
+    pub(super) async fn read_all(&self, keys: &[&str]) -> Answer<Vec<Option<Bytes>>> {
         let mut entries = Vec::with_capacity(keys.len());
         for chunk in keys.chunks(MOST) {
             entries.extend(self.read_chunk(chunk).await?);
@@ -146,7 +135,7 @@ impl Link {
         Ok(entries)
     }
 
-    async fn read_chunk(&self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StoreError> {
+    async fn read_chunk(&self, keys: &[&str]) -> Answer<Vec<Option<Bytes>>> {
         let Some(_sent) = self.batches.several() else {
             return self.read_each(keys).await;
         };
@@ -163,7 +152,7 @@ impl Link {
         }
     }
 
-    async fn read_each(&self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StoreError> {
+    async fn read_each(&self, keys: &[&str]) -> Answer<Vec<Option<Bytes>>> {
         let mut answers = Vec::with_capacity(keys.len());
         for key in keys {
             answers.push(self.read_unbatched(key).await?);
@@ -171,7 +160,7 @@ impl Link {
         Ok(answers)
     }
 
-    async fn read_unbatched(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+    async fn read_unbatched(&self, key: &str) -> Answer<Option<Bytes>> {
         let mut command = Cmd::with_capacity(2, 3 + key.len());
         command.arg("GET").arg(key);
         reply::bytes(self.ask(&command).await?)
@@ -187,7 +176,7 @@ impl Link {
     /// Every operation that was attempted comes through here. A server that became a replica refuses
     /// all writes, and where it may not serve what it has, reads; the name may by now lead to the new
     /// primary.
-    pub(super) fn judged<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(super) fn judged<T>(&self, answer: Answer<T>) -> Answer<T> {
         self.connection.ended(&answer);
         if let Err(StoreError::Server { code }) = &answer
             && matches!(code.as_str(), "READONLY" | "MASTERDOWN")

@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, Pipeline, Value};
+use redis::{Cmd, Value};
 use tokio::time::timeout;
 
 use super::handshake::{self, Route};
-use super::{RedisStore, reply};
+use super::{RedisStore, reply, send};
 use crate::error::{ConnectProblem, StoreError};
-use crate::store::FIELD;
 use crate::store::log::{BATCH, Batch, Log, Reader};
+use crate::store::{Answer, FIELD};
 use crate::util::background::Background;
 
 /// The longest time that a read waits for entries: the server's silence is noticed after it.
@@ -48,17 +48,13 @@ impl RedisStore {
         }
     }
 
-    pub(in crate::store) async fn acknowledge(
-        &self,
-        reader: &Reader,
-        id: &str,
-    ) -> Result<(), StoreError> {
+    pub(in crate::store) async fn acknowledge(&self, reader: &Reader, id: &str) -> Answer<()> {
         self.link.ask(&acknowledge(reader, &[id])).await.map(drop)
     }
 }
 
 impl Log for RedisLog {
-    async fn open(&mut self, from_start: bool) -> Result<bool, StoreError> {
+    async fn open(&mut self, from_start: bool) -> Answer<bool> {
         self.live = None;
         let attempt = timeout(self.patience, handshake::open_bare(&self.route)).await;
         self.live = Some(attempt.unwrap_or(Err(ConnectProblem::Timeout))?);
@@ -68,33 +64,33 @@ impl Log for RedisLog {
         create
             .arg(if from_start { "0" } else { "$" })
             .arg("MKSTREAM");
-        match self.ask(&create).await {
+        match self.ask(create).await {
             Ok(_) => Ok(true),
             Err(StoreError::Server { code }) if code == "BUSYGROUP" => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    async fn pending(&mut self, after: &str) -> Result<Batch, StoreError> {
-        let entries = self.ask(&read(&self.reader, None, after)).await?;
+    async fn pending(&mut self, after: &str) -> Answer<Batch> {
+        let entries = self.ask(read(&self.reader, None, after)).await?;
         Ok(Batch {
             entries: of_one_log(entries)?,
             ..Batch::default()
         })
     }
 
-    async fn fresh(&mut self, wait: Duration) -> Result<Batch, StoreError> {
+    async fn fresh(&mut self, wait: Duration) -> Answer<Batch> {
         let wait = wait.clamp(Duration::from_millis(1), LONGEST_WAIT);
         let Reader { log, group, .. } = &*self.reader;
-        let mut commands = redis::pipe();
-        commands.cmd("XINFO").arg("STREAM").arg(log);
-        commands.cmd("XINFO").arg("GROUPS").arg(log);
-        commands.add_command(read(&self.reader, Some(wait), ">"));
-        let answers = self.send(&commands, wait).await?;
-        let [stream, groups, entries] = answers.try_into().map_err(|_| StoreError::Answer)?;
-        let entries = of_one_log(reply::value(Ok(entries))?)?;
+        let info = |what| redis::cmd("XINFO").arg(what).arg(log).clone();
+        let read = read(&self.reader, Some(wait), ">");
+        let commands = [info("STREAM"), info("GROUPS"), read];
+        let [stream, groups, entries] = self.send(commands, wait).await?;
+        let entries = of_one_log(entries?)?;
         // A user who may not ask is told of no holes.
-        let hole = Extent::of(stream).zip(delivered(groups, group));
+        let hole = stream.ok().zip(groups.ok());
+        let hole = hole
+            .and_then(|(stream, groups)| Some((Extent::of(stream)?, delivered(groups, group)?)));
         let hole = hole.is_some_and(|(extent, delivered)| extent.leaves_hole_after(delivered));
         Ok(Batch {
             gap: hole && !entries.is_empty(),
@@ -103,7 +99,7 @@ impl Log for RedisLog {
         })
     }
 
-    async fn claim(&mut self) -> Result<Batch, StoreError> {
+    async fn claim(&mut self) -> Answer<Batch> {
         let Reader {
             log,
             group,
@@ -115,7 +111,7 @@ impl Log for RedisLog {
         command.arg(log).arg(group).arg(consumer);
         command.arg(claim_after.as_millis() as u64);
         command.arg(&self.claimed).arg("COUNT").arg(BATCH);
-        let [next, entries, gone] = reply::some(self.ask(&command).await?)?;
+        let [next, entries, gone] = reply::some(self.ask(command).await?)?;
         self.claimed = reply::text(next)?;
         Ok(Batch {
             gap: !reply::list(gone)?.is_empty(),
@@ -124,30 +120,31 @@ impl Log for RedisLog {
         })
     }
 
-    async fn acknowledge(&mut self, ids: Vec<String>) -> Result<(), StoreError> {
+    async fn acknowledge(&mut self, ids: Vec<String>) -> Answer<()> {
         let ids: Vec<_> = ids.iter().map(String::as_str).collect();
         let command = acknowledge(&self.reader, &ids);
-        self.ask(&command).await.map(drop)
+        self.ask(command).await.map(drop)
     }
 }
 
 impl RedisLog {
-    async fn ask(&self, command: &Cmd) -> Result<Value, StoreError> {
-        let mut commands = redis::pipe();
-        commands.add_command(command.clone());
-        let answers = self.send(&commands, Duration::ZERO).await?;
-        let [answer] = answers.try_into().map_err(|_| StoreError::Answer)?;
-        reply::value(Ok(answer))
+    async fn ask(&self, command: Cmd) -> Answer<Value> {
+        let [answer] = self.send([command], Duration::ZERO).await?;
+        answer
     }
 
-    /// The answers, which may be errors, to commands that may take `wait`.
-    async fn send(&self, commands: &Pipeline, wait: Duration) -> Result<Vec<Value>, StoreError> {
+    /// The answers to commands that may take `wait`.
+    async fn send<const N: usize>(
+        &self,
+        commands: [Cmd; N],
+        wait: Duration,
+    ) -> Answer<[Answer<Value>; N]> {
         let (connection, _) = self.live.as_ref().ok_or(StoreError::Unavailable)?;
         let mut connection = connection.clone();
-        let sent = connection.send_packed_commands(commands, 0, commands.len());
+        let sent = send::all(&mut connection, commands.into_iter());
         let answers = timeout(wait + self.patience, sent).await;
-        let answers = answers.map_err(|_| StoreError::Timeout)?;
-        answers.map_err(|failure| reply::error(&failure))
+        let answers = answers.map_err(|_| StoreError::Timeout)??;
+        answers.try_into().map_err(|_| StoreError::Answer)
     }
 }
 
@@ -175,7 +172,7 @@ fn acknowledge(reader: &Reader, ids: &[&str]) -> Cmd {
 type Entries = Vec<(String, Option<Bytes>)>;
 
 /// The answer to a read of one log; nothing where there was nothing in time.
-fn of_one_log(value: Value) -> Result<Entries, StoreError> {
+fn of_one_log(value: Value) -> Answer<Entries> {
     match reply::list(value)?.pop() {
         Some(log) => {
             let [_, entries] = reply::some(log)?;
@@ -185,7 +182,7 @@ fn of_one_log(value: Value) -> Result<Entries, StoreError> {
     }
 }
 
-fn entries_of(value: Value) -> Result<Entries, StoreError> {
+fn entries_of(value: Value) -> Answer<Entries> {
     let entry = |value| {
         let [id, fields] = reply::some(value)?;
         Ok((reply::text(id)?, message(fields)?))
@@ -194,7 +191,7 @@ fn entries_of(value: Value) -> Result<Entries, StoreError> {
 }
 
 /// The field of ours; `None` where there is none, or the entry is no longer there.
-fn message(fields: Value) -> Result<Option<Bytes>, StoreError> {
+fn message(fields: Value) -> Answer<Option<Bytes>> {
     match find(reply::list(fields)?, FIELD) {
         Some(value) => reply::bytes(value),
         None => Ok(None),

@@ -17,8 +17,8 @@ use redis::Cmd;
 
 use super::address::RedisAddress;
 use super::stats::StoreStats;
-use super::{Outlet, Put, Store, Watch, envelope_token, millis};
-use crate::error::{ConnectProblem, Error, StoreError};
+use super::{Answer, Outlet, Put, Store, Watch, envelope_token, millis};
+use crate::error::{ConnectProblem, Error};
 use crate::store::health::State;
 use crate::store::size;
 use crate::util::home::Home;
@@ -28,6 +28,7 @@ use crate::wire::tag::Generation;
 
 mod batch;
 mod breaker;
+mod command;
 mod connection;
 mod deadline;
 mod epoch;
@@ -41,6 +42,7 @@ mod many;
 mod publish;
 mod reply;
 mod script;
+mod send;
 #[cfg(test)]
 pub(crate) mod server;
 mod settings;
@@ -143,11 +145,11 @@ impl RedisStore {
 }
 
 impl Store for RedisStore {
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+    async fn get(&self, key: &str) -> Answer<Option<Bytes>> {
         self.link.read(key).await
     }
 
-    async fn get_all(&self, keys: &[&str]) -> Result<Vec<Option<Bytes>>, StoreError> {
+    async fn get_all(&self, keys: &[&str]) -> Answer<Vec<Option<Bytes>>> {
         self.link.read_all(keys).await
     }
 
@@ -155,27 +157,17 @@ impl Store for RedisStore {
         &self,
         tags: &[(String, Generation)],
         ttl: Duration,
-    ) -> Result<Vec<Option<Generation>>, StoreError> {
+    ) -> Answer<Vec<Option<Generation>>> {
         let ttl = millis(ttl).to_string();
-        let args = tags.iter().map(|(_, new)| [new.bytes(), ttl.as_bytes()]);
-        let args: Vec<_> = args.collect();
-        let calls = tags.iter().zip(&args);
-        let calls: Vec<_> = calls
-            .map(|((tag, _), args)| (tag.as_str(), &args[..]))
-            .collect();
-        let answers = self.link.answers(&script::STAMP, &calls).await?;
-        answers.into_iter().map(reply::generation).collect()
+        let stamp = |(tag, new): &(String, Generation)| {
+            script::STAMP.on(&[tag], &[new.bytes(), ttl.as_bytes()])
+        };
+        let answers = self.link.send(tags.iter().map(stamp)).await.into_iter();
+        answers.map(|answer| reply::generation(answer?)).collect()
     }
 
-    async fn acquire(
-        &self,
-        key: &str,
-        lease: Bytes,
-        ttl: Duration,
-    ) -> Result<Option<Bytes>, StoreError> {
-        let mut command = Cmd::with_capacity(7, 30 + key.len() + lease.len());
-        command.arg("SET").arg(key).arg(&*lease);
-        command.arg("NX").arg("GET").arg("PX").arg(millis(ttl));
+    async fn acquire(&self, key: &str, lease: Bytes, ttl: Duration) -> Answer<Option<Bytes>> {
+        let command = command::acquire(key, &lease, ttl);
         reply::bytes(self.link.ask(&command).await?)
     }
 
@@ -185,49 +177,30 @@ impl Store for RedisStore {
         seen: Bytes,
         lease: Bytes,
         ttl: Duration,
-    ) -> Result<bool, StoreError> {
-        let (token, whole): (&[u8], &[u8]) = match envelope_token(&seen) {
-            Some(token) => (token, &[]),
-            None => (&[], &seen),
-        };
-        let ttl = millis(ttl).to_string();
-        let args = [&*lease, ttl.as_bytes(), token, whole];
-        self.link.run(&script::ACQUIRE_OVER, key, &args).await
+    ) -> Answer<bool> {
+        let command = command::acquire_over(key, &seen, &lease, ttl);
+        self.link.run(command).await
     }
 
-    async fn seize(&self, key: &str, lease: Bytes, ttl: Duration) -> Result<bool, StoreError> {
-        let ttl = millis(ttl).to_string();
-        let args = [&*lease, ttl.as_bytes()];
-        self.link.run(&script::SEIZE, key, &args).await
+    async fn seize(&self, key: &str, lease: Bytes, ttl: Duration) -> Answer<bool> {
+        self.link.run(command::seize(key, &lease, ttl)).await
     }
 
-    async fn extend(&self, key: &str, token: Token, ttl: Duration) -> Result<bool, StoreError> {
-        let ttl = millis(ttl).to_string();
-        let args = [token.as_bytes(), ttl.as_bytes()];
-        self.link.run(&script::EXTEND, key, &args).await
+    async fn extend(&self, key: &str, token: Token, ttl: Duration) -> Answer<bool> {
+        self.link.run(command::extend(key, token, ttl)).await
     }
 
-    async fn fill(
-        &self,
-        key: &str,
-        token: Token,
-        entry: Bytes,
-        ttl: Duration,
-    ) -> Result<bool, StoreError> {
+    async fn fill(&self, key: &str, token: Token, entry: Bytes, ttl: Duration) -> Answer<bool> {
         size::check(entry.len(), self.value_bytes)?;
-        let ttl = millis(ttl).to_string();
-        let bars = self.bars_key.as_bytes();
-        let args = [token.as_bytes(), &*entry, ttl.as_bytes(), bars];
-        size::judged(self.link.run(&script::FILL, key, &args).await, entry.len())
+        let command = command::fill(key, token, &entry, ttl, &self.bars_key);
+        size::judged(self.link.run(command).await, entry.len())
     }
 
-    async fn release(&self, key: &str, token: Token) -> Result<bool, StoreError> {
-        self.link
-            .run(&script::RELEASE, key, &[token.as_bytes()])
-            .await
+    async fn release(&self, key: &str, token: Token) -> Answer<bool> {
+        self.link.run(command::release(key, token)).await
     }
 
-    async fn invalidate(&self, keys: &[String]) -> Result<(), StoreError> {
+    async fn invalidate(&self, keys: &[String]) -> Answer<()> {
         if keys.is_empty() {
             return Ok(());
         }
@@ -237,19 +210,16 @@ impl Store for RedisStore {
         self.link.ask(&command).await.map(drop)
     }
 
-    async fn bar(
-        &self,
-        id: Token,
-        life: Option<Duration>,
-        prefixes: &[String],
-    ) -> Result<bool, StoreError> {
+    async fn bar(&self, id: Token, life: Option<Duration>, prefixes: &[String]) -> Answer<bool> {
         let (id, life) = (lock::name(id), millis_or_zero(life));
         let mut args = vec![id.as_bytes(), life.as_bytes()];
         args.extend(prefixes.iter().map(String::as_bytes));
-        self.link.run(&script::BAR, &self.bars_key, &args).await
+        self.link
+            .run(script::BAR.on(&[&self.bars_key], &args))
+            .await
     }
 
-    async fn scan(&self, prefix: &str, cursor: u64) -> Result<(Vec<String>, u64), StoreError> {
+    async fn scan(&self, prefix: &str, cursor: u64) -> Answer<(Vec<String>, u64)> {
         let mut command = Cmd::new();
         command.arg("SCAN").arg(cursor);
         command.arg("MATCH").arg(beginning_with(prefix));
@@ -257,7 +227,7 @@ impl Store for RedisStore {
         reply::scanned(self.link.ask(&command).await?)
     }
 
-    async fn begin(&self, keys: &[String], token: Token, hold: Duration) -> Result<(), StoreError> {
+    async fn begin(&self, keys: &[String], token: Token, hold: Duration) -> Answer<()> {
         let hold = millis(hold).to_string();
         let args = [token.as_bytes(), hold.as_bytes()];
         self.link
@@ -266,48 +236,28 @@ impl Store for RedisStore {
             .map(drop)
     }
 
-    async fn hold(
-        &self,
-        keys: &[String],
-        token: Token,
-        hold: Duration,
-    ) -> Result<bool, StoreError> {
+    async fn hold(&self, keys: &[String], token: Token, hold: Duration) -> Answer<bool> {
         let hold = millis(hold).to_string();
         let args = [token.as_bytes(), hold.as_bytes()];
         self.link.run_all(&script::HOLD, keys, &args).await
     }
 
-    async fn end(
-        &self,
-        keys: &[String],
-        token: Token,
-        hold_off: Option<Duration>,
-    ) -> Result<bool, StoreError> {
+    async fn end(&self, keys: &[String], token: Token, hold_off: Option<Duration>) -> Answer<bool> {
         let hold_off = millis_or_zero(hold_off);
         let args = [token.as_bytes(), hold_off.as_bytes()];
         self.link.run_all(&script::END, keys, &args).await
     }
 
-    async fn put(
-        &self,
-        key: &str,
-        token: Token,
-        entry: Bytes,
-        ttl: Duration,
-    ) -> Result<Put, StoreError> {
+    async fn put(&self, key: &str, token: Token, entry: Bytes, ttl: Duration) -> Answer<Put> {
         size::check(entry.len(), self.value_bytes)?;
         let ttl = millis(ttl).to_string();
         let bars = self.bars_key.as_bytes();
         let args = [token.as_bytes(), &*entry, ttl.as_bytes(), bars];
-        let answer = self.link.evaluate(&script::PUT, key, &args).await;
+        let answer = self.link.evaluate(script::PUT.on(&[key], &args)).await;
         reply::put(&size::judged(answer, entry.len())?)
     }
 
-    async fn invalidate_guarded(
-        &self,
-        keys: &[String],
-        hold_off: Option<Duration>,
-    ) -> Result<(), StoreError> {
+    async fn invalidate_guarded(&self, keys: &[String], hold_off: Option<Duration>) -> Answer<()> {
         let (token, hold_off) = (Token::next(), millis_or_zero(hold_off));
         let args = [token.as_bytes(), hold_off.as_bytes()];
         self.link
@@ -316,30 +266,25 @@ impl Store for RedisStore {
             .map(drop)
     }
 
-    async fn lock(&self, key: &str, holder: Token, life: Duration) -> Result<Grant, StoreError> {
+    async fn lock(&self, key: &str, holder: Token, life: Duration) -> Answer<Grant> {
         let (holder, life) = (lock::name(holder), millis(life).to_string());
         let args = [holder.as_bytes(), life.as_bytes()];
-        reply::grant(&self.link.evaluate(&script::LOCK, key, &args).await?)
+        reply::grant(&self.link.evaluate(script::LOCK.on(&[key], &args)).await?)
     }
 
-    async fn extend_lock(
-        &self,
-        key: &str,
-        holder: Token,
-        life: Duration,
-    ) -> Result<bool, StoreError> {
+    async fn extend_lock(&self, key: &str, holder: Token, life: Duration) -> Answer<bool> {
         let (holder, life) = (lock::name(holder), millis(life).to_string());
         let args = [holder.as_bytes(), life.as_bytes()];
-        self.link.run(&script::EXTEND_LOCK, key, &args).await
+        self.link.run(script::EXTEND_LOCK.on(&[key], &args)).await
     }
 
-    async fn unlock(&self, key: &str, holder: Token) -> Result<bool, StoreError> {
+    async fn unlock(&self, key: &str, holder: Token) -> Answer<bool> {
         let holder = lock::name(holder);
-        let args = [holder.as_bytes()];
-        self.link.run(&script::UNLOCK, key, &args).await
+        let command = script::UNLOCK.on(&[key], &[holder.as_bytes()]);
+        self.link.run(command).await
     }
 
-    async fn publish(&self, outlet: &Outlet, message: Bytes) -> Result<(), StoreError> {
+    async fn publish(&self, outlet: &Outlet, message: Bytes) -> Answer<()> {
         publish::publish(&self.link, outlet, &message).await
     }
 

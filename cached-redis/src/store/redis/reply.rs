@@ -9,12 +9,12 @@ use bytes::Bytes;
 use redis::{ErrorKind, RedisError, RedisResult, ServerError, Value};
 
 use crate::error::StoreError;
-use crate::store::Put;
+use crate::store::{Answer, Put};
 use crate::wire::lock::Grant;
 use crate::wire::tag::Generation;
 
 /// Sorts errors out: those of the connection, and those that came as an answer.
-pub(super) fn value(answer: RedisResult<Value>) -> Result<Value, StoreError> {
+pub(super) fn value(answer: RedisResult<Value>) -> Answer<Value> {
     match answer {
         Ok(Value::ServerError(refusal)) => Err(server(&refusal)),
         Ok(value) => Ok(value),
@@ -22,17 +22,8 @@ pub(super) fn value(answer: RedisResult<Value>) -> Result<Value, StoreError> {
     }
 }
 
-/// The same for several answers, of which none may be an error.
-pub(super) fn values(answers: RedisResult<Vec<Value>>) -> Result<Vec<Value>, StoreError> {
-    let answers = answers.map_err(|failure| error(&failure))?;
-    answers
-        .into_iter()
-        .map(|answer| value(Ok(answer)))
-        .collect()
-}
-
 /// A list; of nothing where there is none.
-pub(super) fn list(value: Value) -> Result<Vec<Value>, StoreError> {
+pub(super) fn list(value: Value) -> Answer<Vec<Value>> {
     match value {
         Value::Array(values) => Ok(values),
         Value::Nil => Ok(Vec::new()),
@@ -41,17 +32,17 @@ pub(super) fn list(value: Value) -> Result<Vec<Value>, StoreError> {
 }
 
 /// A list of so many.
-pub(super) fn some<const N: usize>(value: Value) -> Result<[Value; N], StoreError> {
+pub(super) fn some<const N: usize>(value: Value) -> Answer<[Value; N]> {
     list(value)?.try_into().map_err(|_| StoreError::Answer)
 }
 
 /// A text.
-pub(super) fn text(value: Value) -> Result<String, StoreError> {
+pub(super) fn text(value: Value) -> Answer<String> {
     redis::from_redis_value(value).map_err(|_| StoreError::Answer)
 }
 
 /// A string or nothing. Takes over the reply's buffer.
-pub(super) fn bytes(value: Value) -> Result<Option<Bytes>, StoreError> {
+pub(super) fn bytes(value: Value) -> Answer<Option<Bytes>> {
     match value {
         Value::BulkString(bytes) => Ok(Some(bytes.into())),
         Value::Nil => Ok(None),
@@ -60,7 +51,7 @@ pub(super) fn bytes(value: Value) -> Result<Option<Bytes>, StoreError> {
 }
 
 /// Strings or nothings, in the order of the keys.
-pub(super) fn all_bytes(value: Value) -> Result<Vec<Option<Bytes>>, StoreError> {
+pub(super) fn all_bytes(value: Value) -> Answer<Vec<Option<Bytes>>> {
     match value {
         Value::Array(values) => values.into_iter().map(bytes).collect(),
         _ => Err(StoreError::Answer),
@@ -68,7 +59,7 @@ pub(super) fn all_bytes(value: Value) -> Result<Vec<Option<Bytes>>, StoreError> 
 }
 
 /// The 1 or 0 that scripts answer.
-pub(super) fn flag(value: &Value) -> Result<bool, StoreError> {
+pub(super) fn flag(value: &Value) -> Answer<bool> {
     match value {
         Value::Int(number) => Ok(*number == 1),
         _ => Err(StoreError::Answer),
@@ -76,7 +67,7 @@ pub(super) fn flag(value: &Value) -> Result<bool, StoreError> {
 }
 
 /// The answer to asking for a lock: its number; or, negative, for how many ms somebody else holds it.
-pub(super) fn grant(value: &Value) -> Result<Grant, StoreError> {
+pub(super) fn grant(value: &Value) -> Answer<Grant> {
     match value {
         Value::Int(number) if *number > 0 => Ok(Grant::Ours(number.unsigned_abs())),
         Value::Int(left) => Ok(Grant::Theirs(Duration::from_millis(left.unsigned_abs()))),
@@ -85,7 +76,7 @@ pub(super) fn grant(value: &Value) -> Result<Grant, StoreError> {
 }
 
 /// The number that the script of a write-through answers.
-pub(super) fn put(value: &Value) -> Result<Put, StoreError> {
+pub(super) fn put(value: &Value) -> Answer<Put> {
     match value {
         Value::Int(2) => Ok(Put::Stored),
         Value::Int(1) => Ok(Put::Ended),
@@ -95,7 +86,7 @@ pub(super) fn put(value: &Value) -> Result<Put, StoreError> {
 }
 
 /// A generation; `None` where there is something else in its place.
-pub(super) fn generation(value: Value) -> Result<Option<Generation>, StoreError> {
+pub(super) fn generation(value: Value) -> Answer<Option<Generation>> {
     match bytes(value)? {
         None => Ok(None),
         Some(bytes) => Generation::read(&bytes).map(Some).ok_or(StoreError::Answer),
@@ -109,7 +100,7 @@ pub(super) fn time_ms(value: Value) -> Option<u64> {
 }
 
 /// The answer to a step of a scan. A key that is no text is none of ours.
-pub(super) fn scanned(value: Value) -> Result<(Vec<String>, u64), StoreError> {
+pub(super) fn scanned(value: Value) -> Answer<(Vec<String>, u64)> {
     let answer: Result<(u64, Vec<Vec<u8>>), _> = redis::from_redis_value(value);
     let (cursor, keys) = answer.map_err(|_| StoreError::Answer)?;
     let keys = keys.into_iter().map(String::from_utf8);
@@ -146,7 +137,7 @@ fn refusal(code: &str) -> StoreError {
 mod tests {
     use super::*;
 
-    fn parsed(reply: &[u8]) -> Result<Value, StoreError> {
+    fn parsed(reply: &[u8]) -> Answer<Value> {
         value(redis::parse_redis_value(reply))
     }
 

@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 use super::facts::{Facts, Identity};
 use super::reply;
 use crate::error::StoreError;
+use crate::store::Answer;
 
 /// The pause between an answer and the next question.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -73,7 +74,7 @@ impl Vigil {
         pending::<()>().await;
     }
 
-    async fn ask(&mut self) -> Result<Facts, StoreError> {
+    async fn ask(&mut self) -> Answer<Facts> {
         let mut question = redis::cmd("INFO");
         question.arg("replication");
         let answer = self.connection.send_packed_command(&question).await;

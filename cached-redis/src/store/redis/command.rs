@@ -1,0 +1,44 @@
+//! The commands of steps that there are for one key and for many.
+
+use std::time::Duration;
+
+use redis::Cmd;
+
+use super::{envelope_token, millis, script};
+use crate::wire::entry::Token;
+
+pub(super) fn acquire(key: &str, lease: &[u8], ttl: Duration) -> Cmd {
+    let mut command = Cmd::with_capacity(7, 30 + key.len() + lease.len());
+    command.arg("SET").arg(key).arg(lease);
+    command.arg("NX").arg("GET").arg("PX").arg(millis(ttl));
+    command
+}
+
+pub(super) fn acquire_over(key: &str, seen: &[u8], lease: &[u8], ttl: Duration) -> Cmd {
+    let (token, whole): (&[u8], &[u8]) = match envelope_token(seen) {
+        Some(token) => (token, &[]),
+        None => (&[], seen),
+    };
+    let ttl = millis(ttl).to_string();
+    script::ACQUIRE_OVER.on(&[key], &[lease, ttl.as_bytes(), token, whole])
+}
+
+pub(super) fn seize(key: &str, lease: &[u8], ttl: Duration) -> Cmd {
+    let ttl = millis(ttl).to_string();
+    script::SEIZE.on(&[key], &[lease, ttl.as_bytes()])
+}
+
+pub(super) fn extend(key: &str, token: Token, ttl: Duration) -> Cmd {
+    let ttl = millis(ttl).to_string();
+    script::EXTEND.on(&[key], &[token.as_bytes(), ttl.as_bytes()])
+}
+
+pub(super) fn fill(key: &str, token: Token, entry: &[u8], ttl: Duration, bars: &str) -> Cmd {
+    let ttl = millis(ttl).to_string();
+    let args = [token.as_bytes(), entry, ttl.as_bytes(), bars.as_bytes()];
+    script::FILL.on(&[key], &args)
+}
+
+pub(super) fn release(key: &str, token: Token) -> Cmd {
+    script::RELEASE.on(&[key], &[token.as_bytes()])
+}
