@@ -26,154 +26,139 @@ pub use jitter::Jitter;
 /// time to live to its clock and refuses a sum that overflows.
 pub(crate) const LONGEST_TTL: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// How long an entry lives, and when it is loaded anew: time to live, jitter, negative caching,
-/// [stale windows and early refreshes](crate::docs::stampedes).
-///
-/// Settings that are not given come from the named policy, if there is one, and then from the
-/// [builder](crate::Builder).
-///
-/// ```
-/// use std::time::Duration;
-/// use cached_redis::{Jitter, Policy};
-///
-/// const HOURLY: Policy = Policy::new()
-///     .ttl(Duration::from_secs(3600))
-///     .jitter(Jitter::below(0.1))
-///     .negative_ttl(Duration::from_secs(60));
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[must_use]
-pub struct Policy {
-    pub(crate) ttl: Option<Duration>,
-    pub(crate) jitter: Option<Jitter>,
-    pub(crate) negative_ttl: Option<Duration>,
-    pub(crate) stale_while_revalidate: Option<Duration>,
-    pub(crate) stale_if_error: Option<Duration>,
-    pub(crate) refresh_ahead: Option<f64>,
-    pub(crate) early_expiry: Option<f64>,
-    pub(crate) soft_timeout: Option<Duration>,
-    pub(crate) audit: Option<f64>,
-    pub(crate) schema: Option<Schema>,
-    pub(crate) name: Option<&'static str>,
-    /// Whether each value tells its own TTL.
-    pub(crate) ttl_of_value: bool,
-    /// Whether calls inside of a load have no say in its result.
-    pub(crate) isolated: bool,
+/// From one table: what a policy may say, and how it is said.
+macro_rules! policy {
+    (
+        $(#[$doc:meta])*
+        pub struct Policy {
+            $($(#[$field_doc:meta])* $field:ident($value:ident: $type:ty);)+
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq)]
+        #[must_use]
+        pub struct Policy {
+            $(pub(crate) $field: Option<$type>,)+
+            pub(crate) name: Option<&'static str>,
+            /// Whether each value tells its own TTL.
+            pub(crate) ttl_of_value: bool,
+            /// Whether calls inside of a load have no say in its result.
+            pub(crate) isolated: bool,
+        }
+
+        impl Policy {
+            /// A policy that says nothing yet.
+            pub const fn new() -> Self {
+                Self {
+                    $($field: None,)+
+                    name: None,
+                    ttl_of_value: false,
+                    isolated: false,
+                }
+            }
+
+            $($(#[$field_doc])*
+            pub const fn $field(mut self, $value: $type) -> Self {
+                self.$field = Some($value);
+                self
+            })+
+
+            /// What is set here, else what is set in `base`.
+            pub(crate) fn over(self, base: Self) -> Self {
+                Self {
+                    $($field: self.$field.or(base.$field),)+
+                    name: self.name.or(base.name),
+                    ttl_of_value: self.ttl_of_value || base.ttl_of_value,
+                    isolated: self.isolated || base.isolated,
+                }
+            }
+        }
+    };
+}
+
+policy! {
+    /// How long an entry lives, and when it is loaded anew: time to live, jitter, negative caching,
+    /// [stale windows and early refreshes](crate::docs::stampedes).
+    ///
+    /// Settings that are not given come from the named policy, if there is one, and then from the
+    /// [builder](crate::Builder).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cached_redis::{Jitter, Policy};
+    ///
+    /// const HOURLY: Policy = Policy::new()
+    ///     .ttl(Duration::from_secs(3600))
+    ///     .jitter(Jitter::below(0.1))
+    ///     .negative_ttl(Duration::from_secs(60));
+    /// ```
+    pub struct Policy {
+        /// How long an entry stays fresh. Must be more than zero; rounded up to whole milliseconds and
+        /// capped at 100 years. By default, [jitter](Self::jitter) makes it up to 5 % longer or shorter.
+        ttl(ttl: Duration);
+
+        /// By how much the lives of entries differ, so that those filled together do not turn stale
+        /// together: `Jitter::around(0.05)`, the builder's default, spreads 300 s over 285 s to **315 s**, and
+        /// `Jitter::below(0.05)` over 285 s to 300 s. It applies to the TTL of a `None` as well, and stale
+        /// windows begin where it ends.
+        jitter(jitter: Jitter);
+
+        /// How long a cached `None` lives; zero means that `None` is not kept. The default is the TTL,
+        /// at most 30 s.
+        negative_ttl(ttl: Duration);
+
+        /// For how long past its TTL an entry is still served, while one caller loads it anew
+        /// (RFC 5861). Zero by default. An entry that was invalidated is gone and not served.
+        ///
+        /// Counted from the TTL: entries are kept for their TTL and the longer of the two stale windows.
+        /// A cached `None` has no stale windows, and neither has an entry with a TTL of more than 49 days.
+        stale_while_revalidate(window: Duration);
+
+        /// For how long past its TTL an entry is served if the load fails (RFC 5861). Zero by default, and
+        /// counted from the TTL. After a failed load the source is left alone for the
+        /// [throttle](crate::Builder::throttle), and the old value is served at once.
+        stale_if_error(window: Duration);
+
+        /// The share of the TTL after which one caller loads an entry anew while it goes on being served:
+        /// `0.8` of 300 s refreshes after 240 s, with the first read that comes then. More than 0 and
+        /// below 1; off by default.
+        refresh_ahead(share: f64);
+
+        /// XFetch's β: each look at an entry may expire it early, the more likely the closer it is to its
+        /// TTL and the longer its load took, so that a hot entry is loaded anew before it is gone. More
+        /// than 0; 1 is the paper's choice, a larger one is more eager. Off by default.
+        ///
+        /// Vattani, Chierichetti and Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB
+        /// 2015.
+        early_expiry(beta: f64);
+
+        /// How long a caller waits for a load inside the window of
+        /// [`stale_if_error`](Self::stale_if_error): after that it gets the old value, and the load goes
+        /// on. More than zero; off by default. Nobody waits inside the window of
+        /// [`stale_while_revalidate`](Self::stale_while_revalidate), and where there is no old value the
+        /// call waits for its load.
+        ///
+        /// In the policy of a [`get_or_fill`](crate::Cache::get_or_fill), or of a function by name, the
+        /// load cannot go on alone: the caller that runs it waits for it, and only those who wait for
+        /// that caller are served the old value.
+        soft_timeout(timeout: Duration);
+
+        /// Which entries a type reads that was changed since they were written. [`Schema::Exact`] by
+        /// default.
+        schema(schema: Schema);
+
+        /// The share of hits that are checked against the source in the background: what the option
+        /// `audit` comes to.
+        #[doc(hidden)]
+        audit(share: f64);
+    }
 }
 
 impl Policy {
-    /// A policy that says nothing yet.
-    pub const fn new() -> Self {
-        Self {
-            ttl: None,
-            jitter: None,
-            negative_ttl: None,
-            stale_while_revalidate: None,
-            stale_if_error: None,
-            refresh_ahead: None,
-            early_expiry: None,
-            soft_timeout: None,
-            audit: None,
-            schema: None,
-            name: None,
-            ttl_of_value: false,
-            isolated: false,
-        }
-    }
-
-    /// How long an entry stays fresh. Must be more than zero; rounded up to whole milliseconds and
-    /// capped at 100 years. By default, [jitter](Self::jitter) makes it up to 5 % longer or shorter.
-    pub const fn ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = Some(ttl);
-        self
-    }
-
-    /// By how much the lives of entries differ, so that those filled together do not turn stale
-    /// together: `Jitter::around(0.05)`, the builder's default, spreads 300 s over 285 s to **315 s**, and
-    /// `Jitter::below(0.05)` over 285 s to 300 s. It applies to the TTL of a `None` as well, and stale
-    /// windows begin where it ends.
-    pub const fn jitter(mut self, jitter: Jitter) -> Self {
-        self.jitter = Some(jitter);
-        self
-    }
-
-    /// How long a cached `None` lives; zero means that `None` is not kept. The default is the TTL,
-    /// at most 30 s.
-    pub const fn negative_ttl(mut self, ttl: Duration) -> Self {
-        self.negative_ttl = Some(ttl);
-        self
-    }
-
-    /// For how long past its TTL an entry is still served, while one caller loads it anew
-    /// (RFC 5861). Zero by default. An entry that was invalidated is gone and not served.
-    ///
-    /// Counted from the TTL: entries are kept for their TTL and the longer of the two stale windows.
-    /// A cached `None` has no stale windows, and neither has an entry with a TTL of more than 49 days.
-    pub const fn stale_while_revalidate(mut self, window: Duration) -> Self {
-        self.stale_while_revalidate = Some(window);
-        self
-    }
-
-    /// For how long past its TTL an entry is served if the load fails (RFC 5861). Zero by default, and
-    /// counted from the TTL. After a failed load the source is left alone for the
-    /// [throttle](crate::Builder::throttle), and the old value is served at once.
-    pub const fn stale_if_error(mut self, window: Duration) -> Self {
-        self.stale_if_error = Some(window);
-        self
-    }
-
-    /// The share of the TTL after which one caller loads an entry anew while it goes on being served:
-    /// `0.8` of 300 s refreshes after 240 s, with the first read that comes then. More than 0 and
-    /// below 1; off by default.
-    pub const fn refresh_ahead(mut self, share: f64) -> Self {
-        self.refresh_ahead = Some(share);
-        self
-    }
-
-    /// XFetch's β: each look at an entry may expire it early, the more likely the closer it is to its
-    /// TTL and the longer its load took, so that a hot entry is loaded anew before it is gone. More
-    /// than 0; 1 is the paper's choice, a larger one is more eager. Off by default.
-    ///
-    /// Vattani, Chierichetti and Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB
-    /// 2015.
-    pub const fn early_expiry(mut self, beta: f64) -> Self {
-        self.early_expiry = Some(beta);
-        self
-    }
-
-    /// How long a caller waits for a load inside the window of
-    /// [`stale_if_error`](Self::stale_if_error): after that it gets the old value, and the load goes
-    /// on. More than zero; off by default. Nobody waits inside the window of
-    /// [`stale_while_revalidate`](Self::stale_while_revalidate), and where there is no old value the
-    /// call waits for its load.
-    ///
-    /// In the policy of a [`get_or_fill`](crate::Cache::get_or_fill), or of a function by name, the
-    /// load cannot go on alone: the caller that runs it waits for it, and only those who wait for
-    /// that caller are served the old value.
-    pub const fn soft_timeout(mut self, timeout: Duration) -> Self {
-        self.soft_timeout = Some(timeout);
-        self
-    }
-
-    /// Which entries a type reads that was changed since they were written. [`Schema::Exact`] by
-    /// default.
-    pub const fn schema(mut self, schema: Schema) -> Self {
-        self.schema = Some(schema);
-        self
-    }
-
     /// Takes what is not set here from the policy that was given this name in
     /// [`Builder::policy`](crate::Builder::policy).
     pub const fn named(mut self, name: &'static str) -> Self {
         self.name = Some(name);
-        self
-    }
-
-    /// The share of hits that are checked against the source in the background: what the option
-    /// `audit` comes to.
-    #[doc(hidden)]
-    pub const fn audit(mut self, share: f64) -> Self {
-        self.audit = Some(share);
         self
     }
 
@@ -200,63 +185,45 @@ impl Policy {
         }
     }
 
-    /// What is set here, else what is set in `base`.
-    pub(crate) fn over(self, base: Self) -> Self {
-        Self {
-            ttl: self.ttl.or(base.ttl),
-            jitter: self.jitter.or(base.jitter),
-            negative_ttl: self.negative_ttl.or(base.negative_ttl),
-            stale_while_revalidate: self.stale_while_revalidate.or(base.stale_while_revalidate),
-            stale_if_error: self.stale_if_error.or(base.stale_if_error),
-            refresh_ahead: self.refresh_ahead.or(base.refresh_ahead),
-            early_expiry: self.early_expiry.or(base.early_expiry),
-            soft_timeout: self.soft_timeout.or(base.soft_timeout),
-            audit: self.audit.or(base.audit),
-            schema: self.schema.or(base.schema),
-            name: self.name.or(base.name),
-            ttl_of_value: self.ttl_of_value || base.ttl_of_value,
-            isolated: self.isolated || base.isolated,
-        }
-    }
-
     pub(crate) fn is_in_range(&self) -> bool {
         self.check("policy").is_ok()
     }
 
     /// Refuses settings that cannot be meant.
     pub(crate) fn check(&self, setting: impl Into<Cow<'static, str>>) -> Result<(), Error> {
-        if self.ttl.is_some_and(|ttl| ttl.is_zero()) {
-            return Err(Error::setting(setting, "a TTL must be more than zero"));
-        }
-        if self.jitter.is_some_and(|jitter| !jitter.is_in_range()) {
-            let problem = "jitter must be at least 0 and below 1";
-            return Err(Error::setting(setting, problem));
-        }
-        if self
-            .refresh_ahead
-            .is_some_and(|share| !(share > 0.0 && share < 1.0))
-        {
-            let problem = "refresh_ahead must be more than 0 and below 1";
-            return Err(Error::setting(setting, problem));
-        }
-        if self
-            .early_expiry
-            .is_some_and(|beta| !(beta > 0.0 && beta.is_finite()))
-        {
-            let problem = "early_expiry must be more than 0 and finite";
-            return Err(Error::setting(setting, problem));
-        }
-        if self
-            .audit
-            .is_some_and(|share| !(0.0..=1.0).contains(&share))
-        {
-            let problem = "audit must be from 0 to 1";
-            return Err(Error::setting(setting, problem));
-        }
-        if self.soft_timeout.is_some_and(|timeout| timeout.is_zero()) {
-            return Err(Error::setting(setting, "a timeout must be more than zero"));
-        }
-        Ok(())
+        let refused = [
+            (
+                self.ttl.is_some_and(|ttl| ttl.is_zero()),
+                "a TTL must be more than zero",
+            ),
+            (
+                self.jitter.is_some_and(|jitter| !jitter.is_in_range()),
+                "jitter must be at least 0 and below 1",
+            ),
+            (
+                self.refresh_ahead
+                    .is_some_and(|share| !(share > 0.0 && share < 1.0)),
+                "refresh_ahead must be more than 0 and below 1",
+            ),
+            (
+                self.early_expiry
+                    .is_some_and(|beta| !(beta > 0.0 && beta.is_finite())),
+                "early_expiry must be more than 0 and finite",
+            ),
+            (
+                self.audit
+                    .is_some_and(|share| !(0.0..=1.0).contains(&share)),
+                "audit must be from 0 to 1",
+            ),
+            (
+                self.soft_timeout.is_some_and(|timeout| timeout.is_zero()),
+                "a timeout must be more than zero",
+            ),
+        ];
+        let problem = refused
+            .into_iter()
+            .find_map(|(is, problem)| is.then_some(problem));
+        problem.map_or(Ok(()), |problem| Err(Error::setting(setting, problem)))
     }
 
     /// Whether a reader has to know the age of an entry: an option says so, or may, in the policy of
