@@ -184,12 +184,11 @@ fn slice(each: &Each, function: &Function, errors: &mut Errors) -> Option<bool> 
             .map(|meant| format!("did you mean `{meant}`? "))
             .unwrap_or_default();
         let message = format!("`{}` is no parameter of `{}`", each.all, function.name());
-        errors.refuse(
+        return errors.refused(
             &each.all,
             message,
             format!("{meant}its parameters: {}", list(&names)),
         );
-        return None;
     };
     match peel(ty) {
         Type::Reference(reference) if matches!(peel(&reference.elem), Type::Slice(_)) => Some(true),
@@ -197,8 +196,7 @@ fn slice(each: &Each, function: &Function, errors: &mut Errors) -> Option<bool> 
         _ => {
             let message = format!("`{}` is neither a slice nor a `Vec`", each.all);
             let help = format!("write `{0}: &[…]` or `{0}: Vec<…>`", each.all);
-            errors.refuse(ty, message, help);
-            None
+            errors.refused(ty, message, help)
         }
     }
 }

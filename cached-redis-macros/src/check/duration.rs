@@ -37,10 +37,7 @@ pub(crate) fn parse(name: &str, value: &Expr, zero: bool, errors: &mut Errors) -
     };
     match read {
         Ok(millis) => Some(Life::Millis(millis)),
-        Err(refused) => {
-            errors.refuse(value, refused.message(name), FORMS);
-            None
-        }
+        Err(refused) => errors.refused(value, refused.message(name), FORMS),
     }
 }
 

@@ -53,8 +53,7 @@ pub(crate) fn factor(
     if (factor.allows)(number) {
         return Some(Literal::f64_unsuffixed(number).into_token_stream());
     }
-    errors.refuse(value, factor.wrong, factor.help);
-    None
+    errors.refused(value, factor.wrong, factor.help)
 }
 
 /// The value of a literal, NaN where it is no number; `None` for an expression.

@@ -27,8 +27,7 @@ impl Guard {
             "require" => returns_refusal(word, function, errors).then_some(Self::Require),
             _ => {
                 let help = "write `guard`, `guard = \"prefer\"` or `guard = \"require\"`";
-                errors.refuse(word, "`guard` is neither of its two words", help);
-                None
+                errors.refused(word, "`guard` is neither of its two words", help)
             }
         }
     }

@@ -51,12 +51,11 @@ fn percentage(text: &LitStr, errors: &mut Errors) -> Option<Jitter> {
         .and_then(|digits| digits.parse::<f64>().ok())
         .map(|percent| percent / 100.0);
     let Some(share) = share.filter(|share| (JITTER.allows)(*share)) else {
-        errors.refuse(
+        return errors.refused(
             text,
             "`jitter` is no share of the TTL below 100 %",
             JITTER.help,
         );
-        return None;
     };
     let share = Literal::f64_unsuffixed(share).into_token_stream();
     Some(Jitter { kind, share })

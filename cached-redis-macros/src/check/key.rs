@@ -214,12 +214,11 @@ impl Resolver<'_> {
     fn generic(&self, written: &Placeholder, piece: Piece, errors: &mut Errors) -> Option<Piece> {
         if !written.path.is_empty() || written.format != Format::Display {
             let message = format!("`{}` asks too much of a generic parameter", written.written);
-            errors.refuse(
+            return errors.refused(
                 self.literal(),
                 message,
                 format!("write `<{}>`", written.name),
             );
-            return None;
         }
         Some(piece)
     }
@@ -239,8 +238,7 @@ impl Resolver<'_> {
                 "write `<{0}>`, or `<{0}:hash>` for a compound",
                 written.name
             );
-            errors.refuse(ident, message, help);
-            return None;
+            return errors.refused(ident, message, help);
         }
         let path = self.path(written);
         let format = written.format;
@@ -257,8 +255,7 @@ impl Resolver<'_> {
                 "`{}` needs a receiver, and the function has none",
                 written.written
             );
-            errors.refuse(self.literal(), message, "add `&self`, or name a parameter");
-            return None;
+            return errors.refused(self.literal(), message, "add `&self`, or name a parameter");
         };
         let path = self.path(written);
         let format = written.format;
@@ -272,12 +269,11 @@ impl Resolver<'_> {
     fn result(&self, written: &Placeholder, errors: &mut Errors) -> Option<Piece> {
         if self.outcome == Outcome::Unsure {
             let message = format!("`{}` has no value after an error", written.written);
-            errors.refuse(
+            return errors.refused(
                 self.literal(),
                 message,
                 "add `when = \"ok\"`, or name a parameter instead",
             );
-            return None;
         }
         let span = self.literal().span();
         Some(Piece::Result {
@@ -293,8 +289,7 @@ impl Resolver<'_> {
             written.written
         );
         let help = "write one attribute for each configuration: `#[cfg_attr(…, …)]`";
-        errors.refuse(self.literal(), message, help);
-        None
+        errors.refused(self.literal(), message, help)
     }
 
     fn unknown(&self, written: &Placeholder, errors: &mut Errors) -> Option<Piece> {
@@ -312,8 +307,7 @@ impl Resolver<'_> {
             written.written,
             self.function.name()
         );
-        errors.refuse(self.literal(), message, help);
-        None
+        errors.refused(self.literal(), message, help)
     }
 
     /// `.field.0`

@@ -21,8 +21,7 @@ impl Schema {
             }
             _ => {
                 let help = "write `\"exact\"` or `\"additive\"`";
-                errors.refuse(written, "`schema` is none of its two words", help);
-                None
+                errors.refused(written, "`schema` is none of its two words", help)
             }
         }
     }

@@ -256,8 +256,7 @@ fn default_key(skipped: &[Ident], function: &Function, errors: &mut Errors) -> O
         let name = function.name();
         let message =
             format!("the method `{name}` needs a `key`: its type cannot be seen from here");
-        errors.refuse(name, message, format!("write `key = \"{name}:<…>\"`"));
-        return None;
+        return errors.refused(name, message, format!("write `key = \"{name}:<…>\"`"));
     }
     Some(Key::default_of(function, skipped))
 }
@@ -295,12 +294,11 @@ fn known_before(
 ) -> Option<Key> {
     let key = key?;
     if key.needs_result() {
-        errors.refuse(
+        return errors.refused(
             literal,
             format!("the {what} is needed before the function runs, when `<result>` is unknown"),
             "name parameters; for what is known only afterwards: `#[invalidates(…, when = \"ok\")]`",
         );
-        return None;
     }
     Some(key)
 }
@@ -319,12 +317,11 @@ fn kept(
         .filter(|_| !function.returns_never())
     else {
         let message = format!("`{}` returns nothing that could be kept", function.name());
-        errors.refuse(
+        return errors.refused(
             function.name(),
             message,
             format!("return the value, or remove `#[{attribute}]`"),
         );
-        return None;
     };
     if function.returns_impl_trait() {
         let help = "write the type itself";

@@ -19,8 +19,7 @@ impl When {
             "before" => Some(Self::Before),
             _ => {
                 let help = "write `\"always\"`, `\"ok\"` or `\"before\"`";
-                errors.refuse(written, "`when` is none of its three words", help);
-                None
+                errors.refused(written, "`when` is none of its three words", help)
             }
         }
     }

@@ -29,12 +29,11 @@ pub(crate) fn each(
         return expand(function, errors);
     }
     if let Some(one_more) = conditions.get(MOST_CONDITIONS) {
-        errors.refuse(
+        return errors.refused(
             one_more,
             format!("more than {MOST_CONDITIONS} conditions of parameters"),
             "put several parameters under one condition, or write one function for each configuration",
         );
-        return None;
     }
     let configurations = (0..1_usize << conditions.len()).map(|held| {
         let holds = |i: usize| held >> i & 1 == 1;

@@ -28,6 +28,17 @@ impl Errors {
         self.push(syn::Error::new_spanned(at, text));
     }
 
+    /// The same, for the value that there then is not.
+    pub(crate) fn refused<T>(
+        &mut self,
+        at: impl ToTokens,
+        message: impl Display,
+        help: impl Display,
+    ) -> Option<T> {
+        self.refuse(at, message, help);
+        None
+    }
+
     /// Refuses what stands at `span`.
     pub(crate) fn refuse_at(&mut self, span: Span, message: impl Display, help: impl Display) {
         let text = text(message, help);

@@ -5,7 +5,7 @@
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt as _;
-use syn::parse::{Parse as _, ParseStream, Parser as _};
+use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::{Expr, ExprLit, Lit, LitStr, Path, Token, parenthesized, token};
 
@@ -71,25 +71,18 @@ impl Written {
     }
 
     pub(crate) fn expression(&self, errors: &mut Errors) -> Option<Expr> {
-        match &self.value {
-            Value::Expr(value) => Some(value.clone()),
-            Value::Unreadable => None,
-            Value::Nothing | Value::List(_) | Value::Each(_) => {
-                self.wrong("a value", &format!("write `{} = …`", self.name), errors)
-            }
-        }
+        let Value::Expr(value) = &self.value else {
+            return self.wrong("a value", &format!("write `{} = …`", self.name), errors);
+        };
+        Some(value.clone())
     }
 
     pub(crate) fn string(&self, errors: &mut Errors) -> Option<LitStr> {
         let value = self.expression(errors)?;
-        match literal(&value) {
-            Some(text) => Some(text),
-            None => {
-                let (message, help) = self.no_string(peel_expr(&value));
-                errors.refuse(value, message, help);
-                None
-            }
-        }
+        literal(&value).or_else(|| {
+            let (message, help) = self.no_string(peel_expr(&value));
+            errors.refused(value, message, help)
+        })
     }
 
     /// Why this expression is no string, and what to write.
@@ -119,8 +112,7 @@ impl Written {
         let value = match &self.value {
             Value::Nothing => None,
             Value::Expr(_) => Some(self.string(errors)?),
-            Value::Unreadable => return None,
-            Value::List(_) | Value::Each(_) => {
+            _ => {
                 let help = format!("write `{name}`, or `{name} = \"…\"`");
                 return self.wrong("no list", &help, errors);
             }
@@ -130,70 +122,45 @@ impl Written {
 
     /// The name alone.
     pub(crate) fn flag(&self, errors: &mut Errors) -> Option<()> {
-        match &self.value {
-            Value::Nothing => Some(()),
-            Value::Unreadable => None,
-            Value::Expr(_) | Value::List(_) | Value::Each(_) => {
-                let help = format!("write `{}`, or leave it out", self.name);
-                self.wrong("no value", &help, errors)
-            }
-        }
+        let Value::Nothing = &self.value else {
+            let help = format!("write `{}`, or leave it out", self.name);
+            return self.wrong("no value", &help, errors);
+        };
+        Some(())
     }
 
     pub(crate) fn names(&self, errors: &mut Errors) -> Option<Vec<Ident>> {
-        match &self.value {
-            Value::List(names) => Some(names.clone()),
-            Value::Unreadable => None,
-            Value::Nothing | Value::Expr(_) | Value::Each(_) => self.wrong(
-                "a list of parameters",
-                &format!("write `{}(a, b)`", self.name),
-                errors,
-            ),
-        }
+        let Value::List(names) = &self.value else {
+            let help = format!("write `{}(a, b)`", self.name);
+            return self.wrong("a list of parameters", &help, errors);
+        };
+        Some(names.clone())
     }
 
     /// An element and the parameter that it is of.
     pub(crate) fn each(&self, errors: &mut Errors) -> Option<Each> {
-        match &self.value {
-            Value::Each(each) => Some(each.clone()),
-            Value::Unreadable => None,
-            Value::Nothing | Value::Expr(_) | Value::List(_) => {
-                let help = format!(
-                    "write `{}(id in ids)`, where `ids` is the parameter and `<id>` stands in the key",
-                    self.name
-                );
-                self.wrong("a name for one element of a parameter", &help, errors)
-            }
-        }
+        let Value::Each(each) = &self.value else {
+            let help = format!(
+                "write `{}(id in ids)`, where `ids` is the parameter and `<id>` stands in the key",
+                self.name
+            );
+            return self.wrong("a name for one element of a parameter", &help, errors);
+        };
+        Some(each.clone())
     }
 
     pub(crate) fn codec(&self, errors: &mut Errors) -> Option<Path> {
         let value = self.expression(errors)?;
-        match peel_expr(&value) {
-            Expr::Path(path) if path.qself.is_none() => Some(path.path.clone()),
-            other => {
-                let help = "write `bincode`, `msgpack`, `json`, or the path of your own codec";
-                errors.refuse(other, "this is no codec", help);
-                None
-            }
-        }
+        let help = "write `bincode`, `msgpack`, `json`, or the path of your own codec";
+        path(&value).or_else(|| errors.refused(peel_expr(&value), "this is no codec", help))
     }
 
     /// The path of a function.
     pub(crate) fn function(&self, errors: &mut Errors) -> Option<Path> {
         let value = self.expression(errors)?;
-        match peel_expr(&value) {
-            Expr::Path(path) if path.qself.is_none() => Some(path.path.clone()),
-            other => {
-                let message = format!("`{}` is not given as the path of a function", self.name);
-                errors.refuse(
-                    other,
-                    message,
-                    format!("write `{} = path::to::it`", self.name),
-                );
-                None
-            }
-        }
+        let message = format!("`{}` is not given as the path of a function", self.name);
+        let help = format!("write `{} = path::to::it`", self.name);
+        path(&value).or_else(|| errors.refused(peel_expr(&value), message, help))
     }
 
     /// `true` or `false`.
@@ -206,8 +173,7 @@ impl Written {
             }) => Some(switch.value),
             other => {
                 let message = format!("`{}` is neither `true` nor `false`", self.name);
-                errors.refuse(other, message, format!("write `{} = false`", self.name));
-                None
+                errors.refused(other, message, format!("write `{} = false`", self.name))
             }
         }
     }
@@ -215,20 +181,25 @@ impl Written {
     /// A path, or the same inside a string.
     pub(crate) fn krate(&self, errors: &mut Errors) -> Option<Path> {
         let value = self.expression(errors)?;
-        let path = match peel_expr(&value) {
-            Expr::Path(path) if path.qself.is_none() => Some(path.path.clone()),
-            other => literal(other).and_then(|text| text.parse_with(Path::parse_mod_style).ok()),
-        };
-        if path.is_none() {
-            let help = "write `crate = path::to::cached_redis`";
-            errors.refuse(value, "`crate` is not given as a path", help);
-        }
-        path
+        let in_text = |text: LitStr| text.parse_with(Path::parse_mod_style).ok();
+        let path = path(&value).or_else(|| literal(&value).and_then(in_text));
+        let help = "write `crate = path::to::cached_redis`";
+        path.or_else(|| errors.refused(value, "`crate` is not given as a path", help))
     }
 
+    /// Refuses a value of another form, unless it could not be read, which has been told.
     fn wrong<T>(&self, needs: &str, help: &str, errors: &mut Errors) -> Option<T> {
-        errors.refuse(&self.name, format!("`{}` needs {needs}", self.name), help);
-        None
+        if let Value::Unreadable = self.value {
+            return None;
+        }
+        errors.refused(&self.name, format!("`{}` needs {needs}", self.name), help)
+    }
+}
+
+fn path(value: &Expr) -> Option<Path> {
+    match peel_expr(value) {
+        Expr::Path(path) if path.qself.is_none() => Some(path.path.clone()),
+        _ => None,
     }
 }
 
@@ -258,12 +229,11 @@ fn piece(input: ParseStream<'_>, errors: &mut Errors) -> Option<Piece> {
     if input.peek(token::Bracket) {
         let list: Option<TokenTree> = input.parse().ok();
         let help = "write its elements one after the other, without the brackets";
-        errors.refuse(
+        return errors.refused(
             list.to_token_stream(),
             "expected an option, and no list",
             help,
         );
-        return None;
     }
     let Ok(name) = input.call(Ident::parse_any) else {
         let help = "write `option = value`, separated by commas";
@@ -302,21 +272,15 @@ fn assigned(input: ParseStream<'_>) -> syn::Result<Value> {
 
 /// Takes the sign of `ttl: 300`, as in a struct, `ttl => 300`, as in a `match`, or `ttl == 300`.
 fn other_sign(input: ParseStream<'_>) -> Option<TokenStream> {
+    fn take<T: Parse + ToTokens>(input: ParseStream<'_>) -> Option<TokenStream> {
+        Some(input.parse::<T>().ok()?.into_token_stream())
+    }
     if input.peek(Token![=>]) {
-        input
-            .parse::<Token![=>]>()
-            .ok()
-            .map(ToTokens::into_token_stream)
+        take::<Token![=>]>(input)
     } else if input.peek(Token![==]) {
-        input
-            .parse::<Token![==]>()
-            .ok()
-            .map(ToTokens::into_token_stream)
+        take::<Token![==]>(input)
     } else if input.peek(Token![:]) && !input.peek(Token![::]) {
-        input
-            .parse::<Token![:]>()
-            .ok()
-            .map(ToTokens::into_token_stream)
+        take::<Token![:]>(input)
     } else {
         None
     }
