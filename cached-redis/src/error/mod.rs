@@ -114,6 +114,18 @@ impl Error {
             problem,
         }
     }
+
+    /// Refuses a setting that is not as it must be.
+    pub(crate) fn require(
+        is_met: bool,
+        setting: impl Into<Cow<'static, str>>,
+        problem: &'static str,
+    ) -> Result<(), Self> {
+        match is_met {
+            true => Ok(()),
+            false => Err(Self::setting(setting, problem)),
+        }
+    }
 }
 
 /// A call took longer than its `timeout` and was given up.

@@ -200,13 +200,13 @@ impl Faults {
     pub(crate) fn check(&self) -> Result<(), Error> {
         let chances = self.plan.chances();
         let whole: f64 = chances.iter().sum();
-        if chances.iter().all(|chance| *chance >= 0.0) && whole <= 1.0 + f64::EPSILON {
-            return Ok(());
-        }
-        Err(Error::setting(
+        let are_chances = chances.iter().all(|chance| *chance >= 0.0);
+        let problem = "chances must be between 0 and 1, and all together too";
+        Error::require(
+            are_chances && whole <= 1.0 + f64::EPSILON,
             "faults",
-            "chances must be between 0 and 1, and all together too",
-        ))
+            problem,
+        )
     }
 
     /// The number of the next step, and what becomes of it.

@@ -111,8 +111,9 @@ impl MemoryStore {
     }
 
     fn new(limits: MemoryLimits) -> Result<Self, Error> {
-        refuse_zero("memory_entries", limits.entries)?;
-        refuse_zero("memory_bytes", limits.bytes.unwrap_or(1))?;
+        let problem = "must not be zero";
+        Error::require(limits.entries > 0, "memory_entries", problem)?;
+        Error::require(limits.bytes != Some(0), "memory_bytes", problem)?;
         let count = shard_count(limits);
         Ok(Self {
             shards: (0..count)
@@ -493,14 +494,6 @@ fn shard_count(limits: MemoryLimits) -> usize {
     let by_bytes = limits.bytes.unwrap_or(u64::MAX) / (8 << 20);
     let most = by_entries.min(by_bytes).clamp(1, 32);
     1 << most.ilog2()
-}
-
-fn refuse_zero(setting: &'static str, value: u64) -> Result<(), Error> {
-    if value == 0 {
-        let problem = "must not be zero";
-        return Err(Error::setting(setting, problem));
-    }
-    Ok(())
 }
 
 fn unix_ms() -> u64 {

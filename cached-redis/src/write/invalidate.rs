@@ -63,20 +63,11 @@ pub(crate) fn in_turn(removal: Removal) -> Option<Sent> {
 /// Refuses a policy under which nothing can be stored.
 pub(crate) fn check(inner: &Inner, policy: &Policy) -> Result<(), Error> {
     policy.check("policy")?;
-    if inner.settings.lacks_ttl(policy) {
-        return Err(Error::setting(
-            "policy",
-            "no TTL: neither the policy nor the builder gives one",
-        ));
-    }
-    if inner
-        .settings
-        .schema(policy, &inner.settings.format)
-        .is_none()
-    {
-        return Err(Error::setting("policy", NOT_ADDITIVE));
-    }
-    Ok(())
+    let settings = &inner.settings;
+    let problem = "no TTL: neither the policy nor the builder gives one";
+    Error::require(!settings.lacks_ttl(policy), "policy", problem)?;
+    let schema = settings.schema(policy, &settings.format);
+    Error::require(schema.is_some(), "policy", NOT_ADDITIVE)
 }
 
 /// Stores a value that is current now: takes the lease first, so that an invalidation from here on

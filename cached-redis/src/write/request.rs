@@ -106,9 +106,8 @@ impl<'a> InvalidationRequest<'a> {
     pub(crate) fn removal(mut self) -> Result<Removal, Error> {
         let mut seen = HashSet::new();
         self.targets.keys.retain(|key| seen.insert(key.clone()));
-        if self.targets.patterns.iter().any(Pattern::is_everything) {
-            return Err(Error::setting("pattern", "matches every key there is"));
-        }
+        let is_everything = self.targets.patterns.iter().any(Pattern::is_everything);
+        Error::require(!is_everything, "pattern", "matches every key there is")?;
         if self.replica_lag.is_some() && !self.inner.settings.guarded {
             return Err(Unguarded::NotEnabled.into());
         }

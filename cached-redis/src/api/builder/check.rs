@@ -36,12 +36,9 @@ impl Builder {
             None => return Err(Error::setting("namespace", "is required on Redis")),
         };
         let allowed = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
-        if namespace.is_empty() || !namespace.chars().all(allowed) {
-            return Err(Error::setting(
-                "namespace",
-                "must be of letters, digits, `_`, `-`, `.` and `/`, and not empty",
-            ));
-        }
+        let problem = "must be of letters, digits, `_`, `-`, `.` and `/`, and not empty";
+        let is_allowed = !namespace.is_empty() && namespace.chars().all(allowed);
+        Error::require(is_allowed, "namespace", problem)?;
         Ok(namespace)
     }
 
@@ -49,32 +46,24 @@ impl Builder {
         self.redis.check()?;
         #[cfg(feature = "testing")]
         self.faults.as_ref().map_or(Ok(()), Faults::check)?;
-        if self.wait.is_zero() {
-            return Err(Error::setting("wait_budget", "must not be zero"));
+        let not_zero = "must not be zero";
+        Error::require(!self.wait.is_zero(), "wait_budget", not_zero)?;
+        Error::require(self.update_attempts > 0, "update_attempts", not_zero)?;
+        for (setting, time) in [("lease", self.lease), ("hold", self.hold)] {
+            Error::require(time >= SHORTEST_LEASE, setting, "must be at least 30 ms")?;
         }
-        if self.update_attempts == 0 {
-            return Err(Error::setting("update_attempts", "must not be zero"));
-        }
-        if self.lease < SHORTEST_LEASE {
-            return Err(Error::setting("lease", "must be at least 30 ms"));
-        }
-        if self.hold < SHORTEST_LEASE {
-            return Err(Error::setting("hold", "must be at least 30 ms"));
-        }
-        if self.throttle.is_zero() {
-            return Err(Error::setting("throttle", "must not be zero"));
-        }
-        if !size::MOST.contains(&self.redis.value_bytes) {
-            let problem = "must be from 1 KiB to 512 MiB, the longest string of Redis";
-            return Err(Error::setting("max_value_bytes", problem));
-        }
-        if self.event_stream == Some(0) {
-            return Err(Error::setting("event_stream", "must not be zero"));
-        }
+        Error::require(!self.throttle.is_zero(), "throttle", not_zero)?;
+        let fits = size::MOST.contains(&self.redis.value_bytes);
+        let problem = "must be from 1 KiB to 512 MiB, the longest string of Redis";
+        Error::require(fits, "max_value_bytes", problem)?;
+        Error::require(self.event_stream != Some(0), "event_stream", not_zero)?;
         self.defaults.check("defaults")?;
-        if self.defaults.schema == Some(Schema::Additive) && !self.format.self_describing() {
-            return Err(Error::setting("schema", NOT_ADDITIVE));
-        }
+        let is_exact = self.defaults.schema != Some(Schema::Additive);
+        Error::require(
+            is_exact || self.format.self_describing(),
+            "schema",
+            NOT_ADDITIVE,
+        )?;
         for (name, policy) in &self.policies {
             policy.check(format!("policy {name}"))?;
         }
@@ -121,18 +110,11 @@ fn policies(settings: &Settings) -> Result<(), Error> {
             });
         };
         policy.check(function.info.path)?;
-        if settings
-            .schema(&function.info.policy, &codec_of(function, settings))
-            .is_none()
-        {
-            return Err(Error::setting(function.info.path, NOT_ADDITIVE));
-        }
-        if settings.lacks_ttl(&function.info.policy) {
-            return Err(Error::setting(
-                function.info.path,
-                "no TTL: neither its policy nor the builder gives one",
-            ));
-        }
+        let (path, policy) = (function.info.path, &function.info.policy);
+        let schema = settings.schema(policy, &codec_of(function, settings));
+        Error::require(schema.is_some(), path, NOT_ADDITIVE)?;
+        let problem = "no TTL: neither its policy nor the builder gives one";
+        Error::require(!settings.lacks_ttl(policy), path, problem)?;
     }
     Ok(())
 }

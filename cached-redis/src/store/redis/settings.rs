@@ -44,16 +44,9 @@ impl Default for RedisSettings {
 impl RedisSettings {
     /// Refuses what cannot be meant.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        refuse_zero("connect_timeout", self.connect_timeout.is_zero())?;
-        refuse_zero("deadline", self.deadline.is_zero())?;
-        refuse_zero("breaker_failures", self.breaker_failures == 0)
-    }
-}
-
-fn refuse_zero(setting: &'static str, is_zero: bool) -> Result<(), Error> {
-    if is_zero {
         let problem = "must not be zero";
-        return Err(Error::setting(setting, problem));
+        Error::require(!self.connect_timeout.is_zero(), "connect_timeout", problem)?;
+        Error::require(!self.deadline.is_zero(), "deadline", problem)?;
+        Error::require(self.breaker_failures > 0, "breaker_failures", problem)
     }
-    Ok(())
 }
