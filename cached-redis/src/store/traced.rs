@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::many::{Answer, Asked, Filling, Granted, many};
+use super::Answer;
+use super::many::{Asked, Filling, Granted, many};
 use super::steps::steps;
 use super::trace::{Trace, Traced, number};
 use crate::store::{AnyStore, Outlet, Put, Store};

@@ -7,8 +7,7 @@ use bytes::Bytes;
 
 use crate::engine::context;
 use crate::engine::handle::Inner;
-use crate::error::StoreError;
-use crate::store::Store as _;
+use crate::store::{Answer, Store as _};
 use crate::wire::entry::{Live, extensions};
 use crate::wire::tag::{Generation, Tags, hash, named_key};
 use crate::wire::tombstone::Tombstone;
@@ -38,7 +37,7 @@ pub(crate) async fn look(
     inner: &Inner,
     key: &str,
     tags: &Tags,
-) -> Result<(Option<Bytes>, Generations), StoreError> {
+) -> Answer<(Option<Bytes>, Generations)> {
     if tags.is_empty() {
         let entry = inner.store.get(key).await?;
         return Ok((entry, Generations::All(Vec::new())));
@@ -54,7 +53,7 @@ pub(crate) async fn look(
 pub(crate) async fn look_all(
     inner: &Inner,
     asked: &[(&str, &Tags)],
-) -> Result<Vec<(Option<Bytes>, Generations)>, StoreError> {
+) -> Answer<Vec<(Option<Bytes>, Generations)>> {
     let tags = asked.iter().flat_map(|(_, tags)| tags.keys());
     let tags: BTreeSet<_> = tags.map(String::as_str).collect();
     let keys: Vec<_> = asked.iter().map(|(key, _)| *key).collect();
@@ -76,7 +75,7 @@ pub(super) type Read<'a> = HashMap<&'a str, Option<Bytes>>;
 pub(super) async fn read<'a>(
     inner: &Inner,
     tags: impl Iterator<Item = &'a String>,
-) -> Result<Read<'a>, StoreError> {
+) -> Answer<Read<'a>> {
     let tags: BTreeSet<_> = tags.map(String::as_str).collect();
     let answers = read_all(inner, tags.iter().copied()).await?;
     Ok(tags.into_iter().zip(answers).collect())
@@ -85,7 +84,7 @@ pub(super) async fn read<'a>(
 async fn read_all<'a>(
     inner: &Inner,
     keys: impl Iterator<Item = &'a str>,
-) -> Result<Vec<Option<Bytes>>, StoreError> {
+) -> Answer<Vec<Option<Bytes>>> {
     match keys.collect::<Vec<_>>().as_slice() {
         [] => Ok(Vec::new()),
         keys => inner.store.get_all(keys).await,
@@ -109,12 +108,7 @@ impl Generations {
     }
 
     /// Judges an entry that was found beside these generations, which are those of `tags`.
-    pub(crate) async fn judge(
-        self,
-        inner: &Inner,
-        tags: &Tags,
-        live: &Live,
-    ) -> Result<Life, StoreError> {
+    pub(crate) async fn judge(self, inner: &Inner, tags: &Tags, live: &Live) -> Answer<Life> {
         let found = match Found::of(inner, tags, live, self) {
             Ok(found) => found,
             Err(life) => return Ok(life),
@@ -192,7 +186,7 @@ impl<'a> Found<'a> {
 pub(crate) async fn judge_all(
     inner: &Inner,
     found: Vec<(&Tags, &Live, Generations)>,
-) -> Result<Vec<Life>, StoreError> {
+) -> Answer<Vec<Life>> {
     let found = found.into_iter();
     let found = found.map(|(tags, live, own)| Found::of(inner, tags, live, own));
     let found: Vec<_> = found.collect();
@@ -238,11 +232,7 @@ pub(crate) fn keys(inner: &Inner, tags: &Tags, entry: &[u8]) -> Vec<String> {
 
 /// An entry that was found without its tags, if it is alive and names all of `tags`. The tags of a
 /// function's template are not known here, so its entries are not.
-pub(crate) async fn alive(
-    inner: &Inner,
-    tags: &Tags,
-    live: Live,
-) -> Result<Option<Live>, StoreError> {
+pub(crate) async fn alive(inner: &Inner, tags: &Tags, live: Live) -> Answer<Option<Live>> {
     let named = keys(inner, &Tags::default(), &live.entry);
     if !tags.keys().iter().all(|tag| named.contains(tag)) {
         return Ok(None);

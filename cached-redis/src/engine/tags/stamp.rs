@@ -7,9 +7,8 @@ use std::time::Duration;
 use super::Generations;
 use super::look::{self, is_barred};
 use crate::engine::handle::Inner;
-use crate::error::StoreError;
 use crate::policy::Policy;
-use crate::store::Store as _;
+use crate::store::{Answer, Store as _};
 use crate::wire::entry::{Live, extensions};
 use crate::wire::extension::{Extensions, MOST_NAMED};
 use crate::wire::tag::{Generation, Tags, hash, name, named_key};
@@ -90,7 +89,7 @@ impl Stamp {
         tags: &Tags,
         policy: &Policy,
         before: Option<&[u8]>,
-    ) -> Result<Option<Self>, StoreError> {
+    ) -> Answer<Option<Self>> {
         let found = before.and_then(extensions).unwrap_or_default().named;
         if tags.is_empty() && found.is_empty() {
             return Ok(Some(Self::default()));
@@ -188,7 +187,7 @@ impl Stamps {
         inner: &Inner,
         keys: impl Iterator<Item = String>,
         policy: &Policy,
-    ) -> Result<Self, StoreError> {
+    ) -> Answer<Self> {
         let free = |key: &String| !is_barred(inner, slice::from_ref(key));
         let keys: BTreeSet<_> = keys.filter(free).collect();
         if keys.is_empty() {
@@ -225,7 +224,7 @@ async fn generations(
     inner: &Inner,
     keys: Vec<String>,
     policy: &Policy,
-) -> Result<Vec<(String, Option<Generation>)>, StoreError> {
+) -> Answer<Vec<(String, Option<Generation>)>> {
     // Each its own: what is alive by one tag must not be by another.
     let new = keys.into_iter().map(|key| (key, Generation::random()));
     let new: Vec<_> = new.collect();
