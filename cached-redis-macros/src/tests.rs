@@ -120,6 +120,25 @@ fn cached_batch() {
 }
 
 #[test]
+fn cached_batch_with_loads_that_go_on_without_their_caller() {
+    let expansion = entry::cached(
+        quote!(
+            batch(id in ids), ttl = 300, key = "user:<tenant>:<id>", tags = ["team:<id>"], version = revision,
+            refresh_ahead = 0.8, skip(db)
+        ),
+        &quote! {
+            async fn users(&self, db: &Db, tenant: String, ids: &[u64]) -> HashMap<u64, User> {
+                self.of(db, &tenant, ids).await
+            }
+        },
+    );
+    assert_snapshot(
+        "cached_batch_with_loads_that_go_on_without_their_caller",
+        expansion,
+    );
+}
+
+#[test]
 fn cached_with_the_default_key() {
     let expansion = entry::cached(
         quote!(ttl = 300),

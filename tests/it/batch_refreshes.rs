@@ -6,11 +6,11 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cached_redis::{
-    Cache, CachedExt as _, Jitter, Key, Policy, Status, current, redis_cached,
-};
+use cached_redis::{Cache, CachedExt as _, Jitter, Key, Policy, Status, current, redis_cached};
 
-use crate::support::{Source, World, eventually, expired, filled, in_time, on_both_stores, on_redis};
+use crate::support::{
+    Source, World, eventually, expired, filled, in_time, on_both_stores, on_redis,
+};
 
 on_both_stores!(
     past_their_ttl_values_are_served_and_loaded_anew_by_one_load_behind_the_caller,
@@ -169,7 +169,10 @@ async fn one_of_many_callers_and_processes_loads_anew(world: World) {
     for process in [&cache, &other] {
         renewed(process, &table, &[2, 2]).await;
     }
-    assert_eq!((table.rows.most_at_once(), &table.asked()[0][..]), (1, &[1, 2][..]));
+    assert_eq!(
+        (table.rows.most_at_once(), &table.asked()[0][..]),
+        (1, &[1, 2][..])
+    );
 }
 
 async fn a_batch_and_the_function_of_one_id_load_an_entry_anew_once(world: World) {
@@ -362,7 +365,8 @@ async fn in_place(table: &Table) -> Values {
     let key = |id: &u64| Key::new("batch-refreshes:place:").value(*id);
     let load = |ids: Vec<u64>| async move { Ok::<_, Infallible>(table.load(&ids).await.unwrap()) };
     let cache = Cache::current().unwrap();
-    let Ok(values) = cache.get_or_fill_many(&WINDOW, [1, 2], key, load).await;
+    let entries = cache.entries([1, 2], key).policy(&WINDOW);
+    let Ok(values) = entries.get_or_fill(load).await;
     values
 }
 
@@ -453,7 +457,7 @@ async fn values_close_to_their_end_are_loaded_anew_behind_the_caller(world: Worl
     key = "batch-refreshes:audited:<id>",
     skip(table)
 )]
-async fn audited(table: &Table, ids: &[u64]) -> Values {
+async fn with_audits(table: &Table, ids: &[u64]) -> Values {
     table.load(ids).await.unwrap()
 }
 
@@ -464,14 +468,24 @@ async fn hits_of_a_batch_are_audited_by_one_load(world: World) {
         eventually("the audits", async || stats().await.audits == audits).await;
         stats().await
     };
-    cache.scope(audited(&table, &[1, 2])).await;
+    cache.scope(with_audits(&table, &[1, 2])).await;
     filled(&cache, 2).await;
-    assert_eq!(cache.scope(audited(&table, &[1, 2, 3])).await, all(&[1, 1, 1]));
+    assert_eq!(
+        cache.scope(with_audits(&table, &[1, 2, 3])).await,
+        all(&[1, 1, 1])
+    );
     assert_eq!(audits(2).await.stale_audits, 0);
     table.rows.write();
-    assert_eq!(cache.scope(audited(&table, &[1, 2])).await, all(&[1, 1]));
+    assert_eq!(
+        cache.scope(with_audits(&table, &[1, 2])).await,
+        all(&[1, 1])
+    );
     let stats = audits(4).await;
-    assert_eq!((stats.stale_audits, stats.fills), (2, 3), "an audit stores nothing");
+    assert_eq!(
+        (stats.stale_audits, stats.fills),
+        (2, 3),
+        "an audit stores nothing"
+    );
     assert_eq!(table.asked(), [vec![1, 2], vec![3], vec![1, 2], vec![1, 2]]);
 }
 

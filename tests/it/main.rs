@@ -13,6 +13,7 @@ mod after_commit;
 mod answers;
 mod bad_network;
 mod batch_lifetimes;
+mod batch_refreshes;
 mod batch_tags;
 mod batch_versions;
 mod batches;

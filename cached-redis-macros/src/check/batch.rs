@@ -85,15 +85,11 @@ pub(crate) fn value(output: &Type) -> TokenStream {
     }
 }
 
-/// What needs an old value for each id to go on with.
+/// What needs an old value for each id to go back to.
 fn refuse_options(args: &CachedArgs, errors: &mut Errors) {
     let options = [
-        ("stale_while_revalidate", &args.stale_while_revalidate),
         ("stale_if_error", &args.stale_if_error),
-        ("refresh_ahead", &args.refresh_ahead),
-        ("early_expiry", &args.early_expiry),
         ("soft_timeout", &args.soft_timeout),
-        ("audit", &args.audit),
     ];
     for (name, value) in options {
         if let Some(value) = value {

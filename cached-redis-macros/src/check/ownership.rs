@@ -8,6 +8,7 @@ use quote::{ToTokens as _, format_ident, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Expr, Type};
 
+use crate::check::batch::Batch;
 use crate::check::content;
 use crate::check::receiver::this;
 use crate::parse::errors::Errors;
@@ -92,17 +93,26 @@ fn given<'f>(function: &'f Function, borrowed: &'f [Borrowed]) -> impl Iterator<
 
 /// `move || { let copy = held(name); let given = sent(given); …; move || async move { let name = copy.get();
 /// …; BODY } }`, where `inner` makes the innermost part of what comes before the body and of the body's tokens.
+/// That of a batch, which may load more than once, copies what it is given, and takes the missing ids.
 pub(crate) fn load(
     function: &Function,
+    batch: Option<&Batch>,
     p: &TokenStream,
     inner: impl FnOnce(&TokenStream) -> TokenStream,
 ) -> TokenStream {
     let here = Span::mixed_site();
-    let borrowed = borrowed(function);
-    let given = given(function, &borrowed).map(|name| {
+    let is_kept = |name: &Ident| batch.is_none_or(|batch| batch.ids != *name);
+    let mut borrowed = borrowed(function);
+    borrowed.retain(|argument| is_kept(&argument.name));
+    let given = given(function, &borrowed).filter(|name| is_kept(name));
+    let given = given.map(|name| {
         let span = here.located_at(name.span());
         let p = crate::parse::syntax::at(p, span);
-        let sent = quote_spanned!(span=> #p::sent(#name));
+        let value = match batch {
+            Some(_) => quote_spanned!(span=> #p::copy(&#name)),
+            None => name.to_token_stream(),
+        };
+        let sent = quote_spanned!(span=> #p::sent(#value));
         quote_spanned!(here=> #[allow(unused_mut)] let mut #name = #sent;)
     });
     let copies: Vec<_> = (0..borrowed.len())
@@ -124,5 +134,6 @@ pub(crate) fn load(
     });
     let names = quote_spanned!(here=> #(#names)*);
     let inner = inner(&names);
-    quote_spanned!(here=> move || { #(#held)* #(#given)* move || #inner })
+    let missing = batch.map(|_| quote_spanned!(here=> __missing));
+    quote_spanned!(here=> move || { #(#held)* #(#given)* move |#missing| #inner })
 }

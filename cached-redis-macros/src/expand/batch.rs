@@ -5,9 +5,10 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
 
 use super::key::key_body;
-use super::pin;
+use super::{body_after, pin};
 use crate::check::batch::Batch;
 use crate::check::key::Key;
+use crate::check::ownership;
 use crate::check::validate::Cached;
 use crate::parse::signature::Function;
 use crate::parse::syntax::{at, braced};
@@ -47,21 +48,33 @@ pub(super) fn keys(batch: &Batch, cached: &Cached, p: &TokenStream) -> TokenStre
 pub(super) fn load(batch: &Batch, function: &Function, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let copies = batch.others.iter().map(|name| copy(name, p));
-    let ids = &batch.ids;
-    let missing = match batch.slice {
-        true => quote_spanned!(here=> &__missing[..]),
-        false => quote_spanned!(here=> __missing),
-    };
     let (statements, braces) = function.statements();
     let pin = pin(function, p);
-    let first = quote_spanned! {here=>
-        #[allow(unused_mut, unused_variables)] let mut #ids = #missing;
-    };
+    let first = missing(batch);
     let block = braced(
         quote::quote!(#first #pin #statements),
         here.located_at(braces),
     );
     quote_spanned!(here=> move |__missing| { #(#copies)* async move #block })
+}
+
+/// The same for a load that owns what the function borrows.
+pub(super) fn detached(batch: &Batch, function: &Function, p: &TokenStream) -> TokenStream {
+    let first = missing(batch);
+    ownership::load(function, Some(batch), p, |names| {
+        body_after(&quote::quote!(#first #names), function, p)
+    })
+}
+
+/// `let ids = &missing[..];`
+fn missing(batch: &Batch) -> TokenStream {
+    let here = Span::mixed_site();
+    let ids = &batch.ids;
+    let missing = match batch.slice {
+        true => quote_spanned!(here=> &__missing[..]),
+        false => quote_spanned!(here=> __missing),
+    };
+    quote_spanned!(here=> #[allow(unused_mut, unused_variables)] let mut #ids = #missing;)
 }
 
 /// Underlined at the parameter, if it cannot be cloned.

@@ -243,6 +243,11 @@ fn read(cached: &Cached, function: &Function, p: &TokenStream) -> TokenStream {
         None => "Call",
     };
     let (name, call, load) = match &cached.batch {
+        Some(batch) if cached.detached => (
+            "read_batch_in_background",
+            "__batch",
+            batch::detached(batch, function, p),
+        ),
         Some(batch) => ("read_batch", "__batch", batch::load(batch, function, p)),
         None if cached.detached => ("read_in_background", "__call", detached(function, p)),
         None => ("read", "__call", in_place(function, p)),
@@ -283,7 +288,7 @@ fn in_place(function: &Function, p: &TokenStream) -> TokenStream {
 
 /// The body in a closure that owns what the function borrows.
 fn detached(function: &Function, p: &TokenStream) -> TokenStream {
-    ownership::load(function, p, |names| body_after(names, function, p))
+    ownership::load(function, None, p, |names| body_after(names, function, p))
 }
 
 pub(super) fn codec(codec: Option<&Path>, p: &TokenStream) -> TokenStream {

@@ -12,6 +12,7 @@ use crate::engine::verdict;
 use crate::observe::registry::DIRECT;
 use crate::policy::Policy;
 use crate::read::batch::{self, Batch, Each, Task};
+use crate::read::renew::InPlace;
 use crate::wire::codec::FromCache;
 use crate::wire::form::Whole;
 
@@ -97,7 +98,7 @@ impl<'a, K> EntriesRequest<'a, K> {
             errors: Kept,
             codec: FromCache,
             verdict: verdict::store,
-            load,
+            load: InPlace(load),
         };
         batch::read(batch, self.policy, each, task).await
     }

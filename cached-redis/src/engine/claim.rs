@@ -26,6 +26,15 @@ pub(crate) enum Claimed {
 }
 
 impl Claimed {
+    /// The answer where `entry` stands already; `None`: foreign bytes, which do not forbid anything.
+    pub(crate) fn refused(entry: &[u8], now_ms: u64) -> Option<Self> {
+        let (header, _) = Header::parse(entry)?;
+        Some(match header.kind {
+            Kind::Negative => Self::Rests(left(&header, now_ms)),
+            _ => Self::Taken,
+        })
+    }
+
     /// For how long to leave the key alone, if the claim was not granted.
     pub(crate) fn rest(&self) -> Option<Duration> {
         match self {
@@ -43,20 +52,14 @@ impl Claim {
         let lease = Lease::new(inner, &beside);
         let (store, life) = (&inner.store, inner.settings.lease);
         let standing = store.acquire(&beside, lease.entry(), life).await?;
-        let header = standing.as_ref().and_then(|entry| Header::parse(entry));
-        Ok(match header.map(|(header, _)| header) {
-            // Foreign bytes do not forbid anything.
+        // With its own token the command was sent twice, and the first one was granted.
+        let standing = standing.filter(|entry| *entry != lease.entry());
+        let refused = standing.and_then(|entry| Claimed::refused(&entry, store.now_ms()));
+        Ok(match refused {
             None => Claimed::Granted(Self(lease.granted())),
-            // The command was sent twice, and the first one was granted.
-            Some(header) if header.token == lease.token() => {
-                Claimed::Granted(Self(lease.granted()))
-            }
-            Some(header) => {
+            Some(refused) => {
                 lease.refused();
-                match header.kind {
-                    Kind::Negative => Claimed::Rests(left(&header, store.now_ms())),
-                    _ => Claimed::Taken,
-                }
+                refused
             }
         })
     }
@@ -75,12 +78,13 @@ impl Claim {
 }
 
 /// Where the claim on `key` stands.
-fn beside(inner: &Inner, key: &str) -> String {
+pub(crate) fn beside(inner: &Inner, key: &str) -> String {
     let logical = key.get(inner.namespace.len() + 1..).unwrap_or(key);
     format!("{}:#refresh:{logical}", inner.namespace)
 }
 
-fn word(now_ms: u64, throttle: Duration) -> Bytes {
+/// What a load that failed leaves there.
+pub(crate) fn word(now_ms: u64, throttle: Duration) -> Bytes {
     let header = Header {
         filled_at: now_ms,
         soft_ttl: u32::try_from(throttle.as_millis()).unwrap_or(u32::MAX),

@@ -170,7 +170,38 @@ where
         errors,
         codec,
         verdict,
-        load,
+        load: InPlace(load),
+    };
+    batch::read(batch, policy, shape, task)
+}
+
+/// The same for loads that can go on without their caller: `load` makes one own what it needs.
+pub fn read_batch_in_background<S, E, C, U, F, G, L>(
+    batch: Batch<<S::Ok as Batched>::Id>,
+    shape: S,
+    errors: E,
+    codec: C,
+    verdict: U,
+    load: F,
+) -> impl Future<Output = S::Return>
+where
+    S: Many<Stored: Cacheable> + Send + Sync + 'static,
+    S::Ok: Send + 'static,
+    S::Error: Send + 'static,
+    <S::Ok as Batched>::Id: Send + Sync + 'static,
+    E: ErrorSharing<S::Error> + Copy + Send + Sync + 'static,
+    C: Choice + Send + Sync + 'static,
+    U: Fn(&<S::Ok as Batched>::Value) -> Verdict + Clone + Send + Sync + 'static,
+    F: FnMut() -> G,
+    G: FnOnce(Vec<<S::Ok as Batched>::Id>) -> L + Send + 'static,
+    L: Future<Output = S::Return> + Send + 'static,
+{
+    let policy = batch.policy();
+    let task = batch::Task {
+        errors,
+        codec,
+        verdict,
+        load: Detached(load),
     };
     batch::read(batch, policy, shape, task)
 }

@@ -36,9 +36,9 @@ pub(crate) enum Freshness {
 }
 
 impl Freshness {
-    /// Whether the entry is to be served, whatever becomes of a load.
-    pub(crate) fn is_in_ttl(self) -> bool {
-        matches!(self, Self::Fresh | Self::Early)
+    /// Whether the entry is to be served without waiting for a load.
+    pub(crate) fn is_served(self) -> bool {
+        matches!(self, Self::Fresh | Self::Early | Self::Revalidate)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::engine::transaction;
 use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
 use crate::observe::registry::Function;
+use crate::policy::Policy;
 use crate::protocol::freshness::Freshness;
 use crate::read::flow::{self, Reader, Task};
 use crate::read::renew::Load;
@@ -80,6 +81,13 @@ where
             same,
         );
     }
+}
+
+/// Whether a hit belongs to the share that is audited.
+pub(crate) fn is_drawn(policy: &Policy) -> bool {
+    // An open transaction sees what is not for others to be compared with.
+    let is_drawn = |share| fastrand::f64() < share && !transaction::is_open();
+    policy.audit.is_some_and(is_drawn)
 }
 
 /// Whether an entry is what was loaded.

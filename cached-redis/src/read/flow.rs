@@ -36,10 +36,10 @@ use crate::engine::fill::{self, FillRight};
 use crate::engine::handle::Inner;
 use crate::engine::label::Label;
 use crate::engine::lease::Lease;
+use crate::engine::mode;
 use crate::engine::shape::{ErrorSharing, Shape};
 use crate::engine::tags::{self, Basis};
 use crate::engine::verdict::Verdict;
-use crate::engine::{mode, transaction};
 use crate::error::{Error, StoreError};
 use crate::observe::event::Event;
 use crate::observe::status::Status;
@@ -47,6 +47,7 @@ use crate::policy::Policy;
 use crate::protocol::bypass::BypassLoad;
 use crate::protocol::flight::{Flight, Landing};
 use crate::protocol::freshness::{self, Freshness};
+use crate::read::audit;
 use crate::read::call::Call;
 use crate::read::control::{self, CacheInfo, Mode, Wish};
 use crate::read::renew::{Background, Kept, Load, Renewal, Revalidated};
@@ -268,7 +269,7 @@ where
                     let found = Kept { value, live };
                     match self.judge(&found.live) {
                         Freshness::Fresh => {
-                            if self.is_drawn() {
+                            if audit::is_drawn(self.encoder.policy) {
                                 F::audit(self.job(task), found.live.clone());
                             }
                             return Ok(self.serve(found, status));
@@ -496,13 +497,6 @@ where
             let freshness = self.judge(&live);
             (live, freshness)
         }))
-    }
-
-    /// Whether this hit belongs to the share that is audited.
-    fn is_drawn(&self) -> bool {
-        let audit = self.encoder.policy.audit;
-        // An open transaction sees what is not for others to be compared with.
-        audit.is_some_and(|share| fastrand::f64() < share && !transaction::is_open())
     }
 
     fn judge(&self, live: &Live) -> Freshness {

@@ -27,7 +27,7 @@ pub struct Batch<K> {
 }
 
 /// What is asked for one id.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Request {
     pub(super) key: String,
     pub(super) tags: Tags,
@@ -48,6 +48,7 @@ pub(super) struct Target<K> {
 }
 
 /// The ids that one entry answers: whose keys are the same, share it.
+#[derive(Clone)]
 pub(super) struct Ids<K> {
     id: K,
     others: Vec<K>,

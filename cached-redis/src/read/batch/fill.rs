@@ -50,18 +50,21 @@ impl Fill {
     }
 }
 
-/// Sends `fills` from a task of its own: a caller that is dropped now has its results all the same.
+/// Sends `fills` from a task of its own: a caller that is dropped now has its results all the same. What
+/// is `held` is let go after it.
 pub(super) fn send(
     inner: &Arc<Inner>,
     site: &'static Site,
     mut leases: Leases,
     fills: Vec<Fill>,
+    held: impl Send + 'static,
 ) -> JoinHandle<()> {
     // The load has ended: nothing keeps the leases alive any longer.
     leases.stop_heartbeat();
     let flights = fills.iter().filter_map(|fill| fill.flight.as_ref());
     flights.for_each(fill::close);
-    let (cache, task) = (Arc::clone(inner), inner.runtime.work.begin());
+    let cache = Arc::clone(inner);
+    let held = (held, inner.runtime.work.begin());
     inner.runtime.spawn(async move {
         let wanted = fills.iter().map(|fill| Filling {
             key: fill.key.clone(),
@@ -83,6 +86,6 @@ pub(super) fn send(
             ends.extend(fill.flight.map(|flight| (flight, step, fill.encoded)));
         }
         fill::land(&cache, ends).await;
-        drop(task);
+        drop(held);
     })
 }

@@ -5,10 +5,12 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
+use crate::engine::claim::{self, Claimed};
 use crate::engine::handle::Inner;
 use crate::engine::lease::Pulse;
 use crate::engine::tags::Stamps;
@@ -163,6 +165,53 @@ impl Drop for Leases {
                 }
             });
         }
+    }
+}
+
+/// The claims on the refreshes of many keys, which are leases beside their entries.
+pub(super) struct Claims(Leases);
+
+impl Claims {
+    /// Asks for those on `keys`; for how long to leave each alone that was not granted.
+    pub(super) async fn ask(
+        inner: &Arc<Inner>,
+        keys: impl Iterator<Item = &String>,
+    ) -> (Self, Vec<Answer<Option<Duration>>>) {
+        let key = |key: &String| claim::beside(inner, key);
+        let asked = keys.map(|of| Asked {
+            key: key(of),
+            over: None,
+        });
+        let asked: Vec<_> = asked.collect();
+        let mut leases = Leases::new(inner);
+        let answers = leases.acquire(&asked).await.into_iter();
+        let now_ms = inner.store.now_ms();
+        let rest = |granted| match granted {
+            Granted::No(Some(entry)) => Claimed::refused(&entry, now_ms)?.rest(),
+            Granted::Yes | Granted::No(None) => None,
+        };
+        let rests = answers.map(|answer| answer.map(rest)).collect();
+        (Self(leases), rests)
+    }
+
+    /// The load has failed: leaves word of it for the time of the throttle.
+    pub(super) fn failed(self) {
+        let Self(leases) = self;
+        let (inner, throttle) = (Arc::clone(&leases.inner), leases.inner.settings.throttle);
+        let word = claim::word(inner.store.now_ms(), throttle);
+        let fill = |key: &String| Filling {
+            key: key.clone(),
+            token: leases.token,
+            entry: word.clone(),
+            ttl: throttle,
+        };
+        let fills: Vec<_> = leases.held.iter().map(fill).collect();
+        let task = inner.runtime.work.begin();
+        inner.runtime.spawn(async move {
+            // Unanswered, this process alone rests.
+            leases.fill(&fills).await;
+            drop(task);
+        });
     }
 }
 

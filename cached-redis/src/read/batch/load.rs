@@ -12,7 +12,7 @@ use super::fill::{self, Fill};
 use super::leases::Leases;
 use super::map::Many;
 use super::steps::{One, split};
-use super::{Id, Reader, Value};
+use super::{Id, Loads, Plan, Reader, Value};
 use crate::engine::batched::Batched as _;
 use crate::engine::context::{self, Loading};
 use crate::engine::encode::{EncodedEntry, Loaded};
@@ -26,14 +26,13 @@ use crate::protocol::read::Step;
 use crate::wire::codec::Choice;
 use crate::wire::tag::Tags;
 
-impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
+impl<S, E, C, U, F> Reader<'_, S, E, C, U, F>
 where
     S: Many<Stored: Serialize + DeserializeOwned>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
     U: Fn(&Value<S>) -> Verdict,
-    F: FnMut(Vec<Id<S>>) -> L,
-    L: Future<Output = S::Return>,
+    F: Loads<S, E, C, U>,
 {
     /// Loads under the leases that were granted, and fills.
     pub(super) async fn lead<'k>(
@@ -77,20 +76,45 @@ where
                     .for_each(|flight| flight.land(Landing::Bypass)),
             }
         }
-        fill::send(self.inner, &self.function.site, leases, fills);
+        fill::send(self.inner, &self.function.site, leases, fills, ());
         self.found.extend(values);
         Ok(rest)
     }
 
-    /// Runs the function, with what `stamps` says of the tags before.
-    pub(super) async fn load<'a>(
+    /// Runs the function in the caller's task.
+    pub(super) async fn load<'k>(
         &mut self,
-        items: impl Iterator<Item = &'a Item<'a, Id<S>>>,
+        items: impl Iterator<Item = &'k Item<'k, Id<S>>>,
         epoch: u32,
         stamps: &Stamps,
     ) -> (Result<S::Ok, S::Error>, Loaded)
     where
-        Id<S>: 'a,
+        Id<S>: 'k,
+    {
+        let Self { plan, load, .. } = self;
+        let run = plan.run(items, epoch, stamps, |ids| load.run(ids));
+        run.await
+    }
+}
+
+impl<S, E, C, U> Plan<'_, S, E, C, U>
+where
+    S: Many<Stored: Serialize + DeserializeOwned>,
+    E: ErrorSharing<S::Error> + Copy,
+    C: Choice,
+    U: Fn(&Value<S>) -> Verdict,
+{
+    /// Runs the function, with what `stamps` says of the tags before.
+    pub(super) async fn run<'k, L>(
+        &self,
+        items: impl Iterator<Item = &'k Item<'k, Id<S>>>,
+        epoch: u32,
+        stamps: &Stamps,
+        load: impl FnOnce(Vec<Id<S>>) -> L,
+    ) -> (Result<S::Ok, S::Error>, Loaded)
+    where
+        Id<S>: 'k,
+        L: Future<Output = S::Return>,
     {
         let (mut ids, mut keys, mut tags) = (Vec::new(), Vec::new(), BTreeSet::new());
         for item in items {
@@ -107,7 +131,7 @@ where
         let policy = self.inner.settings.resolve(self.encoder.policy);
         let isolated = policy.is_some_and(|policy| policy.isolated);
         let loading = Loading::new(self.inner, isolated, None, keys);
-        let (returned, mut said) = loading.run(|| (self.load)(ids)).await;
+        let (returned, mut said) = loading.run(|| load(ids)).await;
         let took = started.elapsed();
         self.emit(&Event::Loaded(took));
         // There is no value alone that it could be told by.
@@ -132,7 +156,7 @@ where
         leases: &Leases,
     ) -> Option<EncodedEntry> {
         let value = Self::value_of(values, item);
-        let verdict = value.map_or(Verdict::Store, &self.verdict);
+        let verdict = value.map_or(Verdict::Store, self.verdict);
         let ttl = verdict.ttl(loaded.said.ttl)?;
         let basis = Basis {
             epoch: leases.epoch(),

@@ -16,6 +16,9 @@
 //! What a load says, of tags above all, it says of all of its ids: nobody knows to which of them it
 //! belongs. So each of its entries carries every tag of the load, beside those that the attribute gives it.
 //!
+//! What is past its TTL inside a stale window, or close to it, is served and loaded anew by one load, behind
+//! the caller where that can be: see `renew.rs`.
+//!
 //! Two batches may each hold keys that the other one needs, and neither waits for ever: a batch
 //! **waits for others only while it holds nothing**. It asks for all it can have at once, loads and
 //! fills that, and only then waits for the rest. So it may have to call its function more than once:
@@ -23,6 +26,7 @@
 //! entered in the order of their keys: see `wait.rs`.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -38,7 +42,9 @@ use crate::observe::event::Event;
 use crate::observe::registry::Function;
 use crate::observe::status::Status;
 use crate::policy::Policy;
+use crate::protocol::freshness::Freshness;
 use crate::protocol::read::Step;
+use crate::read::audit;
 use crate::read::control::{self, Mode, Wish};
 use crate::read::flow;
 use crate::read::renew::InPlace;
@@ -53,6 +59,7 @@ mod leases;
 mod load;
 mod map;
 mod refresh;
+mod renew;
 #[cfg(test)]
 mod schedules;
 mod steps;
@@ -64,6 +71,8 @@ pub use call::Batch;
 use call::{Ids, Item, Target};
 pub use map::Each;
 pub(crate) use map::Many;
+pub(crate) use renew::Loads;
+use renew::Renewal;
 use steps::One;
 use summary::Summary;
 
@@ -79,7 +88,7 @@ pub(crate) struct Task<E, C, U, F> {
 }
 
 /// Answers a batch from the cache, or by its loads. Without ids there is nothing to load.
-pub(crate) async fn read<S, E, C, U, F, L>(
+pub(crate) async fn read<S, E, C, U, F>(
     batch: Batch<Id<S>>,
     policy: &Policy,
     shape: S,
@@ -90,8 +99,7 @@ where
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
     U: Fn(&Value<S>) -> Verdict,
-    F: FnMut(Vec<Id<S>>) -> L,
-    L: Future<Output = S::Return>,
+    F: Loads<S, E, C, U>,
 {
     if batch.ids.is_empty() {
         return S::returned(Ok(S::Ok::default()));
@@ -123,17 +131,22 @@ where
         version: None,
         origin,
     };
-    let mut reader = Reader::<S, E, C, U, F> {
+    let plan = Plan {
         inner: &inner,
         function,
         encoder,
         equal: shape.equal_stored(),
         errors: task.errors,
-        verdict: task.verdict,
+        verdict: &task.verdict,
+    };
+    let mut reader = Reader::<S, E, C, U, F> {
+        plan,
         load: task.load,
         found: S::Ok::default(),
         began: None,
         pause: None,
+        renewals: Vec::new(),
+        audits: Vec::new(),
         wish,
         summary: Summary::default(),
     };
@@ -147,45 +160,74 @@ where
 }
 
 /// Runs the function without the cache.
-async fn plain<K, R, E, C, U, F, L>(policy: &Policy, mut task: Task<E, C, U, F>, ids: Vec<K>) -> R
+async fn plain<S, E, C, U, F>(
+    policy: &Policy,
+    mut task: Task<E, C, U, F>,
+    ids: Vec<Id<S>>,
+) -> S::Return
 where
-    F: FnMut(Vec<K>) -> L,
-    L: Future<Output = R>,
+    S: Many,
+    F: Loads<S, E, C, U>,
 {
     let Some(inside) = context::inside(policy.isolated) else {
-        return (task.load)(ids).await;
+        return task.load.run(ids).await;
     };
-    let load = InPlace(|| (task.load)(ids));
+    let load = InPlace(|| task.load.run(ids));
     flow::without_cache(inside, load).await
 }
 
-/// One batch on its way, and all it needs to know.
-struct Reader<'a, S: Many, E, C, U, F> {
+/// How a batch loads, and what becomes of the results.
+pub(crate) struct Plan<'a, S: Many, E, C, U> {
     inner: &'a Arc<Inner>,
     function: &'static Function,
     encoder: Encoder<'a, C>,
     /// How values are compared, where that is known.
     equal: Equal<S::Stored>,
     errors: E,
-    verdict: U,
+    verdict: &'a U,
+}
+
+/// One batch on its way, and all it needs to know.
+struct Reader<'a, S: Many, E, C, U, F> {
+    plan: Plan<'a, S, E, C, U>,
     load: F,
     found: S::Ok,
     /// Since when it waits for others.
     began: Option<Instant>,
     /// Between looks at leases of other processes.
     pause: Option<Pause>,
+    /// What is to be loaded anew, and what was found of it.
+    renewals: Vec<(Renewal<Id<S>>, Kept<S>)>,
+    /// What is to be compared with a load.
+    audits: Vec<Renewal<Id<S>>>,
     wish: Wish,
     summary: Summary,
 }
 
-impl<'r, S, E, C, U, F, L> Reader<'r, S, E, C, U, F>
+impl<'a, S: Many, E, C, U, F> Deref for Reader<'a, S, E, C, U, F> {
+    type Target = Plan<'a, S, E, C, U>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.plan
+    }
+}
+
+/// An entry that answers, and its value; none for a known absence.
+struct Kept<S: Many> {
+    ids: Ids<Id<S>>,
+    value: Option<S::Stored>,
+    live: Live,
+    version: Option<u64>,
+    status: Status,
+}
+
+impl<'r, S, E, C, U, F> Reader<'r, S, E, C, U, F>
 where
     S: Many<Stored: Serialize + DeserializeOwned>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
     U: Fn(&Value<S>) -> Verdict,
-    F: FnMut(Vec<Id<S>>) -> L,
-    L: Future<Output = S::Return>,
+    F: Loads<S, E, C, U>,
 {
     async fn find(&mut self, items: Vec<Item<'_, Id<S>>>) -> Result<(), S::Error> {
         let mut ones = self.ones(items);
@@ -201,6 +243,7 @@ where
             // Those for whom the time to wait is spent.
             ones = self.bypass(ones).await?;
         }
+        self.renew_and_audit().await;
         Ok(())
     }
 
@@ -208,7 +251,7 @@ where
     where
         'r: 'k,
     {
-        let (inner, policy) = (self.inner, self.encoder.policy);
+        let (inner, policy) = (self.plan.inner, self.plan.encoder.policy);
         let one = |item: Item<'k, _>| One {
             lookup: Lookup::new(
                 inner,
@@ -252,51 +295,58 @@ where
 
     /// Takes the answer of an entry; gives the one back that it is of no use to.
     fn take<'k>(&mut self, mut one: One<'k, Id<S>>, live: Live) -> Option<One<'k, Id<S>>> {
-        let Some(value) = self.value(&one.item, &live) else {
-            one.lookup.outdated(live);
+        let encoder = self.encoder(&one.item);
+        let Some(value) = encoder.decode(&live) else {
+            one.lookup.undecodable(live);
             return Some(one);
         };
-        self.answered(one.lookup.status(), Some(&live.header));
-        let mut ids = one.item.ids.into_iter();
-        let first = ids.next();
-        // Each has one of its own: values need not be `Clone`.
-        let others = ids.filter_map(|id| {
-            let value = self.encoder.decode(&live)??;
-            Some((id, S::restored(value)))
-        });
-        self.found.extend(others);
-        let first = first.zip(value);
-        self.found
-            .extend(first.map(|(id, value)| (id, S::restored(value))));
+        let freshness = flow::judge(&encoder, &live);
+        if !freshness.is_served() {
+            one.lookup.outdated(live);
+            return Some(one);
+        }
+        let status = match freshness {
+            Freshness::Revalidate => Status::Stale,
+            _ => one.lookup.status(),
+        };
+        let mut renewal = None;
+        match freshness {
+            Freshness::Fresh if audit::is_drawn(self.encoder.policy) => {
+                self.audits.push(Renewal::new(&one.item, &live));
+            }
+            Freshness::Fresh => {}
+            _ => renewal = Renewal::permitted(self.inner, &one.item, &live),
+        }
+        let kept = Kept::new(one.item, value, live, status);
+        match renewal {
+            Some(renewal) => self.renewals.push((renewal, kept)),
+            None => self.answer(kept),
+        }
         None
+    }
+
+    /// Answers the ids of an entry.
+    fn answer(&mut self, kept: Kept<S>) {
+        if kept.status == Status::Stale {
+            context::served_stale();
+        }
+        self.answered(kept.status, Some(&kept.live.header));
+        let encoder = Encoder {
+            version: kept.version,
+            ..self.encoder
+        };
+        let mut ids = kept.ids.into_iter();
+        let first = ids.next().zip(kept.value);
+        // Each has one of its own: values need not be `Clone`.
+        let others = ids.filter_map(|id| Some((id, encoder.decode(&kept.live)??)));
+        let all = others.chain(first);
+        self.found
+            .extend(all.map(|(id, value)| (id, S::restored(value))));
     }
 
     /// When it began to wait for others.
     fn began(&mut self) -> Instant {
         *self.began.get_or_insert_with(Instant::now)
-    }
-
-    /// What makes and reads the entry of `item`.
-    fn encoder(&self, item: &Item<'_, Id<S>>) -> Encoder<'r, C> {
-        let version = item.request.version;
-        Encoder {
-            version,
-            ..self.encoder
-        }
-    }
-
-    /// What an entry answers, `Some(None)` for a known absence; `None` if it is past its TTL, or of
-    /// another version or type.
-    fn value(&self, item: &Item<'_, Id<S>>, live: &Live) -> Option<Option<S::Stored>> {
-        let encoder = self.encoder(item);
-        if !flow::judge(&encoder, live).is_in_ttl() {
-            return None;
-        }
-        let value = encoder.decode(live);
-        if value.is_none() {
-            self.emit(&Event::Undecodable);
-        }
-        value
     }
 
     /// Counts an answer, as single reads do, and describes it to whoever asked.
@@ -312,8 +362,31 @@ where
             control::report(self.summary.add(status, header, now_ms));
         }
     }
+}
+
+impl<'a, S: Many, E, C: Choice, U> Plan<'a, S, E, C, U> {
+    /// What makes and reads the entry of `item`.
+    fn encoder(&self, item: &Item<'_, Id<S>>) -> Encoder<'a, C> {
+        let version = item.request.version;
+        Encoder {
+            version,
+            ..self.encoder
+        }
+    }
 
     fn emit(&self, event: &Event<'_>) {
         self.inner.emit(&self.function.site, event);
+    }
+}
+
+impl<S: Many> Kept<S> {
+    fn new(item: Item<'_, Id<S>>, value: Option<S::Stored>, live: Live, status: Status) -> Self {
+        Self {
+            version: item.request.version,
+            ids: item.ids,
+            value,
+            live,
+            status,
+        }
     }
 }

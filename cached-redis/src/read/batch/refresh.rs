@@ -11,7 +11,7 @@ use super::fill::{self, Fill};
 use super::leases::Leases;
 use super::map::Many;
 use super::steps;
-use super::{Id, Reader, Value};
+use super::{Id, Loads, Plan, Reader, Value};
 use crate::engine::shape::ErrorSharing;
 use crate::engine::verdict::Verdict;
 use crate::engine::{tags, transaction};
@@ -20,8 +20,8 @@ use crate::observe::event::Event;
 use crate::observe::status::Status;
 use crate::protocol::freshness::Freshness;
 use crate::protocol::read::Step;
+use crate::read::flow;
 use crate::read::search::Seen;
-use crate::read::{audit, flow};
 use crate::store::Store as _;
 use crate::wire::codec::Choice;
 use crate::wire::entry::{Live, Token};
@@ -29,14 +29,13 @@ use crate::wire::entry::{Live, Token};
 /// The entries that the cache would have answered from, by key.
 type Hits<'a> = HashMap<&'a str, (Live, Freshness)>;
 
-impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
+impl<S, E, C, U, F> Reader<'_, S, E, C, U, F>
 where
     S: Many<Stored: Serialize + DeserializeOwned>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
     U: Fn(&Value<S>) -> Verdict,
-    F: FnMut(Vec<Id<S>>) -> L,
-    L: Future<Output = S::Return>,
+    F: Loads<S, E, C, U>,
 {
     /// Loads all, as every call does in shadow mode; with the values is compared what the cache would
     /// have served.
@@ -48,8 +47,10 @@ where
         let (mut items, mut hits) = (Vec::with_capacity(ones.len()), Hits::new());
         for mut one in ones {
             if let Step::Serve(live) = one.lookup.search.end()
-                && let freshness = flow::judge(&self.encoder(&one.item), &live)
-                && self.value(&one.item, &live).is_some()
+                && let encoder = self.encoder(&one.item)
+                && let freshness = flow::judge(&encoder, &live)
+                && freshness.is_served()
+                && encoder.decode::<S::Stored>(&live).is_some()
             {
                 hits.insert(&one.item.request.key, (live, freshness));
             }
@@ -87,10 +88,8 @@ where
         let mut fills = Vec::with_capacity(rights.len());
         for item in items {
             if let Some(live) = fresh(&item) {
-                let loaded = Self::value_of(&values, &item).map(S::stored);
-                let same = audit::equals(&self.encoder(&item), live, loaded);
-                let place = (&*item.request.key, &item.request.tags);
-                audit::audited(self.inner, self.function, place, live, same);
+                let loaded = Plan::<S, E, C, U>::value_of(&values, &item).map(S::stored);
+                self.compare(&item, live, loaded);
             }
             let right = rights.get(&item.request.key).copied();
             let encoded = right.and_then(|token| {
@@ -103,7 +102,7 @@ where
             }
         }
         // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
-        let _ = fill::send(self.inner, &self.function.site, leases, fills).await;
+        let _ = fill::send(self.inner, &self.function.site, leases, fills, ()).await;
         self.found.extend(values);
         Ok(())
     }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::map::Many;
 use super::steps::{One, at, split};
-use super::{Id, Reader, Value};
+use super::{Id, Loads, Plan, Reader, Value};
 use crate::engine::shape::ErrorSharing;
 use crate::engine::tags::{Basis, Stamps};
 use crate::engine::verdict::Verdict;
@@ -24,14 +24,13 @@ use crate::read::search::{Answer, Pause};
 use crate::store::Store as _;
 use crate::wire::codec::Choice;
 
-impl<S, E, C, U, F, L> Reader<'_, S, E, C, U, F>
+impl<S, E, C, U, F> Reader<'_, S, E, C, U, F>
 where
     S: Many<Stored: Serialize + DeserializeOwned>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
     U: Fn(&Value<S>) -> Verdict,
-    F: FnMut(Vec<Id<S>>) -> L,
-    L: Future<Output = S::Return>,
+    F: Loads<S, E, C, U>,
 {
     /// Loads what is to be loaded without the cache: nothing is stored.
     pub(super) async fn bypass<'k>(
@@ -86,7 +85,7 @@ where
             let shares = place.is_shared() && !loaded.said.stale;
             let shared = || {
                 let values = result.as_ref().ok().filter(|_| shares)?;
-                let value = Self::value_of(values, &item).map(S::stored);
+                let value = Plan::<S, E, C, U>::value_of(values, &item).map(S::stored);
                 let basis = Basis::unread(epoch, loaded.said.tags_with(item.request.tags.keys()));
                 self.encoder(&item)
                     .encode(value, self.equal, loaded.took, &basis)
