@@ -46,6 +46,13 @@ impl Search {
         }
     }
 
+    /// What it is given is of no use to it.
+    pub(crate) fn refuse(&mut self) {
+        if let Step::Serve(entry) = *self.step() {
+            self.steps.unusable(Seen::Dead(entry.token));
+        }
+    }
+
     pub(crate) fn step(&self) -> &Step<Found, Token, Infallible> {
         self.steps.step()
     }
@@ -150,10 +157,16 @@ pub enum Phase {
     },
     /// Holds the lease; its load has begun.
     Load { token: Token, stamp: Stamp },
-    /// Its load has called another cached function, which has missed.
-    InnerLoad { token: Token, stamp: Stamp },
+    /// The source has answered its own part; its load is about to call another cached function.
+    OwnLoaded(Loaded),
+    /// It has, and that has missed.
+    InnerLoad { own: Loaded, tag: Tag },
     /// The source has answered that function; its fill is under way.
-    InnerFill(Loaded),
+    InnerFill {
+        own: Loaded,
+        tag: Tag,
+        inner: Version,
+    },
     /// The source has answered.
     HasLoaded(Loaded),
     /// Has returned; its fill is under way.
@@ -193,20 +206,25 @@ impl Phase {
             Self::Search(search) | Self::LookOn(search) | Self::Seated { search, .. } => {
                 search.remembers(token)
             }
-            Self::Load { token: own, .. }
-            | Self::InnerLoad { token: own, .. }
-            | Self::Refresh { token: own, .. } => own == token,
+            Self::Load { token: own, .. } | Self::Refresh { token: own, .. } => own == token,
             _ => self.loaded().is_some_and(|loaded| loaded.token == token),
         }
     }
 
-    /// What it remembers of the tag.
-    pub fn generation(self) -> Option<Generation> {
+    /// Whether it remembers this generation of the tag.
+    pub fn knows(self, generation: Generation) -> bool {
+        let inner = match self {
+            Self::InnerLoad { tag, .. } | Self::InnerFill { tag, .. } => tag.generation(),
+            _ => None,
+        };
+        [inner, self.generation()].contains(&Some(generation))
+    }
+
+    fn generation(self) -> Option<Generation> {
         match self {
             Self::Search(Search { stamp, .. })
             | Self::LookOn(Search { stamp, .. })
             | Self::Load { stamp, .. }
-            | Self::InnerLoad { stamp, .. }
             | Self::Filled { stamp, .. }
             | Self::Seize { stamp }
             | Self::Refresh { stamp, .. } => stamp.tag.generation(),
@@ -217,7 +235,9 @@ impl Phase {
     fn loaded(self) -> Option<Loaded> {
         match self {
             Self::Weigh { entry: loaded, .. }
-            | Self::InnerFill(loaded)
+            | Self::OwnLoaded(loaded)
+            | Self::InnerLoad { own: loaded, .. }
+            | Self::InnerFill { own: loaded, .. }
             | Self::HasLoaded(loaded)
             | Self::Filling(loaded)
             | Self::Late(loaded)
@@ -239,6 +259,8 @@ pub struct Writer {
     pub stage: Stage,
     /// What it has committed.
     pub version: Version,
+    /// Whether it had to begin again.
+    pub lapsed: bool,
 }
 
 /// How far a writer is.
@@ -248,14 +270,20 @@ pub enum Stage {
     Idle,
     /// What it does before its write has been done.
     Begun,
+    /// Its invalidation is collected, its row not yet committed.
+    Collected,
     /// The row is written.
     Committed,
+    /// A key of its pattern was found.
+    Found(Attempt),
     /// The invalidation has run in Redis, its answer is under way.
     Answering(Attempt),
     /// The first of two deletions has returned.
     Between,
     /// Has returned; its invalidation is in the journal.
     Journaled,
+    /// The same, and its replay has found a key of its pattern.
+    FoundAgain(Attempt),
     /// Its replay has run in Redis, its answer is under way.
     Replayed(Attempt),
     /// Has returned, its invalidation confirmed.

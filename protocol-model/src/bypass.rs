@@ -39,8 +39,9 @@ pub(crate) fn drop_steps(steps: &mut Steps<'_>, reader: usize) {
         Phase::LookOn(_)
         | Phase::Weigh { .. }
         | Phase::Load { .. }
+        | Phase::OwnLoaded(_)
         | Phase::InnerLoad { .. }
-        | Phase::InnerFill(_)
+        | Phase::InnerFill { .. }
         | Phase::HasLoaded(_)
         | Phase::Pending
         | Phase::Answered { .. } => true,

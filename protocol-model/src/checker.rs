@@ -19,7 +19,7 @@ pub trait Model {
     fn steps(&self, state: &Self::State, steps: &mut Vec<StepOf<Self>>);
     /// What is wrong with a moment in itself.
     fn flaw(&self, state: &Self::State) -> Option<Self::Flaw>;
-    /// The number of a kind of event, below 128, to say which kinds were seen.
+    /// The number of a kind of event, to say which kinds were seen.
     fn kind(event: Self::Event) -> u8;
 }
 
@@ -46,8 +46,8 @@ pub struct Outcome<E, F> {
     pub states: usize,
     /// Steps taken.
     pub steps: usize,
-    /// The kinds of events seen, one bit each.
-    pub kinds: u128,
+    /// Which kinds of events were seen.
+    pub kinds: [bool; 256],
 }
 
 impl<E, F> Default for Outcome<E, F> {
@@ -57,7 +57,7 @@ impl<E, F> Default for Outcome<E, F> {
             flaw: None,
             states: 0,
             steps: 0,
-            kinds: 0,
+            kinds: [false; 256],
         }
     }
 }
@@ -69,7 +69,7 @@ impl<E, F> Outcome<E, F> {
             flaw: self.flaw.or(other.flaw),
             states: self.states + other.states,
             steps: self.steps + other.steps,
-            kinds: self.kinds | other.kinds,
+            kinds: std::array::from_fn(|kind| self.kinds[kind] || other.kinds[kind]),
         }
     }
 }
@@ -89,7 +89,7 @@ pub fn explore<M: Model>(model: &M) -> Outcome<M::Event, M::Flaw> {
         model.steps(&state, &mut steps);
         for step in &steps {
             outcome.steps += 1;
-            outcome.kinds |= 1 << M::kind(step.event);
+            outcome.kinds[usize::from(M::kind(step.event))] = true;
             if let Some(flaw) = step.flaw {
                 let mut trace = known.trace(model, at);
                 trace.push(step.event);
@@ -269,6 +269,6 @@ mod tests {
         assert!(outcome.flaw.is_none());
         assert_eq!(outcome.states, 99);
         assert_eq!(outcome.steps, 98 + 49);
-        assert_eq!(outcome.kinds, 0b11);
+        assert_eq!(outcome.kinds.iter().filter(|seen| **seen).count(), 2);
     }
 }

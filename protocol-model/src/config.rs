@@ -35,6 +35,10 @@ pub struct Config {
     pub invalidate_spares_tombstones: bool,
     /// Tombstones that outlast the lag of the source's replica.
     pub hold_off: bool,
+    /// Invalidations by a pattern, which look for their keys first.
+    pub scans: [bool; WRITERS],
+    /// What becomes of what is done inside of transactions.
+    pub transaction: Transaction,
     /// What becomes of invalidations that cannot reach Redis.
     pub journal: Option<Journal>,
 
@@ -67,6 +71,10 @@ pub enum Call {
     Put,
     /// `get` under the second tag: it loads nothing.
     Get,
+    /// The cached function, inside of the transaction of the first writer, before its commit.
+    Inside,
+    /// The cached function, by a reader to whom what others load without a lease is of no use.
+    Particular,
 }
 
 /// How a write is made known to the cache.
@@ -92,10 +100,21 @@ pub enum Way {
     Put {
         /// Whether interference is remembered after the other writer is through.
         heeds_taint: bool,
+        /// Whether a writer that had to begin again puts nothing.
+        heeds_lapse: bool,
     },
+    /// Writes in a transaction, collects its invalidation, commits, and sends it then.
+    AfterCommit,
+    /// The same, and sends it at once.
+    BeforeCommit,
 }
 
 impl Way {
+    /// Whether it writes in a transaction.
+    pub fn is_inside(self) -> bool {
+        matches!(self, Self::AfterCommit | Self::BeforeCommit)
+    }
+
     /// Whether it bars fills before it commits.
     pub fn begins(self) -> bool {
         matches!(
@@ -103,6 +122,17 @@ impl Way {
             Self::TwoPhase | Self::TwoPhaseOfOne | Self::Put { .. }
         )
     }
+}
+
+/// What becomes of what is done inside of transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    /// From its collection to its confirmation, reads of the key here load without the cache.
+    pub bypassed: bool,
+    /// What is read inside is stored and shared as what is read outside.
+    pub kept: bool,
+    /// It may roll back.
+    pub rolls_back: bool,
 }
 
 /// Who may fill.
@@ -167,6 +197,23 @@ pub struct Journal {
     pub bypassed: bool,
     /// The answer to a replay clears the key, although it was invalidated again meanwhile.
     pub clears_newer: bool,
+    /// A put goes on although the key waits here, and its answer settles that.
+    pub puts: bool,
+    /// Reads ask for patterns as well.
+    pub by_pattern: bool,
+    /// A reader to whom what was shared is of no use asks again.
+    pub asked_again: bool,
+}
+
+impl Journal {
+    /// As shipped.
+    pub const SHIPPED: Self = Self {
+        bypassed: true,
+        clears_newer: false,
+        puts: false,
+        by_pattern: true,
+        asked_again: true,
+    };
 }
 
 /// What is done about a server that has lost confirmed writes.
@@ -255,6 +302,12 @@ impl Config {
             seize_spares_tombstones: true,
             invalidate_spares_tombstones: true,
             hold_off: false,
+            scans: [false; WRITERS],
+            transaction: Transaction {
+                bypassed: true,
+                kept: false,
+                rolls_back: false,
+            },
             journal: None,
             drops: true,
             dying: [false; WRITERS],

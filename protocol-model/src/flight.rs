@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use crate::actor::{Found, Loaded, Phase, Search, Tag};
-use crate::config::Sharing;
+use crate::config::{Call, Sharing};
 use crate::event::Flaw;
 use crate::read::{self, Answer, Step};
 use crate::state::{Flight, State, Token, Version};
@@ -107,7 +107,14 @@ impl Next<'_> {
         let entry = |version| Some(Found { token: 0, version });
         // As a result of the source: see `returns_loaded`.
         let lags = self.config.lag && *search.step() == Step::WaitInQueue;
-        let flaw = self.go_on(reader, search, Answer::Landed(landing.filter_map(entry)));
+        let waited = *search.step() == Step::WaitInQueue;
+        let mut search = search;
+        let landing = landing.filter_map(entry);
+        let flaw = self.hear(reader, &mut search, Answer::Landed(landing));
+        if waited && self.config.readers[reader] == Call::Particular {
+            search.refuse();
+        }
+        let flaw = flaw.or(self.go(reader, search));
         flaw.filter(|_| !lags)
     }
 }

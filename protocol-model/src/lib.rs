@@ -83,6 +83,7 @@
 //! | `update` | read-modify-write |
 //! | `sweep` | the removal of several keys of functions that call one another |
 //! | `writer` | commit, invalidation, two phases, journal |
+//! | `transaction`, `pattern` | invalidations that are collected until the commit; those that look for their keys |
 //! | `world` | what runs out, lags and fails |
 //! | `config`, `table` | what is varied; the configurations and what is expected of each |
 //! | `replay` | whether the model allows what a real run has written down |
@@ -115,6 +116,7 @@ mod expired;
 mod flight;
 mod load;
 mod nested;
+mod pattern;
 mod protocol;
 #[path = "../../cached-redis/src/protocol/read/mod.rs"]
 #[allow(dead_code, reason = "the rules of the library are all of them")]
@@ -129,6 +131,7 @@ mod step;
 mod sweep;
 mod table;
 mod tag;
+mod transaction;
 mod update;
 mod world;
 mod writer;

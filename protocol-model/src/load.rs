@@ -16,7 +16,19 @@ pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
     let connected = steps.reaches_redis(home(reader));
     match steps.now.readers[reader].phase {
         Phase::Load { token, stamp } if steps.config.calls_inner() => {
-            steps.add(me, |next| next.call_inner(reader, token, stamp));
+            let part = |version| Loaded {
+                token,
+                version,
+                stamp,
+                renews: false,
+            };
+            match steps.config.loads_own() {
+                true => steps.load(me, |next, version| {
+                    next.enter(reader, Phase::OwnLoaded(part(version)));
+                    What::OwnLoads.of(version)
+                }),
+                false => steps.add(me, |next| next.call_inner(reader, part(Version::MAX))),
+            }
         }
         // Of a lease that was taken whatever stood there.
         Phase::Load { token, stamp } if steps.config.is_to_be_read(stamp) => {

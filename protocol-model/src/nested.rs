@@ -1,40 +1,38 @@
 //! A load that calls another cached function, whose entry has a tag. The outer entry gets that tag,
-//! too, with the generation that the inner value was loaded under.
+//! too, with the generation that the inner value was loaded under. Where the load has read its own part
+//! of the source under that tag, that generation may be one of after its own look, and says nothing.
 //!
 //! The inner function is one look, one load and one fill; how its readers share a load is what the
 //! rest of the model is about. A result that was shared brings the stamp of its leader.
 
 use crate::actor::{Loaded, Phase, Stamp, Tag};
 use crate::event::{What, Who};
-use crate::state::{Inner, Token};
+use crate::flight::Landing;
+use crate::state::{Inner, Version};
 use crate::step::{Did, Next, Steps, home};
-use crate::tag::Stamping;
 
 /// What a reader that is inside the inner function can do.
 pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
     let me = Who::Reader(reader);
     match steps.now.readers[reader].phase {
-        Phase::InnerLoad { token, stamp } if stamp.tag == Tag::Unread => {
+        Phase::OwnLoaded(own) => steps.add(me, |next| next.call_inner(reader, own)),
+        Phase::InnerLoad {
+            own,
+            tag: Tag::Unread,
+        } => {
             steps.add(me, |next| {
                 let (tag, what) = next.name();
-                let stamp = Stamp { tag, ..stamp };
-                next.enter(reader, Phase::InnerLoad { token, stamp });
+                next.enter(reader, Phase::InnerLoad { own, tag });
                 what
             });
         }
-        Phase::InnerLoad { token, stamp } => steps.load(me, |next, version| {
-            let loaded = Loaded {
-                token,
-                version,
-                stamp,
-                renews: false,
-            };
-            next.enter(reader, Phase::InnerFill(loaded));
-            What::InnerLoads.of(version)
+        Phase::InnerLoad { own, tag } => steps.load(me, |next, inner| {
+            next.enter(reader, Phase::InnerFill { own, tag, inner });
+            What::InnerLoads.of(inner)
         }),
-        Phase::InnerFill(loaded) if steps.reaches_redis(home(reader)) => {
+        Phase::InnerFill { own, tag, inner } if steps.reaches_redis(home(reader)) => {
             for stored in [true, false] {
-                steps.add(me, |next| next.inner_fill(reader, loaded, stored));
+                steps.add(me, |next| next.inner_fill(reader, own, tag, inner, stored));
             }
         }
         _ => {}
@@ -43,50 +41,64 @@ pub(crate) fn steps(steps: &mut Steps<'_>, reader: usize) {
 
 impl Next<'_> {
     /// The outer load calls the inner function.
-    pub(crate) fn call_inner(&mut self, reader: usize, token: Token, stamp: Stamp) -> Did {
-        let Some(Inner {
-            version,
-            generation,
-        }) = self.state.live_inner()
-        else {
+    pub(crate) fn call_inner(&mut self, reader: usize, own: Loaded) -> Did {
+        let Some(inner) = self.state.live_inner() else {
             let tag = self.state.shown_tag();
-            let stamp = Stamp { tag, ..stamp };
-            self.enter(reader, Phase::InnerLoad { token, stamp });
+            self.enter(reader, Phase::InnerLoad { own, tag });
             return What::InnerMisses.into();
         };
-        let tag = Tag::Read(generation);
-        self.inner_returns(
-            reader,
-            Loaded {
-                token,
+        let tag = Tag::Read(inner.generation);
+        self.inner_returns(reader, own, tag, inner.version, What::InnerHits)
+    }
+
+    fn inner_fill(
+        &mut self,
+        reader: usize,
+        own: Loaded,
+        tag: Tag,
+        version: Version,
+        stored: bool,
+    ) -> Did {
+        let mut what = What::InnerRefused;
+        if let (Some(generation), true) = (tag.generation(), stored) {
+            self.state.inner = Some(Inner {
                 version,
-                stamp: Stamp { tag, ..stamp },
-                renews: false,
-            },
-        );
-        What::InnerHits.of(version)
-    }
-
-    fn inner_fill(&mut self, reader: usize, loaded: Loaded, stored: bool) -> Did {
-        let version = loaded.version;
-        self.inner_returns(reader, loaded);
-        match loaded.stamp.tag.generation() {
-            Some(generation) if stored => {
-                self.state.inner = Some(Inner {
-                    version,
-                    generation,
-                });
-                What::InnerStored.of(version)
-            }
-            _ => What::InnerRefused.of(version),
+                generation,
+            });
+            what = What::InnerStored;
         }
+        self.inner_returns(reader, own, tag, version, what)
     }
 
-    /// The outer load has what it called for.
-    fn inner_returns(&mut self, reader: usize, mut loaded: Loaded) {
-        if !self.config.stamps(Stamping::BeforeLoad) {
-            loaded.stamp.tag = Tag::Unknown;
+    /// The outer load has what it called for. It is as old as the older one of its parts.
+    fn inner_returns(
+        &mut self,
+        reader: usize,
+        own: Loaded,
+        inner: Tag,
+        version: Version,
+        what: What,
+    ) -> Did {
+        let mut loaded = Loaded {
+            version: own.version.min(version),
+            ..own
+        };
+        match own.stamp.tag {
+            Tag::Unknown if self.config.inherits() => {
+                let tag = inner;
+                loaded.stamp = Stamp { tag, ..own.stamp };
+            }
+            Tag::Read(_) if own.stamp.tag != inner => return self.keep_not(reader, loaded.version),
+            _ => {}
         }
         self.enter(reader, Phase::HasLoaded(loaded));
+        what.of(version)
+    }
+
+    /// The tag was invalidated since the load began: who waited loads for himself.
+    fn keep_not(&mut self, reader: usize, version: Version) -> Did {
+        let flaw = self.returns_loaded(reader, version);
+        let flaw = flaw.or(self.land(reader, Landing::Bypass));
+        What::KeepsNot.of(version).with(flaw)
     }
 }

@@ -45,7 +45,7 @@ impl Model for Config {
         let connected = !(0..PROCESSES).any(|at| state.lags(at));
         match state.key {
             Key::Value { version, .. }
-                if readers && writers && source && connected && version < state.row =>
+                if readers && writers && source && connected && version != state.row =>
             {
                 let usable = (0..PROCESSES)
                     .any(|process| !self.is_dead(state, state.key, process, state.shown_tag()));

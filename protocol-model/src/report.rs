@@ -214,7 +214,7 @@ fn surprise(expected: Verdict, outcome: &Outcome<Event, Flaw>) -> Option<String>
     let Verdict::Holds(wanted) = expected else {
         return None;
     };
-    let unseen = |what: &&What| outcome.kinds & (1 << **what as u8) == 0;
+    let unseen = |what: &&What| !outcome.kinds[**what as usize];
     let unseen: Vec<_> = wanted.iter().filter(unseen).collect();
     (!unseen.is_empty()).then(|| format!("never seen: {unseen:?}"))
 }

@@ -57,7 +57,11 @@ impl Config {
     /// that tells them apart, so one order is enough.
     fn may_start(&self, state: &State, reader: usize) -> bool {
         let twin = reader == 1 && self.readers[0] == self.readers[1];
-        self.readers[reader] != Call::Nothing && !(twin && state.readers[0].phase == Phase::Idle)
+        match self.readers[reader] {
+            Call::Nothing => false,
+            Call::Inside => self.is_inside(state, reader),
+            _ => !(twin && state.readers[0].phase == Phase::Idle),
+        }
     }
 }
 
@@ -70,7 +74,14 @@ impl Next<'_> {
             _ => self.state.floor.max(own),
         };
         match self.config.readers[reader] {
-            Call::Nothing | Call::Read => self.join(reader, Search::new()),
+            Call::Inside if !self.config.transaction.kept => {
+                let version = self.state.row + 1;
+                let flaw = self.returns(reader, version);
+                What::ReadsInside.of(version).with(flaw)
+            }
+            Call::Nothing | Call::Read | Call::Inside | Call::Particular => {
+                self.join(reader, Search::new())
+            }
             Call::Refreshed => {
                 self.enter(reader, Phase::FillRight);
                 What::CallsRefreshed.into()
@@ -96,13 +107,18 @@ impl Next<'_> {
     }
 
     /// Takes the answer, and tells those whom it concerns.
-    fn hear(&mut self, reader: usize, search: &mut Search, answer: Heard) -> Option<Flaw> {
+    pub(crate) fn hear(
+        &mut self,
+        reader: usize,
+        search: &mut Search,
+        answer: Heard,
+    ) -> Option<Flaw> {
         let landing = search.steps.next(self.config, answer)?;
         self.land(reader, landing.filter_map(|entry| Some(entry.version)))
     }
 
     /// On to the next step.
-    fn go(&mut self, reader: usize, search: Search) -> Option<Flaw> {
+    pub(crate) fn go(&mut self, reader: usize, search: Search) -> Option<Flaw> {
         let Search { token, stamp, .. } = search;
         let phase = match *search.step() {
             Step::Serve(entry) => return self.returns(reader, entry.version),
@@ -166,9 +182,18 @@ impl Next<'_> {
         if let Some(flight) = self.state.processes[home(reader)].flight {
             return self.sit(reader, search, flight);
         }
-        if self.config.is_journaled(&self.state, home(reader)) {
+        let asks = self
+            .config
+            .journal
+            .is_none_or(|journal| journal.asked_again);
+        if asks && self.config.is_journaled(&self.state, home(reader)) {
+            // No entry has that token.
+            let what = match search.step() {
+                Step::Enter(Seen::Dead(0)) => What::FindsUnusable,
+                _ => What::FindsJournaled,
+            };
             let flaw = self.go_on(reader, search, Answer::Barred);
-            return Did::from(What::FindsJournaled).with(flaw);
+            return Did::from(what).with(flaw);
         }
         self.board(reader);
         let flaw = self.go_on(reader, search, Answer::Lead);

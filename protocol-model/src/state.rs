@@ -179,6 +179,7 @@ impl State {
             writers: [Writer {
                 stage: Stage::Idle,
                 version: 0,
+                lapsed: false,
             }; WRITERS],
             dropped: false,
         }
@@ -213,7 +214,7 @@ impl State {
                 || self
                     .readers
                     .iter()
-                    .any(|reader| reader.phase.generation() == Some(generation))
+                    .any(|reader| reader.phase.knows(generation))
         };
         (1..)
             .find(|generation| !remembered(*generation))

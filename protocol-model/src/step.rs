@@ -2,9 +2,9 @@
 
 use crate::actor::{Phase, Stage, Tag};
 use crate::checker::Step;
-use crate::config::{Config, Failover, Sharing};
+use crate::config::{Config, Failover, Journal, Sharing};
 use crate::event::{Event, Flaw, What, Who};
-use crate::state::{HOME, Key, State, Version};
+use crate::state::{HOME, Key, State, Version, WRITERS};
 
 /// Collects what can happen at one moment.
 pub(crate) struct Steps<'a> {
@@ -83,7 +83,12 @@ impl<'a> Steps<'a> {
         who: Who,
         change: impl Fn(&mut Next<'_>, Version) -> D,
     ) {
-        let (row, replica) = (self.now.row, self.now.row_replica);
+        let (mut row, replica) = (self.now.row, self.now.row_replica);
+        if let Who::Reader(reader) = who
+            && self.config.is_inside(self.now, reader)
+        {
+            row += 1;
+        }
         self.add(who, |next| change(next, row));
         if self.config.lag && replica != row {
             self.add(who, |next| change(next, replica));
@@ -147,12 +152,22 @@ impl Config {
         other_server || Self::is_outdated(key, tag)
     }
 
-    /// Whether an invalidation waits in the journal of this process.
+    /// Whether an invalidation waits in the journal of this process, or is collected there.
     pub(crate) fn is_journaled(&self, state: &State, process: usize) -> bool {
-        self.journal.is_some()
-            && (self.writer_home.iter().zip(&state.writers)).any(|(home, writer)| {
-                *home == process && matches!(writer.stage, Stage::Journaled | Stage::Replayed(_))
-            })
+        (0..WRITERS).any(|writer| {
+            let stage = state.writers[writer].stage;
+            self.writer_home[writer] == process
+                && (self.keeps(writer, stage) || self.holds(writer, stage))
+        })
+    }
+
+    fn keeps(&self, writer: usize, stage: Stage) -> bool {
+        let waits = matches!(
+            stage,
+            Stage::Journaled | Stage::FoundAgain(_) | Stage::Replayed(_)
+        );
+        let shows = |journal: Journal| journal.by_pattern || !self.scans[writer];
+        waits && self.journal.is_some_and(shows)
     }
 
     /// Whether flights stand on the board from before the lease is asked for.

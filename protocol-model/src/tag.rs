@@ -47,6 +47,11 @@ pub enum Origin {
     Result,
     /// Another cached function that the load calls. The entry names it, as above.
     Inner,
+    /// What was loaded, and such a function as well.
+    Both {
+        /// The generation of the inner value does for what the load itself has found.
+        inherited: bool,
+    },
 }
 
 /// When the generation is read that an entry is stamped with.
@@ -139,7 +144,23 @@ impl Config {
     }
 
     pub(crate) fn calls_inner(&self) -> bool {
-        self.tags.is_some_and(|tags| tags.origin == Origin::Inner)
+        let calls = |tags: Tags| matches!(tags.origin, Origin::Inner | Origin::Both { .. });
+        self.tags.is_some_and(calls)
+    }
+
+    /// Whether the load has a part of its own beside that.
+    pub(crate) fn loads_own(&self) -> bool {
+        let both = |tags: Tags| matches!(tags.origin, Origin::Both { .. });
+        self.tags.is_some_and(both)
+    }
+
+    /// Whether the tag of an inner value does for the whole.
+    pub(crate) fn inherits(&self) -> bool {
+        let inherits = |tags: Tags| match tags.origin {
+            Origin::Both { inherited } => inherited,
+            _ => true,
+        };
+        self.stamps(Stamping::BeforeLoad) && self.tags.is_some_and(inherits)
     }
 
     fn counts_generations(&self) -> bool {

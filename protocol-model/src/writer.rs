@@ -1,11 +1,12 @@
 //! A writer: commit, and make it known.
 
 use crate::actor::{Attempt, Stage, Stamp, Tag};
-use crate::config::{Config, Failover, Promise, Way};
+use crate::config::{Config, Failover, Journal, Promise, Way};
 use crate::event::{What, Who};
-use crate::server;
+use crate::server::{self, bit};
 use crate::state::{Key, State, Version, WRITERS};
 use crate::step::{Did, Next, Steps};
+use crate::{pattern, transaction};
 
 /// What a writer can do.
 pub(crate) fn steps(steps: &mut Steps<'_>, writer: usize) {
@@ -14,13 +15,27 @@ pub(crate) fn steps(steps: &mut Steps<'_>, writer: usize) {
     let way = steps.config.writers[writer];
     match steps.now.writers[writer].stage {
         Stage::Idle if !steps.config.may_write(steps.now, writer) => {}
+        Stage::Idle if way.is_inside() => steps.add(me, |next| {
+            next.stage(writer, Stage::Begun);
+            What::OpensTransaction
+        }),
+        Stage::Begun | Stage::Collected if way.is_inside() => {
+            transaction::steps(steps, writer, connected);
+        }
         Stage::Idle if way.begins() || matches!(way, Way::DeleteBefore | Way::DeleteTwice) => {
             if connected {
                 steps.add(me, |next| next.prepare(writer, way));
             }
         }
-        Stage::Idle | Stage::Begun => steps.add(me, |next| next.commit(writer)),
-        Stage::Committed => committed(steps, writer, connected),
+        Stage::Idle | Stage::Begun | Stage::Collected => {
+            steps.add(me, |next| next.commit(writer));
+            begin_again(steps, writer, connected);
+        }
+        Stage::Committed => {
+            committed(steps, writer, connected);
+            begin_again(steps, writer, connected);
+        }
+        Stage::Found(attempt) => pattern::steps(steps, writer, connected, attempt),
         Stage::Answering(_) if way == Way::DeleteTwice => steps.add(me, |next| {
             next.stage(writer, Stage::Between);
             What::DeletesAgain
@@ -31,18 +46,40 @@ pub(crate) fn steps(steps: &mut Steps<'_>, writer: usize) {
             next.confirmed(writer, What::Returns)
         }),
         Stage::Journaled => journaled(steps, writer, connected),
+        Stage::FoundAgain(attempt) if connected => steps.add(me, |next| {
+            next.announce_after(writer, way);
+            next.stage(writer, Stage::Replayed(attempt));
+            What::Replays
+        }),
         Stage::Replayed(attempt) => steps.add(me, |next| next.replayed(writer, attempt)),
         Stage::Done if steps.config.dying[writer] && steps.config.failover.is_some() => {
             steps.add(me, |next| next.die(writer, What::DiesLater));
         }
-        Stage::Between | Stage::Done | Stage::Dead => {}
+        Stage::Between | Stage::FoundAgain(_) | Stage::Done | Stage::Dead => {}
+    }
+}
+
+/// A put whose tombstone has run out bars fills again.
+fn begin_again(steps: &mut Steps<'_>, writer: usize, connected: bool) {
+    let at = steps.now.writers[writer];
+    let puts = matches!(steps.config.writers[writer], Way::Put { .. });
+    let stands =
+        matches!(steps.now.key, Key::Tombstone { writers, .. } if writers & bit(writer) != 0);
+    if puts && at.stage != Stage::Idle && steps.config.short_hold && connected && !stands {
+        steps.add(Who::Writer(writer), |next| {
+            server::begin(&mut next.state.key, writer);
+            next.state.writers[writer].lapsed = true;
+            What::BeginsAgain
+        });
     }
 }
 
 fn committed(steps: &mut Steps<'_>, writer: usize, connected: bool) {
     let me = Who::Writer(writer);
     let way = steps.config.writers[writer];
-    if connected {
+    if connected && steps.config.scans[writer] {
+        steps.add(me, |next| next.scan(writer, Stage::Found, Stage::Answering));
+    } else if connected {
         steps.add(me, |next| {
             let attempt = next.attempt(writer);
             next.stage(writer, Stage::Answering(attempt));
@@ -63,7 +100,11 @@ fn committed(steps: &mut Steps<'_>, writer: usize, connected: bool) {
 fn journaled(steps: &mut Steps<'_>, writer: usize, connected: bool) {
     let me = Who::Writer(writer);
     let way = steps.config.writers[writer];
-    if connected {
+    if connected && steps.config.scans[writer] {
+        steps.add(me, |next| {
+            next.scan(writer, Stage::FoundAgain, Stage::Replayed)
+        });
+    } else if connected {
         steps.add(me, |next| {
             let attempt = next.attempt(writer);
             next.announce_after(writer, way);
@@ -92,7 +133,7 @@ impl Config {
 }
 
 impl Next<'_> {
-    fn stage(&mut self, writer: usize, stage: Stage) {
+    pub(crate) fn stage(&mut self, writer: usize, stage: Stage) {
         self.state.writers[writer].stage = stage;
     }
 
@@ -116,7 +157,7 @@ impl Next<'_> {
         }
     }
 
-    fn commit(&mut self, writer: usize) -> Did {
+    pub(crate) fn commit(&mut self, writer: usize) -> Did {
         self.state.row += 1;
         self.state.writers[writer].version = self.state.row;
         self.stage(writer, Stage::Committed);
@@ -124,7 +165,7 @@ impl Next<'_> {
     }
 
     /// The command that follows the commit runs.
-    fn make_known(&mut self, writer: usize, way: Way) -> Did {
+    pub(crate) fn make_known(&mut self, writer: usize, way: Way) -> Did {
         let version = self.state.writers[writer].version;
         let value = Key::Value {
             token: self.state.fresh_token(),
@@ -137,12 +178,12 @@ impl Next<'_> {
         };
         let hold = if self.config.hold_off { version } else { 0 };
         match way {
-            Way::Nothing | Way::DeleteBefore => What::NothingMore.into(),
+            Way::Nothing | Way::DeleteBefore | Way::BeforeCommit => What::NothingMore.into(),
             Way::DeleteTwice => {
                 self.state.key = Key::Absent;
                 What::Invalidates.into()
             }
-            Way::Invalidate => self.invalidate(hold).into(),
+            Way::Invalidate | Way::AfterCommit => self.invalidate(hold).into(),
             Way::InvalidateTag => self.change_tag().into(),
             Way::Store => {
                 self.state.key = value;
@@ -153,7 +194,15 @@ impl Next<'_> {
                 self.ended().into()
             }
             Way::TwoPhase => self.end(writer, hold).into(),
-            Way::Put { heeds_taint } => {
+            Way::Put { heeds_lapse, .. } if heeds_lapse && self.state.writers[writer].lapsed => {
+                self.end(writer, hold);
+                What::PutRefused.of(version)
+            }
+            Way::Put { .. } if self.waits_for_replay(writer) => {
+                self.end(writer, hold);
+                What::PutEndsJournaled.of(version)
+            }
+            Way::Put { heeds_taint, .. } => {
                 match server::put(&mut self.state.key, writer, value, heeds_taint) {
                     true => What::PutsWritten.of(version),
                     false => What::PutRefused.of(version),
@@ -166,7 +215,7 @@ impl Next<'_> {
     /// tombstone runs out by itself.
     fn announce_after(&mut self, writer: usize, way: Way) -> Did {
         match way {
-            Way::TwoPhase => {
+            Way::TwoPhase | Way::Put { .. } => {
                 let version = self.state.writers[writer].version;
                 let hold = if self.config.hold_off { version } else { 0 };
                 self.invalidate(hold).into()
@@ -175,7 +224,7 @@ impl Next<'_> {
         }
     }
 
-    fn invalidate(&mut self, hold: Version) -> What {
+    pub(crate) fn invalidate(&mut self, hold: Version) -> What {
         if !self.config.invalidate_spares_tombstones {
             self.state.key = Key::Absent;
             return What::Invalidates;
@@ -205,7 +254,7 @@ impl Next<'_> {
     }
 
     /// The invalidation is sent now.
-    fn attempt(&self, writer: usize) -> Attempt {
+    pub(crate) fn attempt(&self, writer: usize) -> Attempt {
         Attempt {
             epoch: self.state.processes[self.config.writer_home[writer]].epoch,
             for_both: self.journaled_beside(writer).is_some(),
@@ -217,7 +266,18 @@ impl Next<'_> {
         let home = self.config.writer_home;
         (0..WRITERS)
             .filter(|other| *other != writer && home[*other] == home[writer])
-            .find(|other| self.state.writers[*other].stage == Stage::Journaled)
+            .find(|other| {
+                matches!(
+                    self.state.writers[*other].stage,
+                    Stage::Journaled | Stage::FoundAgain(_)
+                )
+            })
+    }
+
+    /// Whether a put ends as an invalidation, since the key waits in the journal here.
+    fn waits_for_replay(&self, writer: usize) -> bool {
+        let ends = |journal: Journal| !journal.puts;
+        self.config.journal.is_some_and(ends) && self.journaled_beside(writer).is_some()
     }
 
     fn heard(&mut self, writer: usize, attempt: Attempt) -> Did {
@@ -270,13 +330,13 @@ impl Next<'_> {
     }
 
     /// The writer returns without a confirmation.
-    fn journal(&mut self, writer: usize, what: What) -> Did {
+    pub(crate) fn journal(&mut self, writer: usize, what: What) -> Did {
         self.stage(writer, Stage::Journaled);
         self.bind_own_process(writer);
         what.of(self.state.writers[writer].version)
     }
 
-    fn bind_own_process(&mut self, writer: usize) {
+    pub(crate) fn bind_own_process(&mut self, writer: usize) {
         let process = self.config.writer_home[writer];
         // Which flights are under a tag is not known: those are checked when they land.
         if self.config.writers[writer] != Way::InvalidateTag {

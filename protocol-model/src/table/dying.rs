@@ -1,6 +1,6 @@
 //! Writers that die between their commit and their invalidation, and write-through in two phases.
 
-use super::Verdict::{Holds, Stranded};
+use super::Verdict::{Holds, StaleRead, Stranded};
 use super::{Row, SHIPPED, row};
 use crate::config::{Config, Way};
 use crate::event::What;
@@ -103,14 +103,34 @@ pub(super) fn crashing() -> Vec<Row> {
 
 /// Write-through within two phases.
 pub(super) fn putting() -> Vec<Row> {
-    let put = Way::Put { heeds_taint: true };
+    let put = Way::Put {
+        heeds_taint: true,
+        heeds_lapse: true,
+    };
     let with = |writers| Config { writers, ..SHIPPED };
+    let lapsing = |heeds_lapse| Config {
+        short_hold: true,
+        // Fewer states; other rows have dropped readers.
+        drops: false,
+        ..with([
+            Way::Put {
+                heeds_taint: true,
+                heeds_lapse,
+            },
+            Way::Invalidate,
+        ])
+    };
     vec![
         row(
             "p1",
             "put if no other writer is in progress",
             Stranded,
-            with([Way::Put { heeds_taint: false }; 2]),
+            with(
+                [Way::Put {
+                    heeds_taint: false,
+                    heeds_lapse: true,
+                }; 2],
+            ),
         ),
         row(
             "p2",
@@ -141,6 +161,23 @@ pub(super) fn putting() -> Vec<Row> {
                 invalidate_spares_tombstones: false,
                 ..with([put, Way::Invalidate])
             },
+        ),
+        row(
+            "p6",
+            "p3, and a tombstone runs out: its writer begins again, and puts nothing",
+            Holds(&[
+                What::TombstoneRunsOut,
+                What::BeginsAgain,
+                What::PutsWritten,
+                What::PutRefused,
+            ]),
+            lapsing(true),
+        ),
+        row(
+            "p6b",
+            "p6, and it puts all the same",
+            StaleRead,
+            lapsing(false),
         ),
     ]
 }

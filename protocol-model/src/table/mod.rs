@@ -5,6 +5,7 @@ use crate::event::What;
 use crate::sweep::Sweeps;
 use crate::update::Updates;
 
+mod committing;
 mod dying;
 mod lagging;
 mod others;
@@ -71,6 +72,7 @@ pub fn table() -> Vec<Row> {
         dying::putting(),
         lagging::rows(),
         outages::journaling(),
+        committing::rows(),
         outages::failing_over(),
         tagging::known_before(),
         tagging::two_at_once(),

@@ -2,7 +2,7 @@
 
 use super::Verdict::{Holds, StaleRead, Stranded};
 use super::{Row, SHIPPED, row};
-use crate::config::{Config, Failover, Journal, Promise, Way};
+use crate::config::{Call, Config, Failover, Journal, Promise, Way};
 use crate::event::What;
 use crate::server::Condition;
 
@@ -12,6 +12,7 @@ pub(super) fn journaling() -> Vec<Row> {
         journal: Some(Journal {
             bypassed,
             clears_newer,
+            ..Journal::SHIPPED
         }),
         ..SHIPPED
     };
@@ -19,6 +20,40 @@ pub(super) fn journaling() -> Vec<Row> {
     let together = |config| Config {
         writer_home: [0, 0],
         ..config
+    };
+    let with = |journal| Config {
+        journal: Some(journal),
+        ..SHIPPED
+    };
+    let put = Way::Put {
+        heeds_taint: true,
+        heeds_lapse: true,
+    };
+    // With fewer states, since other rows have dropped readers.
+    let putting = |puts| Config {
+        writers: [put, Way::Invalidate],
+        drops: false,
+        ..together(with(Journal {
+            puts,
+            ..Journal::SHIPPED
+        }))
+    };
+    let matching = |by_pattern| Config {
+        scans: [true, false],
+        drops: false,
+        ..together(with(Journal {
+            by_pattern,
+            ..Journal::SHIPPED
+        }))
+    };
+    let particular = |asked_again| Config {
+        readers: [Call::Particular, Call::Read, Call::Read],
+        drops: false,
+        ..together(with(Journal {
+            asked_again,
+            ..Journal::SHIPPED
+        }))
+        .one_writer()
     };
     let happens = Holds(&[
         What::IsJournaled,
@@ -85,6 +120,56 @@ pub(super) fn journaling() -> Vec<Row> {
                 ..kept
             },
         ),
+        row(
+            "d5",
+            "p3 beside the journal: a put of a key that waits there ends as an invalidation",
+            Holds(&[
+                What::IsJournaled,
+                What::FindsJournaled,
+                What::PutsWritten,
+                What::PutEndsJournaled,
+                What::Settles,
+                What::ReplayAnswered,
+            ]),
+            putting(false),
+        ),
+        row(
+            "d5b",
+            "d5, and the put goes on and settles what was journaled",
+            Stranded,
+            putting(true),
+        ),
+        row(
+            "d6",
+            "d2 with a pattern, whose keys are looked for and then removed",
+            Holds(&[
+                What::FindsKey,
+                What::FindsNoKey,
+                What::IsJournaled,
+                What::FindsJournaled,
+                What::ReplayAnswered,
+                What::Settles,
+            ]),
+            matching(true),
+        ),
+        row(
+            "d6b",
+            "d6, and reads ask the journal for their key alone",
+            StaleRead,
+            matching(false),
+        ),
+        row(
+            "d7",
+            "d2, and a reader finds what it shared without a lease unusable: it asks the journal again",
+            Holds(&[What::FindsJournaled, What::FindsUnusable, What::SharesAlone]),
+            particular(true),
+        ),
+        row(
+            "d7b",
+            "d7, and it does not ask again",
+            StaleRead,
+            particular(false),
+        ),
     ]
 }
 
@@ -106,10 +191,7 @@ pub(super) fn failing_over() -> Vec<Row> {
         Config {
             promise,
             writer_home: [0, 0],
-            journal: Some(Journal {
-                bypassed: true,
-                clears_newer: false,
-            }),
+            journal: Some(Journal::SHIPPED),
             ..with(failover)
         }
     }

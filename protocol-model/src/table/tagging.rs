@@ -173,10 +173,7 @@ pub(super) fn known_before() -> Vec<Row> {
             ]),
             Config {
                 writer_home: [0, 0],
-                journal: Some(Journal {
-                    bypassed: true,
-                    clears_newer: false,
-                }),
+                journal: Some(Journal::SHIPPED),
                 ..tagged.one_writer()
             },
         ),
@@ -271,6 +268,10 @@ pub(super) fn nesting() -> Vec<Row> {
         origin: Origin::Inner,
         ..TAGS
     };
+    let both = |inherited| Tags {
+        origin: Origin::Both { inherited },
+        ..TAGS
+    };
     vec![
         row(
             "i1",
@@ -306,6 +307,27 @@ pub(super) fn nesting() -> Vec<Row> {
                 stamp: Stamping::AtFill,
                 ..nested
             }),
+        ),
+        row(
+            "i4",
+            "i1, and the load finds that very tag in a part of its own: a marker first, as in k2",
+            Holds(&[
+                What::OwnLoads,
+                What::InnerHits,
+                What::InnerMisses,
+                What::Marks,
+                What::SeesMarker,
+                What::KeepsNot,
+                What::RereadsSame,
+                What::RereadsOther,
+            ]),
+            with(both(false)).one_writer(),
+        ),
+        row(
+            "i4b",
+            "i4, and the inner generation does for both",
+            Stranded,
+            with(both(true)).one_writer(),
         ),
     ]
 }
