@@ -15,6 +15,7 @@ on_both_stores!(
     a_refreshed_batch_stores_the_versions_that_are_known,
     the_versions_of_all_ids_are_asked_for_at_once,
     a_batch_without_the_cache_asks_for_no_version,
+    ids_of_one_key_and_different_versions_are_loaded_without_the_cache,
 );
 
 type Values = HashMap<u64, u64>;
@@ -193,4 +194,35 @@ async fn a_batch_without_the_cache_asks_for_no_version(world: World) {
     let barrier = Barrier::new(2);
     let found = status(&cache, meeting(&source, &[1], &barrier).uncached()).await;
     assert_eq!(found, (all(&[1]), Status::Bypass));
+}
+
+/// Names of rows: the key tells the row alone, and the version the name.
+#[redis_cached(
+    batch(id in ids),
+    ttl = 60,
+    key = "batch-versions:named:<id.0>",
+    version = version_of_name,
+    skip(source)
+)]
+async fn named(source: &Source, ids: &[(u64, u64)]) -> HashMap<(u64, u64), u64> {
+    let loads = source.load().await;
+    ids.iter().map(|id| (*id, loads)).collect()
+}
+
+async fn version_of_name(_: &Source, (_, name): (u64, u64)) -> u64 {
+    name
+}
+
+async fn ids_of_one_key_and_different_versions_are_loaded_without_the_cache(world: World) {
+    let (cache, source) = (world.cache().await, Source::new());
+    let (ada, bob) = ((1, 1), (1, 2));
+    cache.scope(named(&source, &[ada])).await;
+    filled(&cache, 1).await;
+    source.write();
+    for ids in [[ada, bob], [bob, ada]] {
+        let found = in_time(cache.scope(named(&source, &ids))).await;
+        assert_eq!(found, HashMap::from([(ada, 2), (bob, 2)]));
+    }
+    let found = in_time(cache.scope(named(&source, &[ada]))).await;
+    assert_eq!(found[&ada], 1, "its own entry is still there");
 }

@@ -43,10 +43,10 @@ pub(super) fn versions(
     let q = at(p, span);
     let asked = quote_spanned!(span=> #path(#(#arguments),*));
     let asked = quote_spanned! {span=>
-        #q::all(#p::Batch::ids(&__batch).iter().map(|#element| {
+        #q::join_all(#p::Batch::ids(&__batch).iter().map(|#element| {
             let #element = ::core::clone::Clone::clone(#element);
             #asked
-        }).collect()).await
+        })).await
     };
     let hash = quote_spanned!(span=> __version.map(#q::source_version));
     quote_spanned! {here=>

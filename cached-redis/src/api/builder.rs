@@ -245,7 +245,7 @@ impl Builder {
     }
 
     /// How long a read waits for others to load, before it loads for itself, and how long
-    /// [`Cache::lock`] and [`Cache::update`] wait before they give up. 10 s by default. See
+    /// [`Cache::lock`] and [`EntryRequest::update`](crate::request::EntryRequest::update) wait before they give up. 10 s by default. See
     /// [stampedes](crate::docs::stampedes#how-long-a-read-waits).
     pub fn wait_budget(mut self, budget: Duration) -> Self {
         self.wait = budget;
@@ -260,7 +260,7 @@ impl Builder {
         self
     }
 
-    /// How often [`Cache::update`] tries, each time against what others have stored meanwhile, before
+    /// How often [`EntryRequest::update`](crate::request::EntryRequest::update) tries, each time against what others have stored meanwhile, before
     /// it fails with [`Error::Contended`]. 64 by default, with pauses that double from 1 ms to 128 ms.
     pub fn update_attempts(mut self, attempts: u32) -> Self {
         self.update_attempts = attempts;

@@ -53,6 +53,9 @@ impl Cache {
     /// The entry under `key`, or the result of `load`, which is then stored under `policy`: short for
     /// [`get_or_fill`](EntryRequest::get_or_fill) of an [`entry`](Self::entry).
     ///
+    /// `key` is taken as it is; build it with [`Key`](crate::Key) when it contains foreign values. Errors are
+    /// not stored; callers that waited for a load that failed load for themselves, one after the other.
+    ///
     /// ```
     /// # use std::{io, time::Duration};
     /// # use cached_redis::{Cache, Key, Policy};
@@ -91,7 +94,9 @@ impl Cache {
         self.entry(key).policy(policy).get_or_fill(load).await
     }
 
-    /// The value under `key`: short for [`get`](EntryRequest::get) of an [`entry`](Self::entry).
+    /// The value under `key`, if a live entry of this type is there: short for [`get`](EntryRequest::get) of
+    /// an [`entry`](Self::entry). A cached absence is `None`, and so is a key whose invalidation was
+    /// [deferred](crate::Invalidation::Deferred).
     ///
     /// # Errors
     ///
@@ -108,7 +113,11 @@ impl Cache {
     }
 
     /// Stores a `value` that is current now: short for [`put`](EntryRequest::put) of an
-    /// [`entry`](Self::entry).
+    /// [`entry`](Self::entry), which says when it is `Ok(false)`.
+    ///
+    /// An invalidation that ends before it is called is not noticed: for a value that was read from a source
+    /// that others write to, use [`get_or_fill`](Self::get_or_fill). A value whose readers have tags or a
+    /// version needs [`entry`](Self::entry) with both: without them the key is invalidated instead.
     ///
     /// # Errors
     ///

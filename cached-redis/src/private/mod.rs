@@ -25,12 +25,12 @@ pub use crate::private::lent::{Held, held, sent};
 pub use crate::private::refusal::Refusal;
 pub use crate::read::batch::{Batch, Each};
 pub use crate::read::call::Call;
-pub use crate::util::all::all;
 pub use crate::wire::key::{KeyName, KeyWriter, part};
 pub use crate::wire::version::source_version;
 pub use crate::write::call::Write;
 pub use crate::write::ends::Ends;
 pub use crate::write::through::Through;
+pub use futures_util::future::join_all;
 
 /// What a function under `#[redis_cached]` returns.
 pub mod shape {

@@ -1,7 +1,6 @@
 //! What belongs to no cache: tasks and where they live, pauses, threads, locks that tests can schedule,
 //! and warnings.
 
-pub(crate) mod all;
 pub(crate) mod background;
 pub(crate) mod backoff;
 pub(crate) mod driven;

@@ -201,7 +201,8 @@ impl<K> Batch<K> {
     }
 }
 
-/// Each key once, with the tags of all of its ids, and beside it each of those once.
+/// Each key once, with the tags of all of its ids, and beside it each of those once. A key whose ids are of
+/// different versions has none that could be compared.
 fn grouped<K>(
     pairs: impl Iterator<Item = (K, Request)>,
     same: fn(&K, &K) -> bool,
@@ -214,6 +215,7 @@ fn grouped<K>(
                 let known: &mut Request = &mut requests[*place.get()];
                 let tags = request.tags.keys().iter().cloned();
                 tags.for_each(|tag| known.tags.add(tag));
+                known.is_bypassed |= request.is_bypassed || known.version != request.version;
                 let ids: &mut Ids<K> = &mut all[*place.get()];
                 if !ids.iter().any(|known| same(known, &id)) {
                     ids.others.push(id);
