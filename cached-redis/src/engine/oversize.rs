@@ -8,7 +8,6 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -18,6 +17,7 @@ use crate::error::StoreError;
 use crate::observe::event::Event;
 use crate::observe::registry::Site;
 use crate::store::size::LEAST_LIMIT;
+use crate::util::lock::Mutex;
 
 /// For how long a key takes no lease.
 const REST: Duration = Duration::from_secs(30);
@@ -37,14 +37,14 @@ impl Oversize {
     /// Whether `key` is to take no lease.
     pub(crate) fn rests(&self, key: &str) -> bool {
         self.any.load(Ordering::Relaxed) && {
-            let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+            let keys = self.keys.lock();
             keys.get(key).is_some_and(|until| *until > Instant::now())
         }
     }
 
     fn rest(&self, key: &str) {
         let now = Instant::now();
-        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.keys.lock();
         if keys.len() >= KEYS {
             keys.retain(|_, until| *until > now);
         }

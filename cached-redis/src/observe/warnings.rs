@@ -7,11 +7,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::warn;
+
+use crate::util::lock::Mutex;
 
 /// How long a spell lasts at least.
 const SHORTEST: Duration = Duration::from_secs(30);
@@ -36,7 +37,7 @@ impl Warnings {
 
     /// Whether `warning` is to be told; else it is counted.
     pub(crate) fn is_reported(&self, function: &'static str, warning: &'static str) -> bool {
-        let mut all = self.times();
+        let mut all = self.times.lock();
         if all.is_empty() {
             self.began.store(self.now(), Ordering::Relaxed);
         }
@@ -57,7 +58,7 @@ impl Warnings {
     /// never the first.
     pub(crate) fn end(&self) {
         let ended = {
-            let mut all = self.times();
+            let mut all = self.times.lock();
             self.began.store(0, Ordering::Relaxed);
             std::mem::take(&mut *all)
         };
@@ -68,10 +69,6 @@ impl Warnings {
                 warning, more, "the warning of this kind stood for more"
             );
         }
-    }
-
-    fn times(&self) -> MutexGuard<'_, BTreeMap<(&'static str, &'static str), u64>> {
-        self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now(&self) -> u64 {

@@ -14,7 +14,7 @@
 //! to load, and there such a call finds a place that is shared with nobody.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -22,7 +22,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
 use crate::protocol::flight::{self, Joined, Landing, Place, Progress, Seat};
-use crate::util::sync::{Mutex, MutexGuard};
+use crate::util::sync::Mutex;
 
 /// The bypass loads of one cache, by key.
 #[derive(Default)]
@@ -60,7 +60,7 @@ impl Bypasses {
     ) -> Place<BypassLoad> {
         let now = Instant::now();
         let until = now.max(came + budget);
-        let mut keys = self.lock();
+        let mut keys = self.keys.lock();
         let queue = keys.entry(key.to_owned()).or_default();
         if let Some(joined) = queue.fit(came, until, budget) {
             return Place::Seat(Seat {
@@ -82,10 +82,6 @@ impl Bypasses {
             begins,
             sender,
         })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Queue>> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -130,7 +126,7 @@ impl BypassLoad {
     }
 
     fn begin(&self) {
-        let mut keys = self.bypasses.lock();
+        let mut keys = self.bypasses.keys.lock();
         let queue = keys.entry(self.key.clone()).or_default();
         let own = self.sender.subscribe();
         queue.pending.take_if(|joined| joined.same_channel(&own));
@@ -141,7 +137,7 @@ impl BypassLoad {
     /// Whether anybody waits for the result.
     pub(crate) fn is_shared(&self) -> bool {
         let own = self.sender.subscribe();
-        let keys = self.bypasses.lock();
+        let keys = self.bypasses.keys.lock();
         let running = keys.get(&self.key).and_then(|queue| queue.running.as_ref());
         let on_board = running.is_some_and(|joined| joined.same_channel(&own));
         // `own` is one as well.
@@ -155,7 +151,7 @@ impl BypassLoad {
     }
 
     fn leave(&self) {
-        let mut keys = self.bypasses.lock();
+        let mut keys = self.bypasses.keys.lock();
         let Some(queue) = keys.get_mut(&self.key) else {
             return;
         };

@@ -16,8 +16,8 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
 use std::hash::BuildHasher;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
 use std::time::Duration;
 
@@ -194,7 +194,7 @@ impl Flights {
             return;
         }
         for shard in &self.shards {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut shard = shard.lock();
             let before = shard.len();
             shard.retain(|key, _| !outdated(key));
             self.count
@@ -205,9 +205,7 @@ impl Flights {
     fn shard(&self, key: &str) -> MutexGuard<'_, HashMap<String, Open>> {
         let shard = self.hasher.hash_one(key) as usize % self.shards.len();
         // A map of plain data is whole after every statement, so a panic elsewhere is no reason to stop.
-        self.shards[shard]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shards[shard].lock()
     }
 }
 

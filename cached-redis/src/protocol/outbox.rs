@@ -6,8 +6,8 @@
 //! event may go out twice, but with one and the same id.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -16,6 +16,7 @@ use tokio::time::sleep;
 use crate::observe::registry::Site;
 use crate::protocol::journal::Journal;
 use crate::store::Outlet;
+use crate::util::lock::Mutex;
 use crate::wire::targets::Targets;
 
 /// See the module.
@@ -117,7 +118,7 @@ impl Outbox {
     }
 
     pub(crate) fn keep(&self, announcement: Announcement) -> Kept {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let number = announcement.number;
         if state.waiting.iter().any(|other| other.number == number) {
             return Kept::Already;
@@ -133,7 +134,7 @@ impl Outbox {
     }
 
     pub(crate) fn next(&self, journal: &Journal) -> Next {
-        let state = self.lock();
+        let state = self.state.lock();
         if state.waiting.is_empty() {
             return Next::Nothing;
         }
@@ -143,7 +144,7 @@ impl Outbox {
     }
 
     pub(crate) fn sent(&self, announcement: &Announcement) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let mut waiting = state.waiting.iter();
         if let Some(at) = waiting.position(|other| other.number == announcement.number) {
             state.waiting.remove(at);
@@ -159,9 +160,5 @@ impl Outbox {
             () = self.wake.notified() => {}
             () = journal.until(false), if barred => {}
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

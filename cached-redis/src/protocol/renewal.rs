@@ -7,12 +7,12 @@
 //! very entry stands, which no invalidation leaves it to.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::util::sync::{Mutex, MutexGuard};
+use crate::util::sync::Mutex;
 use crate::wire::entry::Token;
 
 /// How long a process remembers which entry it has replaced. Readers that had found it before are
@@ -79,7 +79,7 @@ impl Renewals {
     /// The right to renew `entry` under `key` in this process; `None` while somebody does, if
     /// somebody has, or while the key is to rest.
     pub(crate) fn begin(self: &Arc<Self>, key: &str, entry: Token) -> Option<Permit> {
-        let mut keys = self.lock();
+        let mut keys = self.keys.lock();
         if keys.get(key).is_some_and(|state| state.forbids(entry)) {
             return None;
         }
@@ -94,17 +94,13 @@ impl Renewals {
 
     /// Whether the last load failed so short ago that none is to be tried.
     pub(crate) fn rests(&self, key: &str) -> bool {
-        matches!(self.lock().get(key), Some(State::Rests(_)))
+        matches!(self.keys.lock().get(key), Some(State::Rests(_)))
     }
 
     /// Leaves `key` alone for so long.
     pub(crate) fn rest(&self, key: &str, time: Duration) {
         let until = State::Rests(Instant::now() + time);
-        self.lock().set(key, until);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Keys> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+        self.keys.lock().set(key, until);
     }
 }
 
@@ -138,7 +134,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut keys = self.renewals.lock();
+        let mut keys = self.renewals.keys.lock();
         match self.end {
             End::Free => drop(keys.states.remove(&self.key)),
             End::Rest(time) => keys.set(&self.key, State::Rests(Instant::now() + time)),
@@ -167,7 +163,7 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(!renewals.rests("k"));
         drop(renewals.begin("k", entry).unwrap());
-        assert!(renewals.lock().states.is_empty());
+        assert!(renewals.keys.lock().states.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
@@ -186,12 +182,12 @@ mod tests {
             keys.for_each(|key| renewals.rest(&key.to_string(), Duration::from_secs(1)));
         };
         rest(0..10 * MANY);
-        assert_eq!(renewals.lock().states.len(), 10 * MANY, "all rest");
+        assert_eq!(renewals.keys.lock().states.len(), 10 * MANY, "all rest");
         tokio::time::advance(Duration::from_secs(2)).await;
         rest(0..10 * MANY);
-        assert_eq!(renewals.lock().states.len(), 10 * MANY);
+        assert_eq!(renewals.keys.lock().states.len(), 10 * MANY);
         tokio::time::advance(Duration::from_secs(2)).await;
         rest(10 * MANY..20 * MANY);
-        assert!(renewals.lock().states.len() <= 16 * MANY);
+        assert!(renewals.keys.lock().states.len() <= 16 * MANY);
     }
 }

@@ -4,13 +4,14 @@
 //! every step takes the same number of random numbers, whatever comes of them. So a test whose steps
 //! come in the same order finds the same faults again.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
 use tokio::sync::watch;
 
 use crate::error::Error;
+use crate::util::lock::Mutex;
 
 /// A plan of faults between a cache and its store, for [`Builder::faults`](crate::Builder::faults).
 ///
@@ -171,13 +172,13 @@ impl Faults {
     /// While it is on, every step fails at once and never runs. When it is over, deferred
     /// invalidations are replayed within 5 s; [`Cache::flush`](crate::Cache::flush) does it at once.
     pub fn outage(&self, on: bool) {
-        self.lock().outage = on;
+        self.shared.state.lock().outage = on;
     }
 
     /// Ends an outage, lets run what is held back, and injects nothing until
     /// [`resume`](Self::resume).
     pub fn heal(&self) {
-        let mut state = self.lock();
+        let mut state = self.shared.state.lock();
         (state.outage, state.healed) = (false, true);
         state.steps += 1;
         let all = state.steps;
@@ -187,13 +188,13 @@ impl Faults {
 
     /// Goes on with the plan after [`heal`](Self::heal).
     pub fn resume(&self) {
-        self.lock().healed = false;
+        self.shared.state.lock().healed = false;
     }
 
     /// What was done so far, by all clones.
     #[must_use]
     pub fn injected(&self) -> Injected {
-        self.lock().injected
+        self.shared.state.lock().injected
     }
 
     /// Refuses what is no chance.
@@ -211,7 +212,7 @@ impl Faults {
 
     /// The number of the next step, and what becomes of it.
     pub(crate) fn next(&self) -> (u64, Fate) {
-        let mut state = self.lock();
+        let mut state = self.shared.state.lock();
         state.steps += 1;
         let drawn = self.plan.draw(&mut state.random);
         let fate = match drawn {
@@ -238,11 +239,6 @@ impl Faults {
             .subscribe()
             .wait_for(|ran| *ran > step)
             .await;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        let state = self.shared.state.lock();
-        state.unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,12 +1,12 @@
 //! How a cache gets on, for whoever has to tell: a health endpoint, a start-up check, a person.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crate::error::ConnectProblem;
 use crate::error::pending::Pending;
 use crate::store::stats::BreakerState;
+use crate::util::lock::Mutex;
 
 /// How a cache and its store get on at the moment; [`Cache::health`](crate::Cache::health) makes it.
 ///
@@ -91,14 +91,14 @@ impl Condition {
     }
 
     pub(crate) fn turns(&self, connected: bool) {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         if state.connected != connected {
             (state.connected, state.since) = (connected, SystemTime::now());
         }
     }
 
     pub(crate) fn failed(&self, address: &impl fmt::Display, problem: &ConnectProblem) {
-        self.lock().last_error = Some(ConnectionError {
+        self.0.lock().last_error = Some(ConnectionError {
             address: address.to_string(),
             problem: problem.clone(),
             at: SystemTime::now(),
@@ -106,10 +106,6 @@ impl Condition {
     }
 
     pub(crate) fn state(&self) -> State {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().clone()
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use super::{Answer, Outlet, Put, Store, bounded, envelope_token, millis};
 use crate::error::{Error, StoreError};
 use crate::policy::defaults;
 use crate::store::size;
+use crate::util::lock::{Mutex, MutexGuard};
 use crate::wire::entry::Token;
 use crate::wire::lock::{Grant, Record};
 use crate::wire::tag::Generation;
@@ -99,7 +100,7 @@ impl MemoryStore {
     /// The store that all caches of this process share under `name`; the first one's limits hold.
     pub(crate) fn shared(name: &str, limits: MemoryLimits) -> Result<Arc<Self>, Error> {
         static STORES: Mutex<Option<HashMap<String, Weak<MemoryStore>>>> = Mutex::new(None);
-        let mut stores = STORES.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stores = STORES.lock();
         let stores = stores.get_or_insert_default();
         if let Some(store) = stores.get(name).and_then(Weak::upgrade) {
             return Ok(store);
@@ -138,9 +139,7 @@ impl MemoryStore {
 
     fn lock_shard(&self, shard: usize) -> MutexGuard<'_, Shard> {
         // Nothing under the lock can panic half-way through a change.
-        self.shards[shard]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shards[shard].lock()
     }
 
     /// One step: `decide` sees what stands under `key` and says what becomes of it.
@@ -165,11 +164,7 @@ impl MemoryStore {
     }
 
     fn is_barred(&self, key: &str) -> bool {
-        self.bars().hold_up(key, self.now_ms())
-    }
-
-    fn bars(&self) -> MutexGuard<'_, Bars> {
-        self.bars.lock().unwrap_or_else(PoisonError::into_inner)
+        self.bars.lock().hold_up(key, self.now_ms())
     }
 
     /// Does `change` if what stands under `key` carries `token`.
@@ -309,7 +304,7 @@ impl Store for MemoryStore {
     async fn bar(&self, id: Token, life: Option<Duration>, prefixes: &[String]) -> Answer<bool> {
         let now = self.now_ms();
         let deadline = life.map(|life| now + millis(life));
-        Ok(self.bars().set(id, deadline, prefixes, now))
+        Ok(self.bars.lock().set(id, deadline, prefixes, now))
     }
 
     /// One shard at a time.
@@ -317,7 +312,7 @@ impl Store for MemoryStore {
         let Some(shard) = self.shards.get(cursor as usize) else {
             return Ok((Vec::new(), 0));
         };
-        let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let shard = shard.lock();
         let keys = shard.iter().map(|(key, _)| key.to_string());
         let keys = keys.filter(|key| key.starts_with(prefix)).collect();
         let next = (cursor + 1) % self.shards.len() as u64;

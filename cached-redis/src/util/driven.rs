@@ -3,13 +3,15 @@
 //! A runtime may be kept and never driven again, as after `block_on(timeout(…))`, and then its tasks tell
 //! nobody anything.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
+
+use crate::util::lock::Mutex;
 
 /// A runtime that runs nothing for so long is driven by nobody.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
@@ -61,7 +63,7 @@ struct Task {
 
 impl Unattended {
     pub(crate) fn add(&self, runtime: &Handle, unfinished: Arc<dyn Unfinished>) {
-        self.lock().push(Task {
+        self.tasks.lock().push(Task {
             runtime: runtime.clone(),
             probe: Probe::new(runtime),
             unfinished,
@@ -84,17 +86,13 @@ impl Unattended {
     /// Whether there are any left.
     fn look(&self) -> bool {
         let (undriven, left) = {
-            let mut tasks = self.lock();
+            let mut tasks = self.tasks.lock();
             tasks.retain(|task| !task.unfinished.has_ended());
             let undriven: Vec<_> = tasks.extract_if(.., Task::is_undriven).collect();
             (undriven, !tasks.is_empty())
         };
         undriven.iter().for_each(|task| task.unfinished.take_over());
         left
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Task>> {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -13,7 +13,7 @@
 use std::fmt;
 use std::future::pending;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Once};
 use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::Handle;
@@ -22,6 +22,7 @@ use tokio::time::sleep;
 
 use crate::util::background::Background;
 use crate::util::driven::{LOOK, Probe, Unattended};
+use crate::util::lock::Mutex;
 use crate::util::work::Work;
 
 /// See the module. Dropped, it ends its tasks.
@@ -77,9 +78,9 @@ impl Home {
         F: Future<Output = ()> + Send + 'static,
     {
         let begin: Begin = Arc::new(move || Box::pin(begin()));
-        self.lock().residents.push(Arc::clone(&begin));
+        self.state.lock().residents.push(Arc::clone(&begin));
         let task = Background(self.runtime().spawn(begin()));
-        self.lock().tasks.push(task);
+        self.state.lock().tasks.push(task);
     }
 
     /// Spawns what a call starts.
@@ -115,7 +116,7 @@ impl Home {
             _ if has_ended(&home) => {
                 let work = Arc::clone(&self.work);
                 let begin = move || Box::pin(counted(&work, begin())) as Task;
-                self.lock().unfinished.push(Arc::new(begin));
+                self.state.lock().unfinished.push(Arc::new(begin));
             }
             _ if polled.is_pending() => drop(home.spawn(counted(&self.work, begin()))),
             // Where it is, it was tried.
@@ -137,7 +138,7 @@ impl Home {
             .map(|begin| Background(here.spawn(begin())));
         let mut tasks = tasks.collect();
         {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             // Else it has moved on meanwhile.
             if state.runtime.id() == here.id() {
                 std::mem::swap(&mut state.tasks, &mut tasks);
@@ -154,7 +155,7 @@ impl Home {
     /// Moves, if nothing runs where it is; what is to begin anew.
     fn leave(&self, here: &Handle) -> Option<(Vec<Begin>, Vec<Begin>)> {
         // Locked, somebody else looks.
-        let mut state = self.state.try_lock().ok()?;
+        let mut state = self.state.try_lock()?;
         state.is_gone(here).then(|| state.move_to(here.clone()))
     }
 
@@ -175,11 +176,7 @@ impl Home {
     /// Where it is. Nothing is spawned under the lock: where that has ended, the future is dropped at once,
     /// with all that it then has to finish.
     fn runtime(&self) -> Handle {
-        self.lock().runtime.clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().runtime.clone()
     }
 }
 
@@ -466,7 +463,7 @@ mod tests {
             tokio::task::yield_now().await;
             true
         });
-        assert_eq!(cache.inner.runtime.lock().unfinished.len(), 1);
+        assert_eq!(cache.inner.runtime.state.lock().unfinished.len(), 1);
         let left = Arc::downgrade(&cache.inner);
         drop(cache);
         assert_eq!(left.strong_count(), 0);

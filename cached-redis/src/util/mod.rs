@@ -5,6 +5,7 @@ pub(crate) mod background;
 pub(crate) mod backoff;
 pub(crate) mod driven;
 pub(crate) mod home;
+pub(crate) mod lock;
 pub(crate) mod sync;
 pub(crate) mod thread;
 pub(crate) mod warning;

@@ -1,13 +1,16 @@
 //! Locks and atomics of the modules whose schedules are tested.
 //!
-//! They are the standard library's. In this crate's own tests each is a switch point as well: there
-//! shuttle may let any other task go on, in an order that its seed decides. Elsewhere nothing of
-//! that is compiled.
+//! They are the standard library's, and the [mutex without poison](super::lock). In this crate's own
+//! tests each is a switch point as well: there shuttle may let any other task go on, in an order that its
+//! seed decides. Elsewhere nothing of that is compiled.
 
 #[cfg(not(test))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+pub(crate) use std::sync::OnceLock;
 #[cfg(not(test))]
-pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+
+#[cfg(not(test))]
+pub(crate) use super::lock::{Mutex, MutexGuard};
 
 #[cfg(test)]
 pub(crate) use switching::{AtomicBool, AtomicU64, AtomicUsize, Mutex, MutexGuard, OnceLock};

@@ -10,7 +10,7 @@
 //! It is kept under a number from before the task: the task, if it goes on after all, settles it.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use crate::observe::registry::DIRECT;
 use crate::protocol::journal::{Attempt, Hold};
 use crate::protocol::outbox::Announcement;
 use crate::util::driven::Unfinished;
+use crate::util::lock::Mutex;
 use crate::util::work::Begun;
 use crate::wire::targets::Targets;
 use crate::write::invalidation::Invalidation;
@@ -103,7 +104,7 @@ struct End(Arc<UnderWay>);
 
 impl Drop for End {
     fn drop(&mut self) {
-        let left = self.0.lock().take();
+        let left = self.0.left.lock().take();
         drop(left);
     }
 }
@@ -114,7 +115,7 @@ impl UnderWay {
         let Some(inner) = self.inner.upgrade() else {
             return;
         };
-        if let Some(Left { parcel, hold, .. }) = &mut *self.lock() {
+        if let Some(Left { parcel, hold, .. }) = &mut *self.left.lock() {
             for targets in &parcel.targets {
                 hold.add(Targets::clone(targets));
             }
@@ -124,19 +125,15 @@ impl UnderWay {
         inner.runtime.unattended.add(runtime, Arc::clone(self) as _);
         inner.runtime.tend();
     }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Left>> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Unfinished for UnderWay {
     fn has_ended(&self) -> bool {
-        self.lock().is_none()
+        self.left.lock().is_none()
     }
 
     fn take_over(&self) {
-        let left = self.lock().take();
+        let left = self.left.lock().take();
         let Some((inner, left)) = self.inner.upgrade().zip(left) else {
             return;
         };

@@ -8,9 +8,10 @@
 //! removed when that returns.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use crate::engine::transaction;
+use crate::util::lock::Mutex;
 use crate::write::removal::{Collection, Removal};
 
 tokio::task_local! {
@@ -48,19 +49,20 @@ impl Ends {
     pub(crate) fn enter(path: &str) -> Option<Arc<Self>> {
         let around = AROUND.try_with(Arc::clone).ok()?;
         let is_of_this_call = around.path == path && around.transactions == transaction::depth();
-        let is_first = is_of_this_call && !std::mem::replace(&mut around.lock().entered, true);
+        let is_first =
+            is_of_this_call && !std::mem::replace(&mut around.state.lock().entered, true);
         is_first.then_some(around)
     }
 
     /// Runs a body in which another attribute is to enter.
     pub fn around<F: Future>(self: Arc<Self>, body: F) -> impl Future<Output = F::Output> {
-        self.lock().entered = false;
+        self.state.lock().entered = false;
         AROUND.scope(self, body)
     }
 
     /// Ends an attribute that has entered; gives back what nobody will remove, as the outermost has ended.
     pub(crate) fn leave(&self, own: Option<Removal>) -> Option<Removal> {
-        self.lock().entered = false;
+        self.state.lock().entered = false;
         self.collection.add(own?)
     }
 
@@ -72,17 +74,13 @@ impl Ends {
 
     /// What is to be removed before the function runs: what has gone so before goes with it once more.
     pub(crate) fn before(&self, own: Removal) -> Removal {
-        let before = &mut self.lock().before;
+        let before = &mut self.state.lock().before;
         let mut all = own.copy();
         for earlier in before.iter().filter(|earlier| earlier.is_of(&own.inner)) {
             all.add(earlier.copy().published(false));
         }
         before.push(own);
         all
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -18,7 +18,7 @@
 //! for when that may take the tombstone's place.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -32,6 +32,7 @@ use crate::observe::registry::Site;
 use crate::protocol::outbox::Announcement;
 use crate::store::many::MOST;
 use crate::store::{Answer, Put, Store as _};
+use crate::util::lock::Mutex;
 use crate::wire::entry::Token;
 use crate::wire::targets::Targets;
 use crate::write::attempt::{Part, Sending};
@@ -122,7 +123,7 @@ impl WriteGuard {
 
     /// The value that is to be there at the end.
     pub(crate) fn with(self, written: Option<EncodedEntry>) -> Self {
-        self.0.state().written = written;
+        self.0.state.lock().written = written;
         self
     }
 
@@ -133,7 +134,7 @@ impl WriteGuard {
 
     /// Whether its keys were not barred all the time, as is known when it has ended.
     pub(crate) fn has_lapsed(&self) -> bool {
-        self.0.state().lapsed
+        self.0.state.lock().lapsed
     }
 
     /// What its end sends.
@@ -153,7 +154,7 @@ impl WriteGuard {
 
 impl Drop for WriteGuard {
     fn drop(&mut self) {
-        if !self.0.state().ended {
+        if !self.0.state.lock().ended {
             // Nobody waits for it: it is sent all the same.
             drop(self.end());
         }
@@ -201,7 +202,7 @@ impl GuardedWrite {
 
     /// It did not begin, but some keys may be barred. Unanswered, their hold runs out by itself.
     fn give_up(self: &Arc<Self>) {
-        self.state().ended = true;
+        self.state.lock().ended = true;
         let (write, task) = (Arc::clone(self), self.inner.runtime.work.begin());
         self.inner.runtime.spawn(async move {
             write.open_again().await;
@@ -222,7 +223,7 @@ impl GuardedWrite {
     /// The task: until the end.
     async fn give_signs(self: Arc<Self>) {
         let mut changes = self.hold_off.subscribe();
-        while !self.state().ended {
+        while !self.state.lock().ended {
             tokio::select! {
                 // It cannot fail: the sender is here. At the end there is a change too.
                 _ = changes.changed() => {}
@@ -233,7 +234,7 @@ impl GuardedWrite {
     }
 
     async fn beat(&self) {
-        if self.state().ended {
+        if self.state.lock().ended {
             return;
         }
         let (store, hold) = (&self.inner.store, self.hold());
@@ -241,7 +242,7 @@ impl GuardedWrite {
         if store.hold(self.keys(), self.token, hold).await == Ok(false) && self.lapse() {
             // Barred again, and what was stored meanwhile is gone.
             let _ = self.begin().await;
-            if self.state().ended {
+            if self.state.lock().ended {
                 self.open_again().await;
             }
         }
@@ -249,7 +250,7 @@ impl GuardedWrite {
 
     fn close(self: &Arc<Self>) -> Sent {
         let written = {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             state.ended = true;
             state.written.take()
         };
@@ -286,7 +287,7 @@ impl GuardedWrite {
             None => self.open(hold_off).await,
         };
         // It was told if it was noticed before.
-        if ended == Ok(Put::Lapsed) && !std::mem::replace(&mut self.state().lapsed, true) {
+        if ended == Ok(Put::Lapsed) && !std::mem::replace(&mut self.state.lock().lapsed, true) {
             self.tell_lapsed();
         }
         let ended = match ended {
@@ -295,7 +296,7 @@ impl GuardedWrite {
             Ok(ended) => ended,
             // The hold runs out by itself; the invalidation goes the way of all others.
             Err(_) => {
-                self.state().lapsed = true;
+                self.state.lock().lapsed = true;
                 return sending.send().await;
             }
         };
@@ -342,7 +343,7 @@ impl GuardedWrite {
     }
 
     fn may_put(&self, key: &str, epoch: u32) -> bool {
-        !self.state().lapsed
+        !self.state.lock().lapsed
             && self.inner.store.epoch() == epoch
             && self.inner.journal.pass(key).is_some()
     }
@@ -351,7 +352,7 @@ impl GuardedWrite {
     /// after the end.
     fn lapse(&self) -> bool {
         let (ended, known) = {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             let ended = state.ended;
             (ended, ended || std::mem::replace(&mut state.lapsed, true))
         };
@@ -366,9 +367,5 @@ impl GuardedWrite {
         if self.inner.settings.guarded {
             self.inner.emit(self.site, &Event::GuardLapsed);
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,11 +1,12 @@
 //! What writes have made outdated, and how its removal went.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::handle::Inner;
 use crate::observe::registry::Site;
 use crate::protocol::journal::Hold;
+use crate::util::lock::Mutex;
 use crate::wire::targets::Targets;
 use crate::write::attempt::{Part, Sending};
 use crate::write::dispatch::Sent;
@@ -154,7 +155,7 @@ pub(crate) struct Collection(Mutex<Option<Vec<Removal>>>);
 impl Collection {
     /// Gives it back if it is closed.
     pub(crate) fn add(&self, removal: Removal) -> Option<Removal> {
-        let mut all = self.lock();
+        let mut all = self.0.lock();
         let Some(all) = &mut *all else {
             return Some(removal);
         };
@@ -173,16 +174,12 @@ impl Collection {
     }
 
     pub(crate) fn each<T>(&self, look: impl FnMut(&Removal) -> T) -> Vec<T> {
-        self.lock().iter().flatten().map(look).collect()
+        self.0.lock().iter().flatten().map(look).collect()
     }
 
     /// Gives all that was collected.
     pub(crate) fn close(&self) -> Vec<Removal> {
-        self.lock().take().unwrap_or_default()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Vec<Removal>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().take().unwrap_or_default()
     }
 }
 

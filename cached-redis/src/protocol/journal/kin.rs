@@ -13,10 +13,11 @@
 //! the states of two.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use super::{Journal, State};
 use crate::store::Identity;
+use crate::util::lock::{Mutex, MutexGuard};
 
 /// All journals of the process that have a name.
 static MEMBERS: Mutex<Vec<Member>> = Mutex::new(Vec::new());
@@ -39,7 +40,7 @@ impl Member {
 pub(super) type Others = Vec<Weak<Journal>>;
 
 fn members() -> MutexGuard<'static, Vec<Member>> {
-    MEMBERS.lock().unwrap_or_else(PoisonError::into_inner)
+    MEMBERS.lock()
 }
 
 impl Journal {
@@ -81,13 +82,13 @@ impl Journal {
     }
 
     pub(super) fn others(&self) -> Vec<Arc<Self>> {
-        let others = self.kin.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = self.kin.lock();
         others.iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Tells the readers what is known of itself and of the others.
     pub(super) fn look_around(&self) {
-        let others = self.kin.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = self.kin.lock();
         let mut others = others.iter().filter_map(Weak::upgrade);
         let bars = |journal: &Self| journal.bars.load(Ordering::Acquire);
         let barred = bars(self) || others.any(|other| bars(&other));
@@ -102,13 +103,13 @@ impl Journal {
         if let Some(process) = server.process() {
             self.named(&mut members(), &format!("{process}/{database}"));
         }
-        self.lock().server = Some(server.clone());
+        self.state.lock().server = Some(server.clone());
     }
 
     /// Another journal of the kin has found a new server: what was confirmed here of late may be missing
     /// there, and those who read from it must not wait until this one has found it too.
     pub(super) fn doubt(&self, server: Option<&Identity>) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let knows = |server| state.server.as_ref().is_some_and(|own| own.is(server));
         if !server.is_some_and(knows) {
             state.keep_recent();
@@ -128,11 +129,11 @@ impl Journal {
         let _members = members();
         let others = self.others();
         let serves = |other: &&Arc<Self>| other.serves.load(Ordering::Relaxed);
-        let remembers = |other: &&Arc<Self>| other.lock().recent.is_some();
+        let remembers = |other: &&Arc<Self>| other.state.lock().recent.is_some();
         let Some(heir) = others.iter().filter(serves).max_by_key(remembers) else {
             return;
         };
-        let (mut own, mut its) = (self.lock(), heir.lock());
+        let (mut own, mut its) = (self.state.lock(), heir.state.lock());
         its.inherit(&mut own);
         heir.publish(&its);
         self.publish(&own);
@@ -165,7 +166,7 @@ fn introduce(kin: &[Arc<Journal>]) {
     for journal in kin {
         let others = kin.iter().filter(|other| !Arc::ptr_eq(other, journal));
         let others = others.map(Arc::downgrade).collect();
-        *journal.kin.lock().unwrap_or_else(PoisonError::into_inner) = others;
+        *journal.kin.lock() = others;
         journal.guarded.store(guarded, Ordering::Relaxed);
     }
     kin.iter().for_each(|journal| journal.look_around());

@@ -40,8 +40,8 @@
 //! was lost are kept again, before the first operation can use the new one.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{self, Ordering};
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -49,7 +49,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::error::pending::Pending;
 use crate::store::{Identity, Watch};
-use crate::util::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard};
+use crate::util::sync::{AtomicBool, AtomicU64, Mutex};
 use crate::wire::key::Pattern;
 use crate::wire::targets::Targets;
 
@@ -189,13 +189,14 @@ impl Journal {
 
     fn is_barred(&self, key: &str) -> bool {
         let others = || self.others().into_iter();
-        self.lock().bars(key) || others().any(|other| other.lock().bars(key))
+        self.state.lock().bars(key) || others().any(|other| other.state.lock().bars(key))
     }
 
     /// Whether the invalidation of any of them is to be replayed, from here. One that is to come with a
     /// commit is another write's.
     pub(crate) fn keeps(&self, targets: &Targets) -> bool {
-        self.bars.load(Ordering::Acquire) && self.lock().books().any(|book| book.keeps(targets))
+        self.bars.load(Ordering::Acquire)
+            && self.state.lock().books().any(|book| book.keeps(targets))
     }
 
     /// The same for `key` and all of `tags`.
@@ -213,7 +214,7 @@ impl Journal {
 
     /// To be called when an attempt starts, after what it announces was committed.
     pub(crate) fn begin(&self) -> Attempt {
-        self.lock().begin()
+        self.state.lock().begin()
     }
 
     /// The store has confirmed that `targets` were removed. Gives what this has settled; `None` if the
@@ -243,7 +244,7 @@ impl Journal {
         settle: impl Fn(&mut Book<u64>) -> usize,
         remember: impl FnOnce(&mut Recent),
     ) -> Option<Settled> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.life != attempt.life {
             return None;
         }
@@ -265,7 +266,7 @@ impl Journal {
         targets: &Targets,
         hold_off: Option<Duration>,
     ) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.hold_off = state.hold_off.max(hold_off);
         let before = state.kept.keys.is_folded();
         state.kept.add(attempt.number, targets);
@@ -275,7 +276,7 @@ impl Journal {
 
     /// Lets reads bypass them as often as they are [released](Self::release).
     fn hold(&self, targets: &Targets) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         for key in &targets.keys {
             *state.held.entry(key.clone()).or_default() += 1;
         }
@@ -284,7 +285,7 @@ impl Journal {
     }
 
     fn release<'a>(&self, keys: impl Iterator<Item = &'a String>, patterns: &[Pattern]) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         for pattern in patterns {
             let held = state.held_patterns.iter().position(|held| held == pattern);
             held.map(|held| state.held_patterns.swap_remove(held));
@@ -303,7 +304,7 @@ impl Journal {
 
     /// What to remove next; `None` if nothing is kept.
     pub(crate) fn next(&self) -> Option<Work> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.is_idle() {
             state.hold_off = None;
             return None;
@@ -317,7 +318,7 @@ impl Journal {
 
     /// What is kept.
     pub(crate) fn pending(&self) -> Pending {
-        let state = self.lock();
+        let state = self.state.lock();
         Pending {
             keys: state.books().map(|book| book.keys.len()).sum(),
             patterns: state.books().map(Book::patterns).sum(),
@@ -355,10 +356,6 @@ impl Journal {
         }
         self.busy
             .send_if_modified(|now| std::mem::replace(now, busy) != busy);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -415,11 +412,11 @@ impl Watch for Journal {
 
     fn connected(&self, changed: bool) {
         if changed {
-            let server = self.lock().server.clone();
+            let server = self.state.lock().server.clone();
             let others = self.others().into_iter();
             others.for_each(|other| other.doubt(server.as_ref()));
         }
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if changed {
             state.life += 1;
             let keys = state.keep_recent();
@@ -441,7 +438,7 @@ impl Watch for Journal {
     }
 
     fn lost(&self, seen: Instant) {
-        if let Some(recent) = &mut self.lock().recent {
+        if let Some(recent) = &mut self.state.lock().recent {
             recent.pause(seen);
         }
     }

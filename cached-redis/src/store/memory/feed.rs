@@ -1,7 +1,7 @@
 //! Channels and logs of a store in memory: what Pub/Sub and streams are on Redis.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use super::MemoryStore;
 use crate::store::log::{self, BATCH, Batch, Reader};
 use crate::store::mailbox::{Heard, Mailbox, Slot, mailbox};
 use crate::store::{Answer, Outlet, Retention};
+use crate::util::lock::Mutex;
 
 /// All channels and logs of a store, by name.
 #[derive(Default)]
@@ -46,7 +47,7 @@ struct Pending {
 
 impl MemoryStore {
     pub(in crate::store) fn send(&self, outlet: &Outlet, message: &Bytes) {
-        let mut state = self.feeds.lock();
+        let mut state = self.feeds.0.lock();
         if let Some(slots) = state.channels.get_mut(&outlet.channel) {
             slots.retain(|slot| slot.put(Heard::Message(message.clone())));
         }
@@ -58,7 +59,7 @@ impl MemoryStore {
     /// Hears from now on what is sent on `channel`.
     pub(in crate::store) fn listen(&self, channel: &str) -> Mailbox {
         let (slot, mailbox) = mailbox();
-        let mut state = self.feeds.lock();
+        let mut state = self.feeds.0.lock();
         state
             .channels
             .entry(channel.to_owned())
@@ -68,17 +69,11 @@ impl MemoryStore {
     }
 
     pub(in crate::store) fn acknowledge(&self, reader: &Reader, id: &str) {
-        let mut state = self.feeds.lock();
+        let mut state = self.feeds.0.lock();
         let group = state.log(&reader.log).groups.get_mut(&reader.group);
         if let (Some(group), Ok(id)) = (group, id.parse()) {
             group.pending.remove(&id);
         }
-    }
-}
-
-impl Feeds {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -130,7 +125,7 @@ impl MemoryLog {
 
     /// Lets `change` see the log and the group, which is made anew if it is gone.
     fn with<R>(&self, change: impl FnOnce(&mut Log, &mut Group) -> R) -> R {
-        let mut state = self.store.feeds.lock();
+        let mut state = self.store.feeds.0.lock();
         let log = state.log(&self.reader.log);
         let group = log.groups.remove(&self.reader.group);
         let mut group = group.unwrap_or_else(|| Group::at(0));
@@ -180,7 +175,7 @@ impl Group {
 
 impl log::Log for MemoryLog {
     async fn open(&mut self, from_start: bool) -> Answer<bool> {
-        let mut state = self.store.feeds.lock();
+        let mut state = self.store.feeds.0.lock();
         let log = state.log(&self.reader.log);
         if log.groups.contains_key(&self.reader.group) {
             return Ok(false);

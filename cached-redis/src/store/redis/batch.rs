@@ -13,8 +13,8 @@
 //! all of them idle while it does. So a batch does not wait for all of those who are about, but is
 //! sent when somewhat less than half of them have joined, and the server has it while the others come.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 use redis::{Arg, Cmd};
@@ -23,7 +23,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::StoreError;
 use crate::store::Answer;
-use crate::util::sync::{AtomicBool, Mutex, MutexGuard, OnceLock};
+use crate::util::sync::{AtomicBool, Mutex, OnceLock};
 
 /// How many keys one command reads at most, so that a large answer does not hold up all readers.
 const MOST: usize = 64;
@@ -66,7 +66,7 @@ pub(super) enum Turn<'a> {
 
 impl Batches {
     pub(super) fn turn(&self, key: &str) -> Turn<'_> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.waiting += 1;
         let alone = state.waiting == 1 && state.crowd.is_one();
         if alone || self.refused.load(Ordering::Relaxed) {
@@ -96,7 +96,7 @@ impl Batches {
         if self.refused.load(Ordering::Relaxed) {
             return None;
         }
-        self.state().waiting += 1;
+        self.state.lock().waiting += 1;
         Some(self.sent(1))
     }
 
@@ -107,7 +107,7 @@ impl Batches {
 
     /// Lets nobody join `batch` any more; gives what is to be sent, `None` if it was full before.
     pub(super) fn close(&self, batch: &Arc<Batch>) -> Option<Keys> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let open = state.open.as_ref()?;
         if !Arc::ptr_eq(&open.batch, batch) {
             return None;
@@ -125,10 +125,6 @@ impl Batches {
     /// To be held while the command of `keys` is under way.
     pub(super) fn under_way(&self, keys: &Keys) -> Sent<'_> {
         self.sent(keys.readers)
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -175,7 +171,7 @@ pub(super) struct Sent<'a> {
 
 impl Drop for Sent<'_> {
     fn drop(&mut self) {
-        self.batches.state().waiting -= self.readers;
+        self.batches.state.lock().waiting -= self.readers;
     }
 }
 

@@ -8,8 +8,8 @@
 //! connection sees to it that there is a runtime ([`Home`]). Where the task has just begun, operations
 //! wait for its first attempt, as `build` does.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -31,6 +31,7 @@ use crate::store::{Answer, Watch};
 use crate::util::background::Background;
 use crate::util::backoff::Backoff;
 use crate::util::home::Home;
+use crate::util::lock::Mutex;
 
 /// A connection that has lasted so long makes the next outage a new one.
 const STABLE: Duration = Duration::from_secs(1);
@@ -212,10 +213,6 @@ impl Shared {
     fn is_trying(&self) -> bool {
         self.tried.borrow().is_none()
     }
-
-    fn last(&self) -> MutexGuard<'_, Last> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Whether anything comes back; an error does as well.
@@ -251,7 +248,7 @@ struct Panicking<'a>(&'a Keeper, u64);
 impl Drop for Panicking<'_> {
     fn drop(&mut self) {
         let Self(keeper, task) = self;
-        if std::thread::panicking() && keeper.shared.last().tasks == *task {
+        if std::thread::panicking() && keeper.shared.last.lock().tasks == *task {
             keeper.shared.failed_first(ConnectProblem::Runtime);
         }
     }
@@ -264,7 +261,7 @@ impl Keeper {
         if let Some(live) = self.shared.live.load_full() {
             self.lost(&live);
         }
-        let mut last = self.shared.last();
+        let mut last = self.shared.last.lock();
         last.tasks += 1;
         let task = last.tasks;
         drop(last);
@@ -311,7 +308,7 @@ impl Keeper {
     /// `None`: another task has taken the place of this one.
     fn hand_out(&self, task: u64, opened: Opened) -> Option<(Out<'_>, Vigil, Background)> {
         let shared = &*self.shared;
-        let mut last = shared.last();
+        let mut last = shared.last.lock();
         if last.tasks != task {
             return None;
         }
@@ -353,7 +350,7 @@ impl Keeper {
                 // An error means aborted: the server has become a replica, or others know of a later
                 // epoch. What it then holds is another's.
                 if ended.is_err() {
-                    self.shared.last().server = Some(Identity::default());
+                    self.shared.last.lock().server = Some(Identity::default());
                 }
             }
             () = vigil.keep() => {}

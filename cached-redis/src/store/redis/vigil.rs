@@ -6,7 +6,7 @@
 //! nothing for it.
 
 use std::future::pending;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -16,6 +16,7 @@ use super::facts::{Facts, Identity};
 use super::reply;
 use crate::error::StoreError;
 use crate::store::Answer;
+use crate::util::lock::Mutex;
 
 /// The pause between an answer and the next question.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -33,16 +34,12 @@ pub(super) struct Seen(Arc<Mutex<Option<Instant>>>);
 
 impl Seen {
     fn now(&self) {
-        *self.lock() = Some(Instant::now());
+        *self.0.lock() = Some(Instant::now());
     }
 
     /// The last time that the server is known to have been there: now, where it was not asked.
     pub(super) fn last(&self) -> Instant {
-        self.lock().unwrap_or_else(Instant::now)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(Instant::now)
     }
 }
 

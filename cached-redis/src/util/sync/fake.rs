@@ -1,6 +1,5 @@
 //! What the tasks of an exploration share: a source that is written to, and a store of one key.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering::SeqCst;
 
 use bytes::Bytes;
@@ -91,7 +90,7 @@ impl Store {
     }
 
     fn slot(&self) -> MutexGuard<'_, Slot> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+        self.slot.lock()
     }
 }
 

@@ -6,9 +6,11 @@
 //! Nor are the insides of tokio's `watch` and `Notify`; each operation on them is one step.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{LockResult, PoisonError, atomic};
+use std::sync::{PoisonError, atomic};
 
 use shuttle::current;
+
+use crate::util::lock;
 
 /// Lets another task go on, if this is one of an exploration.
 pub(crate) fn switch() {
@@ -22,7 +24,7 @@ pub(crate) fn switch() {
 pub(crate) struct Mutex<T> {
     /// Whose turn it is, as shuttle sees it; `None` if this lock was made outside of an exploration.
     turn: Option<shuttle::sync::Mutex<()>>,
-    value: std::sync::Mutex<T>,
+    value: lock::Mutex<T>,
 }
 
 impl<T> Mutex<T> {
@@ -30,21 +32,17 @@ impl<T> Mutex<T> {
         let explored = current::try_get_current_task().is_some();
         Self {
             turn: explored.then(shuttle::sync::Mutex::default),
-            value: std::sync::Mutex::new(value),
+            value: lock::Mutex::new(value),
         }
     }
 
-    pub(crate) fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         let turn = self.turn.as_ref().map(shuttle::sync::Mutex::lock);
         let turn = turn.map(|turn| turn.unwrap_or_else(PoisonError::into_inner));
-        let guard = |value| MutexGuard {
-            value,
+        MutexGuard {
+            value: self.value.lock(),
             _turn: turn,
             _end: End,
-        };
-        match self.value.lock() {
-            Ok(value) => Ok(guard(value)),
-            Err(poisoned) => Err(PoisonError::new(guard(poisoned.into_inner()))),
         }
     }
 }
@@ -57,7 +55,7 @@ impl<T: Default> Default for Mutex<T> {
 
 /// Its parts are dropped in this order.
 pub(crate) struct MutexGuard<'a, T> {
-    value: std::sync::MutexGuard<'a, T>,
+    value: lock::MutexGuard<'a, T>,
     _turn: Option<shuttle::sync::MutexGuard<'a, ()>>,
     _end: End,
 }

@@ -107,7 +107,7 @@ fn read_all(scene: &Arc<Scene>, keys: &[&str]) {
         .for_each(|reader| block_on(reader).unwrap());
     writer.join().unwrap();
     // A command is under way a moment longer than its answers need.
-    while scene.batches.state().waiting > 0 {
+    while scene.batches.state.lock().waiting > 0 {
         thread::yield_now();
     }
 }

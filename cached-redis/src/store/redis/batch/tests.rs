@@ -83,7 +83,7 @@ async fn without_the_right_to_read_together_each_reads_alone() {
 /// How many of those who come join a batch before it is sent, if so many were about lately.
 fn joined_of(crowd: usize) -> usize {
     let batches = Batches::default();
-    batches.state().crowd.seen(crowd);
+    batches.state.lock().crowd.seen(crowd);
     let turns = (1..).map(|n| batches.turn(&format!("app:{n}")));
     1 + turns
         .take_while(|turn| !matches!(turn, Turn::Full(..)))
