@@ -1,6 +1,5 @@
 //! From settings to a [`Cache`].
 
-use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -8,12 +7,13 @@ use tokio::runtime::Handle as Runtime;
 
 use crate::engine::handle::{Cache, Inner};
 use crate::engine::mode::Mode;
+use crate::engine::settings::Settings;
 use crate::error::Error;
 #[cfg(feature = "testing")]
 use crate::observe::recorder::Recorder;
 use crate::policy::failover::OnFailover;
 use crate::policy::schema::Schema;
-use crate::policy::{Jitter, Policy, defaults};
+use crate::policy::{Jitter, Policy};
 use crate::protocol::journal::Journal;
 #[cfg(feature = "testing")]
 use crate::store::faults::Faults;
@@ -43,68 +43,20 @@ mod check;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct Builder {
     url: Option<String>,
     namespace: Option<String>,
     process: String,
-    defaults: Policy,
-    policies: HashMap<String, Policy>,
     modes: Vec<(String, Mode)>,
-    format: Format,
-    lease: Duration,
-    wait: Duration,
-    throttle: Duration,
-    update_attempts: u32,
-    on_failover: OnFailover,
-    journal_keys: usize,
-    flush_timeout: Duration,
-    guarded: bool,
-    hold: Duration,
+    settings: Settings,
     event_stream: Option<u64>,
     redis: RedisSettings,
     memory: MemoryLimits,
     require_connection: bool,
     #[cfg(feature = "testing")]
     faults: Option<Faults>,
-    #[cfg(feature = "testing")]
-    recorder: Option<Recorder>,
-    #[cfg(feature = "testing")]
-    trace: Option<Trace>,
-}
-
-impl Default for Builder {
-    fn default() -> Self {
-        Self {
-            url: None,
-            namespace: None,
-            process: String::new(),
-            defaults: Policy::new().jitter(defaults::JITTER),
-            policies: HashMap::new(),
-            modes: Vec::new(),
-            format: Format::default(),
-            lease: defaults::LEASE,
-            wait: defaults::WAIT_BUDGET,
-            throttle: defaults::THROTTLE,
-            update_attempts: defaults::UPDATE_ATTEMPTS,
-            on_failover: OnFailover::default(),
-            journal_keys: defaults::JOURNAL_KEYS,
-            flush_timeout: defaults::FLUSH_TIMEOUT,
-            guarded: false,
-            hold: defaults::HOLD,
-            event_stream: None,
-            redis: RedisSettings::default(),
-            memory: MemoryLimits::default(),
-            require_connection: false,
-            #[cfg(feature = "testing")]
-            faults: None,
-            #[cfg(feature = "testing")]
-            recorder: None,
-            #[cfg(feature = "testing")]
-            trace: None,
-        }
-    }
 }
 
 impl fmt::Debug for Builder {
@@ -147,7 +99,7 @@ impl Builder {
     /// The jitter of policies that give none; see [`Policy::jitter`]. A number stands for
     /// [`Jitter::around`]; by default 0.05, so that an entry lives for 95 % to 105 % of its TTL.
     pub fn jitter(mut self, jitter: impl Into<Jitter>) -> Self {
-        self.defaults.jitter = Some(jitter.into());
+        self.settings.defaults.jitter = Some(jitter.into());
         self
     }
 
@@ -156,13 +108,13 @@ impl Builder {
     /// function of the program would have no TTL; a read by hand under a policy without one runs
     /// uncached, with an error event, and a [`put`](crate::Cache::put) fails.
     pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.defaults.ttl = Some(ttl);
+        self.settings.defaults.ttl = Some(ttl);
         self
     }
 
     /// A policy that attributes can name: `#[redis_cached(policy = "slow", …)]`.
     pub fn policy(mut self, name: impl Into<String>, policy: Policy) -> Self {
-        self.policies.insert(name.into(), policy);
+        self.settings.policies.insert(name.into(), policy);
         self
     }
 
@@ -176,7 +128,7 @@ impl Builder {
     /// The codec of functions that name none. [`Format::Bincode`] by default, where the feature
     /// `bincode` is on.
     pub fn codec(mut self, format: Format) -> Self {
-        self.format = format;
+        self.settings.format = format;
         self
     }
 
@@ -184,7 +136,7 @@ impl Builder {
     /// say so and functions whose codec describes itself. [`Schema::Exact`] by default;
     /// [`Schema::Additive`] is refused where the cache's [codec](Self::codec) is bincode.
     pub fn schema(mut self, schema: Schema) -> Self {
-        self.defaults.schema = Some(schema);
+        self.settings.defaults.schema = Some(schema);
         self
     }
 
@@ -233,14 +185,14 @@ impl Builder {
     /// What happens when Redis restarts or fails over, which may lose invalidations that it has
     /// confirmed. [`OnFailover::Replay`] by default; of no meaning in memory.
     pub fn on_failover(mut self, on_failover: OnFailover) -> Self {
-        self.on_failover = on_failover;
+        self.settings.on_failover = on_failover;
         self
     }
 
     /// How long the right to load a key, or a [lock](Cache::lock), outlives a process that died with
     /// it. 3 s by default; loads and locks may take longer, a heartbeat renews the lease.
     pub fn lease(mut self, lease: Duration) -> Self {
-        self.lease = lease;
+        self.settings.lease = lease;
         self
     }
 
@@ -248,7 +200,7 @@ impl Builder {
     /// [`Cache::lock`] and [`EntryRequest::update`](crate::request::EntryRequest::update) wait before they give up. 10 s by default. See
     /// [stampedes](crate::docs::stampedes#how-long-a-read-waits).
     pub fn wait_budget(mut self, budget: Duration) -> Self {
-        self.wait = budget;
+        self.settings.wait = budget;
         self
     }
 
@@ -256,14 +208,14 @@ impl Builder {
     /// [stale window](Policy::stale_if_error) or before its TTL: all processes together ask it once in
     /// this time, counted from the failure. More than zero; 1 s by default.
     pub fn throttle(mut self, throttle: Duration) -> Self {
-        self.throttle = throttle;
+        self.settings.throttle = throttle;
         self
     }
 
     /// How often [`EntryRequest::update`](crate::request::EntryRequest::update) tries, each time against what others have stored meanwhile, before
     /// it fails with [`Error::Contended`]. 64 by default, with pauses that double from 1 ms to 128 ms.
     pub fn update_attempts(mut self, attempts: u32) -> Self {
-        self.update_attempts = attempts;
+        self.settings.update_attempts = attempts;
         self
     }
 
@@ -271,13 +223,13 @@ impl Builder {
     /// [`on_failover`](Self::on_failover). 10,000 by default. When there are more, none is lost:
     /// this process bypasses the whole namespace until all of it could be invalidated.
     pub fn journal_keys(mut self, keys: usize) -> Self {
-        self.journal_keys = keys;
+        self.settings.journal_keys = keys;
         self
     }
 
     /// How long [`Cache::flush`] waits at most, and [`Cache::warm`] at its end. 10 s by default.
     pub fn flush_timeout(mut self, timeout: Duration) -> Self {
-        self.flush_timeout = timeout;
+        self.settings.flush_timeout = timeout;
         self
     }
 
@@ -289,7 +241,7 @@ impl Builder {
     /// does not removes the tombstones of the others. It costs each invalidation a script in the
     /// place of `UNLINK`; reads cost the same.
     pub fn guarded(mut self, guarded: bool) -> Self {
-        self.guarded = guarded;
+        self.settings.guarded = guarded;
         self
     }
 
@@ -300,7 +252,7 @@ impl Builder {
     /// commit is visible, or certain never to come. A longer one costs loads without the cache, for
     /// as long, after a writer has died.
     pub fn hold(mut self, hold: Duration) -> Self {
-        self.hold = hold;
+        self.settings.hold = hold;
         self
     }
 
@@ -359,14 +311,14 @@ impl Builder {
     /// Records everything that the cache does: see [`Recorder`].
     #[cfg(feature = "testing")]
     pub fn recorder(mut self, recorder: Recorder) -> Self {
-        self.recorder = Some(recorder);
+        self.settings.recorder = Some(recorder);
         self
     }
 
     /// Writes down what some keys go through: see [`Trace`].
     #[cfg(feature = "testing")]
     pub fn trace(mut self, trace: Trace) -> Self {
-        self.trace = Some(trace);
+        self.settings.trace = Some(trace);
         self
     }
 
@@ -388,7 +340,7 @@ impl Builder {
             .map_err(|_| Error::setting("runtime", "`build` needs a Tokio runtime"))?;
         let address = self.address()?;
         let namespace = self.checked_namespace(&address)?;
-        let settings = self.settings(&namespace)?;
+        let settings = self.checked_settings(&namespace)?;
         check::functions(&settings)?;
         let redis = RedisSettings {
             epoch_key: settings.on_failover.epoch_key(&namespace),

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::policy::Policy;
 use crate::policy::failover::OnFailover;
 use crate::policy::schema::Schema;
+use crate::policy::{Policy, defaults};
 use crate::store::Outlet;
 use crate::wire::codec::{Codec, Format};
 
@@ -14,7 +14,7 @@ pub(crate) const NOT_ADDITIVE: &str = "asks for `Schema::Additive`, which needs 
                                        itself, such as `msgpack` or `json`";
 
 /// The settings that the flows look at.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// Stands under every policy.
     pub(crate) defaults: Policy,
@@ -40,6 +40,30 @@ pub(crate) struct Settings {
     pub(crate) recorder: Option<crate::observe::recorder::Recorder>,
     #[cfg(feature = "testing")]
     pub(crate) trace: Option<crate::store::trace::Trace>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            defaults: Policy::new().jitter(defaults::JITTER),
+            policies: HashMap::new(),
+            format: Format::default(),
+            lease: defaults::LEASE,
+            wait: defaults::WAIT_BUDGET,
+            throttle: defaults::THROTTLE,
+            update_attempts: defaults::UPDATE_ATTEMPTS,
+            on_failover: OnFailover::default(),
+            journal_keys: defaults::JOURNAL_KEYS,
+            flush_timeout: defaults::FLUSH_TIMEOUT,
+            guarded: false,
+            hold: defaults::HOLD,
+            outlet: Outlet::default(),
+            #[cfg(feature = "testing")]
+            recorder: None,
+            #[cfg(feature = "testing")]
+            trace: None,
+        }
+    }
 }
 
 impl Settings {

@@ -49,108 +49,128 @@ pub struct Record {
     pub event: Recorded,
 }
 
-/// What a cache does. The counters of [`FunctionStats`](crate::stats::FunctionStats) say more about each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Recorded {
-    /// The store had the entry.
-    Hit,
-    /// The store had the entry, past its TTL and inside a stale window.
-    Stale,
-    /// An entry that can be served is loaded anew.
-    Renewing,
-    /// In shadow mode, the store had what would have been served.
-    ShadowHit,
-    /// A value of the cache was compared with the source and was as fresh.
-    AuditedFresh,
-    /// A value of the cache was compared with the source and was stale.
-    AuditedStale,
-    /// Another caller's load answered this one.
-    Joined,
-    /// Nothing usable was there, and this caller got the lease.
-    Miss,
-    /// A read waits for another caller's load.
-    Wait,
-    /// The function runs without a lease.
-    Bypass,
-    /// A load called a function for the key that it loads itself; that call bypasses the cache.
-    Nested,
-    /// A call took longer than its `timeout` and was given up.
-    TimedOut,
-    /// The function returned.
-    Load,
-    /// The result was stored.
-    Fill,
-    /// The result has a tag that was not known before; the tag was stored for the next load.
-    Marked,
-    /// The result was not stored, because the key was invalidated during the load.
-    RefusedFill,
-    /// The result was not stored, because its lease had not been renewed in time.
-    LapsedFill,
-    /// What stood under the key is no entry of this function's type.
-    Undecodable,
-    /// A tag of the entry that stood under the key has been invalidated, or its generation was lost.
-    Outdated,
-    /// The codec cannot read values of this type back; MessagePack keeps them from now on.
-    FellBack,
-    /// A policy asks for additive changes of a codec that cannot tell them: see
-    /// [`Schema`](crate::Schema).
-    NotAdditive,
-    /// No codec can keep this value.
-    Unstorable,
-    /// The value was too large for the store.
-    TooLarge,
-    /// A part of a read's key could not be rendered.
-    KeyFailed,
-    /// A function has one key in several types, and runs uncached from now on.
-    SharedKey,
-    /// The source did not tell its version.
-    NoVersion,
-    /// A read was given more tags than an entry can have.
-    TooManyTags,
-    /// A value was written without the tags, or the version, that a reader of its key has; the key was
-    /// invalidated instead.
-    Unlabelled,
-    /// A validator is too long to be kept beside its value, which is kept without it.
-    LongValidator,
-    /// The policy does not exist, gives no TTL, or is out of range.
-    NoPolicy,
-    /// The store did not answer, or not as it should.
-    Failed,
-    /// The store confirmed an invalidation.
-    Invalidated,
-    /// All keys that match a pattern were looked for and removed, or the store failed before the end.
-    Swept,
-    /// The store did not confirm an invalidation; it is kept for a replay.
-    Deferred,
-    /// The store confirmed deferred invalidations.
-    Replayed,
-    /// Invalidations that a server before had confirmed were repeated.
-    Repeated,
-    /// More keys are deferred than can be kept one by one.
-    JournalOverflow,
-    /// An invalidation did not reach the store and will not.
-    Lost,
-    /// A write goes on without the guard or the hold-off that it asks for.
-    Unguarded,
-    /// The tombstone of a running write was gone for a while.
-    GuardLapsed,
-    /// A lock was lost before it was released.
-    LockLost,
-    /// A write that must be guarded could not be, and its function did not run.
-    WriteRefused,
-    /// An event of an invalidation was published.
-    Published,
-    /// An event is sent later: the store did not confirm it, or not yet its invalidation.
-    PublishDeferred,
-    /// An event will not be sent: there was no room to keep it.
-    PublishLost,
-    /// A message of another service led to an invalidation.
-    Ingested,
-    /// A message of another service was none that can be served.
-    Malformed,
-    /// Messages of other services may have been missed.
-    IngestionGap,
+/// From one table: what is recorded, and of which event.
+macro_rules! recorded {
+    ($(#[$doc:meta])* pub enum Recorded { $($(#[$kind_doc:meta])* $kind:ident = $event:pat,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Recorded {
+            $($(#[$kind_doc])* $kind,)+
+        }
+
+        impl From<&Event<'_>> for Recorded {
+            fn from(event: &Event<'_>) -> Self {
+                match event {
+                    $($event => Self::$kind,)+
+                }
+            }
+        }
+    };
+}
+
+recorded! {
+    /// What a cache does. The counters of [`FunctionStats`](crate::stats::FunctionStats) say more about each.
+    pub enum Recorded {
+        /// The store had the entry.
+        Hit = Event::Hit,
+        /// The store had the entry, past its TTL and inside a stale window.
+        Stale = Event::Stale,
+        /// An entry that can be served is loaded anew.
+        Renewing = Event::Renewing,
+        /// In shadow mode, the store had what would have been served.
+        ShadowHit = Event::ShadowHit,
+        /// A value of the cache was compared with the source and was as fresh.
+        AuditedFresh = Event::Audited { fresh: true },
+        /// A value of the cache was compared with the source and was stale.
+        AuditedStale = Event::Audited { fresh: false },
+        /// Another caller's load answered this one.
+        Joined = Event::Joined,
+        /// Nothing usable was there, and this caller got the lease.
+        Miss = Event::Miss,
+        /// A read waits for another caller's load.
+        Wait = Event::Wait,
+        /// The function runs without a lease.
+        Bypass = Event::Bypass,
+        /// A load called a function for the key that it loads itself; that call bypasses the cache.
+        Nested = Event::Nested(_),
+        /// A call took longer than its `timeout` and was given up.
+        TimedOut = Event::TimedOut,
+        /// The function returned.
+        Load = Event::Loaded(_),
+        /// The result was stored.
+        Fill = Event::Fill,
+        /// The result has a tag that was not known before; the tag was stored for the next load.
+        Marked = Event::Marked,
+        /// The result was not stored, because the key was invalidated during the load.
+        RefusedFill = Event::Refused,
+        /// The result was not stored, because its lease had not been renewed in time.
+        LapsedFill = Event::Lapsed,
+        /// What stood under the key is no entry of this function's type.
+        Undecodable = Event::Undecodable,
+        /// A tag of the entry that stood under the key has been invalidated, or its generation was lost.
+        Outdated = Event::Outdated,
+        /// The codec cannot read values of this type back; MessagePack keeps them from now on.
+        FellBack = Event::FellBack { .. },
+        /// A policy asks for additive changes of a codec that cannot tell them: see
+        /// [`Schema`](crate::Schema).
+        NotAdditive = Event::NotAdditive(_),
+        /// No codec can keep this value.
+        Unstorable = Event::Unstorable(..),
+        /// The value was too large for the store.
+        TooLarge = Event::TooLarge(_),
+        /// A part of a read's key could not be rendered.
+        KeyFailed = Event::KeyFailed,
+        /// A function has one key in several types, and runs uncached from now on.
+        SharedKey = Event::SharedKey,
+        /// The source did not tell its version.
+        NoVersion = Event::NoVersion,
+        /// A read was given more tags than an entry can have.
+        TooManyTags = Event::TooManyTags,
+        /// A value was written without the tags, or the version, that a reader of its key has; the key was
+        /// invalidated instead.
+        Unlabelled = Event::Unlabelled { .. },
+        /// A validator is too long to be kept beside its value, which is kept without it.
+        LongValidator = Event::LongValidator,
+        /// The policy does not exist, gives no TTL, or is out of range.
+        NoPolicy = Event::NoPolicy(_),
+        /// The store did not answer, or not as it should.
+        Failed = Event::Failed(_) | Event::Away(_),
+        /// The store confirmed an invalidation.
+        Invalidated = Event::Invalidated(_),
+        /// All keys that match a pattern were looked for and removed, or the store failed before the end.
+        Swept = Event::Swept { .. },
+        /// The store did not confirm an invalidation; it is kept for a replay.
+        Deferred = Event::Deferred(..),
+        /// The store confirmed deferred invalidations.
+        Replayed = Event::Replayed(_),
+        /// Invalidations that a server before had confirmed were repeated.
+        Repeated = Event::Repeated(_),
+        /// More keys are deferred than can be kept one by one.
+        JournalOverflow = Event::JournalOverflow,
+        /// An invalidation did not reach the store and will not.
+        Lost = Event::LostKey,
+        /// A write goes on without the guard or the hold-off that it asks for.
+        Unguarded = Event::Unguarded(_),
+        /// The tombstone of a running write was gone for a while.
+        GuardLapsed = Event::GuardLapsed,
+        /// A lock was lost before it was released.
+        LockLost = Event::LockLost,
+        /// A write that must be guarded could not be, and its function did not run.
+        WriteRefused = Event::WriteRefused(_),
+        /// An event of an invalidation was published.
+        Published = Event::Published,
+        /// An event is sent later: the store did not confirm it, or not yet its invalidation.
+        PublishDeferred = Event::PublishDeferred(_),
+        /// An event will not be sent: there was no room to keep it.
+        PublishLost = Event::PublishLost,
+        /// A message of another service led to an invalidation.
+        Ingested = Event::Ingested,
+        /// A message of another service was none that can be served.
+        Malformed = Event::Malformed(..),
+        /// Messages of other services may have been missed.
+        IngestionGap = Event::IngestionGap,
+    }
 }
 
 impl Recorder {
@@ -227,61 +247,6 @@ impl Record {
     fn is_of(&self, function: &str) -> bool {
         let before = self.function.strip_suffix(function);
         before.is_some_and(|before| before.is_empty() || before.ends_with("::"))
-    }
-}
-
-impl From<&Event<'_>> for Recorded {
-    fn from(event: &Event<'_>) -> Self {
-        match event {
-            Event::Hit => Self::Hit,
-            Event::Stale => Self::Stale,
-            Event::Renewing => Self::Renewing,
-            Event::ShadowHit => Self::ShadowHit,
-            Event::Audited { fresh: true } => Self::AuditedFresh,
-            Event::Audited { fresh: false } => Self::AuditedStale,
-            Event::Joined => Self::Joined,
-            Event::Miss => Self::Miss,
-            Event::Wait => Self::Wait,
-            Event::Bypass => Self::Bypass,
-            Event::Nested(_) => Self::Nested,
-            Event::TimedOut => Self::TimedOut,
-            Event::Loaded(_) => Self::Load,
-            Event::Fill => Self::Fill,
-            Event::Marked => Self::Marked,
-            Event::Refused => Self::RefusedFill,
-            Event::Lapsed => Self::LapsedFill,
-            Event::Undecodable => Self::Undecodable,
-            Event::Outdated => Self::Outdated,
-            Event::FellBack { .. } => Self::FellBack,
-            Event::NotAdditive(_) => Self::NotAdditive,
-            Event::Unstorable(..) => Self::Unstorable,
-            Event::TooLarge(_) => Self::TooLarge,
-            Event::KeyFailed => Self::KeyFailed,
-            Event::SharedKey => Self::SharedKey,
-            Event::NoVersion => Self::NoVersion,
-            Event::TooManyTags => Self::TooManyTags,
-            Event::Unlabelled { .. } => Self::Unlabelled,
-            Event::LongValidator => Self::LongValidator,
-            Event::NoPolicy(_) => Self::NoPolicy,
-            Event::Failed(_) | Event::Away(_) => Self::Failed,
-            Event::Invalidated(_) => Self::Invalidated,
-            Event::Swept { .. } => Self::Swept,
-            Event::Deferred(..) => Self::Deferred,
-            Event::Replayed(_) => Self::Replayed,
-            Event::Repeated(_) => Self::Repeated,
-            Event::JournalOverflow => Self::JournalOverflow,
-            Event::LostKey => Self::Lost,
-            Event::Unguarded(_) => Self::Unguarded,
-            Event::GuardLapsed => Self::GuardLapsed,
-            Event::LockLost => Self::LockLost,
-            Event::WriteRefused(_) => Self::WriteRefused,
-            Event::Published => Self::Published,
-            Event::PublishDeferred(_) => Self::PublishDeferred,
-            Event::PublishLost => Self::PublishLost,
-            Event::Ingested => Self::Ingested,
-            Event::Malformed(..) => Self::Malformed,
-            Event::IngestionGap => Self::IngestionGap,
-        }
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) enum Put {
 }
 
 /// Where a message goes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Outlet {
     /// To those who listen at this moment.
     pub(crate) channel: String,

@@ -42,51 +42,41 @@ impl Builder {
         Ok(namespace)
     }
 
-    pub(super) fn settings(&self, namespace: &str) -> Result<Settings, Error> {
+    pub(super) fn checked_settings(&self, namespace: &str) -> Result<Settings, Error> {
         self.redis.check()?;
         #[cfg(feature = "testing")]
         self.faults.as_ref().map_or(Ok(()), Faults::check)?;
+        let mut settings = self.settings.clone();
         let not_zero = "must not be zero";
-        Error::require(!self.wait.is_zero(), "wait_budget", not_zero)?;
-        Error::require(self.update_attempts > 0, "update_attempts", not_zero)?;
-        for (setting, time) in [("lease", self.lease), ("hold", self.hold)] {
+        Error::require(!settings.wait.is_zero(), "wait_budget", not_zero)?;
+        Error::require(settings.update_attempts > 0, "update_attempts", not_zero)?;
+        for (setting, time) in [("lease", settings.lease), ("hold", settings.hold)] {
             Error::require(time >= SHORTEST_LEASE, setting, "must be at least 30 ms")?;
         }
-        Error::require(!self.throttle.is_zero(), "throttle", not_zero)?;
+        Error::require(!settings.throttle.is_zero(), "throttle", not_zero)?;
         let fits = size::MOST.contains(&self.redis.value_bytes);
         let problem = "must be from 1 KiB to 512 MiB, the longest string of Redis";
         Error::require(fits, "max_value_bytes", problem)?;
         Error::require(self.event_stream != Some(0), "event_stream", not_zero)?;
-        self.defaults.check("defaults")?;
-        let is_exact = self.defaults.schema != Some(Schema::Additive);
-        Error::require(
-            is_exact || self.format.self_describing(),
-            "schema",
-            NOT_ADDITIVE,
-        )?;
-        for (name, policy) in &self.policies {
+        settings.defaults.check("defaults")?;
+        let is_exact = settings.defaults.schema != Some(Schema::Additive);
+        let describes = is_exact || settings.format.self_describing();
+        Error::require(describes, "schema", NOT_ADDITIVE)?;
+        for (name, policy) in &settings.policies {
             policy.check(format!("policy {name}"))?;
         }
-        Ok(Settings {
-            defaults: self.defaults,
-            policies: self.policies.clone(),
-            format: self.format,
+        for time in [
+            &mut settings.lease,
+            &mut settings.wait,
+            &mut settings.throttle,
+            &mut settings.flush_timeout,
+            &mut settings.hold,
+        ] {
             // Added to the clock, longer ones would overflow it.
-            lease: self.lease.min(LONGEST_TTL),
-            wait: self.wait.min(LONGEST_TTL),
-            throttle: self.throttle.min(LONGEST_TTL),
-            update_attempts: self.update_attempts,
-            on_failover: self.on_failover,
-            journal_keys: self.journal_keys,
-            flush_timeout: self.flush_timeout.min(LONGEST_TTL),
-            guarded: self.guarded,
-            hold: self.hold.min(LONGEST_TTL),
-            outlet: events::outlet(namespace, self.event_stream),
-            #[cfg(feature = "testing")]
-            recorder: self.recorder.clone(),
-            #[cfg(feature = "testing")]
-            trace: self.trace.clone(),
-        })
+            *time = LONGEST_TTL.min(*time);
+        }
+        settings.outlet = events::outlet(namespace, self.event_stream);
+        Ok(settings)
     }
 }
 
