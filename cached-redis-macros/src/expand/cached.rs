@@ -75,6 +75,17 @@ fn keys(cached: &Cached, p: &TokenStream) -> TokenStream {
 /// The block whose value is the function's one static, known to the catalogue.
 fn registered_function(cached: &Cached, function: &Function, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
+    let info = info(cached, function, p);
+    quote_spanned! {here=> {
+        static __CACHED_REDIS_FUNCTION: #p::Function = #p::Function::new(#info);
+        #p::inventory::submit! { #p::Registered::Cached(&__CACHED_REDIS_FUNCTION) }
+        &__CACHED_REDIS_FUNCTION
+    }}
+}
+
+/// What the catalogue knows of a function that makes entries.
+pub(super) fn info(cached: &Cached, function: &Function, p: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
     let place = place(function);
     let key = &cached.key;
     let template = if key.default {
@@ -94,23 +105,19 @@ fn registered_function(cached: &Cached, function: &Function, p: &TokenStream) ->
     let bound = cached.cache.is_some();
     let policy = policy(&cached.policy, p);
     let codec = option(cached.codec.as_ref().map(path_text), p);
-    quote_spanned! {here=> {
-        static __CACHED_REDIS_FUNCTION: #p::Function = #p::Function::new(#p::FunctionInfo {
-            #place
-            template: #template,
-            tags: &[#(#tags),*],
-            versioned: #versioned,
-            default_key: #default_key,
-            parameters: #parameters,
-            value: #value,
-            generic: #generic,
-            bound: #bound,
-            policy: #policy,
-            codec: #codec,
-            definition: #p::definition(&|| {}),
-        });
-        #p::inventory::submit! { #p::Registered::Cached(&__CACHED_REDIS_FUNCTION) }
-        &__CACHED_REDIS_FUNCTION
+    quote_spanned! {here=> #p::FunctionInfo {
+        #place
+        template: #template,
+        tags: &[#(#tags),*],
+        versioned: #versioned,
+        default_key: #default_key,
+        parameters: #parameters,
+        value: #value,
+        generic: #generic,
+        bound: #bound,
+        policy: #policy,
+        codec: #codec,
+        definition: #p::definition(&|| {}),
     }}
 }
 

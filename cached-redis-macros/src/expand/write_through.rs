@@ -1,15 +1,14 @@
 //! `#[write_through]`: bind the key, then await one function of the runtime with the body in it.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens as _, quote_spanned};
+use quote::quote_spanned;
 
-use super::cached::{codec, option, policy, shape, verdict};
+use super::cached::{codec, info, shape, verdict};
 use super::key::key_writer;
-use super::{body, ends, instance, on_instance, parameters, place, private, start, string};
-use crate::check::validate::{Cached, path_text};
+use super::{body, ends, instance, on_instance, private, start, string};
+use crate::check::validate::Cached;
 use crate::parse::signature::Function;
 use crate::parse::syntax::at;
-use crate::parse::text;
 
 /// ```text
 /// #[write_through(ttl = 300, key = "user:<id>", tags = ["users"])]
@@ -54,28 +53,10 @@ pub(crate) fn write_through(written: &Cached, function: &Function) -> TokenStrea
 /// The block whose value is the function's one static, known to the catalogue.
 fn registered(written: &Cached, function: &Function, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
-    let place = place(function);
+    let info = info(written, function, p);
     let target = string(&written.key.template);
-    let tags = written.tags.iter().map(|tag| string(&tag.template));
-    let parameters = parameters(function, None);
-    let value = text::of(written.output.to_token_stream());
-    let generic = function.is_generic();
-    let bound = written.cache.is_some();
-    let policy = policy(&written.policy, p);
-    let codec = option(written.codec.as_ref().map(path_text), p);
     quote_spanned! {here=> {
-        static __CACHED_REDIS_WRITE_THROUGH: #p::WriteThrough = #p::WriteThrough::new(#p::WriteThroughInfo {
-            #place
-            targets: &[#target],
-            tags: &[#(#tags),*],
-            parameters: #parameters,
-            value: #value,
-            generic: #generic,
-            bound: #bound,
-            policy: #policy,
-            codec: #codec,
-            definition: #p::definition(&|| {}),
-        });
+        static __CACHED_REDIS_WRITE_THROUGH: #p::WriteThrough = #p::WriteThrough::new(#info, &[#target]);
         #p::inventory::submit! { #p::Registered::Through(&__CACHED_REDIS_WRITE_THROUGH) }
         &__CACHED_REDIS_WRITE_THROUGH
     }}

@@ -1,11 +1,14 @@
 async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
     let __written = {
-        static __CACHED_REDIS_WRITE_THROUGH: ::cached_redis::__private::WriteThrough = ::cached_redis::__private::WriteThrough::new(::cached_redis::__private::WriteThroughInfo {
+        static __CACHED_REDIS_WRITE_THROUGH: ::cached_redis::__private::WriteThrough = ::cached_redis::__private::WriteThrough::new(
+            ::cached_redis::__private::FunctionInfo {
             path: ::core::concat!(::core::module_path!(), "::", "rename"),
             file: ::core::file!(),
             line: ::core::line!(),
-            targets: &["user:<self.tenant>:<id>"],
+            template: "user:<self.tenant>:<id>",
             tags: &["tenant:<self.tenant>", "users"],
+            versioned: false,
+            default_key: false,
             parameters: &[("id", "u64"), ("name", "&str")],
             value: "Result<Option<User>, DbError>",
             generic: false,
@@ -21,7 +24,9 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
                 .named("hot"),
             codec: ::cached_redis::__private::Some("json"),
             definition: ::cached_redis::__private::definition(&|| {}),
-        });
+            },
+            &["user:<self.tenant>:<id>"],
+        );
         ::cached_redis::__private::inventory::submit! {
             ::cached_redis::__private::Registered::Through(&
             __CACHED_REDIS_WRITE_THROUGH)

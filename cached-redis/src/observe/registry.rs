@@ -206,35 +206,6 @@ impl Writer {
     }
 }
 
-/// What `#[write_through]` knows about its function.
-#[derive(Clone, Copy, Debug)]
-pub struct WriteThroughInfo {
-    /// Path of the function.
-    pub path: &'static str,
-    /// Source file.
-    pub file: &'static str,
-    /// Line of the attribute.
-    pub line: u32,
-    /// The key template, alone.
-    pub targets: &'static [&'static str],
-    /// The templates of the tags that its values carry.
-    pub tags: &'static [&'static str],
-    /// Its parameters that are plain names, with their types as written.
-    pub parameters: &'static [(&'static str, &'static str)],
-    /// The return type, as written.
-    pub value: &'static str,
-    /// Whether the function has type or const parameters.
-    pub generic: bool,
-    /// Whether the attribute names its cache.
-    pub bound: bool,
-    /// What the attribute says of the life of entries.
-    pub policy: Policy,
-    /// The codec, as written.
-    pub codec: Option<&'static str>,
-    /// How the compiler names its static.
-    pub definition: fn() -> &'static str,
-}
-
 /// One function under `#[write_through]`: a writer that makes entries as a cached function does.
 #[derive(Debug)]
 pub struct WriteThrough {
@@ -245,31 +216,12 @@ pub struct WriteThrough {
 impl WriteThrough {
     /// Made in a static by the attribute.
     #[must_use]
-    pub const fn new(info: WriteThroughInfo) -> Self {
-        let function = Function::new(FunctionInfo {
-            path: info.path,
-            file: info.file,
-            line: info.line,
-            template: match info.targets {
-                [template, ..] => template,
-                [] => "",
-            },
-            versioned: false,
-            default_key: false,
-            parameters: info.parameters,
-            value: info.value,
-            generic: info.generic,
-            bound: info.bound,
-            policy: info.policy,
-            codec: info.codec,
-            tags: info.tags,
-            definition: info.definition,
-        });
+    pub const fn new(info: FunctionInfo, targets: &'static [&'static str]) -> Self {
         let mut writer = Writer::new(WriterInfo {
             path: info.path,
             file: info.file,
             line: info.line,
-            targets: info.targets,
+            targets,
             tags: &[],
             when: When::Always,
             bound: info.bound,
@@ -278,6 +230,7 @@ impl WriteThrough {
             publish: false,
         });
         writer.through = true;
+        let function = Function::new(info);
         Self { function, writer }
     }
 }
@@ -295,8 +248,7 @@ pub enum Registered {
 
 inventory::collect!(Registered);
 
-/// The calls that no attribute made.
-pub(crate) static DIRECT: Function = Function::new(FunctionInfo {
+const BY_HAND: FunctionInfo = FunctionInfo {
     path: "(direct)",
     file: "",
     line: 0,
@@ -311,23 +263,13 @@ pub(crate) static DIRECT: Function = Function::new(FunctionInfo {
     policy: Policy::new(),
     codec: None,
     definition: || "",
-});
+};
+
+/// The calls that no attribute made.
+pub(crate) static DIRECT: Function = Function::new(BY_HAND);
 
 /// The writes that no attribute made.
-pub(crate) static DIRECT_THROUGH: WriteThrough = WriteThrough::new(WriteThroughInfo {
-    path: "(direct)",
-    file: "",
-    line: 0,
-    targets: &[],
-    tags: &[],
-    parameters: &[],
-    value: "",
-    generic: true,
-    bound: true,
-    policy: Policy::new(),
-    codec: None,
-    definition: || "",
-});
+pub(crate) static DIRECT_THROUGH: WriteThrough = WriteThrough::new(BY_HAND, &[]);
 
 /// The functions and the writers of the program, in the order of files and lines.
 pub(crate) fn registered() -> (Vec<&'static Function>, Vec<&'static Writer>) {

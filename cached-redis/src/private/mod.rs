@@ -13,8 +13,7 @@ pub use crate::engine::batched::Batched;
 pub use crate::engine::handle::Cache;
 pub use crate::observe::instance::{Instance, definition};
 pub use crate::observe::registry::{
-    Function, FunctionInfo, Guard, Registered, When, WriteThrough, WriteThroughInfo, Writer,
-    WriterInfo,
+    Function, FunctionInfo, Guard, Registered, When, WriteThrough, Writer, WriterInfo,
 };
 pub use crate::policy::schema::Schema;
 pub use crate::policy::{
