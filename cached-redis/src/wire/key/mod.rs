@@ -16,7 +16,6 @@ use serde::Serialize;
 pub(crate) use self::escape::separates;
 pub use self::name::KeyName;
 pub(crate) use self::pattern::Pattern;
-use self::render::Rendered;
 pub use self::writer::KeyWriter;
 pub(crate) use self::writer::{full_key, marked_key};
 
@@ -51,7 +50,7 @@ pub(crate) use self::writer::{full_key, marked_key};
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[must_use]
-pub struct Key(Rendered);
+pub struct Key(KeyWriter);
 
 impl Key {
     /// A key that begins with `text`, taken as it stands.
@@ -61,7 +60,7 @@ impl Key {
     /// assert_eq!(Key::new("rates").as_ref(), "rates");
     /// ```
     pub fn new(text: impl Into<String>) -> Self {
-        Self(Rendered::from(text.into()))
+        Self(KeyWriter::of(text.into()))
     }
 
     /// Appends text as it stands, like the literal text of a template.
@@ -135,14 +134,14 @@ impl Key {
     /// assert_eq!(Key::new("latest:").name::<u64>().as_ref(), "latest:u64");
     /// ```
     pub fn name<T: KeyName + ?Sized>(mut self) -> Self {
-        self.0.display(T::KEY_NAME);
+        self.0.name::<T>();
         self
     }
 }
 
 impl AsRef<str> for Key {
     fn as_ref(&self) -> &str {
-        self.0.as_str()
+        &self.0.text
     }
 }
 
@@ -196,7 +195,7 @@ mod tests {
     #[test]
     fn values_that_cannot_be_rendered_never_share_a_key() {
         let broken = || Key::new("x:").value(Broken);
-        assert!(!broken().0.is_whole());
+        assert!(!broken().0.whole);
         assert_ne!(broken(), broken());
         assert_ne!(broken(), Key::new("x:").value("half"));
     }

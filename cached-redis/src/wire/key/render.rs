@@ -6,6 +6,7 @@ use std::fmt::{self, Write as _};
 use serde::Serialize;
 
 use super::escape::Escaped;
+use super::{KeyName, KeyWriter};
 use crate::wire::digest;
 use crate::wire::entry::Token;
 
@@ -13,45 +14,45 @@ use crate::wire::entry::Token;
 const NONE: &str = "%none";
 const FAILED: &str = "%failed";
 
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Rendered {
-    text: String,
-    whole: bool,
-}
-
-impl From<String> for Rendered {
-    fn from(text: String) -> Self {
-        Self { text, whole: true }
-    }
-}
-
-impl Rendered {
-    pub(super) fn text(&mut self, text: &str) {
+impl KeyWriter {
+    /// Literal text of the template.
+    #[inline]
+    pub fn text(&mut self, text: &str) {
         self.text.push_str(text);
     }
 
-    pub(super) fn display<T: fmt::Display + ?Sized>(&mut self, value: &T) {
+    /// `<x>`
+    #[inline]
+    pub fn display<T: fmt::Display + ?Sized>(&mut self, value: &T) {
         let written = write!(Escaped(&mut self.text), "{value}");
         self.check(written);
     }
 
-    pub(super) fn debug<T: fmt::Debug + ?Sized>(&mut self, value: &T) {
-        let written = write!(Escaped(&mut self.text), "{value:?}");
-        self.check(written);
-    }
-
-    pub(super) fn option<T: fmt::Display + ?Sized>(&mut self, value: Option<&T>) {
+    /// `<x>` where `x` is an `Option`
+    #[inline]
+    pub fn option<T: fmt::Display + ?Sized>(&mut self, value: Option<&T>) {
         match value {
             Some(value) => self.display(value),
             None => self.none(),
         }
     }
 
-    pub(super) fn none(&mut self) {
+    /// `<x>` where `x` is `None`
+    #[inline]
+    pub fn none(&mut self) {
         self.text(NONE);
     }
 
-    pub(super) fn hash<T: Serialize + ?Sized>(&mut self, value: &T) {
+    /// `<x:?>`
+    #[inline]
+    pub fn debug<T: fmt::Debug + ?Sized>(&mut self, value: &T) {
+        let written = write!(Escaped(&mut self.text), "{value:?}");
+        self.check(written);
+    }
+
+    /// `<x:hash>`
+    #[inline]
+    pub fn hash<T: Serialize + ?Sized>(&mut self, value: &T) {
         let written = match digest::of(value) {
             Ok(digest) => write!(self.text, "{:032x}", digest.hash),
             Err(_) => Err(fmt::Error),
@@ -59,7 +60,12 @@ impl Rendered {
         self.check(written);
     }
 
-    /// The mark is new each time, so that even a caller who ignores it meets nobody.
+    /// `<T>`
+    #[inline]
+    pub fn name<T: KeyName + ?Sized>(&mut self) {
+        self.display(T::KEY_NAME);
+    }
+
     fn check(&mut self, written: fmt::Result) {
         if written.is_err() {
             self.whole = false;
@@ -68,17 +74,5 @@ impl Rendered {
                 let _ = write!(self.text, "{byte:02x}");
             }
         }
-    }
-
-    pub(super) fn is_whole(&self) -> bool {
-        self.whole
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    pub(super) fn into_string(self) -> String {
-        self.text
     }
 }

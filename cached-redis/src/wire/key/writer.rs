@@ -1,13 +1,11 @@
 //! The writer guards the length of a key: one that grew past the limit ends in a hash of all of
 //! it, so that long values neither fill Redis nor meet where their beginnings agree.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
-use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::render::Rendered;
-use super::{KeyName, Pattern};
+use super::Pattern;
 
 /// Longest logical key that is kept as it is, in bytes.
 const LONGEST: usize = 512;
@@ -20,8 +18,11 @@ pub(super) const CUT_KEY: usize = LONGEST - CUT.len() - 32;
 const ROOM: usize = 64;
 
 /// Renders the key of one call into one string, behind the namespace.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyWriter {
-    rendered: Rendered,
+    pub(super) text: String,
+    /// Whether every value could be rendered.
+    pub(super) whole: bool,
     /// Length of the namespace and its colon.
     prefix: usize,
 }
@@ -33,7 +34,7 @@ impl KeyWriter {
         text.push(':');
         Self {
             prefix: text.len(),
-            rendered: Rendered::from(text),
+            ..Self::of(text)
         }
     }
 
@@ -47,73 +48,36 @@ impl KeyWriter {
 
     /// Without a namespace: for a part of a key.
     pub(crate) fn bare() -> Self {
+        Self::of(String::new())
+    }
+
+    /// Goes on after `text`.
+    pub(super) fn of(text: String) -> Self {
         Self {
-            rendered: Rendered::from(String::new()),
+            text,
+            whole: true,
             prefix: 0,
         }
     }
 
     /// The text as it is; as an error if a value could not be rendered.
     pub(crate) fn into_fragment(self) -> Result<String, String> {
-        let whole = self.rendered.is_whole();
-        let text = self.rendered.into_string();
-        if whole { Ok(text) } else { Err(text) }
+        match self.whole {
+            true => Ok(self.text),
+            false => Err(self.text),
+        }
     }
 
     /// The full key in Redis, or nothing if a value could not be rendered: such a call has no
     /// entry and runs uncached.
     pub(crate) fn finish(self) -> Option<String> {
-        let whole = self.rendered.is_whole();
-        whole.then(|| shortened(self.rendered.into_string(), self.prefix))
+        self.whole.then(|| shortened(self.text, self.prefix))
     }
 
     /// The pattern that was rendered: every `*` in it is the template's, values have none.
     pub(crate) fn finish_pattern(self, namespace: &str) -> Option<Pattern> {
-        let whole = self.rendered.is_whole();
-        let text = self.rendered.into_string();
-        whole.then(|| Pattern::new(namespace, &text[self.prefix..]))
-    }
-
-    /// Literal text of the template.
-    #[inline]
-    pub fn text(&mut self, text: &str) {
-        self.rendered.text(text);
-    }
-
-    /// `<x>`
-    #[inline]
-    pub fn display<T: fmt::Display + ?Sized>(&mut self, value: &T) {
-        self.rendered.display(value);
-    }
-
-    /// `<x>` where `x` is an `Option`
-    #[inline]
-    pub fn option<T: fmt::Display + ?Sized>(&mut self, value: Option<&T>) {
-        self.rendered.option(value);
-    }
-
-    /// `<x>` where `x` is `None`
-    #[inline]
-    pub fn none(&mut self) {
-        self.rendered.none();
-    }
-
-    /// `<x:?>`
-    #[inline]
-    pub fn debug<T: fmt::Debug + ?Sized>(&mut self, value: &T) {
-        self.rendered.debug(value);
-    }
-
-    /// `<x:hash>`
-    #[inline]
-    pub fn hash<T: Serialize + ?Sized>(&mut self, value: &T) {
-        self.rendered.hash(value);
-    }
-
-    /// `<T>`
-    #[inline]
-    pub fn name<T: KeyName + ?Sized>(&mut self) {
-        self.rendered.display(T::KEY_NAME);
+        let logical = &self.text[self.prefix..];
+        self.whole.then(|| Pattern::new(namespace, logical))
     }
 }
 
@@ -168,6 +132,8 @@ pub(super) fn shortened(key: String, prefix: usize) -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+
+    use serde::Serialize;
 
     use super::*;
 
