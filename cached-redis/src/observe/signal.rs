@@ -96,44 +96,32 @@ impl<'a> Signal<'a> {
         self.counts(count, 1)
     }
 
-    const fn counts(self, count: Count, n: u64) -> Self {
-        Self {
-            counts: [(count, n), self.counts[0]],
-            ..self
-        }
+    const fn counts(mut self, count: Count, n: u64) -> Self {
+        self.counts = [(count, n), self.counts[0]];
+        self
     }
 
-    const fn keys(self, keys: usize) -> Self {
-        Self {
-            keys: Some(keys),
-            ..self
-        }
+    const fn keys(mut self, keys: usize) -> Self {
+        self.keys = Some(keys);
+        self
     }
 
-    const fn error(self, error: &'a dyn fmt::Display) -> Self {
-        Self {
-            error: Some(error),
-            ..self
-        }
+    const fn error(mut self, error: &'a dyn fmt::Display) -> Self {
+        self.error = Some(error);
+        self
     }
 
-    const fn floods(self) -> Self {
-        Self {
-            floods: true,
-            ..self
-        }
+    const fn floods(mut self) -> Self {
+        self.floods = true;
+        self
     }
 
     /// What it is if it is not the first one of its function.
-    const fn first(self, first: bool) -> Self {
-        match first {
-            true => self,
-            false => Self {
-                level: Level::DEBUG,
-                text: "again, for the reason told before",
-                ..self
-            },
+    const fn first(mut self, first: bool) -> Self {
+        if !first {
+            (self.level, self.text) = (Level::DEBUG, "again, for the reason told before");
         }
+        self
     }
 
     /// The table of all events.

@@ -191,39 +191,22 @@ impl Policy {
 
     /// Refuses settings that cannot be meant.
     pub(crate) fn check(&self, setting: impl Into<Cow<'static, str>>) -> Result<(), Error> {
-        let refused = [
-            (
-                self.ttl.is_some_and(|ttl| ttl.is_zero()),
-                "a TTL must be more than zero",
-            ),
-            (
-                self.jitter.is_some_and(|jitter| !jitter.is_in_range()),
-                "jitter must be at least 0 and below 1",
-            ),
-            (
-                self.refresh_ahead
-                    .is_some_and(|share| !(share > 0.0 && share < 1.0)),
-                "refresh_ahead must be more than 0 and below 1",
-            ),
-            (
-                self.early_expiry
-                    .is_some_and(|beta| !(beta > 0.0 && beta.is_finite())),
-                "early_expiry must be more than 0 and finite",
-            ),
-            (
-                self.audit
-                    .is_some_and(|share| !(0.0..=1.0).contains(&share)),
-                "audit must be from 0 to 1",
-            ),
-            (
-                self.soft_timeout.is_some_and(|timeout| timeout.is_zero()),
-                "a timeout must be more than zero",
-            ),
-        ];
-        let problem = refused
-            .into_iter()
-            .find_map(|(is, problem)| is.then_some(problem));
-        problem.map_or(Ok(()), |problem| Err(Error::setting(setting, problem)))
+        let setting = setting.into();
+        let require = |is_met, problem| Error::require(is_met, setting.clone(), problem);
+        let ttl = self.ttl != Some(Duration::ZERO);
+        let jitter = self.jitter.is_none_or(|it| it.is_in_range());
+        let ahead = self.refresh_ahead.is_none_or(|it| it > 0.0 && it < 1.0);
+        let beta = self
+            .early_expiry
+            .is_none_or(|it| it > 0.0 && it.is_finite());
+        let audit = self.audit.is_none_or(|it| (0.0..=1.0).contains(&it));
+        let timeout = self.soft_timeout != Some(Duration::ZERO);
+        require(ttl, "a TTL must be more than zero")?;
+        require(jitter, "jitter must be at least 0 and below 1")?;
+        require(ahead, "refresh_ahead must be more than 0 and below 1")?;
+        require(beta, "early_expiry must be more than 0 and finite")?;
+        require(audit, "audit must be from 0 to 1")?;
+        require(timeout, "a timeout must be more than zero")
     }
 
     /// Whether a reader has to know the age of an entry: an option says so, or may, in the policy of
