@@ -13,73 +13,28 @@ pub(crate) struct Options {
 }
 
 /// Words of other caches, and ours. The first of ours that an attribute takes is meant.
-const FOREIGN: &[(&[&str], &[&str])] = &[
+const FOREIGN: &[(&str, &str)] = &[
     (
-        &[
-            "expire",
-            "expires",
-            "expires_in",
-            "expire_in",
-            "expiry",
-            "expiration",
-            "ex",
-            "px",
-            "age",
-            "max_age",
-            "time",
-            "lifetime",
-            "ttl_secs",
-            "ttl_seconds",
-            "ttl_ms",
-            "ttl_millis",
-            "time_to_live",
-        ],
-        &["ttl"],
+        "expire expires expires_in expire_in expiry expiration ex px age max_age time \
+         lifetime ttl_secs ttl_seconds ttl_ms ttl_millis time_to_live",
+        "ttl",
     ),
+    ("swr grace stale soft_ttl", "stale_while_revalidate"),
+    ("sie stale_on_error fail_safe", "stale_if_error"),
+    ("name id prefix key_prefix cache_name convert", "key"),
     (
-        &["swr", "grace", "stale", "soft_ttl"],
-        &["stale_while_revalidate"],
+        "unless_null cache_none option null_ttl none_ttl",
+        "negative_ttl",
     ),
-    (&["sie", "stale_on_error", "fail_safe"], &["stale_if_error"]),
-    (
-        &[
-            "name",
-            "id",
-            "prefix",
-            "key_prefix",
-            "cache_name",
-            "convert",
-        ],
-        &["key"],
-    ),
-    (
-        &[
-            "unless_null",
-            "cache_none",
-            "option",
-            "null_ttl",
-            "none_ttl",
-        ],
-        &["negative_ttl"],
-    ),
-    (&["ignore", "exclude", "skip_args"], &["skip"]),
-    (&["when", "only_if", "cond"], &["condition"]),
-    (
-        &["early_refresh", "refresh", "prefetch"],
-        &["refresh_ahead"],
-    ),
-    (&["serializer", "format", "encoding"], &["codec"]),
-    (
-        &["client", "pool", "connection", "instance", "store"],
-        &["cache"],
-    ),
-    (
-        &["label", "labels", "group", "groups", "depends_on"],
-        &["tags", "tag"],
-    ),
-    (&["tags"], &["tag"]),
-    (&["tag"], &["tags"]),
-    (&["lag", "delay"], &["replica_lag"]),
+    ("ignore exclude skip_args", "skip"),
+    ("when only_if cond", "condition"),
+    ("early_refresh refresh prefetch", "refresh_ahead"),
+    ("serializer format encoding", "codec"),
+    ("client pool connection instance store", "cache"),
+    ("label labels group groups depends_on", "tags tag"),
+    ("tags", "tag"),
+    ("tag", "tags"),
+    ("lag delay", "replica_lag"),
 ];
 
 /// How an option is written, where its value is no plain one.
@@ -141,9 +96,8 @@ pub(crate) fn refuse(
 }
 
 fn translated(word: &str, known: &[&'static str]) -> Option<&'static str> {
-    let rows = FOREIGN
-        .iter()
-        .filter(|(foreign, _)| foreign.contains(&word));
-    let mut ours = rows.flat_map(|(_, ours)| ours.iter().copied());
+    let rows = FOREIGN.iter();
+    let rows = rows.filter(|(foreign, _)| foreign.split(' ').any(|it| it == word));
+    let mut ours = rows.flat_map(|(_, ours)| ours.split(' '));
     ours.find(|ours| known.contains(ours))
 }

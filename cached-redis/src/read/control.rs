@@ -56,14 +56,18 @@ pub(crate) fn report(info: CacheInfo) {
 }
 
 /// Runs `future` so that its first annotated call gets `wish`.
-fn with<F: Future>(wish: Wish, future: F) -> impl Future<Output = (F::Output, CacheInfo)> {
+fn with<F: Future>(
+    mode: Mode,
+    info: bool,
+    future: F,
+) -> impl Future<Output = (F::Output, CacheInfo)> {
     // Handed on as it is, it would have its place six times, and calls inside of calls multiply that.
     let future = Box::pin(future);
     async move {
         let outer = take();
         let wish = Wish {
-            mode: wish.mode.max(outer.mode),
-            info: wish.info || outer.info,
+            mode: mode.max(outer.mode),
+            info: info || outer.info,
         };
         let control = Control {
             wish: Cell::new(Some(wish)),
@@ -115,13 +119,7 @@ pub trait CachedExt: Future + Sized {
     ///
     /// As cancel safe as the future itself.
     fn uncached(self) -> impl Future<Output = Self::Output> {
-        let future = with(
-            Wish {
-                mode: Mode::Uncached,
-                info: false,
-            },
-            self,
-        );
+        let future = with(Mode::Uncached, false, self);
         async { future.await.0 }
     }
 
@@ -132,13 +130,7 @@ pub trait CachedExt: Future + Sized {
     ///
     /// Dropped before the function has returned, nothing is stored.
     fn refreshed(self) -> impl Future<Output = Self::Output> {
-        let future = with(
-            Wish {
-                mode: Mode::Refreshed,
-                info: false,
-            },
-            self,
-        );
+        let future = with(Mode::Refreshed, false, self);
         async { future.await.0 }
     }
 
@@ -149,13 +141,7 @@ pub trait CachedExt: Future + Sized {
     ///
     /// As cancel safe as the future itself.
     fn with_info(self) -> impl Future<Output = (Self::Output, CacheInfo)> {
-        with(
-            Wish {
-                mode: Mode::Cached,
-                info: true,
-            },
-            self,
-        )
+        with(Mode::Cached, true, self)
     }
 }
 

@@ -32,33 +32,10 @@ const INTEGERS: [(&str, u8); 12] = [
 ];
 
 /// Whose transactions are told by their path.
-const DRIVERS: [&str; 6] = [
-    "deadpool_postgres",
-    "postgres",
-    "rusqlite",
-    "sea_orm",
-    "sqlx",
-    "tokio_postgres",
-];
+const DRIVERS: &str = "deadpool_postgres postgres rusqlite sea_orm sqlx tokio_postgres";
 
-const STANDARD: [&str; 16] = [
-    "bool",
-    "char",
-    "str",
-    "f32",
-    "f64",
-    "String",
-    "Vec",
-    "VecDeque",
-    "HashMap",
-    "HashSet",
-    "BTreeMap",
-    "BTreeSet",
-    "Option",
-    "Result",
-    "Duration",
-    "SystemTime",
-];
+const STANDARD: &str = "bool char str f32 f64 String Vec VecDeque HashMap HashSet BTreeMap BTreeSet Option Result \
+     Duration SystemTime";
 
 /// The names of what two functions keep, where the types are different.
 pub(super) fn differ(a: &Function, b: &Function) -> Option<[&'static str; 2]> {
@@ -80,8 +57,12 @@ fn is_standard(bare: &str) -> bool {
     words(bare).all(|word| {
         !word.starts_with(char::is_alphabetic)
             || integer(word).is_some()
-            || STANDARD.contains(&word)
+            || is_among(STANDARD, word)
     })
+}
+
+fn is_among(names: &str, name: &str) -> bool {
+    names.split(' ').any(|known| known == name)
 }
 
 /// A key or a tag of a function. What is not known of a value is what `unknown` says.
@@ -142,7 +123,7 @@ fn is_transaction(text: &str) -> bool {
         let crate_ = word.trim_start_matches("::").split("::").next();
         let last = word.rsplit("::").next();
         let changes = last.is_some_and(|last| matches!(last, "mut" | "Mutex" | "RwLock"));
-        changes || crate_.is_some_and(|name| DRIVERS.contains(&name))
+        changes || crate_.is_some_and(|name| is_among(DRIVERS, name))
     };
     let is_one =
         || !arguments.is_empty() || name == "DatabaseTransaction" || words(text).any(tells);
