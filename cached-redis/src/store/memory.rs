@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -179,17 +179,4 @@ impl fmt::Debug for MemoryStore {
 fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.unwrap_or_default().as_millis() as u64
-}
-
-#[cfg(test)]
-impl MemoryStore {
-    pub(super) fn ttl(&self, key: &str) -> Option<Duration> {
-        let shard = self.lock(key);
-        shard.peek(key).map(|slot| slot.expires - Instant::now())
-    }
-
-    pub(super) fn plant(&self, key: &str, bytes: &[u8]) {
-        let bytes = Bytes::copy_from_slice(bytes);
-        self.step(key, |_| (Change::Set(bytes, Duration::from_secs(60)), ()));
-    }
 }

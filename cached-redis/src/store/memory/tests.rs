@@ -1,6 +1,20 @@
+use std::time::Duration;
+
 use super::*;
 
 const HOUR: Duration = Duration::from_secs(3600);
+
+impl MemoryStore {
+    pub(in crate::store) fn ttl(&self, key: &str) -> Option<Duration> {
+        let shard = self.lock(key);
+        shard.peek(key).map(|slot| slot.expires - Instant::now())
+    }
+
+    pub(in crate::store) fn plant(&self, key: &str, bytes: &[u8]) {
+        let bytes = Bytes::copy_from_slice(bytes);
+        self.step(key, |_| (Change::Set(bytes, Duration::from_secs(60)), ()));
+    }
+}
 
 async fn put(store: &MemoryStore, key: &str, size: usize) {
     let bytes = Bytes::from(vec![1; size]);
