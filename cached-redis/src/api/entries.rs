@@ -12,7 +12,7 @@ use crate::engine::verdict;
 use crate::observe::registry::DIRECT;
 use crate::policy::Policy;
 use crate::read::batch::{self, Batch, Each, Task};
-use crate::read::renew::InPlace;
+use crate::read::load::InPlace;
 use crate::wire::codec::FromCache;
 use crate::wire::form::Whole;
 

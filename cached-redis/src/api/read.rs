@@ -4,12 +4,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::entry::{Detached, EntryRequest, Presence};
+use crate::engine::plan::Plan;
 use crate::engine::shape::Kept;
 use crate::engine::verdict::{self, Verdict};
 use crate::error::Error;
 use crate::read::call::Call;
-use crate::read::flow::{self, Task};
-use crate::read::renew::{self, Background, InPlace};
+use crate::read::load::{self, InPlace, Load};
+use crate::read::{flow, peek};
 use crate::wire::codec::FromCache;
 
 impl<V: Presence> EntryRequest<'_, V> {
@@ -55,7 +56,7 @@ impl<V: Presence> EntryRequest<'_, V, Detached> {
         V: 'static,
         V::Ok<T>: Send,
     {
-        self.read(renew::Detached(|| load)).await
+        self.read(load::Detached(|| load)).await
     }
 }
 
@@ -74,7 +75,7 @@ impl EntryRequest<'_> {
     where
         T: Serialize + DeserializeOwned,
     {
-        flow::peek(&self.cache.inner, &self.key, &self.label).await
+        peek::peek(&self.cache.inner, &self.key, &self.label).await
     }
 }
 
@@ -82,11 +83,11 @@ impl<V: Presence, L> EntryRequest<'_, V, L> {
     async fn read<T, E, F>(self, load: F) -> Result<V::Ok<T>, E>
     where
         T: Serialize + DeserializeOwned,
-        F: Background<V::Shape<T, E>, Kept, FromCache, fn(&V::Ok<T>) -> Verdict>,
+        F: Load<Plan<V::Shape<T, E>, Kept, FromCache, fn(&V::Ok<T>) -> Verdict>>,
     {
         let call = Call::direct(self.cache, self.key, self.label);
         let verdict: fn(&V::Ok<T>) -> Verdict = verdict::store;
-        let (shape, task) = (V::shape(), Task { load, verdict });
-        flow::read(call, self.policy, shape, Kept, FromCache, task).await
+        let plan = Plan::new(V::shape(), Kept, FromCache, verdict);
+        flow::read(call, self.policy, plan, load).await
     }
 }

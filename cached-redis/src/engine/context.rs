@@ -11,8 +11,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::future::poll_fn;
 use std::iter;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -145,21 +148,35 @@ impl Loading {
         self.is_of(&inner.flights) && found.is_ok()
     }
 
-    /// Runs `load` so that it can speak; what it gave and what it said.
-    ///
-    /// The future is made here: as an argument it would have its place twice, and nested loads would
-    /// double in size at each level.
-    pub(crate) async fn run<F: Future>(
-        self: Arc<Self>,
-        load: impl FnOnce() -> F,
-    ) -> (F::Output, Said) {
-        let output = LOADING.scope(Arc::clone(&self), load()).await;
-        let said = std::mem::take(&mut *self.lock());
-        (output, said)
-    }
-
     fn lock(&self) -> MutexGuard<'_, Said> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs `load` so that it can speak, if there is a `loading` to listen; what it gave and what it said.
+///
+/// The future is made here: as an argument it would have its place twice, and nested loads would
+/// double in size at each level.
+pub(crate) async fn run<F: Future>(
+    loading: Option<&Arc<Loading>>,
+    load: impl FnOnce() -> F,
+) -> (F::Output, Said) {
+    let mut load = pin!(load());
+    let output = poll_fn(|context| {
+        let mut polled = Poll::Pending;
+        enter(loading, &mut || polled = load.as_mut().poll(context));
+        polled
+    });
+    let output = output.await;
+    let said = loading.map(|loading| std::mem::take(&mut *loading.lock()));
+    (output, said.unwrap_or_default())
+}
+
+/// Takes a step inside of `loading`. By reference, so that it is compiled once.
+fn enter(loading: Option<&Arc<Loading>>, step: &mut dyn FnMut()) {
+    match loading {
+        Some(loading) => LOADING.sync_scope(Arc::clone(loading), step),
+        None => step(),
     }
 }
 
@@ -188,10 +205,10 @@ pub(crate) fn is_inside(inner: &Inner, function: &'static Function, key: &str) -
     is_inside
 }
 
-/// Lets the loads of `future`, in a task of its own, know the loads that wait for it.
-pub(crate) fn awaited_here<F: Future>(future: F) -> impl Future<Output = F::Output> {
+/// Lets the loads of `future`, in a task of its own, know the loads that wait for it, if it is `awaited`.
+pub(crate) fn carried_over<F: Future>(awaited: bool, future: F) -> impl Future<Output = F::Output> {
     // What they say is told by whoever waits.
-    let inside = inside(true);
+    let inside = awaited.then(|| inside(true)).flatten();
     async {
         match inside {
             Some(inside) => LOADING.scope(inside, future).await,
@@ -387,18 +404,18 @@ mod tests {
         let load = |isolated| Loading::new(&cache.inner, isolated, None, Vec::new());
         let inner = async { current().do_not_store() };
         let outer = async {
-            let ((), said) = load(false).run(|| inner).await;
+            let ((), said) = run(Some(&load(false)), || inner).await;
             assert!(said.forbids());
             current().ttl(Duration::from_secs(1));
         };
-        let ((), said) = load(false).run(|| outer).await;
+        let ((), said) = run(Some(&load(false)), || outer).await;
         assert_eq!(
             (said.ttl, said.forbids()),
             (Some(Duration::from_secs(1)), false)
         );
-        let ((), said) = load(false).run(|| async { served_stale() }).await;
+        let ((), said) = run(Some(&load(false)), || async { served_stale() }).await;
         assert!(said.forbids());
-        let ((), said) = load(true).run(|| async { served_stale() }).await;
+        let ((), said) = run(Some(&load(true)), || async { served_stale() }).await;
         assert!(!said.forbids());
     }
 

@@ -9,7 +9,6 @@ use serde::de::DeserializeOwned;
 
 use crate::engine::context::Said;
 use crate::engine::handle::Inner;
-use crate::engine::shape::Shape;
 use crate::engine::tags::Basis;
 use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
@@ -17,7 +16,9 @@ use crate::observe::registry::Function;
 use crate::policy::schema::Schema;
 use crate::policy::{Life, Policy};
 use crate::store::Store as _;
-use crate::wire::codec::{self, Choice, CodecError, Encoded, Equal, Msgpack};
+use crate::wire::codec::{
+    self, Checked, Choice, Codec as _, CodecError, Encoded, Sample, Sampled, same_values,
+};
 use crate::wire::entry::{Header, Kind, Live, Token};
 use crate::wire::extension::{Extensions, MOST_NAMED};
 
@@ -58,21 +59,40 @@ impl Loaded {
 
 /// Makes entries of one function's values, and values of its entries.
 #[derive(Clone, Copy)]
-pub(crate) struct Encoder<'a, C> {
+pub(crate) struct Encoder<'a> {
     pub(crate) inner: &'a Inner,
     pub(crate) function: &'static Function,
     pub(crate) policy: &'a Policy,
-    pub(crate) codec: C,
+    /// Whether its codec describes itself.
+    pub(crate) describes: bool,
     /// That of the source, if the function can tell it.
     pub(crate) version: Option<u64>,
     /// What surrounds the function, where its key does not say so: see [`instance`](crate::observe::instance).
     pub(crate) origin: Option<u64>,
 }
 
-impl<C: Choice> Encoder<'_, C> {
+impl<'a> Encoder<'a> {
+    /// For values in `codec`, of a function without a version and of no origin.
+    pub(crate) fn new(
+        inner: &'a Inner,
+        function: &'static Function,
+        policy: &'a Policy,
+        codec: impl Choice,
+    ) -> Self {
+        Self {
+            inner,
+            function,
+            policy,
+            describes: codec.choose(inner.settings.format).self_describing(),
+            version: None,
+            origin: None,
+        }
+    }
+
     /// The value of an entry, `Some(None)` for a known absence; `None` if it is not readable.
-    pub(crate) fn decode<T>(&self, live: &Live) -> Option<Option<T>>
+    pub(crate) fn decode<C, T>(&self, codec: C, live: &Live) -> Option<Option<T>>
     where
+        C: Choice,
         T: Serialize + DeserializeOwned,
     {
         if !self.is_own(live) {
@@ -81,15 +101,27 @@ impl<C: Choice> Encoder<'_, C> {
         if live.header.kind == Kind::Negative {
             return Some(None);
         }
-        let codec = self.codec.choose(self.inner.settings.format);
+        let codec = codec.choose(self.inner.settings.format);
         let additive = || self.is_additive();
         codec::decode_checked(&codec, &live.header, live.payload(), additive).map(Some)
     }
 
+    /// Whether an entry is what was loaded.
+    pub(crate) fn equals<C, T>(&self, codec: C, standing: &Live, loaded: Option<&T>) -> bool
+    where
+        C: Choice,
+        T: Serialize + DeserializeOwned,
+    {
+        match (self.decode::<C, T>(codec, standing), loaded) {
+            (Some(Some(standing)), Some(loaded)) => same_values(&standing, loaded),
+            (Some(None), None) => true,
+            _ => false,
+        }
+    }
+
     /// Whether entries of another shape are read as well.
     pub(crate) fn is_additive(&self) -> bool {
-        let codec = self.codec.choose(self.inner.settings.format);
-        let schema = self.inner.settings.schema(self.policy, &codec);
+        let schema = self.inner.settings.schema(self.policy, self.describes);
         if schema.is_none() {
             self.emit(&Event::NotAdditive(self.function.exact.first()));
         }
@@ -106,20 +138,16 @@ impl<C: Choice> Encoder<'_, C> {
     }
 
     /// The entry of what a function returned, if it is to be stored.
-    pub(crate) fn judge<S>(
+    pub(crate) fn judge(
         &self,
-        shape: S,
-        ok: &S::Ok,
+        result: Sampled<'_>,
         loaded: &Loaded,
         basis: &Basis,
         verdict: Verdict,
-    ) -> Option<EncodedEntry>
-    where
-        S: Shape<Value: Serialize + DeserializeOwned>,
-    {
+    ) -> Option<EncodedEntry> {
         let ttl = verdict.ttl(loaded.said.ttl)?;
         let settled = self.settle(&loaded.said, basis)?;
-        self.entry(S::value(ok), shape.equal(), loaded, ttl, &settled)
+        self.entry(result, loaded, ttl, &settled)
     }
 
     /// What the results of a load say of their tags; `None` if they are not to be stored.
@@ -151,56 +179,57 @@ impl<C: Choice> Encoder<'_, C> {
     }
 
     /// The entry of one result of a load, or a marker where tags are unread.
-    pub(crate) fn entry<T>(
+    pub(crate) fn entry(
         &self,
-        value: Option<&T>,
-        equal: Equal<T>,
+        result: Sampled<'_>,
         loaded: &Loaded,
         ttl: Option<Duration>,
         settled: &Settled,
-    ) -> Option<EncodedEntry>
-    where
-        T: Serialize + DeserializeOwned,
-    {
+    ) -> Option<EncodedEntry> {
         let Settled { basis, unread } = settled;
         match unread.is_empty() {
-            true => self.encoded(value, equal, loaded, ttl, basis),
+            true => self.encoded(result, loaded, ttl, basis),
             false => self.marker(unread, basis),
         }
     }
 
     /// The entry of a value, or of an absence; `None` if the policy or the codec does not let it
     /// be kept.
-    pub(crate) fn encode<T>(
+    pub(crate) fn encode(
         &self,
-        value: Option<&T>,
-        equal: Equal<T>,
+        result: Sampled<'_>,
         took: Duration,
         basis: &Basis,
-    ) -> Option<EncodedEntry>
-    where
-        T: Serialize + DeserializeOwned,
-    {
+    ) -> Option<EncodedEntry> {
         let loaded = Loaded {
             took,
             ..Loaded::default()
         };
-        self.encoded(value, equal, &loaded, None, basis)
+        self.encoded(result, &loaded, None, basis)
     }
 
-    fn encoded<T>(
-        &self,
-        value: Option<&T>,
-        equal: Equal<T>,
-        loaded: &Loaded,
-        ttl: Option<Duration>,
-        basis: &Basis,
-    ) -> Option<EncodedEntry>
+    /// The entry of a value that no load has given.
+    pub(crate) fn encode_by_hand<T>(&self, value: &T, basis: &Basis) -> Option<EncodedEntry>
     where
         T: Serialize + DeserializeOwned,
     {
-        self.function.keeps::<T>(self.origin);
-        let life = self.life(value.is_none(), ttl)?;
+        let value = Checked {
+            codec: self.inner.settings.format,
+            value,
+            equal: None,
+        };
+        self.encode(Sampled::of(Some(&value)), Duration::ZERO, basis)
+    }
+
+    fn encoded(
+        &self,
+        result: Sampled<'_>,
+        loaded: &Loaded,
+        ttl: Option<Duration>,
+        basis: &Basis,
+    ) -> Option<EncodedEntry> {
+        self.function.keeps(result.type_name(), self.origin);
+        let life = self.life(result.value().is_none(), ttl)?;
         let mut header = Header {
             epoch: basis.epoch,
             load_time: u32::try_from(loaded.took.as_micros() / 100).unwrap_or(u32::MAX),
@@ -209,8 +238,8 @@ impl<C: Choice> Encoder<'_, C> {
             ..Header::new(Kind::Negative, Token::next())
         };
         let mut payload = Vec::new();
-        if let Some(value) = value {
-            let encoded = match self.payload(value, equal) {
+        if let Some(value) = result.value() {
+            let encoded = match self.payload(value) {
                 Ok(encoded) => encoded,
                 // The function failed, which only its value shows.
                 Err(error) if error.is_failure() => return None,
@@ -277,24 +306,20 @@ impl<C: Choice> Encoder<'_, C> {
         policy.lasting(ttl.filter(|_| !negative)).life(negative)
     }
 
-    fn payload<T>(&self, value: &T, equal: Equal<T>) -> Result<Encoded, CodecError>
-    where
-        T: Serialize + DeserializeOwned,
-    {
+    fn payload(&self, value: &dyn Sample) -> Result<Encoded, CodecError> {
         // Where one function has many value types, the codec that failed one may do for the next.
         let one_type = !self.function.info.generic;
         if one_type
             && self.function.fell_back.load(Ordering::Relaxed)
-            && let Ok(encoded) = codec::encode_checked(&Msgpack, value, equal)
+            && let Ok(encoded) = value.encode_in_fallback()
         {
             return Ok(encoded);
         }
-        let codec = self.codec.choose(self.inner.settings.format);
-        let encoded = codec::encode_checked(&codec, value, equal)?;
+        let encoded = value.encode()?;
         if let Some(error) = &encoded.fell_back
             && !self.function.fell_back.swap(true, Ordering::Relaxed)
         {
-            let compared = equal.is_some();
+            let compared = value.is_compared();
             self.emit(&Event::FellBack { error, compared });
         }
         Ok(encoded)

@@ -13,6 +13,7 @@ pub(crate) mod lease;
 pub(crate) mod meet;
 pub(crate) mod mode;
 pub(crate) mod oversize;
+pub(crate) mod plan;
 pub(crate) mod remove;
 pub(crate) mod settings;
 pub(crate) mod shape;

@@ -7,7 +7,7 @@ use crate::policy::failover::OnFailover;
 use crate::policy::schema::Schema;
 use crate::policy::{Policy, defaults};
 use crate::store::Outlet;
-use crate::wire::codec::{Codec, Format};
+use crate::wire::codec::Format;
 
 /// What is wrong with a schema that the codec cannot have.
 pub(crate) const NOT_ADDITIVE: &str = "asks for `Schema::Additive`, which needs a codec that describes \
@@ -98,14 +98,12 @@ impl Settings {
     }
 
     /// Which entries are read under `policy` by a type that was changed; `None` if the policy asks for
-    /// what `codec` cannot do.
-    pub(crate) fn schema(&self, policy: &Policy, codec: &impl Codec) -> Option<Schema> {
+    /// what a codec cannot do that does not describe itself.
+    pub(crate) fn schema(&self, policy: &Policy, describes: bool) -> Option<Schema> {
         let asked = self.named(policy).and_then(|policy| policy.schema);
         let schema = asked.or(self.defaults.schema).unwrap_or_default();
         match schema {
-            Schema::Additive if !codec.self_describing() => {
-                asked.is_none().then_some(Schema::Exact)
-            }
+            Schema::Additive if !describes => asked.is_none().then_some(Schema::Exact),
             schema => Some(schema),
         }
     }

@@ -1,6 +1,5 @@
 //! What the attributes register, at link time, about the functions they stand on.
 
-use std::any::type_name;
 use std::iter;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -125,9 +124,9 @@ impl Function {
 
     /// Learns what it keeps, where that is always one type. One with an origin is in a type that may be
     /// one of several.
-    pub(crate) fn keeps<T>(&self, origin: Option<u64>) {
+    pub(crate) fn keeps(&self, type_name: fn() -> &'static str, origin: Option<u64>) {
         if !self.info.generic && origin.is_none() {
-            self.value.get_or_init(type_name::<T>);
+            self.value.get_or_init(type_name);
         }
     }
 }

@@ -54,11 +54,12 @@ pub mod codec {
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::engine::shape::{ErrorSharing, Shape};
+use crate::engine::plan::Plan;
+use crate::engine::shape::{ErrorSharing, Kept, Shape};
 use crate::engine::verdict::Verdict;
 use crate::read::batch::{self, Many};
-use crate::read::flow::Task;
-use crate::read::renew::{Detached, InPlace};
+use crate::read::load::{Detached, InPlace};
+use crate::util::outlined::Outlined;
 use crate::wire::codec::Choice;
 
 /// A value that can be kept. The name is for the compiler's message.
@@ -88,13 +89,14 @@ where
     S: Shape<Value: Cacheable>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
-    U: FnOnce(&S::Ok) -> Verdict,
+    U: Fn(&S::Ok) -> Verdict + Copy,
     F: FnOnce() -> L,
     L: Future<Output = S::Return>,
 {
     let policy = &call.function.info.policy;
-    let load = InPlace(load);
-    crate::read::flow::read(call, policy, shape, errors, codec, Task { load, verdict })
+    let plan = Plan::new(shape, errors, codec, verdict);
+    let future = crate::read::flow::read(call, policy, plan, InPlace(load));
+    Outlined { future }
 }
 
 /// The same for a load that can go on without its caller: `load` makes it own what it needs.
@@ -112,14 +114,15 @@ where
     S::Error: Send + 'static,
     E: ErrorSharing<S::Error> + Copy + Send + Sync + 'static,
     C: Choice + Send + Sync + 'static,
-    U: FnOnce(&S::Ok) -> Verdict + Send + 'static,
+    U: Fn(&S::Ok) -> Verdict + Copy + Send + 'static,
     F: FnOnce() -> G,
     G: FnOnce() -> L + Send + 'static,
     L: Future<Output = S::Return> + Send + 'static,
 {
     let policy = &call.function.info.policy;
-    let load = Detached(load);
-    crate::read::flow::read(call, policy, shape, errors, codec, Task { load, verdict })
+    let plan = Plan::new(shape, errors, codec, verdict);
+    let future = crate::read::flow::read(call, policy, plan, Detached(load));
+    Outlined { future }
 }
 
 /// Runs a function under `#[write_through]`.
@@ -133,12 +136,14 @@ pub fn write_through<S, C, U, F, L>(
 where
     S: Shape<Value: Cacheable>,
     C: Choice,
-    U: FnOnce(&S::Ok) -> Verdict,
+    U: Fn(&S::Ok) -> Verdict + Copy,
     F: FnOnce() -> L,
     L: Future<Output = S::Return>,
 {
     let policy = through.policy();
-    crate::write::through::write(through, policy, shape, codec, verdict, write)
+    let plan = Plan::new(shape, Kept, codec, verdict);
+    let future = crate::write::through::write(through, policy, plan, write);
+    Outlined { future }
 }
 
 /// A copy of an argument for one load of a batch, which may load more than once.

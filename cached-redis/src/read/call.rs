@@ -69,7 +69,12 @@ impl Call {
     }
 
     /// Renders the key, if there is anything to ask.
-    pub fn key(&mut self, render: impl FnOnce(&mut KeyWriter)) {
+    pub fn key(&mut self, render: impl Fn(&mut KeyWriter)) {
+        self.render_key(&render);
+    }
+
+    /// By reference, so that it is compiled once.
+    fn render_key(&mut self, render: &dyn Fn(&mut KeyWriter)) {
         let Some(cache) = self
             .cache
             .as_ref()
@@ -105,7 +110,11 @@ impl Call {
 
     /// Renders a tag, after the key. A call that lacks one could not be invalidated by it, so it is
     /// not cached.
-    pub fn tag(&mut self, render: impl FnOnce(&mut KeyWriter)) {
+    pub fn tag(&mut self, render: impl Fn(&mut KeyWriter)) {
+        self.render_tag(&render);
+    }
+
+    fn render_tag(&mut self, render: &dyn Fn(&mut KeyWriter)) {
         let Some(cache) = self.cache.as_ref().filter(|_| self.key.is_some()) else {
             return;
         };

@@ -25,16 +25,11 @@ use crate::protocol::bypass::{BypassLoad, Bypasses};
 use crate::protocol::flight::{Flight, Place, Seat, SharedError};
 use crate::protocol::journal::Pass;
 use crate::protocol::read::{self, Search, Step};
+use crate::read::pause::Pause;
 use crate::read::trace::Run;
 use crate::store::Store as _;
 use crate::wire::entry::{Header, Kind, Live, Token};
 use crate::wire::tag::Tags;
-
-/// The first pause between two looks at a lease of another process, and the bounds of the last:
-/// an eighth of the mean load time, or 8 ms while that is unknown.
-const FIRST_PAUSE: Duration = Duration::from_millis(2);
-const PAUSES: (Duration, Duration) = (Duration::from_millis(4), Duration::from_millis(32));
-const UNKNOWN_PAUSE: Duration = Duration::from_millis(8);
 
 /// Where a search ends.
 pub(crate) enum Found {
@@ -200,13 +195,21 @@ impl<'a> Lookup<'a> {
 
     /// Goes on until there is something for the caller to do.
     pub(crate) async fn next(&mut self) -> Found {
+        match self.hit().await {
+            Some(found) => found,
+            // Boxed like all that hits have no part in.
+            None => Box::pin(self.contend()).await,
+        }
+    }
+
+    /// Looks whether there is an entry to decode. Dropped on the way, it can be begun again.
+    pub(crate) async fn hit(&mut self) -> Option<Found> {
         loop {
             let answer = match self.search.step() {
                 Step::Join => self.join(),
                 Step::Look { leads: false } => self.look(false).await,
-                Step::Serve(_) => return self.found(Rights::default()),
-                // Boxed like all that hits have no part in: it would add to the size of every read.
-                _ => return Box::pin(self.contend()).await,
+                Step::Serve(_) => return Some(self.found(Rights::default())),
+                _ => return None,
             };
             self.next_step(answer);
         }
@@ -493,47 +496,12 @@ impl<'a> Lookup<'a> {
     }
 }
 
-/// The pauses between looks: doubling up to a cap, each with a jitter of a half.
-pub(crate) struct Pause {
-    next: Duration,
-    cap: Duration,
-}
-
-impl Pause {
-    pub(crate) fn new(mean_load: Option<Duration>) -> Self {
-        let cap = mean_load.map_or(UNKNOWN_PAUSE, |load| (load / 8).clamp(PAUSES.0, PAUSES.1));
-        Self {
-            next: FIRST_PAUSE,
-            cap,
-        }
-    }
-
-    pub(crate) fn next(&mut self) -> Duration {
-        let pause = self.next.mul_f64(0.5 + fastrand::f64());
-        self.next = (self.next * 2).min(self.cap);
-        pause
-    }
-}
-
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::Watch as _;
-
-    #[test]
-    fn pauses_double_to_the_cap_with_a_jitter_of_a_half() {
-        let mut pause = Pause::new(Some(Duration::from_millis(80)));
-        for expected in [2, 4, 8, 10, 10, 10] {
-            let expected = Duration::from_millis(expected);
-            let got = pause.next();
-            assert!(
-                got >= expected / 2 && got <= expected * 3 / 2,
-                "{got:?} around {expected:?}"
-            );
-        }
-    }
 
     #[tokio::test]
     async fn an_entry_seen_across_a_change_of_server_is_looked_up_again() {
@@ -594,13 +562,5 @@ mod tests {
             };
             assert_eq!(previous.is_some(), invalidated.is_none(), "{invalidated:?}");
         }
-    }
-
-    #[test]
-    fn the_cap_follows_the_load_time_within_bounds() {
-        let cap = |load: Option<u64>| Pause::new(load.map(Duration::from_millis)).cap;
-        assert_eq!(cap(None), Duration::from_millis(8));
-        assert_eq!(cap(Some(1)), Duration::from_millis(4));
-        assert_eq!(cap(Some(10_000)), Duration::from_millis(32));
     }
 }

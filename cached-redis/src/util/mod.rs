@@ -3,9 +3,11 @@
 
 pub(crate) mod background;
 pub(crate) mod backoff;
+pub(crate) mod boxed;
 pub(crate) mod driven;
 pub(crate) mod home;
 pub(crate) mod lock;
+pub(crate) mod outlined;
 pub(crate) mod sync;
 pub(crate) mod thread;
 pub(crate) mod warning;

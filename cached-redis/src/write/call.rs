@@ -1,13 +1,17 @@
 //! One call of a function under `#[invalidates]`: which keys it makes outdated, and when they are
 //! invalidated.
 
+use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use crate::engine::encode::EncodedEntry;
 use crate::engine::handle::{self, Cache};
 use crate::error::Unguarded;
 use crate::observe::event::Event;
 use crate::observe::registry::{When, Writer};
+use crate::util::boxed::Boxed;
 use crate::wire::key::KeyWriter;
 use crate::wire::tag::TAG;
 use crate::wire::targets::Targets;
@@ -78,9 +82,14 @@ impl Write {
     }
 
     /// Adds a target.
-    pub fn key(&mut self, render: impl FnOnce(&mut KeyWriter)) {
+    pub fn key(&mut self, render: impl Fn(&mut KeyWriter)) {
+        self.render("", &render);
+    }
+
+    /// By reference, so that it is compiled once.
+    fn render(&mut self, mark: &str, render: &dyn Fn(&mut KeyWriter)) {
         let Some(cache) = &self.cache else { return };
-        let mut key = KeyWriter::new(&cache.inner.namespace);
+        let mut key = KeyWriter::marked(&cache.inner.namespace, mark);
         render(&mut key);
         self.add(key.finish());
     }
@@ -97,7 +106,11 @@ impl Write {
     }
 
     /// Adds a target with a `*` in its text.
-    pub fn pattern(&mut self, render: impl FnOnce(&mut KeyWriter)) {
+    pub fn pattern(&mut self, render: impl Fn(&mut KeyWriter)) {
+        self.render_pattern(&render);
+    }
+
+    fn render_pattern(&mut self, render: &dyn Fn(&mut KeyWriter)) {
         let Some(cache) = &self.cache else { return };
         let namespace = &cache.inner.namespace;
         let mut text = KeyWriter::new(namespace);
@@ -115,16 +128,17 @@ impl Write {
     }
 
     /// Adds a tag.
-    pub fn tag(&mut self, render: impl FnOnce(&mut KeyWriter)) {
-        let Some(cache) = &self.cache else { return };
-        let mut key = KeyWriter::marked(&cache.inner.namespace, TAG);
-        render(&mut key);
-        self.add(key.finish());
+    pub fn tag(&mut self, render: impl Fn(&mut KeyWriter)) {
+        self.render(TAG, &render);
     }
 
     /// Renders a part of a target whose rest is known only from the result. The function may move
     /// its parameters away before that.
-    pub fn fragment(&mut self, render: impl FnOnce(&mut KeyWriter)) -> String {
+    pub fn fragment(&mut self, render: impl Fn(&mut KeyWriter)) -> String {
+        self.render_fragment(&render)
+    }
+
+    fn render_fragment(&mut self, render: &dyn Fn(&mut KeyWriter)) -> String {
         let Some(cache) = &self.cache else {
             return String::new();
         };
@@ -137,28 +151,32 @@ impl Write {
     }
 
     /// Begins a guarded write. Where that fails, it goes on in one phase.
-    pub async fn begin(&mut self) {
-        match (self.bar().await, &self.cache) {
-            // The latter is told for every write as soon as it is made.
-            (Ok(()) | Err(Unguarded::NotEnabled), _) | (_, None) => {}
-            (Err(reason), Some(cache)) => cache
-                .inner
-                .emit(&self.writer.site, &Event::Unguarded(&reason)),
-        }
+    pub fn begin(&mut self) -> Boxed<'_, ()> {
+        Box::pin(async {
+            match (self.bar().await, &self.cache) {
+                // The latter is told for every write as soon as it is made.
+                (Ok(()) | Err(Unguarded::NotEnabled), _) | (_, None) => {}
+                (Err(reason), Some(cache)) => cache
+                    .inner
+                    .emit(&self.writer.site, &Event::Unguarded(&reason)),
+            }
+        })
     }
 
     /// Begins a guarded write, or says why the function must not run.
-    pub async fn require(&mut self) -> Option<Unguarded> {
-        let reason = match self.incomplete {
-            true => Unguarded::Key,
-            false => self.bar().await.err()?,
-        };
-        if let Some(cache) = &self.cache {
-            let refused = Event::WriteRefused(&reason);
-            cache.inner.emit(&self.writer.site, &refused);
-        }
-        self.targets.keys.clear();
-        Some(reason)
+    pub fn require(&mut self) -> Boxed<'_, Option<Unguarded>> {
+        Box::pin(async {
+            let reason = match self.incomplete {
+                true => Unguarded::Key,
+                false => self.bar().await.err()?,
+            };
+            if let Some(cache) = &self.cache {
+                let refused = Event::WriteRefused(&reason);
+                cache.inner.emit(&self.writer.site, &refused);
+            }
+            self.targets.keys.clear();
+            Some(reason)
+        })
     }
 
     /// Until the keys are barred they stay here, so that a caller who is dropped meanwhile
@@ -194,22 +212,21 @@ impl Write {
     }
 
     /// Invalidates before the function runs.
-    pub async fn before(&mut self) {
-        let Some(own) = self.own() else { return };
-        let removal = match &self.ends {
+    pub fn before(&mut self) -> Ended {
+        let own = self.own();
+        let removal = own.map(|own| match &self.ends {
             Some(ends) => ends.before(own),
             None => own,
-        };
-        // A failure has been counted and told.
-        let _ = invalidate::send(removal).await;
+        });
+        Ended(removal.and_then(invalidate::in_turn).into_iter().collect())
     }
 
     /// Invalidates after the function has returned, if it should; a guarded write ends in any case.
-    pub async fn finish(mut self, ok: bool) {
+    pub fn finish(mut self, ok: bool) -> Ended {
         if self.writer.info.when == When::Ok && !ok {
             self.targets = Targets::default();
         }
-        self.end().await;
+        Ended(self.send())
     }
 
     /// The cache, if the write has begun, so that it can end with its value.
@@ -218,16 +235,9 @@ impl Write {
     }
 
     /// Ends a write-through, with its value if there is one to store.
-    pub(crate) async fn put(mut self, written: Option<EncodedEntry>) {
+    pub(crate) fn put(mut self, written: Option<EncodedEntry>) -> Ended {
         self.guard = self.guard.take().map(|guard| guard.with(written));
-        self.end().await;
-    }
-
-    async fn end(&mut self) {
-        for sent in self.send() {
-            // A failure has been counted and told; the function's own result is what the caller gets.
-            let _ = sent.await;
-        }
+        Ended(self.send())
     }
 
     fn send(&mut self) -> Vec<Sent> {
@@ -251,6 +261,29 @@ impl Write {
             ..own.published(info.publish)
         };
         (!removal.is_empty()).then_some(removal)
+    }
+}
+
+/// What a write has sent at its end, to be waited for.
+#[must_use]
+pub struct Ended(Vec<Sent>);
+
+impl fmt::Debug for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ended").finish_non_exhaustive()
+    }
+}
+
+impl Future for Ended {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        while let Some(sent) = self.0.last_mut() {
+            // A failure has been counted and told; the function's own result is what the caller gets.
+            let _ = ready!(Pin::new(sent).poll(context));
+            self.0.pop();
+        }
+        Poll::Ready(())
     }
 }
 

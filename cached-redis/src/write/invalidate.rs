@@ -11,7 +11,6 @@
 //! transaction in [`after_commit`].
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,7 +28,7 @@ use crate::observe::registry::{DIRECT, Site};
 use crate::observe::status::Filled;
 use crate::policy::Policy;
 use crate::store::Answer;
-use crate::wire::codec;
+use crate::wire::codec::{Codec as _, FromCache};
 use crate::wire::tag::Tags;
 use crate::wire::targets::Targets;
 use crate::write::after_commit;
@@ -66,7 +65,7 @@ pub(crate) fn check(inner: &Inner, policy: &Policy) -> Result<(), Error> {
     let settings = &inner.settings;
     let problem = "no TTL: neither the policy nor the builder gives one";
     Error::require(!settings.lacks_ttl(policy), "policy", problem)?;
-    let schema = settings.schema(policy, &settings.format);
+    let schema = settings.schema(policy, settings.format.self_describing());
     Error::require(schema.is_some(), "policy", NOT_ADDITIVE)
 }
 
@@ -102,15 +101,11 @@ where
         return Ok(false);
     };
     let encoder = Encoder {
-        inner,
-        function: &DIRECT,
-        policy,
-        codec: codec::FromCache,
         version,
-        origin: None,
+        ..Encoder::new(inner, &DIRECT, policy, FromCache)
     };
     let encoded = encoder
-        .encode(Some(value), None, Duration::ZERO, lease.basis())
+        .encode_by_hand(value, lease.basis())
         .ok_or(Error::Unstorable)?;
     let size = encoded.entry.len();
     let filled = lease.fill(encoded.entry, encoded.life).await;

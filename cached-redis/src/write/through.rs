@@ -37,20 +37,21 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::engine::context::Loading;
-use crate::engine::encode::{Encoder, Loaded};
+use crate::engine::context::{self, Loading, Said};
+use crate::engine::encode::{EncodedEntry, Encoder, Loaded};
 use crate::engine::handle::{Cache, Inner};
 use crate::engine::label::{self, Label};
-use crate::engine::shape::{Fallible, Shape};
+use crate::engine::plan::{AnyPlan, Outcome, Plan, ReturnOf};
+use crate::engine::shape::{Fallible, Kept, Shape as _};
 use crate::engine::tags::{Basis, Stamp};
 use crate::engine::transaction;
-use crate::engine::verdict::{self, Verdict};
+use crate::engine::verdict;
 use crate::observe::event::Event;
 use crate::observe::instance::Instance;
 use crate::observe::registry::{DIRECT, DIRECT_THROUGH, Function, WriteThrough};
 use crate::policy::Policy;
 use crate::store::Store as _;
-use crate::wire::codec::{Choice, FromCache};
+use crate::wire::codec::FromCache;
 use crate::wire::key::KeyWriter;
 use crate::wire::tag::{self, TAG};
 use crate::write::call::Write;
@@ -96,7 +97,7 @@ impl Through {
     }
 
     /// Renders the key.
-    pub fn key(&mut self, render: impl FnOnce(&mut KeyWriter)) {
+    pub fn key(&mut self, render: impl Fn(&mut KeyWriter)) {
         self.write.key(render);
         let info = &self.function.info;
         if let (Some(cache), false) = (self.write.cache(), info.tags.is_empty()) {
@@ -107,7 +108,11 @@ impl Through {
     }
 
     /// Renders a tag of the value.
-    pub fn tag(&mut self, render: impl FnOnce(&mut KeyWriter)) {
+    pub fn tag(&mut self, render: impl Fn(&mut KeyWriter)) {
+        self.render_tag(&render);
+    }
+
+    fn render_tag(&mut self, render: &dyn Fn(&mut KeyWriter)) {
         let Some(cache) = self.write.cache() else {
             return;
         };
@@ -162,6 +167,36 @@ impl Through {
         })
     }
 
+    /// What is stored of what the function has returned.
+    fn encoded(
+        &self,
+        policy: &Policy,
+        describes: bool,
+        basis: Option<Basis>,
+        said: Said,
+        outcome: Outcome<'_>,
+    ) -> Option<EncodedEntry> {
+        let flights = &self.write.cache()?.inner.flights;
+        said.hand_on(flights, basis.as_ref().unwrap_or(&Basis::default()));
+        let encoder = Encoder {
+            inner: &self.write.begun()?.inner,
+            function: self.function,
+            policy,
+            describes,
+            version: self.label.version,
+            origin: self.origin,
+        };
+        let Outcome::Value {
+            stored, verdict, ..
+        } = outcome
+        else {
+            return None;
+        };
+        let encoded = encoder.judge(stored, &Loaded::said(said), &basis?, verdict());
+        // Where a tag was found that was not read before, the next load finds it too.
+        encoded.filter(|encoded| !encoded.is_marker)
+    }
+
     fn fitted(&self, inner: &Inner) -> Option<Label> {
         let fitted = self.label.fitted(inner, self.write.only_key()?);
         fitted
@@ -181,45 +216,30 @@ impl Through {
 
 /// Runs `write`, and stores what it returns unless it fails, its verdict is against it, or somebody has
 /// interfered.
-pub(crate) async fn write<S, C, U, F, L>(
+pub(crate) async fn write<P, F, L>(
     mut through: Through,
     policy: &Policy,
-    shape: S,
-    codec: C,
-    verdict: U,
+    plan: P,
     write: F,
-) -> S::Return
+) -> ReturnOf<P>
 where
-    S: Shape<Value: Serialize + DeserializeOwned>,
-    C: Choice,
-    U: FnOnce(&S::Ok) -> Verdict,
+    P: AnyPlan,
     F: FnOnce() -> L,
-    L: Future<Output = S::Return>,
+    L: Future<Output = ReturnOf<P>>,
 {
     let basis = Box::pin(through.begin(policy)).await;
     let Some(Cache { inner }) = through.write.cache() else {
         return write().await;
     };
     let loading = Loading::new(inner, policy.isolated, None, Vec::new());
-    let (returned, said) = loading.run(write).await;
-    said.hand_on(&inner.flights, &basis.clone().unwrap_or_default());
-    let result = S::result(returned);
-    let (written, loaded) = (result.as_ref().ok(), Loaded::said(said));
-    let encoded = written.zip(basis).and_then(|(ok, basis)| {
-        let encoder = Encoder {
-            inner: &through.write.begun()?.inner,
-            function: through.function,
-            policy,
-            codec,
-            version: through.label.version,
-            origin: through.origin,
-        };
-        encoder.judge(shape, ok, &loaded, &basis, verdict(ok))
+    let (returned, said) = context::run(Some(&loading), write).await;
+    let (result, format) = (P::Shape::result(returned), inner.settings.format);
+    let describes = plan.describes(format);
+    let encoded = plan.show(format, &result, |outcome| {
+        through.encoded(policy, describes, basis, said, outcome)
     });
-    // Where a tag was found that was not read before, the next load finds it too.
-    let encoded = encoded.filter(|encoded| !encoded.is_marker);
     through.write.put(encoded).await;
-    S::returned(result)
+    P::Shape::returned(result)
 }
 
 /// The same without an attribute.
@@ -229,6 +249,6 @@ where
     F: FnOnce() -> L,
     L: Future<Output = Result<T, E>>,
 {
-    let (shape, verdict) = (Fallible::new(), verdict::store);
-    self::write(through, policy, shape, FromCache, verdict, write).await
+    let plan = Plan::new(Fallible::new(), Kept, FromCache, verdict::store);
+    self::write(through, policy, plan, write).await
 }

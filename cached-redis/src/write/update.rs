@@ -14,7 +14,6 @@
 //! stores it if that can still be done, and otherwise nobody knows.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -93,7 +92,7 @@ struct Update<'a> {
     label: Label,
     /// Who reads the key and would not find what it looks for, unless what stands there has it.
     unsuited: Option<&'static Function>,
-    encoder: Encoder<'a, FromCache>,
+    encoder: Encoder<'a>,
     /// Until when it waits for those who hold the key.
     until: Instant,
 }
@@ -105,12 +104,8 @@ impl<'a> Update<'a> {
             Err(reader) => (label, Some(reader)),
         };
         let encoder = Encoder {
-            inner,
-            function: &DIRECT,
-            policy,
-            codec: FromCache,
             version: label.version,
-            origin: None,
+            ..Encoder::new(inner, &DIRECT, policy, FromCache)
         };
         Self {
             inner,
@@ -218,7 +213,8 @@ impl<'a> Update<'a> {
         let Some(live) = &base.live else {
             return Ok(None);
         };
-        self.encoder.decode(live).ok_or_else(|| self.unreadable())
+        let value = self.encoder.decode(FromCache, live);
+        value.ok_or_else(|| self.unreadable())
     }
 
     fn encode<T>(&self, value: &T, base: &Base) -> Result<EncodedEntry, Error>
@@ -231,7 +227,7 @@ impl<'a> Update<'a> {
             origin: base.live.as_ref().and_then(Live::origin),
             ..self.encoder
         };
-        let encoded = encoder.encode(Some(value), None, Duration::ZERO, basis);
+        let encoded = encoder.encode_by_hand(value, basis);
         encoded.ok_or(Error::Unstorable)
     }
 
@@ -300,6 +296,8 @@ impl<'a> Update<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::engine::handle::Cache;
     use crate::store::Watch as _;

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::meter::allocated;
-use crate::wire::codec::{Codec, Encoded, Format, decode_checked, encode_checked};
+use crate::wire::codec::{Checked, Codec, Encoded, Format, Sample as _, decode_checked};
 use crate::wire::digest::DEEPEST;
 use crate::wire::entry::{Header, Kind, Token};
 use crate::wire::fingerprint::{Fingerprinted, within};
@@ -137,10 +137,7 @@ where
     T: for<'a> Arbitrary<'a> + Serialize + DeserializeOwned,
 {
     let value: T = plan.arbitrary()?;
-    Ok(encode_checked(&format, &value, None)
-        .ok()
-        .as_ref()
-        .map(entry))
+    Ok(unequalled(format, &value).encode().ok().as_ref().map(entry))
 }
 
 fn entry(encoded: &Encoded) -> Bytes {
@@ -189,7 +186,9 @@ fn assert_whole<T: Serialize + DeserializeOwned>(entry: &[u8], format: Format) {
 
 /// A value that was read can be written, and is read again.
 fn assert_legal<T: Serialize + DeserializeOwned>(value: &T, format: Format) {
-    let encoded = encode_checked(&format, value, None).expect("what was read can be written");
+    let encoded = unequalled(format, value)
+        .encode()
+        .expect("what was read can be written");
     let entry = entry(&encoded);
     let (header, payload) = Header::parse(&entry).expect("what was written is an entry");
     let again = decode_checked::<_, T>(&format, &header, payload, || false);
@@ -205,4 +204,13 @@ fn forge<T: Serialize + DeserializeOwned>(payload: &[u8], format: Format) -> Byt
         fingerprint,
         fell_back: None,
     })
+}
+
+/// A value whose type says nothing of how it is compared.
+fn unequalled<T>(codec: Format, value: &T) -> Checked<'_, Format, T> {
+    Checked {
+        codec,
+        value,
+        equal: None,
+    }
 }

@@ -101,7 +101,7 @@ fn policies(settings: &Settings) -> Result<(), Error> {
         };
         policy.check(function.info.path)?;
         let (path, policy) = (function.info.path, &function.info.policy);
-        let schema = settings.schema(policy, &codec_of(function, settings));
+        let schema = settings.schema(policy, codec_of(function, settings).self_describing());
         Error::require(schema.is_some(), path, NOT_ADDITIVE)?;
         let problem = "no TTL: neither its policy nor the builder gives one";
         Error::require(!settings.lacks_ttl(policy), path, problem)?;

@@ -23,7 +23,7 @@ use crate::observe::event::Event;
 use crate::observe::status::Status;
 use crate::protocol::flight::Landing;
 use crate::protocol::read::Step;
-use crate::wire::codec::Choice;
+use crate::wire::codec::{Checked, Choice, Sampled};
 use crate::wire::tag::Tags;
 
 impl<S, E, C, U, F> Reader<'_, S, E, C, U, F>
@@ -131,7 +131,7 @@ where
         let policy = self.inner.settings.resolve(self.encoder.policy);
         let isolated = policy.is_some_and(|policy| policy.isolated);
         let loading = Loading::new(self.inner, isolated, None, keys);
-        let (returned, mut said) = loading.run(|| load(ids)).await;
+        let (returned, mut said) = context::run(Some(&loading), || load(ids)).await;
         let took = started.elapsed();
         self.emit(&Event::Loaded(took));
         // There is no value alone that it could be told by.
@@ -163,9 +163,17 @@ where
             stamp: leases.stamps().of(&item.request.tags, &loaded.said.tags),
         };
         let settled = self.encoder.settle(&loaded.said, &basis)?;
-        let value = value.map(S::stored);
-        let encoder = self.encoder(item);
-        encoder.entry(value, self.equal, loaded, ttl, &settled)
+        let value = value.map(|value| self.checked(value));
+        let result = Sampled::of(value.as_ref());
+        self.encoder(item).entry(result, loaded, ttl, &settled)
+    }
+
+    pub(super) fn checked<'v>(&self, value: &'v Value<S>) -> Checked<'v, C::Codec, S::Stored> {
+        Checked {
+            codec: self.codec.choose(self.inner.settings.format),
+            value: S::stored(value),
+            equal: self.equal,
+        }
     }
 
     /// What those who waited for a load that failed are told.

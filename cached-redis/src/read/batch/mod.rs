@@ -46,9 +46,10 @@ use crate::protocol::freshness::Freshness;
 use crate::protocol::read::Step;
 use crate::read::audit;
 use crate::read::control::{self, Mode, Wish};
-use crate::read::flow;
-use crate::read::renew::InPlace;
-use crate::read::search::{Lookup, Pause, Rights};
+use crate::read::load::without_cache;
+use crate::read::pause::Pause;
+use crate::read::reader;
+use crate::read::search::{Lookup, Rights};
 use crate::store::Store as _;
 use crate::wire::codec::{Choice, Equal};
 use crate::wire::entry::{Header, Live};
@@ -124,17 +125,14 @@ where
         return plain(policy, task, ids).await;
     }
     let encoder = Encoder {
-        inner: &inner,
-        function,
-        policy,
-        codec: task.codec,
-        version: None,
         origin,
+        ..Encoder::new(&inner, function, policy, task.codec)
     };
     let plan = Plan {
         inner: &inner,
         function,
         encoder,
+        codec: task.codec,
         equal: shape.equal_stored(),
         errors: task.errors,
         verdict: &task.verdict,
@@ -169,18 +167,16 @@ where
     S: Many,
     F: Loads<S, E, C, U>,
 {
-    let Some(inside) = context::inside(policy.isolated) else {
-        return task.load.run(ids).await;
-    };
-    let load = InPlace(|| task.load.run(ids));
-    flow::without_cache(inside, load).await
+    let inside = context::inside(policy.isolated);
+    Box::pin(without_cache(inside, || task.load.run(ids))).await
 }
 
 /// How a batch loads, and what becomes of the results.
 pub(crate) struct Plan<'a, S: Many, E, C, U> {
     inner: &'a Arc<Inner>,
     function: &'static Function,
-    encoder: Encoder<'a, C>,
+    encoder: Encoder<'a>,
+    codec: C,
     /// How values are compared, where that is known.
     equal: Equal<S::Stored>,
     errors: E,
@@ -296,11 +292,11 @@ where
     /// Takes the answer of an entry; gives the one back that it is of no use to.
     fn take<'k>(&mut self, mut one: One<'k, Id<S>>, live: Live) -> Option<One<'k, Id<S>>> {
         let encoder = self.encoder(&one.item);
-        let Some(value) = encoder.decode(&live) else {
+        let Some(value) = encoder.decode(self.codec, &live) else {
             one.lookup.undecodable(live);
             return Some(one);
         };
-        let freshness = flow::judge(&encoder, &live);
+        let freshness = reader::judge(&encoder, &live);
         if !freshness.is_served() {
             one.lookup.outdated(live);
             return Some(one);
@@ -335,10 +331,11 @@ where
             version: kept.version,
             ..self.encoder
         };
+        let codec = self.codec;
         let mut ids = kept.ids.into_iter();
         let first = ids.next().zip(kept.value);
         // Each has one of its own: values need not be `Clone`.
-        let others = ids.filter_map(|id| Some((id, encoder.decode(&kept.live)??)));
+        let others = ids.filter_map(|id| Some((id, encoder.decode(codec, &kept.live)??)));
         let all = others.chain(first);
         self.found
             .extend(all.map(|(id, value)| (id, S::restored(value))));
@@ -364,9 +361,9 @@ where
     }
 }
 
-impl<'a, S: Many, E, C: Choice, U> Plan<'a, S, E, C, U> {
+impl<'a, S: Many, E, C, U> Plan<'a, S, E, C, U> {
     /// What makes and reads the entry of `item`.
-    fn encoder(&self, item: &Item<'_, Id<S>>) -> Encoder<'a, C> {
+    fn encoder(&self, item: &Item<'_, Id<S>>) -> Encoder<'a> {
         let version = item.request.version;
         Encoder {
             version,

@@ -20,7 +20,7 @@ use crate::observe::event::Event;
 use crate::observe::status::Status;
 use crate::protocol::freshness::Freshness;
 use crate::protocol::read::Step;
-use crate::read::flow;
+use crate::read::reader;
 use crate::read::search::Seen;
 use crate::store::Store as _;
 use crate::wire::codec::Choice;
@@ -48,9 +48,9 @@ where
         for mut one in ones {
             if let Step::Serve(live) = one.lookup.search.end()
                 && let encoder = self.encoder(&one.item)
-                && let freshness = flow::judge(&encoder, &live)
+                && let freshness = reader::judge(&encoder, &live)
                 && freshness.is_served()
-                && encoder.decode::<S::Stored>(&live).is_some()
+                && encoder.decode::<C, S::Stored>(self.codec, &live).is_some()
             {
                 hits.insert(&one.item.request.key, (live, freshness));
             }

@@ -23,7 +23,7 @@ use crate::observe::status::Status;
 use crate::policy::Policy;
 use crate::protocol::renewal::Permit;
 use crate::read::audit;
-use crate::read::renew::{Detached, InPlace};
+use crate::read::load::{Detached, InPlace};
 use crate::store::Store as _;
 use crate::wire::codec::{Choice, Equal};
 use crate::wire::entry::Live;
@@ -229,7 +229,7 @@ where
 
     /// Tells whether what was served is what was loaded.
     pub(super) fn compare(&self, item: &Item<'_, Id<S>>, live: &Live, loaded: Option<&S::Stored>) {
-        let same = audit::equals(&self.encoder(item), live, loaded);
+        let same = self.encoder(item).equals(self.codec, live, loaded);
         let place = (&*item.request.key, &item.request.tags);
         audit::audited(self.inner, self.function, place, live, same);
     }
@@ -306,6 +306,7 @@ struct Owned<S: Many, E, C, U> {
     function: &'static Function,
     policy: Policy,
     codec: C,
+    describes: bool,
     origin: Option<u64>,
     equal: Equal<S::Stored>,
     errors: E,
@@ -318,7 +319,8 @@ impl<S: Many, E: Copy, C: Copy, U: Clone> Owned<S, E, C, U> {
             inner: Arc::clone(plan.inner),
             function: plan.function,
             policy: *plan.encoder.policy,
-            codec: plan.encoder.codec,
+            codec: plan.codec,
+            describes: plan.encoder.describes,
             origin: plan.encoder.origin,
             equal: plan.equal,
             errors: plan.errors,
@@ -334,10 +336,11 @@ impl<S: Many, E: Copy, C: Copy, U: Clone> Owned<S, E, C, U> {
                 inner: &self.inner,
                 function: self.function,
                 policy: &self.policy,
-                codec: self.codec,
+                describes: self.describes,
                 version: None,
                 origin: self.origin,
             },
+            codec: self.codec,
             equal: self.equal,
             errors: self.errors,
             verdict: &self.verdict,

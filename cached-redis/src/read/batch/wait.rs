@@ -20,9 +20,10 @@ use crate::observe::status::Status;
 use crate::protocol::bypass::BypassLoad;
 use crate::protocol::flight::Landing;
 use crate::protocol::read::Step;
-use crate::read::search::{Answer, Pause};
+use crate::read::pause::Pause;
+use crate::read::search::Answer;
 use crate::store::Store as _;
-use crate::wire::codec::Choice;
+use crate::wire::codec::{Choice, Sampled};
 
 impl<S, E, C, U, F> Reader<'_, S, E, C, U, F>
 where
@@ -85,10 +86,11 @@ where
             let shares = place.is_shared() && !loaded.said.stale;
             let shared = || {
                 let values = result.as_ref().ok().filter(|_| shares)?;
-                let value = Plan::<S, E, C, U>::value_of(values, &item).map(S::stored);
+                let value = Plan::<S, E, C, U>::value_of(values, &item);
+                let value = value.map(|value| self.checked(value));
                 let basis = Basis::unread(epoch, loaded.said.tags_with(item.request.tags.keys()));
-                self.encoder(&item)
-                    .encode(value, self.equal, loaded.took, &basis)
+                let result = Sampled::of(value.as_ref());
+                self.encoder(&item).encode(result, loaded.took, &basis)
             };
             let shared = || shared().map(|encoded| Landing::Shared(encoded.entry));
             let landing = failure.clone().or_else(shared).unwrap_or(Landing::Again);

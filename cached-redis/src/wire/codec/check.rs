@@ -4,17 +4,22 @@
 //! Whether a value came back the same is asked of serde, which does not see what a type leaves out or
 //! alters on the way to it (`skip`, masks, rounding), and of `PartialEq`, where the type has it.
 
+use std::any::type_name;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::Reason;
-use super::{Codec, CodecError, Msgpack};
+use super::{Codec, CodecError, Format};
 use crate::wire::digest::{self, Digest};
 use crate::wire::entry::Header;
 use crate::wire::fingerprint::{Fingerprinted, within};
 
 /// Numbers below are those of the built-in codecs.
 const FIRST_FOREIGN: u8 = 128;
+
+/// What is used where a codec cannot bring a value back.
+const FALLBACK: Format = Format::Msgpack;
 
 /// Compares two values of a type that can be compared.
 pub(crate) type Equal<T> = Option<fn(&T, &T) -> bool>;
@@ -28,6 +33,66 @@ pub(crate) struct Encoded {
     pub(crate) fingerprint: u32,
     /// Why this is not in the codec that was asked for, but in MessagePack.
     pub(crate) fell_back: Option<CodecError>,
+}
+
+/// A value and its codec, as code sees them that is compiled once for all types.
+pub(crate) trait Sample {
+    /// Encodes it, in MessagePack if it does not come back the same in its codec.
+    fn encode(&self) -> Result<Encoded, CodecError>;
+    /// Encodes it in MessagePack.
+    fn encode_in_fallback(&self) -> Result<Encoded, CodecError>;
+    /// Whether what comes back is compared with it.
+    fn is_compared(&self) -> bool;
+}
+
+/// See [`Sample`].
+pub(crate) struct Checked<'a, C, T> {
+    pub(crate) codec: C,
+    pub(crate) value: &'a T,
+    pub(crate) equal: Equal<T>,
+}
+
+impl<C: Codec, T: Serialize + DeserializeOwned> Sample for Checked<'_, C, T> {
+    fn encode(&self) -> Result<Encoded, CodecError> {
+        encode_checked(&self.codec, self.value, self.equal)
+    }
+
+    fn encode_in_fallback(&self) -> Result<Encoded, CodecError> {
+        encode_checked(&FALLBACK, self.value, self.equal)
+    }
+
+    fn is_compared(&self) -> bool {
+        self.equal.is_some()
+    }
+}
+
+/// A result to store, whatever its type.
+#[derive(Clone, Copy)]
+pub(crate) struct Sampled<'a> {
+    /// `None`: a known absence.
+    value: Option<&'a dyn Sample>,
+    type_name: fn() -> &'static str,
+}
+
+impl<'a> Sampled<'a> {
+    pub(crate) fn of<C, T>(value: Option<&'a Checked<'a, C, T>>) -> Self
+    where
+        C: Codec,
+        T: Serialize + DeserializeOwned,
+    {
+        Self {
+            value: value.map(|value| value as &dyn Sample),
+            type_name: type_name::<T>,
+        }
+    }
+
+    pub(crate) fn value(&self) -> Option<&'a dyn Sample> {
+        self.value
+    }
+
+    pub(crate) fn type_name(&self) -> fn() -> &'static str {
+        self.type_name
+    }
 }
 
 /// Encodes a value that is known to come back the same, in MessagePack if it does not in `codec`.
@@ -48,10 +113,10 @@ where
     }
     let refused = match encode_in(codec, value, digest, equal) {
         Ok(encoded) => return Ok(encoded),
-        Err(error) if codec.id() == Msgpack.id() => return Err(error),
+        Err(error) if codec.id() == FALLBACK.id() => return Err(error),
         Err(error) => error,
     };
-    let mut encoded = encode_in(&Msgpack, value, digest, equal)?;
+    let mut encoded = encode_in(&FALLBACK, value, digest, equal)?;
     encoded.fell_back = Some(refused);
     Ok(encoded)
 }
@@ -104,10 +169,10 @@ where
     T: Serialize + DeserializeOwned,
 {
     #[cfg(feature = "bincode")]
-    if header.codec == super::Bincode.id() {
-        return decode_in(&super::Bincode, header, payload, || false);
+    if header.codec == Format::Bincode.id() {
+        return decode_in(&Format::Bincode, header, payload, || false);
     }
-    decode_checked(&super::Json, header, payload, || additive)
+    decode_checked(&Format::Json, header, payload, || additive)
 }
 
 /// Whether two values are the same as far as serde sees them.
@@ -129,8 +194,8 @@ where
 {
     if header.codec == codec.id() {
         decode_in(codec, header, payload, additive)
-    } else if header.codec == Msgpack.id() {
-        decode_in(&Msgpack, header, payload, additive)
+    } else if header.codec == FALLBACK.id() {
+        decode_in(&FALLBACK, header, payload, additive)
     } else {
         None
     }

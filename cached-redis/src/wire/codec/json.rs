@@ -35,10 +35,17 @@ impl Codec for Json {
         value: &T,
         out: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
-        serde_json::to_writer(out, value).map_err(CodecError::new)
+        encode(value, out)
     }
 
     fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, CodecError> {
         serde_json::from_slice(bytes).map_err(CodecError::new)
     }
+}
+
+pub(super) fn encode<T: Serialize + ?Sized>(
+    value: &T,
+    out: &mut Vec<u8>,
+) -> Result<(), CodecError> {
+    serde_json::to_writer(out, value).map_err(CodecError::new)
 }

@@ -6,6 +6,7 @@ mod bincode;
 mod check;
 mod choice;
 mod error;
+mod format;
 mod json;
 mod msgpack;
 
@@ -15,10 +16,11 @@ use serde::de::DeserializeOwned;
 #[cfg(feature = "bincode")]
 pub use self::bincode::Bincode;
 pub(crate) use self::check::{
-    Encoded, Equal, decode_builtin, decode_checked, encode_checked, same_values,
+    Checked, Encoded, Equal, Sample, Sampled, decode_builtin, decode_checked, same_values,
 };
 pub use self::choice::{Choice, FromCache};
 pub use self::error::CodecError;
+pub use self::format::Format;
 pub use self::json::Json;
 pub use self::msgpack::Msgpack;
 use crate::wire::fingerprint::Fingerprinted;
@@ -101,91 +103,5 @@ pub trait Codec: Copy + Send + Sync + 'static {
         bytes: &[u8],
     ) -> Result<Fingerprinted<T>, CodecError> {
         self.decode(bytes)
-    }
-}
-
-/// A codec chosen at run time: the default of a cache.
-///
-/// # Examples
-///
-/// ```
-/// use cached_redis::Format;
-///
-/// # #[cfg(feature = "bincode")]
-/// assert_eq!(Format::default(), Format::Bincode);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Format {
-    /// [`Bincode`]: compact and fast, for types that are read the way they are written.
-    #[cfg(feature = "bincode")]
-    Bincode,
-    /// [`Msgpack`]: with names, for `flatten`, `untagged`, `Value` and
-    /// [additive changes](crate::Schema::Additive) of types.
-    Msgpack,
-    /// [`Json`]: as `Msgpack`, and readable for people.
-    Json,
-}
-
-/// `Bincode`, or `Msgpack` where the feature `bincode` is off.
-impl Default for Format {
-    fn default() -> Self {
-        #[cfg(feature = "bincode")]
-        return Self::Bincode;
-        #[cfg(not(feature = "bincode"))]
-        return Self::Msgpack;
-    }
-}
-
-impl Codec for Format {
-    fn id(&self) -> u8 {
-        match self {
-            #[cfg(feature = "bincode")]
-            Self::Bincode => Bincode.id(),
-            Self::Msgpack => Msgpack.id(),
-            Self::Json => Json.id(),
-        }
-    }
-
-    fn self_describing(&self) -> bool {
-        match self {
-            #[cfg(feature = "bincode")]
-            Self::Bincode => Bincode.self_describing(),
-            Self::Msgpack => Msgpack.self_describing(),
-            Self::Json => Json.self_describing(),
-        }
-    }
-
-    fn encode<T: Serialize + ?Sized>(
-        &self,
-        value: &T,
-        out: &mut Vec<u8>,
-    ) -> Result<(), CodecError> {
-        match self {
-            #[cfg(feature = "bincode")]
-            Self::Bincode => Bincode.encode(value, out),
-            Self::Msgpack => Msgpack.encode(value, out),
-            Self::Json => Json.encode(value, out),
-        }
-    }
-
-    fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, CodecError> {
-        match self {
-            #[cfg(feature = "bincode")]
-            Self::Bincode => Bincode.decode(bytes),
-            Self::Msgpack => Msgpack.decode(bytes),
-            Self::Json => Json.decode(bytes),
-        }
-    }
-
-    fn decode_traced<T: DeserializeOwned>(
-        &self,
-        bytes: &[u8],
-    ) -> Result<Fingerprinted<T>, CodecError> {
-        match self {
-            #[cfg(feature = "bincode")]
-            Self::Bincode => Bincode.decode_traced(bytes),
-            Self::Msgpack | Self::Json => self.decode(bytes),
-        }
     }
 }

@@ -3,13 +3,16 @@
 
 use std::io::ErrorKind;
 
-use rmp_serde::decode::Error as DecodeError;
+use rmp_serde::decode::{Error as DecodeError, ReadRefReader};
 use rmp_serde::{Deserializer, Serializer};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::Reason;
 use super::{Codec, CodecError};
+
+/// Reads from bytes.
+type Bytes<'de> = Deserializer<ReadRefReader<'de, [u8]>>;
 
 /// [MessagePack](https://docs.rs/rmp-serde) with named fields: for `flatten`, `untagged`,
 /// `skip_serializing_if`, `serde_json::Value`, and for types whose changes are
@@ -42,21 +45,35 @@ impl Codec for Msgpack {
         value: &T,
         out: &mut Vec<u8>,
     ) -> Result<(), CodecError> {
-        let mut serializer = Serializer::new(out).with_struct_map();
-        value.serialize(&mut serializer).map_err(CodecError::new)
+        encode(value, out)
     }
 
     fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, CodecError> {
-        let mut deserializer = Deserializer::from_read_ref(bytes);
+        let mut deserializer = deserializer(bytes);
         let value = T::deserialize(&mut deserializer).map_err(CodecError::new)?;
-        // It does not say how far it came; but only at the end there is no byte to read.
-        match u8::deserialize(&mut deserializer) {
-            Err(DecodeError::InvalidMarkerRead(error))
-                if error.kind() == ErrorKind::UnexpectedEof =>
-            {
-                Ok(value)
-            }
-            _ => Err(CodecError::of(Reason::Leftover)),
+        end(deserializer)?;
+        Ok(value)
+    }
+}
+
+pub(super) fn encode<T: Serialize + ?Sized>(
+    value: &T,
+    out: &mut Vec<u8>,
+) -> Result<(), CodecError> {
+    let mut serializer = Serializer::new(out).with_struct_map();
+    value.serialize(&mut serializer).map_err(CodecError::new)
+}
+
+pub(super) fn deserializer(bytes: &[u8]) -> Bytes<'_> {
+    Deserializer::from_read_ref(bytes)
+}
+
+/// It does not say how far it came; but only at the end there is no byte to read.
+pub(super) fn end(mut deserializer: Bytes<'_>) -> Result<(), CodecError> {
+    match u8::deserialize(&mut deserializer) {
+        Err(DecodeError::InvalidMarkerRead(error)) if error.kind() == ErrorKind::UnexpectedEof => {
+            Ok(())
         }
+        _ => Err(CodecError::of(Reason::Leftover)),
     }
 }

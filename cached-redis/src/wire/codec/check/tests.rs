@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::{Deserialize, Serializer};
 
 use super::*;
-use crate::wire::codec::{Format, Json};
+use crate::wire::codec::{Json, Msgpack};
 use crate::wire::entry::{Kind, Token};
 
 /// Without a look at whether the two are equal.

@@ -1,0 +1,122 @@
+//! What is a function's own in a read or a write: what its results look like, and what becomes of them. All
+//! else of the flows sees bytes, and is compiled once.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::engine::encode::Encoder;
+use crate::engine::shape::{ErrorSharing, Shape};
+use crate::engine::verdict::Verdict;
+use crate::protocol::flight::SharedError;
+use crate::wire::codec::{Checked, Choice, Codec as _, Format, Sampled};
+use crate::wire::entry::Live;
+
+/// The plan of a function: the shape of its results, whether its errors are shared, its codec and its
+/// verdict.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan<S, E, C, U> {
+    shape: S,
+    errors: E,
+    codec: C,
+    verdict: U,
+}
+
+impl<S: Shape, E, C, U: Fn(&S::Ok) -> Verdict> Plan<S, E, C, U> {
+    /// With what the attribute says and the probes have found.
+    pub(crate) fn new(shape: S, errors: E, codec: C, verdict: U) -> Self {
+        Self {
+            shape,
+            errors,
+            codec,
+            verdict,
+        }
+    }
+}
+
+/// What a function returns.
+pub(crate) type ReturnOf<P> = <<P as AnyPlan>::Shape as Shape>::Return;
+/// What it returns when it did not fail.
+pub(crate) type OkOf<P> = <<P as AnyPlan>::Shape as Shape>::Ok;
+/// What it fails with.
+pub(crate) type ErrorOf<P> = <<P as AnyPlan>::Shape as Shape>::Error;
+/// What it gives, by either way.
+pub(crate) type ResultOf<P> = Result<OkOf<P>, ErrorOf<P>>;
+
+/// What a load gave, as code sees it that is compiled once.
+#[derive(Clone, Copy)]
+pub(crate) enum Outcome<'a> {
+    /// An error; what makes a copy of it for others, if it has one.
+    Failed(&'a dyn Fn() -> Option<SharedError>),
+    Value {
+        stored: Sampled<'a>,
+        verdict: &'a dyn Fn() -> Verdict,
+        /// Whether it is what an entry answers.
+        equals: &'a dyn Fn(&Encoder<'_>, &Live) -> bool,
+    },
+}
+
+/// What a plan is to the flows.
+pub(crate) trait AnyPlan: Copy {
+    /// How the return value splits.
+    type Shape: Shape;
+
+    /// Another function's copy of an error, if it is one of this type.
+    fn take(&self, shared: &SharedError) -> Option<ErrorOf<Self>>;
+    /// Whether its codec describes itself, given that of the cache.
+    fn describes(&self, cache: Format) -> bool;
+    /// What an entry answers, if it can be read.
+    fn decode(&self, encoder: &Encoder<'_>, live: &Live) -> Option<OkOf<Self>>;
+    /// Shows what a load gave.
+    fn show<R>(
+        &self,
+        cache: Format,
+        result: &ResultOf<Self>,
+        to: impl FnOnce(Outcome<'_>) -> R,
+    ) -> R;
+}
+
+impl<S, E, C, U> AnyPlan for Plan<S, E, C, U>
+where
+    S: Shape<Value: Serialize + DeserializeOwned>,
+    E: ErrorSharing<S::Error> + Copy,
+    C: Choice,
+    U: Fn(&S::Ok) -> Verdict + Copy,
+{
+    type Shape = S;
+
+    fn take(&self, shared: &SharedError) -> Option<S::Error> {
+        self.errors.take(shared)
+    }
+
+    fn describes(&self, cache: Format) -> bool {
+        self.codec.choose(cache).self_describing()
+    }
+
+    fn decode(&self, encoder: &Encoder<'_>, live: &Live) -> Option<S::Ok> {
+        encoder.decode(self.codec, live).and_then(S::ok)
+    }
+
+    fn show<R>(
+        &self,
+        cache: Format,
+        result: &Result<S::Ok, S::Error>,
+        to: impl FnOnce(Outcome<'_>) -> R,
+    ) -> R {
+        let ok = match result {
+            Ok(ok) => ok,
+            Err(error) => return to(Outcome::Failed(&|| self.errors.share(error))),
+        };
+        let value = S::value(ok).map(|value| Checked {
+            codec: self.codec.choose(cache),
+            value,
+            equal: self.shape.equal(),
+        });
+        let equals =
+            |encoder: &Encoder<'_>, live: &Live| encoder.equals(self.codec, live, S::value(ok));
+        to(Outcome::Value {
+            stored: Sampled::of(value.as_ref()),
+            verdict: &|| (self.verdict)(ok),
+            equals: &equals,
+        })
+    }
+}

@@ -1,0 +1,358 @@
+//! What a call does next: the part of the read flow that sees bytes alone.
+//!
+//! The caller does what only its function can ([`Do`]), and tells what came of it. All else is behind one
+//! future that is made here, so that it is compiled once; a hit in memory needs none.
+
+use std::mem;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use crate::engine::{mode, transaction};
+use crate::observe::event::Event;
+use crate::observe::status::Status;
+use crate::policy::Policy;
+use crate::protocol::flight::SharedError;
+use crate::protocol::freshness::Freshness;
+use crate::read::audit;
+use crate::read::background::Job;
+use crate::read::call::Call;
+use crate::read::control::Mode;
+use crate::read::peek;
+use crate::read::reader::Reader;
+use crate::read::renew::Renewal;
+use crate::read::right::{Right, Running, Told};
+use crate::read::search::{Found, Lookup};
+use crate::store::AnyStore;
+use crate::util::boxed::Boxed;
+use crate::wire::codec::Format;
+use crate::wire::entry::Live;
+
+/// What only the function can do.
+pub(crate) enum Do<'a> {
+    /// Decode this, and tell whether it can be read.
+    Read(Live),
+    /// Return what was read last.
+    Serve,
+    /// Return this error, if it is of the function's type.
+    Fail(SharedError),
+    /// Run the function.
+    Load(Box<Running<'a>>),
+    /// The same in a task of its own.
+    Detach(Box<Job>),
+}
+
+/// One call on its way.
+pub(crate) struct Driver<'a> {
+    pub(crate) reader: Reader<'a>,
+    lookup: Lookup<'a>,
+    /// Whether the load can go on without its caller.
+    detaches: bool,
+    at: At,
+    /// The entry of what was read last, as far as that can be served.
+    kept: Option<Live>,
+}
+
+enum At {
+    /// An entry, or the right to load, is to be found.
+    Search,
+    /// An entry has been found, and is being decoded.
+    Found(Status),
+    /// What was read is served.
+    Serve(Status),
+    /// It is served, and compared with a load in the background.
+    Audit(Status),
+    /// It is served, and loaded anew in the background.
+    Renew(Status),
+    /// It is served if the load fails that was begun, and it still stands then.
+    FallBack,
+    /// In shadow mode.
+    Shadow,
+    /// What shadow mode has found is being decoded.
+    ShadowFound,
+    /// What was read is compared with a load.
+    Compare,
+    /// Load without looking; `hit`: the cache would have answered.
+    Refresh { hit: bool },
+}
+
+/// The next of it: there at once, or behind a future.
+pub(crate) enum Next<'s, 'a> {
+    Ready(Option<Do<'a>>),
+    Later(Boxed<'s, Do<'a>>),
+}
+
+impl<'a> Future for Next<'_, 'a> {
+    type Output = Do<'a>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Do<'a>> {
+        match &mut *self {
+            Self::Ready(next) => next.take().map_or(Poll::Pending, Poll::Ready),
+            Self::Later(next) => next.as_mut().poll(context),
+        }
+    }
+}
+
+impl<'a> Driver<'a> {
+    /// That of a call; `None` when the function shall simply run.
+    pub(crate) fn of(
+        call: &'a Call,
+        policy: &'a Policy,
+        describes: impl FnOnce(Format) -> bool,
+        detaches: bool,
+    ) -> Option<Self> {
+        let format = call.target()?.0.settings.format;
+        let reader = Reader::of(call, policy, describes(format))?;
+        Some(Self::new(reader, call, detaches))
+    }
+
+    fn new(reader: Reader<'a>, call: &Call, detaches: bool) -> Self {
+        let function = call.function;
+        let at = match call.wish.mode {
+            Mode::Cached if call.mode == mode::Mode::Shadow => At::Shadow,
+            Mode::Refreshed => At::Refresh { hit: false },
+            Mode::Cached | Mode::Uncached => At::Search,
+        };
+        Self {
+            reader,
+            lookup: Lookup::new(
+                reader.inner,
+                function,
+                reader.key,
+                reader.tags,
+                reader.encoder.policy,
+            ),
+            detaches,
+            at,
+            kept: None,
+        }
+    }
+
+    /// What is to be done next.
+    pub(crate) fn next(&mut self) -> Next<'_, 'a> {
+        match self.at_once() {
+            None => Next::Later(Box::pin(self.go_on())),
+            next => Next::Ready(next),
+        }
+    }
+
+    /// As far as nothing is to be waited for.
+    fn at_once(&mut self) -> Option<Do<'a>> {
+        match (&self.at, &self.reader.inner.store) {
+            (At::Serve(status), _) => Some(self.serve(*status)),
+            // What has begun is begun anew if it has to wait.
+            (At::Search, AnyStore::Memory(_)) => {
+                let mut context = Context::from_waker(Waker::noop());
+                let hit = pin!(self.lookup.hit()).poll(&mut context);
+                match hit {
+                    Poll::Ready(Some(Found::Live(live, status))) => Some(self.found(live, status)),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+
+    async fn go_on(&mut self) -> Do<'a> {
+        loop {
+            let next = match mem::replace(&mut self.at, At::Search) {
+                At::Search => match self.lookup.next().await {
+                    Found::Live(live, status) => return self.found(live, status),
+                    found => Box::pin(self.contended(found)).await,
+                },
+                At::Serve(status) => return self.serve(status),
+                at => Box::pin(self.take(at)).await,
+            };
+            if let Some(next) = next {
+                return next;
+            }
+        }
+    }
+
+    fn found(&mut self, live: Live, status: Status) -> Do<'a> {
+        self.at = At::Found(status);
+        Do::Read(live)
+    }
+
+    /// The entry could not be decoded.
+    pub(crate) fn undecodable(&mut self, live: Live) {
+        match mem::replace(&mut self.at, At::Search) {
+            At::ShadowFound => self.at = At::Refresh { hit: false },
+            _ => self.lookup.undecodable(live),
+        }
+    }
+
+    /// The entry was decoded. Whether it is served and that is all.
+    pub(crate) fn serves(&mut self, live: Live) -> bool {
+        let freshness = self.reader.judge(&live);
+        self.at = match mem::replace(&mut self.at, At::Search) {
+            At::ShadowFound => self.shadow(freshness),
+            At::Found(status) => match freshness {
+                Freshness::Fresh
+                    if self.detaches && audit::is_drawn(self.reader.encoder.policy) =>
+                {
+                    At::Audit(status)
+                }
+                Freshness::Fresh => {
+                    self.reader.serve(&live.header, status);
+                    return true;
+                }
+                Freshness::Early => At::Renew(status),
+                Freshness::Revalidate => At::Renew(Status::Stale),
+                Freshness::IfError if self.reader.inner.renewals.rests(self.reader.key) => {
+                    At::Serve(Status::Stale)
+                }
+                Freshness::IfError => {
+                    let patience = self.reader.policy().soft_timeout;
+                    self.lookup.expired(&live, patience);
+                    At::Search
+                }
+                Freshness::Dead => {
+                    self.kept = None;
+                    self.lookup.outdated(live);
+                    return false;
+                }
+            },
+            at => at,
+        };
+        self.kept = Some(live);
+        false
+    }
+
+    fn shadow(&self, freshness: Freshness) -> At {
+        match freshness {
+            Freshness::Fresh => {
+                self.reader.emit(&Event::ShadowHit);
+                At::Compare
+            }
+            // Served all the same, but due to be loaded anew.
+            Freshness::Early | Freshness::Revalidate => At::Refresh { hit: true },
+            Freshness::IfError | Freshness::Dead => At::Refresh { hit: false },
+        }
+    }
+
+    /// An error that others have shared is the answer.
+    pub(crate) fn failed(&self) {
+        self.reader.answered(Status::Joined, None);
+    }
+
+    /// A load in a task of its own has ended in time.
+    pub(crate) fn told(&self, told: Option<Told>, is_ok: bool) {
+        if let Some(told) = told {
+            told.tell(&self.reader, is_ok);
+        }
+    }
+
+    /// Whether what was read is served, although the load has failed.
+    pub(crate) fn falls_back(&mut self) -> Boxed<'_, bool> {
+        Box::pin(async {
+            match (&self.at, &self.kept) {
+                (At::Serve(_), _) => true,
+                (At::FallBack, Some(kept)) => {
+                    let stands = self.lookup.stands(&kept.header).await;
+                    self.at = At::Serve(Status::Stale);
+                    stands
+                }
+                _ => false,
+            }
+        })
+    }
+
+    fn serve(&mut self, status: Status) -> Do<'a> {
+        self.at = At::Search;
+        if let Some(kept) = self.kept.take() {
+            self.reader.serve(&kept.header, status);
+        }
+        Do::Serve
+    }
+
+    /// Goes on with what is no entry.
+    async fn contended(&mut self, found: Found) -> Option<Do<'a>> {
+        let right = match found {
+            Found::Live(live, status) => return Some(self.found(live, status)),
+            Found::Failed(shared) => return Some(Do::Fail(shared)),
+            Found::Lead(flight, lease, previous) => Right::Lease(lease, flight, previous),
+            Found::Bypass(place) => {
+                place.start().await;
+                Right::Bypass(place)
+            }
+            Found::Renew(granted) => {
+                let (flight, claim) = *granted;
+                let renewal = Renewal::claimed(flight, claim, self.kept.as_ref()?);
+                self.reader.describe(Status::Miss, None);
+                self.at = At::FallBack;
+                let patience = self.reader.policy().soft_timeout;
+                return self.renew(renewal, patience, patience.is_some()).await;
+            }
+            Found::Kept => {
+                match &self.kept {
+                    Some(kept) if self.lookup.stands(&kept.header).await => {
+                        self.at = At::Serve(Status::Stale);
+                    }
+                    _ => self.lookup.lost(),
+                }
+                return None;
+            }
+        };
+        Some(Do::Load(self.reader.begin(right)))
+    }
+
+    /// Goes on where no entry is looked for.
+    async fn take(&mut self, at: At) -> Option<Do<'a>> {
+        match at {
+            At::Audit(status) => {
+                self.at = At::Serve(status);
+                Some(self.job(Right::Unstored(self.kept.clone()), None))
+            }
+            At::Renew(status) => {
+                self.at = At::Serve(status);
+                let renewal = self.reader.renewal(self.kept.as_ref()?)?;
+                self.renew(renewal, None, true).await
+            }
+            At::Shadow => {
+                self.at = At::Refresh { hit: false };
+                // An open transaction sees what is not for others to be compared with. A store that fails is
+                // told of where the result is to be stored.
+                let standing = match transaction::is_open() {
+                    true => return None,
+                    false => peek::standing(self.reader.inner, self.reader.key, self.reader.tags),
+                };
+                let live = standing.await.ok().flatten()?;
+                self.at = At::ShadowFound;
+                Some(Do::Read(live))
+            }
+            At::Compare => {
+                let right = Right::Unstored(self.kept.take());
+                Some(Do::Load(self.reader.begin(right)))
+            }
+            At::Refresh { hit } => {
+                let right = self.reader.obtain(hit).await;
+                Some(Do::Load(self.reader.begin(right)))
+            }
+            // It goes on without its caller.
+            At::FallBack => {
+                self.at = At::Serve(Status::Stale);
+                None
+            }
+            At::Search | At::Found(_) | At::ShadowFound | At::Serve(_) => None,
+        }
+    }
+
+    fn job(&self, right: Right, patience: Option<Duration>) -> Do<'a> {
+        Do::Detach(Job::new(&self.reader, right, patience))
+    }
+
+    /// Loads anew: in the background if it may be there.
+    async fn renew(
+        &self,
+        renewal: Renewal,
+        patience: Option<Duration>,
+        may_detach: bool,
+    ) -> Option<Do<'a>> {
+        let right = Right::Renewal(Box::new(renewal));
+        match self.detaches && may_detach {
+            true => Some(self.job(right, patience)),
+            false => self.reader.claimed(right).await.map(Do::Load),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! One read and all it needs to know, apart from what its values are.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use crate::engine::context;
+use crate::engine::encode::{EncodedEntry, Encoder};
+use crate::engine::fill::{self, FillRight};
+use crate::engine::handle::Inner;
+use crate::observe::event::Event;
+use crate::observe::status::Status;
+use crate::policy::Policy;
+use crate::protocol::flight::Flight;
+use crate::protocol::freshness::{self, Freshness};
+use crate::read::call::Call;
+use crate::read::control::{self, CacheInfo, Wish};
+use crate::store::Store as _;
+use crate::wire::entry::{Header, Live};
+use crate::wire::extension::WINDOW;
+use crate::wire::tag::Tags;
+
+/// See the module.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    pub(crate) inner: &'a Arc<Inner>,
+    pub(crate) key: &'a str,
+    pub(crate) tags: &'a Tags,
+    pub(crate) wish: Wish,
+    pub(crate) encoder: Encoder<'a>,
+}
+
+impl<'a> Reader<'a> {
+    /// The reader of a call; `None` when the function shall simply run. `describes`: whether its codec does.
+    pub(crate) fn of(call: &'a Call, policy: &'a Policy, describes: bool) -> Option<Self> {
+        let (inner, key) = call.target().filter(|_| call.asks())?;
+        let function = call.function;
+        if inner.settings.is_unfit(policy) {
+            let first = function.without_policy.first();
+            inner.emit(&function.site, &Event::NoPolicy(first));
+            return None;
+        }
+        if call.tags.are_too_many() {
+            inner.emit(&function.site, &Event::TooManyTags);
+            return None;
+        }
+        Some(Self {
+            inner,
+            key,
+            tags: &call.tags,
+            wish: call.wish,
+            encoder: Encoder {
+                inner,
+                function,
+                policy,
+                describes,
+                version: call.version,
+                origin: call.origin,
+            },
+        })
+    }
+
+    pub(crate) fn fill(
+        &self,
+        right: FillRight,
+        flight: Option<Flight>,
+        held: impl Send + 'static,
+        encoded: EncodedEntry,
+    ) -> JoinHandle<()> {
+        let site = &self.encoder.function.site;
+        fill::fill(self.inner, site, self.key, right, flight, held, encoded)
+    }
+
+    pub(crate) fn judge(&self, live: &Live) -> Freshness {
+        judge(&self.encoder, live)
+    }
+
+    /// The policy with all that its name and the defaults add.
+    pub(crate) fn policy(&self) -> Policy {
+        let policy = self.inner.settings.resolve(self.encoder.policy);
+        policy.unwrap_or(*self.encoder.policy)
+    }
+
+    /// Counts an entry that is served.
+    pub(crate) fn serve(&self, header: &Header, status: Status) {
+        if status == Status::Stale {
+            context::served_stale();
+        }
+        self.answered(status, Some(header));
+    }
+
+    /// Counts an answer, and describes it to whoever asked. A load is one as soon as it begins: it may
+    /// fail, or be given up.
+    pub(crate) fn answered(&self, status: Status, header: Option<&Header>) {
+        self.emit(&Event::of(status));
+        self.describe(status, header);
+    }
+
+    /// Describes an answer that has been counted.
+    pub(crate) fn describe(&self, status: Status, header: Option<&Header>) {
+        if self.wish.info {
+            let now_ms = self.inner.store.now_ms();
+            control::report(CacheInfo::of(status, self.key, header, now_ms));
+        }
+    }
+
+    pub(crate) fn emit(&self, event: &Event<'_>) {
+        self.inner.emit(&self.encoder.function.site, event);
+    }
+}
+
+/// How fresh an entry is for its function. Without an option that asks for its age, one that is
+/// not kept beyond its TTL need not be asked.
+pub(crate) fn judge(encoder: &Encoder<'_>, live: &Live) -> Freshness {
+    let Encoder { inner, policy, .. } = encoder;
+    let header = &live.header;
+    if encoder.version.is_some() && live.version() != encoder.version {
+        return Freshness::Dead;
+    }
+    if !policy.watches_age() && header.flags & WINDOW == 0 {
+        return Freshness::Fresh;
+    }
+    let policy = inner.settings.resolve(policy).unwrap_or(**policy);
+    freshness::judge(&policy, header, inner.store.now_ms())
+}

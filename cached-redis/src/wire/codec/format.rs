@@ -1,0 +1,133 @@
+//! The codec of a cache, which is chosen at run time, and the fallback. All but the default take one path: a
+//! type is compiled for it once, and it is compiled once for all types.
+
+use erased_serde::{Deserializer, Error};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+#[cfg(feature = "bincode")]
+use super::Bincode;
+use super::error::Reason;
+use super::{Codec, CodecError, Json, Msgpack, json, msgpack};
+use crate::wire::fingerprint::Fingerprinted;
+
+/// A codec chosen at run time: the default of a cache.
+///
+/// # Examples
+///
+/// ```
+/// use cached_redis::Format;
+///
+/// # #[cfg(feature = "bincode")]
+/// assert_eq!(Format::default(), Format::Bincode);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// [`Bincode`]: compact and fast, for types that are read the way they are written.
+    #[cfg(feature = "bincode")]
+    Bincode,
+    /// [`Msgpack`]: with names, for `flatten`, `untagged`, `Value` and
+    /// [additive changes](crate::Schema::Additive) of types.
+    Msgpack,
+    /// [`Json`]: as `Msgpack`, and readable for people.
+    Json,
+}
+
+/// `Bincode`, or `Msgpack` where the feature `bincode` is off.
+impl Default for Format {
+    fn default() -> Self {
+        #[cfg(feature = "bincode")]
+        return Self::Bincode;
+        #[cfg(not(feature = "bincode"))]
+        return Self::Msgpack;
+    }
+}
+
+impl Codec for Format {
+    fn id(&self) -> u8 {
+        match self {
+            #[cfg(feature = "bincode")]
+            Self::Bincode => Bincode.id(),
+            Self::Msgpack => Msgpack.id(),
+            Self::Json => Json.id(),
+        }
+    }
+
+    fn self_describing(&self) -> bool {
+        match self {
+            #[cfg(feature = "bincode")]
+            Self::Bincode => Bincode.self_describing(),
+            Self::Msgpack => Msgpack.self_describing(),
+            Self::Json => Json.self_describing(),
+        }
+    }
+
+    fn encode<T: Serialize + ?Sized>(
+        &self,
+        value: &T,
+        out: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
+        match self {
+            #[cfg(feature = "bincode")]
+            Self::Bincode => Bincode.encode(value, out),
+            _ => self.encode_erased(&value, out),
+        }
+    }
+
+    fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, CodecError> {
+        match self {
+            #[cfg(feature = "bincode")]
+            Self::Bincode => Bincode.decode(bytes),
+            _ => self.decode_erased(bytes),
+        }
+    }
+
+    fn decode_traced<T: DeserializeOwned>(
+        &self,
+        bytes: &[u8],
+    ) -> Result<Fingerprinted<T>, CodecError> {
+        match self {
+            #[cfg(feature = "bincode")]
+            Self::Bincode => Bincode.decode_traced(bytes),
+            _ => self.decode_erased(bytes),
+        }
+    }
+}
+
+impl Format {
+    fn encode_erased(
+        self,
+        value: &dyn erased_serde::Serialize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
+        match self {
+            Self::Json => json::encode(value, out),
+            _ => msgpack::encode(value, out),
+        }
+    }
+
+    fn decode_erased<T: DeserializeOwned>(self, bytes: &[u8]) -> Result<T, CodecError> {
+        let mut value = None;
+        self.read(bytes, &mut |deserializer| {
+            value = Some(T::deserialize(deserializer)?);
+            Ok(())
+        })?;
+        value.ok_or(CodecError::of(Reason::Failed))
+    }
+
+    fn read<'de>(
+        self,
+        bytes: &'de [u8],
+        read: &mut dyn FnMut(&mut dyn Deserializer<'de>) -> Result<(), Error>,
+    ) -> Result<(), CodecError> {
+        if self == Self::Json {
+            let mut json = serde_json::Deserializer::from_slice(bytes);
+            read(&mut <dyn Deserializer<'_>>::erase(&mut json)).map_err(CodecError::new)?;
+            return json.end().map_err(CodecError::new);
+        }
+        let mut msgpack = msgpack::deserializer(bytes);
+        read(&mut <dyn Deserializer<'_>>::erase(&mut msgpack)).map_err(CodecError::new)?;
+        msgpack::end(msgpack)
+    }
+}
