@@ -53,7 +53,7 @@ async fn users(&self, db: &Db, tenant: String, ids: &[u64]) -> HashMap<u64, User
         },
     );
     if ::cached_redis::__private::Batch::asks(&__batch) {
-        let __versions = ::cached_redis::__private::all(
+        let __versions = ::cached_redis::__private::join_all(
                 ::cached_redis::__private::Batch::ids(&__batch)
                     .iter()
                     .map(|id| {
@@ -63,8 +63,7 @@ async fn users(&self, db: &Db, tenant: String, ids: &[u64]) -> HashMap<u64, User
                             ::core::clone::Clone::clone(&tenant),
                             ::core::clone::Clone::clone(&id),
                         )
-                    })
-                    .collect(),
+                    }),
             )
             .await;
         use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
