@@ -10,6 +10,7 @@ use protocol_model::{Server, replay};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
+use crate::PROCESSES;
 use crate::faults::Weather;
 
 /// One of each kind, and none of the hottest.
@@ -115,7 +116,14 @@ impl Logs {
             Weather::Stormy => Server::Fails,
         };
         match replay(&log, server) {
-            Ok(replayed) => println!("replayed by the model: {replayed}\n"),
+            // Each process reads, writes and takes steps, or nothing would be compared.
+            Ok(replayed) if replayed.is_of(PROCESSES) => {
+                println!("replayed by the model: {replayed}\n")
+            }
+            Ok(replayed) => {
+                println!("the log is not that of {PROCESSES} processes: {replayed}");
+                return true;
+            }
             Err(refused) => {
                 let path = self.0.with_extension("log");
                 fs::write(&path, &log).expect("there is room");

@@ -11,7 +11,7 @@
 //! * Whether a read returned an older version than one whose invalidation had returned when it began
 //!   (`promise`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Deserialize;
@@ -36,6 +36,8 @@ pub enum Server {
 /// What was replayed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
+    /// Those that wrote it.
+    pub processes: usize,
     /// Keys of the store.
     pub keys: usize,
     /// Steps of the store, one for each key that it names.
@@ -48,9 +50,25 @@ pub struct Replayed {
     pub writes: usize,
 }
 
+impl Replayed {
+    /// Whether so many processes wrote it, and something of each kind.
+    #[must_use]
+    pub fn is_of(&self, processes: usize) -> bool {
+        let counts = [
+            self.keys,
+            self.store_steps,
+            self.read_steps,
+            self.reads,
+            self.writes,
+        ];
+        self.processes == processes && counts.iter().all(|count| *count > 0)
+    }
+}
+
 impl fmt::Display for Replayed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
+            processes,
             keys,
             store_steps,
             read_steps,
@@ -59,7 +77,8 @@ impl fmt::Display for Replayed {
         } = self;
         write!(
             f,
-            "{reads} reads and {writes} writes, {read_steps} steps of reads, {store_steps} of the store on {keys} keys"
+            "{reads} reads and {writes} writes of {processes} processes, {read_steps} steps of reads, {store_steps} of \
+             the store on {keys} keys"
         )
     }
 }
@@ -100,7 +119,9 @@ pub fn replay(log: &str, server: Server) -> Result<Replayed, Refused> {
     if server == Server::Lives {
         keys.values().try_for_each(|ops| history::check(ops))?;
     }
+    let processes = lines.iter().map(|line| line.process);
     Ok(Replayed {
+        processes: processes.collect::<BTreeSet<_>>().len(),
         keys: keys.len(),
         store_steps: ops.len(),
         read_steps,

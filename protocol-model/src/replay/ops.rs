@@ -193,7 +193,8 @@ fn on_key<'a>(step: &str, given: &'a [Value], ok: Option<&'a Value>) -> Option<V
             (Act::Put { writer, entry }, given.get(3))
         }
         // Nothing that stands under the key of an entry or of a tag.
-        _ => return Some(Vec::new()),
+        "bar" | "scan" | "lock" | "extend_lock" | "unlock" | "publish" => return Some(Vec::new()),
+        _ => return None,
     };
     Some(vec![(word(0)?, act, time(life), told)])
 }
