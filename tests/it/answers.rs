@@ -136,7 +136,7 @@ rows! { world:
         let (cache, source) = an_entry(world).await;
         ask(&cache, "read", read(&source, 1)).await
     },
-    "finds one past its TTL, which is loaded anew behind it" => {
+    "finds one past its TTL, which is refreshed in the background" => {
         let (cache, source) = (world.patient_cache().await, Source::new());
         cache.scope(read_behind(&source)).await.unwrap();
         filled(&cache, 1).await;

@@ -48,7 +48,8 @@ fn a_use_in_the_wrong_direction_is_told_with_its_place_and_both_rooms() {
         ("low/mod.rs", "pub(crate) mod a;"),
         (
             "low/a.rs",
-            "use std::fmt;\nuse crate::{high::{b::B, c}, low};",
+            "use std::fmt;\nuse crate::{high::{b::B, c}, low};\n\
+             fn f() -> impl Sized + use<> { crate::high::c::g() }",
         ),
         ("high/mod.rs", "pub(crate) mod b;\npub(crate) mod c;"),
         (
@@ -65,7 +66,8 @@ fn a_use_in_the_wrong_direction_is_told_with_its_place_and_both_rooms() {
     assert_eq!(
         told,
         "low/a.rs:2: `low` uses `high::b::B`, but `high` stands below it\n\
-         low/a.rs:2: `low` uses `high::c`, but `high` stands below it\n"
+         low/a.rs:2: `low` uses `high::c`, but `high` stands below it\n\
+         low/a.rs:3: `low` uses `high::c::g`, but `high` stands below it\n"
     );
     assert_eq!(misplaced(&sources, &["high", "low"]).lines().count(), 1);
 }

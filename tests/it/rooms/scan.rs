@@ -71,7 +71,8 @@ impl Source {
                     exported = true;
                     continue;
                 }
-                TokenTree::Ident(word) if word == "use" => {
+                // `use<'_>` says what a type captures.
+                TokenTree::Ident(word) if word == "use" && !next_is(&mut tokens, '<') => {
                     self.declaration(&mut tokens, within, exported);
                 }
                 TokenTree::Ident(word) if word == "mod" => self.module(&mut tokens, within),
@@ -172,6 +173,10 @@ impl Source {
         let path = [base, rest].concat();
         (!path.is_empty() && path[0] != "*").then_some(path)
     }
+}
+
+fn next_is(tokens: &mut Tokens, mark: char) -> bool {
+    tokens.peek().is_some_and(|token| is_mark(token, mark))
 }
 
 /// The names of `mod name;`.
