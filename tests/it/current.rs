@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use cached_redis::{Cache, CacheInfo, CachedExt as _, Status, current, redis_cached};
+use tokio::sync::Notify;
 
-use crate::support::{Source, World, filled, on_both_stores};
+use crate::support::{Source, World, eventually, filled, in_time, on_both_stores};
 
 on_both_stores!(
     a_load_sets_the_ttl_of_its_result,
@@ -15,6 +16,7 @@ on_both_stores!(
     a_value_without_a_ttl_of_its_own_is_not_stored,
     a_stale_value_of_an_inner_call_is_not_frozen_into_the_outer_entry,
     a_function_can_keep_inner_calls_out,
+    what_a_load_says_that_is_given_up_concerns_nobody,
 );
 
 #[redis_cached(ttl = 600, jitter = 0.0, key = "current:says:<id>", cache = cache, skip(cache, source))]
@@ -139,4 +141,36 @@ async fn a_function_can_keep_inner_calls_out(world: World) {
     let (_, info) = alone(&cache, &source).with_info().await;
     assert_eq!(info.status(), Status::Hit);
     source.release();
+}
+
+/// Says, when it is dropped, that nothing is to be stored.
+struct Doubt;
+
+impl Drop for Doubt {
+    fn drop(&mut self) {
+        current().do_not_store();
+    }
+}
+
+#[redis_cached(ttl = 600, key = "current:given-up", cache = cache, skip(cache, begun))]
+async fn given_up(cache: &Cache, begun: &Notify) -> u64 {
+    let _doubt = Doubt;
+    begun.notify_one();
+    std::future::pending().await
+}
+
+#[redis_cached(ttl = 600, key = "current:gives-up", cache = cache, skip(cache))]
+async fn gives_up(cache: &Cache) -> u64 {
+    let begun = Notify::new();
+    tokio::select! {
+        value = given_up(cache, &begun) => value,
+        () = begun.notified() => 1,
+    }
+}
+
+async fn what_a_load_says_that_is_given_up_concerns_nobody(world: World) {
+    let cache = world.cache().await;
+    in_time(gives_up(&cache)).await;
+    let hit = async || gives_up(&cache).with_info().await.1.status() == Status::Hit;
+    eventually("what is made without it to be kept", hit).await;
 }

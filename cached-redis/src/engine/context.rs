@@ -13,9 +13,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::future::poll_fn;
 use std::iter;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -161,15 +161,62 @@ pub(crate) async fn run<F: Future>(
     loading: Option<&Arc<Loading>>,
     load: impl FnOnce() -> F,
 ) -> (F::Output, Said) {
-    let mut load = pin!(load());
-    let output = poll_fn(|context| {
-        let mut polled = Poll::Pending;
-        enter(loading, &mut || polled = load.as_mut().poll(context));
-        polled
-    });
-    let output = output.await;
+    let mut load = pin!(Some(load()));
+    let mut scoped = Scoped {
+        loading,
+        load: load.as_mut(),
+    };
+    let output = poll_fn(|context| scoped.poll(context)).await;
     let said = loading.map(|loading| std::mem::take(&mut *loading.lock()));
     (output, said.unwrap_or_default())
+}
+
+/// A load that runs, and is dropped, where it is heard: what its destructors say is not for the load around it.
+struct Scoped<'a, F> {
+    loading: Option<&'a Arc<Loading>>,
+    /// `None` when it has ended.
+    load: Pin<&'a mut Option<F>>,
+}
+
+impl<F: Future> Scoped<'_, F> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<F::Output> {
+        let mut polled = Poll::Pending;
+        enter(self.loading, &mut || {
+            if let Some(load) = self.load.as_mut().as_pin_mut() {
+                polled = load.poll(context);
+            }
+            if polled.is_ready() {
+                self.load.set(None);
+            }
+        });
+        polled
+    }
+}
+
+impl<F> Drop for Scoped<'_, F> {
+    fn drop(&mut self) {
+        if self.load.is_some() {
+            leave(self.loading, &mut || self.load.set(None));
+        }
+    }
+}
+
+/// Takes the last step inside of `loading`, if the thread still has task-locals.
+fn leave(loading: Option<&Arc<Loading>>, step: &mut dyn FnMut()) {
+    struct Last<'a>(&'a mut dyn FnMut());
+
+    impl Drop for Last<'_> {
+        fn drop(&mut self) {
+            (self.0)();
+        }
+    }
+
+    let last = Last(step);
+    match loading {
+        // What is dropped with a scope is dropped inside of it, and outside at the end of a thread.
+        Some(loading) => drop(LOADING.scope(Arc::clone(loading), async move { drop(last) })),
+        None => drop(last),
+    }
 }
 
 /// Takes a step inside of `loading`. By reference, so that it is compiled once.

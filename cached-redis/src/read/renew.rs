@@ -22,10 +22,10 @@ use crate::wire::entry::Live;
 /// The right to replace one entry by what is loaded anew.
 pub(crate) struct Renewal {
     live: Live,
+    /// Absent until it is asked for. Let go before the flight, whose readers ask for it next.
+    claim: Option<Claim>,
     /// Those who wait for the load, if the entry may not be served to them.
     flight: Option<Flight>,
-    /// Absent until it is asked for.
-    claim: Option<Claim>,
     permit: Option<Permit>,
     /// What the load begins from, once it is claimed.
     pub(crate) basis: Basis,

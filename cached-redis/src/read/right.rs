@@ -177,7 +177,7 @@ impl<'a> Own<'a> {
         match self.right {
             Right::Lease(lease, flight, _) => {
                 loaded.said.hand_on(flights, lease.basis());
-                reader.lead(lease, flight, &loaded, outcome);
+                reader.lead(flight, lease, &loaded, outcome);
                 Settled::default()
             }
             Right::Fill(right) => {
@@ -207,7 +207,8 @@ impl<'a> Own<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn lead(self, lease: Box<Lease>, flight: Flight, loaded: &Loaded, outcome: Outcome<'_>) {
+    /// The lease is let go before the flight, whose readers ask for it next.
+    fn lead(self, flight: Flight, lease: Box<Lease>, loaded: &Loaded, outcome: Outcome<'_>) {
         if let Outcome::Failed(shared) = outcome {
             drop(lease);
             return flight.land(failure(shared()));
