@@ -4,7 +4,7 @@
 //! future that is made here, so that it is compiled once; a hit in memory needs none.
 
 use std::mem;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ use crate::read::right::{Right, Running, Told};
 use crate::read::search::{Found, Lookup};
 use crate::store::AnyStore;
 use crate::util::boxed::Boxed;
+use crate::util::outlined::Made;
 use crate::wire::codec::Format;
 use crate::wire::entry::Live;
 
@@ -76,23 +77,6 @@ enum At {
     Refresh { hit: bool },
 }
 
-/// The next of it: there at once, or behind a future.
-pub(crate) enum Next<'s, 'a> {
-    Ready(Option<Do<'a>>),
-    Later(Boxed<'s, Do<'a>>),
-}
-
-impl<'a> Future for Next<'_, 'a> {
-    type Output = Do<'a>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Do<'a>> {
-        match &mut *self {
-            Self::Ready(next) => next.take().map_or(Poll::Pending, Poll::Ready),
-            Self::Later(next) => next.as_mut().poll(context),
-        }
-    }
-}
-
 impl<'a> Driver<'a> {
     /// That of a call; `None` when the function shall simply run.
     pub(crate) fn of(
@@ -128,16 +112,14 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// What is to be done next.
-    pub(crate) fn next(&mut self) -> Next<'_, 'a> {
-        match self.at_once() {
-            None => Next::Later(Box::pin(self.go_on())),
-            next => Next::Ready(next),
-        }
+    /// What is to be done next, where something is to be waited for.
+    #[inline(never)]
+    pub(crate) fn later(&mut self) -> Made<impl Future<Output = Do<'a>> + Send, Do<'a>> {
+        Made::new(self.go_on())
     }
 
-    /// As far as nothing is to be waited for.
-    fn at_once(&mut self) -> Option<Do<'a>> {
+    /// What is to be done next, where nothing is to be waited for.
+    pub(crate) fn at_once(&mut self) -> Option<Do<'a>> {
         match (&self.at, &self.reader.inner.store) {
             (At::Serve(status), _) => Some(self.serve(*status)),
             // What has begun is begun anew if it has to wait.

@@ -57,7 +57,11 @@ where
     // What was read last.
     let (mut value, mut load) = (None, Some(load));
     loop {
-        let ran = match driver.next().await {
+        let next = match driver.at_once() {
+            Some(next) => next,
+            None => driver.later().await,
+        };
+        let ran = match next {
             Do::Read(live) => {
                 match plan.decode(&driver.reader.encoder, &live) {
                     None => driver.undecodable(live),
