@@ -98,5 +98,5 @@ fn left(header: &Header, now_ms: u64) -> Duration {
     Duration::from_millis(u64::from(header.soft_ttl).saturating_sub(age))
 }
 
-/// How long a process leaves a key alone that another one loads.
-const TAKEN: Duration = Duration::from_millis(100);
+/// How long a process leaves a key alone that another one loads, or whose load it could not vouch for.
+pub(crate) const TAKEN: Duration = Duration::from_millis(100);

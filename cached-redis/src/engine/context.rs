@@ -93,11 +93,6 @@ impl Said {
         let all: BTreeSet<_> = own.iter().chain(&self.tags).chain(inherited).collect();
         all.into_iter().cloned().collect()
     }
-
-    /// Whether the result is not to be stored, whatever it is.
-    pub(crate) fn forbids(&self) -> bool {
-        self.do_not_store || self.stale
-    }
 }
 
 impl Loading {
@@ -452,18 +447,18 @@ mod tests {
         let inner = async { current().do_not_store() };
         let outer = async {
             let ((), said) = run(Some(&load(false)), || inner).await;
-            assert!(said.forbids());
+            assert!(said.do_not_store);
             current().ttl(Duration::from_secs(1));
         };
         let ((), said) = run(Some(&load(false)), || outer).await;
         assert_eq!(
-            (said.ttl, said.forbids()),
+            (said.ttl, said.do_not_store),
             (Some(Duration::from_secs(1)), false)
         );
         let ((), said) = run(Some(&load(false)), || async { served_stale() }).await;
-        assert!(said.forbids());
+        assert!(said.stale);
         let ((), said) = run(Some(&load(true)), || async { served_stale() }).await;
-        assert!(!said.forbids());
+        assert!(!said.stale);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::engine::context::Said;
 use crate::engine::handle::Inner;
-use crate::engine::tags::Basis;
+use crate::engine::tags::{Basis, Stamp};
 use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
 use crate::observe::registry::Function;
@@ -20,7 +20,7 @@ use crate::wire::codec::{
     self, Checked, Choice, Codec as _, CodecError, Encoded, Sample, Sampled, same_values,
 };
 use crate::wire::entry::{Header, Kind, Live, Token};
-use crate::wire::extension::{Extensions, MOST_NAMED};
+use crate::wire::extension::Extensions;
 
 /// How long an entry without a value waits for the next load at most.
 const MARKER_LIFE: Duration = Duration::from_secs(60);
@@ -35,11 +35,38 @@ pub(crate) struct EncodedEntry {
     pub(crate) life: Duration,
 }
 
-/// What the results of a load say of their tags.
+/// What a load says of the tags of its results.
 pub(crate) struct Settled {
-    pub(crate) basis: Basis,
+    basis: Basis,
     /// Those whose generations were not read before the load.
     unread: Vec<String>,
+}
+
+/// Why the result of a load is not stored.
+#[derive(Clone, Copy)]
+pub(crate) enum NotStored {
+    /// It is not to be kept, and so what it was to replace is not to be served any longer.
+    Discarded,
+    /// The load failed, was served something stale, or has more tags than an entry can name, which says nothing
+    /// of what stands there.
+    Unfit,
+}
+
+impl Settled {
+    /// The same of one of the results, which has tags of its `own` too.
+    pub(crate) fn beside(&self, mut own: Stamp) -> Result<Self, NotStored> {
+        let Basis { epoch, stamp } = &self.basis;
+        let same = stamp
+            .parts()
+            .all(|(key, generation)| own.inherit(key, generation));
+        let basis = Basis {
+            epoch: *epoch,
+            stamp: own,
+        };
+        let unread = self.unread.clone();
+        same.then_some(Self { basis, unread })
+            .ok_or(NotStored::Unfit)
+    }
 }
 
 /// What is known of a load when its result is packed.
@@ -137,45 +164,48 @@ impl<'a> Encoder<'a> {
                 .is_none_or(|origin| self.origin == Some(origin))
     }
 
-    /// The entry of what a function returned, if it is to be stored.
+    /// The entry of what a function returned.
     pub(crate) fn judge(
         &self,
         result: Sampled<'_>,
         loaded: &Loaded,
         basis: &Basis,
         verdict: Verdict,
-    ) -> Option<EncodedEntry> {
-        let ttl = verdict.ttl(loaded.said.ttl)?;
+    ) -> Result<EncodedEntry, NotStored> {
+        let ttl = verdict.ttl(loaded.said.ttl).ok_or(NotStored::Discarded)?;
         let settled = self.settle(&loaded.said, basis)?;
         self.entry(result, loaded, ttl, &settled)
     }
 
-    /// What the results of a load say of their tags; `None` if they are not to be stored.
-    pub(crate) fn settle(&self, said: &Said, basis: &Basis) -> Option<Settled> {
+    /// What a load says of the tags of all of its results, beside those of its `basis`.
+    pub(crate) fn settle(&self, said: &Said, basis: &Basis) -> Result<Settled, NotStored> {
         if !said.tags.is_empty() || !said.inherited.is_empty() {
             self.inner.finders.add(&self.function.site);
         }
-        if said.forbids() {
-            return None;
+        if said.do_not_store {
+            return Err(NotStored::Discarded);
+        }
+        if said.stale {
+            return Err(NotStored::Unfit);
         }
         // Asked before the tags of inner calls are added: their generations may have been read after
         // this load had looked at its source.
-        let unread = said.unread(basis).collect();
+        let unread: Vec<_> = said.unread(basis).collect();
         let mut basis = basis.clone();
         for (key, generation) in &said.inherited {
             if !basis.stamp.inherit(key, *generation) {
-                return None;
+                return Err(NotStored::Unfit);
             }
             // Asked each time, as there may be very many.
-            if basis.stamp.is_full() {
+            if basis.stamp.is_full(unread.len()) {
                 break;
             }
         }
-        if basis.stamp.is_full() {
+        if basis.stamp.is_full(unread.len()) {
             self.emit(&Event::TooManyTags);
-            return None;
+            return Err(NotStored::Unfit);
         }
-        Some(Settled { basis, unread })
+        Ok(Settled { basis, unread })
     }
 
     /// The entry of one result of a load, or a marker where tags are unread.
@@ -185,12 +215,13 @@ impl<'a> Encoder<'a> {
         loaded: &Loaded,
         ttl: Option<Duration>,
         settled: &Settled,
-    ) -> Option<EncodedEntry> {
+    ) -> Result<EncodedEntry, NotStored> {
         let Settled { basis, unread } = settled;
-        match unread.is_empty() {
+        let encoded = match unread.is_empty() {
             true => self.encoded(result, loaded, ttl, basis),
             false => self.marker(unread, basis),
-        }
+        };
+        encoded.ok_or(NotStored::Discarded)
     }
 
     /// The entry of a value, or of an absence; `None` if the policy or the codec does not let it
@@ -282,14 +313,10 @@ impl<'a> Encoder<'a> {
             ..Header::new(Kind::Value, Token::next())
         };
         let extensions = basis.stamp.marker(&self.inner.namespace, unread);
-        let is_full = extensions.named.len() > MOST_NAMED;
-        if is_full {
-            self.emit(&Event::TooManyTags);
-        }
         Some(EncodedEntry {
             is_marker: true,
             basis: basis.clone(),
-            entry: header.entry(&extensions, &[]).filter(|_| !is_full)?,
+            entry: header.entry(&extensions, &[])?,
             header,
             life: self.marker_life()?.kept,
         })

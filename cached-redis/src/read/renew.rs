@@ -6,7 +6,7 @@
 //! caller waits for it. Where it borrows from its caller, that one runs it while the others are served the
 //! old value.
 
-use crate::engine::claim::{Claim, Claimed};
+use crate::engine::claim::{self, Claim, Claimed};
 use crate::engine::encode::EncodedEntry;
 use crate::engine::fill::FillRight;
 use crate::engine::tags::{Basis, Stamp};
@@ -41,6 +41,12 @@ impl Renewal {
             permit: None,
             basis: Basis::default(),
         }
+    }
+
+    /// Leaves the entry alone for a moment; `false` where that is not served and others wait.
+    pub(crate) fn rest(&mut self) -> bool {
+        let permit = self.permit.as_mut();
+        permit.map(|permit| permit.rest(claim::TAKEN)).is_some()
     }
 
     /// What the load may look at.

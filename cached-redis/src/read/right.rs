@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::engine::context::{self, Loading, Said};
-use crate::engine::encode::{EncodedEntry, Loaded};
+use crate::engine::encode::{EncodedEntry, Loaded, NotStored};
 use crate::engine::fill::FillRight;
 use crate::engine::lease::Lease;
 use crate::engine::plan::Outcome;
@@ -214,12 +214,12 @@ impl<'a> Reader<'a> {
             return flight.land(failure(shared()));
         }
         match self.encoded(&outcome, loaded, lease.basis()) {
-            Some(encoded) => {
+            Ok(encoded) => {
                 self.describe(Status::Miss, Some(&encoded.header));
                 self.fill(FillRight::Lease(*lease), Some(flight), (), encoded);
             }
             // Not to be kept: those who waited share the next load instead of queueing for leases.
-            None => flight.land(Landing::Bypass),
+            Err(_) => flight.land(Landing::Bypass),
         }
     }
 
@@ -229,29 +229,30 @@ impl<'a> Reader<'a> {
         loaded: &Loaded,
         outcome: Outcome<'_>,
     ) -> Option<Boxed<'a, ()>> {
-        let encoded = self.encoded(&outcome, loaded, right.basis())?;
+        let encoded = self.encoded(&outcome, loaded, right.basis()).ok()?;
         self.describe(Status::Miss, Some(&encoded.header));
         let task = self.fill(right, None, (), encoded);
         // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
         Some(Box::pin(async { drop(task.await) }))
     }
 
-    fn renewed(self, renewal: Renewal, loaded: Loaded, outcome: Outcome<'_>) -> Settled<'a> {
+    fn renewed(self, mut renewal: Renewal, loaded: Loaded, outcome: Outcome<'_>) -> Settled<'a> {
         let encoded = self.encoded(&outcome, &loaded, &renewal.basis);
         let told = Told {
-            header: encoded.as_ref().map(|encoded| encoded.header),
+            header: encoded.as_ref().ok().map(|encoded| encoded.header),
             basis: renewal.basis.clone(),
             said: loaded.said,
         };
         let is_ok = matches!(outcome, Outcome::Value { .. });
         told.tell(&self, is_ok);
         let rest: Option<Boxed<'a, ()>> = match encoded {
-            Some(encoded) => {
+            Ok(encoded) => {
                 self.replace(renewal, encoded);
                 None
             }
-            None if is_ok => Some(Box::pin(self.remove(renewal))),
-            None => {
+            Err(NotStored::Unfit) if is_ok && renewal.rest() => None,
+            Err(_) if is_ok => Some(Box::pin(self.remove(renewal))),
+            Err(_) => {
                 self.failed(renewal);
                 None
             }
@@ -280,15 +281,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The entry of a result; `None` if it is not to be stored.
+    /// The entry of a result.
     fn encoded(
         &self,
         outcome: &Outcome<'_>,
         loaded: &Loaded,
         basis: &Basis,
-    ) -> Option<EncodedEntry> {
+    ) -> Result<EncodedEntry, NotStored> {
         match outcome {
-            Outcome::Failed(_) => None,
+            Outcome::Failed(_) => Err(NotStored::Unfit),
             Outcome::Value {
                 stored, verdict, ..
             } => self.encoder.judge(*stored, loaded, basis, verdict()),

@@ -194,7 +194,7 @@ impl Through {
         };
         let encoded = encoder.judge(stored, &Loaded::said(said), &basis?, verdict());
         // Where a tag was found that was not read before, the next load finds it too.
-        encoded.filter(|encoded| !encoded.is_marker)
+        encoded.ok().filter(|encoded| !encoded.is_marker)
     }
 
     fn fitted(&self, inner: &Inner) -> Option<Label> {

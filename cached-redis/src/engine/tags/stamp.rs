@@ -135,9 +135,9 @@ impl Stamp {
         true
     }
 
-    /// Whether there is no room for the names of so many tags.
-    pub(crate) fn is_full(&self) -> bool {
-        self.keys.len() - self.known > MOST_NAMED
+    /// Whether there is no room for the names of so many tags, and of so many `more`.
+    pub(crate) fn is_full(&self, more: usize) -> bool {
+        self.keys.len() - self.known + more > MOST_NAMED
     }
 
     /// The tags whose generations it has from before the load.

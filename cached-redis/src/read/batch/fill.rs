@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use tokio::task::JoinHandle;
 
 use super::leases::Leases;
@@ -9,6 +10,7 @@ use crate::engine::encode::EncodedEntry;
 use crate::engine::fill;
 use crate::engine::handle::Inner;
 use crate::error::StoreError;
+use crate::observe::event::Event;
 use crate::observe::registry::Site;
 use crate::protocol::flight::Flight;
 use crate::store::Store as _;
@@ -50,13 +52,14 @@ impl Fill {
     }
 }
 
-/// Sends `fills` from a task of its own: a caller that is dropped now has its results all the same. What
-/// is `held` is let go after it.
+/// Sends `fills` from a task of its own: a caller that is dropped now has its results all the same. Entries
+/// whose new values were `discarded` are removed, and what is `held` is let go after it.
 pub(super) fn send(
     inner: &Arc<Inner>,
     site: &'static Site,
     mut leases: Leases,
     fills: Vec<Fill>,
+    mut discarded: Vec<(String, Token)>,
     held: impl Send + 'static,
 ) -> JoinHandle<()> {
     // The load has ended: nothing keeps the leases alive any longer.
@@ -80,12 +83,18 @@ pub(super) fn send(
         for (fill, answer) in fills.into_iter().zip(answers) {
             if answer == Err(StoreError::TooLarge) && fill.token != lease {
                 // What was loaded is not kept, and what it was to replace is older.
-                drop(cache.store.release(&fill.key, fill.token).await);
+                discarded.push((fill.key.clone(), fill.token));
             }
             let step = fill::sent(&cache, site, &fill.key, &answer, &fill.encoded);
             ends.extend(fill.flight.map(|flight| (flight, step, fill.encoded)));
         }
         fill::land(&cache, ends).await;
+        let removals = discarded
+            .iter()
+            .map(|(key, token)| cache.store.release(key, *token));
+        for error in join_all(removals).await.into_iter().filter_map(Result::err) {
+            cache.emit(site, &Event::Failed(&error));
+        }
         drop(held);
     })
 }

@@ -1,5 +1,6 @@
 //! The one load of all that is missing, and what becomes of its results, key by key.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::slice;
 
@@ -15,7 +16,7 @@ use super::steps::{One, split};
 use super::{Id, Loads, Plan, Reader, Value};
 use crate::engine::batched::Batched as _;
 use crate::engine::context::{self, Loading};
-use crate::engine::encode::{EncodedEntry, Loaded};
+use crate::engine::encode::{EncodedEntry, Loaded, NotStored};
 use crate::engine::shape::ErrorSharing;
 use crate::engine::tags::{Basis, Stamps};
 use crate::engine::verdict::Verdict;
@@ -47,36 +48,40 @@ where
         own.iter().for_each(|_| self.answered(Status::Miss, None));
         let items = own.iter().map(|one| &one.item);
         let (result, loaded) = self.load(items, leases.epoch(), leases.stamps()).await;
-        let own = own.into_iter().map(|one| (one.item, one.rights.flight));
         let values = match result {
             Ok(values) => values,
             Err(error) => {
                 drop(leases);
                 let landing = self.failure(&error);
-                own.filter_map(|(_, flight)| flight)
+                own.into_iter()
+                    .filter_map(|one| one.rights.flight)
                     .for_each(|flight| flight.land(landing.clone()));
                 return Err(error);
             }
         };
+        let items = own.iter().map(|one| &one.item);
+        let encoded = self.encoded(&values, items, &loaded, &leases);
         let mut fills = Vec::with_capacity(own.len());
-        for (item, flight) in own {
-            match self.encoded(&values, &item, &loaded, &leases) {
-                Some(encoded) => {
+        for (one, encoded) in own.into_iter().zip(encoded) {
+            let flight = one.rights.flight;
+            match encoded {
+                Ok(encoded) => {
                     self.describe(Status::Miss, Some(&encoded.header));
                     fills.push(Fill::leased(
-                        item.request.key.clone(),
+                        one.item.request.key.clone(),
                         &leases,
                         encoded,
                         flight,
                     ));
                 }
                 // Not to be kept: those who waited load for themselves.
-                None => flight
+                Err(_) => flight
                     .into_iter()
                     .for_each(|flight| flight.land(Landing::Bypass)),
             }
         }
-        fill::send(self.inner, &self.function.site, leases, fills, ());
+        let site = &self.function.site;
+        fill::send(self.inner, site, leases, fills, Vec::new(), ());
         self.found.extend(values);
         Ok(rest)
     }
@@ -146,26 +151,35 @@ where
         item.ids.iter().find_map(|id| values.value(id))
     }
 
-    /// The entry of what was loaded for `item`, of its tags and those that the load has said; `None` if it
-    /// is not to be kept.
-    pub(super) fn encoded(
+    /// The entries of what was loaded for each of `items`: of its tags, and of those that the load has said.
+    pub(super) fn encoded<'k>(
         &self,
         values: &S::Ok,
-        item: &Item<'_, Id<S>>,
+        items: impl Iterator<Item = &'k Item<'k, Id<S>>>,
         loaded: &Loaded,
         leases: &Leases,
-    ) -> Option<EncodedEntry> {
-        let value = Self::value_of(values, item);
-        let verdict = value.map_or(Verdict::Store, self.verdict);
-        let ttl = verdict.ttl(loaded.said.ttl)?;
+    ) -> Vec<Result<EncodedEntry, NotStored>>
+    where
+        Id<S>: 'k,
+    {
         let basis = Basis {
             epoch: leases.epoch(),
-            stamp: leases.stamps().of(&item.request.tags, &loaded.said.tags),
+            stamp: leases.stamps().of(&Tags::default(), &loaded.said.tags),
         };
-        let settled = self.encoder.settle(&loaded.said, &basis)?;
-        let value = value.map(|value| self.checked(value));
-        let result = Sampled::of(value.as_ref());
-        self.encoder(item).entry(result, loaded, ttl, &settled)
+        // Once for all of them, if anything is to be kept.
+        let settled = LazyCell::new(|| self.encoder.settle(&loaded.said, &basis));
+        let encoded = items.map(|item| {
+            let value = Self::value_of(values, item);
+            let verdict = value.map_or(Verdict::Store, self.verdict);
+            let ttl = verdict.ttl(loaded.said.ttl);
+            let ttl = ttl.ok_or(NotStored::Discarded)?;
+            let settled = settled.as_ref().map_err(|why| *why)?;
+            let settled = settled.beside(leases.stamps().of(&item.request.tags, []))?;
+            let value = value.map(|value| self.checked(value));
+            let result = Sampled::of(value.as_ref());
+            self.encoder(item).entry(result, loaded, ttl, &settled)
+        });
+        encoded.collect()
     }
 
     pub(super) fn checked<'v>(&self, value: &'v Value<S>) -> Checked<'v, C::Codec, S::Stored> {

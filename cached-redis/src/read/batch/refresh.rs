@@ -85,24 +85,28 @@ where
             .load(items.iter(), leases.epoch(), leases.stamps())
             .await;
         let values = result?;
-        let mut fills = Vec::with_capacity(rights.len());
-        for item in items {
-            if let Some(live) = fresh(&item) {
-                let loaded = Plan::<S, E, C, U>::value_of(&values, &item).map(S::stored);
-                self.compare(&item, live, loaded);
+        for item in &items {
+            if let Some(live) = fresh(item) {
+                let loaded = Plan::<S, E, C, U>::value_of(&values, item).map(S::stored);
+                self.compare(item, live, loaded);
             }
-            let right = rights.get(&item.request.key).copied();
-            let encoded = right.and_then(|token| {
-                let encoded = self.encoded(&values, &item, &loaded, &leases)?;
-                Some((token, encoded))
-            });
-            if let Some((token, encoded)) = encoded {
+        }
+        let rights = items
+            .iter()
+            .filter_map(|item| Some((item, *rights.get(&item.request.key)?)));
+        let rights: Vec<_> = rights.collect();
+        let filled = rights.iter().map(|(item, _)| *item);
+        let encoded = self.encoded(&values, filled, &loaded, &leases);
+        let mut fills = Vec::with_capacity(rights.len());
+        for ((item, token), encoded) in rights.into_iter().zip(encoded) {
+            if let Ok(encoded) = encoded {
                 self.describe(Status::Miss, Some(&encoded.header));
                 fills.push(Fill::over(item.request.key.clone(), token, encoded, None));
             }
         }
         // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
-        let _ = fill::send(self.inner, &self.function.site, leases, fills, ()).await;
+        let site = &self.function.site;
+        let _ = fill::send(self.inner, site, leases, fills, Vec::new(), ()).await;
         self.found.extend(values);
         Ok(())
     }

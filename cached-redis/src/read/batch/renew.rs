@@ -11,7 +11,8 @@ use super::call::{Ids, Item, Request};
 use super::fill::{self, Fill};
 use super::leases::{Claims, Leases};
 use super::{Id, Many, Plan, Reader, Value};
-use crate::engine::encode::Encoder;
+use crate::engine::claim;
+use crate::engine::encode::{Encoder, NotStored};
 use crate::engine::handle::{self, Inner};
 use crate::engine::shape::ErrorSharing;
 use crate::engine::tags::{self, Stamps};
@@ -153,31 +154,33 @@ where
             claims.failed();
             return None;
         };
-        let encoded = items
-            .iter()
-            .map(|item| self.encoded(&values, item, &loaded, &leases));
-        let encoded: Vec<_> = encoded.collect();
+        let encoded = self.encoded(&values, items.iter(), &loaded, &leases);
         drop(items);
-        let (mut fills, mut permits, mut tokens) = (Vec::new(), Vec::new(), HashSet::new());
+        let (mut fills, mut discarded) = (Vec::new(), Vec::new());
+        let (mut permits, mut tokens) = (Vec::new(), HashSet::new());
         for (renewal, encoded) in renewals.into_iter().zip(encoded) {
             let (key, token) = (renewal.request.key, renewal.live.header.token);
             tokens.insert(token.number());
             let mut permit = renewal.permit;
             match encoded {
-                Some(encoded) => {
+                Ok(encoded) => {
                     permit.iter_mut().for_each(Permit::replaced);
                     fills.push(Fill::over(key, token, encoded, None));
                 }
-                // What was loaded is not to be kept, and so the old value is not to be served any longer.
-                None => {
-                    let released = self.inner.store.release(&key, token).await;
-                    released.map_or_else(|error| self.emit(&Event::Failed(&error)), drop);
-                }
+                Err(NotStored::Discarded) => discarded.push((key, token)),
+                Err(NotStored::Unfit) => permit.iter_mut().for_each(|one| one.rest(claim::TAKEN)),
             }
             permits.push(permit);
         }
         let site = &self.function.site;
-        fill::send(self.inner, site, leases, fills, (claims, permits));
+        fill::send(
+            self.inner,
+            site,
+            leases,
+            fills,
+            discarded,
+            (claims, permits),
+        );
         Some((values, tokens))
     }
 
