@@ -145,6 +145,7 @@ where
         pause: None,
         renewals: Vec::new(),
         audits: Vec::new(),
+        kept: Vec::new(),
         wish,
         summary: Summary::default(),
     };
@@ -192,10 +193,12 @@ struct Reader<'a, S: Many, E, C, U, F> {
     began: Option<Instant>,
     /// Between looks at leases of other processes.
     pause: Option<Pause>,
-    /// What is to be loaded anew, and what was found of it.
-    renewals: Vec<(Renewal<Id<S>>, Kept<S>)>,
-    /// What is to be compared with a load.
+    /// What is to be loaded anew behind the caller.
+    renewals: Vec<Renewal<Id<S>>>,
+    /// What is to be compared with a load there.
     audits: Vec<Renewal<Id<S>>>,
+    /// What is to be loaded anew in the caller's place, and answers unless it is.
+    kept: Vec<(Renewal<Id<S>>, Kept<S>)>,
     wish: Wish,
     summary: Summary,
 }
@@ -226,6 +229,15 @@ where
     F: Loads<S, E, C, U>,
 {
     async fn find(&mut self, items: Vec<Item<'_, Id<S>>>) -> Result<(), S::Error> {
+        let found = self.search(items).await;
+        self.go_on_behind();
+        // A call that fails loads no more in its caller's place.
+        found?;
+        self.renew_in_place().await;
+        Ok(())
+    }
+
+    async fn search(&mut self, items: Vec<Item<'_, Id<S>>>) -> Result<(), S::Error> {
         let mut ones = self.ones(items);
         while !ones.is_empty() {
             steps::look(self.inner, self.function, &mut ones).await;
@@ -239,7 +251,6 @@ where
             // Those for whom the time to wait is spent.
             ones = self.bypass(ones).await?;
         }
-        self.renew_and_audit().await;
         Ok(())
     }
 
@@ -262,12 +273,14 @@ where
         items.into_iter().map(one).collect()
     }
 
-    /// Takes the answers there are; gives back those without one.
+    /// Takes the answers there are, and goes on behind the caller with what has to be; gives back those
+    /// without one.
     fn served<'k>(&mut self, ones: Vec<One<'k, Id<S>>>) -> Result<Vec<One<'k, Id<S>>>, S::Error> {
         let mut rest = Vec::with_capacity(ones.len());
         for one in ones {
             rest.extend(self.serve(one)?);
         }
+        self.go_on_behind();
         Ok(rest)
     }
 
@@ -305,19 +318,22 @@ where
             Freshness::Revalidate => Status::Stale,
             _ => one.lookup.status(),
         };
-        let mut renewal = None;
+        let renewal = || Renewal::new(&one.item, &live);
         match freshness {
-            Freshness::Fresh if audit::is_drawn(self.encoder.policy) => {
-                self.audits.push(Renewal::new(&one.item, &live));
+            // No caller is to pay for it.
+            Freshness::Fresh if F::DETACHES && audit::is_drawn(encoder.policy) => {
+                self.audits.push(renewal());
             }
             Freshness::Fresh => {}
-            _ => renewal = Renewal::permitted(self.inner, &one.item, &live),
+            _ if F::DETACHES => self.renewals.extend(renewal().permitted(self.inner)),
+            _ => {
+                let renewal = renewal();
+                let kept = Kept::new(one.item, value, live, status);
+                self.kept.push((renewal, kept));
+                return None;
+            }
         }
-        let kept = Kept::new(one.item, value, live, status);
-        match renewal {
-            Some(renewal) => self.renewals.push((renewal, kept)),
-            None => self.answer(kept),
-        }
+        self.answer(Kept::new(one.item, value, live, status));
         None
     }
 

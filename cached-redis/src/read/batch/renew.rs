@@ -2,6 +2,7 @@
 //! replaces its own entry, if that still stands. See [`renew`](crate::read::renew) for the same of one.
 
 use std::collections::HashSet;
+use std::mem;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -55,14 +56,13 @@ impl<K: Clone> Renewal<K> {
 
     /// With the right to load it in this process; `None`: somebody does, or what would be loaded is that of
     /// an open transaction.
-    pub(super) fn permitted(inner: &Inner, item: &Item<'_, K>, live: &Live) -> Option<Self> {
-        let key = &item.request.key;
+    pub(super) fn permitted(mut self, inner: &Inner) -> Option<Self> {
+        let key = &self.request.key;
         if transaction::is_open() || inner.oversize.rests(key) {
             return None;
         }
-        let permit = Some(inner.renewals.begin(key, live.header.token)?);
-        let renewal = Self::new(item, live);
-        Some(Self { permit, ..renewal })
+        self.permit = Some(inner.renewals.begin(key, self.live.header.token)?);
+        Some(self)
     }
 
     fn item(&self) -> Item<'_, K> {
@@ -81,23 +81,28 @@ where
     U: Fn(&Value<S>) -> Verdict,
     F: Loads<S, E, C, U>,
 {
-    /// Loads anew what is to be, and compares; behind the caller, or else in its place, which then has the
-    /// new values.
-    pub(super) async fn renew_and_audit(&mut self) {
-        let audits = std::mem::take(&mut self.audits);
-        if !audits.is_empty() {
-            // No caller is to pay for it.
-            drop(self.load.in_background(&self.plan, Work::Audit(audits)));
+    /// Loads anew what was answered, and compares, while the caller goes on.
+    pub(super) fn go_on_behind(&mut self) {
+        let [renewals, audits] = [&mut self.renewals, &mut self.audits].map(mem::take);
+        for (work, all) in [(Work::Renew as fn(_) -> _, renewals), (Work::Audit, audits)] {
+            if !all.is_empty() {
+                self.load.in_background(&self.plan, work(all));
+            }
         }
-        if self.renewals.is_empty() {
-            return;
+    }
+
+    /// Loads anew what is to be in the caller's place, which then has the new values. Only now it keeps others
+    /// in this process from that.
+    pub(super) async fn renew_in_place(&mut self) {
+        let (mut renewals, mut kept) = (Vec::new(), Vec::new());
+        for (renewal, old) in mem::take(&mut self.kept) {
+            renewals.extend(renewal.permitted(self.inner));
+            kept.push(old);
         }
-        let renewals = std::mem::take(&mut self.renewals).into_iter();
-        let (renewals, kept): (Vec<_>, Vec<_>) = renewals.unzip();
         let Self { plan, load, .. } = self;
-        let loaded = match load.in_background(plan, Work::Renew(renewals)) {
-            Some(Work::Renew(renewals)) => plan.renew(renewals, |ids| load.run(ids)).await,
-            _ => None,
+        let loaded = match renewals.is_empty() {
+            true => None,
+            false => plan.renew(renewals, |ids| load.run(ids)).await,
         };
         let (values, tokens) = loaded.unwrap_or_default();
         for kept in kept {
@@ -240,15 +245,14 @@ where
 
 /// The user's function, for the ids that it is asked for.
 pub(crate) trait Loads<S: Many, E, C, U>: Sized {
+    /// Whether it can go on without its caller.
+    const DETACHES: bool;
+
     /// Runs it in the caller's task.
     fn run(&mut self, ids: Vec<Id<S>>) -> impl Future<Output = S::Return>;
 
-    /// Does `work` behind the caller; gives it back where the function cannot go on without that.
-    fn in_background(
-        &mut self,
-        plan: &Plan<'_, S, E, C, U>,
-        work: Work<Id<S>>,
-    ) -> Option<Work<Id<S>>>;
+    /// Does `work` behind the caller, if it can go on without that.
+    fn in_background(&mut self, plan: &Plan<'_, S, E, C, U>, work: Work<Id<S>>);
 }
 
 impl<S, E, C, U, F, L> Loads<S, E, C, U> for InPlace<F>
@@ -257,17 +261,13 @@ where
     F: FnMut(Vec<Id<S>>) -> L,
     L: Future<Output = S::Return>,
 {
+    const DETACHES: bool = false;
+
     fn run(&mut self, ids: Vec<Id<S>>) -> impl Future<Output = S::Return> {
         (self.0)(ids)
     }
 
-    fn in_background(
-        &mut self,
-        _: &Plan<'_, S, E, C, U>,
-        work: Work<Id<S>>,
-    ) -> Option<Work<Id<S>>> {
-        Some(work)
-    }
+    fn in_background(&mut self, _: &Plan<'_, S, E, C, U>, _: Work<Id<S>>) {}
 }
 
 impl<S, E, C, U, F, G, L> Loads<S, E, C, U> for Detached<F>
@@ -283,15 +283,13 @@ where
     G: FnOnce(Vec<Id<S>>) -> L + Send + 'static,
     L: Future<Output = S::Return> + Send + 'static,
 {
+    const DETACHES: bool = true;
+
     fn run(&mut self, ids: Vec<Id<S>>) -> impl Future<Output = S::Return> {
         (self.0)()(ids)
     }
 
-    fn in_background(
-        &mut self,
-        plan: &Plan<'_, S, E, C, U>,
-        work: Work<Id<S>>,
-    ) -> Option<Work<Id<S>>> {
+    fn in_background(&mut self, plan: &Plan<'_, S, E, C, U>, work: Work<Id<S>>) {
         let (owned, load) = (Owned::of(plan), (self.0)());
         let begun = plan.inner.runtime.work.begin();
         let run = async move {
@@ -299,7 +297,6 @@ where
             drop(begun);
         };
         plan.inner.runtime.spawn(handle::in_this_scope(run));
-        None
     }
 }
 
