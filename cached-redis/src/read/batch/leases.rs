@@ -4,6 +4,7 @@
 //! does for all: what stands under a key is compared with it there and nowhere else.
 
 use std::collections::HashSet;
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -143,6 +144,29 @@ impl Leases {
         }
     }
 
+    /// Releases those of `keys`: nothing will be filled there.
+    pub(super) fn let_go(&mut self, keys: &HashSet<String>) {
+        let held = mem::take(&mut self.held).into_iter();
+        let (gone, held) = held.partition(|key| keys.contains(key));
+        self.held = held;
+        self.release(gone);
+    }
+
+    fn release(&self, keys: Vec<String>) {
+        if keys.is_empty() {
+            return;
+        }
+        let (keys, token): (Arc<[String]>, _) = (keys.into(), self.token);
+        // Unanswered, the leases run out by themselves.
+        self.inner.finish(move |inner| {
+            let keys = Arc::clone(&keys);
+            async move {
+                let released = inner.store.release_all(&keys, token).await;
+                released.iter().all(Result::is_ok)
+            }
+        });
+    }
+
     pub(super) fn stop_heartbeat(&mut self) {
         if let Some(heartbeat) = self.heartbeat.take() {
             heartbeat.abort();
@@ -153,18 +177,8 @@ impl Leases {
 impl Drop for Leases {
     fn drop(&mut self) {
         self.stop_heartbeat();
-        if !self.held.is_empty() {
-            let token = self.token;
-            let keys: Arc<[String]> = std::mem::take(&mut self.held).into();
-            // Unanswered, the leases run out by themselves.
-            self.inner.finish(move |inner| {
-                let keys = Arc::clone(&keys);
-                async move {
-                    let released = inner.store.release_all(&keys, token).await;
-                    released.iter().all(Result::is_ok)
-                }
-            });
-        }
+        let held = mem::take(&mut self.held);
+        self.release(held);
     }
 }
 
@@ -192,6 +206,13 @@ impl Claims {
         };
         let rests = answers.map(|answer| answer.map(rest)).collect();
         (Self(leases), rests)
+    }
+
+    /// Gives back those on `keys`, which will not be loaded.
+    pub(super) fn let_go<'k>(&mut self, keys: impl Iterator<Item = &'k String>) {
+        let Self(leases) = self;
+        let keys = keys.map(|key| claim::beside(&leases.inner, key)).collect();
+        leases.let_go(&keys);
     }
 
     /// The load has failed: leaves word of it for the time of the throttle.
@@ -228,4 +249,31 @@ async fn heartbeat(inner: Arc<Inner>, mut keys: Vec<String>, token: Token, pulse
         keys.retain(|_| !matches!(stands.next(), Some(Ok::<_, StoreError>(false))));
     }
     pulse.gone(&inner);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::handle::Cache;
+
+    #[tokio::test]
+    async fn leases_that_are_let_go_are_released_and_the_others_held() {
+        let cache = Cache::builder().url("memory://").build().await.unwrap();
+        let held = async || {
+            cache.flush().await.unwrap();
+            let standing = cache.inner.store.get_all(&["a", "b"]).await.unwrap();
+            [standing[0].is_some(), standing[1].is_some()]
+        };
+        let asked = ["a", "b"].map(|key| Asked {
+            key: key.to_owned(),
+            over: None,
+        });
+        let mut leases = Leases::new(&cache.inner);
+        leases.acquire(&asked).await;
+        assert_eq!(held().await, [true, true]);
+        leases.let_go(&HashSet::from(["a".to_owned()]));
+        assert_eq!(held().await, [false, true]);
+        drop(leases);
+        assert_eq!(held().await, [false, false]);
+    }
 }

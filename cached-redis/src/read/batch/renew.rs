@@ -142,9 +142,10 @@ where
     where
         L: Future<Output = S::Return>,
     {
-        let claims = self.claim(&mut renewals).await;
+        let mut claims = self.claim(&mut renewals).await;
         let mut leases = Leases::new(self.inner);
-        self.stamp(&mut leases, &mut renewals).await;
+        let barred = self.stamp(&mut leases, &mut renewals).await;
+        claims.let_go(barred.iter().map(|one| &one.request.key));
         if renewals.is_empty() {
             return None;
         }
@@ -209,14 +210,19 @@ where
         claims
     }
 
-    /// Reads the tags; leaves those that are not barred.
-    async fn stamp(&self, leases: &mut Leases, renewals: &mut Vec<Renewal<Id<S>>>) {
+    /// Reads the tags; takes out those that are barred.
+    async fn stamp(
+        &self,
+        leases: &mut Leases,
+        renewals: &mut Vec<Renewal<Id<S>>>,
+    ) -> Vec<Renewal<Id<S>>> {
         let tags = |one: &Renewal<_>| tags::keys(self.inner, &one.request.tags, &one.live.entry);
         let all: Vec<_> = renewals.iter().flat_map(tags).collect();
         if let Err(error) = leases.read_tags(self.encoder.policy, all.into_iter()).await {
             self.emit(&Event::Failed(&error));
         }
-        renewals.retain(|renewal| leases.stamps().covers(&tags(renewal)));
+        let is_barred = |one: &mut Renewal<_>| !leases.stamps().covers(&tags(one));
+        renewals.extract_if(.., is_barred).collect()
     }
 
     /// Loads, and compares with the values what was served.

@@ -1,6 +1,7 @@
 //! The steps of many searches, each of which goes to the store as one for all that take it: the part of the
 //! flow that does not depend on the type of the values, so it is compiled once.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::call::Item;
@@ -172,10 +173,14 @@ async fn stamp<K>(
     if let Err(error) = leases.read_tags(policy, tags).await {
         inner.emit(&function.site, &Event::Away(&error));
     }
+    let mut barred = HashSet::new();
     for (one, tags) in granted {
-        one.hear(match leases.stamps().covers(&tags) {
+        let covered = leases.stamps().covers(&tags);
+        one.hear(match covered {
             true => Answer::Stamped,
             false => Answer::Away,
         });
+        barred.extend((!covered).then(|| one.item.request.key.clone()));
     }
+    leases.let_go(&barred);
 }
