@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use cached_redis::{Cache, CachedExt as _, Status, redis_cached};
 use tokio::sync::Barrier;
@@ -12,6 +13,7 @@ on_both_stores!(
     an_id_of_another_version_is_loaded_anew_and_the_others_are_hits,
     a_batch_and_the_function_of_one_id_share_their_entries_of_a_version,
     an_id_whose_version_is_unknown_is_loaded_without_the_cache_and_the_others_are_kept,
+    ids_of_unknown_versions_wait_for_no_load_without_the_cache,
     a_refreshed_batch_stores_the_versions_that_are_known,
     the_versions_of_all_ids_are_asked_for_at_once,
     a_batch_without_the_cache_asks_for_no_version,
@@ -147,6 +149,21 @@ async fn an_id_whose_version_is_unknown_is_loaded_without_the_cache_and_the_othe
     source.write();
     let found = status(&cache, read(&source, &[1, 2], &versions)).await;
     assert_eq!(found, (all(&[1, 5]), Status::Bypass));
+}
+
+async fn ids_of_unknown_versions_wait_for_no_load_without_the_cache(world: World) {
+    let cache = world.patient().wait_budget(Duration::from_secs(600));
+    let cache = cache.build().await.unwrap();
+    let (source, versions) = (Source::held(), Versions::of(&[]));
+    let calls = [(); 2].map(|()| {
+        let (source, versions) = (source.clone(), versions.clone());
+        cache.spawn(async move { read(&source, &[1], &versions).await })
+    });
+    source.begun(2).await;
+    source.release();
+    for call in calls {
+        assert_eq!(in_time(call).await.unwrap(), all(&[1]));
+    }
 }
 
 async fn a_refreshed_batch_stores_the_versions_that_are_known(world: World) {
