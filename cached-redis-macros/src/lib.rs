@@ -124,8 +124,8 @@ use proc_macro::TokenStream;
 /// ids of that load. So what it gets by value is copied for each run, by `Clone`, and `&mut T` and
 /// `self` by value do not work. `unless` and `ttl_with` see one value at a time. Ids with the same key
 /// are one id. A `key` is required, and it and the `tags` are those of one id; `version` is asked for each,
-/// with the id in the place of the ids. What is to be loaded anew behind the caller, or to be audited, is
-/// loaded by one load. `stale_if_error` and `soft_timeout` are refused; where a `policy` brings them, an
+/// with the id in the place of the ids. What one look finds due for a refresh in the
+/// background, or for an audit, is loaded by one load. `stale_if_error` and `soft_timeout` are refused; where a `policy` brings them, an
 /// entry past its TTL is missing.
 ///
 /// # Where it can stand

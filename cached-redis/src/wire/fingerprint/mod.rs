@@ -61,8 +61,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Fingerprinted<T> {
 
 /// The same, of a format that writes a text like the bytes of it. Texts are taken as bytes and checked
 /// here: a deserializer has to pass on what it has checked, which costs more than to check it.
+#[cfg(feature = "bincode")]
 pub(crate) struct Bytewise<T>(pub(crate) Fingerprinted<T>);
 
+#[cfg(feature = "bincode")]
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Bytewise<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         traced::<_, _, true>(deserializer).map(Self)
