@@ -16,8 +16,8 @@
 //! What a load says, of tags above all, it says of all of its ids: nobody knows to which of them it
 //! belongs. So each of its entries carries every tag of the load, beside those that the attribute gives it.
 //!
-//! What is past its TTL inside a stale window, or close to it, is served and loaded anew by one load, behind
-//! the caller where that can be: see `renew.rs`.
+//! What one look finds past its TTL inside a stale window, or close to it, is served and loaded anew by one
+//! load, in the background where that can be: see `renew.rs`.
 //!
 //! Two batches may each hold keys that the other one needs, and neither waits for ever: a batch
 //! **waits for others only while it holds nothing**. It asks for all it can have at once, loads and
