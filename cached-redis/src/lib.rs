@@ -24,9 +24,9 @@ mod write;
 pub use cached_redis_macros::{invalidates, redis_cached, write_through};
 
 pub use api::builder::Builder;
-pub use engine::batched::Batched;
 pub use engine::context::{Current, Previous, current};
 pub use engine::handle::Cache;
+pub use engine::id_map::IdMap;
 pub use engine::mode::Mode;
 pub use error::Error;
 pub use observe::status::Status;

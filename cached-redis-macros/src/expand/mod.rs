@@ -101,14 +101,14 @@ fn instance(key: &Key, p: &TokenStream) -> TokenStream {
 /// `async move { BODY }`. The statement before the body never runs: it tells the compiler the
 /// type, which `?` needs. It is left out where the type cannot be named.
 ///
-/// Another attribute in it ends with this one: `Ends::around(ends, async move { BODY })`.
+/// Another attribute in it ends with this one: `Attributes::around(ends, async move { BODY })`.
 fn body(function: &Function, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let (statements, braces) = function.statements();
     let pin = pin(function, p);
     let block = braced(quote!(#pin #statements), here.located_at(braces));
     match function.is_around {
-        true => quote_spanned!(here=> #p::Ends::around(__ends, async move #block)),
+        true => quote_spanned!(here=> #p::Attributes::around(__attributes, async move #block)),
         false => quote_spanned!(here=> async move #block),
     }
 }
@@ -116,7 +116,7 @@ fn body(function: &Function, p: &TokenStream) -> TokenStream {
 /// `let ends = Write::ends(&mut write);`, where another attribute is in the body.
 fn ends(function: &Function, write: &TokenStream) -> Option<TokenStream> {
     let here = Span::mixed_site();
-    let ends = quote_spanned!(here=> let __ends = #write.ends(););
+    let ends = quote_spanned!(here=> let __attributes = #write.attributes(););
     function.is_around.then_some(ends)
 }
 

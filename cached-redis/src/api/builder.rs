@@ -358,7 +358,7 @@ impl Builder {
         }
         let (memory, watch) = (self.memory, journal.clone());
         let store = AnyStore::open(address, redis, memory, self.require_connection, watch).await?;
-        let runtime = store.home();
+        let runtime = store.tasks();
         #[cfg(feature = "testing")]
         let store = store
             .with_faults(faults, deadline, &runtime)

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::engine::batched::Batched;
 use crate::engine::handle::Cache;
+use crate::engine::id_map::IdMap;
 use crate::engine::shape::{Fallible, Kept};
 use crate::engine::verdict;
 use crate::observe::registry::DIRECT;
@@ -88,7 +88,7 @@ impl<'a, K> EntriesRequest<'a, K> {
     /// Dropped while `load` runs, its leases are released and waiters go on with their own loads.
     pub async fn get_or_fill<M, E, F, L>(self, load: F) -> Result<M, E>
     where
-        M: Batched<Id = K, Value: Serialize + DeserializeOwned>,
+        M: IdMap<Id = K, Value: Serialize + DeserializeOwned>,
         F: FnMut(Vec<K>) -> L,
         L: Future<Output = Result<M, E>>,
     {

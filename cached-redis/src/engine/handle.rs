@@ -26,7 +26,7 @@ use crate::protocol::outbox::Outbox;
 use crate::protocol::renewal::Renewals;
 use crate::store::AnyStore;
 use crate::store::health::{Health, State};
-use crate::util::home::Home;
+use crate::util::tasks::Tasks;
 
 /// A cache: the client of one store, under one namespace.
 ///
@@ -83,13 +83,13 @@ pub(crate) struct Inner {
     sites: Vec<&'static Site>,
     warnings: Warnings,
     /// What must reach the store is sent from tasks: a dropped future may never send its command.
-    pub(crate) runtime: Arc<Home>,
+    pub(crate) runtime: Arc<Tasks>,
     /// When this cache was built.
     begun: SystemTime,
 }
 
 impl Inner {
-    /// See [`Home::finish`]. What it leaves to a later call does not keep the cache alive.
+    /// See [`Tasks::finish`]. What it leaves to a later call does not keep the cache alive.
     pub(crate) fn finish<F>(
         self: &Arc<Self>,
         begin: impl Fn(Arc<Self>) -> F + Send + Sync + 'static,
@@ -113,7 +113,7 @@ impl Inner {
         namespace: String,
         settings: Settings,
         journal: Arc<Journal>,
-        runtime: Arc<Home>,
+        runtime: Arc<Tasks>,
     ) -> Arc<Self> {
         let sites = registry::sites();
         registry::refuse_shared_default_keys();

@@ -1,16 +1,16 @@
 //! What a cache is made of, and the steps that reads and writes share: lease, load, encoding, fill, tags,
 //! removal.
 
-pub(crate) mod batched;
 pub(crate) mod claim;
 pub(crate) mod context;
 pub(crate) mod encode;
 pub(crate) mod fill;
 pub(crate) mod handle;
+pub(crate) mod id_map;
+pub(crate) mod instance;
 pub(crate) mod join;
 pub(crate) mod label;
 pub(crate) mod lease;
-pub(crate) mod meet;
 pub(crate) mod mode;
 pub(crate) mod oversize;
 pub(crate) mod plan;

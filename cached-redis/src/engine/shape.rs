@@ -10,7 +10,7 @@ use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::engine::batched::Batched;
+use crate::engine::id_map::IdMap;
 use crate::protocol::flight::SharedError;
 use crate::wire::codec::Equal;
 use crate::wire::form::{Form, Pointed, Pointer, Whole};
@@ -130,8 +130,8 @@ pub fn values<S: Shape>(_: &S) -> Values<S::Value> {
 /// Asks it of those that a batch keeps one by one, in the form `V`.
 pub fn each<S, V>(_: &S, _: &V) -> Values<V::Stored>
 where
-    S: Shape<Ok: Batched>,
-    V: Form<<S::Ok as Batched>::Value>,
+    S: Shape<Ok: IdMap>,
+    V: Form<<S::Ok as IdMap>::Value>,
 {
     Values(PhantomData)
 }
@@ -335,7 +335,7 @@ pub trait EachPointed {
     }
 }
 
-impl<S: Shape<Ok: Batched<Value: Pointer>>> EachPointed for EachProbe<S> {}
+impl<S: Shape<Ok: IdMap<Value: Pointer>>> EachPointed for EachProbe<S> {}
 
 /// Finds all other values.
 pub trait EachWhole {

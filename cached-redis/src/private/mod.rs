@@ -1,6 +1,6 @@
 //! All that generated code may name. Not part of the public interface: it changes without notice.
 
-pub(crate) mod lent;
+pub(crate) mod detach;
 pub mod outcome;
 pub(crate) mod refusal;
 
@@ -9,8 +9,8 @@ pub use core::time::Duration;
 pub use inventory;
 
 pub use crate::api::catalog::assert_catalog;
-pub use crate::engine::batched::Batched;
 pub use crate::engine::handle::Cache;
+pub use crate::engine::id_map::IdMap;
 pub use crate::observe::instance::{Instance, definition};
 pub use crate::observe::registry::{
     Function, FunctionInfo, Guard, Registered, When, WriteThrough, Writer, WriterInfo,
@@ -20,14 +20,14 @@ pub use crate::policy::{
     Jitter, Policy, Written, checked_negative_ttl, checked_replica_lag, checked_timeout,
     checked_ttl, checked_window,
 };
-pub use crate::private::lent::{Held, held, sent};
+pub use crate::private::detach::{Held, held, sent};
 pub use crate::private::refusal::Refusal;
 pub use crate::read::batch::{Batch, Each};
 pub use crate::read::call::Call;
 pub use crate::wire::key::{KeyName, KeyWriter, part};
 pub use crate::wire::version::source_version;
+pub use crate::write::attributes::Attributes;
 pub use crate::write::call::Write;
-pub use crate::write::ends::Ends;
 pub use crate::write::through::Through;
 pub use futures_util::future::join_all;
 
@@ -154,7 +154,7 @@ pub fn copy<T: Clone>(argument: &T) -> T {
 /// Answers a call of a function under `#[redis_cached(batch(…))]`. `load` is asked for the ids that
 /// are missing, each time with other ones.
 pub fn read_batch<S, E, C, U, F, L>(
-    batch: Batch<<S::Ok as Batched>::Id>,
+    batch: Batch<<S::Ok as IdMap>::Id>,
     shape: S,
     errors: E,
     codec: C,
@@ -165,8 +165,8 @@ where
     S: Many<Stored: Cacheable>,
     E: ErrorSharing<S::Error> + Copy,
     C: Choice,
-    U: Fn(&<S::Ok as Batched>::Value) -> Verdict,
-    F: FnMut(Vec<<S::Ok as Batched>::Id>) -> L,
+    U: Fn(&<S::Ok as IdMap>::Value) -> Verdict,
+    F: FnMut(Vec<<S::Ok as IdMap>::Id>) -> L,
     L: Future<Output = S::Return>,
 {
     let policy = batch.policy();
@@ -181,7 +181,7 @@ where
 
 /// The same for loads that can go on without their caller: `load` makes one own what it needs.
 pub fn read_batch_in_background<S, E, C, U, F, G, L>(
-    batch: Batch<<S::Ok as Batched>::Id>,
+    batch: Batch<<S::Ok as IdMap>::Id>,
     shape: S,
     errors: E,
     codec: C,
@@ -192,12 +192,12 @@ where
     S: Many<Stored: Cacheable> + Send + Sync + 'static,
     S::Ok: Send + 'static,
     S::Error: Send + 'static,
-    <S::Ok as Batched>::Id: Send + Sync + 'static,
+    <S::Ok as IdMap>::Id: Send + Sync + 'static,
     E: ErrorSharing<S::Error> + Copy + Send + Sync + 'static,
     C: Choice + Send + Sync + 'static,
-    U: Fn(&<S::Ok as Batched>::Value) -> Verdict + Clone + Send + Sync + 'static,
+    U: Fn(&<S::Ok as IdMap>::Value) -> Verdict + Clone + Send + Sync + 'static,
     F: FnMut() -> G,
-    G: FnOnce(Vec<<S::Ok as Batched>::Id>) -> L + Send + 'static,
+    G: FnOnce(Vec<<S::Ok as IdMap>::Id>) -> L + Send + 'static,
     L: Future<Output = S::Return> + Send + 'static,
 {
     let policy = batch.policy();

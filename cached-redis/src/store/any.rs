@@ -14,8 +14,8 @@ use crate::store::redis::{RedisSettings, RedisStore};
 use crate::store::stats::StoreStats;
 use crate::store::steps::steps;
 use crate::store::{Answer, Outlet, Put, Store, Watch};
-use crate::util::home::Home;
 use crate::util::sync::carried;
+use crate::util::tasks::Tasks;
 use crate::wire::entry::Token;
 use crate::wire::lock::Grant;
 use crate::wire::tag::Generation;
@@ -80,10 +80,10 @@ impl AnyStore {
     }
 
     /// Where the tasks live that it has, and its cache with it; in memory there are none.
-    pub(crate) fn home(&self) -> Arc<Home> {
+    pub(crate) fn tasks(&self) -> Arc<Tasks> {
         match self.bare() {
-            Bare::Memory(_) => Home::here(),
-            Bare::Redis(store) => Arc::clone(store.home()),
+            Bare::Memory(_) => Tasks::here(),
+            Bare::Redis(store) => Arc::clone(store.tasks()),
         }
     }
 
@@ -127,7 +127,7 @@ impl AnyStore {
         self,
         faults: Option<Faults>,
         deadline: Duration,
-        runtime: &Arc<Home>,
+        runtime: &Arc<Tasks>,
     ) -> Self {
         match faults {
             Some(faults) => Self::Faulty(FaultyStore::new(self, faults, deadline, runtime.clone())),

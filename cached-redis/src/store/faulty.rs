@@ -16,7 +16,7 @@ use super::many::{Asked, Filling, Granted, many};
 use super::steps::steps;
 use crate::error::StoreError;
 use crate::store::{Answer, AnyStore, Outlet, Put, Store};
-use crate::util::home::Home;
+use crate::util::tasks::Tasks;
 use crate::wire::entry::Token;
 use crate::wire::lock::Grant;
 use crate::wire::tag::Generation;
@@ -35,7 +35,7 @@ pub(crate) struct FaultyStore {
     /// How long a caller waits for an answer.
     deadline: Duration,
     /// Where steps run that are late.
-    runtime: Arc<Home>,
+    runtime: Arc<Tasks>,
 }
 
 /// Boxed, since a store contains a faulty store contains a store.
@@ -46,7 +46,7 @@ impl FaultyStore {
         store: AnyStore,
         faults: Faults,
         deadline: Duration,
-        runtime: Arc<Home>,
+        runtime: Arc<Tasks>,
     ) -> Self {
         Self {
             store: Arc::new(store),

@@ -10,7 +10,7 @@ use super::mailbox::Mailbox;
 use super::memory::MemoryLog;
 use super::{Answer, AnyStore};
 use crate::util::background::Background;
-use crate::util::home::Home;
+use crate::util::tasks::Tasks;
 
 /// How many entries of a log wait for their consumer beside those that were read together.
 const AHEAD: usize = 1;
@@ -32,7 +32,7 @@ impl AnyStore {
     pub(crate) async fn follow(
         &self,
         reader: &Arc<Reader>,
-        runtime: &Home,
+        runtime: &Tasks,
     ) -> (mpsc::Receiver<Entry>, Background) {
         let reader = Arc::clone(reader);
         match self.bare() {
@@ -61,7 +61,7 @@ impl AnyStore {
 async fn follow(
     log: impl Log,
     reader: Arc<Reader>,
-    runtime: &Home,
+    runtime: &Tasks,
 ) -> (mpsc::Receiver<Entry>, Background) {
     let (taker, entries) = mpsc::channel(AHEAD);
     let (tried, first_try) = oneshot::channel();

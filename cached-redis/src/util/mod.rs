@@ -4,11 +4,11 @@
 pub(crate) mod background;
 pub(crate) mod backoff;
 pub(crate) mod boxed;
-pub(crate) mod driven;
-pub(crate) mod home;
+pub(crate) mod liveness;
 pub(crate) mod lock;
 pub(crate) mod outlined;
 pub(crate) mod sync;
+pub(crate) mod tasks;
 pub(crate) mod thread;
 pub(crate) mod warning;
 pub(crate) mod work;

@@ -15,8 +15,8 @@ use crate::util::boxed::Boxed;
 use crate::wire::key::KeyWriter;
 use crate::wire::tag::TAG;
 use crate::wire::targets::Targets;
+use crate::write::attributes::Attributes;
 use crate::write::dispatch::Sent;
-use crate::write::ends::Ends;
 use crate::write::guard::WriteGuard;
 use crate::write::invalidate;
 use crate::write::removal::Removal;
@@ -36,7 +36,7 @@ pub struct Write {
     incomplete: bool,
     guard: Option<WriteGuard>,
     /// Those of all attributes of the function, if this is not its only one.
-    ends: Option<Arc<Ends>>,
+    attributes: Option<Arc<Attributes>>,
     /// Whether another attribute is around, which removes what this one collects.
     is_inner: bool,
 }
@@ -69,15 +69,15 @@ impl Write {
         {
             inner.emit(&writer.site, &Event::Unguarded(&Unguarded::NotEnabled));
         }
-        let ends = Ends::enter(writer.info.path);
+        let attributes = Attributes::enter(writer.info.path);
         Self {
             writer,
             cache,
             targets: Targets::default(),
             incomplete: false,
             guard: None,
-            is_inner: ends.is_some(),
-            ends,
+            is_inner: attributes.is_some(),
+            attributes,
         }
     }
 
@@ -204,18 +204,18 @@ impl Write {
     }
 
     /// For the attributes in the body of the function, which end with this one.
-    pub fn ends(&mut self) -> Arc<Ends> {
+    pub fn attributes(&mut self) -> Arc<Attributes> {
         Arc::clone(
-            self.ends
-                .get_or_insert_with(|| Ends::new(self.writer.info.path)),
+            self.attributes
+                .get_or_insert_with(|| Attributes::new(self.writer.info.path)),
         )
     }
 
     /// Invalidates before the function runs.
     pub fn before(&mut self) -> Ended {
         let own = self.own();
-        let removal = own.map(|own| match &self.ends {
-            Some(ends) => ends.before(own),
+        let removal = own.map(|own| match &self.attributes {
+            Some(attributes) => attributes.before(own),
             None => own,
         });
         Ended(removal.and_then(invalidate::in_turn).into_iter().collect())
@@ -234,7 +234,7 @@ impl Write {
         self.cache.as_ref().filter(|_| self.guard.is_some())
     }
 
-    /// Ends a write-through, with its value if there is one to store.
+    /// Attributes a write-through, with its value if there is one to store.
     pub(crate) fn put(mut self, written: Option<EncodedEntry>) -> Ended {
         self.guard = self.guard.take().map(|guard| guard.with(written));
         Ended(self.send())
@@ -242,9 +242,9 @@ impl Write {
 
     fn send(&mut self) -> Vec<Sent> {
         let own = self.own();
-        let all = match self.ends.take() {
-            Some(ends) if self.is_inner => ends.leave(own).into_iter().collect(),
-            Some(ends) => ends.close(own),
+        let all = match self.attributes.take() {
+            Some(attributes) if self.is_inner => attributes.leave(own).into_iter().collect(),
+            Some(attributes) => attributes.close(own),
             None => own.into_iter().collect(),
         };
         all.into_iter().filter_map(invalidate::in_turn).collect()

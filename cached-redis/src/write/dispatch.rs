@@ -3,7 +3,7 @@
 //! Each is sent from a task of its own, on the runtime of its caller. One that ends drops its tasks, and
 //! they defer what they have not sent. But a runtime may also be kept and never driven again. While the
 //! caller waits, its runtime is driven. What a caller leaves who is dropped before the answer is
-//! [looked after](crate::util::driven): where nothing drives the task, the
+//! [looked after](crate::util::liveness): where nothing drives the task, the
 //! [journal](crate::protocol::journal) repeats what it should have removed, wherever the cache has its home.
 //! Until the end reads of its keys bypass the cache.
 //!
@@ -22,7 +22,7 @@ use crate::observe::event::Event;
 use crate::observe::registry::DIRECT;
 use crate::protocol::journal::{Attempt, Hold};
 use crate::protocol::outbox::Announcement;
-use crate::util::driven::Unfinished;
+use crate::util::liveness::Unfinished;
 use crate::util::lock::Mutex;
 use crate::util::work::Begun;
 use crate::wire::targets::Targets;

@@ -3,9 +3,9 @@
 
 pub(crate) mod after_commit;
 pub(crate) mod attempt;
+pub(crate) mod attributes;
 pub(crate) mod call;
 pub(crate) mod dispatch;
-pub(crate) mod ends;
 pub(crate) mod guard;
 pub(crate) mod invalidate;
 pub(crate) mod invalidation;

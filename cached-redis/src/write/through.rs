@@ -54,8 +54,8 @@ use crate::store::Store as _;
 use crate::wire::codec::FromCache;
 use crate::wire::key::KeyWriter;
 use crate::wire::tag::{self, TAG};
+use crate::write::attributes::Attributes;
 use crate::write::call::Write;
-use crate::write::ends::Ends;
 
 /// One call of a function under `#[write_through]`.
 #[derive(Debug)]
@@ -128,8 +128,8 @@ impl Through {
     }
 
     /// For the attributes in the body of the function, which end with this one.
-    pub fn ends(&mut self) -> Arc<Ends> {
-        self.write.ends()
+    pub fn attributes(&mut self) -> Arc<Attributes> {
+        self.write.attributes()
     }
 
     /// A write under a key that was given by hand.

@@ -55,19 +55,19 @@ use crate::wire::targets::Targets;
 
 mod book;
 mod hold;
-mod kin;
 mod ledger;
 mod recent;
 #[cfg(test)]
 mod schedules;
+mod siblings;
 mod target;
 #[cfg(test)]
 mod tests;
 
 use book::Book;
 pub(crate) use hold::Hold;
-use kin::Others;
 use recent::Recent;
+use siblings::Others;
 pub(crate) use target::Target;
 
 /// See the module.
@@ -78,8 +78,8 @@ pub(crate) struct Journal {
     life: AtomicU64,
     /// Whether anything is kept or held here.
     bars: AtomicBool,
-    kin: Mutex<Others>,
-    /// Whether a cache of the kin may leave tombstones, which every invalidation has to spare.
+    siblings: Mutex<Others>,
+    /// Whether a cache of the siblings may leave tombstones, which every invalidation has to spare.
     guarded: atomic::AtomicBool,
     /// Whether a cache is there that repeats what is kept.
     serves: atomic::AtomicBool,
@@ -90,7 +90,7 @@ pub(crate) struct Journal {
 }
 
 /// All that a read looks at while nothing is kept or held: twice the life, plus one if anything is, here
-/// or by others of the kin. Alone on its cache line, so that writers do not take it away from readers.
+/// or by its siblings. Alone on its cache line, so that writers do not take it away from readers.
 #[repr(align(128))]
 struct Gate(AtomicU64);
 
@@ -161,7 +161,7 @@ impl Journal {
             }),
             life: AtomicU64::new(0),
             bars: AtomicBool::new(false),
-            kin: Mutex::default(),
+            siblings: Mutex::default(),
             guarded: atomic::AtomicBool::new(false),
             serves: atomic::AtomicBool::new(false),
             busy: watch::Sender::new(false),
@@ -174,7 +174,7 @@ impl Journal {
         self.guarded.store(guarded, Ordering::Relaxed);
     }
 
-    /// Whether tombstones may stand, left by any cache of the kin.
+    /// Whether tombstones may stand, left by any of the siblings.
     pub(crate) fn is_guarded(&self) -> bool {
         self.guarded.load(Ordering::Relaxed)
     }
@@ -343,7 +343,7 @@ impl Journal {
         timeout(most, self.wake.notified()).await.is_ok()
     }
 
-    /// Tells the readers, here and of the kin, under the lock.
+    /// Tells the readers, here and in the siblings, under the lock.
     fn publish(&self, state: &State) {
         let busy = !state.is_idle();
         let bars = busy || !state.held.is_empty() || !state.held_patterns.is_empty();

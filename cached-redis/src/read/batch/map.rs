@@ -3,13 +3,13 @@
 use std::marker::PhantomData;
 
 use super::Value;
-use crate::engine::batched::Batched;
+use crate::engine::id_map::IdMap;
 use crate::engine::shape::Shape;
 use crate::wire::codec::Equal;
 use crate::wire::form::Form;
 
 /// The shape of a batch, which also knows how each of its values is stored.
-pub trait Many: Shape<Ok: Batched> {
+pub trait Many: Shape<Ok: IdMap> {
     /// What is encoded of a value.
     type Stored;
 
@@ -23,12 +23,12 @@ pub trait Many: Shape<Ok: Batched> {
 
 /// The shape `S`, each value in the form `F`.
 #[derive(Debug)]
-pub struct Each<S: Shape<Ok: Batched>, F: Form<Value<S>>> {
+pub struct Each<S: Shape<Ok: IdMap>, F: Form<Value<S>>> {
     equal: Equal<F::Stored>,
     types: PhantomData<fn() -> (S, F)>,
 }
 
-impl<S: Shape<Ok: Batched>, F: Form<Value<S>>> Each<S, F> {
+impl<S: Shape<Ok: IdMap>, F: Form<Value<S>>> Each<S, F> {
     /// With what a probe has found.
     #[must_use]
     pub fn new(_: S, _: F, equal: Equal<F::Stored>) -> Self {
@@ -39,15 +39,15 @@ impl<S: Shape<Ok: Batched>, F: Form<Value<S>>> Each<S, F> {
     }
 }
 
-impl<S: Shape<Ok: Batched>, F: Form<Value<S>>> Clone for Each<S, F> {
+impl<S: Shape<Ok: IdMap>, F: Form<Value<S>>> Clone for Each<S, F> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<S: Shape<Ok: Batched>, F: Form<Value<S>>> Copy for Each<S, F> {}
+impl<S: Shape<Ok: IdMap>, F: Form<Value<S>>> Copy for Each<S, F> {}
 
-impl<S: Shape<Ok: Batched>, F: Form<Value<S>>> Shape for Each<S, F> {
+impl<S: Shape<Ok: IdMap>, F: Form<Value<S>>> Shape for Each<S, F> {
     type Return = S::Return;
     type Ok = S::Ok;
     type Value = S::Value;
@@ -67,7 +67,7 @@ impl<S: Shape<Ok: Batched>, F: Form<Value<S>>> Shape for Each<S, F> {
     }
 }
 
-impl<S: Shape<Ok: Batched>, F: Form<Value<S>>> Many for Each<S, F> {
+impl<S: Shape<Ok: IdMap>, F: Form<Value<S>>> Many for Each<S, F> {
     type Stored = F::Stored;
 
     fn stored(value: &Value<S>) -> &F::Stored {

@@ -67,7 +67,7 @@ mod steps;
 mod summary;
 mod wait;
 
-use crate::engine::batched::Batched;
+use crate::engine::id_map::IdMap;
 pub use call::Batch;
 use call::{Ids, Item, Target};
 pub use map::Each;
@@ -77,8 +77,8 @@ use renew::Renewal;
 use steps::One;
 use summary::Summary;
 
-type Id<S> = <<S as Shape>::Ok as Batched>::Id;
-type Value<S> = <<S as Shape>::Ok as Batched>::Value;
+type Id<S> = <<S as Shape>::Ok as IdMap>::Id;
+type Value<S> = <<S as Shape>::Ok as IdMap>::Value;
 
 /// How a batch loads, and what of it is kept.
 pub(crate) struct Task<E, C, U, F> {
@@ -112,7 +112,7 @@ where
         origin,
         requests,
         ids,
-    } = match batch.target(<S::Ok as Batched>::same) {
+    } = match batch.target(<S::Ok as IdMap>::same) {
         Ok(target) => target,
         Err(ids) => return plain(policy, task, ids).await,
     };

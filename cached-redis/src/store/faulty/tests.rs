@@ -6,14 +6,14 @@ use super::*;
 use crate::store::MemoryLimits;
 use crate::store::memory::MemoryStore;
 use crate::testing::HeldClock;
-use crate::util::home::Home;
+use crate::util::tasks::Tasks;
 
 const DEADLINE: Duration = Duration::from_millis(100);
 const LIFE: Duration = Duration::from_secs(60);
 
 fn store(faults: Faults) -> FaultyStore {
     let store = MemoryStore::private(MemoryLimits::default()).unwrap();
-    FaultyStore::new(AnyStore::Memory(store), faults, DEADLINE, Home::here())
+    FaultyStore::new(AnyStore::Memory(store), faults, DEADLINE, Tasks::here())
 }
 
 /// Puts something under `key`, through the faults.

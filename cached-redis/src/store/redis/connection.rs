@@ -5,7 +5,7 @@
 //! moment until the next handshake is through, operations find no connection.
 //!
 //! Task and driver end with their runtime, too, or stand still with it. An operation that finds no
-//! connection sees to it that there is a runtime ([`Home`]). Where the task has just begun, operations
+//! connection sees to it that there is a runtime ([`Tasks`]). Where the task has just begun, operations
 //! wait for its first attempt, as `build` does.
 
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::breaker::{Breaker, Probing};
 use super::facts::Identity;
 use super::handshake::{self, Opened, Route};
-use super::vigil::{Seen, Vigil};
+use super::monitor::{Monitor, Seen};
 use super::{RedisSettings, reply};
 use crate::error::{ConnectProblem, StoreError};
 use crate::store::health::{Condition, State};
@@ -30,8 +30,8 @@ use crate::store::stats::{BreakerState, StoreStats};
 use crate::store::{Answer, Watch};
 use crate::util::background::Background;
 use crate::util::backoff::Backoff;
-use crate::util::home::Home;
 use crate::util::lock::Mutex;
+use crate::util::tasks::Tasks;
 
 /// A connection that has lasted so long makes the next outage a new one.
 const STABLE: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ pub(super) struct Connection {
     shared: Arc<Shared>,
     /// Why the first attempt came to nothing.
     first_failure: Option<ConnectProblem>,
-    home: Arc<Home>,
+    tasks: Arc<Tasks>,
     /// How long an attempt to connect may take.
     patience: Duration,
 }
@@ -80,7 +80,7 @@ impl Connection {
         route: Arc<Route>,
         settings: RedisSettings,
         watch: Arc<dyn Watch>,
-        home: Arc<Home>,
+        tasks: Arc<Tasks>,
     ) -> Self {
         let shared = Arc::new(Shared {
             live: ArcSwapOption::empty(),
@@ -99,11 +99,11 @@ impl Connection {
             settings,
             watch,
         });
-        home.house(move || Arc::clone(&keeper).begin());
+        tasks.house(move || Arc::clone(&keeper).begin());
         Self {
             first_failure: shared.first_attempt().await,
             shared,
-            home,
+            tasks,
             patience,
         }
     }
@@ -114,7 +114,7 @@ impl Connection {
         if let Some(connection) = self.find() {
             return Ok(connection);
         }
-        if self.home.tend() || self.shared.is_trying() {
+        if self.tasks.tend() || self.shared.is_trying() {
             Box::pin(self.tried()).await;
         }
         self.find().ok_or_else(|| {
@@ -142,7 +142,7 @@ impl Connection {
         self.shared.breaker.ended(outcome);
         if matches!(outcome, Err(StoreError::Timeout)) {
             // Perhaps it was sent to nobody.
-            self.home.tend();
+            self.tasks.tend();
         }
     }
 
@@ -278,11 +278,11 @@ impl Keeper {
                 Ok(opened) => {
                     told = None;
                     let since = Instant::now();
-                    let Some((out, vigil, driver)) = self.hand_out(task, opened) else {
+                    let Some((out, monitor, driver)) = self.hand_out(task, opened) else {
                         return;
                     };
                     self.shared.tried.send_replace(Some(Ok(())));
-                    self.wait_for_end(out, vigil, driver).await;
+                    self.wait_for_end(out, monitor, driver).await;
                     if since.elapsed() >= STABLE {
                         backoff = Backoff::long();
                     }
@@ -306,7 +306,7 @@ impl Keeper {
     }
 
     /// `None`: another task has taken the place of this one.
-    fn hand_out(&self, task: u64, opened: Opened) -> Option<(Out<'_>, Vigil, Background)> {
+    fn hand_out(&self, task: u64, opened: Opened) -> Option<(Out<'_>, Monitor, Background)> {
         let shared = &*self.shared;
         let mut last = shared.last.lock();
         if last.tasks != task {
@@ -314,7 +314,7 @@ impl Keeper {
         }
         let server = opened.identity;
         let changed = last.server.as_ref().is_some_and(|last| !last.is(&server));
-        let vigil = Vigil::new(opened.connection.clone(), &server);
+        let monitor = Monitor::new(opened.connection.clone(), &server);
         // Before any operation can find the connection.
         self.watch.recognised(&server, self.route.address.database);
         self.watch.connected(changed);
@@ -328,22 +328,22 @@ impl Keeper {
         let live = Arc::new(Live {
             connection: opened.connection,
             driver: opened.driver.0.abort_handle(),
-            seen: vigil.seen(),
+            seen: monitor.seen(),
         });
         shared.live.store(Some(Arc::clone(&live)));
         shared.condition.turns(true);
         tracing::info!(address = %self.route.address, "connected to the store");
-        Some((Out { keeper: self, live }, vigil, opened.driver))
+        Some((Out { keeper: self, live }, monitor, opened.driver))
     }
 
     /// Until the connection is lost, leads to another server, or has carried no answer for so long that
     /// another one may do better.
-    async fn wait_for_end(&self, out: Out<'_>, mut vigil: Vigil, mut driver: Background) {
+    async fn wait_for_end(&self, out: Out<'_>, mut monitor: Monitor, mut driver: Background) {
         let probing = Probing {
             deadline: self.settings.deadline,
             patience: self.settings.connect_timeout.saturating_mul(3),
         };
-        let connection = vigil.connection();
+        let connection = monitor.connection();
         let probe = || answers(connection.clone());
         tokio::select! {
             ended = &mut driver.0 => {
@@ -353,7 +353,7 @@ impl Keeper {
                     self.shared.last.lock().server = Some(Identity::default());
                 }
             }
-            () = vigil.keep() => {}
+            () = monitor.keep() => {}
             () = self.shared.breaker.watch(&self.route.address, probing, probe) => {}
         }
         drop(out);

@@ -17,13 +17,13 @@ use super::{reply, send};
 use crate::error::StoreError;
 use crate::store::Answer;
 use crate::store::many::MOST;
-use crate::util::home::Home;
+use crate::util::tasks::Tasks;
 
 pub(super) struct Link {
     pub(super) connection: Connection,
     pub(super) deadline: Deadline,
     pub(super) batches: Batches,
-    pub(super) runtime: Arc<Home>,
+    pub(super) runtime: Arc<Tasks>,
 }
 
 impl Link {

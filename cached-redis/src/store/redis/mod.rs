@@ -21,7 +21,7 @@ use super::{Answer, Outlet, Put, Store, Watch, envelope_token, millis};
 use crate::error::{ConnectProblem, Error};
 use crate::store::health::State;
 use crate::store::size;
-use crate::util::home::Home;
+use crate::util::tasks::Tasks;
 use crate::wire::entry::Token;
 use crate::wire::lock::{self, Grant};
 use crate::wire::tag::Generation;
@@ -39,6 +39,7 @@ mod link;
 mod listen;
 mod log;
 mod many;
+mod monitor;
 mod publish;
 mod reply;
 mod script;
@@ -50,7 +51,6 @@ mod settings;
 mod tests;
 #[cfg(feature = "tls")]
 mod tls;
-mod vigil;
 
 use batch::Batches;
 use connection::Connection;
@@ -95,13 +95,13 @@ impl RedisStore {
         });
         let (connect_timeout, value_bytes) = (settings.connect_timeout, settings.value_bytes);
         let bars_key = settings.bars_key.clone();
-        let home = Home::here();
+        let tasks = Tasks::here();
         let link = Link {
             deadline: Deadline::new(settings.deadline)
                 .map_err(|_| Error::setting("deadline", "no thread could be started for it"))?,
             batches: Batches::default(),
-            connection: Connection::open(Arc::clone(&route), settings, watch, home.clone()).await,
-            runtime: home,
+            connection: Connection::open(Arc::clone(&route), settings, watch, tasks.clone()).await,
+            runtime: tasks,
         };
         Ok(Self {
             link: Arc::new(link),
@@ -123,7 +123,7 @@ impl RedisStore {
     }
 
     /// Where its tasks live.
-    pub(crate) fn home(&self) -> &Arc<Home> {
+    pub(crate) fn tasks(&self) -> &Arc<Tasks> {
         &self.link.runtime
     }
 

@@ -9,7 +9,7 @@
 //! there is a connection, the id that the server has given itself is another, so two spellings of one
 //! server find each other then, and stay together.
 //!
-//! Locks are taken in this order: all members, the state of a journal, its kin. Only [`bequeath`] holds
+//! Locks are taken in this order: all members, the state of a journal, its siblings. Only [`bequeath`] holds
 //! the states of two.
 
 use std::sync::atomic::Ordering;
@@ -26,8 +26,8 @@ struct Member {
     journal: Weak<Journal>,
     realm: String,
     names: Vec<String>,
-    /// The same for those of one kin.
-    kin: u64,
+    /// The same for those that belong together.
+    siblings: u64,
 }
 
 impl Member {
@@ -36,7 +36,7 @@ impl Member {
     }
 }
 
-/// The others of a journal's kin.
+/// The other journals that speak of the same keys.
 pub(super) type Others = Vec<Weak<Journal>>;
 
 fn members() -> MutexGuard<'static, Vec<Member>> {
@@ -49,12 +49,12 @@ impl Journal {
     pub(crate) fn enrol(self: &Arc<Self>, realm: String, name: &str) {
         let mut members = members();
         members.retain(|member| member.journal.strong_count() > 0);
-        let last = members.iter().map(|member| member.kin).max();
+        let last = members.iter().map(|member| member.siblings).max();
         members.push(Member {
             journal: Arc::downgrade(self),
             realm,
             names: Vec::new(),
-            kin: last.unwrap_or_default() + 1,
+            siblings: last.unwrap_or_default() + 1,
         });
         self.named(&mut members, name);
     }
@@ -69,26 +69,26 @@ impl Journal {
         if own.is_named(name) {
             return;
         }
-        let (kin, realm) = (own.kin, own.realm.clone());
+        let (siblings, realm) = (own.siblings, own.realm.clone());
         own.names.push(name.to_owned());
         let same = |member: &&Member| member.realm == realm && member.is_named(name);
-        let met: Vec<_> = members.iter().filter(same).map(|it| it.kin).collect();
-        let of_kin = members.iter_mut().filter(|it| met.contains(&it.kin));
-        let of_kin = of_kin.filter_map(|member| {
-            member.kin = kin;
+        let met: Vec<_> = members.iter().filter(same).map(|it| it.siblings).collect();
+        let together = members.iter_mut().filter(|it| met.contains(&it.siblings));
+        let together = together.filter_map(|member| {
+            member.siblings = siblings;
             member.journal.upgrade()
         });
-        introduce(&of_kin.collect::<Vec<_>>());
+        introduce(&together.collect::<Vec<_>>());
     }
 
     pub(super) fn others(&self) -> Vec<Arc<Self>> {
-        let others = self.kin.lock();
+        let others = self.siblings.lock();
         others.iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Tells the readers what is known of itself and of the others.
     pub(super) fn look_around(&self) {
-        let others = self.kin.lock();
+        let others = self.siblings.lock();
         let mut others = others.iter().filter_map(Weak::upgrade);
         let bars = |journal: &Self| journal.bars.load(Ordering::Acquire);
         let barred = bars(self) || others.any(|other| bars(&other));
@@ -106,7 +106,7 @@ impl Journal {
         self.state.lock().server = Some(server.clone());
     }
 
-    /// Another journal of the kin has found a new server: what was confirmed here of late may be missing
+    /// A sibling has found a new server: what was confirmed here of late may be missing
     /// there, and those who read from it must not wait until this one has found it too.
     pub(super) fn doubt(&self, server: Option<&Identity>) {
         let mut state = self.state.lock();
@@ -122,7 +122,7 @@ impl Journal {
         self.serves.store(serves, Ordering::Relaxed);
     }
 
-    /// Leaves what is kept, and what was confirmed of late, to another one of the kin, if one is left:
+    /// Leaves what is kept, and what was confirmed of late, to a sibling, if one is left:
     /// to one that remembers, if one does.
     pub(crate) fn bequeath(&self) {
         // Held to the end, so that no two leave theirs to each other.
@@ -160,14 +160,14 @@ impl State {
 }
 
 /// Tells each who the others are, and only then what they bar: nothing slips through in between.
-fn introduce(kin: &[Arc<Journal>]) {
+fn introduce(siblings: &[Arc<Journal>]) {
     let guarded = |journal: &Arc<Journal>| journal.guarded.load(Ordering::Relaxed);
-    let guarded = kin.iter().any(guarded);
-    for journal in kin {
-        let others = kin.iter().filter(|other| !Arc::ptr_eq(other, journal));
+    let guarded = siblings.iter().any(guarded);
+    for journal in siblings {
+        let others = siblings.iter().filter(|other| !Arc::ptr_eq(other, journal));
         let others = others.map(Arc::downgrade).collect();
-        *journal.kin.lock() = others;
+        *journal.siblings.lock() = others;
         journal.guarded.store(guarded, Ordering::Relaxed);
     }
-    kin.iter().for_each(|journal| journal.look_around());
+    siblings.iter().for_each(|journal| journal.look_around());
 }

@@ -21,12 +21,12 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::util::background::Background;
-use crate::util::driven::{LOOK, Probe, Unattended};
+use crate::util::liveness::{LOOK, Probe, Unattended};
 use crate::util::lock::Mutex;
 use crate::util::work::Work;
 
 /// See the module. Dropped, it ends its tasks.
-pub(crate) struct Home {
+pub(crate) struct Tasks {
     state: Mutex<State>,
     /// Of calls, wherever it is done.
     pub(crate) work: Arc<Work>,
@@ -50,7 +50,7 @@ type Begin = Arc<dyn Fn() -> Task + Send + Sync>;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-impl Home {
+impl Tasks {
     /// On the current runtime.
     pub(crate) fn here() -> Arc<Self> {
         Self::on(Handle::current())
@@ -180,9 +180,9 @@ impl Home {
     }
 }
 
-impl fmt::Debug for Home {
+impl fmt::Debug for Tasks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Home").finish_non_exhaustive()
+        f.debug_struct("Tasks").finish_non_exhaustive()
     }
 }
 

@@ -21,7 +21,7 @@ use crate::util::lock::Mutex;
 /// The pause between an answer and the next question.
 const PERIOD: Duration = Duration::from_secs(1);
 
-pub(super) struct Vigil {
+pub(super) struct Monitor {
     connection: MultiplexedConnection,
     /// What is compared; `None`: the server did not tell it, so it is not asked for it either.
     history: Option<String>,
@@ -43,7 +43,7 @@ impl Seen {
     }
 }
 
-impl Vigil {
+impl Monitor {
     pub(super) fn new(connection: MultiplexedConnection, server: &Identity) -> Self {
         let history = server.history.clone();
         Self {

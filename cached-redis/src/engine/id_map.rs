@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, Hash};
     label = "this is no map",
     note = "return a `HashMap` or a `BTreeMap` from ids to values, or a `Result` of one"
 )]
-pub trait Batched:
+pub trait IdMap:
     Default + Extend<(Self::Id, Self::Value)> + IntoIterator<Item = (Self::Id, Self::Value)>
 {
     /// What names a value.
@@ -23,7 +23,7 @@ pub trait Batched:
     fn same(one: &Self::Id, other: &Self::Id) -> bool;
 }
 
-impl<K, V, S> Batched for HashMap<K, V, S>
+impl<K, V, S> IdMap for HashMap<K, V, S>
 where
     K: Clone + Eq + Hash,
     S: BuildHasher + Default,
@@ -39,7 +39,7 @@ where
     }
 }
 
-impl<K: Clone + Ord, V> Batched for BTreeMap<K, V> {
+impl<K: Clone + Ord, V> IdMap for BTreeMap<K, V> {
     type Id = K;
     type Value = V;
 

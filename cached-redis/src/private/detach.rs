@@ -13,30 +13,30 @@ use std::path::{Path, PathBuf};
     label = "this cannot be copied into a task of its own",
     note = "a copy needs `Clone`, `Send` and `Sync`; implement them, pass it by value or behind an `Arc`, or set the option in a `policy`: one caller then waits for the load"
 )]
-pub trait Lent<O> {
+pub trait Detach<O> {
     /// Makes the copy.
-    fn copied(&self) -> O;
+    fn detached(&self) -> O;
 }
 
 // `ToOwned` is the same for all of these, and makes worse messages for what is not `Clone`.
 #[diagnostic::do_not_recommend]
-impl<T: Clone + Send + Sync + 'static> Lent<T> for T {
-    fn copied(&self) -> T {
+impl<T: Clone + Send + Sync + 'static> Detach<T> for T {
+    fn detached(&self) -> T {
         self.clone()
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Clone + Send + Sync + 'static> Lent<Vec<T>> for [T] {
-    fn copied(&self) -> Vec<T> {
+impl<T: Clone + Send + Sync + 'static> Detach<Vec<T>> for [T] {
+    fn detached(&self) -> Vec<T> {
         self.to_vec()
     }
 }
 
 macro_rules! lent {
     ($($lent:ty => $copy:ty;)+) => {$(
-        impl Lent<$copy> for $lent {
-            fn copied(&self) -> $copy {
+        impl Detach<$copy> for $lent {
+            fn detached(&self) -> $copy {
                 self.to_owned()
             }
         }
@@ -71,9 +71,9 @@ impl<T: ?Sized, O> fmt::Debug for Held<T, O> {
 }
 
 /// Copies what the caller lends.
-pub fn held<T: Lent<O> + ?Sized, O>(lent: &T) -> Held<T, O> {
+pub fn held<T: Detach<O> + ?Sized, O>(lent: &T) -> Held<T, O> {
     Held {
-        copy: lent.copied(),
+        copy: lent.detached(),
         lent: PhantomData,
     }
 }

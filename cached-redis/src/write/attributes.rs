@@ -15,11 +15,11 @@ use crate::util::lock::Mutex;
 use crate::write::removal::{Collection, Removal};
 
 tokio::task_local! {
-    static AROUND: Arc<Ends>;
+    static AROUND: Arc<Attributes>;
 }
 
 /// See the module.
-pub struct Ends {
+pub struct Attributes {
     path: &'static str,
     /// How many transactions are open around: what is written inside of one more waits for its commit.
     transactions: usize,
@@ -35,7 +35,7 @@ struct State {
     before: Vec<Removal>,
 }
 
-impl Ends {
+impl Attributes {
     pub(crate) fn new(path: &'static str) -> Arc<Self> {
         Arc::new(Self {
             path,
@@ -84,10 +84,10 @@ impl Ends {
     }
 }
 
-impl fmt::Debug for Ends {
+impl fmt::Debug for Attributes {
     /// Says nothing of what is written.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ends").finish_non_exhaustive()
+        f.debug_struct("Attributes").finish_non_exhaustive()
     }
 }
 
@@ -97,10 +97,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_written_inside_of_one_more_transaction_waits_for_that_one() {
-        let enters = || Ends::enter("f").is_some();
+        let enters = || Attributes::enter("f").is_some();
         let body = async { (transaction::open(async { enters() }).await, enters()) };
-        assert_eq!(Ends::new("f").around(body).await, (false, true));
-        let all = async { Ends::new("f").around(async { enters() }).await };
+        assert_eq!(Attributes::new("f").around(body).await, (false, true));
+        let all = async { Attributes::new("f").around(async { enters() }).await };
         assert!(transaction::open(all).await, "all of it waits");
     }
 }

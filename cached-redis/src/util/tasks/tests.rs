@@ -4,27 +4,27 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
 use super::*;
-use crate::util::driven::PATIENCE;
+use crate::util::liveness::PATIENCE;
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// A home with one resident, which counts how often it has begun to run.
-fn counted(runtime: &Runtime) -> (Arc<Home>, Arc<AtomicUsize>) {
-    let (home, begun) = (
-        Home::on(runtime.handle().clone()),
+/// Tasks with one resident, which counts how often it has begun to run.
+fn counted(runtime: &Runtime) -> (Arc<Tasks>, Arc<AtomicUsize>) {
+    let (tasks, begun) = (
+        Tasks::on(runtime.handle().clone()),
         Arc::<AtomicUsize>::default(),
     );
     let count = Arc::clone(&begun);
-    home.house(move || {
+    tasks.house(move || {
         let count = Arc::clone(&count);
         async move {
             count.fetch_add(1, Ordering::Relaxed);
             pending::<()>().await;
         }
     });
-    (home, begun)
+    (tasks, begun)
 }
 
 async fn begun(count: &AtomicUsize, wanted: usize) {
@@ -36,33 +36,33 @@ async fn begun(count: &AtomicUsize, wanted: usize) {
 #[test]
 fn its_tasks_begin_anew_where_they_are_missed_once_their_runtime_has_ended() {
     let first = runtime();
-    let (home, count) = counted(&first);
+    let (tasks, count) = counted(&first);
     first.block_on(async {
         begun(&count, 1).await;
-        assert!(!home.tend(), "all is well");
+        assert!(!tasks.tend(), "all is well");
     });
     drop(first);
-    assert!(!home.tend(), "there is nowhere to go");
+    assert!(!tasks.tend(), "there is nowhere to go");
     let second = runtime();
     second.block_on(async {
-        assert!(home.tend());
+        assert!(tasks.tend());
         begun(&count, 2).await;
-        assert!(!home.tend(), "once is enough");
+        assert!(!tasks.tend(), "once is enough");
     });
 }
 
 #[test]
 fn its_tasks_begin_anew_once_their_runtime_has_run_nothing_for_long() {
     let (undriven, here) = (runtime(), runtime());
-    let (home, count) = counted(&undriven);
+    let (tasks, count) = counted(&undriven);
     here.block_on(async {
         let moved = async {
             while count.load(Ordering::Relaxed) == 0 {
                 sleep(Duration::from_millis(1)).await;
             }
         };
-        home.tended(moved).await;
-        assert!(!home.tend());
+        tasks.tended(moved).await;
+        assert!(!tasks.tend());
     });
 }
 
@@ -72,11 +72,11 @@ fn a_runtime_that_is_driven_keeps_its_tasks_however_often_others_ask() {
         .worker_threads(1)
         .build()
         .unwrap();
-    let (home, count) = counted(&driven);
+    let (tasks, count) = counted(&driven);
     runtime().block_on(async {
         let until = Instant::now() + 2 * PATIENCE;
         while Instant::now() < until {
-            assert!(!home.tend());
+            assert!(!tasks.tend());
             sleep(LOOK).await;
         }
     });
@@ -86,11 +86,11 @@ fn a_runtime_that_is_driven_keeps_its_tasks_however_often_others_ask() {
 #[test]
 fn what_needs_no_waiting_is_done_without_any_runtime() {
     let ended = runtime();
-    let home = Home::on(ended.handle().clone());
+    let tasks = Tasks::on(ended.handle().clone());
     drop(ended);
     let done = Arc::<AtomicUsize>::default();
     let count = Arc::clone(&done);
-    home.finish(move || {
+    tasks.finish(move || {
         count.fetch_add(1, Ordering::Relaxed);
         std::future::ready(true)
     });
@@ -100,11 +100,11 @@ fn what_needs_no_waiting_is_done_without_any_runtime() {
 #[test]
 fn what_an_ending_runtime_cannot_finish_is_finished_in_the_next_one() {
     let ended = runtime();
-    let home = Home::on(ended.handle().clone());
+    let tasks = Tasks::on(ended.handle().clone());
     drop(ended);
     let done = Arc::<AtomicUsize>::default();
     let count = Arc::clone(&done);
-    home.finish(move || {
+    tasks.finish(move || {
         let count = Arc::clone(&count);
         async move {
             tokio::task::yield_now().await;
@@ -113,7 +113,7 @@ fn what_an_ending_runtime_cannot_finish_is_finished_in_the_next_one() {
         }
     });
     runtime().block_on(async {
-        assert!(home.tend());
+        assert!(tasks.tend());
         begun(&done, 1).await;
     });
 }
@@ -121,8 +121,8 @@ fn what_an_ending_runtime_cannot_finish_is_finished_in_the_next_one() {
 #[test]
 fn what_began_in_an_ending_runtime_begins_anew_at_home() {
     let (ending, at_home) = (runtime(), runtime());
-    let home = Home::on(at_home.handle().clone());
-    let (done, given) = (Arc::<AtomicUsize>::default(), Arc::clone(&home));
+    let tasks = Tasks::on(at_home.handle().clone());
+    let (done, given) = (Arc::<AtomicUsize>::default(), Arc::clone(&tasks));
     let count = Arc::clone(&done);
     let finishing = OnDrop(move || {
         let count = Arc::clone(&count);
@@ -142,7 +142,7 @@ fn what_began_in_an_ending_runtime_begins_anew_at_home() {
     drop(ending);
     at_home.block_on(async {
         while done.load(Ordering::Relaxed) == 0 {
-            assert_eq!(home.work.tasks(), 1, "it was dropped");
+            assert_eq!(tasks.work.tasks(), 1, "it was dropped");
             sleep(Duration::from_millis(1)).await;
         }
     });
@@ -151,29 +151,29 @@ fn what_began_in_an_ending_runtime_begins_anew_at_home() {
 #[test]
 fn what_an_ended_runtime_drops_at_once_may_use_the_home() {
     let ended = runtime();
-    let home = Home::on(ended.handle().clone());
+    let tasks = Tasks::on(ended.handle().clone());
     drop(ended);
     let (done, given) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let user = || {
-            let home = Arc::clone(&home);
-            OnDrop(move || home.house(pending::<()>))
+            let tasks = Arc::clone(&tasks);
+            OnDrop(move || tasks.house(pending::<()>))
         };
         let holding = |user| async move {
             pending::<()>().await;
             drop::<OnDrop<_>>(user);
             true
         };
-        drop(home.spawn(holding(user())));
-        home.finish({
+        drop(tasks.spawn(holding(user())));
+        tasks.finish({
             let user = user();
             move || {
                 _ = &user;
                 std::future::ready(false)
             }
         });
-        let (first, given) = (AtomicUsize::new(0), Arc::clone(&home));
-        home.house(move || {
+        let (first, given) = (AtomicUsize::new(0), Arc::clone(&tasks));
+        tasks.house(move || {
             let inner = Arc::clone(&given);
             let is_first = first.fetch_add(1, Ordering::Relaxed) == 0;
             let user = OnDrop(move || {
@@ -195,10 +195,10 @@ fn what_an_ended_runtime_drops_at_once_may_use_the_home() {
 #[test]
 fn however_often_others_ask_an_undriven_runtime_is_given_few_tasks() {
     let undriven = runtime();
-    let home = Home::on(undriven.handle().clone());
+    let tasks = Tasks::on(undriven.handle().clone());
     runtime().block_on(async {
         for _ in 0..100 {
-            home.tend();
+            tasks.tend();
         }
     });
     let tasks = undriven.metrics().num_alive_tasks();
