@@ -234,7 +234,7 @@ impl Write {
         self.cache.as_ref().filter(|_| self.guard.is_some())
     }
 
-    /// Attributes a write-through, with its value if there is one to store.
+    /// Ends a write-through, with its value if there is one to store.
     pub(crate) fn put(mut self, written: Option<EncodedEntry>) -> Ended {
         self.guard = self.guard.take().map(|guard| guard.with(written));
         Ended(self.send())

@@ -106,7 +106,7 @@ impl WriteGuard {
         self
     }
 
-    /// Attributes the write, after its commit: no read that starts when this has returned `Ok`, in any
+    /// Ends the write, after its commit: no read that starts when this has returned `Ok`, in any
     /// process, returns a value that was loaded before.
     ///
     /// # Errors
@@ -254,7 +254,7 @@ impl GuardedWrite {
             state.ended = true;
             state.written.take()
         };
-        // Attributes the task.
+        // Ends the task.
         self.hold_off.send_modify(|_| {});
         let (parcel, event) = (self.parcel(), self.event.get().cloned());
         let (inner, hold_off) = (&self.inner, parcel.hold_off);
@@ -316,7 +316,7 @@ impl GuardedWrite {
         })
     }
 
-    /// Attributes with the value, unless something speaks against it.
+    /// Ends with the value, unless something speaks against it.
     async fn put(&self, written: EncodedEntry) -> Answer<Put> {
         let (store, epoch) = (&self.inner.store, written.header.epoch);
         let ended = match self.keys() {
