@@ -125,8 +125,8 @@ use proc_macro::TokenStream;
 /// `self` by value do not work. `unless` and `ttl_with` see one value at a time. Ids with the same key
 /// are one id. A `key` is required, and it and the `tags` are those of one id; `version` is asked for each,
 /// with the id in the place of the ids. What one look finds due for a refresh in the
-/// background, or for an audit, is loaded by one load. `stale_if_error` and `soft_timeout` are refused; where a `policy` brings them, an
-/// entry past its TTL is missing.
+/// background, or for an audit, is loaded by one load. `stale_if_error` answers with old values if there is one for
+/// each id that was to be loaded.
 ///
 /// # Where it can stand
 ///

@@ -1,17 +1,14 @@
 //! Batches with stale windows, early refreshes and audits: the ids that want it are loaded once more, by one
 //! load behind the caller.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cached_redis::{Cache, CachedExt as _, Jitter, Key, Policy, Status, current, redis_cached};
 use tokio::task::JoinHandle;
 
-use crate::support::{
-    Source, World, eventually, expired, filled, in_time, on_both_stores, on_redis,
-};
+use crate::support::table::{Table, Values, all, status};
+use crate::support::{World, eventually, expired, filled, in_time, on_both_stores, on_redis};
 
 on_both_stores!(
     past_their_ttl_values_are_served_and_loaded_anew_by_one_load_behind_the_caller,
@@ -35,37 +32,6 @@ on_both_stores!(
 );
 on_redis!(a_refresh_of_a_batch_is_one_round_trip_each_for_claims_and_fills);
 
-type Values = HashMap<u64, u64>;
-
-/// A source that remembers which ids it was asked for.
-#[derive(Clone)]
-struct Table {
-    rows: Source,
-    asked: Arc<Mutex<Vec<Vec<u64>>>>,
-}
-
-impl Table {
-    fn new() -> Self {
-        Self {
-            rows: Source::new(),
-            asked: Arc::default(),
-        }
-    }
-
-    async fn load(&self, ids: &[u64]) -> Option<Values> {
-        let mut sorted = ids.to_vec();
-        sorted.sort_unstable();
-        self.asked.lock().unwrap().push(sorted);
-        let version = self.rows.try_load().await?;
-        Some(ids.iter().map(|id| (*id, version)).collect())
-    }
-
-    /// What it was asked for since the last look.
-    fn asked(&self) -> Vec<Vec<u64>> {
-        std::mem::take(&mut self.asked.lock().unwrap())
-    }
-}
-
 #[redis_cached(
     batch(id in ids),
     ttl = 0.05,
@@ -88,19 +54,6 @@ async fn read(table: &Table, ids: &[u64]) -> Result<Values, String> {
 async fn read_one(table: &Table, id: u64) -> Result<Option<u64>, String> {
     let found = table.load(&[id]).await.ok_or_else(|| "failed".to_owned())?;
     Ok(found.get(&id).copied())
-}
-
-/// The values of ids 1, 2 …
-fn all(values: &[u64]) -> Values {
-    (1..).zip(values.iter().copied()).collect()
-}
-
-async fn status(
-    cache: &Cache,
-    batch: impl Future<Output = Result<Values, String>>,
-) -> (Values, Status) {
-    let (values, info) = in_time(cache.scope(batch.with_info())).await;
-    (values.unwrap(), info.status())
 }
 
 /// Has ids 1 and 2 loaded, waits for the end of their TTL in all of `processes`, and changes and holds the

@@ -62,6 +62,7 @@ mod full_server;
 mod guard;
 mod guard_killed_process;
 mod health;
+mod held_batches;
 mod hidden_by_serde;
 #[cfg(feature = "testing")]
 mod ingestion;

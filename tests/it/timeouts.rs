@@ -1,12 +1,15 @@
 //! Loads that take too long: given up, or left behind with the old value.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use cached_redis::error::Timeout;
 use cached_redis::{Cache, CachedExt as _, Error, Policy, Status, redis_cached};
 use tokio::task::JoinHandle;
 
-use crate::support::{Source, World, eventually, expired, filled, in_time, on_both_stores};
+use crate::support::{
+    Form, Source, World, eventually, expired, filled, in_both_forms, in_time, on_both_stores,
+};
 
 on_both_stores!(
     a_call_that_takes_too_long_is_given_up_with_a_typed_error,
@@ -14,6 +17,8 @@ on_both_stores!(
     those_who_waited_for_a_load_that_was_given_up_go_on,
     a_call_that_waits_for_another_process_too_long_is_given_up,
     without_a_cache_there_is_no_timeout,
+);
+in_both_forms!(
     after_the_soft_timeout_the_old_value_is_served_and_the_result_arrives_later,
     callers_who_come_while_a_late_load_runs_are_served_the_old_value,
     a_caller_dropped_before_the_soft_timeout_leaves_the_load_running,
@@ -53,10 +58,38 @@ async fn patiently(source: &Source, id: u64) -> Result<u64, DbError> {
     key = "soft:<id>",
     skip(source, panics)
 )]
-async fn soft(source: &Source, id: u64, panics: bool) -> Result<u64, DbError> {
+async fn soft_one(source: &Source, id: u64, panics: bool) -> Result<u64, DbError> {
     let version = source.try_load().await.ok_or(DbError::Failed);
     assert!(!panics, "this load was asked to panic");
     version
+}
+
+#[redis_cached(
+    batch(id in ids),
+    ttl = 0.05,
+    jitter = 0.0,
+    stale_if_error = 600,
+    soft_timeout = 0.05,
+    key = "soft:<id>",
+    skip(source, panics)
+)]
+async fn soft_many(
+    source: &Source,
+    ids: &[u64],
+    panics: bool,
+) -> Result<HashMap<u64, u64>, DbError> {
+    let version = source.try_load().await.ok_or(DbError::Failed);
+    assert!(!panics, "this load was asked to panic");
+    Ok(ids.iter().copied().zip([version?]).collect())
+}
+
+async fn soft(form: Form, source: &Source, panics: bool) -> Result<u64, DbError> {
+    match form {
+        Form::One => soft_one(source, 1, panics).await,
+        Form::Batch => soft_many(source, &[1], panics)
+            .await
+            .map(|values| values[&1]),
+    }
 }
 
 fn too_slow<T>(result: &Result<T, DbError>) -> bool {
@@ -136,10 +169,13 @@ async fn without_a_cache_there_is_no_timeout(world: World) {
 }
 
 /// A cache whose entry is past its TTL, and a source that has changed since and is held.
-async fn outdated(cache: &Cache) -> Source {
+async fn outdated(form: Form, cache: &Cache) -> Source {
     let source = Source::new();
     let fills = cache.stats().total().fills + 1;
-    assert_eq!(in_time(cache.scope(soft(&source, 1, false))).await, Ok(1));
+    assert_eq!(
+        in_time(cache.scope(soft(form, &source, false))).await,
+        Ok(1)
+    );
     filled(cache, fills).await;
     expired("soft:1", [cache]).await;
     source.write();
@@ -147,32 +183,38 @@ async fn outdated(cache: &Cache) -> Source {
     source
 }
 
-async fn late(cache: &Cache, source: &Source) {
-    let (old, info) = in_time(cache.scope(soft(source, 1, false).with_info())).await;
+async fn late(form: Form, cache: &Cache, source: &Source) {
+    let (old, info) = in_time(cache.scope(soft(form, source, false).with_info())).await;
     assert_eq!((old, info.status()), (Ok(1), Status::Stale));
 }
 
-async fn after_the_soft_timeout_the_old_value_is_served_and_the_result_arrives_later(world: World) {
+async fn after_the_soft_timeout_the_old_value_is_served_and_the_result_arrives_later(
+    world: World,
+    form: Form,
+) {
     let [cache, other] = [patient(&world).await, patient(&world).await];
-    let source = outdated(&cache).await;
-    late(&cache, &source).await;
+    let source = outdated(form, &cache).await;
+    late(form, &cache, &source).await;
     assert_eq!(source.loads(), 2);
     source.release();
     filled(&cache, 2).await;
-    let new = async || other.scope(soft(&source, 1, false)).await == Ok(2);
+    let new = async || other.scope(soft(form, &source, false)).await == Ok(2);
     eventually("the new value", new).await;
     assert_eq!(source.most_at_once(), 1);
 }
 
-async fn callers_who_come_while_a_late_load_runs_are_served_the_old_value(world: World) {
+async fn callers_who_come_while_a_late_load_runs_are_served_the_old_value(
+    world: World,
+    form: Form,
+) {
     let [cache, other] = [patient(&world).await, patient(&world).await];
-    let source = outdated(&cache).await;
-    late(&cache, &source).await;
+    let source = outdated(form, &cache).await;
+    late(form, &cache, &source).await;
     let callers: Vec<_> = (0..20)
         .flat_map(|_| [&cache, &other])
         .map(|cache| {
             let source = source.clone();
-            cache.spawn(async move { soft(&source, 1, false).await })
+            cache.spawn(async move { soft(form, &source, false).await })
         })
         .collect();
     for caller in callers {
@@ -181,12 +223,15 @@ async fn callers_who_come_while_a_late_load_runs_are_served_the_old_value(world:
     assert_eq!(source.loads(), 2);
 }
 
-async fn a_caller_dropped_before_the_soft_timeout_leaves_the_load_running(world: World) {
+async fn a_caller_dropped_before_the_soft_timeout_leaves_the_load_running(
+    world: World,
+    form: Form,
+) {
     let cache = patient(&world).await;
-    let source = outdated(&cache).await;
+    let source = outdated(form, &cache).await;
     let caller = cache.spawn({
         let source = source.clone();
-        async move { soft(&source, 1, false).await }
+        async move { soft(form, &source, false).await }
     });
     source.begun(2).await;
     caller.abort();
@@ -197,15 +242,15 @@ async fn a_caller_dropped_before_the_soft_timeout_leaves_the_load_running(world:
     assert_eq!(source.loads(), 2);
 }
 
-async fn a_load_that_panics_in_time_does_so_to_its_caller(world: World) {
+async fn a_load_that_panics_in_time_does_so_to_its_caller(world: World, form: Form) {
     let cache = patient(&world).await;
-    let source = outdated(&cache).await;
+    let source = outdated(form, &cache).await;
     source.release();
     // The load takes no time, but a busy machine may be late all the same.
     let panicked = async || {
         let caller = cache.spawn({
             let source = source.clone();
-            async move { soft(&source, 1, true).await }
+            async move { soft(form, &source, true).await }
         });
         match in_time(caller).await {
             Ok(served) => {
@@ -216,24 +261,24 @@ async fn a_load_that_panics_in_time_does_so_to_its_caller(world: World) {
         }
     };
     eventually("the panic", panicked).await;
-    let new = async || cache.scope(soft(&source, 1, false)).await == Ok(2);
+    let new = async || cache.scope(soft(form, &source, false)).await == Ok(2);
     eventually("the next caller's load", new).await;
 }
 
-async fn a_load_that_fails_in_time_is_answered_with_the_old_value(world: World) {
+async fn a_load_that_fails_in_time_is_answered_with_the_old_value(world: World, form: Form) {
     let cache = patient(&world).await;
-    let source = outdated(&cache).await;
+    let source = outdated(form, &cache).await;
     source.fail(usize::MAX);
     source.release();
-    late(&cache, &source).await;
+    late(form, &cache, &source).await;
     let failed = async || cache.stats().total().loads == 2;
     eventually("the failure", failed).await;
 }
 
-async fn without_an_old_value_a_soft_timeout_does_not_apply(world: World) {
+async fn without_an_old_value_a_soft_timeout_does_not_apply(world: World, form: Form) {
     let cache = patient(&world).await;
     let source = Source::slow(Duration::from_millis(150));
-    assert_eq!(cache.scope(soft(&source, 1, false)).await, Ok(1));
+    assert_eq!(cache.scope(soft(form, &source, false)).await, Ok(1));
 }
 
 #[tokio::test]
@@ -267,17 +312,24 @@ async fn settings_that_cannot_be_meant_are_refused_by_name() {
 #[cfg(feature = "testing")]
 #[tokio::test(start_paused = true)]
 async fn a_reader_whose_old_value_is_invalidated_waits_for_the_new_one_as_everybody_does() {
+    for form in Form::BOTH {
+        loses_its_old_value(form).await;
+    }
+}
+
+#[cfg(feature = "testing")]
+async fn loses_its_old_value(form: Form) {
     let (clock, world) = (cached_redis::testing::HeldClock::new(), World::in_memory());
     let [cache, other, third] = [
         patient(&world).await,
         patient(&world).await,
         patient(&world).await,
     ];
-    let source = outdated(&cache).await;
-    late(&cache, &source).await;
+    let source = outdated(form, &cache).await;
+    late(form, &cache, &source).await;
     let reader = |cache: &Cache| {
         let source = source.clone();
-        cache.spawn(async move { soft(&source, 1, false).await })
+        cache.spawn(async move { soft(form, &source, false).await })
     };
     let holds = reader(&other);
     clock.settle().await;

@@ -8,6 +8,7 @@ pub(crate) mod process;
 pub(crate) mod rows;
 pub(crate) mod server;
 pub(crate) mod source;
+pub(crate) mod table;
 pub(crate) mod tier;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
@@ -24,6 +25,6 @@ pub(crate) use source::{Failed, Source};
 pub(crate) use tier::tier;
 pub(crate) use versions::{two_versions, versions_meet};
 pub(crate) use world::{
-    World, expired, filled, hit_again, new_process, on_both_stores, on_redis, refused, unanswered,
-    waiting,
+    Form, World, expired, filled, hit_again, in_both_forms, new_process, on_both_stores, on_redis,
+    refused, unanswered, waiting,
 };

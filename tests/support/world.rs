@@ -154,4 +154,34 @@ macro_rules! on_redis {
     )+};
 }
 
-pub(crate) use {on_both_stores, on_redis};
+/// How a function is given its ids.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Form {
+    One,
+    Batch,
+}
+
+impl Form {
+    pub(crate) const BOTH: [Self; 2] = [Self::One, Self::Batch];
+}
+
+/// The same on both stores in each form, for every `async fn name(world: World, form: Form)` listed.
+macro_rules! in_both_forms {
+    ($($name:ident),+ $(,)?) => {
+        $crate::support::in_both_forms!(@form of_one One $($name)+);
+        $crate::support::in_both_forms!(@form of_a_batch Batch $($name)+);
+    };
+    (@form $form:ident $of:ident $($name:ident)+) => {
+        mod $form {
+            use $crate::support::{Form, World};
+
+            $crate::support::on_both_stores!($($name),+);
+
+            $(async fn $name(world: World) {
+                super::$name(world, Form::$of).await;
+            })+
+        }
+    };
+}
+
+pub(crate) use {in_both_forms, on_both_stores, on_redis};

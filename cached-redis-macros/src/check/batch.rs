@@ -35,7 +35,6 @@ impl Batch {
         function: &Function,
         errors: &mut Errors,
     ) -> Option<Self> {
-        refuse_options(args, errors);
         refuse_moved(function, errors);
         let element = element(each, args, function, errors);
         let has_key = require_key(each, args, function, errors);
@@ -83,25 +82,6 @@ pub(crate) fn value(output: &Type) -> TokenStream {
         [_, GenericArgument::Type(value), ..] => value.to_token_stream(),
         _ => map.to_token_stream(),
     }
-}
-
-/// What needs an old value for each id to go back to.
-fn refuse_options(args: &CachedArgs, errors: &mut Errors) {
-    let options = [
-        ("stale_if_error", &args.stale_if_error),
-        ("soft_timeout", &args.soft_timeout),
-    ];
-    for (name, value) in options {
-        if let Some(value) = value {
-            refuse_option(name, value, errors);
-        }
-    }
-}
-
-fn refuse_option(name: &str, written: &impl ToTokens, errors: &mut Errors) {
-    let message = format!("a batch does not know `{name}`");
-    let help = format!("remove `{name}`, or put it on the function of one id");
-    errors.refuse(written, message, help);
 }
 
 /// The body may run more than once.

@@ -93,7 +93,8 @@ impl Job {
     }
 }
 
-fn spawn(
+/// Spawns a task, and waits for it as long as there is patience. Whether it ends in time.
+pub(crate) fn spawn(
     inner: &Inner,
     task: Boxed<'static, ()>,
     patience: Option<Duration>,

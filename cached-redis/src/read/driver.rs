@@ -186,7 +186,7 @@ impl<'a> Driver<'a> {
                 }
                 Freshness::IfError => {
                     let patience = self.reader.policy().soft_timeout;
-                    self.lookup.expired(&live, patience);
+                    self.lookup.expired(live.clone(), patience);
                     At::Search
                 }
                 Freshness::Dead => {
@@ -230,8 +230,8 @@ impl<'a> Driver<'a> {
         Box::pin(async {
             match (&self.at, &self.kept) {
                 (At::Serve(_), _) => true,
-                (At::FallBack, Some(kept)) => {
-                    let stands = self.lookup.stands(&kept.header).await;
+                (At::FallBack, Some(_)) => {
+                    let stands = self.lookup.stands().await;
                     self.at = At::Serve(Status::Stale);
                     stands
                 }
@@ -268,7 +268,7 @@ impl<'a> Driver<'a> {
             }
             Found::Kept => {
                 match &self.kept {
-                    Some(kept) if self.lookup.stands(&kept.header).await => {
+                    Some(_) if self.lookup.stands().await => {
                         self.at = At::Serve(Status::Stale);
                     }
                     _ => self.lookup.lost(),

@@ -28,7 +28,7 @@ use crate::protocol::read::{self, Search, Step};
 use crate::read::pause::Pause;
 use crate::read::trace::Run;
 use crate::store::Store as _;
-use crate::wire::entry::{Header, Kind, Live, Token};
+use crate::wire::entry::{Header, Kind, Live};
 use crate::wire::tag::Tags;
 
 /// Where a search ends.
@@ -114,8 +114,8 @@ pub(crate) struct Lookup<'a> {
     cover: u64,
     policy: &'a Policy,
     pub(crate) search: Search<Live, Over, SharedError>,
-    /// The token of the value past its TTL that the reader holds.
-    held: Option<Token>,
+    /// The entry past its TTL that the reader holds.
+    held: Option<Live>,
     /// Its seat, while it waits in a load of others.
     seat: Option<Seat>,
     /// How long it waits for others.
@@ -172,11 +172,16 @@ impl<'a> Lookup<'a> {
 
     /// What was found last is past its TTL. The reader holds its value and serves it if no load
     /// succeeds in time.
-    pub(crate) fn expired(&mut self, live: &Live, patience: Option<Duration>) {
+    pub(crate) fn expired(&mut self, live: Live, patience: Option<Duration>) {
         let patience = patience.unwrap_or(self.inner.settings.wait);
         self.budget.begin_with(patience);
-        self.held = Some(live.header.token);
+        self.held = Some(live);
         self.search.unusable(Seen::Expired);
+    }
+
+    /// The entry that the reader holds.
+    pub(crate) fn held(&self) -> Option<&Live> {
+        self.held.as_ref()
     }
 
     /// The value that the reader held is gone: it waits for a load as everybody does.
@@ -186,11 +191,23 @@ impl<'a> Lookup<'a> {
         self.budget = Budget::new(self.inner.settings.wait);
     }
 
-    /// Whether the entry with this header still stands, and is not to be invalidated either.
-    pub(crate) async fn stands(&self, header: &Header) -> bool {
+    /// Whether the entry that the reader holds still stands, and is not to be invalidated either.
+    pub(crate) async fn stands(&self) -> bool {
         let seen = self.seen().await;
-        matches!(seen, Ok(Seen::Live(live)) if live.header.token == header.token)
-            && self.inner.journal.pass(self.key).is_some()
+        seen.is_ok_and(|seen| self.is_held(&seen) && self.may_keep())
+    }
+
+    /// Whether this is the entry that the reader holds.
+    pub(crate) fn is_held(&self, seen: &Seen) -> bool {
+        match (seen, &self.held) {
+            (Seen::Live(live), Some(held)) => live.header.token == held.header.token,
+            _ => false,
+        }
+    }
+
+    /// Whether no invalidation of the key is to be replayed.
+    pub(crate) fn may_keep(&self) -> bool {
+        self.inner.journal.pass(self.key).is_some()
     }
 
     /// Goes on until there is something for the caller to do.
@@ -308,9 +325,7 @@ impl<'a> Lookup<'a> {
 
     async fn look(&self, leads: bool) -> Answer {
         match self.seen().await {
-            Ok(Seen::Live(live)) if leads && self.held == Some(live.header.token) => {
-                self.answer(Seen::Expired)
-            }
+            Ok(seen) if leads && self.is_held(&seen) => self.answer(Seen::Expired),
             Ok(seen) => self.answer(seen),
             Err(error) => self.away(&error),
         }
@@ -351,10 +366,11 @@ impl<'a> Lookup<'a> {
             && !context::leads(self.inner, self.key)
     }
 
-    /// What the lease is to take the place of.
+    /// What the lease, or the result of the load, is to take the place of.
     pub(crate) fn over(&self) -> Option<&Bytes> {
         match self.search.step() {
             Step::Acquire(over) | Step::Stamp(over) => over.as_ref().map(Over::entry),
+            Step::Renew => self.held.as_ref().map(|live| &live.entry),
             _ => None,
         }
     }
@@ -400,12 +416,19 @@ impl<'a> Lookup<'a> {
                 rights.claim = Some(claim);
                 Answer::Granted
             }
-            Ok(Claimed::Rests(time)) => {
-                self.inner.renewals.rest(self.key, time);
+            Ok(claimed) => self.unclaimed(&claimed),
+            Err(error) => self.away(&error),
+        }
+    }
+
+    /// The claim is not granted.
+    pub(crate) fn unclaimed(&self, claimed: &Claimed) -> Answer {
+        match claimed {
+            Claimed::Rests(time) => {
+                self.inner.renewals.rest(self.key, *time);
                 Answer::Spent
             }
-            Ok(Claimed::Taken) => Answer::Refused,
-            Err(error) => self.away(&error),
+            _ => Answer::Refused,
         }
     }
 
@@ -502,6 +525,7 @@ mod schedules;
 mod tests {
     use super::*;
     use crate::store::Watch as _;
+    use crate::wire::entry::Token;
 
     #[tokio::test]
     async fn an_entry_seen_across_a_change_of_server_is_looked_up_again() {

@@ -56,15 +56,6 @@ refused! {
             => "`ids` is neither a slice nor a `Vec`",
                 "write `ids: &[…]` or `ids: Vec<…>`";
 
-    // What goes back to an old value is for functions of one id.
-    batch_with_a_window_for_errors:
-        r#"#[redis_cached(batch(id in ids), ttl = 60, stale_if_error = «60», soft_timeout = «1», key = "user:<id>")]
-           async fn users(ids: &[u64]) -> HashMap<u64, String> { load().await }"#
-            => "a batch does not know `stale_if_error`",
-                "remove `stale_if_error`, or put it on the function of one id"
-            => "a batch does not know `soft_timeout`",
-                "remove `soft_timeout`, or put it on the function of one id";
-
     // A load behind its caller owns what it needs.
     batch_that_goes_on_with_what_its_ids_borrow:
         r#"#[redis_cached(batch(id in ids), ttl = 60, refresh_ahead = 0.8, key = "user:<id>")]

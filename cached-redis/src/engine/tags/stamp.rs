@@ -178,7 +178,7 @@ impl Stamp {
 }
 
 /// The generations of the tags of many keys, which are loaded together.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Stamps(BTreeMap<String, Generation>);
 
 impl Stamps {

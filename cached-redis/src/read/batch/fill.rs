@@ -26,16 +26,6 @@ pub(super) struct Fill {
 }
 
 impl Fill {
-    /// Under one of `leases`.
-    pub(super) fn leased(
-        key: String,
-        leases: &Leases,
-        encoded: EncodedEntry,
-        flight: Option<Flight>,
-    ) -> Self {
-        Self::over(key, leases.token(), encoded, flight)
-    }
-
     /// In the place of what carries `token`.
     pub(super) fn over(
         key: String,

@@ -3,12 +3,10 @@
 //! A token is new for every attempt, and a batch makes one attempt at each of its keys, so one token
 //! does for all: what stands under a key is compared with it there and nowhere else.
 
+use bytes::Bytes;
 use std::collections::HashSet;
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
-
-use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use crate::engine::claim::{self, Claimed};
@@ -24,7 +22,7 @@ use crate::wire::entry::{Header, Token};
 
 /// Leases that are asked for or granted. Dropping them releases them: the asking or the load failed,
 /// panicked or was given up.
-pub(super) struct Leases {
+pub(crate) struct Leases {
     inner: Arc<Inner>,
     token: Token,
     /// That of the store when the leases were asked for.
@@ -62,6 +60,14 @@ impl Leases {
     /// The generations that the load under these leases begins from.
     pub(super) fn stamps(&self) -> &Stamps {
         &self.stamps
+    }
+
+    /// None yet, for a load that begins from the same.
+    pub(super) fn beside(&self) -> Self {
+        let mut leases = Self::new(&self.inner);
+        leases.epoch = self.epoch;
+        leases.stamps = self.stamps.clone();
+        leases
     }
 
     /// Reads the generations of `tags`. Where the store is away, none are known.
@@ -138,18 +144,29 @@ impl Leases {
         let mut each = answers.iter();
         self.held.retain(|_| each.next() != Some(&Some(false)));
         if answers.contains(&Some(true)) {
-            let (inner, pulse) = (Arc::clone(&self.inner), self.pulse.clone());
-            let beat = heartbeat(inner, self.held.clone(), self.token, pulse);
-            self.heartbeat = Some(self.inner.runtime.spawn(beat));
+            self.start_heartbeat();
         }
     }
 
     /// Releases those of `keys`: nothing will be filled there.
     pub(super) fn let_go(&mut self, keys: &HashSet<String>) {
         let held = mem::take(&mut self.held).into_iter();
-        let (gone, held) = held.partition(|key| keys.contains(key));
+        let (gone, held): (Vec<_>, _) = held.partition(|key| keys.contains(key));
         self.held = held;
+        if self.heartbeat.is_some() && !gone.is_empty() {
+            self.start_heartbeat();
+        }
         self.release(gone);
+    }
+
+    /// One for what is held now.
+    fn start_heartbeat(&mut self) {
+        self.stop_heartbeat();
+        if !self.held.is_empty() {
+            let (inner, pulse) = (Arc::clone(&self.inner), self.pulse.clone());
+            let beat = heartbeat(inner, self.held.clone(), self.token, pulse);
+            self.heartbeat = Some(self.inner.runtime.spawn(beat));
+        }
     }
 
     fn release(&self, keys: Vec<String>) {
@@ -183,14 +200,14 @@ impl Drop for Leases {
 }
 
 /// The claims on the refreshes of many keys, which are leases beside their entries.
-pub(super) struct Claims(Leases);
+pub(crate) struct Claims(Leases);
 
 impl Claims {
-    /// Asks for those on `keys`; for how long to leave each alone that was not granted.
+    /// Asks for those on `keys`; of each that was not granted why.
     pub(super) async fn ask(
         inner: &Arc<Inner>,
         keys: impl Iterator<Item = &String>,
-    ) -> (Self, Vec<Answer<Option<Duration>>>) {
+    ) -> (Self, Vec<Answer<Option<Claimed>>>) {
         let key = |key: &String| claim::beside(inner, key);
         let asked = keys.map(|of| Asked {
             key: key(of),
@@ -200,12 +217,12 @@ impl Claims {
         let mut leases = Leases::new(inner);
         let answers = leases.acquire(&asked).await.into_iter();
         let now_ms = inner.store.now_ms();
-        let rest = |granted| match granted {
-            Granted::No(Some(entry)) => Claimed::refused(&entry, now_ms)?.rest(),
+        let refused = |granted| match granted {
+            Granted::No(Some(entry)) => Claimed::refused(&entry, now_ms),
             Granted::Yes | Granted::No(None) => None,
         };
-        let rests = answers.map(|answer| answer.map(rest)).collect();
-        (Self(leases), rests)
+        let refused = answers.map(|answer| answer.map(refused)).collect();
+        (Self(leases), refused)
     }
 
     /// Gives back those on `keys`, which will not be loaded.

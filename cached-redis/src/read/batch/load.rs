@@ -1,4 +1,4 @@
-//! The one load of all that is missing, and what becomes of its results, key by key.
+//! One load of many ids, and what becomes of its results, key by key.
 
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
@@ -6,100 +6,45 @@ use std::slice;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::call::Item;
 use super::fill::{self, Fill};
-use super::leases::Leases;
-use super::map::Many;
-use super::steps::{One, split};
-use super::{Id, Loads, Plan, Reader, Value};
-use crate::engine::context::{self, Loading};
+use super::leases::{Claims, Leases};
+use super::map::{Id, Many, Value};
+use super::plan::Plan;
+use crate::engine::claim;
+use crate::engine::context::{self, Loading, Said};
 use crate::engine::encode::{EncodedEntry, Loaded, NotStored};
-use crate::engine::id_map::IdMap as _;
 use crate::engine::shape::ErrorSharing;
 use crate::engine::tags::{Basis, Stamps};
 use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
-use crate::observe::status::Status;
-use crate::protocol::flight::Landing;
-use crate::protocol::read::Step;
-use crate::wire::codec::{Checked, Choice, Sampled};
+use crate::protocol::flight::{Flight, Landing};
+use crate::protocol::renewal::Permit;
+use crate::wire::codec::{Choice, Sampled};
+use crate::wire::entry::{Header, Token};
 use crate::wire::tag::Tags;
 
-impl<S, E, C, U, F> Reader<'_, S, E, C, U, F>
-where
-    S: Many<Stored: Serialize + DeserializeOwned>,
-    E: ErrorSharing<S::Error> + Copy,
-    C: Choice,
-    U: Fn(&Value<S>) -> Verdict,
-    F: Loads<S, E, C, U>,
-{
-    /// Loads under the leases that were granted, and fills.
-    pub(super) async fn lead<'k>(
-        &mut self,
-        ones: Vec<One<'k, Id<S>>>,
-        leases: Leases,
-    ) -> Result<Vec<One<'k, Id<S>>>, S::Error> {
-        let (own, rest) = split(ones, |step| matches!(step, Step::Load(_)));
-        if own.is_empty() {
-            return Ok(rest);
-        }
-        own.iter().for_each(|_| self.answered(Status::Miss, None));
-        let items = own.iter().map(|one| &one.item);
-        let (result, loaded) = self.load(items, leases.epoch(), leases.stamps()).await;
-        let values = match result {
-            Ok(values) => values,
-            Err(error) => {
-                drop(leases);
-                let landing = self.failure(&error);
-                own.into_iter()
-                    .filter_map(|one| one.rights.flight)
-                    .for_each(|flight| flight.land(landing.clone()));
-                return Err(error);
-            }
-        };
-        let items = own.iter().map(|one| &one.item);
-        let encoded = self.encoded(&values, items, &loaded, &leases);
-        let mut fills = Vec::with_capacity(own.len());
-        for (one, encoded) in own.into_iter().zip(encoded) {
-            let flight = one.rights.flight;
-            match encoded {
-                Ok(encoded) => {
-                    self.describe(Status::Miss, Some(&encoded.header));
-                    fills.push(Fill::leased(
-                        one.item.request.key.clone(),
-                        &leases,
-                        encoded,
-                        flight,
-                    ));
-                }
-                // Not to be kept: those who waited load for themselves.
-                Err(_) => flight
-                    .into_iter()
-                    .for_each(|flight| flight.land(Landing::Bypass)),
-            }
-        }
-        let site = &self.function.site;
-        fill::send(self.inner, site, leases, fills, Vec::new(), ());
-        self.found.extend(values);
-        Ok(rest)
-    }
+/// The ids of one key, of those that a load is for, with the right to replace what stands there.
+pub(super) struct Part<'a, K> {
+    pub(super) item: &'a Item<'a, K>,
+    /// That of the lease, or of an entry that answers unless this succeeds.
+    pub(super) token: Token,
+    /// Those who wait for the load.
+    pub(super) flight: Option<Flight>,
+    /// Of an entry that is served meanwhile.
+    pub(super) permit: Option<Permit>,
+}
 
-    /// Runs the function in the caller's task.
-    pub(super) async fn load<'k>(
-        &mut self,
-        items: impl Iterator<Item = &'k Item<'k, Id<S>>>,
-        epoch: u32,
-        stamps: &Stamps,
-    ) -> (Result<S::Ok, S::Error>, Loaded)
-    where
-        Id<S>: 'k,
-    {
-        let Self { plan, load, .. } = self;
-        let run = plan.run(items, epoch, stamps, |ids| load.run(ids));
-        run.await
-    }
+/// A load that has ended.
+pub(crate) struct Ran<S: Many> {
+    pub(super) result: Result<S::Ok, S::Error>,
+    pub(super) said: Said,
+    pub(super) basis: Basis,
+    /// Those of the entries that were made of the results.
+    pub(super) headers: Vec<Option<Header>>,
 }
 
 impl<S, E, C, U> Plan<'_, S, E, C, U>
@@ -116,7 +61,7 @@ where
         epoch: u32,
         stamps: &Stamps,
         load: impl FnOnce(Vec<Id<S>>) -> L,
-    ) -> (Result<S::Ok, S::Error>, Loaded)
+    ) -> (Result<S::Ok, S::Error>, Loaded, Basis)
     where
         Id<S>: 'k,
         L: Future<Output = S::Return>,
@@ -127,28 +72,117 @@ where
             keys.push(item.request.key.clone());
             tags.extend(item.request.tags.keys());
         }
-        let flights = &self.inner.flights;
         let unread = tags
             .iter()
             .filter(|tag| !stamps.covers(slice::from_ref(tag)));
-        context::carry(flights, unread.copied().cloned());
+        context::carry(&self.inner.flights, unread.copied().cloned());
         let started = Instant::now();
-        let policy = self.inner.settings.resolve(self.encoder.policy);
-        let isolated = policy.is_some_and(|policy| policy.isolated);
-        let loading = Loading::new(self.inner, isolated, None, keys);
+        let loading = Loading::new(self.inner, self.policy().isolated, None, keys);
         let (returned, mut said) = context::run(Some(&loading), || load(ids)).await;
         let took = started.elapsed();
         self.emit(&Event::Loaded(took));
         // There is no value alone that it could be told by.
         said.validator = None;
         let stamp = stamps.of(&Tags::default(), tags.into_iter().chain(&said.tags));
-        said.hand_on(flights, &Basis { epoch, stamp });
-        (S::result(returned), Loaded { took, said })
+        let loaded = Loaded { took, said };
+        (S::result(returned), loaded, Basis { epoch, stamp })
     }
 
-    /// What was loaded for `item`: for any of its ids, as the source may tell only one of them.
-    pub(super) fn value_of<'a>(values: &'a S::Ok, item: &Item<'_, Id<S>>) -> Option<&'a Value<S>> {
-        item.ids.iter().find_map(|id| values.value(id))
+    /// Loads for all of `parts`, and replaces what stands under their keys.
+    pub(super) async fn fill<'k, L>(
+        &self,
+        parts: Vec<Part<'k, Id<S>>>,
+        leases: Leases,
+        claims: Option<Claims>,
+        load: impl FnOnce(Vec<Id<S>>) -> L,
+    ) -> Ran<S>
+    where
+        Id<S>: 'k,
+        L: Future<Output = S::Return>,
+    {
+        let items = parts.iter().map(|part| part.item);
+        let run = self.run(items, leases.epoch(), leases.stamps(), load);
+        let (result, loaded, basis) = run.await;
+        let (headers, removal) = match &result {
+            Ok(values) => self.store(values, &loaded, parts, leases, claims),
+            Err(error) => {
+                self.failed(parts, leases, claims, &self.failure(error));
+                (Vec::new(), None)
+            }
+        };
+        // Who is served next must not find it; a panic of the task is no matter of the caller's.
+        if let Some(removal) = removal {
+            drop(removal.await);
+        }
+        Ran {
+            result,
+            said: loaded.said,
+            basis,
+            headers,
+        }
+    }
+
+    /// Leaves alone for a while what can be served meanwhile. Leases and claims are let go before the flights,
+    /// whose readers ask for them next.
+    fn failed(
+        &self,
+        parts: Vec<Part<'_, Id<S>>>,
+        leases: Leases,
+        claims: Option<Claims>,
+        landing: &Landing,
+    ) {
+        let (lease, throttle) = (leases.token(), self.inner.settings.throttle);
+        let rest = |part: &mut Part<'_, _>| match &mut part.permit {
+            Some(permit) => permit.rest(throttle),
+            None => self.inner.renewals.rest(&part.item.request.key, throttle),
+        };
+        let (leased, mut held): (Vec<_>, Vec<_>) =
+            parts.into_iter().partition(|part| part.token == lease);
+        held.iter_mut().for_each(rest);
+        drop(leases);
+        if let Some(claims) = claims {
+            claims.failed();
+        }
+        drop(held);
+        let flights = leased.into_iter().filter_map(|part| part.flight);
+        flights.for_each(|flight| flight.land(landing.clone()));
+    }
+
+    /// Sends the fills; the headers of the entries, and the task where entries are removed.
+    fn store(
+        &self,
+        values: &S::Ok,
+        loaded: &Loaded,
+        parts: Vec<Part<'_, Id<S>>>,
+        leases: Leases,
+        claims: Option<Claims>,
+    ) -> (Vec<Option<Header>>, Option<JoinHandle<()>>) {
+        let items = parts.iter().map(|part| part.item);
+        let encoded = self.encoded(values, items, loaded, &leases);
+        let (mut fills, mut discarded, mut held) = (Vec::new(), Vec::new(), Vec::new());
+        let mut headers = Vec::with_capacity(parts.len());
+        for (part, encoded) in parts.into_iter().zip(encoded) {
+            let (key, token, mut permit) = (&part.item.request.key, part.token, part.permit);
+            headers.push(encoded.as_ref().ok().map(|encoded| encoded.header));
+            let mut flight = part.flight;
+            match (encoded, &mut permit) {
+                (Ok(encoded), permit) => {
+                    permit.iter_mut().for_each(Permit::replaced);
+                    fills.push(Fill::over(key.clone(), token, encoded, flight.take()));
+                }
+                // Not to be kept: those who waited share the next load instead of queueing for leases.
+                (Err(_), None) if token == leases.token() => flight
+                    .take()
+                    .into_iter()
+                    .for_each(|flight| flight.land(Landing::Bypass)),
+                (Err(NotStored::Unfit), Some(permit)) => permit.rest(claim::TAKEN),
+                (Err(_), _) => discarded.push((key.clone(), token)),
+            }
+            held.push((permit, flight));
+        }
+        let (site, is_removed) = (&self.function.site, !discarded.is_empty());
+        let task = fill::send(self.inner, site, leases, fills, discarded, (claims, held));
+        (headers, is_removed.then_some(task))
     }
 
     /// The entries of what was loaded for each of `items`: of its tags, and of those that the load has said.
@@ -180,19 +214,5 @@ where
             self.encoder(item).entry(result, loaded, ttl, &settled)
         });
         encoded.collect()
-    }
-
-    pub(super) fn checked<'v>(&self, value: &'v Value<S>) -> Checked<'v, C::Codec, S::Stored> {
-        Checked {
-            codec: self.codec.choose(self.inner.settings.format),
-            value: S::stored(value),
-            equal: self.equal,
-        }
-    }
-
-    /// What those who waited for a load that failed are told.
-    pub(super) fn failure(&self, error: &S::Error) -> Landing {
-        let shared = self.errors.share(error);
-        shared.map_or(Landing::Again, Landing::Failed)
     }
 }

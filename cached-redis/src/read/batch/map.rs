@@ -2,11 +2,13 @@
 
 use std::marker::PhantomData;
 
-use super::Value;
 use crate::engine::id_map::IdMap;
 use crate::engine::shape::Shape;
 use crate::wire::codec::Equal;
 use crate::wire::form::Form;
+
+pub(super) type Id<S> = <<S as Shape>::Ok as IdMap>::Id;
+pub(super) type Value<S> = <<S as Shape>::Ok as IdMap>::Value;
 
 /// The shape of a batch, which also knows how each of its values is stored.
 pub trait Many: Shape<Ok: IdMap> {

@@ -17,7 +17,8 @@
 //! belongs. So each of its entries carries every tag of the load, beside those that the attribute gives it.
 //!
 //! What one look finds past its TTL inside a stale window, or close to it, is served and loaded anew by one
-//! load, in the background where that can be: see `renew.rs`.
+//! load, in the background where that can be: see `renew.rs`. What may be served only if its load fails is held
+//! meanwhile, and loaded with what is missing: see `lead.rs`.
 //!
 //! Two batches may each hold keys that the other one needs, and neither waits for ever: a batch
 //! **waits for others only while it holds nothing**. It asks for all it can have at once, loads and
@@ -27,38 +28,37 @@
 
 use std::collections::HashMap;
 use std::ops::Deref;
-use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use crate::engine::encode::Encoder;
-use crate::engine::handle::Inner;
-use crate::engine::shape::{ErrorSharing, Shape};
+use crate::engine::id_map::IdMap as _;
+use crate::engine::shape::ErrorSharing;
 use crate::engine::verdict::Verdict;
 use crate::engine::{context, mode};
 use crate::observe::event::Event;
-use crate::observe::registry::Function;
 use crate::observe::status::Status;
 use crate::policy::Policy;
-use crate::protocol::freshness::Freshness;
 use crate::protocol::read::Step;
-use crate::read::audit;
 use crate::read::control::{self, Mode, Wish};
 use crate::read::load::without_cache;
 use crate::read::pause::Pause;
-use crate::read::reader;
 use crate::read::search::{Lookup, Rights};
 use crate::store::Store as _;
-use crate::wire::codec::{Choice, Equal};
-use crate::wire::entry::{Header, Live};
+use crate::wire::codec::Choice;
+use crate::wire::entry::Header;
 
+mod answer;
 mod call;
 mod fill;
+mod lead;
 mod leases;
 mod load;
+mod loads;
 mod map;
+mod plan;
 mod refresh;
 mod renew;
 #[cfg(test)]
@@ -67,18 +67,17 @@ mod steps;
 mod summary;
 mod wait;
 
-use crate::engine::id_map::IdMap;
+use answer::Kept;
 pub use call::Batch;
 use call::{Ids, Item, Target};
+pub(crate) use loads::Loads;
 pub use map::Each;
 pub(crate) use map::Many;
-pub(crate) use renew::Loads;
+use map::{Id, Value};
+use plan::Plan;
 use renew::Renewal;
 use steps::One;
 use summary::Summary;
-
-type Id<S> = <<S as Shape>::Ok as IdMap>::Id;
-type Value<S> = <<S as Shape>::Ok as IdMap>::Value;
 
 /// How a batch loads, and what of it is kept.
 pub(crate) struct Task<E, C, U, F> {
@@ -112,7 +111,7 @@ where
         origin,
         requests,
         ids,
-    } = match batch.target(<S::Ok as IdMap>::same) {
+    } = match batch.target(S::Ok::same) {
         Ok(target) => target,
         Err(ids) => return plain(policy, task, ids).await,
     };
@@ -172,18 +171,6 @@ where
     Box::pin(without_cache(inside, || task.load.run(ids))).await
 }
 
-/// How a batch loads, and what becomes of the results.
-pub(crate) struct Plan<'a, S: Many, E, C, U> {
-    inner: &'a Arc<Inner>,
-    function: &'static Function,
-    encoder: Encoder<'a>,
-    codec: C,
-    /// How values are compared, where that is known.
-    equal: Equal<S::Stored>,
-    errors: E,
-    verdict: &'a U,
-}
-
 /// One batch on its way, and all it needs to know.
 struct Reader<'a, S: Many, E, C, U, F> {
     plan: Plan<'a, S, E, C, U>,
@@ -211,15 +198,6 @@ impl<'a, S: Many, E, C, U, F> Deref for Reader<'a, S, E, C, U, F> {
     }
 }
 
-/// An entry that answers, and its value; none for a known absence.
-struct Kept<S: Many> {
-    ids: Ids<Id<S>>,
-    value: Option<S::Stored>,
-    live: Live,
-    version: Option<u64>,
-    status: Status,
-}
-
 impl<'r, S, E, C, U, F> Reader<'r, S, E, C, U, F>
 where
     S: Many<Stored: Serialize + DeserializeOwned>,
@@ -241,11 +219,11 @@ where
         let mut ones = self.ones(items);
         while !ones.is_empty() {
             steps::look(self.inner, self.function, &mut ones).await;
-            ones = self.served(ones)?;
+            ones = self.served(ones).await?;
             let policy = self.encoder.policy;
-            let leases = steps::contend(self.inner, self.function, policy, &mut ones).await;
-            ones = self.served(ones)?;
-            ones = self.lead(ones, leases).await?;
+            let rights = steps::contend(self.inner, self.function, policy, &mut ones).await;
+            ones = self.served(ones).await?;
+            ones = self.lead(ones, rights).await?;
             ones = self.bypass(ones).await?;
             ones = self.wait(ones).await?;
             // Those for whom the time to wait is spent.
@@ -275,13 +253,26 @@ where
 
     /// Takes the answers there are, and goes on behind the caller with what has to be; gives back those
     /// without one.
-    fn served<'k>(&mut self, ones: Vec<One<'k, Id<S>>>) -> Result<Vec<One<'k, Id<S>>>, S::Error> {
+    async fn served<'k>(
+        &mut self,
+        ones: Vec<One<'k, Id<S>>>,
+    ) -> Result<Vec<One<'k, Id<S>>>, S::Error> {
         let mut rest = Vec::with_capacity(ones.len());
         for one in ones {
             rest.extend(self.serve(one)?);
         }
         self.go_on_behind();
-        Ok(rest)
+        Ok(self.keep(rest).await)
+    }
+
+    /// The same of one that was waited for: what it finds waits for no others.
+    fn served_at_once<'k>(
+        &mut self,
+        one: One<'k, Id<S>>,
+    ) -> Result<Option<One<'k, Id<S>>>, S::Error> {
+        let rest = self.serve(one);
+        self.go_on_behind();
+        rest
     }
 
     fn serve<'k>(&mut self, mut one: One<'k, Id<S>>) -> Result<Option<One<'k, Id<S>>>, S::Error> {
@@ -302,61 +293,6 @@ where
         Ok(Some(one))
     }
 
-    /// Takes the answer of an entry; gives the one back that it is of no use to.
-    fn take<'k>(&mut self, mut one: One<'k, Id<S>>, live: Live) -> Option<One<'k, Id<S>>> {
-        let encoder = self.encoder(&one.item);
-        let Some(value) = encoder.decode(self.codec, &live) else {
-            one.lookup.undecodable(live);
-            return Some(one);
-        };
-        let freshness = reader::judge(&encoder, &live);
-        if !freshness.is_served() {
-            one.lookup.outdated(live);
-            return Some(one);
-        }
-        let status = match freshness {
-            Freshness::Revalidate => Status::Stale,
-            _ => one.lookup.status(),
-        };
-        let renewal = || Renewal::new(&one.item, &live);
-        match freshness {
-            // No caller is to pay for it.
-            Freshness::Fresh if F::DETACHES && audit::is_drawn(encoder.policy) => {
-                self.audits.push(renewal());
-            }
-            Freshness::Fresh => {}
-            _ if F::DETACHES => self.renewals.extend(renewal().permitted(self.inner)),
-            _ => {
-                let renewal = renewal();
-                let kept = Kept::new(one.item, value, live, status);
-                self.kept.push((renewal, kept));
-                return None;
-            }
-        }
-        self.answer(Kept::new(one.item, value, live, status));
-        None
-    }
-
-    /// Answers the ids of an entry.
-    fn answer(&mut self, kept: Kept<S>) {
-        if kept.status == Status::Stale {
-            context::served_stale();
-        }
-        self.answered(kept.status, Some(&kept.live.header));
-        let encoder = Encoder {
-            version: kept.version,
-            ..self.encoder
-        };
-        let codec = self.codec;
-        let mut ids = kept.ids.into_iter();
-        let first = ids.next().zip(kept.value);
-        // Each has one of its own: values need not be `Clone`.
-        let others = ids.filter_map(|id| Some((id, encoder.decode(codec, &kept.live)??)));
-        let all = others.chain(first);
-        self.found
-            .extend(all.map(|(id, value)| (id, S::restored(value))));
-    }
-
     /// When it began to wait for others.
     fn began(&mut self) -> Instant {
         *self.began.get_or_insert_with(Instant::now)
@@ -373,33 +309,6 @@ where
         if self.wish.info {
             let now_ms = self.inner.store.now_ms();
             control::report(self.summary.add(status, header, now_ms));
-        }
-    }
-}
-
-impl<'a, S: Many, E, C, U> Plan<'a, S, E, C, U> {
-    /// What makes and reads the entry of `item`.
-    fn encoder(&self, item: &Item<'_, Id<S>>) -> Encoder<'a> {
-        let version = item.request.version;
-        Encoder {
-            version,
-            ..self.encoder
-        }
-    }
-
-    fn emit(&self, event: &Event<'_>) {
-        self.inner.emit(&self.function.site, event);
-    }
-}
-
-impl<S: Many> Kept<S> {
-    fn new(item: Item<'_, Id<S>>, value: Option<S::Stored>, live: Live, status: Status) -> Self {
-        Self {
-            version: item.request.version,
-            ids: item.ids,
-            value,
-            live,
-            status,
         }
     }
 }

@@ -6,12 +6,13 @@ use std::collections::HashMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::Reader;
 use super::call::{Item, Request};
 use super::fill::{self, Fill};
 use super::leases::Leases;
-use super::map::Many;
+use super::loads::Loads;
+use super::map::{Id, Many, Value};
 use super::steps;
-use super::{Id, Loads, Plan, Reader, Value};
 use crate::engine::shape::ErrorSharing;
 use crate::engine::verdict::Verdict;
 use crate::engine::{tags, transaction};
@@ -87,8 +88,7 @@ where
         let values = result?;
         for item in &items {
             if let Some(live) = fresh(item) {
-                let loaded = Plan::<S, E, C, U>::value_of(&values, item).map(S::stored);
-                self.compare(item, live, loaded);
+                self.compare(item, live, &values);
             }
         }
         let rights = items

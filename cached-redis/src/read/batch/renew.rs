@@ -2,45 +2,44 @@
 //! replaces its own entry, if that still stands. See [`renew`](crate::read::renew) for the same of one.
 
 use std::collections::HashSet;
-use std::mem;
-use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::call::{Ids, Item, Request};
-use super::fill::{self, Fill};
 use super::leases::{Claims, Leases};
-use super::{Id, Many, Plan, Reader, Value};
-use crate::engine::claim;
-use crate::engine::encode::{Encoder, NotStored};
-use crate::engine::handle::{self, Inner};
+use super::load::{Part, Ran};
+use super::map::{Id, Many, Value};
+use super::plan::Plan;
+use super::steps::One;
+use crate::engine::claim::Claimed;
+use crate::engine::handle::Inner;
 use crate::engine::shape::ErrorSharing;
 use crate::engine::tags::{self, Stamps};
 use crate::engine::transaction;
 use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
-use crate::observe::registry::Function;
-use crate::observe::status::Status;
-use crate::policy::Policy;
+use crate::protocol::flight::Flight;
 use crate::protocol::renewal::Permit;
-use crate::read::audit;
-use crate::read::load::{Detached, InPlace};
 use crate::store::Store as _;
-use crate::wire::codec::{Choice, Equal};
+use crate::wire::codec::Choice;
 use crate::wire::entry::Live;
 
-/// An entry that is served, and is to be loaded anew or to be compared.
+/// An entry that is served, or held, and is to be loaded anew or to be compared.
 pub(crate) struct Renewal<K> {
     request: Request,
     ids: Ids<K>,
     live: Live,
+    /// Those who wait for the load, if the entry may not be served to them.
+    flight: Option<Flight>,
     permit: Option<Permit>,
 }
 
 /// What goes on behind the caller.
 pub(crate) enum Work<K> {
     Renew(Vec<Renewal<K>>),
+    /// The same of what is claimed, from these generations of its tags.
+    Replace(Vec<Renewal<K>>, Leases, Option<Claims>),
     Audit(Vec<Renewal<K>>),
 }
 
@@ -50,8 +49,16 @@ impl<K: Clone> Renewal<K> {
             request: item.request.clone(),
             ids: item.ids.clone(),
             live: live.clone(),
+            flight: None,
             permit: None,
         }
+    }
+
+    /// Of the entry that `one` holds, which others wait for to be replaced.
+    pub(super) fn claimed(one: &mut One<'_, K>) -> Option<Self> {
+        let flight = one.rights.flight.take();
+        let renewal = Self::new(&one.item, one.lookup.held()?);
+        Some(Self { flight, ..renewal })
     }
 
     /// With the right to load it in this process; `None`: somebody does, or what would be loaded is that of
@@ -73,48 +80,6 @@ impl<K: Clone> Renewal<K> {
     }
 }
 
-impl<S, E, C, U, F> Reader<'_, S, E, C, U, F>
-where
-    S: Many<Stored: Serialize + DeserializeOwned>,
-    E: ErrorSharing<S::Error> + Copy,
-    C: Choice,
-    U: Fn(&Value<S>) -> Verdict,
-    F: Loads<S, E, C, U>,
-{
-    /// Loads anew what was answered, and compares, while the caller goes on.
-    pub(super) fn go_on_behind(&mut self) {
-        let [renewals, audits] = [&mut self.renewals, &mut self.audits].map(mem::take);
-        for (work, all) in [(Work::Renew as fn(_) -> _, renewals), (Work::Audit, audits)] {
-            if !all.is_empty() {
-                self.load.in_background(&self.plan, work(all));
-            }
-        }
-    }
-
-    /// Loads anew what is to be in the caller's place, which then has the new values. Only now it keeps others
-    /// in this process from that.
-    pub(super) async fn renew_in_place(&mut self) {
-        let (mut renewals, mut kept) = (Vec::new(), Vec::new());
-        for (renewal, old) in mem::take(&mut self.kept) {
-            renewals.extend(renewal.permitted(self.inner));
-            kept.push(old);
-        }
-        let Self { plan, load, .. } = self;
-        let loaded = match renewals.is_empty() {
-            true => None,
-            false => plan.renew(renewals, |ids| load.run(ids)).await,
-        };
-        let (values, tokens) = loaded.unwrap_or_default();
-        for kept in kept {
-            match tokens.contains(&kept.live.header.token.number()) {
-                true => self.describe(Status::Miss, None),
-                false => self.answer(kept),
-            }
-        }
-        self.found.extend(values);
-    }
-}
-
 impl<S, E, C, U> Plan<'_, S, E, C, U>
 where
     S: Many<Stored: Serialize + DeserializeOwned>,
@@ -122,23 +87,34 @@ where
     C: Choice,
     U: Fn(&Value<S>) -> Verdict,
 {
-    async fn work<L>(&self, work: Work<Id<S>>, load: impl FnOnce(Vec<Id<S>>) -> L)
+    /// What came of it, for a caller that waits.
+    pub(super) async fn work<L>(
+        &self,
+        work: Work<Id<S>>,
+        load: impl FnOnce(Vec<Id<S>>) -> L,
+    ) -> Option<Ran<S>>
     where
         L: Future<Output = S::Return>,
     {
         match work {
-            Work::Renew(renewals) => drop(self.renew(renewals, load).await),
-            Work::Audit(audits) => self.audit(audits, load).await,
+            Work::Renew(renewals) => Some(self.renew(renewals, load).await?.1),
+            Work::Replace(renewals, leases, claims) => {
+                Some(self.replace(renewals, leases, claims, load).await)
+            }
+            Work::Audit(audits) => {
+                self.audit(audits, load).await;
+                None
+            }
         }
     }
 
-    /// Loads and replaces the entries. What was loaded, and the entries that this was loaded for; `None`:
-    /// other processes do, it is not to be tried now, or it has failed.
-    async fn renew<L>(
+    /// Loads and replaces the entries; and which those are. `None`: other processes do, or it is not to be
+    /// tried now.
+    pub(super) async fn renew<L>(
         &self,
         mut renewals: Vec<Renewal<Id<S>>>,
         load: impl FnOnce(Vec<Id<S>>) -> L,
-    ) -> Option<(S::Ok, HashSet<u128>)>
+    ) -> Option<(HashSet<u128>, Ran<S>)>
     where
         L: Future<Output = S::Return>,
     {
@@ -150,55 +126,49 @@ where
             return None;
         }
         renewals.iter().for_each(|_| self.emit(&Event::Renewing));
+        let tokens = renewals.iter().map(|one| one.live.header.token.number());
+        let tokens = tokens.collect();
+        let ran = self.replace(renewals, leases, Some(claims), load).await;
+        Some((tokens, ran))
+    }
+
+    async fn replace<L>(
+        &self,
+        mut renewals: Vec<Renewal<Id<S>>>,
+        leases: Leases,
+        claims: Option<Claims>,
+        load: impl FnOnce(Vec<Id<S>>) -> L,
+    ) -> Ran<S>
+    where
+        L: Future<Output = S::Return>,
+    {
+        let rights = |one: &mut Renewal<_>| (one.flight.take(), one.permit.take());
+        let rights: Vec<_> = renewals.iter_mut().map(rights).collect();
         let items: Vec<_> = renewals.iter().map(Renewal::item).collect();
-        let run = self.run(items.iter(), leases.epoch(), leases.stamps(), load);
-        let (result, loaded) = run.await;
-        let Ok(values) = result else {
-            let throttle = self.inner.settings.throttle;
-            let permits = renewals.iter_mut().filter_map(|one| one.permit.as_mut());
-            permits.for_each(|permit| permit.rest(throttle));
-            claims.failed();
-            return None;
-        };
-        let encoded = self.encoded(&values, items.iter(), &loaded, &leases);
-        drop(items);
-        let (mut fills, mut discarded) = (Vec::new(), Vec::new());
-        let (mut permits, mut tokens) = (Vec::new(), HashSet::new());
-        for (renewal, encoded) in renewals.into_iter().zip(encoded) {
-            let (key, token) = (renewal.request.key, renewal.live.header.token);
-            tokens.insert(token.number());
-            let mut permit = renewal.permit;
-            match encoded {
-                Ok(encoded) => {
-                    permit.iter_mut().for_each(Permit::replaced);
-                    fills.push(Fill::over(key, token, encoded, None));
-                }
-                Err(NotStored::Discarded) => discarded.push((key, token)),
-                Err(NotStored::Unfit) => permit.iter_mut().for_each(|one| one.rest(claim::TAKEN)),
-            }
-            permits.push(permit);
-        }
-        let site = &self.function.site;
-        fill::send(
-            self.inner,
-            site,
-            leases,
-            fills,
-            discarded,
-            (claims, permits),
-        );
-        Some((values, tokens))
+        let parts = renewals.iter().zip(&items).zip(rights);
+        let parts = parts.map(|((renewal, item), (flight, permit))| Part {
+            item,
+            token: renewal.live.header.token,
+            flight,
+            permit,
+        });
+        self.fill(parts.collect(), leases, claims, load).await
     }
 
     /// Asks for the claims; leaves those that were granted.
     async fn claim(&self, renewals: &mut Vec<Renewal<Id<S>>>) -> Claims {
         let keys = renewals.iter().map(|renewal| &renewal.request.key);
-        let (claims, rests) = Claims::ask(self.inner, keys).await;
-        let mut rests = rests.into_iter();
-        renewals.retain_mut(|renewal| match (rests.next(), &mut renewal.permit) {
+        let (claims, answers) = Claims::ask(self.inner, keys).await;
+        let mut answers = answers.into_iter();
+        let rest = |claimed: &Claimed| claimed.rest();
+        renewals.retain_mut(|renewal| match (answers.next(), &mut renewal.permit) {
             (Some(Ok(None)), _) => true,
-            (Some(Ok(Some(time))), Some(permit)) => {
-                permit.rest(time);
+            (Some(Ok(claimed)), Some(permit)) => {
+                claimed
+                    .as_ref()
+                    .and_then(rest)
+                    .into_iter()
+                    .for_each(|time| permit.rest(time));
                 false
             }
             (Some(Err(error)), _) => {
@@ -234,122 +204,9 @@ where
         let (epoch, stamps) = (self.inner.store.epoch(), Stamps::default());
         let run = self.run(items.iter(), epoch, &stamps, load);
         // An error of the source says nothing of the entries.
-        let (Ok(values), _) = run.await else { return };
+        let (Ok(values), ..) = run.await else { return };
         for (audit, item) in audits.iter().zip(&items) {
-            let loaded = Self::value_of(&values, item).map(S::stored);
-            self.compare(item, &audit.live, loaded);
-        }
-    }
-
-    /// Tells whether what was served is what was loaded.
-    pub(super) fn compare(&self, item: &Item<'_, Id<S>>, live: &Live, loaded: Option<&S::Stored>) {
-        let same = self.encoder(item).equals(self.codec, live, loaded);
-        let place = (&*item.request.key, &item.request.tags);
-        audit::audited(self.inner, self.function, place, live, same);
-    }
-}
-
-/// The user's function, for the ids that it is asked for.
-pub(crate) trait Loads<S: Many, E, C, U>: Sized {
-    /// Whether it can go on without its caller.
-    const DETACHES: bool;
-
-    /// Runs it in the caller's task.
-    fn run(&mut self, ids: Vec<Id<S>>) -> impl Future<Output = S::Return>;
-
-    /// Does `work` behind the caller, if it can go on without that.
-    fn in_background(&mut self, plan: &Plan<'_, S, E, C, U>, work: Work<Id<S>>);
-}
-
-impl<S, E, C, U, F, L> Loads<S, E, C, U> for InPlace<F>
-where
-    S: Many,
-    F: FnMut(Vec<Id<S>>) -> L,
-    L: Future<Output = S::Return>,
-{
-    const DETACHES: bool = false;
-
-    fn run(&mut self, ids: Vec<Id<S>>) -> impl Future<Output = S::Return> {
-        (self.0)(ids)
-    }
-
-    fn in_background(&mut self, _: &Plan<'_, S, E, C, U>, _: Work<Id<S>>) {}
-}
-
-impl<S, E, C, U, F, G, L> Loads<S, E, C, U> for Detached<F>
-where
-    S: Many<Stored: Serialize + DeserializeOwned> + Send + Sync + 'static,
-    S::Ok: Send + 'static,
-    S::Error: Send + 'static,
-    Id<S>: Send + Sync + 'static,
-    E: ErrorSharing<S::Error> + Copy + Send + Sync + 'static,
-    C: Choice + Send + Sync + 'static,
-    U: Fn(&Value<S>) -> Verdict + Clone + Send + Sync + 'static,
-    F: FnMut() -> G,
-    G: FnOnce(Vec<Id<S>>) -> L + Send + 'static,
-    L: Future<Output = S::Return> + Send + 'static,
-{
-    const DETACHES: bool = true;
-
-    fn run(&mut self, ids: Vec<Id<S>>) -> impl Future<Output = S::Return> {
-        (self.0)()(ids)
-    }
-
-    fn in_background(&mut self, plan: &Plan<'_, S, E, C, U>, work: Work<Id<S>>) {
-        let (owned, load) = (Owned::of(plan), (self.0)());
-        let begun = plan.inner.runtime.work.begin();
-        let run = async move {
-            owned.plan().work(work, load).await;
-            drop(begun);
-        };
-        plan.inner.runtime.spawn(handle::in_this_scope(run));
-    }
-}
-
-/// A plan that borrows nothing from its caller.
-struct Owned<S: Many, E, C, U> {
-    inner: Arc<Inner>,
-    function: &'static Function,
-    policy: Policy,
-    codec: C,
-    describes: bool,
-    origin: Option<u64>,
-    equal: Equal<S::Stored>,
-    errors: E,
-    verdict: U,
-}
-
-impl<S: Many, E: Copy, C: Copy, U: Clone> Owned<S, E, C, U> {
-    fn of(plan: &Plan<'_, S, E, C, U>) -> Self {
-        Self {
-            inner: Arc::clone(plan.inner),
-            function: plan.function,
-            policy: *plan.encoder.policy,
-            codec: plan.codec,
-            describes: plan.encoder.describes,
-            origin: plan.encoder.origin,
-            equal: plan.equal,
-            errors: plan.errors,
-            verdict: plan.verdict.clone(),
-        }
-    }
-
-    fn plan(&self) -> Plan<'_, S, E, C, U> {
-        Plan {
-            inner: &self.inner,
-            function: self.function,
-            encoder: Encoder {
-                inner: &self.inner,
-                function: self.function,
-                policy: &self.policy,
-                describes: self.describes,
-                version: None,
-                origin: self.origin,
-            },
-            codec: self.codec,
-            equal: self.equal,
-            errors: self.errors,
-            verdict: &self.verdict,
+            self.compare(item, &audit.live, &values);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::call::Item;
-use super::leases::Leases;
+use super::leases::{Claims, Leases};
 use crate::engine::handle::Inner;
 use crate::engine::tags::{self, Generations, Life};
 use crate::error::StoreError;
@@ -15,6 +15,7 @@ use crate::policy::Policy;
 use crate::protocol::read::Step;
 use crate::read::search::{Answer, At, Lookup, Rights, Seen};
 use crate::store::many::{Asked, Granted};
+use crate::wire::entry::Live;
 
 /// One key of a batch on its way to an answer.
 pub(super) struct One<'a, K> {
@@ -30,6 +31,12 @@ impl<K> One<'_, K> {
 
     pub(super) fn hear(&mut self, answer: Answer) {
         self.lookup.hear(answer, &mut self.rights);
+    }
+
+    /// The entry that it is to load anew and holds meanwhile.
+    pub(super) fn held(&self) -> Option<&Live> {
+        let held = self.lookup.held();
+        held.filter(|_| self.is(|step| matches!(step, Step::Renew)))
     }
 }
 
@@ -101,15 +108,31 @@ async fn seen<K>(
     Ok(seen.into_iter().map(judged).collect())
 }
 
-/// Enters the flights of those that may be loaded, and asks for their leases in one round trip. It waits
-/// for nobody, so that whoever holds some keys never waits for others that somebody holds who waits for
-/// these.
+/// Of each of `ones` whether what it holds still stands, and is not to be invalidated either.
+pub(super) async fn stand<K>(
+    inner: &Inner,
+    function: &Function,
+    ones: &mut [One<'_, K>],
+) -> Vec<bool> {
+    let ones = at(ones, |_| true);
+    let seen = seen(inner, function, &ones).await.unwrap_or_default();
+    let mut seen = seen.iter();
+    let mut stands = |lookup: &Lookup<'_>| {
+        let is_held = seen.next().is_some_and(|seen| lookup.is_held(seen));
+        is_held && lookup.may_keep()
+    };
+    ones.iter().map(|one| stands(&one.lookup)).collect()
+}
+
+/// Enters the flights of those that may be loaded, and asks for their leases in one round trip, and for the
+/// claims of those that hold something in another one. It waits for nobody, so that whoever holds some keys
+/// never waits for others that somebody holds who waits for these.
 pub(super) async fn contend<K>(
     inner: &Arc<Inner>,
     function: &Function,
     policy: &Policy,
     ones: &mut [One<'_, K>],
-) -> Leases {
+) -> (Leases, Option<Claims>) {
     for one in at(ones, |step| matches!(step, Step::Enter(_))) {
         let answer = one.lookup.enter(&mut one.rights);
         one.hear(answer);
@@ -118,16 +141,42 @@ pub(super) async fn contend<K>(
     let acquiring = at(ones, |step| matches!(step, Step::Acquire(_)));
     if !acquiring.is_empty() {
         acquire(inner, function, &mut leases, acquiring).await;
-        stamp(inner, function, policy, &mut leases, ones).await;
     }
-    for one in at(ones, |step| step.leads() && !matches!(step, Step::Load(_))) {
+    let claiming = at(ones, |step| matches!(step, Step::Claim));
+    let mut claims = match claiming.is_empty() {
+        true => None,
+        false => Some(claim(inner, function, claiming).await),
+    };
+    stamp(inner, function, policy, (&mut leases, &mut claims), ones).await;
+    for one in at(ones, |step| step.leads() && !is_right(step)) {
         // Who waits leads nobody: those who joined look for themselves.
         one.rights = Rights::default();
         if !one.is(|step| matches!(step, Step::Pause)) {
-            one.lookup.search.restart();
+            one.lookup.search.end();
         }
     }
-    leases
+    (leases, claims)
+}
+
+/// The end of a search that has come by the right to load, and not to one without a lease.
+pub(super) fn is_right(step: &At) -> bool {
+    matches!(step, Step::Load(_) | Step::Renew)
+}
+
+async fn claim<K>(inner: &Arc<Inner>, function: &Function, ones: Vec<&mut One<'_, K>>) -> Claims {
+    let keys = ones.iter().map(|one| &one.item.request.key);
+    let (claims, answers) = Claims::ask(inner, keys).await;
+    if let Some(error) = answers.iter().find_map(|answer| answer.as_ref().err()) {
+        inner.emit(&function.site, &Event::Away(error));
+    }
+    for (one, answer) in ones.into_iter().zip(answers) {
+        one.hear(match answer {
+            Ok(None) => Answer::Granted,
+            Ok(Some(claimed)) => one.lookup.unclaimed(&claimed),
+            Err(_) => Answer::Away,
+        });
+    }
+    claims
 }
 
 async fn acquire<K>(
@@ -154,15 +203,16 @@ async fn acquire<K>(
     }
 }
 
-/// Reads the tags of those whose leases were granted, and those of the entries that are to be replaced.
+/// Reads the tags of those whose leases or claims were granted, and those of the entries that are to be
+/// replaced.
 async fn stamp<K>(
     inner: &Inner,
     function: &Function,
     policy: &Policy,
-    leases: &mut Leases,
+    (leases, claims): (&mut Leases, &mut Option<Claims>),
     ones: &mut [One<'_, K>],
 ) {
-    let granted = at(ones, |step| matches!(step, Step::Stamp(_))).into_iter();
+    let granted = at(ones, |step| matches!(step, Step::Stamp(_) | Step::Renew)).into_iter();
     let granted = granted.map(|one| {
         let over = one.lookup.over().map_or(&[][..], |entry| entry);
         let tags = tags::keys(inner, &one.item.request.tags, over);
@@ -176,11 +226,17 @@ async fn stamp<K>(
     let mut barred = HashSet::new();
     for (one, tags) in granted {
         let covered = leases.stamps().covers(&tags);
-        one.hear(match covered {
-            true => Answer::Stamped,
-            false => Answer::Away,
-        });
         barred.extend((!covered).then(|| one.item.request.key.clone()));
+        match (one.held().is_some(), covered) {
+            (false, true) => one.hear(Answer::Stamped),
+            (false, false) => one.hear(Answer::Away),
+            (true, true) => {}
+            // It is served.
+            (true, false) => one.hear(Answer::Spent),
+        }
     }
     leases.let_go(&barred);
+    if let Some(claims) = claims {
+        claims.let_go(barred.iter());
+    }
 }

@@ -9,9 +9,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
-use super::map::Many;
+use super::Reader;
+use super::loads::Loads;
+use super::map::{Id, Many, Value};
+use super::plan::Plan;
 use super::steps::{One, at, split};
-use super::{Id, Loads, Plan, Reader, Value};
 use crate::engine::shape::ErrorSharing;
 use crate::engine::tags::{Basis, Stamps};
 use crate::engine::verdict::Verdict;
@@ -68,7 +70,7 @@ where
             one.hear(answer);
             match one.lookup.search.step() {
                 Step::Bypass => own.push(one),
-                _ => rest.extend(self.serve(one)?),
+                _ => rest.extend(self.served_at_once(one)?),
             }
         }
         self.lead_bypassing(own).await?;
@@ -123,7 +125,7 @@ where
                 let answer = one.lookup.wait().await;
                 one.hear(answer);
             }
-            rest.extend(self.serve(one)?);
+            rest.extend(self.served_at_once(one)?);
         }
         self.pause(&mut rest).await;
         Ok(rest)
@@ -131,17 +133,20 @@ where
 
     async fn pause(&mut self, ones: &mut [One<'_, Id<S>>]) {
         let mut paused = at(ones, |step| matches!(step, Step::Pause));
+        let now = Instant::now();
+        let spent = |one: &mut &mut One<'_, _>| one.lookup.budget.end() <= now;
+        let spent: Vec<_> = paused.extract_if(.., spent).collect();
+        if !spent.is_empty() {
+            return spent.into_iter().for_each(|one| one.hear(Answer::Spent));
+        }
         if paused.is_empty() {
             return;
-        }
-        if Instant::now() >= self.began() + self.inner.settings.wait {
-            return paused.iter_mut().for_each(|one| one.hear(Answer::Spent));
         }
         let mean_load = self.inner.counters(&self.function.site).mean_load();
         let pause = self.pause.get_or_insert_with(|| Pause::new(mean_load));
         sleep(pause.next()).await;
         paused
             .iter_mut()
-            .for_each(|one| one.lookup.search.restart());
+            .for_each(|one| drop(one.lookup.search.end()));
     }
 }
