@@ -208,6 +208,39 @@ kinds! {
     FillBarred "'s fill of {v} runs in Redis: barred, its lease goes"
     BarRunsOut "the bar runs out"
 
+    // A level in process memory
+    HitsLocal "serves {v} from its memory"
+    AsksOverLink "misses: takes tickets and sends its GET"
+    GetRuns "a GET runs: {v}; the process will be told of a change"
+    GetRunsOnTag "a GET of the tag runs"
+    GetRunsInVain "a GET runs: no value"
+    PingRuns "a PING runs"
+    Redirects "a GET runs: the slot has moved"
+    ReplyWakes "hears an answer: {v}, its reader is woken"
+    ReplyWakesWithout "hears an answer without a value"
+    Pings "sends a PING"
+    IsAnswered "hears the answer to its PING"
+    HearsOfChange "hears of a change"
+    HearsOfFlush "hears that everything has changed"
+    HearsOfMove "hears that the slot has moved, and connects to its new owner"
+    IsRedirected "is redirected, and connects to the new owner of the slot"
+    NoticesLoss "notices that its link is dead, and connects"
+    Keeps "returns {v}, which is kept"
+    KeepsNotVoided "returns {v}, which is not kept: its ticket is void"
+    KeepsLoaded "loads {v} and returns it, which is kept"
+    GoesOnBelow "was told of nothing to keep"
+    CommitsAndSends "commits {v} and sends its invalidation"
+    InvalidationRuns "'s invalidation of {v} runs in Redis"
+    WaitsToSettle "'s invalidation is confirmed, and is to settle"
+    HasSettled "has returned, settled: from now on everywhere at least {v}"
+    Announces "changes are announced"
+    TimePasses "a tick of time passes"
+    TrackingGoes "the server forgets whom it has told, and says so"
+    LinkDies "its link dies"
+    SlotMoves "the slot moves to another server"
+    OldOwnerKnows "the old owner of the slot hears of the move"
+    OldOwnerTrims "the old owner removes what it has of the slot"
+
     // Updates
     GetsToUpdate "GET, to be updated"
     Sets "'s SET runs in Redis"
@@ -233,6 +266,15 @@ pub enum Flaw {
         /// What it should have returned at least.
         floor: Version,
     },
+    /// A process would serve from its memory less than a read must get that starts now.
+    StaleLocal {
+        /// Which.
+        process: usize,
+        /// What it would return.
+        version: Version,
+        /// What it should return at least.
+        floor: Version,
+    },
     /// Nothing is under way, and the cache keeps an old version.
     Stranded {
         /// The old one.
@@ -253,7 +295,7 @@ impl Flaw {
     /// The kinds by name.
     pub fn name(self) -> &'static str {
         match self {
-            Self::StaleRead { .. } => "stale read",
+            Self::StaleRead { .. } | Self::StaleLocal { .. } => "stale read",
             Self::Stranded { .. } => "stranded",
             Self::Miscounted { .. } => "miscounted",
         }
@@ -270,6 +312,14 @@ impl fmt::Display for Flaw {
             } => write!(
                 f,
                 "R{reader} returned v{version}, but v{floor} was invalidated before it began"
+            ),
+            Self::StaleLocal {
+                process,
+                version,
+                floor,
+            } => write!(
+                f,
+                "P{process} serves v{version} from its memory, where at least v{floor} is due"
             ),
             Self::Stranded { kept, row } => write!(
                 f,

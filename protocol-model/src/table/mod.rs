@@ -2,12 +2,14 @@
 
 use crate::config::Config;
 use crate::event::What;
+use crate::level::Level;
 use crate::sweep::Sweeps;
 use crate::update::Updates;
 
 mod committing;
 mod dying;
 mod lagging;
+mod levels;
 mod others;
 mod outages;
 mod refreshing;
@@ -38,6 +40,8 @@ pub enum Subject {
     Updates(Updates),
     /// The removal of keys whose functions call one another.
     Sweeps(Sweeps),
+    /// A level in process memory.
+    Level(Level),
 }
 
 /// What an exploration should find.
@@ -80,6 +84,11 @@ pub fn table() -> Vec<Row> {
         tagging::nesting(),
         updating::rows(),
         sweeping::rows(),
+        levels::bounded(),
+        levels::broadcast(),
+        levels::settled(),
+        levels::moving(),
+        levels::tagging(),
     ]
     .concat()
 }

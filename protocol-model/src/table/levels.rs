@@ -1,0 +1,316 @@
+//! A level in process memory. It is not built yet: these rows are its design.
+
+use super::Verdict::{Holds, StaleRead};
+use super::{Row, Subject, Verdict};
+use crate::event::What;
+use crate::level::{Level, Move, Tracking, Way, Write};
+use crate::local::Rule;
+
+const DESIGNED: Level = Level::designed();
+
+/// With one writer, in the other process; and with one in the same. The rows that are broken need no more.
+const OTHER: Level = Level {
+    writers: [Some(Write::key(1)), None],
+    ..DESIGNED
+};
+const OWN: Level = Level {
+    writers: [Some(Write::key(0)), None],
+    ..DESIGNED
+};
+
+fn row(name: &'static str, about: &'static str, verdict: Verdict, level: Level) -> Row {
+    let subject = Subject::Level(level);
+    Row {
+        name,
+        about,
+        subject,
+        verdict,
+    }
+}
+
+/// What binds the reads that start `delta` after an invalidation has returned, and in its process at once.
+pub(super) fn bounded() -> Vec<Row> {
+    let flushed = Level {
+        writers: [Some(Write::new(1, Way::Flush)), None],
+        ..DESIGNED
+    };
+    let journal = Level {
+        journal: true,
+        ..DESIGNED
+    };
+    let journal_own = Level {
+        journal: true,
+        ..OWN
+    };
+    vec![
+        row(
+            "l1",
+            "as designed: tracking, tickets, a horizon",
+            Holds(&[
+                What::HitsLocal,
+                What::Keeps,
+                What::KeepsNotVoided,
+                What::GoesOnBelow,
+                What::HearsOfChange,
+                What::NoticesLoss,
+                What::TrackingGoes,
+            ]),
+            DESIGNED,
+        ),
+        row(
+            "l2",
+            "l1, and an answer is kept although its item was dropped since it was asked for",
+            StaleRead,
+            OTHER.without(Rule::ComparesDrops),
+        ),
+        row(
+            "l2b",
+            "l1, and although the link was lost since then",
+            StaleRead,
+            OTHER.without(Rule::ComparesEra),
+        ),
+        row(
+            "l2c",
+            "l1, and what was loaded is kept as well",
+            StaleRead,
+            OTHER.without(Rule::KeepsWhatIsRead),
+        ),
+        row(
+            "l3",
+            "l1, and a process drops what it invalidates before it sends that, not when it is confirmed",
+            StaleRead,
+            OWN.without(Rule::DropsAfter),
+        ),
+        row(
+            "l3b",
+            "l1, and it drops it when that is confirmed, not before",
+            Holds(&[What::HitsLocal, What::KeepsNotVoided]),
+            DESIGNED.without(Rule::DropsBefore),
+        ),
+        row(
+            "l4",
+            "l1, and what is loaded here is not announced here (NOLOOP)",
+            StaleRead,
+            Level {
+                tracking: Tracking::NoLoop,
+                refreshes: true,
+                ..OTHER
+            },
+        ),
+        row(
+            "l5",
+            "l1 without a horizon",
+            StaleRead,
+            OTHER.without(Rule::HeedsHorizon),
+        ),
+        row(
+            "l5b",
+            "l1, and the horizon is the time of the newest answer",
+            StaleRead,
+            OTHER.without(Rule::HorizonBySending),
+        ),
+        row(
+            "l6",
+            "l1, and what is kept outlives its link",
+            StaleRead,
+            OTHER.without(Rule::VoidsAtLoss),
+        ),
+        row(
+            "l7",
+            "l1, and somebody removes everything",
+            Holds(&[What::HitsLocal, What::HearsOfFlush]),
+            flushed,
+        ),
+        row(
+            "l7b",
+            "l7, and what is kept outlives that",
+            StaleRead,
+            flushed.without(Rule::VoidsAtFlush),
+        ),
+        row(
+            "l8",
+            "l1 beside the journal",
+            Holds(&[What::HitsLocal, What::IsJournaled, What::ReplayAnswered]),
+            journal,
+        ),
+        row(
+            "l8b",
+            "l8, and what waits there is served",
+            StaleRead,
+            journal_own.without(Rule::HeedsJournal),
+        ),
+        row(
+            "l8c",
+            "l8, and a process drops nothing before it sends",
+            Holds(&[What::HitsLocal, What::IsJournaled, What::ReplayAnswered]),
+            journal.without(Rule::DropsBefore),
+        ),
+        row(
+            "l9",
+            "l1, and the clock stands still while the machine sleeps",
+            StaleRead,
+            Level {
+                readers: [Some(1), None],
+                sleeps: true,
+                ..OWN
+            },
+        ),
+    ]
+}
+
+/// Tracking of everything (BCAST): reads go over another connection.
+pub(super) fn broadcast() -> Vec<Row> {
+    let broadcast = |overtaken, level| Level {
+        tracking: Tracking::Broadcast { overtaken },
+        elsewhere: [true, false],
+        ..level
+    };
+    vec![
+        row(
+            "m1",
+            "every change is announced (BCAST), and reads go over another connection",
+            Holds(&[What::HitsLocal, What::Keeps, What::KeepsNotVoided]),
+            broadcast(false, DESIGNED),
+        ),
+        row(
+            "m2",
+            "m1, and answers may leave the server before announcements",
+            StaleRead,
+            broadcast(true, OTHER),
+        ),
+        row(
+            "m3",
+            "m1, and answers of the other connection move the horizon",
+            StaleRead,
+            broadcast(false, OTHER).without(Rule::HorizonByLink),
+        ),
+    ]
+}
+
+/// Writers that return when no process serves the old value any more.
+pub(super) fn settled() -> Vec<Row> {
+    let settled = |level| Level {
+        settles: true,
+        ..level
+    };
+    let journal = |level| Level {
+        journal: true,
+        ..settled(level)
+    };
+    vec![
+        row(
+            "e1",
+            "writers wait until their invalidations have settled",
+            Holds(&[What::HitsLocal, What::WaitsToSettle, What::HasSettled]),
+            settled(DESIGNED),
+        ),
+        row(
+            "e2",
+            "e1, and they wait from the sending on",
+            StaleRead,
+            settled(OTHER).without(Rule::SettlesFromConfirmation),
+        ),
+        row(
+            "e3",
+            "e1 beside the journal: one that is deferred says so",
+            Holds(&[What::HasSettled, What::IsJournaled, What::ReplayAnswered]),
+            journal(DESIGNED),
+        ),
+        row(
+            "e3b",
+            "e3, and it does not say so",
+            StaleRead,
+            journal(OTHER).without(Rule::TellsDeferral),
+        ),
+        row(
+            "e4",
+            "e1, and the clock of a reader stands still while its machine sleeps",
+            StaleRead,
+            Level {
+                readers: [Some(1), None],
+                sleeps: true,
+                ..settled(OWN)
+            },
+        ),
+    ]
+}
+
+/// Entries with a tag, whose generation is an item of its own.
+pub(super) fn tagging() -> Vec<Row> {
+    let by_tag = |home| Level {
+        writers: [Some(Write::new(home, Way::InvalidateTag)), None],
+        tagged: true,
+        // Fewer states; other rows have both.
+        forgets: false,
+        cuts: false,
+        ..DESIGNED
+    };
+    vec![
+        row(
+            "g2",
+            "l1 with a tag, whose generation is an item of its own, and is read over another connection",
+            StaleRead,
+            Level {
+                elsewhere: [false, true],
+                ..by_tag(1)
+            },
+        ),
+        row(
+            "g3",
+            "the same over the link, and a process does not drop it when its own invalidation is confirmed",
+            StaleRead,
+            by_tag(0).without(Rule::DropsAfter),
+        ),
+    ]
+}
+
+/// The slot of the key moves, or a replica takes over, and for a while the old owner goes on as before.
+pub(super) fn moving() -> Vec<Row> {
+    let moves = |asked, from_known| Level {
+        moves: Some(Move { asked, from_known }),
+        // Fewer states; other rows have links that die.
+        cuts: false,
+        ..OTHER
+    };
+    vec![
+        row(
+            "h1",
+            "the slot moves, PINGs ask for the epoch: bound by delta and by what the old owner needs to learn of it",
+            Holds(&[
+                What::HitsLocal,
+                What::SlotMoves,
+                What::HearsOfMove,
+                What::IsRedirected,
+                What::OldOwnerTrims,
+            ]),
+            moves(true, true),
+        ),
+        row(
+            "h2",
+            "h1, bound by delta alone",
+            StaleRead,
+            moves(true, false),
+        ),
+        row(
+            "h3",
+            "h1, and PINGs ask for nothing",
+            StaleRead,
+            moves(false, true),
+        ),
+        row(
+            "h4",
+            "h1, and what is kept outlives the news",
+            StaleRead,
+            moves(true, true).without(Rule::VoidsAtMove),
+        ),
+        row(
+            "h5",
+            "h1, and the writer is in the process of the reader",
+            Holds(&[What::HitsLocal, What::IsRedirected]),
+            Level {
+                writers: OWN.writers,
+                ..moves(true, true)
+            },
+        ),
+    ]
+}
