@@ -5,10 +5,13 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use cached_redis::{Cache, CachedExt as _, Jitter, Key, Policy, Status, current, redis_cached};
+use tokio::runtime::Builder;
 use tokio::task::JoinHandle;
 
 use crate::support::table::{Table, Values, all, status};
-use crate::support::{World, eventually, expired, filled, in_time, on_both_stores, on_redis};
+use crate::support::{
+    World, eventually, expired, filled, in_time, on_both_stores, on_redis, waiting,
+};
 
 on_both_stores!(
     past_their_ttl_values_are_served_and_loaded_anew_by_one_load_behind_the_caller,
@@ -29,6 +32,10 @@ on_both_stores!(
     what_is_made_of_stale_values_of_a_batch_is_not_stored,
     values_close_to_their_end_are_loaded_anew_behind_the_caller,
     hits_of_a_batch_are_audited_by_one_load,
+    what_is_found_after_a_wait_is_loaded_anew_before_the_next_one,
+    a_refresh_is_stored_where_its_caller_has_read,
+    inside_of_an_open_transaction_nothing_is_loaded_anew,
+    a_refresh_whose_runtime_ends_leaves_its_ids_to_the_next_caller,
 );
 on_redis!(a_refresh_of_a_batch_is_one_round_trip_each_for_claims_and_fills);
 
@@ -613,4 +620,105 @@ async fn a_refresh_of_a_batch_is_one_round_trip_each_for_claims_and_fills(world:
     // The look; two claims; two fills, and two releases of the claims.
     assert_eq!((sent("mget"), sent("evalsha")), (1, 4));
     assert_eq!(sent("set"), 2 + 2);
+}
+
+#[redis_cached(
+    batch(id in ids),
+    ttl = 0.05,
+    jitter = 0.0,
+    stale_while_revalidate = 600,
+    key = "batch-refreshes:<id>",
+    cache = cache,
+    skip(cache, table)
+)]
+async fn read_from(cache: &Cache, table: &Table, ids: &[u64]) -> Result<Values, String> {
+    let _: &Cache = cache;
+    table.load(ids).await.ok_or_else(|| "failed".to_owned())
+}
+
+async fn a_refresh_is_stored_where_its_caller_has_read(world: World) {
+    let (cache, scoped) = (world.patient_cache().await, World::in_memory());
+    let scoped = scoped.patient_cache().await;
+    let table = outdated(&[&cache]).await;
+    table.rows.release();
+    let read = async || status(&scoped, read_from(&cache, &table, &[1, 2])).await.0;
+    assert_eq!(read().await, all(&[1, 1]));
+    eventually("the new values", async || read().await == all(&[2, 2])).await;
+    assert_eq!(scoped.stats().total().loads, 0);
+}
+
+async fn inside_of_an_open_transaction_nothing_is_loaded_anew(world: World) {
+    let cache = world.patient_cache().await;
+    let table = outdated(&[&cache]).await;
+    let stale = (all(&[1, 1]), Status::Stale);
+    let transaction = cache.after_commit();
+    let inside = transaction.scope(status(&cache, read(&table, &[1, 2])));
+    assert_eq!(inside.await, stale);
+    cache.flush().await.unwrap();
+    assert_eq!(cache.stats().total().renewals, 0);
+    assert_eq!(status(&cache, read(&table, &[1, 2])).await, stale);
+    table.rows.begun(2).await;
+    table.rows.release();
+}
+
+async fn a_refresh_whose_runtime_ends_leaves_its_ids_to_the_next_caller(world: World) {
+    let cache = world.patient_cache().await;
+    let table = outdated(&[&cache]).await;
+    let caller = std::thread::spawn({
+        let (cache, table) = (cache.clone(), table.clone());
+        move || {
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                status(&cache, read(&table, &[1, 2])).await;
+                table.rows.begun(2).await;
+            });
+        }
+    });
+    tokio::task::spawn_blocking(|| caller.join().unwrap())
+        .await
+        .unwrap();
+    table.rows.release();
+    renewed(&cache, &table, &[2, 2]).await;
+}
+
+/// The second id is of a table of its own. Every look is an early one.
+#[redis_cached(
+    batch(id in ids),
+    ttl = 600,
+    jitter = 0.0,
+    early_expiry = 1e15,
+    key = "batch-refreshes:waits:<id>",
+    skip(first, second)
+)]
+async fn waits(first: &Table, second: &Table, ids: &[u64]) -> Values {
+    let table = match ids.contains(&2) {
+        true => second,
+        false => first,
+    };
+    let values = table.load(ids).await.unwrap();
+    // A load that takes no time never expires early.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    values
+}
+
+async fn what_is_found_after_a_wait_is_loaded_anew_before_the_next_one(world: World) {
+    let (cache, first, second) = (world.patient_cache().await, Table::new(), Table::new());
+    first.rows.hold();
+    second.rows.hold();
+    let read = |ids: &'static [u64]| {
+        let (first, second) = (first.clone(), second.clone());
+        cache.spawn(async move { waits(&first, &second, ids).await })
+    };
+    let leaders = [read(&[1]), read(&[2])];
+    first.rows.begun(1).await;
+    second.rows.begun(1).await;
+    let reader = read(&[1, 2]);
+    waiting(&cache, 2).await;
+    first.rows.release();
+    first.rows.begun(2).await;
+    assert!(!reader.is_finished(), "it waits for the second id");
+    second.rows.release();
+    for reader in leaders.into_iter().chain([reader]) {
+        in_time(reader).await.unwrap();
+    }
 }

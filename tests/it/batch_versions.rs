@@ -18,6 +18,7 @@ on_both_stores!(
     the_versions_of_all_ids_are_asked_for_at_once,
     a_batch_without_the_cache_asks_for_no_version,
     ids_of_one_key_and_different_versions_are_loaded_without_the_cache,
+    an_outer_entry_asks_for_no_version_of_the_batch_that_it_called,
 );
 
 type Values = HashMap<u64, u64>;
@@ -73,6 +74,25 @@ async fn read_one(source: &Source, id: u64, versions: &Versions) -> Option<u64> 
 
 async fn version_of(_: &Source, id: u64, versions: &Versions) -> Result<u64, Unknown> {
     versions.get(id)
+}
+
+#[redis_cached(ttl = 60, key = "batch-versions:sum", skip(source, versions))]
+async fn sum(source: &Source, versions: &Versions) -> u64 {
+    read(source, &[1, 2], versions).await.into_values().sum()
+}
+
+async fn an_outer_entry_asks_for_no_version_of_the_batch_that_it_called(world: World) {
+    let cache = world.patient_cache().await;
+    let (source, versions) = (Source::new(), Versions::of(&[1]));
+    let sum = async || in_time(cache.scope(sum(&source, &versions))).await;
+    // The version of the second id is unknown, which is no matter of the outer entry either.
+    assert_eq!(sum().await, 2);
+    filled(&cache, 2).await;
+    versions.set(1, Some(2));
+    source.write();
+    assert_eq!(sum().await, 2, "a hit");
+    cache.invalidate("batch-versions:sum").await.unwrap();
+    assert_eq!(sum().await, 4);
 }
 
 async fn status(cache: &Cache, batch: impl Future<Output = Values>) -> (Values, Status) {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use cached_redis::{Cache, CachedExt as _, Jitter, Key, Policy, Status, redis_cached};
 
+use tokio::runtime::Builder;
+
 use crate::support::table::{Table, Values, all, status};
 use crate::support::{World, eventually, expired, filled, in_time, on_both_stores, on_redis};
 
@@ -15,6 +17,8 @@ on_both_stores!(
     ids_that_rest_are_answered_beside_the_load_of_the_others,
     beside_late_ids_those_that_are_missing_are_waited_for,
     the_failure_of_what_is_missing_leaves_a_late_load_running,
+    a_late_load_whose_runtime_ends_leaves_its_ids_to_the_next_caller,
+    inside_of_an_open_transaction_nothing_is_held,
     a_load_that_is_not_late_tells_its_caller_its_tags,
     held_entries_go_with_their_tags_and_are_replaced_under_them,
     held_entries_of_another_version_answer_nothing,
@@ -227,6 +231,39 @@ async fn the_failure_of_what_is_missing_leaves_a_late_load_running(world: World)
     old.rows.release();
     filled(&cache, 4).await;
     assert_eq!(old.asked(), [[1, 2]]);
+}
+
+async fn a_late_load_whose_runtime_ends_leaves_its_ids_to_the_next_caller(world: World) {
+    let cache = patient(&world).await;
+    let [old, new] = outdated_soft(&cache).await;
+    old.rows.hold();
+    let caller = std::thread::spawn({
+        let (cache, old, new) = (cache.clone(), old.clone(), new.clone());
+        move || {
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            let late = runtime.block_on(status(&cache, soft(&old, &new, &[1, 2])));
+            assert_eq!(late, stale());
+        }
+    });
+    let ended = tokio::task::spawn_blocking(|| caller.join().unwrap());
+    ended.await.unwrap();
+    old.rows.release();
+    let renewed = async || status(&cache, soft(&old, &new, &[1, 2])).await.0 == all(&[2, 2]);
+    eventually("the new values", renewed).await;
+}
+
+async fn inside_of_an_open_transaction_nothing_is_held(world: World) {
+    let cache = patient(&world).await;
+    let table = outdated_read(&[&cache]).await;
+    let read = async || {
+        let inside = cache.after_commit();
+        in_time(inside.scope(cache.scope(read(&table, &[1, 2])))).await
+    };
+    table.rows.fail(1);
+    assert_eq!(read().await, Err(Failed), "it sees what is not for others");
+    assert_eq!(read().await, Ok(all(&[2, 2])));
+    let stats = cache.stats().total();
+    assert_eq!((stats.renewals, stats.bypasses), (0, 4));
 }
 
 #[redis_cached(
