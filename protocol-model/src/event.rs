@@ -212,7 +212,7 @@ kinds! {
     HitsLocal "serves {v} from its memory"
     AsksOverLink "misses: takes tickets and sends its GET"
     GetRuns "a GET runs: {v}; the process will be told of a change"
-    GetRunsOnTag "a GET of the tag runs"
+    ReadsElsewhere "is answered over another connection"
     GetRunsInVain "a GET runs: no value"
     PingRuns "a PING runs"
     Redirects "a GET runs: the slot has moved"

@@ -40,13 +40,15 @@ pub struct Level {
     pub(crate) elsewhere: [bool; ITEMS],
     /// The entry has a tag.
     pub(crate) tagged: bool,
+    /// The generation is kept on the ticket of the entry.
+    pub(crate) one_ticket: bool,
     /// Writers wait until their invalidations have settled.
     pub(crate) settles: bool,
     /// Answers to invalidations may fail to come; they wait in a journal then.
     pub(crate) journal: bool,
     /// Entries are refreshed while they stand.
     pub(crate) refreshes: bool,
-    /// The server may forget whom it has told what, and then says so.
+    /// The server may forget whom it has told what, and then says so; and it may evict generations.
     pub(crate) forgets: bool,
     /// Links may die.
     pub(crate) cuts: bool,
@@ -105,6 +107,7 @@ impl Level {
             tracking: Tracking::Read,
             elsewhere: [false; ITEMS],
             tagged: false,
+            one_ticket: false,
             settles: false,
             journal: false,
             refreshes: false,
@@ -122,12 +125,20 @@ impl Level {
         }
     }
 
-    /// What is explored of it. All of it: its reader with both writers, and two readers with the first one. A
-    /// part: its reader with each writer.
+    /// What is explored of it. All of it: its reader with both writers; and two readers with the first one,
+    /// whose link lives. A part: its reader with each writer.
     pub(crate) fn parts(self, all: bool) -> Vec<Self> {
         let [reader, _] = self.readers;
         match all {
-            true => vec![self, self.cast(reader, self.writers[0])],
+            true => {
+                let two = self.cast(reader, self.writers[0]);
+                let lives = Self {
+                    forgets: false,
+                    cuts: false,
+                    ..two
+                };
+                vec![self, lives]
+            }
             false => (self.writers.into_iter())
                 .filter(Option::is_some)
                 .map(|writer| self.cast(None, writer))
@@ -147,6 +158,11 @@ impl Level {
     fn processes(&self) -> impl Iterator<Item = usize> + use<> {
         let readers = self.readers;
         (0..PROCESSES).filter(move |process| readers.contains(&Some(*process)))
+    }
+
+    /// The item on whose ticket this one is kept.
+    fn ticket_of(&self, item: usize) -> usize {
+        if self.one_ticket { KEY } else { item }
     }
 
     fn items(&self) -> impl Iterator<Item = usize> + use<> {

@@ -94,14 +94,11 @@ impl Next<'_> {
         for item in self.level.items() {
             waits[item] = true;
             let process = &mut self.state.processes[home];
-            let ticket = process.shards[item].ticket(&process.link);
+            let ticket = process.shards[self.level.ticket_of(item)].ticket(&process.link);
             self.state.readers[reader].tickets[item] = ticket;
-            if !self.level.elsewhere[item] {
-                process.up.push(Command::Get {
-                    reader: reader as u8,
-                    item: item as u8,
-                });
-            }
+        }
+        if !self.level.elsewhere[KEY] {
+            self.at(home).up.push(Command::Get(reader as u8));
         }
         self.state.readers[reader].phase = Phase::Waits(waits);
         What::AsksOverLink
@@ -117,13 +114,13 @@ impl Next<'_> {
     fn hears(&mut self, process: usize, message: Message) -> Did {
         self.at(process).down.pop();
         match message {
-            Message::Reply { reader, item } => {
-                let sent = self.state.readers[usize::from(reader)].sent;
-                let level = self.level;
+            Message::Reply(reader) => {
+                let reader = usize::from(reader);
+                let (level, sent) = (self.level, self.state.readers[reader].sent);
                 self.at(process).link.answered(level, sent, NOW);
-                self.wakes(usize::from(reader), usize::from(item))
+                self.wakes(reader, |item| !level.elsewhere[item])
             }
-            Message::Redirect { .. } => self.moves(process, What::IsRedirected).into(),
+            Message::Redirect => self.moves(process, What::IsRedirected).into(),
             Message::Pong { lost } => {
                 let sent = self.at(process).ping.take().unwrap_or(NOW);
                 let level = self.level;
@@ -144,17 +141,20 @@ impl Next<'_> {
         }
     }
 
-    pub(super) fn wakes(&mut self, reader: usize, item: usize) -> Did {
+    /// What it has waited for has arrived, of these items.
+    pub(super) fn wakes(&mut self, reader: usize, arrived: impl Fn(usize) -> bool) -> Did {
         let Reader { phase, seen, .. } = &mut self.state.readers[reader];
         if let Phase::Waits(waits) = phase {
-            waits[item] = false;
+            for (item, waits) in waits.iter_mut().enumerate() {
+                *waits &= !arrived(item);
+            }
             if *waits == [false; super::ITEMS] {
                 *phase = Phase::Woken;
             }
         }
-        match seen[item] {
-            Some(entry) if item == KEY => What::ReplyWakes.of(entry.version),
-            _ => What::ReplyWakesWithout.into(),
+        match seen[KEY].filter(|_| arrived(KEY)) {
+            Some(entry) => What::ReplyWakes.of(entry.version),
+            None => What::ReplyWakesWithout.into(),
         }
     }
 
@@ -242,7 +242,8 @@ impl Next<'_> {
         let level = self.level;
         let process = self.at(home);
         let link = process.link;
-        let keeps = process.shards[item].keeps(level, &link, tickets[item], origin);
+        let keeps =
+            process.shards[level.ticket_of(item)].keeps(level, &link, tickets[item], origin);
         if let Some(entry) = found.or(loaded).filter(|_| keeps) {
             let life = Life::new(level, &link, sent, LONG, LONG);
             process.kept[item] = Some(Kept { entry, life });

@@ -1,6 +1,6 @@
 //! What the server of the key runs, and whom it tells.
 
-use super::state::{Command, Entry, FRESH, Message, Owner, Phase, Server};
+use super::state::{Command, Entry, FRESH, Message, NOW, Owner, Phase, Server};
 use super::{ITEMS, KEY, Moment, Next, PROCESSES, READERS, Steps, TAG, Tracking};
 use crate::event::{What, Who};
 use crate::step::Did;
@@ -45,8 +45,15 @@ fn fill_steps(steps: &mut Steps<'_>) {
         Some(entry) if old(entry) => What::RefreshStored,
         Some(_) => return,
     };
+    // Those who load an entry of the tag create its generation first, be it this entry or another one.
+    if steps.level.tagged && generation == 0 {
+        return steps.add(Who::World, |next| {
+            next.state.servers[owner].generation = FRESH;
+            next.changes(owner, TAG, Some(0));
+            What::CreatesGeneration
+        });
+    }
     steps.add(Who::World, |next| {
-        let generation = next.generation(owner);
         let entry = Entry {
             version,
             generation,
@@ -87,58 +94,48 @@ impl Next<'_> {
         self.state.processes[process].up.pop();
         let (message, did) = match command {
             Command::Ping => (Message::Pong { lost }, What::PingRuns.into()),
-            Command::Get { reader, .. } if lost => {
-                (Message::Redirect { reader }, What::Redirects.into())
-            }
-            Command::Get { reader, item } => {
-                let did = self.reads(server, usize::from(reader), usize::from(item));
-                self.state.servers[server].tracked[process][usize::from(item)] = true;
-                (Message::Reply { reader, item }, did)
+            Command::Get(_) if lost => (Message::Redirect, What::Redirects.into()),
+            Command::Get(reader) => {
+                let level = self.level;
+                for item in level.items().filter(|item| !level.elsewhere[*item]) {
+                    self.reads(server, usize::from(reader), item);
+                    self.state.servers[server].tracked[process][item] = true;
+                }
+                let did = match self.state.readers[usize::from(reader)].seen[KEY] {
+                    Some(entry) => What::GetRuns.of(entry.version),
+                    None => What::GetRunsInVain.into(),
+                };
+                (Message::Reply(reader), did)
             }
         };
         self.state.processes[process].down.push(message);
         did
     }
 
-    fn reads(&mut self, server: usize, reader: usize, item: usize) -> Did {
+    fn reads(&mut self, server: usize, reader: usize, item: usize) {
         let Server {
             key, generation, ..
         } = self.state.servers[server];
-        let seen = match (item, key) {
-            (KEY, entry) => entry,
-            (TAG, _) if generation != 0 => Some(Entry {
-                version: 0,
-                generation,
-            }),
-            _ => None,
+        let tag = Entry {
+            version: 0,
+            generation,
         };
-        self.state.readers[reader].seen[item] = seen;
-        match seen {
-            Some(entry) if item == KEY => What::GetRuns.of(entry.version),
-            Some(_) => What::GetRunsOnTag.into(),
-            None => What::GetRunsInVain.into(),
-        }
+        self.state.readers[reader].seen[item] = match item {
+            KEY => key,
+            _ => Some(tag).filter(|tag| tag.generation != 0),
+        };
     }
 
     /// Over another connection, whose answers have an order of their own.
     fn reads_elsewhere(&mut self, reader: usize, item: usize) -> Did {
-        let did = self.reads(self.state.owner(), reader, item);
+        self.reads(self.state.owner(), reader, item);
         let (level, sent) = (self.level, self.state.readers[reader].sent);
         if let Some(home) = level.readers[reader] {
             let link = &mut self.state.processes[home].link;
-            link.answered_elsewhere(level, sent, super::state::NOW);
+            link.answered_elsewhere(level, sent, NOW);
         }
-        self.wakes(reader, item);
-        did
-    }
-
-    /// The tag's generation; where there is none, a new one.
-    fn generation(&mut self, server: usize) -> u8 {
-        if self.level.tagged && self.state.servers[server].generation == 0 {
-            self.state.servers[server].generation = FRESH;
-            self.changes(server, TAG, Some(0));
-        }
-        self.state.servers[server].generation
+        self.wakes(reader, |arrived| arrived == item);
+        What::ReadsElsewhere.into()
     }
 
     /// By this process, if by one at all.

@@ -121,19 +121,16 @@ pub(crate) struct Process {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Command {
-    Get { reader: u8, item: u8 },
+    /// Of all that this reader wants over the link: a GET, or an MGET.
+    Get(u8),
     Ping,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Message {
-    Reply {
-        reader: u8,
-        item: u8,
-    },
-    Redirect {
-        reader: u8,
-    },
+    /// To this reader.
+    Reply(u8),
+    Redirect,
     Pong {
         /// The server knows that it has lost the slot.
         lost: bool,
@@ -307,7 +304,8 @@ impl Moment {
             let Some(process) = home.map(|home| &self.processes[home]) else {
                 continue;
             };
-            for (ticket, shard) in reader.tickets.iter_mut().zip(process.shards) {
+            for (item, ticket) in reader.tickets.iter_mut().enumerate() {
+                let shard = process.shards[level.ticket_of(item)];
                 ticket.era = apart(ticket.era, process.link.era);
                 ticket.drops = apart(ticket.drops, shard.drops);
             }

@@ -31,14 +31,14 @@ fn eviction_steps(steps: &mut Steps<'_>) {
             What::ValueGoes
         });
     }
+    if !steps.level.forgets {
+        return;
+    }
     if steps.now.servers[owner].generation != 0 {
         steps.add(Who::World, |next| {
             next.unlinks_tag(owner, None);
             What::GenerationGoes
         });
-    }
-    if !steps.level.forgets {
-        return;
     }
     for process in 0..PROCESSES {
         for item in (0..ITEMS).filter(|item| steps.now.servers[owner].tracked[process][*item]) {

@@ -237,18 +237,36 @@ pub(super) fn settled() -> Vec<Row> {
 
 /// Entries with a tag, whose generation is an item of its own.
 pub(super) fn tagging() -> Vec<Row> {
-    let by_tag = |home| Level {
-        writers: [Some(Write::new(home, Way::InvalidateTag)), None],
+    let tagged = |level| Level {
         tagged: true,
         // Fewer states; other rows have both.
         forgets: false,
         cuts: false,
-        ..DESIGNED
+        ..level
+    };
+    let by_tag = |home| Level {
+        writers: [Some(Write::new(home, Way::InvalidateTag)), None],
+        ..tagged(DESIGNED)
+    };
+    let both = Level {
+        writers: [Some(Write::new(1, Way::InvalidateTag)), Some(Write::key(0))],
+        ..tagged(DESIGNED)
     };
     vec![
         row(
+            "g1",
+            "l1 with a tag, whose generation is kept as an item of its own",
+            Holds(&[
+                What::HitsLocal,
+                What::Keeps,
+                What::KeepsNotVoided,
+                What::TakesOverDead,
+            ]),
+            both,
+        ),
+        row(
             "g2",
-            "l1 with a tag, whose generation is an item of its own, and is read over another connection",
+            "g1, and generations are read over another connection",
             StaleRead,
             Level {
                 elsewhere: [false, true],
@@ -257,9 +275,33 @@ pub(super) fn tagging() -> Vec<Row> {
         ),
         row(
             "g3",
-            "the same over the link, and a process does not drop it when its own invalidation is confirmed",
+            "g1, and a generation is kept on the ticket of its entry",
+            StaleRead,
+            Level {
+                one_ticket: true,
+                ..by_tag(1)
+            },
+        ),
+        row(
+            "g4",
+            "g1, and an entry is served beside any generation",
+            StaleRead,
+            by_tag(1).without(Rule::ComparesStamps),
+        ),
+        row(
+            "g5",
+            "g1, and a process does not drop a generation when its own invalidation is confirmed",
             StaleRead,
             by_tag(0).without(Rule::DropsAfter),
+        ),
+        row(
+            "g6",
+            "g1, and writers wait until their invalidations have settled",
+            Holds(&[What::HitsLocal, What::HasSettled]),
+            Level {
+                settles: true,
+                ..by_tag(1)
+            },
         ),
     ]
 }
