@@ -47,6 +47,7 @@ mod dropped_leader;
 mod dropped_writer;
 mod durations;
 mod early_expiry;
+mod entries;
 mod events;
 mod events_durable;
 mod failing_load;

@@ -15,6 +15,7 @@ on_both_stores!(
     a_batch_and_the_function_of_one_id_share_their_entries_under_the_same_tags,
     a_batch_under_other_tags_than_the_function_of_one_id_is_none_of_its_entries,
     tags_that_a_load_finds_are_beside_those_of_the_attribute,
+    a_tag_of_the_attribute_takes_no_room_where_the_load_says_it_too,
     a_load_that_is_older_than_an_invalidation_of_a_tag_is_kept_for_the_other_ids_alone,
     those_who_joined_share_what_is_of_tags_that_still_stand,
     during_a_guarded_write_of_a_tag_its_ids_are_bypassed_and_the_others_kept,
@@ -157,6 +158,25 @@ async fn tags_that_a_load_finds_are_beside_those_of_the_attribute(world: World) 
             all(&versions)
         );
     }
+}
+
+#[redis_cached(
+    batch(id in ids),
+    ttl = 60,
+    key = "tagged-batches:full:<id>",
+    tags = "tagged-batches:full",
+    skip(source)
+)]
+async fn full(source: &Source, ids: &[u64]) -> Values {
+    current().tag("tagged-batches:full");
+    (0..64).for_each(|tag| current().tag(format!("tagged-batches:full:{tag}")));
+    load(source, ids).await
+}
+
+async fn a_tag_of_the_attribute_takes_no_room_where_the_load_says_it_too(world: World) {
+    let ([cache, _], source) = (processes(&world).await, Source::new());
+    assert_eq!(kept(&cache, || full(&source, &[1, 2])).await, all(&[1, 1]));
+    assert_eq!(cache.stats().total().errors, 0);
 }
 
 /// A batch that runs beside the test.

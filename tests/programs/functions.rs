@@ -163,6 +163,41 @@ pub(crate) async fn failing(at: &Place, id: u8) -> Result<Value, Failed> {
 }
 
 #[redis_cached(
+    ttl = 0.04,
+    stale_while_revalidate = 0.1,
+    stale_if_error = 0.2,
+    key = "stale:<id>",
+    tags = "row:<id>",
+    batch(id in ids),
+    skip(at)
+)]
+pub(crate) async fn stale_many(at: &Place, ids: &[u8]) -> Result<HashMap<u8, Value>, Failed> {
+    let mut found = HashMap::new();
+    for id in ids {
+        let (key, tag) = (format!("stale:{id}"), format!("row:{id}"));
+        found.insert(*id, at.try_load(&key, *id, &[&tag, "fn:stale"]).await?);
+    }
+    Ok(found)
+}
+
+#[redis_cached(
+    ttl = 0.03,
+    stale_if_error = 0.2,
+    soft_timeout = 0.003,
+    timeout = 0.05,
+    key = "failing:<id>",
+    batch(id in ids),
+    skip(at)
+)]
+pub(crate) async fn failing_many(at: &Place, ids: &[u8]) -> Result<HashMap<u8, Value>, Failed> {
+    let mut found = HashMap::new();
+    for id in ids {
+        found.insert(*id, at.try_load(&format!("failing:{id}"), *id, &[]).await?);
+    }
+    Ok(found)
+}
+
+#[redis_cached(
     ttl = 0.05,
     refresh_ahead = 0.5,
     early_expiry = 1.0,

@@ -173,7 +173,13 @@ impl Words {
             "maybe",
             "cart",
         ];
-        let function = self.pick(&functions);
+        let is_read = |name: &&str| self.readers.iter().any(|reader| reader.name == *name);
+        let read: Vec<_> = functions.into_iter().filter(is_read).collect();
+        // One that is read, if there is: else nothing would come of it.
+        let function = match read.is_empty() {
+            true => self.pick(&functions),
+            false => self.pick(&read),
+        };
         Action::Shadow(function, self.random.bool())
     }
 

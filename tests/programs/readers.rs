@@ -108,6 +108,8 @@ readers! { READERS:
     "versioned" [Single Versions] (at, id) "versioned:{id}" [] one(versioned(at, id).await);
     "stale" [Single Windows Tagged] (at, id) "stale:{id}" ["row:{id}"] one(stale(at, id).await);
     "failing" [Single Windows] (at, id) "failing:{id}" [] or_failed(failing(at, id).await, one);
+    "stale_many" [Batch Windows Tagged] (at, id) "stale:{id}" ["row:{id}"] or_failed(stale_many(at, &both_of(id)).await, many);
+    "failing_many" [Batch Windows] (at, id) "failing:{id}" [] or_failed(failing_many(at, &both_of(id)).await, many);
     "ahead" [Single EarlyRefresh] (at, id) "ahead:{id}" [] one(ahead(at, id).await);
     "rich" [Single Versions Windows EarlyRefresh Negative Tagged FoundTags] (at, id) "rich:{id}" ["row:{id}" "all"] or_failed(rich(at, id).await, |value| optional(id, value));
     "maybe" [Single Negative] (at, id) "maybe:{id}" [] optional(id, maybe(at, id).await);
@@ -165,6 +167,19 @@ readers! { READERS:
         let (key, tag) = (format!("issue:{id}"), format!("row:{id}"));
         let load = async || at.try_load(&key, id, &[&tag]).await;
         or_failed(at.cache.entry(&key).policy(&MINUTE).tags([&tag]).version(at.version(id)).get_or_fill(load).await, one)
+    };
+    "hand_versioned_many" [Batch GetOrFill Tagged Versions] (at, id) "issue:{id}" ["row:{id}"] {
+        let load = |ids: Vec<u8>| async move {
+            let mut found = HashMap::new();
+            for id in ids {
+                let (key, tag) = (format!("issue:{id}"), format!("row:{id}"));
+                found.insert(id, at.try_load(&key, id, &[&tag]).await?);
+            }
+            Ok::<_, Failed>(found)
+        };
+        let entries = at.cache.entries(both_of(id), |id| format!("issue:{id}")).policy(&MINUTE);
+        let entries = entries.tags(|id| [format!("row:{id}")]).version(|id| at.version(*id));
+        or_failed(entries.get_or_fill(load).await, many)
     };
     "update" [Single Update] (at, id) "plain:{id}" [] {
         let key = format!("plain:{id}");

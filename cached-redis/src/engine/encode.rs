@@ -47,9 +47,10 @@ pub(crate) struct Settled {
 pub(crate) enum NotStored {
     /// It is not to be kept, and so what it was to replace is not to be served any longer.
     Discarded,
-    /// The load failed, was served something stale, or has more tags than an entry can name, which says nothing
-    /// of what stands there.
+    /// The load failed, or was served something stale, which says nothing of what stands there.
     Unfit,
+    /// Nor do more tags than an entry can name.
+    TooManyTags,
 }
 
 impl Settled {
@@ -64,8 +65,11 @@ impl Settled {
             stamp: own,
         };
         let unread = self.unread.clone();
-        same.then_some(Self { basis, unread })
-            .ok_or(NotStored::Unfit)
+        match (same, basis.stamp.is_full(unread.len())) {
+            (false, _) => Err(NotStored::Unfit),
+            (true, true) => Err(NotStored::TooManyTags),
+            (true, false) => Ok(Self { basis, unread }),
+        }
     }
 }
 
@@ -173,8 +177,11 @@ impl<'a> Encoder<'a> {
         verdict: Verdict,
     ) -> Result<EncodedEntry, NotStored> {
         let ttl = verdict.ttl(loaded.said.ttl).ok_or(NotStored::Discarded)?;
-        let settled = self.settle(&loaded.said, basis)?;
-        self.entry(result, loaded, ttl, &settled)
+        let settled = self.settle(&loaded.said, basis);
+        if matches!(settled, Err(NotStored::TooManyTags)) {
+            self.emit(&Event::TooManyTags);
+        }
+        self.entry(result, loaded, ttl, &settled?)
     }
 
     /// What a load says of the tags of all of its results, beside those of its `basis`.
@@ -202,8 +209,7 @@ impl<'a> Encoder<'a> {
             }
         }
         if basis.stamp.is_full(unread.len()) {
-            self.emit(&Event::TooManyTags);
-            return Err(NotStored::Unfit);
+            return Err(NotStored::TooManyTags);
         }
         Ok(Settled { basis, unread })
     }

@@ -250,7 +250,7 @@ impl<'a> Reader<'a> {
                 self.replace(renewal, encoded);
                 None
             }
-            Err(NotStored::Unfit) if is_ok && renewal.rest() => None,
+            Err(NotStored::Unfit | NotStored::TooManyTags) if is_ok && renewal.rest() => None,
             Err(_) if is_ok => Some(Box::pin(self.remove(renewal))),
             Err(_) => {
                 self.failed(renewal);

@@ -126,6 +126,29 @@ impl Tags {
         self.keys.len() - self.known > MOST_NAMED
     }
 
+    /// Adds those of another call for the same key, which were given in the same way.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        let is_known = other.known > 0;
+        for key in &other.keys {
+            match is_known {
+                true => self.add(key.clone()),
+                false => self.name(key.clone()),
+            }
+        }
+    }
+
+    /// Those that every reader of each of `all` renders for itself.
+    pub(crate) fn shared<'a>(mut all: impl Iterator<Item = &'a Self>) -> Self {
+        let mut keys = all.next().map_or(&[][..], Self::rendered).to_vec();
+        all.for_each(|tags| keys.retain(|key| tags.rendered().contains(key)));
+        let known = keys.len();
+        Self { keys, known }
+    }
+
+    fn rendered(&self) -> &[String] {
+        &self.keys[..self.known]
+    }
+
     /// Those that the entry names.
     pub(crate) fn by_hand(&self) -> &[String] {
         &self.keys[self.known..]

@@ -107,14 +107,14 @@ impl<'a> Replay<'a> {
 /// Whether a search that had come to one step may be at another one now: what it served was of no use,
 /// it lost what it held, or its batch began again.
 fn follows(before: &Search, now: &Search) -> bool {
-    let again = *now == Search::new();
     before == now
         || match (before.step(), now.step()) {
             (Step::Serve(_), Step::Enter(Seen::Expired)) => true,
             (Step::Serve(live), Step::Enter(Seen::Dead(dead))) => live == dead,
             (Step::Serve(_) | Step::Fail(_), Step::Join) => true,
-            (Step::Keep, Step::Join) => again,
-            (step, _) => step.leads() && again,
+            (Step::Keep, Step::Join) => *now == Search::new(),
+            (step, Step::Join) => step.leads(),
+            _ => false,
         }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::handle::{Cache, Inner};
+use crate::engine::label::Label;
 use crate::observe::event::Event;
 use crate::observe::instance::Instance;
 use crate::observe::registry::{DIRECT, Function};
@@ -33,7 +34,7 @@ pub(super) struct Request {
     pub(super) tags: Tags,
     /// That of the source, where the function can tell it.
     pub(super) version: Option<u64>,
-    /// Whether it could not: nobody can tell what an entry is worth.
+    /// Whether it could not, so that nobody can tell what an entry is worth; or there are too many tags.
     pub(super) is_bypassed: bool,
 }
 
@@ -78,10 +79,14 @@ impl<K> Ids<K> {
 }
 
 impl<K> Batch<K> {
-    /// The call of a batch whose keys were given by hand.
-    pub(crate) fn direct(cache: &Cache, ids: Vec<K>, keys: Vec<String>) -> Self {
+    /// The call of a batch whose keys were given by hand, each with its label.
+    pub(crate) fn direct(cache: &Cache, ids: Vec<K>, keys: Vec<(String, Label)>) -> Self {
         let call = Call::on(&DIRECT, Instance::DIRECT, cache);
-        let requests = keys.into_iter().map(Request::of);
+        let requests = keys.into_iter().map(|(key, label)| Request {
+            tags: label.tags,
+            version: label.version,
+            ..Request::of(key)
+        });
         let requests = call.cache().map(|_| requests.collect());
         Self {
             call,
@@ -190,7 +195,13 @@ impl<K> Batch<K> {
         let (Some(cache), Some(requests)) = (call.cache(), requests) else {
             return Err(ids);
         };
-        let (requests, ids) = grouped(ids.into_iter().zip(requests), same);
+        let (mut requests, ids) = grouped(ids.into_iter().zip(requests), same);
+        for request in &mut requests {
+            if request.tags.are_too_many() {
+                request.is_bypassed = true;
+                cache.inner.emit(&call.function.site, &Event::TooManyTags);
+            }
+        }
         Ok(Target {
             inner: Arc::clone(&cache.inner),
             function: call.function,
@@ -213,8 +224,7 @@ fn grouped<K>(
         match places.entry(request.key.clone()) {
             Entry::Occupied(place) => {
                 let known: &mut Request = &mut requests[*place.get()];
-                let tags = request.tags.keys().iter().cloned();
-                tags.for_each(|tag| known.tags.add(tag));
+                known.tags.merge(&request.tags);
                 known.is_bypassed |= request.is_bypassed || known.version != request.version;
                 let ids: &mut Ids<K> = &mut all[*place.get()];
                 if !ids.iter().any(|known| same(known, &id)) {

@@ -175,7 +175,9 @@ where
                     .take()
                     .into_iter()
                     .for_each(|flight| flight.land(Landing::Bypass)),
-                (Err(NotStored::Unfit), Some(permit)) => permit.rest(claim::TAKEN),
+                (Err(NotStored::Unfit | NotStored::TooManyTags), Some(permit)) => {
+                    permit.rest(claim::TAKEN);
+                }
                 (Err(_), _) => discarded.push((key.clone(), token)),
             }
             held.push((permit, flight));
@@ -189,19 +191,21 @@ where
     pub(super) fn encoded<'k>(
         &self,
         values: &S::Ok,
-        items: impl Iterator<Item = &'k Item<'k, Id<S>>>,
+        items: impl Iterator<Item = &'k Item<'k, Id<S>>> + Clone,
         loaded: &Loaded,
         leases: &Leases,
     ) -> Vec<Result<EncodedEntry, NotStored>>
     where
         Id<S>: 'k,
     {
-        let basis = Basis {
-            epoch: leases.epoch(),
-            stamp: leases.stamps().of(&Tags::default(), &loaded.said.tags),
-        };
         // Once for all of them, if anything is to be kept.
-        let settled = LazyCell::new(|| self.encoder.settle(&loaded.said, &basis));
+        let all = items.clone();
+        let settled = LazyCell::new(|| {
+            let shared = Tags::shared(all.map(|item| &item.request.tags));
+            let stamp = leases.stamps().of(&shared, &loaded.said.tags);
+            let epoch = leases.epoch();
+            self.encoder.settle(&loaded.said, &Basis { epoch, stamp })
+        });
         let encoded = items.map(|item| {
             let value = Self::value_of(values, item);
             let verdict = value.map_or(Verdict::Store, self.verdict);
@@ -213,6 +217,13 @@ where
             let result = Sampled::of(value.as_ref());
             self.encoder(item).entry(result, loaded, ttl, &settled)
         });
-        encoded.collect()
+        let encoded: Vec<_> = encoded.collect();
+        if encoded
+            .iter()
+            .any(|one| matches!(one, Err(NotStored::TooManyTags)))
+        {
+            self.emit(&Event::TooManyTags);
+        }
+        encoded
     }
 }
