@@ -241,6 +241,11 @@ kinds! {
     OldOwnerKnows "the old owner of the slot hears of the move"
     OldOwnerTrims "the old owner removes what it has of the slot"
 
+    // Entries that are checked
+    AsksForHeader "reads the header under the key"
+    Stands "reads the tag's generation: what is kept still stands, {v} is returned"
+    StandsNot "reads the tag's generation: what is kept does not stand"
+
     // Updates
     GetsToUpdate "GET, to be updated"
     Sets "'s SET runs in Redis"

@@ -56,10 +56,11 @@
 //!
 //! # A level in process memory
 //!
-//! The rows l, m, e, g and h are a design: the level is **not built yet**. What decides there is the module
+//! The rows l, m, e, g, h and x are a design: the level is **not built yet**. What decides there is the module
 //! `local`, which the library is to take over as it is; `level` has the world around it, and says what it
 //! has of the level below. A process may serve from its memory what is older than an invalidation, for `delta`
-//! after that has returned: l, and m where every change is announced. A writer may wait that time out: e.
+//! after that has returned: l, m where every change is announced, g with a tag. A writer may wait that time
+//! out: e. Or Redis is asked each time whether what is kept still stands, which is the promise word for word: x.
 //!
 //! * l3b, l8c: to drop before an invalidation is sent is not needed, as long as what waits in the journal is
 //!   not served (l8b).
@@ -67,6 +68,9 @@
 //!   of the writer.
 //! * h1, h2: where the slot of a key moves, or a replica takes over, the bound is `delta` **and** the time that
 //!   the old owner needs to hear of it. A PING does not tell that (h3); `CLUSTER INFO` or the epoch does.
+//!
+//! * x1: what is checked needs no ticket, and may be kept although its fill was refused, as long as each entry
+//!   has a token of its own (x2b).
 //!
 //! What binds one process does not depend on what the other keeps: they share the server and its commands,
 //! and what it tells one of them says nothing to the other. So one of them is explored.
@@ -100,6 +104,7 @@
 //! | `update` | read-modify-write |
 //! | `local` | the decisions of a level in process memory |
 //! | `level` | its world: a model of its own |
+//! | `check` | a level whose entries are compared with what Redis has: another one |
 //! | `sweep` | the removal of several keys of functions that call one another |
 //! | `writer` | commit, invalidation, two phases, journal |
 //! | `transaction`, `pattern` | invalidations that are collected until the commit; those that look for their keys |
@@ -128,6 +133,7 @@
 
 mod actor;
 mod bypass;
+mod check;
 mod checker;
 mod config;
 mod event;
@@ -159,6 +165,7 @@ mod world;
 mod writer;
 
 pub use actor::*;
+pub use check::Checks;
 pub use checker::{Model, Outcome, Step, StepOf, explore};
 pub use config::*;
 pub use event::{Event, Flaw, What, Who};

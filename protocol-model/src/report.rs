@@ -141,6 +141,12 @@ impl Finding {
                 .fold(Outcome::default(), Outcome::and),
             Subject::Updates(updates) => explore(&updates),
             Subject::Sweeps(sweeps) => explore(&sweeps),
+            Subject::Checks(checks) => match row.verdict {
+                Verdict::Holds(_) => (checks.parts(bounds == Bounds::Full).iter())
+                    .map(explore)
+                    .fold(Outcome::default(), Outcome::and),
+                _ => explore(&checks),
+            },
             Subject::Level(level) => match row.verdict {
                 Verdict::Holds(_) => (level.parts(bounds == Bounds::Full).iter())
                     .map(explore)

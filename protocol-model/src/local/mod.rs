@@ -19,7 +19,7 @@ mod tests;
 
 pub(crate) use link::{Life, Link, Notice, Origin, Shard, Ticket, Voids};
 pub(crate) use settling::{Settled, Settling};
-pub(crate) use stamp::is_current;
+pub(crate) use stamp::{Stamp, is_current};
 
 /// What keeps the level coherent. A broken twin of the model leaves one out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,10 @@ pub(crate) enum Rule {
     KeepsWhatIsRead,
     /// An entry is served only beside the generations that it was stamped with.
     ComparesStamps,
+    /// An entry that is checked is served only while its token stands.
+    ComparesTokens,
+    /// And only if it is of the epoch of the server.
+    ComparesEpochs,
     /// Nothing is served beyond `delta` after the horizon.
     HeedsHorizon,
     /// The horizon is the time at which a command was sent, not that of its answer.

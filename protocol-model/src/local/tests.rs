@@ -65,3 +65,30 @@ fn what_voids_everything_ends_what_is_kept_and_what_is_asked_for() {
     assert!(!shard.keeps(&AllRules, &link, ticket, Origin::Read));
     assert!(!life.lasts(&AllRules, &link, sent, DELTA));
 }
+
+#[test]
+fn an_entry_that_is_checked_stands_as_long_as_all_that_tells_it_apart() {
+    let kept = Stamp {
+        token: 1,
+        generations: [2, 3],
+        epoch: 4,
+    };
+    assert!(kept.stands(&AllRules, &kept));
+    for told in [
+        Stamp { token: 0, ..kept },
+        Stamp {
+            generations: [2, 0],
+            ..kept
+        },
+        Stamp { epoch: 5, ..kept },
+    ] {
+        assert!(!kept.stands(&AllRules, &told));
+    }
+}
+
+#[test]
+fn an_entry_whose_generation_is_not_kept_is_not_served() {
+    assert!(is_current(&AllRules, &1, Some(&1)));
+    assert!(!is_current(&AllRules, &1, Some(&2)));
+    assert!(!is_current(&AllRules, &1, None));
+}

@@ -2,6 +2,7 @@
 
 use super::Verdict::{Holds, StaleRead};
 use super::{Row, Subject, Verdict};
+use crate::check::Checks;
 use crate::event::What;
 use crate::level::{Level, Move, Tracking, Way, Write};
 use crate::local::Rule;
@@ -195,6 +196,8 @@ pub(super) fn settled() -> Vec<Row> {
     };
     let journal = |level| Level {
         journal: true,
+        // Fewer states; other rows have notices without a cause.
+        forgets: false,
         ..settled(level)
     };
     vec![
@@ -352,6 +355,87 @@ pub(super) fn moving() -> Vec<Row> {
             Level {
                 writers: OWN.writers,
                 ..moves(true, true)
+            },
+        ),
+    ]
+}
+
+/// Entries that are compared with what Redis has, each time: the promise word for word.
+pub(super) fn checked() -> Vec<Row> {
+    const CHECKED: Checks = Checks {
+        without: None,
+        process_tokens: false,
+        shared: false,
+        readers: [true, false, true],
+        writers: [true; 2],
+        fails_over: false,
+    };
+    let row = |name, about, verdict, checks| Row {
+        name,
+        about,
+        verdict,
+        subject: Subject::Checks(checks),
+    };
+    let without = |rule| Checks {
+        without: Some(rule),
+        ..CHECKED
+    };
+    vec![
+        row(
+            "x1",
+            "token and generation are asked for each time; what was loaded is kept, stored or not",
+            Holds(&[What::Stands, What::StandsNot, What::Stored, What::Refused]),
+            CHECKED,
+        ),
+        row(
+            "x2",
+            "x1, and the token is not compared",
+            StaleRead,
+            without(Rule::ComparesTokens),
+        ),
+        row(
+            "x2b",
+            "x1, and each process has one token",
+            StaleRead,
+            Checks {
+                process_tokens: true,
+                readers: [true; 3],
+                ..CHECKED
+            },
+        ),
+        row(
+            "x3",
+            "x1, and the generation is not compared",
+            StaleRead,
+            without(Rule::ComparesStamps),
+        ),
+        row(
+            "x4",
+            "x1, and a read shares a check that began before it",
+            StaleRead,
+            Checks {
+                shared: true,
+                readers: [true; 3],
+                ..CHECKED
+            },
+        ),
+        row(
+            "x5",
+            "x1 with epochs, and Redis fails over",
+            Holds(&[What::Stands, What::StandsNot, What::FailsOver]),
+            Checks {
+                fails_over: true,
+                writers: [true, false],
+                ..CHECKED
+            },
+        ),
+        row(
+            "x5b",
+            "x5, and the epoch is not compared",
+            StaleRead,
+            Checks {
+                fails_over: true,
+                ..without(Rule::ComparesEpochs)
             },
         ),
     ]

@@ -1,5 +1,6 @@
 //! The configurations, what is expected of each, and what must have been seen to happen.
 
+use crate::check::Checks;
 use crate::config::Config;
 use crate::event::What;
 use crate::level::Level;
@@ -42,6 +43,8 @@ pub enum Subject {
     Sweeps(Sweeps),
     /// A level in process memory.
     Level(Level),
+    /// One whose entries are checked.
+    Checks(Checks),
 }
 
 /// What an exploration should find.
@@ -89,6 +92,7 @@ pub fn table() -> Vec<Row> {
         levels::settled(),
         levels::moving(),
         levels::tagging(),
+        levels::checked(),
     ]
     .concat()
 }
