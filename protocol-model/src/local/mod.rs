@@ -42,11 +42,11 @@ pub(crate) enum Rule {
     HorizonBySending,
     /// Answers of other connections do not move it.
     HorizonByLink,
-    /// An item lives no longer than it does in the store.
+    /// An item lives no longer than it does in the store; its own test shows that.
     LivesAsInStore,
-    /// A process drops what it invalidates itself before it sends that.
+    /// A process drops what it invalidates itself before it sends that: the model holds without it.
     DropsBefore,
-    /// And when that is confirmed.
+    /// And when that is confirmed: needed.
     DropsAfter,
     /// Everything is dropped when the server says that everything has changed.
     VoidsAtFlush,

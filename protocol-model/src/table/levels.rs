@@ -2,24 +2,23 @@
 
 use super::Verdict::{Holds, StaleRead};
 use super::{Row, Subject, Verdict};
-use crate::check::Checks;
 use crate::event::What;
 use crate::level::{Level, Move, Tracking, Way, Write};
 use crate::local::Rule;
 
-const DESIGNED: Level = Level::designed();
+pub(super) const DESIGNED: Level = Level::designed();
 
 /// With one writer, in the other process; and with one in the same. The rows that are broken need no more.
-const OTHER: Level = Level {
+pub(super) const OTHER: Level = Level {
     writers: [Some(Write::key(1)), None],
     ..DESIGNED
 };
-const OWN: Level = Level {
+pub(super) const OWN: Level = Level {
     writers: [Some(Write::key(0)), None],
     ..DESIGNED
 };
 
-fn row(name: &'static str, about: &'static str, verdict: Verdict, level: Level) -> Row {
+pub(super) fn row(name: &'static str, about: &'static str, verdict: Verdict, level: Level) -> Row {
     let subject = Subject::Level(level);
     Row {
         name,
@@ -188,56 +187,6 @@ pub(super) fn broadcast() -> Vec<Row> {
     ]
 }
 
-/// Writers that return when no process serves the old value any more.
-pub(super) fn settled() -> Vec<Row> {
-    let settled = |level| Level {
-        settles: true,
-        ..level
-    };
-    let journal = |level| Level {
-        journal: true,
-        // Fewer states; other rows have notices without a cause.
-        forgets: false,
-        ..settled(level)
-    };
-    vec![
-        row(
-            "e1",
-            "writers wait until their invalidations have settled",
-            Holds(&[What::HitsLocal, What::WaitsToSettle, What::HasSettled]),
-            settled(DESIGNED),
-        ),
-        row(
-            "e2",
-            "e1, and they wait from the sending on",
-            StaleRead,
-            settled(OTHER).without(Rule::SettlesFromConfirmation),
-        ),
-        row(
-            "e3",
-            "e1 beside the journal: one that is deferred says so",
-            Holds(&[What::HasSettled, What::IsJournaled, What::ReplayAnswered]),
-            journal(DESIGNED),
-        ),
-        row(
-            "e3b",
-            "e3, and it does not say so",
-            StaleRead,
-            journal(OTHER).without(Rule::TellsDeferral),
-        ),
-        row(
-            "e4",
-            "e1, and the clock of a reader stands still while its machine sleeps",
-            StaleRead,
-            Level {
-                readers: [Some(1), None],
-                sleeps: true,
-                ..settled(OWN)
-            },
-        ),
-    ]
-}
-
 /// Entries with a tag, whose generation is an item of its own.
 pub(super) fn tagging() -> Vec<Row> {
     let tagged = |level| Level {
@@ -355,87 +304,6 @@ pub(super) fn moving() -> Vec<Row> {
             Level {
                 writers: OWN.writers,
                 ..moves(true, true)
-            },
-        ),
-    ]
-}
-
-/// Entries that are compared with what Redis has, each time: the promise word for word.
-pub(super) fn checked() -> Vec<Row> {
-    const CHECKED: Checks = Checks {
-        without: None,
-        process_tokens: false,
-        shared: false,
-        readers: [true, false, true],
-        writers: [true; 2],
-        fails_over: false,
-    };
-    let row = |name, about, verdict, checks| Row {
-        name,
-        about,
-        verdict,
-        subject: Subject::Checks(checks),
-    };
-    let without = |rule| Checks {
-        without: Some(rule),
-        ..CHECKED
-    };
-    vec![
-        row(
-            "x1",
-            "token and generation are asked for each time; what was loaded is kept, stored or not",
-            Holds(&[What::Stands, What::StandsNot, What::Stored, What::Refused]),
-            CHECKED,
-        ),
-        row(
-            "x2",
-            "x1, and the token is not compared",
-            StaleRead,
-            without(Rule::ComparesTokens),
-        ),
-        row(
-            "x2b",
-            "x1, and each process has one token",
-            StaleRead,
-            Checks {
-                process_tokens: true,
-                readers: [true; 3],
-                ..CHECKED
-            },
-        ),
-        row(
-            "x3",
-            "x1, and the generation is not compared",
-            StaleRead,
-            without(Rule::ComparesStamps),
-        ),
-        row(
-            "x4",
-            "x1, and a read shares a check that began before it",
-            StaleRead,
-            Checks {
-                shared: true,
-                readers: [true; 3],
-                ..CHECKED
-            },
-        ),
-        row(
-            "x5",
-            "x1 with epochs, and Redis fails over",
-            Holds(&[What::Stands, What::StandsNot, What::FailsOver]),
-            Checks {
-                fails_over: true,
-                writers: [true, false],
-                ..CHECKED
-            },
-        ),
-        row(
-            "x5b",
-            "x5, and the epoch is not compared",
-            StaleRead,
-            Checks {
-                fails_over: true,
-                ..without(Rule::ComparesEpochs)
             },
         ),
     ]

@@ -15,6 +15,7 @@ mod others;
 mod outages;
 mod refreshing;
 mod sharing;
+mod strict;
 mod sweeping;
 mod tagging;
 mod updating;
@@ -89,10 +90,10 @@ pub fn table() -> Vec<Row> {
         sweeping::rows(),
         levels::bounded(),
         levels::broadcast(),
-        levels::settled(),
+        strict::settled(),
         levels::moving(),
         levels::tagging(),
-        levels::checked(),
+        strict::checked(),
     ]
     .concat()
 }
