@@ -125,25 +125,20 @@ impl Level {
         }
     }
 
-    /// What is explored of it. All of it: its reader with both writers; and two readers with the first one,
-    /// whose link lives. A part: its reader with each writer.
+    /// What is explored of it. All of it: its reader with both writers; and, in the simplest world, two readers
+    /// with the first one. A part: its reader with each writer.
     pub(crate) fn parts(self, all: bool) -> Vec<Self> {
-        let [reader, _] = self.readers;
-        match all {
-            true => {
-                let two = self.cast(reader, self.writers[0]);
-                let lives = Self {
-                    forgets: false,
-                    cuts: false,
-                    ..two
-                };
-                vec![self, lives]
-            }
-            false => (self.writers.into_iter())
-                .filter(Option::is_some)
-                .map(|writer| self.cast(None, writer))
-                .collect(),
+        if !all {
+            let writers = self.writers.into_iter().filter(Option::is_some);
+            return writers.map(|writer| self.cast(None, writer)).collect();
         }
+        let simple = !self.tagged && !self.journal && self.moves.is_none();
+        let two = Self {
+            forgets: false,
+            cuts: false,
+            ..self.cast(self.readers[0], self.writers[0])
+        };
+        [self].into_iter().chain(simple.then_some(two)).collect()
     }
 
     fn cast(self, second: Option<usize>, writer: Option<Write>) -> Self {
