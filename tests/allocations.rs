@@ -25,7 +25,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 const HITS: usize = 5_000;
 
 /// How many bytes the future of a call may have: it is a part of every future around it.
-const FUTURE: usize = 4_000;
+const FUTURE: usize = 4_600;
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 struct User {

