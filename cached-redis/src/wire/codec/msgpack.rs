@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Reason;
 use super::{Codec, CodecError};
+use crate::wire::digest::DEEPEST;
 
 /// Reads from bytes.
 type Bytes<'de> = Deserializer<ReadRefReader<'de, [u8]>>;
@@ -65,7 +66,11 @@ pub(super) fn encode<T: Serialize + ?Sized>(
 }
 
 pub(super) fn deserializer(bytes: &[u8]) -> Bytes<'_> {
-    Deserializer::from_read_ref(bytes)
+    let mut deserializer = Deserializer::from_read_ref(bytes);
+    // What nests deeper was stored by nobody: a level of a value has two here, where it is a variant's. Who
+    // skips a field that the type has not counts no levels of his own.
+    deserializer.set_max_depth(2 * DEEPEST as usize);
+    deserializer
 }
 
 /// It does not say how far it came; but only at the end there is no byte to read.

@@ -122,6 +122,43 @@ fn forged_nesting_is_a_miss() {
     );
 }
 
+/// In an element behind the first one, whose shape is known by then.
+#[test]
+fn forged_nesting_in_an_unknown_field_is_a_miss() {
+    #[derive(Serialize, Deserialize, Debug, PartialEq)]
+    struct Row {
+        id: u8,
+    }
+    let header = Header {
+        codec: 2,
+        ..Header::new(Kind::Value, Token::next())
+    };
+    let field = [&b"\x82\xA2id\x02\xA1x"[..], &[0x91; 1000], &[0xC0]].concat();
+    let rows = [&b"\x92\x81\xA2id\x01"[..], &field].concat();
+    assert_eq!(decode_checked::<Vec<Row>>(&Msgpack, &header, &rows), None);
+    let decoded = Format::Msgpack.decode::<Vec<Row>>(&rows);
+    assert!(decoded.is_err(), "{decoded:?}");
+}
+
+#[test]
+fn what_may_be_stored_is_read_however_its_levels_are_written() {
+    #[derive(Serialize, Deserialize, Debug, PartialEq)]
+    enum Chain {
+        End,
+        Link { next: Box<Chain> },
+    }
+    let link = |chain, _| Chain::Link {
+        next: Box::new(chain),
+    };
+    let deepest = |levels| encode_checked(&Msgpack, &(0..levels).fold(Chain::End, link));
+    let levels = (1..200).rfind(|levels| deepest(*levels).is_ok()).unwrap();
+    assert!(levels >= 60, "{levels}");
+    let mut bytes = Vec::new();
+    let chain = (0..levels).fold(Chain::End, link);
+    Msgpack.encode(&chain, &mut bytes).unwrap();
+    assert_eq!(Msgpack.decode::<Chain>(&bytes).unwrap(), chain);
+}
+
 #[test]
 fn values_that_nest_too_deep_are_refused_and_not_decoded() {
     let deep =
