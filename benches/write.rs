@@ -1,7 +1,7 @@
 //! Writes beside the commands of a cache that is written by hand, which keeps no promise: an invalidation
 //! and a guarded write beside `DEL`, a write-through beside `SET`; see [`rounds`].
 
-use cached_redis::{invalidates, write_through};
+use cached_redis::{Cache, invalidates, write_through};
 use redis::aio::MultiplexedConnection;
 
 mod rounds;
@@ -25,9 +25,11 @@ async fn three(id: usize) {
     let _ = id;
 }
 
-#[invalidates("one:<id>", guard)]
-async fn guarded(id: usize) {
-    let _ = id;
+/// By hand: with an attribute for it, the whole namespace of this program would have to be guarded.
+async fn guarded(cache: &Cache, id: usize) {
+    let guard = cache.begin_write([format!("one:{id}")]).await;
+    let ended = guard.expect("it is barred").finish().await;
+    ended.expect("it never fails");
 }
 
 #[write_through(ttl = 3600, key = "through:<id>", tags = [])]
@@ -36,11 +38,11 @@ async fn through(id: usize) -> String {
     VALUE.to_owned()
 }
 
-async fn ours(row: usize, id: usize) {
+async fn ours(cache: Cache, row: usize, id: usize) {
     match row {
         0 => one(id).await,
         1 => three(id).await,
-        2 => guarded(id).await,
+        2 => guarded(&cache, id).await,
         _ => assert_eq!(through(id).await, VALUE),
     }
 }
@@ -65,7 +67,9 @@ fn main() {
 async fn cell(row: usize, tasks: usize) -> Cell {
     let (_server, cache, connection) = prepare(|builder| builder.guarded(row == 2)).await;
     let by_hand = move |turn: usize| by_hand(connection.clone(), row, turn % KEYS);
-    let cell = compare(tasks, move |turn| ours(row, turn % KEYS), by_hand).await;
+    let given = cache.clone();
+    let ours = move |turn: usize| ours(given.clone(), row, turn % KEYS);
+    let cell = compare(tasks, ours, by_hand).await;
     assert_eq!(
         cache.stats().total().deferred_invalidations,
         0,
