@@ -1,9 +1,9 @@
 //! Batches with old values to go back to: what is held of their ids answers them if the load fails, or is late.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use cached_redis::{Cache, CachedExt as _, Jitter, Key, Policy, Status, redis_cached};
-
 use tokio::runtime::Builder;
 
 use crate::support::table::{Table, Values, all, status};
@@ -24,6 +24,7 @@ on_both_stores!(
     held_entries_of_another_version_answer_nothing,
     what_is_made_of_held_values_is_not_stored,
     what_is_not_to_be_kept_is_gone_when_the_caller_goes_on,
+    a_value_that_is_an_error_is_no_failed_load,
     entries_by_hand_are_held_as_well,
 );
 on_redis!(held_ids_are_claimed_replaced_and_looked_at_together);
@@ -444,4 +445,52 @@ async fn held_ids_are_claimed_replaced_and_looked_at_together(world: World) {
     // The look; two claims; word of the failure in their places, and a look whether the entries stand.
     table.rows.fail(1);
     sent(&table, &[("mget", 2), ("evalsha", 2), ("set", 2 + 2)]).await;
+}
+
+#[redis_cached(
+    batch(id in ids),
+    ttl = 0.05,
+    jitter = 0.0,
+    stale_if_error = 600,
+    key = "held-results:<id>",
+    skip(table)
+)]
+async fn results(table: &Table, ids: &[u64]) -> HashMap<u64, Result<u64, String>> {
+    let found = table.load(ids).await;
+    let failed = || "failed".to_owned();
+    let result = |id: &u64| {
+        (
+            *id,
+            found.as_ref().map(|found| found[id]).ok_or_else(failed),
+        )
+    };
+    ids.iter().map(result).collect()
+}
+
+async fn a_value_that_is_an_error_is_no_failed_load(world: World) {
+    let (cache, table) = (patient(&world).await, Table::new());
+    let call = async || in_time(cache.scope(results(&table, &[1, 2]).with_info())).await;
+    let both = |result: Result<u64, &str>| {
+        let result = result.map_err(str::to_owned);
+        HashMap::from([1, 2].map(|id| (id, result.clone())))
+    };
+    assert_eq!(call().await.0, both(Ok(1)));
+    filled(&cache, 2).await;
+    for id in [1, 2] {
+        let key = format!("held-results:{id}");
+        eventually("the end of the TTL", async || {
+            let entry = cache.get::<Result<u64, String>>(&key).await;
+            entry.unwrap().is_none()
+        })
+        .await;
+    }
+    table.rows.write();
+    table.rows.fail(1);
+    assert_eq!(call().await.0, both(Err("failed")));
+    let (loaded, info) = call().await;
+    assert_eq!(
+        (loaded, info.status()),
+        (both(Ok(2)), Status::Miss),
+        "the old values are gone"
+    );
 }
