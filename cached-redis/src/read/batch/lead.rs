@@ -48,11 +48,10 @@ where
             }
         }
         let may_be_late = F::DETACHES && own.iter().any(|one| one.held().is_some());
-        match self.policy().soft_timeout {
-            Some(patience) if may_be_late => {
-                rest.extend(self.lead_apart(own, leases, claims, patience).await?);
-            }
-            _ => self.lead_all(own, leases, claims).await?,
+        let patience = may_be_late.then(|| self.policy().soft_timeout);
+        match patience.flatten() {
+            Some(patience) => rest.extend(self.lead_apart(own, leases, claims, patience).await?),
+            None => self.lead_all(own, leases, claims).await?,
         }
         Ok(rest)
     }
