@@ -16,6 +16,7 @@ use crate::local::{Rule, Rules};
 use crate::state::Version;
 use crate::step::Did;
 
+mod message;
 mod process;
 mod server;
 mod state;

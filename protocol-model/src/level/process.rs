@@ -1,6 +1,7 @@
 //! What a process keeps, serves and hears.
 
-use super::state::{Command, Entry, Kept, Message, NOW, Phase, Process, Queue, Reader, Stage};
+use super::message::{Command, Message, Queue};
+use super::state::{Entry, Kept, NOW, Phase, Process, Reader, Stage};
 use super::{KEY, Level, Moment, Next, Steps, TAG, WRITERS};
 use crate::event::{What, Who};
 use crate::local::{Life, Notice, Origin, Rule, Rules, Voids, is_current};

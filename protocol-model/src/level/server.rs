@@ -1,6 +1,7 @@
 //! What the server of the key runs, and whom it tells.
 
-use super::state::{Command, Entry, FRESH, Message, NOW, Owner, Phase, Server};
+use super::message::{Command, Message};
+use super::state::{Entry, FRESH, NOW, Owner, Phase, Server};
 use super::{ITEMS, KEY, Moment, Next, PROCESSES, READERS, Steps, TAG, Tracking};
 use crate::event::{What, Who};
 use crate::step::Did;

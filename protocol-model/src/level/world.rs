@@ -1,6 +1,7 @@
 //! What happens by itself: time passes, things go, links die, a slot moves.
 
-use super::state::{Ago, Owner, Queue, Stage};
+use super::message::Queue;
+use super::state::{Ago, Owner, Phase, Stage};
 use super::{ITEMS, Next, PROCESSES, Steps};
 use crate::event::{What, Who};
 use crate::local::Settling;
@@ -83,7 +84,7 @@ impl Next<'_> {
             }
         }
         for (reader, home) in state.readers.iter_mut().zip(level.readers) {
-            if reader.phase != super::state::Phase::Idle && home < Some(processes) {
+            if reader.phase != Phase::Idle && home < Some(processes) {
                 reader.sent.tick(level.delta);
             }
         }
