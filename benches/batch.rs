@@ -8,7 +8,7 @@ use redis::aio::MultiplexedConnection;
 mod rounds;
 
 use rounds::support::eventually;
-use rounds::{Cell, compare, encoded, measure, prepare};
+use rounds::{Cell, compare, decoded, encoded, measure, prepare};
 
 const ROWS: [&str; 2] = ["10 ids", "100 ids"];
 const IDS: [usize; 2] = [10, 100];
@@ -32,11 +32,10 @@ async fn by_hand(mut connection: MultiplexedConnection, ids: &[usize]) -> Values
     }
     let answer = mget.query_async(&mut connection).await;
     let all: Vec<Vec<u8>> = answer.expect("the server answers");
-    let decode = |(id, bytes): (&usize, Vec<u8>)| {
-        let decoded = bincode::serde::decode_from_slice(&bytes, bincode::config::standard());
-        (*id, decoded.expect("it was encoded by this program").0)
-    };
-    ids.iter().zip(all).map(decode).collect()
+    ids.iter()
+        .zip(all)
+        .map(|(id, bytes)| (*id, decoded(&bytes)))
+        .collect()
 }
 
 fn ids(row: usize, turn: usize) -> Vec<usize> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 mod rounds;
 
 use rounds::support::eventually;
-use rounds::{Cell, compare, encoded, measure, prepare};
+use rounds::{Cell, compare, decoded, encoded, measure, prepare};
 
 /// How many lines an order of about so many bytes has.
 const ROWS: [&str; 3] = ["100 B", "2 KB", "16 KB"];
@@ -57,8 +57,7 @@ async fn by_hand(mut connection: MultiplexedConnection, lines: usize, id: usize)
         .query_async(&mut connection)
         .await;
     let bytes: Vec<u8> = answer.expect("the server answers");
-    let decoded = bincode::serde::decode_from_slice(&bytes, bincode::config::standard());
-    decoded.expect("it was encoded by this program").0
+    decoded(&bytes)
 }
 
 fn hand_key(lines: usize, id: usize) -> String {

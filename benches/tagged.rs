@@ -6,7 +6,7 @@ use redis::aio::MultiplexedConnection;
 mod rounds;
 
 use rounds::support::eventually;
-use rounds::{Cell, compare, encoded, measure, prepare};
+use rounds::{Cell, compare, decoded, encoded, measure, prepare};
 
 const ROWS: [&str; 2] = ["1 tag", "3 tags"];
 
@@ -42,9 +42,7 @@ async fn by_hand(mut connection: MultiplexedConnection, id: usize) {
         .query_async(&mut connection)
         .await;
     let bytes: Vec<u8> = answer.expect("the server answers");
-    let decoded = bincode::serde::decode_from_slice(&bytes, bincode::config::standard());
-    let (value, _): (String, _) = decoded.expect("it was encoded by this program");
-    assert_eq!(value, VALUE);
+    assert_eq!(decoded::<String>(&bytes), VALUE);
 }
 
 fn main() {

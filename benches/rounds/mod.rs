@@ -6,6 +6,8 @@
 //! of a cell is not counted. Each cell has a process and a server of its own: how the allocator was left
 //! by one would show in the next. `BENCH_QUICK=1` only shows that it runs.
 
+#![allow(unused, reason = "shared by several programs, each uses its part")]
+
 use std::fmt;
 use std::process::Command;
 use std::sync::Arc;
@@ -15,8 +17,8 @@ use std::time::{Duration, Instant};
 use cached_redis::{Builder, Cache};
 use redis::aio::MultiplexedConnection;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-#[allow(unused, reason = "shared by several programs, each uses its part")]
 #[path = "../../tests/support/mod.rs"]
 pub mod support;
 
@@ -99,6 +101,11 @@ pub async fn prepare(
 /// As it is written by hand.
 pub fn encoded(value: &impl Serialize) -> Vec<u8> {
     bincode::serde::encode_to_vec(value, bincode::config::standard()).expect("it can be encoded")
+}
+
+pub fn decoded<T: DeserializeOwned>(bytes: &[u8]) -> T {
+    let decoded = bincode::serde::decode_from_slice(bytes, bincode::config::standard());
+    decoded.expect("it was encoded by this program").0
 }
 
 /// The rounds of one number of tasks: operations per second of both sides.
