@@ -28,7 +28,8 @@ use crate::parse::text;
 ///     let mut call = Call::new(function, Instance::of(&|| {}, …));
 ///     call.key(|k| { k.text("user:"); … });
 ///     let shape = …; let errors = …;
-///     read(call, shape, errors, codec::Default, verdict::store, move || async move { BODY }).await
+///     let plan = plan(shape, errors, codec::Default, verdict::store);
+///     read(call, plan, move || async move { BODY }).await
 /// }
 /// ```
 pub(crate) fn cached(cached: &Cached, function: &Function) -> TokenStream {
@@ -264,16 +265,13 @@ fn read(cached: &Cached, function: &Function, p: &TokenStream) -> TokenStream {
     let call = Ident::new(call, Span::mixed_site());
     let here = Span::mixed_site();
     // That of a batch knows the form of each value.
-    let shape = Ident::new(
-        if cached.batch.is_some() {
-            "__each"
-        } else {
-            "__shape"
-        },
-        span,
-    );
+    let (plan, shape) = match &cached.batch {
+        Some(_) => ("batch_plan", "__each"),
+        None => ("plan", "__shape"),
+    };
+    let [plan, shape] = [plan, shape].map(|name| Ident::new(name, span));
     let read = quote_spanned! {span=>
-        #q::#name(#call, #shape, __errors, #codec, #verdict, #load)
+        #q::#name(#call, #q::#plan(#shape, __errors, #codec, #verdict), #load)
     };
     match &cached.timeout {
         None => quote_spanned!(span=> #read.await),

@@ -20,7 +20,8 @@ use crate::parse::syntax::at;
 ///     through.key(|k| { k.text("user:"); … });
 ///     through.tag(|k| k.text("users"));
 ///     let shape = …;
-///     write_through(through, shape, codec::Default, verdict::store, move || async move { BODY }).await
+///     let plan = write_plan(shape, codec::Default, verdict::store);
+///     write_through(through, plan, move || async move { BODY }).await
 /// }
 /// ```
 pub(crate) fn write_through(written: &Cached, function: &Function) -> TokenStream {
@@ -71,6 +72,6 @@ fn write(written: &Cached, function: &Function, p: &TokenStream) -> TokenStream 
     let body = quote_spanned!(Span::mixed_site()=> move || #body);
     let p = at(p, span);
     quote_spanned! {span=>
-        #p::write_through(__through, __shape, #codec, #verdict, #body).await
+        #p::write_through(__through, #p::write_plan(__shape, #codec, #verdict), #body).await
     }
 }

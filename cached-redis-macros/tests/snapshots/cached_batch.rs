@@ -79,13 +79,15 @@ async fn users(
     };
     ::cached_redis::__private::read_batch(
             __batch,
-            __each,
-            __errors,
-            ::cached_redis::__private::codec::Default,
-            |result| {
-                let _ = result;
-                ::cached_redis::__private::verdict::unless(result.banned)
-            },
+            ::cached_redis::__private::batch_plan(
+                __each,
+                __errors,
+                ::cached_redis::__private::codec::Default,
+                |result| {
+                    let _ = result;
+                    ::cached_redis::__private::verdict::unless(result.banned)
+                },
+            ),
             move |__missing| {
                 #[allow(unused_mut, unused_variables)]
                 let mut db = ::cached_redis::__private::copy(&db);

@@ -108,10 +108,12 @@ async fn users(&self, db: &Db, tenant: String, ids: &[u64]) -> HashMap<u64, User
     };
     ::cached_redis::__private::read_batch_in_background(
             __batch,
-            __each,
-            __errors,
-            ::cached_redis::__private::codec::Default,
-            ::cached_redis::__private::verdict::store,
+            ::cached_redis::__private::batch_plan(
+                __each,
+                __errors,
+                ::cached_redis::__private::codec::Default,
+                ::cached_redis::__private::verdict::store,
+            ),
             move || {
                 let __copy_0 = ::cached_redis::__private::held(self);
                 let __copy_1 = ::cached_redis::__private::held(db);

@@ -78,10 +78,12 @@ async fn price(&self, name: &str, id: u64) -> Result<u64, DbError> {
             .run(
                 ::cached_redis::__private::read_in_background(
                     __call,
-                    __shape,
-                    __errors,
-                    ::cached_redis::__private::codec::Default,
-                    ::cached_redis::__private::verdict::store,
+                    ::cached_redis::__private::plan(
+                        __shape,
+                        __errors,
+                        ::cached_redis::__private::codec::Default,
+                        ::cached_redis::__private::verdict::store,
+                    ),
                     move || {
                         let __copy_0 = ::cached_redis::__private::held(self);
                         let __copy_1 = ::cached_redis::__private::held(name);

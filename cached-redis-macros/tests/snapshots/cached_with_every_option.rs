@@ -98,13 +98,15 @@ pub(crate) async fn search<T: Named, const N: usize>(
     };
     facade::cached_redis::__private::read(
             __call,
-            __shape,
-            __errors,
-            facade::cached_redis::__private::codec::Msgpack,
-            |result| {
-                let _ = result;
-                facade::cached_redis::__private::verdict::unless(result.is_empty())
-            },
+            facade::cached_redis::__private::plan(
+                __shape,
+                __errors,
+                facade::cached_redis::__private::codec::Msgpack,
+                |result| {
+                    let _ = result;
+                    facade::cached_redis::__private::verdict::unless(result.is_empty())
+                },
+            ),
             move || async move {
                 if let facade::cached_redis::__private::Some(__never) = facade::cached_redis::__private::None::<
                     Result<Vec<User>, DbError>,

@@ -70,10 +70,12 @@ async fn orders(id: u64, user: &User) -> Vec<Order> {
     };
     ::cached_redis::__private::read(
             __call,
-            __shape,
-            __errors,
-            ::cached_redis::__private::codec::Default,
-            ::cached_redis::__private::verdict::store,
+            ::cached_redis::__private::plan(
+                __shape,
+                __errors,
+                ::cached_redis::__private::codec::Default,
+                ::cached_redis::__private::verdict::store,
+            ),
             move || async move {
                 if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
                     Vec<Order>,

@@ -65,10 +65,12 @@ async fn price((shop, article): (u64, u64), _: &Db, r#type: Option<&str>) -> u64
     };
     ::cached_redis::__private::read(
             __call,
-            __shape,
-            __errors,
-            ::cached_redis::__private::codec::Default,
-            ::cached_redis::__private::verdict::store,
+            ::cached_redis::__private::plan(
+                __shape,
+                __errors,
+                ::cached_redis::__private::codec::Default,
+                ::cached_redis::__private::verdict::store,
+            ),
             move || async move {
                 if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
                     u64,

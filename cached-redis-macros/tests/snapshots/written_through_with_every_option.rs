@@ -87,12 +87,14 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
     };
     ::cached_redis::__private::write_through(
             __through,
-            __shape,
-            ::cached_redis::__private::codec::Json,
-            |result| {
-                let _ = result;
-                ::cached_redis::__private::verdict::unless(result.is_none())
-            },
+            ::cached_redis::__private::write_plan(
+                __shape,
+                ::cached_redis::__private::codec::Json,
+                |result| {
+                    let _ = result;
+                    ::cached_redis::__private::verdict::unless(result.is_none())
+                },
+            ),
             move || async move {
                 if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
                     Result<Option<User>, DbError>,

@@ -10,11 +10,12 @@ use crate::api::entry::{Detached, InPlace};
 use crate::engine::handle::Cache;
 use crate::engine::id_map::IdMap;
 use crate::engine::label::Label;
+use crate::engine::plan::Plan;
 use crate::engine::shape::{Fallible, Kept};
 use crate::engine::verdict::{self, Verdict};
 use crate::observe::registry::DIRECT;
 use crate::policy::Policy;
-use crate::read::batch::{self, Batch, Each, Loads, Task};
+use crate::read::batch::{self, Batch, Each, Loads};
 use crate::read::load;
 use crate::wire::codec::FromCache;
 use crate::wire::form::Whole;
@@ -119,18 +120,16 @@ impl<'a, K, L> EntriesRequest<'a, K, L> {
     async fn read<M, E, F>(self, load: F) -> Result<M, E>
     where
         M: IdMap<Id = K, Value: Serialize + DeserializeOwned>,
-        F: Loads<Each<Fallible<M, E>, Whole>, Kept, FromCache, fn(&M::Value) -> Verdict>,
+        F: Loads<Plan<Each<Fallible<M, E>, Whole>, Kept, FromCache, fn(&M::Value) -> Verdict>>,
     {
         let batch = Batch::direct(self.cache, self.ids, self.keys);
-        let each = Each::new(Fallible::<M, E>::new(), Whole, None);
-        let verdict: fn(&M::Value) -> Verdict = verdict::store;
-        let task = Task {
+        let plan = Plan {
+            shape: Each::new(Fallible::<M, E>::new(), Whole, None),
             errors: Kept,
             codec: FromCache,
-            verdict,
-            load,
+            verdict: verdict::store as fn(&_) -> _,
         };
-        batch::read(batch, self.policy, each, task).await
+        batch::read(batch, self.policy, plan, load).await
     }
 }
 

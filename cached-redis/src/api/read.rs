@@ -86,8 +86,12 @@ impl<V: Presence, L> EntryRequest<'_, V, L> {
         F: Load<Plan<V::Shape<T, E>, Kept, FromCache, fn(&V::Ok<T>) -> Verdict>>,
     {
         let call = Call::direct(self.cache, self.key, self.label);
-        let verdict: fn(&V::Ok<T>) -> Verdict = verdict::store;
-        let plan = Plan::new(V::shape(), Kept, FromCache, verdict);
+        let plan = Plan {
+            shape: V::shape(),
+            errors: Kept,
+            codec: FromCache,
+            verdict: verdict::store as fn(&_) -> _,
+        };
         flow::read(call, self.policy, plan, load).await
     }
 }

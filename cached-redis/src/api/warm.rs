@@ -9,6 +9,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
+use futures_util::TryFuture;
 use tokio::time::timeout;
 
 use crate::engine::handle::Cache;
@@ -162,11 +163,11 @@ where
     }
 }
 
-async fn run<I, F, L, T, E>(warm: Warm<'_, I, F>) -> WarmUp<E>
+async fn run<I, F, L>(warm: Warm<'_, I, F>) -> WarmUp<L::Error>
 where
     I: Iterator,
     F: FnMut(I::Item) -> L,
-    L: Future<Output = Result<T, E>>,
+    L: TryFuture + Future<Output = Result<L::Ok, L::Error>>,
 {
     let Warm { cache, call, .. } = warm;
     let mut progress = warm.progress;

@@ -14,31 +14,30 @@ use crate::wire::entry::Live;
 /// The plan of a function: the shape of its results, whether its errors are shared, its codec and its
 /// verdict.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan<S, E, C, U> {
-    shape: S,
-    errors: E,
-    codec: C,
-    verdict: U,
+pub struct Plan<S, E, C, U> {
+    pub(crate) shape: S,
+    pub(crate) errors: E,
+    pub(crate) codec: C,
+    /// Of a result, or of each value of a batch.
+    pub(crate) verdict: U,
 }
 
-impl<S: Shape, E, C, U: Fn(&S::Ok) -> Verdict> Plan<S, E, C, U> {
-    /// With what the attribute says and the probes have found.
-    pub(crate) fn new(shape: S, errors: E, codec: C, verdict: U) -> Self {
-        Self {
-            shape,
-            errors,
-            codec,
-            verdict,
-        }
-    }
+/// A plan, as far as expansions see it.
+pub trait Shaped {
+    /// How the return value splits.
+    type Shape: Shape;
+}
+
+impl<S: Shape, E, C, U> Shaped for Plan<S, E, C, U> {
+    type Shape = S;
 }
 
 /// What a function returns.
-pub(crate) type ReturnOf<P> = <<P as AnyPlan>::Shape as Shape>::Return;
+pub(crate) type ReturnOf<P> = <<P as Shaped>::Shape as Shape>::Return;
 /// What it returns when it did not fail.
-pub(crate) type OkOf<P> = <<P as AnyPlan>::Shape as Shape>::Ok;
+pub(crate) type OkOf<P> = <<P as Shaped>::Shape as Shape>::Ok;
 /// What it fails with.
-pub(crate) type ErrorOf<P> = <<P as AnyPlan>::Shape as Shape>::Error;
+pub(crate) type ErrorOf<P> = <<P as Shaped>::Shape as Shape>::Error;
 /// What it gives, by either way.
 pub(crate) type ResultOf<P> = Result<OkOf<P>, ErrorOf<P>>;
 
@@ -56,10 +55,7 @@ pub(crate) enum Outcome<'a> {
 }
 
 /// What a plan is to the flows.
-pub(crate) trait AnyPlan: Copy {
-    /// How the return value splits.
-    type Shape: Shape;
-
+pub(crate) trait AnyPlan: Shaped + Copy {
     /// Another function's copy of an error, if it is one of this type.
     fn take(&self, shared: &SharedError) -> Option<ErrorOf<Self>>;
     /// Whether its codec describes itself, given that of the cache.
@@ -82,8 +78,6 @@ where
     C: Choice,
     U: Fn(&S::Ok) -> Verdict + Copy,
 {
-    type Shape = S;
-
     fn take(&self, shared: &SharedError) -> Option<S::Error> {
         self.errors.take(shared)
     }

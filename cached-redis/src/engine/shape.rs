@@ -352,7 +352,7 @@ impl<S> EachWhole for &EachProbe<S> {}
 pub struct Errors<E>(PhantomData<fn() -> E>);
 
 /// Whether and how a load error is handed to those who waited for it.
-pub trait ErrorSharing<E> {
+pub(crate) trait ErrorSharing<E> {
     /// A copy for the others.
     fn share(&self, error: &E) -> Option<SharedError>;
     /// Their copy of it.

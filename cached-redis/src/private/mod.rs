@@ -1,5 +1,10 @@
 //! All that generated code may name. Not part of the public interface: it changes without notice.
 
+#![expect(
+    private_bounds,
+    reason = "what a plan can do is not for expansions, which only hand it on"
+)]
+
 pub(crate) mod detach;
 pub mod outcome;
 pub(crate) mod refusal;
@@ -54,13 +59,13 @@ pub mod codec {
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::engine::plan::Plan;
-use crate::engine::shape::{ErrorSharing, Kept, Shape};
+use crate::engine::plan::{AnyPlan, ErrorOf, OkOf, Plan, ReturnOf};
+use crate::engine::shape::{Kept, Shape};
 use crate::engine::verdict::Verdict;
+use crate::read::batch::plan::{EachPlan, Id};
 use crate::read::batch::{self, Many};
 use crate::read::load::{Detached, InPlace};
 use crate::util::outlined::Outlined;
-use crate::wire::codec::Choice;
 
 /// A value that can be kept. The name is for the compiler's message.
 #[diagnostic::on_unimplemented(
@@ -76,72 +81,86 @@ pub trait Cacheable: Serialize + DeserializeOwned {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Cacheable for T {}
 
-/// Answers a call of a function under `#[redis_cached]`.
-pub fn read<S, E, C, U, F, L>(
-    call: Call,
-    shape: S,
-    errors: E,
-    codec: C,
-    verdict: U,
-    load: F,
-) -> impl Future<Output = S::Return>
+/// The plan of a function: with what the attribute says and the probes have found.
+pub fn plan<S, E, C, U>(shape: S, errors: E, codec: C, verdict: U) -> Plan<S, E, C, U>
 where
     S: Shape<Value: Cacheable>,
-    E: ErrorSharing<S::Error> + Copy,
-    C: Choice,
-    U: Fn(&S::Ok) -> Verdict + Copy,
+    U: Fn(&S::Ok) -> Verdict,
+{
+    Plan {
+        shape,
+        errors,
+        codec,
+        verdict,
+    }
+}
+
+/// That of a write, whose errors nobody waits for.
+pub fn write_plan<S, C, U>(shape: S, codec: C, verdict: U) -> Plan<S, Kept, C, U>
+where
+    S: Shape<Value: Cacheable>,
+    U: Fn(&S::Ok) -> Verdict,
+{
+    plan(shape, Kept, codec, verdict)
+}
+
+/// That of a batch: `verdict` is of each of its values.
+pub fn batch_plan<S, E, C, U>(shape: S, errors: E, codec: C, verdict: U) -> Plan<S, E, C, U>
+where
+    S: Many<Stored: Cacheable>,
+    U: Fn(&<S::Ok as IdMap>::Value) -> Verdict,
+{
+    Plan {
+        shape,
+        errors,
+        codec,
+        verdict,
+    }
+}
+
+/// Answers a call of a function under `#[redis_cached]`.
+pub fn read<P, F, L>(call: Call, plan: P, load: F) -> impl Future<Output = ReturnOf<P>>
+where
+    P: AnyPlan,
     F: FnOnce() -> L,
-    L: Future<Output = S::Return>,
+    L: Future<Output = ReturnOf<P>>,
 {
     let policy = &call.function.info.policy;
-    let plan = Plan::new(shape, errors, codec, verdict);
     let future = crate::read::flow::read(call, policy, plan, InPlace(load));
     Outlined { future }
 }
 
 /// The same for a load that can go on without its caller: `load` makes it own what it needs.
-pub fn read_in_background<S, E, C, U, F, G, L>(
+pub fn read_in_background<P, F, G, L>(
     call: Call,
-    shape: S,
-    errors: E,
-    codec: C,
-    verdict: U,
+    plan: P,
     load: F,
-) -> impl Future<Output = S::Return>
+) -> impl Future<Output = ReturnOf<P>>
 where
-    S: Shape<Value: Cacheable> + Send + Sync + 'static,
-    S::Ok: Send + 'static,
-    S::Error: Send + 'static,
-    E: ErrorSharing<S::Error> + Copy + Send + Sync + 'static,
-    C: Choice + Send + Sync + 'static,
-    U: Fn(&S::Ok) -> Verdict + Copy + Send + 'static,
+    P: AnyPlan + Send + 'static,
+    OkOf<P>: Send + 'static,
+    ErrorOf<P>: Send + 'static,
     F: FnOnce() -> G,
     G: FnOnce() -> L + Send + 'static,
-    L: Future<Output = S::Return> + Send + 'static,
+    L: Future<Output = ReturnOf<P>> + Send + 'static,
 {
     let policy = &call.function.info.policy;
-    let plan = Plan::new(shape, errors, codec, verdict);
     let future = crate::read::flow::read(call, policy, plan, Detached(load));
     Outlined { future }
 }
 
 /// Runs a function under `#[write_through]`.
-pub fn write_through<S, C, U, F, L>(
+pub fn write_through<P, F, L>(
     through: Through,
-    shape: S,
-    codec: C,
-    verdict: U,
+    plan: P,
     write: F,
-) -> impl Future<Output = S::Return>
+) -> impl Future<Output = ReturnOf<P>>
 where
-    S: Shape<Value: Cacheable>,
-    C: Choice,
-    U: Fn(&S::Ok) -> Verdict + Copy,
+    P: AnyPlan,
     F: FnOnce() -> L,
-    L: Future<Output = S::Return>,
+    L: Future<Output = ReturnOf<P>>,
 {
     let policy = through.policy();
-    let plan = Plan::new(shape, Kept, codec, verdict);
     let future = crate::write::through::write(through, policy, plan, write);
     Outlined { future }
 }
@@ -153,59 +172,35 @@ pub fn copy<T: Clone>(argument: &T) -> T {
 
 /// Answers a call of a function under `#[redis_cached(batch(…))]`. `load` is asked for the ids that
 /// are missing, each time with other ones.
-pub fn read_batch<S, E, C, U, F, L>(
-    batch: Batch<<S::Ok as IdMap>::Id>,
-    shape: S,
-    errors: E,
-    codec: C,
-    verdict: U,
+pub fn read_batch<P, F, L>(
+    batch: Batch<Id<P>>,
+    plan: P,
     load: F,
-) -> impl Future<Output = S::Return>
+) -> impl Future<Output = ReturnOf<P>>
 where
-    S: Many<Stored: Cacheable>,
-    E: ErrorSharing<S::Error> + Copy,
-    C: Choice,
-    U: Fn(&<S::Ok as IdMap>::Value) -> Verdict,
-    F: FnMut(Vec<<S::Ok as IdMap>::Id>) -> L,
-    L: Future<Output = S::Return>,
+    P: EachPlan,
+    F: FnMut(Vec<Id<P>>) -> L,
+    L: Future<Output = ReturnOf<P>>,
 {
     let policy = batch.policy();
-    let task = batch::Task {
-        errors,
-        codec,
-        verdict,
-        load: InPlace(load),
-    };
-    batch::read(batch, policy, shape, task)
+    batch::read(batch, policy, plan, InPlace(load))
 }
 
 /// The same for loads that can go on without their caller: `load` makes one own what it needs.
-pub fn read_batch_in_background<S, E, C, U, F, G, L>(
-    batch: Batch<<S::Ok as IdMap>::Id>,
-    shape: S,
-    errors: E,
-    codec: C,
-    verdict: U,
+pub fn read_batch_in_background<P, F, G, L>(
+    batch: Batch<Id<P>>,
+    plan: P,
     load: F,
-) -> impl Future<Output = S::Return>
+) -> impl Future<Output = ReturnOf<P>>
 where
-    S: Many<Stored: Cacheable> + Send + Sync + 'static,
-    S::Ok: Send + 'static,
-    S::Error: Send + 'static,
-    <S::Ok as IdMap>::Id: Send + Sync + 'static,
-    E: ErrorSharing<S::Error> + Copy + Send + Sync + 'static,
-    C: Choice + Send + Sync + 'static,
-    U: Fn(&<S::Ok as IdMap>::Value) -> Verdict + Clone + Send + Sync + 'static,
+    P: EachPlan + Clone + Send + Sync + 'static,
+    OkOf<P>: Send + 'static,
+    ErrorOf<P>: Send + 'static,
+    Id<P>: Send + Sync + 'static,
     F: FnMut() -> G,
-    G: FnOnce(Vec<<S::Ok as IdMap>::Id>) -> L + Send + 'static,
-    L: Future<Output = S::Return> + Send + 'static,
+    G: FnOnce(Vec<Id<P>>) -> L + Send + 'static,
+    L: Future<Output = ReturnOf<P>> + Send + 'static,
 {
     let policy = batch.policy();
-    let task = batch::Task {
-        errors,
-        codec,
-        verdict,
-        load: Detached(load),
-    };
-    batch::read(batch, policy, shape, task)
+    batch::read(batch, policy, plan, Detached(load))
 }

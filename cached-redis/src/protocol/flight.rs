@@ -30,7 +30,7 @@ use crate::util::sync::{AtomicUsize, Mutex, MutexGuard};
 
 /// A load error that waiters may share.
 #[derive(Clone)]
-pub struct SharedError(pub(crate) Arc<dyn Any + Send + Sync>);
+pub(crate) struct SharedError(pub(crate) Arc<dyn Any + Send + Sync>);
 
 /// How a flight ended for those who joined it: with the whole entry that was stored, or loaded without a
 /// lease.

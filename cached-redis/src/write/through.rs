@@ -249,6 +249,11 @@ where
     F: FnOnce() -> L,
     L: Future<Output = Result<T, E>>,
 {
-    let plan = Plan::new(Fallible::new(), Kept, FromCache, verdict::store);
+    let plan = Plan {
+        shape: Fallible::new(),
+        errors: Kept,
+        codec: FromCache,
+        verdict: verdict::store,
+    };
     self::write(through, policy, plan, write).await
 }

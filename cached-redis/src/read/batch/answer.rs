@@ -3,37 +3,33 @@
 
 use std::mem;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::Reader;
 use super::call::{Ids, Item};
 use super::loads::Loads;
-use super::map::{Id, Many, Value};
+use super::map::Many as _;
+use super::plan::{EachPlan, Id, StoredOf};
 use super::renew::{Renewal, Work};
 use super::steps::{self, One, split};
 use crate::engine::context;
 use crate::engine::encode::Encoder;
-use crate::engine::shape::ErrorSharing;
-use crate::engine::verdict::Verdict;
+use crate::engine::plan::ErrorOf;
 use crate::observe::status::Status;
 use crate::protocol::freshness::Freshness;
 use crate::protocol::read::Step;
 use crate::read::{audit, reader};
-use crate::wire::codec::Choice;
 use crate::wire::entry::Live;
 
 /// An entry that answers, and its value; none for a known absence.
-pub(super) struct Kept<S: Many> {
-    ids: Ids<Id<S>>,
-    value: Option<S::Stored>,
+pub(super) struct Kept<P: EachPlan> {
+    ids: Ids<Id<P>>,
+    value: Option<StoredOf<P>>,
     live: Live,
     version: Option<u64>,
     status: Status,
 }
 
-impl<S: Many> Kept<S> {
-    fn new(item: Item<'_, Id<S>>, value: Option<S::Stored>, live: Live, status: Status) -> Self {
+impl<P: EachPlan> Kept<P> {
+    fn new(item: Item<'_, Id<P>>, value: Option<StoredOf<P>>, live: Live, status: Status) -> Self {
         Self {
             version: item.request.version,
             ids: item.ids,
@@ -44,22 +40,15 @@ impl<S: Many> Kept<S> {
     }
 }
 
-impl<S, E, C, U, F> Reader<'_, S, E, C, U, F>
-where
-    S: Many<Stored: Serialize + DeserializeOwned>,
-    E: ErrorSharing<S::Error> + Copy,
-    C: Choice,
-    U: Fn(&Value<S>) -> Verdict,
-    F: Loads<S, E, C, U>,
-{
+impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
     /// Takes the answer of an entry; gives the one back that it is of no use to, or not yet.
     pub(super) fn take<'k>(
         &mut self,
-        mut one: One<'k, Id<S>>,
+        mut one: One<'k, Id<P>>,
         live: Live,
-    ) -> Option<One<'k, Id<S>>> {
+    ) -> Option<One<'k, Id<P>>> {
         let encoder = self.encoder(&one.item);
-        let Some(value) = encoder.decode(self.codec, &live) else {
+        let Some(value) = self.own.decode(&encoder, &live) else {
             one.lookup.undecodable(live);
             return Some(one);
         };
@@ -100,7 +89,7 @@ where
     }
 
     /// Answers the ids of an entry.
-    fn answer(&mut self, kept: Kept<S>) {
+    fn answer(&mut self, kept: Kept<P>) {
         if kept.status == Status::Stale {
             context::served_stale();
         }
@@ -109,19 +98,19 @@ where
             version: kept.version,
             ..self.encoder
         };
-        let codec = self.codec;
+        let own = self.own;
         let mut ids = kept.ids.into_iter();
         let first = ids.next().zip(kept.value);
         // Each has one of its own: values need not be `Clone`.
-        let others = ids.filter_map(|id| Some((id, encoder.decode(codec, &kept.live)??)));
+        let others = ids.filter_map(|id| Some((id, own.decode(&encoder, &kept.live)??)));
         let all = others.chain(first);
         self.found
-            .extend(all.map(|(id, value)| (id, S::restored(value))));
+            .extend(all.map(|(id, value)| (id, P::Shape::restored(value))));
     }
 
     /// Answers those by what they hold for which there is nothing more to wait for, if that still stands; gives
     /// back those without an answer.
-    pub(super) async fn keep<'k>(&mut self, ones: Vec<One<'k, Id<S>>>) -> Vec<One<'k, Id<S>>> {
+    pub(super) async fn keep<'k>(&mut self, ones: Vec<One<'k, Id<P>>>) -> Vec<One<'k, Id<P>>> {
         let (mut held, mut rest) = split(ones, |step| matches!(step, Step::Keep));
         if held.is_empty() {
             return rest;
@@ -137,8 +126,8 @@ where
     }
 
     /// Answers `one` by what it holds; gives it back if that is nothing.
-    pub(super) fn answer_held<'k>(&mut self, mut one: One<'k, Id<S>>) -> Option<One<'k, Id<S>>> {
-        let read = |live: &Live| self.encoder(&one.item).decode(self.codec, live);
+    pub(super) fn answer_held<'k>(&mut self, mut one: One<'k, Id<P>>) -> Option<One<'k, Id<P>>> {
+        let read = |live: &Live| self.own.decode(&self.encoder(&one.item), live);
         let held = one.lookup.held();
         let Some((value, live)) = held.and_then(|live| Some((read(live)?, live.clone()))) else {
             one.lookup.lost();
@@ -151,9 +140,9 @@ where
     /// Answers `ones`, whose load has failed, by what they hold, if all of them do and that still stands.
     pub(super) async fn fall_back(
         &mut self,
-        mut ones: Vec<One<'_, Id<S>>>,
-        error: S::Error,
-    ) -> Result<(), S::Error> {
+        mut ones: Vec<One<'_, Id<P>>>,
+        error: ErrorOf<P>,
+    ) -> Result<(), ErrorOf<P>> {
         let all_hold = ones.iter().all(|one| one.held().is_some());
         let stand = match all_hold {
             true => steps::stand(self.inner, self.function, &mut ones).await,

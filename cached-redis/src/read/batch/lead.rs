@@ -6,40 +6,29 @@
 use std::time::Duration;
 
 use futures_util::future::try_join;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::Reader;
 use super::call::Item;
 use super::leases::{Claims, Leases};
 use super::load::{Part, Ran};
 use super::loads::Loads;
-use super::map::{Id, Many, Value};
+use super::plan::{EachPlan, Id};
 use super::renew::{Renewal, Work};
 use super::steps::{self, One, split};
 use crate::engine::encode::Loaded;
-use crate::engine::shape::ErrorSharing;
+use crate::engine::plan::{ErrorOf, OkOf};
 use crate::engine::tags::Stamps;
-use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
 use crate::observe::status::Status;
 use crate::protocol::read::Step;
-use crate::wire::codec::Choice;
 
-impl<S, E, C, U, F> Reader<'_, S, E, C, U, F>
-where
-    S: Many<Stored: Serialize + DeserializeOwned>,
-    E: ErrorSharing<S::Error> + Copy,
-    C: Choice,
-    U: Fn(&Value<S>) -> Verdict,
-    F: Loads<S, E, C, U>,
-{
+impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
     /// Loads under the leases and claims that were granted, and fills.
     pub(super) async fn lead<'k>(
         &mut self,
-        ones: Vec<One<'k, Id<S>>>,
+        ones: Vec<One<'k, Id<P>>>,
         (leases, claims): (Leases, Option<Claims>),
-    ) -> Result<Vec<One<'k, Id<S>>>, S::Error> {
+    ) -> Result<Vec<One<'k, Id<P>>>, ErrorOf<P>> {
         let (own, mut rest) = split(ones, steps::is_right);
         for one in &own {
             match one.lookup.search.step() {
@@ -59,10 +48,10 @@ where
     /// In the caller's task.
     async fn lead_all(
         &mut self,
-        mut own: Vec<One<'_, Id<S>>>,
+        mut own: Vec<One<'_, Id<P>>>,
         leases: Leases,
         claims: Option<Claims>,
-    ) -> Result<(), S::Error> {
+    ) -> Result<(), ErrorOf<P>> {
         if own.is_empty() {
             return Ok(());
         }
@@ -83,11 +72,11 @@ where
     /// back what does not.
     async fn lead_apart<'k>(
         &mut self,
-        own: Vec<One<'k, Id<S>>>,
+        own: Vec<One<'k, Id<P>>>,
         leases: Leases,
         claims: Option<Claims>,
         patience: Duration,
-    ) -> Result<Vec<One<'k, Id<S>>>, S::Error> {
+    ) -> Result<Vec<One<'k, Id<P>>>, ErrorOf<P>> {
         let (mut held, own) = split(own, |step| matches!(step, Step::Renew));
         let renewals: Vec<_> = held.iter_mut().filter_map(Renewal::claimed).collect();
         let work = Work::Replace(renewals, leases.beside(), claims);
@@ -109,7 +98,7 @@ where
     }
 
     /// Takes what a load for `ones` has given.
-    async fn settle(&mut self, ones: Vec<One<'_, Id<S>>>, ran: Ran<S>) -> Result<(), S::Error> {
+    async fn settle(&mut self, ones: Vec<One<'_, Id<P>>>, ran: Ran<P>) -> Result<(), ErrorOf<P>> {
         self.tell(&ran);
         match ran.result {
             Ok(values) => self.found.extend(values),
@@ -119,7 +108,7 @@ where
     }
 
     /// Tells it to the load that the caller is a part of, and to whoever asked.
-    pub(super) fn tell(&mut self, ran: &Ran<S>) {
+    pub(super) fn tell(&mut self, ran: &Ran<P>) {
         ran.said.hand_on(&self.inner.flights, &ran.basis);
         for header in &ran.headers {
             self.describe(Status::Miss, header.as_ref());
@@ -129,12 +118,12 @@ where
     /// Runs the function in the caller's task, where nothing is to be replaced.
     pub(super) async fn load<'k>(
         &mut self,
-        items: impl Iterator<Item = &'k Item<'k, Id<S>>>,
+        items: impl Iterator<Item = &'k Item<'k, Id<P>>>,
         epoch: u32,
         stamps: &Stamps,
-    ) -> (Result<S::Ok, S::Error>, Loaded)
+    ) -> (Result<OkOf<P>, ErrorOf<P>>, Loaded)
     where
-        Id<S>: 'k,
+        Id<P>: 'k,
     {
         let Self { plan, load, .. } = self;
         let run = plan.run(items, epoch, stamps, |ids| load.run(ids));

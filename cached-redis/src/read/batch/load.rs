@@ -4,26 +4,23 @@ use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::slice;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::call::Item;
 use super::fill::{self, Fill};
 use super::leases::{Claims, Leases};
-use super::map::{Id, Many, Value};
-use super::plan::Plan;
+use super::plan::{EachPlan, Id, Plan};
 use crate::engine::claim;
 use crate::engine::context::{self, Loading, Said};
 use crate::engine::encode::{EncodedEntry, Loaded, NotStored};
-use crate::engine::shape::ErrorSharing;
+use crate::engine::plan::{ErrorOf, OkOf, ReturnOf};
+use crate::engine::shape::Shape as _;
 use crate::engine::tags::{Basis, Stamps};
 use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
 use crate::protocol::flight::{Flight, Landing};
 use crate::protocol::renewal::Permit;
-use crate::wire::codec::{Choice, Sampled};
 use crate::wire::entry::{Header, Token};
 use crate::wire::tag::Tags;
 
@@ -39,32 +36,26 @@ pub(super) struct Part<'a, K> {
 }
 
 /// A load that has ended.
-pub(crate) struct Ran<S: Many> {
-    pub(super) result: Result<S::Ok, S::Error>,
+pub(crate) struct Ran<P: EachPlan> {
+    pub(super) result: Result<OkOf<P>, ErrorOf<P>>,
     pub(super) said: Said,
     pub(super) basis: Basis,
     /// Those of the entries that were made of the results.
     pub(super) headers: Vec<Option<Header>>,
 }
 
-impl<S, E, C, U> Plan<'_, S, E, C, U>
-where
-    S: Many<Stored: Serialize + DeserializeOwned>,
-    E: ErrorSharing<S::Error> + Copy,
-    C: Choice,
-    U: Fn(&Value<S>) -> Verdict,
-{
+impl<P: EachPlan> Plan<'_, P> {
     /// Runs the function, with what `stamps` says of the tags before.
     pub(super) async fn run<'k, L>(
         &self,
-        items: impl Iterator<Item = &'k Item<'k, Id<S>>>,
+        items: impl Iterator<Item = &'k Item<'k, Id<P>>>,
         epoch: u32,
         stamps: &Stamps,
-        load: impl FnOnce(Vec<Id<S>>) -> L,
-    ) -> (Result<S::Ok, S::Error>, Loaded, Basis)
+        load: impl FnOnce(Vec<Id<P>>) -> L,
+    ) -> (Result<OkOf<P>, ErrorOf<P>>, Loaded, Basis)
     where
-        Id<S>: 'k,
-        L: Future<Output = S::Return>,
+        Id<P>: 'k,
+        L: Future<Output = ReturnOf<P>>,
     {
         let (mut ids, mut keys, mut tags) = (Vec::new(), Vec::new(), BTreeSet::new());
         for item in items {
@@ -85,20 +76,20 @@ where
         said.validator = None;
         let stamp = stamps.of(&Tags::default(), tags.into_iter().chain(&said.tags));
         let loaded = Loaded { took, said };
-        (S::result(returned), loaded, Basis { epoch, stamp })
+        (P::Shape::result(returned), loaded, Basis { epoch, stamp })
     }
 
     /// Loads for all of `parts`, and replaces what stands under their keys.
     pub(super) async fn fill<'k, L>(
         &self,
-        parts: Vec<Part<'k, Id<S>>>,
+        parts: Vec<Part<'k, Id<P>>>,
         leases: Leases,
         claims: Option<Claims>,
-        load: impl FnOnce(Vec<Id<S>>) -> L,
-    ) -> Ran<S>
+        load: impl FnOnce(Vec<Id<P>>) -> L,
+    ) -> Ran<P>
     where
-        Id<S>: 'k,
-        L: Future<Output = S::Return>,
+        Id<P>: 'k,
+        L: Future<Output = ReturnOf<P>>,
     {
         let items = parts.iter().map(|part| part.item);
         let run = self.run(items, leases.epoch(), leases.stamps(), load);
@@ -126,7 +117,7 @@ where
     /// whose readers ask for them next.
     fn failed(
         &self,
-        parts: Vec<Part<'_, Id<S>>>,
+        parts: Vec<Part<'_, Id<P>>>,
         leases: Leases,
         claims: Option<Claims>,
         landing: &Landing,
@@ -151,9 +142,9 @@ where
     /// Sends the fills; the headers of the entries, and the task where entries are removed.
     fn store(
         &self,
-        values: &S::Ok,
+        values: &OkOf<P>,
         loaded: &Loaded,
-        parts: Vec<Part<'_, Id<S>>>,
+        parts: Vec<Part<'_, Id<P>>>,
         leases: Leases,
         claims: Option<Claims>,
     ) -> (Vec<Option<Header>>, Option<JoinHandle<()>>) {
@@ -190,13 +181,13 @@ where
     /// The entries of what was loaded for each of `items`: of its tags, and of those that the load has said.
     pub(super) fn encoded<'k>(
         &self,
-        values: &S::Ok,
-        items: impl Iterator<Item = &'k Item<'k, Id<S>>> + Clone,
+        values: &OkOf<P>,
+        items: impl Iterator<Item = &'k Item<'k, Id<P>>> + Clone,
         loaded: &Loaded,
         leases: &Leases,
     ) -> Vec<Result<EncodedEntry, NotStored>>
     where
-        Id<S>: 'k,
+        Id<P>: 'k,
     {
         // Once for all of them, if anything is to be kept.
         let all = items.clone();
@@ -208,14 +199,15 @@ where
         });
         let encoded = items.map(|item| {
             let value = Self::value_of(values, item);
-            let verdict = value.map_or(Verdict::Store, self.verdict);
+            let verdict = value.map_or(Verdict::Store, |value| self.own.verdict(value));
             let ttl = verdict.ttl(loaded.said.ttl);
             let ttl = ttl.ok_or(NotStored::Discarded)?;
             let settled = settled.as_ref().map_err(|why| *why)?;
             let settled = settled.beside(leases.stamps().of(&item.request.tags, []))?;
-            let value = value.map(|value| self.checked(value));
-            let result = Sampled::of(value.as_ref());
-            self.encoder(item).entry(result, loaded, ttl, &settled)
+            let encoder = self.encoder(item);
+            self.show(values, item, |result| {
+                encoder.entry(result, loaded, ttl, &settled)
+            })
         });
         let encoded: Vec<_> = encoded.collect();
         if encoded

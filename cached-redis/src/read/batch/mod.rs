@@ -29,14 +29,12 @@
 use std::collections::HashMap;
 use std::ops::Deref;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use crate::engine::encode::Encoder;
 use crate::engine::id_map::IdMap as _;
-use crate::engine::shape::ErrorSharing;
-use crate::engine::verdict::Verdict;
+use crate::engine::plan::{ErrorOf, OkOf, ReturnOf};
+use crate::engine::shape::Shape as _;
 use crate::engine::{context, mode};
 use crate::observe::event::Event;
 use crate::observe::status::Status;
@@ -47,7 +45,6 @@ use crate::read::load::without_cache;
 use crate::read::pause::Pause;
 use crate::read::search::{Lookup, Rights};
 use crate::store::Store as _;
-use crate::wire::codec::Choice;
 use crate::wire::entry::Header;
 
 mod answer;
@@ -58,7 +55,7 @@ mod leases;
 mod load;
 mod loads;
 mod map;
-mod plan;
+pub(crate) mod plan;
 mod refresh;
 mod renew;
 #[cfg(test)]
@@ -73,36 +70,19 @@ use call::{Ids, Item, Target};
 pub(crate) use loads::Loads;
 pub use map::Each;
 pub(crate) use map::Many;
-use map::{Id, Value};
-use plan::Plan;
+use plan::{EachPlan, Id, Plan};
 use renew::Renewal;
 use steps::One;
 use summary::Summary;
 
-/// How a batch loads, and what of it is kept.
-pub(crate) struct Task<E, C, U, F> {
-    pub(crate) errors: E,
-    pub(crate) codec: C,
-    pub(crate) verdict: U,
-    pub(crate) load: F,
-}
-
 /// Answers a batch from the cache, or by its loads. Without ids there is nothing to load.
-pub(crate) async fn read<S, E, C, U, F>(
-    batch: Batch<Id<S>>,
-    policy: &Policy,
-    shape: S,
-    task: Task<E, C, U, F>,
-) -> S::Return
+pub(crate) async fn read<P, F>(batch: Batch<Id<P>>, policy: &Policy, own: P, load: F) -> ReturnOf<P>
 where
-    S: Many<Stored: Serialize + DeserializeOwned>,
-    E: ErrorSharing<S::Error> + Copy,
-    C: Choice,
-    U: Fn(&Value<S>) -> Verdict,
-    F: Loads<S, E, C, U>,
+    P: EachPlan,
+    F: Loads<P>,
 {
     if batch.ids.is_empty() {
-        return S::returned(Ok(S::Ok::default()));
+        return P::Shape::returned(Ok(OkOf::<P>::default()));
     }
     let (wish, mode) = (batch.call.wish, batch.call.mode);
     let Target {
@@ -111,9 +91,9 @@ where
         origin,
         requests,
         ids,
-    } = match batch.target(S::Ok::same) {
+    } = match batch.target(OkOf::<P>::same) {
         Ok(target) => target,
-        Err(ids) => return plain(policy, task, ids).await,
+        Err(ids) => return plain::<P, F>(policy, load, ids).await,
     };
     if inner.settings.is_unfit(policy) {
         let first = function.without_policy.first();
@@ -121,25 +101,26 @@ where
         let tags = requests.iter().flat_map(|request| request.tags.keys());
         context::carry(&inner.flights, tags.cloned());
         let ids = ids.into_iter().flat_map(Ids::into_iter).collect();
-        return plain(policy, task, ids).await;
+        return plain::<P, F>(policy, load, ids).await;
     }
     let encoder = Encoder {
+        inner: &inner,
+        function,
+        policy,
+        describes: own.describes(inner.settings.format),
+        version: None,
         origin,
-        ..Encoder::new(&inner, function, policy, task.codec)
     };
     let plan = Plan {
         inner: &inner,
         function,
         encoder,
-        codec: task.codec,
-        equal: shape.equal_stored(),
-        errors: task.errors,
-        verdict: &task.verdict,
+        own: &own,
     };
-    let mut reader = Reader::<S, E, C, U, F> {
+    let mut reader = Reader {
         plan,
-        load: task.load,
-        found: S::Ok::default(),
+        load,
+        found: OkOf::<P>::default(),
         began: None,
         pause: None,
         renewals: Vec::new(),
@@ -154,59 +135,48 @@ where
         Mode::Refreshed => reader.refresh(items, HashMap::new()).await,
         Mode::Cached | Mode::Uncached => reader.find(items).await,
     };
-    S::returned(result.map(|()| reader.found))
+    P::Shape::returned(result.map(|()| reader.found))
 }
 
 /// Runs the function without the cache.
-async fn plain<S, E, C, U, F>(
-    policy: &Policy,
-    mut task: Task<E, C, U, F>,
-    ids: Vec<Id<S>>,
-) -> S::Return
+async fn plain<P, F>(policy: &Policy, mut load: F, ids: Vec<Id<P>>) -> ReturnOf<P>
 where
-    S: Many,
-    F: Loads<S, E, C, U>,
+    P: EachPlan,
+    F: Loads<P>,
 {
     let inside = context::inside(policy.isolated);
-    Box::pin(without_cache(inside, || task.load.run(ids))).await
+    Box::pin(without_cache(inside, || load.run(ids))).await
 }
 
 /// One batch on its way, and all it needs to know.
-struct Reader<'a, S: Many, E, C, U, F> {
-    plan: Plan<'a, S, E, C, U>,
+struct Reader<'a, P: EachPlan, F> {
+    plan: Plan<'a, P>,
     load: F,
-    found: S::Ok,
+    found: OkOf<P>,
     /// Since when it waits for others.
     began: Option<Instant>,
     /// Between looks at leases of other processes.
     pause: Option<Pause>,
     /// What is to be loaded anew behind the caller.
-    renewals: Vec<Renewal<Id<S>>>,
+    renewals: Vec<Renewal<Id<P>>>,
     /// What is to be compared with a load there.
-    audits: Vec<Renewal<Id<S>>>,
+    audits: Vec<Renewal<Id<P>>>,
     /// What is to be loaded anew in the caller's place, and answers unless it is.
-    kept: Vec<(Renewal<Id<S>>, Kept<S>)>,
+    kept: Vec<(Renewal<Id<P>>, Kept<P>)>,
     wish: Wish,
     summary: Summary,
 }
 
-impl<'a, S: Many, E, C, U, F> Deref for Reader<'a, S, E, C, U, F> {
-    type Target = Plan<'a, S, E, C, U>;
+impl<'a, P: EachPlan, F> Deref for Reader<'a, P, F> {
+    type Target = Plan<'a, P>;
 
     fn deref(&self) -> &Self::Target {
         &self.plan
     }
 }
 
-impl<'r, S, E, C, U, F> Reader<'r, S, E, C, U, F>
-where
-    S: Many<Stored: Serialize + DeserializeOwned>,
-    E: ErrorSharing<S::Error> + Copy,
-    C: Choice,
-    U: Fn(&Value<S>) -> Verdict,
-    F: Loads<S, E, C, U>,
-{
-    async fn find(&mut self, items: Vec<Item<'_, Id<S>>>) -> Result<(), S::Error> {
+impl<'r, P: EachPlan, F: Loads<P>> Reader<'r, P, F> {
+    async fn find(&mut self, items: Vec<Item<'_, Id<P>>>) -> Result<(), ErrorOf<P>> {
         let found = self.search(items).await;
         self.go_on_behind();
         // A call that fails loads no more in its caller's place.
@@ -215,7 +185,7 @@ where
         Ok(())
     }
 
-    async fn search(&mut self, items: Vec<Item<'_, Id<S>>>) -> Result<(), S::Error> {
+    async fn search(&mut self, items: Vec<Item<'_, Id<P>>>) -> Result<(), ErrorOf<P>> {
         let mut ones = self.ones(items);
         while !ones.is_empty() {
             steps::look(self.inner, self.function, &mut ones).await;
@@ -232,7 +202,7 @@ where
         Ok(())
     }
 
-    fn ones<'k>(&self, items: Vec<Item<'k, Id<S>>>) -> Vec<One<'k, Id<S>>>
+    fn ones<'k>(&self, items: Vec<Item<'k, Id<P>>>) -> Vec<One<'k, Id<P>>>
     where
         'r: 'k,
     {
@@ -255,8 +225,8 @@ where
     /// without one.
     async fn served<'k>(
         &mut self,
-        ones: Vec<One<'k, Id<S>>>,
-    ) -> Result<Vec<One<'k, Id<S>>>, S::Error> {
+        ones: Vec<One<'k, Id<P>>>,
+    ) -> Result<Vec<One<'k, Id<P>>>, ErrorOf<P>> {
         let mut rest = Vec::with_capacity(ones.len());
         for one in ones {
             rest.extend(self.serve(one)?);
@@ -268,21 +238,21 @@ where
     /// The same of one that was waited for: what it finds waits for no others.
     fn served_at_once<'k>(
         &mut self,
-        one: One<'k, Id<S>>,
-    ) -> Result<Option<One<'k, Id<S>>>, S::Error> {
+        one: One<'k, Id<P>>,
+    ) -> Result<Option<One<'k, Id<P>>>, ErrorOf<P>> {
         let rest = self.serve(one);
         self.go_on_behind();
         rest
     }
 
-    fn serve<'k>(&mut self, mut one: One<'k, Id<S>>) -> Result<Option<One<'k, Id<S>>>, S::Error> {
+    fn serve<'k>(&mut self, mut one: One<'k, Id<P>>) -> Result<Option<One<'k, Id<P>>>, ErrorOf<P>> {
         if !one.is(|step| matches!(step, Step::Serve(_) | Step::Fail(_))) {
             return Ok(Some(one));
         }
         match one.lookup.search.end() {
             Step::Serve(live) => return Ok(self.take(one, live)),
             Step::Fail(shared) => {
-                if let Some(error) = self.errors.take(&shared) {
+                if let Some(error) = self.own.take(&shared) {
                     self.answered(Status::Joined, None);
                     return Err(error);
                 }

@@ -6,34 +6,107 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::call::Item;
-use super::map::{Id, Many, Value};
+use super::map::{self, Many};
 use crate::engine::encode::Encoder;
 use crate::engine::handle::Inner;
 use crate::engine::id_map::IdMap as _;
+use crate::engine::plan::{self, ErrorOf, OkOf, Shaped};
 use crate::engine::shape::ErrorSharing;
+use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
 use crate::observe::registry::Function;
 use crate::policy::Policy;
-use crate::protocol::flight::Landing;
+use crate::protocol::flight::{Landing, SharedError};
 use crate::read::audit;
-use crate::wire::codec::{Checked, Choice, Equal};
+use crate::wire::codec::{Checked, Choice, Codec as _, Format, Sampled};
 use crate::wire::entry::Live;
 
-/// How a batch loads, and what becomes of the results.
-pub(crate) struct Plan<'a, S: Many, E, C, U> {
+/// The part of a value that is encoded.
+pub(crate) type StoredOf<P> = <<P as Shaped>::Shape as Many>::Stored;
+pub(crate) type Id<P> = map::Id<<P as Shaped>::Shape>;
+pub(crate) type Value<P> = map::Value<<P as Shaped>::Shape>;
+
+/// What the plan of a function is to the flow of its batches: [`AnyPlan`](crate::engine::plan::AnyPlan) of each
+/// of its values.
+pub(crate) trait EachPlan: Shaped<Shape: Many> {
+    /// A copy of an error for others, if it has one.
+    fn share(&self, error: &ErrorOf<Self>) -> Option<SharedError>;
+    /// Another function's copy of an error, if it is one of this type.
+    fn take(&self, shared: &SharedError) -> Option<ErrorOf<Self>>;
+    /// Whether its codec describes itself, given that of the cache.
+    fn describes(&self, cache: Format) -> bool;
+    /// What an entry answers, if it can be read.
+    fn decode(&self, encoder: &Encoder<'_>, live: &Live) -> Option<Option<StoredOf<Self>>>;
+    /// What becomes of a value.
+    fn verdict(&self, value: &Value<Self>) -> Verdict;
+    /// Shows what a load gave for one key.
+    fn show<R>(
+        &self,
+        cache: Format,
+        value: Option<&Value<Self>>,
+        to: impl FnOnce(Sampled<'_>) -> R,
+    ) -> R;
+    /// Whether that is what an entry answers.
+    fn equals(&self, encoder: &Encoder<'_>, live: &Live, value: Option<&Value<Self>>) -> bool;
+}
+
+impl<S, E, C, U> EachPlan for plan::Plan<S, E, C, U>
+where
+    S: Many<Stored: Serialize + DeserializeOwned>,
+    E: ErrorSharing<S::Error>,
+    C: Choice,
+    U: Fn(&map::Value<S>) -> Verdict,
+{
+    fn share(&self, error: &S::Error) -> Option<SharedError> {
+        self.errors.share(error)
+    }
+
+    fn take(&self, shared: &SharedError) -> Option<S::Error> {
+        self.errors.take(shared)
+    }
+
+    fn describes(&self, cache: Format) -> bool {
+        self.codec.choose(cache).self_describing()
+    }
+
+    fn decode(&self, encoder: &Encoder<'_>, live: &Live) -> Option<Option<S::Stored>> {
+        encoder.decode(self.codec, live)
+    }
+
+    fn verdict(&self, value: &map::Value<S>) -> Verdict {
+        (self.verdict)(value)
+    }
+
+    fn show<R>(
+        &self,
+        cache: Format,
+        value: Option<&map::Value<S>>,
+        to: impl FnOnce(Sampled<'_>) -> R,
+    ) -> R {
+        let checked = value.map(|value| Checked {
+            codec: self.codec.choose(cache),
+            value: S::stored(value),
+            equal: self.shape.equal_stored(),
+        });
+        to(Sampled::of(checked.as_ref()))
+    }
+
+    fn equals(&self, encoder: &Encoder<'_>, live: &Live, value: Option<&map::Value<S>>) -> bool {
+        encoder.equals(self.codec, live, value.map(S::stored))
+    }
+}
+
+/// The plan of a function, and the cache that a batch of it asks.
+pub(crate) struct Plan<'a, P> {
     pub(super) inner: &'a Arc<Inner>,
     pub(super) function: &'static Function,
     pub(super) encoder: Encoder<'a>,
-    pub(super) codec: C,
-    /// How values are compared, where that is known.
-    pub(super) equal: Equal<S::Stored>,
-    pub(super) errors: E,
-    pub(super) verdict: &'a U,
+    pub(super) own: &'a P,
 }
 
-impl<'a, S: Many, E, C, U> Plan<'a, S, E, C, U> {
+impl<'a, P: EachPlan> Plan<'a, P> {
     /// What makes and reads the entry of `item`.
-    pub(super) fn encoder(&self, item: &Item<'_, Id<S>>) -> Encoder<'a> {
+    pub(super) fn encoder(&self, item: &Item<'_, Id<P>>) -> Encoder<'a> {
         let version = item.request.version;
         Encoder {
             version,
@@ -51,36 +124,34 @@ impl<'a, S: Many, E, C, U> Plan<'a, S, E, C, U> {
         self.inner.emit(&self.function.site, event);
     }
 
-    /// What was loaded for `item`: for any of its ids, as the source may tell only one of them.
-    pub(super) fn value_of<'v>(values: &'v S::Ok, item: &Item<'_, Id<S>>) -> Option<&'v Value<S>> {
-        item.ids.iter().find_map(|id| values.value(id))
+    /// Shows what was loaded for `item`: for any of its ids, as the source may tell only one of them.
+    pub(super) fn show<R>(
+        &self,
+        values: &OkOf<P>,
+        item: &Item<'_, Id<P>>,
+        to: impl FnOnce(Sampled<'_>) -> R,
+    ) -> R {
+        let value = Self::value_of(values, item);
+        self.own.show(self.inner.settings.format, value, to)
     }
-}
 
-impl<S, E, C, U> Plan<'_, S, E, C, U>
-where
-    S: Many<Stored: Serialize + DeserializeOwned>,
-    E: ErrorSharing<S::Error>,
-    C: Choice,
-{
-    pub(super) fn checked<'v>(&self, value: &'v Value<S>) -> Checked<'v, C::Codec, S::Stored> {
-        Checked {
-            codec: self.codec.choose(self.inner.settings.format),
-            value: S::stored(value),
-            equal: self.equal,
-        }
+    pub(super) fn value_of<'v>(
+        values: &'v OkOf<P>,
+        item: &Item<'_, Id<P>>,
+    ) -> Option<&'v Value<P>> {
+        item.ids.iter().find_map(|id| values.value(id))
     }
 
     /// What those who waited for a load that failed are told.
-    pub(super) fn failure(&self, error: &S::Error) -> Landing {
-        let shared = self.errors.share(error);
+    pub(super) fn failure(&self, error: &ErrorOf<P>) -> Landing {
+        let shared = self.own.share(error);
         shared.map_or(Landing::Again, Landing::Failed)
     }
 
     /// Tells whether what was served is what was loaded.
-    pub(super) fn compare(&self, item: &Item<'_, Id<S>>, live: &Live, values: &S::Ok) {
-        let loaded = Self::value_of(values, item).map(S::stored);
-        let same = self.encoder(item).equals(self.codec, live, loaded);
+    pub(super) fn compare(&self, item: &Item<'_, Id<P>>, live: &Live, values: &OkOf<P>) {
+        let loaded = Self::value_of(values, item);
+        let same = self.own.equals(&self.encoder(item), live, loaded);
         let place = (&*item.request.key, &item.request.tags);
         audit::audited(self.inner, self.function, place, live, same);
     }

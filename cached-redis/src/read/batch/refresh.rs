@@ -3,18 +3,14 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::Reader;
 use super::call::{Item, Request};
 use super::fill::{self, Fill};
 use super::leases::Leases;
 use super::loads::Loads;
-use super::map::{Id, Many, Value};
+use super::plan::{EachPlan, Id};
 use super::steps;
-use crate::engine::shape::ErrorSharing;
-use crate::engine::verdict::Verdict;
+use crate::engine::plan::ErrorOf;
 use crate::engine::{tags, transaction};
 use crate::error::StoreError;
 use crate::observe::event::Event;
@@ -24,23 +20,15 @@ use crate::protocol::read::Step;
 use crate::read::reader;
 use crate::read::search::Seen;
 use crate::store::Store as _;
-use crate::wire::codec::Choice;
 use crate::wire::entry::{Live, Token};
 
 /// The entries that the cache would have answered from, by key.
 type Hits<'a> = HashMap<&'a str, (Live, Freshness)>;
 
-impl<S, E, C, U, F> Reader<'_, S, E, C, U, F>
-where
-    S: Many<Stored: Serialize + DeserializeOwned>,
-    E: ErrorSharing<S::Error> + Copy,
-    C: Choice,
-    U: Fn(&Value<S>) -> Verdict,
-    F: Loads<S, E, C, U>,
-{
+impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
     /// Loads all, as every call does in shadow mode; with the values is compared what the cache would
     /// have served.
-    pub(super) async fn shadow(&mut self, items: Vec<Item<'_, Id<S>>>) -> Result<(), S::Error> {
+    pub(super) async fn shadow(&mut self, items: Vec<Item<'_, Id<P>>>) -> Result<(), ErrorOf<P>> {
         let mut ones = self.ones(items);
         if !transaction::is_open() {
             steps::look(self.inner, self.function, &mut ones).await;
@@ -51,7 +39,7 @@ where
                 && let encoder = self.encoder(&one.item)
                 && let freshness = reader::judge(&encoder, &live)
                 && freshness.is_served()
-                && encoder.decode::<C, S::Stored>(self.codec, &live).is_some()
+                && self.own.decode(&encoder, &live).is_some()
             {
                 hits.insert(&one.item.request.key, (live, freshness));
             }
@@ -64,11 +52,11 @@ where
     /// filled that may be.
     pub(super) async fn refresh(
         &mut self,
-        items: Vec<Item<'_, Id<S>>>,
+        items: Vec<Item<'_, Id<P>>>,
         hits: Hits<'_>,
-    ) -> Result<(), S::Error> {
+    ) -> Result<(), ErrorOf<P>> {
         let mut leases = Leases::new(self.inner);
-        let fresh = |item: &Item<'_, Id<S>>| match hits.get(item.request.key.as_str()) {
+        let fresh = |item: &Item<'_, Id<P>>| match hits.get(item.request.key.as_str()) {
             Some((live, Freshness::Fresh)) => Some(live),
             _ => None,
         };

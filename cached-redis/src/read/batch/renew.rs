@@ -3,26 +3,20 @@
 
 use std::collections::HashSet;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::call::{Ids, Item, Request};
 use super::leases::{Claims, Leases};
 use super::load::{Part, Ran};
-use super::map::{Id, Many, Value};
-use super::plan::Plan;
+use super::plan::{EachPlan, Id, Plan};
 use super::steps::One;
 use crate::engine::claim::Claimed;
 use crate::engine::handle::Inner;
-use crate::engine::shape::ErrorSharing;
+use crate::engine::plan::ReturnOf;
 use crate::engine::tags::{self, Stamps};
 use crate::engine::transaction;
-use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
 use crate::protocol::flight::Flight;
 use crate::protocol::renewal::Permit;
 use crate::store::Store as _;
-use crate::wire::codec::Choice;
 use crate::wire::entry::Live;
 
 /// An entry that is served, or held, and is to be loaded anew or to be compared.
@@ -80,21 +74,15 @@ impl<K: Clone> Renewal<K> {
     }
 }
 
-impl<S, E, C, U> Plan<'_, S, E, C, U>
-where
-    S: Many<Stored: Serialize + DeserializeOwned>,
-    E: ErrorSharing<S::Error> + Copy,
-    C: Choice,
-    U: Fn(&Value<S>) -> Verdict,
-{
+impl<P: EachPlan> Plan<'_, P> {
     /// What came of it, for a caller that waits.
     pub(super) async fn work<L>(
         &self,
-        work: Work<Id<S>>,
-        load: impl FnOnce(Vec<Id<S>>) -> L,
-    ) -> Option<Ran<S>>
+        work: Work<Id<P>>,
+        load: impl FnOnce(Vec<Id<P>>) -> L,
+    ) -> Option<Ran<P>>
     where
-        L: Future<Output = S::Return>,
+        L: Future<Output = ReturnOf<P>>,
     {
         match work {
             Work::Renew(renewals) => Some(self.renew(renewals, load).await?.1),
@@ -112,11 +100,11 @@ where
     /// tried now.
     pub(super) async fn renew<L>(
         &self,
-        mut renewals: Vec<Renewal<Id<S>>>,
-        load: impl FnOnce(Vec<Id<S>>) -> L,
-    ) -> Option<(HashSet<u128>, Ran<S>)>
+        mut renewals: Vec<Renewal<Id<P>>>,
+        load: impl FnOnce(Vec<Id<P>>) -> L,
+    ) -> Option<(HashSet<u128>, Ran<P>)>
     where
-        L: Future<Output = S::Return>,
+        L: Future<Output = ReturnOf<P>>,
     {
         let mut claims = self.claim(&mut renewals).await;
         let mut leases = Leases::new(self.inner);
@@ -134,13 +122,13 @@ where
 
     async fn replace<L>(
         &self,
-        mut renewals: Vec<Renewal<Id<S>>>,
+        mut renewals: Vec<Renewal<Id<P>>>,
         leases: Leases,
         claims: Option<Claims>,
-        load: impl FnOnce(Vec<Id<S>>) -> L,
-    ) -> Ran<S>
+        load: impl FnOnce(Vec<Id<P>>) -> L,
+    ) -> Ran<P>
     where
-        L: Future<Output = S::Return>,
+        L: Future<Output = ReturnOf<P>>,
     {
         let rights = |one: &mut Renewal<_>| (one.flight.take(), one.permit.take());
         let rights: Vec<_> = renewals.iter_mut().map(rights).collect();
@@ -156,7 +144,7 @@ where
     }
 
     /// Asks for the claims; leaves those that were granted.
-    async fn claim(&self, renewals: &mut Vec<Renewal<Id<S>>>) -> Claims {
+    async fn claim(&self, renewals: &mut Vec<Renewal<Id<P>>>) -> Claims {
         let keys = renewals.iter().map(|renewal| &renewal.request.key);
         let (claims, answers) = Claims::ask(self.inner, keys).await;
         let mut answers = answers.into_iter();
@@ -184,8 +172,8 @@ where
     async fn stamp(
         &self,
         leases: &mut Leases,
-        renewals: &mut Vec<Renewal<Id<S>>>,
-    ) -> Vec<Renewal<Id<S>>> {
+        renewals: &mut Vec<Renewal<Id<P>>>,
+    ) -> Vec<Renewal<Id<P>>> {
         let tags = |one: &Renewal<_>| tags::keys(self.inner, &one.request.tags, &one.live.entry);
         let all: Vec<_> = renewals.iter().flat_map(tags).collect();
         if let Err(error) = leases.read_tags(self.encoder.policy, all.into_iter()).await {
@@ -196,9 +184,9 @@ where
     }
 
     /// Loads, and compares with the values what was served.
-    async fn audit<L>(&self, audits: Vec<Renewal<Id<S>>>, load: impl FnOnce(Vec<Id<S>>) -> L)
+    async fn audit<L>(&self, audits: Vec<Renewal<Id<P>>>, load: impl FnOnce(Vec<Id<P>>) -> L)
     where
-        L: Future<Output = S::Return>,
+        L: Future<Output = ReturnOf<P>>,
     {
         let items: Vec<_> = audits.iter().map(Renewal::item).collect();
         let (epoch, stamps) = (self.inner.store.epoch(), Stamps::default());

@@ -5,18 +5,14 @@
 //! something, as long as its budget lasts. All batches take their keys in the same order, so no two of
 //! them wait for each other; and a load that has started waits for nobody.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 
 use super::Reader;
 use super::loads::Loads;
-use super::map::{Id, Many, Value};
-use super::plan::Plan;
+use super::plan::{EachPlan, Id};
 use super::steps::{One, at, split};
-use crate::engine::shape::ErrorSharing;
+use crate::engine::plan::ErrorOf;
 use crate::engine::tags::{Basis, Stamps};
-use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
 use crate::observe::status::Status;
 use crate::protocol::bypass::BypassLoad;
@@ -25,21 +21,13 @@ use crate::protocol::read::Step;
 use crate::read::pause::Pause;
 use crate::read::search::Answer;
 use crate::store::Store as _;
-use crate::wire::codec::{Choice, Sampled};
 
-impl<S, E, C, U, F> Reader<'_, S, E, C, U, F>
-where
-    S: Many<Stored: Serialize + DeserializeOwned>,
-    E: ErrorSharing<S::Error> + Copy,
-    C: Choice,
-    U: Fn(&Value<S>) -> Verdict,
-    F: Loads<S, E, C, U>,
-{
+impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
     /// Loads what is to be loaded without the cache: nothing is stored.
     pub(super) async fn bypass<'k>(
         &mut self,
-        ones: Vec<One<'k, Id<S>>>,
-    ) -> Result<Vec<One<'k, Id<S>>>, S::Error> {
+        ones: Vec<One<'k, Id<P>>>,
+    ) -> Result<Vec<One<'k, Id<P>>>, ErrorOf<P>> {
         let (mut queue, mut rest) = split(ones, |step| matches!(step, Step::Queue));
         if queue.is_empty() {
             return Ok(rest);
@@ -77,7 +65,7 @@ where
         Ok(rest)
     }
 
-    async fn lead_bypassing(&mut self, own: Vec<One<'_, Id<S>>>) -> Result<(), S::Error> {
+    async fn lead_bypassing(&mut self, own: Vec<One<'_, Id<P>>>) -> Result<(), ErrorOf<P>> {
         if own.is_empty() {
             return Ok(());
         }
@@ -93,11 +81,11 @@ where
             let shares = place.is_shared() && !loaded.said.stale;
             let shared = || {
                 let values = result.as_ref().ok().filter(|_| shares)?;
-                let value = Plan::<S, E, C, U>::value_of(values, &item);
-                let value = value.map(|value| self.checked(value));
                 let basis = Basis::unread(epoch, loaded.said.tags_with(item.request.tags.keys()));
-                let result = Sampled::of(value.as_ref());
-                self.encoder(&item).encode(result, loaded.took, &basis)
+                let encoder = self.encoder(&item);
+                self.show(values, &item, |result| {
+                    encoder.encode(result, loaded.took, &basis)
+                })
             };
             let shared = || shared().map(|encoded| Landing::Shared(encoded.entry));
             let landing = failure.clone().or_else(shared).unwrap_or(Landing::Again);
@@ -110,8 +98,8 @@ where
     /// Waits for the flights, and then once before the next look at leases of other processes.
     pub(super) async fn wait<'k>(
         &mut self,
-        mut ones: Vec<One<'k, Id<S>>>,
-    ) -> Result<Vec<One<'k, Id<S>>>, S::Error> {
+        mut ones: Vec<One<'k, Id<P>>>,
+    ) -> Result<Vec<One<'k, Id<P>>>, ErrorOf<P>> {
         for one in &mut ones {
             if one.is(|step| matches!(step, Step::Wait | Step::Pause))
                 && one.lookup.budget.begin_at(self.began())
@@ -131,7 +119,7 @@ where
         Ok(rest)
     }
 
-    async fn pause(&mut self, ones: &mut [One<'_, Id<S>>]) {
+    async fn pause(&mut self, ones: &mut [One<'_, Id<P>>]) {
         let mut paused = at(ones, |step| matches!(step, Step::Pause));
         let now = Instant::now();
         let spent = |one: &mut &mut One<'_, _>| one.lookup.budget.end() <= now;
