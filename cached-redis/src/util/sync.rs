@@ -5,15 +5,13 @@
 //! seed decides. Elsewhere nothing of that is compiled.
 
 #[cfg(not(test))]
-pub(crate) use std::sync::OnceLock;
-#[cfg(not(test))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 #[cfg(not(test))]
 pub(crate) use super::lock::{Mutex, MutexGuard};
 
 #[cfg(test)]
-pub(crate) use switching::{AtomicBool, AtomicU64, AtomicUsize, Mutex, MutexGuard, OnceLock};
+pub(crate) use switching::{AtomicBool, AtomicU64, AtomicUsize, Mutex, MutexGuard};
 
 #[cfg(test)]
 pub(crate) mod explore;

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::batch::Batches;
 use super::breaker::{Breaker, Probing};
 use super::facts::Identity;
 use super::handshake::{self, Opened, Route};
@@ -46,6 +47,7 @@ pub(super) struct Connection {
 }
 
 struct Shared {
+    batches: Arc<Batches>,
     live: ArcSwapOption<Live>,
     breaker: Breaker,
     /// What to add to the local clock, in ms, to have the server's.
@@ -71,6 +73,8 @@ struct Last {
 struct Live {
     connection: MultiplexedConnection,
     driver: AbortHandle,
+    /// That of its reads.
+    number: u64,
     seen: Seen,
 }
 
@@ -80,9 +84,11 @@ impl Connection {
         route: Arc<Route>,
         settings: RedisSettings,
         watch: Arc<dyn Watch>,
-        tasks: Arc<Tasks>,
+        batches: Arc<Batches>,
     ) -> Self {
+        let tasks = Tasks::here();
         let shared = Arc::new(Shared {
+            batches,
             live: ArcSwapOption::empty(),
             breaker: Breaker::new(settings.breaker_failures),
             clock_offset: AtomicI64::new(0),
@@ -91,6 +97,12 @@ impl Connection {
             tried: watch::Sender::new(None),
             last: Mutex::default(),
             condition: Condition::begun(),
+        });
+        let judge = Arc::downgrade(&shared);
+        shared.batches.judged_by(move |outcome| {
+            if let Some(shared) = judge.upgrade() {
+                shared.judge(outcome);
+            }
         });
         let patience = settings.connect_timeout;
         let keeper = Arc::new(Keeper {
@@ -111,22 +123,25 @@ impl Connection {
     /// The connection, if there is one right now and the server answers; for one operation, the end
     /// of which is to be told by [`ended`](Self::ended).
     pub(super) async fn current(&self) -> Answer<MultiplexedConnection> {
-        if let Some(connection) = self.find() {
-            return Ok(connection);
+        self.find(|live| live.connection.clone()).await
+    }
+
+    /// The same for one that goes past the client.
+    pub(super) async fn admitted(&self) -> Answer<()> {
+        self.find(|_| ()).await
+    }
+
+    async fn find<T>(&self, found: impl Fn(&Live) -> T) -> Answer<T> {
+        if let Some(found) = self.shared.find(&found) {
+            return Ok(found);
         }
         if self.tasks.tend() || self.shared.is_trying() {
             Box::pin(self.tried()).await;
         }
-        self.find().ok_or_else(|| {
+        self.shared.find(found).ok_or_else(|| {
             self.shared.breaker.reject();
             StoreError::Unavailable
         })
-    }
-
-    fn find(&self) -> Option<MultiplexedConnection> {
-        let live = self.shared.live.load();
-        let live = live.as_ref().filter(|_| self.shared.breaker.admits())?;
-        Some(live.connection.clone())
     }
 
     /// Waits for an attempt that is under way, on the caller's own timer.
@@ -139,11 +154,15 @@ impl Connection {
 
     /// Takes note of how an operation ended.
     pub(super) fn ended<T>(&self, outcome: &Answer<T>) {
-        self.shared.breaker.ended(outcome);
+        self.shared.judge(outcome);
         if matches!(outcome, Err(StoreError::Timeout)) {
-            // Perhaps it was sent to nobody.
-            self.tasks.tend();
+            self.missed();
         }
+    }
+
+    /// Perhaps what was not answered was sent to nobody.
+    pub(super) fn missed(&self) {
+        self.tasks.tend();
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -157,9 +176,16 @@ impl Connection {
 
     /// Gives the connection up, so that another is made.
     pub(super) fn abandon(&self) {
-        if let Some(live) = &*self.shared.live.load() {
-            live.driver.abort();
-        }
+        self.shared.abandon();
+    }
+
+    pub(super) fn batches(&self) -> &Batches {
+        &self.shared.batches
+    }
+
+    /// Where its tasks live.
+    pub(super) fn tasks(&self) -> &Arc<Tasks> {
+        &self.tasks
     }
 
     /// The epoch of whatever connection an answer came over, or a later one.
@@ -193,6 +219,29 @@ impl Connection {
 }
 
 impl Shared {
+    fn find<T>(&self, found: impl Fn(&Live) -> T) -> Option<T> {
+        let live = self.live.load();
+        let live = live.as_ref().filter(|_| self.breaker.admits())?;
+        Some(found(live))
+    }
+
+    /// Takes note of how it ended. A server that became a replica refuses all writes, and where it may not
+    /// serve what it has, reads; the name may by now lead to the new primary.
+    fn judge<T>(&self, outcome: &Answer<T>) {
+        self.breaker.ended(outcome);
+        if let Err(StoreError::Server { code }) = outcome
+            && matches!(code.as_str(), "READONLY" | "MASTERDOWN")
+        {
+            self.abandon();
+        }
+    }
+
+    fn abandon(&self) {
+        if let Some(live) = &*self.live.load() {
+            live.driver.abort();
+        }
+    }
+
     /// Waits until the first attempt of the task is over; why it failed, if it did.
     async fn first_attempt(&self) -> Option<ConnectProblem> {
         let mut tried = self.tried.subscribe();
@@ -299,7 +348,8 @@ impl Keeper {
     async fn connect(&self) -> Result<Opened, ConnectProblem> {
         let epoch_key = self.settings.epoch_key.as_deref();
         let seen = self.shared.epoch.load(Ordering::Relaxed);
-        let attempt = handshake::open(&self.route, epoch_key.map(|key| (key, seen)));
+        let epoch = epoch_key.map(|key| (key, seen));
+        let attempt = handshake::open(&self.route, epoch, &self.shared.batches);
         timeout(self.settings.connect_timeout, attempt)
             .await
             .unwrap_or(Err(ConnectProblem::Timeout))
@@ -325,9 +375,11 @@ impl Keeper {
         shared.breaker.reset();
         // Before the connection can be seen: no answer over it may be judged by an older epoch.
         shared.epoch.store(opened.epoch, Ordering::Release);
+        shared.batches.start(opened.number);
         let live = Arc::new(Live {
             connection: opened.connection,
             driver: opened.driver.0.abort_handle(),
+            number: opened.number,
             seen: monitor.seen(),
         });
         shared.live.store(Some(Arc::clone(&live)));
@@ -364,6 +416,7 @@ impl Keeper {
     fn lost(&self, live: &Arc<Live>) {
         let found = self.shared.live.compare_and_swap(live, None);
         if found.as_ref().is_some_and(|found| Arc::ptr_eq(found, live)) {
+            self.shared.batches.end(live.number);
             self.shared.condition.turns(false);
             self.watch.lost(live.seen.last());
         }

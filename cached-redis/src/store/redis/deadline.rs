@@ -4,6 +4,9 @@
 //! comes in coarse ticks, eight to a deadline. An operation waits for the next tick in a list without
 //! allocation, of which each thread has its own, since one for all would cost more than the timer, and is
 //! given up at the ninth. So it is given up after one deadline to nine eighths of it, and never before.
+//! Readers of a [batch](super::batch) count the same ticks, but wait for them where they wait for their
+//! answers.
+//!
 //! Ticks that pass while its runtime is starved, or the process is stopped, count as one, since what it
 //! waits for had no chance to arrive. A deadline below 8 ms has ticks of 1 ms.
 //!
@@ -16,7 +19,7 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Poll, ready};
 use std::thread::{self, Thread};
@@ -24,6 +27,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::batch::Batches;
 use crate::error::StoreError;
 use crate::store::Answer;
 use crate::util::thread::number;
@@ -38,9 +42,9 @@ pub(super) struct Deadline(Arc<Ticks>);
 
 impl Deadline {
     /// Starts the thread.
-    pub(super) fn new(deadline: Duration) -> io::Result<Self> {
+    pub(super) fn new(deadline: Duration, batches: Arc<Batches>) -> io::Result<Self> {
         let tick = (deadline / PARTS).max(SHORTEST_TICK);
-        let ticks = Arc::new(Ticks::new(deadline, tick));
+        let ticks = Arc::new(Ticks::new(deadline, tick, batches));
         let given = Arc::clone(&ticks);
         let thread = thread::Builder::new().name("cached-redis".to_owned());
         let giver = thread.spawn(move || given.give(tick))?;
@@ -56,6 +60,31 @@ impl Deadline {
         operation: Pin<&mut F>,
     ) -> impl Future<Output = Answer<F::Output>> {
         self.0.limit(operation)
+    }
+
+    /// The age of a reader that has just joined a batch.
+    pub(super) fn age(&self) -> Age<'_> {
+        self.0.age()
+    }
+}
+
+/// How many ticks an operation has lived through.
+pub(super) struct Age<'a> {
+    ticks: &'a Ticks,
+    seen: u32,
+    lived: u32,
+}
+
+impl Age<'_> {
+    /// To be asked whenever it is polled: whether that is too long.
+    pub(super) fn is_too_great(&mut self) -> bool {
+        let count = self.ticks.count.load(Ordering::Relaxed);
+        if self.seen != count {
+            self.seen = count;
+            self.lived += 1;
+            self.ticks.leave_mark();
+        }
+        self.lived >= self.ticks.life
     }
 }
 
@@ -77,6 +106,9 @@ struct Ticks {
     /// The thread, once it has started.
     giver: OnceLock<Thread>,
     lists: Box<[List; LISTS]>,
+    batches: Arc<Batches>,
+    /// How many there were.
+    count: AtomicU32,
     /// How many of them an operation may last.
     life: u32,
 }
@@ -86,14 +118,25 @@ struct Ticks {
 struct List(Notify);
 
 impl Ticks {
-    fn new(deadline: Duration, tick: Duration) -> Self {
+    fn new(deadline: Duration, tick: Duration, batches: Arc<Batches>) -> Self {
         Self {
             mark: AtomicU8::new(NONE),
             ended: AtomicBool::new(false),
             giver: OnceLock::new(),
             lists: Box::new([const { List(Notify::const_new()) }; LISTS]),
+            batches,
+            count: AtomicU32::new(0),
             // One more, since an operation may begin at the very end of a tick.
             life: deadline.as_nanos().div_ceil(tick.as_nanos()) as u32 + 1,
+        }
+    }
+
+    fn age(&self) -> Age<'_> {
+        self.leave_mark();
+        Age {
+            ticks: self,
+            seen: self.count.load(Ordering::Relaxed),
+            lived: 0,
         }
     }
 
@@ -166,6 +209,8 @@ impl Ticks {
         for List(list) in &*self.lists {
             list.notify_waiters();
         }
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.batches.tick(self.life);
     }
 }
 
@@ -182,7 +227,7 @@ mod tests {
     /// Ticks that the test gives, and how long each is meant to be.
     fn ticks(deadline: Duration) -> (Ticks, Duration) {
         let tick = (deadline / PARTS).max(SHORTEST_TICK);
-        (Ticks::new(deadline, tick), tick)
+        (Ticks::new(deadline, tick, Arc::default()), tick)
     }
 
     fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
@@ -237,7 +282,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_deadline_holds_again_after_a_time_without_operations() {
-        let limit = Deadline::new(Duration::from_millis(8)).unwrap();
+        let limit = Deadline::new(Duration::from_millis(8), Arc::default()).unwrap();
         for _ in 0..3 {
             let late = limit.limit(pin!(pending::<()>())).await;
             assert_eq!(late, Err(StoreError::Timeout));
@@ -250,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_deadline_holds_where_no_runtime_is_driven() {
-        let limit = Deadline::new(Duration::from_millis(8)).unwrap();
+        let limit = Deadline::new(Duration::from_millis(8), Arc::default()).unwrap();
         let mut late = pin!(async { limit.limit(pin!(pending::<()>())).await });
         let began = Instant::now();
         while poll(late.as_mut()).is_pending() {
@@ -261,7 +306,7 @@ mod tests {
 
     #[test]
     fn its_thread_ends_with_it() {
-        let limit = Deadline::new(Duration::from_millis(8)).unwrap();
+        let limit = Deadline::new(Duration::from_millis(8), Arc::default()).unwrap();
         let ticks = Arc::downgrade(&limit.0);
         drop(limit);
         while ticks.strong_count() > 0 {

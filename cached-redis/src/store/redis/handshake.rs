@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use redis::aio::{MultiplexedConnection, PubSub};
@@ -15,7 +15,9 @@ use redis::{AsyncConnectionConfig, Pipeline, ProtocolVersion, RedisConnectionInf
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 
+use super::batch::Batches;
 use super::facts::{Facts, Identity};
+use super::mux::Mux;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use super::{epoch, failure, reply, script};
@@ -47,6 +49,8 @@ pub(super) struct Opened {
     pub(super) epoch: u32,
     /// Which life of which server this is.
     pub(super) identity: Identity,
+    /// Under which reads are collected for it.
+    pub(super) number: u64,
 }
 
 /// Connects and logs in with RESP3, or RESP2 where HELLO is refused. With the key of an epoch and
@@ -54,11 +58,12 @@ pub(super) struct Opened {
 pub(super) async fn open(
     route: &Route,
     epoch: Option<(&str, u32)>,
+    batches: &Arc<Batches>,
 ) -> Result<Opened, ConnectProblem> {
-    let mut opened = match start(route, ProtocolVersion::RESP3).await {
+    let mut opened = match start(route, ProtocolVersion::RESP3, batches).await {
         // Any other refusal would only be repeated, or less clear.
         Err(first @ ConnectProblem::Server { .. }) => {
-            let second = start(route, ProtocolVersion::RESP2).await;
+            let second = start(route, ProtocolVersion::RESP2, batches).await;
             second.map_err(|second| match second {
                 ConnectProblem::Closed => first,
                 second => second,
@@ -73,10 +78,17 @@ pub(super) async fn open(
     Ok(opened)
 }
 
-async fn start(route: &Route, protocol: ProtocolVersion) -> Result<Opened, ConnectProblem> {
+async fn start(
+    route: &Route,
+    protocol: ProtocolVersion,
+    batches: &Arc<Batches>,
+) -> Result<Opened, ConnectProblem> {
     let info = info(&route.address, protocol);
-    let (connection, driver) = log_in(&info, dial(route).await?).await?;
-    prepare(connection, driver, route.address.database).await
+    let stream = Mux::new(dial(route).await?, Arc::clone(batches));
+    let number = stream.number();
+    let (connection, driver) = log_in(&info, stream).await?;
+    let prepared = prepare(connection, driver, route.address.database).await?;
+    Ok(Opened { number, ..prepared })
 }
 
 /// A connection for commands that block, and so for one user. What it carries is the same under
@@ -249,6 +261,7 @@ async fn prepare(
         clock_offset: server.map(|server| offset(server, asked, answered)),
         epoch: 0,
         identity: facts.identity(),
+        number: 0,
     })
 }
 

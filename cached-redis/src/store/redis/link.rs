@@ -1,29 +1,27 @@
 //! One operation on the server: it takes the connection that is there, has its deadline, and is
 //! judged.
 
+use std::future::poll_fn;
 use std::iter;
+use std::mem;
 use std::pin::pin;
-use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use redis::{Cmd, Value};
-use tokio::task::yield_now;
 
-use super::batch::{Batch, Batches, Join, Keys, Sent, Turn};
+use super::batch::Join;
 use super::connection::Connection;
-use super::deadline::Deadline;
+use super::deadline::{Age, Deadline};
 use super::script::Script;
 use super::{reply, send};
 use crate::error::StoreError;
 use crate::store::Answer;
 use crate::store::many::MOST;
-use crate::util::tasks::Tasks;
 
 pub(super) struct Link {
     pub(super) connection: Connection,
     pub(super) deadline: Deadline,
-    pub(super) batches: Batches,
-    pub(super) runtime: Arc<Tasks>,
 }
 
 impl Link {
@@ -93,151 +91,74 @@ impl Link {
     }
 
     /// Reads `key`, together with others where there are any.
-    pub(super) async fn read(self: &Arc<Self>, key: &str) -> Answer<Option<Bytes>> {
-        loop {
-            let join = match self.batches.turn(key) {
-                Turn::Unbatched(_sent) => return self.read_unbatched(key).await,
-                Turn::Open(join) => {
-                    self.runtime.spawn(self.carrier(&join).collect());
-                    join
-                }
-                Turn::Full(join, keys) => {
-                    self.runtime.spawn(self.carrier(&join).read(keys));
-                    join
-                }
-                Turn::Join(join) => join,
-            };
-            let batch = Arc::clone(&join.batch);
-            let answered = self.deadline.limit(pin!(join.answer())).await;
-            if answered.is_err() {
-                self.give_up(&batch);
-            }
-            if let Some(answer) = answered? {
-                return answer;
-            }
-        }
+    pub(super) async fn read(&self, key: &str) -> Answer<Option<Bytes>> {
+        let mut entry = None;
+        self.read_once(&[key], |answer| entry = answer).await?;
+        Ok(entry)
     }
 
-    /// Nobody drives the task that is to send it, if it still can be joined: all start over.
-    fn give_up(&self, batch: &Arc<Batch>) {
-        if let Some(keys) = self.batches.close(batch) {
-            drop(self.batches.under_way(&keys));
-            batch.land(None);
-        }
-    }
-
-    /// Reads `keys` in commands of their own: to those who are under way it is one more that overlaps.
+    /// The same for several keys, as many at once as one command may name.
     pub(super) async fn read_all(&self, keys: &[&str]) -> Answer<Vec<Option<Bytes>>> {
         let mut entries = Vec::with_capacity(keys.len());
+        let mut got = |answer| entries.push(answer);
         for chunk in keys.chunks(MOST) {
-            entries.extend(self.read_chunk(chunk).await?);
+            if !self.read_once(chunk, &mut got).await? {
+                for key in chunk {
+                    self.read_once(&[key], &mut got).await?;
+                }
+            }
         }
         Ok(entries)
     }
 
-    async fn read_chunk(&self, keys: &[&str]) -> Answer<Vec<Option<Bytes>>> {
-        let Some(_sent) = self.batches.several() else {
-            return self.read_each(keys).await;
-        };
-        let size: usize = keys.iter().map(|key| key.len()).sum();
-        let mut command = Cmd::with_capacity(1 + keys.len(), 4 + size);
-        command.arg("MGET").arg(keys);
-        match self.ask(&command).await.and_then(reply::all_bytes) {
-            Err(StoreError::Server { code }) if code == "NOPERM" => {
-                self.batches.refuse();
-                self.read_each(keys).await
+    /// By one command; `false`: the server lets us read no more than one key at once.
+    async fn read_once(&self, keys: &[&str], mut got: impl FnMut(Option<Bytes>)) -> Answer<bool> {
+        let batches = self.connection.batches();
+        // However often it starts over.
+        let mut age = self.deadline.age();
+        while keys.len() == 1 || !batches.refuses() {
+            if age.is_too_great() {
+                return Err(StoreError::Timeout);
             }
-            Ok(answers) if answers.len() != keys.len() => Err(StoreError::Answer),
-            answers => answers,
+            self.connection.admitted().await?;
+            let join = poll_fn(|context| Poll::Ready(batches.join(keys, context.waker()))).await;
+            // The connection has ended meanwhile.
+            let join = join.ok_or(StoreError::Unavailable)?;
+            if let Some(answer) = self.joined(join, &mut age, &mut got).await {
+                return answer.map(|()| true);
+            }
         }
+        Ok(false)
     }
 
-    async fn read_each(&self, keys: &[&str]) -> Answer<Vec<Option<Bytes>>> {
-        let mut answers = Vec::with_capacity(keys.len());
-        for key in keys {
-            answers.push(self.read_unbatched(key).await?);
-        }
-        Ok(answers)
+    /// `None`: start over.
+    async fn joined(
+        &self,
+        mut join: Join,
+        age: &mut Age<'_>,
+        mut got: impl FnMut(Option<Bytes>),
+    ) -> Option<Answer<()>> {
+        // It waits already.
+        let mut is_new = true;
+        poll_fn(|context| {
+            if mem::take(&mut is_new) {
+                return Poll::Pending;
+            }
+            match join.poll(context, &mut got) {
+                Poll::Pending if age.is_too_great() => {
+                    self.connection.batches().late(&join);
+                    self.connection.missed();
+                    Poll::Ready(Some(Err(StoreError::Timeout)))
+                }
+                polled => polled,
+            }
+        })
+        .await
     }
 
-    async fn read_unbatched(&self, key: &str) -> Answer<Option<Bytes>> {
-        let mut command = Cmd::with_capacity(2, 3 + key.len());
-        command.arg("GET").arg(key);
-        reply::bytes(self.ask(&command).await?)
-    }
-
-    fn carrier(self: &Arc<Self>, join: &Join) -> Carrier {
-        Carrier {
-            link: Arc::clone(self),
-            batch: Arc::clone(&join.batch),
-        }
-    }
-
-    /// Every operation that was attempted comes through here. A server that became a replica refuses
-    /// all writes, and where it may not serve what it has, reads; the name may by now lead to the new
-    /// primary.
+    /// Every operation that was attempted comes through here.
     pub(super) fn judged<T>(&self, answer: Answer<T>) -> Answer<T> {
         self.connection.ended(&answer);
-        if let Err(StoreError::Server { code }) = &answer
-            && matches!(code.as_str(), "READONLY" | "MASTERDOWN")
-        {
-            self.connection.abandon();
-        }
         answer
-    }
-}
-
-/// Sends a batch, in a task of its own: a reader can be dropped, or not be polled, while others wait.
-struct Carrier {
-    link: Arc<Link>,
-    batch: Arc<Batch>,
-}
-
-impl Carrier {
-    /// When all who are ready have joined.
-    async fn collect(self) {
-        yield_now().await;
-        if let Some(keys) = self.link.batches.close(&self.batch) {
-            self.read(keys).await;
-        }
-    }
-
-    async fn read(self, keys: Keys) {
-        let Link { batches, .. } = &*self.link;
-        let sent = Carried {
-            batch: &self.batch,
-            _sent: batches.under_way(&keys),
-        };
-        let answers = self.link.ask(&keys.command).await;
-        match answers.and_then(reply::all_bytes) {
-            Err(StoreError::Server { code }) if code == "NOPERM" => batches.refuse(),
-            answers => sent.batch.land(Some(answers)),
-        }
-    }
-}
-
-impl Drop for Carrier {
-    /// A runtime may end with the task in it before the batch is sent, while readers of others wait.
-    fn drop(&mut self) {
-        if let Some(keys) = self.link.batches.close(&self.batch) {
-            drop(Carried {
-                batch: &self.batch,
-                _sent: self.link.batches.under_way(&keys),
-            });
-        }
-    }
-}
-
-/// A batch that nobody joins any more. Dropped without an answer, it lets all start over.
-struct Carried<'a> {
-    batch: &'a Batch,
-    _sent: Sent<'a>,
-}
-
-impl Drop for Carried<'_> {
-    fn drop(&mut self) {
-        if !self.batch.is_landed() {
-            self.batch.land(None);
-        }
     }
 }

@@ -38,7 +38,7 @@ impl RedisStore {
             channel: channel.to_owned(),
             slot,
         };
-        let task = self.link.runtime.spawn(subscriber.run(tried));
+        let task = self.tasks().spawn(subscriber.run(tried));
         // Nothing is sent: it is dropped when the attempt is over.
         let _ = first_try.await;
         (mailbox, Background(task))

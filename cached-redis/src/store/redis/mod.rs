@@ -40,6 +40,7 @@ mod listen;
 mod log;
 mod many;
 mod monitor;
+mod mux;
 mod publish;
 mod reply;
 mod script;
@@ -69,7 +70,7 @@ const SCANNED: u32 = 500;
 
 /// See the module. Dropping it ends its tasks and closes its connection.
 pub(crate) struct RedisStore {
-    link: Arc<Link>,
+    link: Link,
     /// For connections beside that of the link.
     route: Arc<Route>,
     connect_timeout: Duration,
@@ -95,16 +96,15 @@ impl RedisStore {
         });
         let (connect_timeout, value_bytes) = (settings.connect_timeout, settings.value_bytes);
         let bars_key = settings.bars_key.clone();
-        let tasks = Tasks::here();
-        let link = Link {
-            deadline: Deadline::new(settings.deadline)
-                .map_err(|_| Error::setting("deadline", "no thread could be started for it"))?,
-            batches: Batches::default(),
-            connection: Connection::open(Arc::clone(&route), settings, watch, tasks.clone()).await,
-            runtime: tasks,
-        };
+        let batches = Arc::<Batches>::default();
+        let deadline = Deadline::new(settings.deadline, Arc::clone(&batches))
+            .map_err(|_| Error::setting("deadline", "no thread could be started for it"))?;
+        let connection = Connection::open(Arc::clone(&route), settings, watch, batches).await;
         Ok(Self {
-            link: Arc::new(link),
+            link: Link {
+                connection,
+                deadline,
+            },
             route,
             connect_timeout,
             bars_key,
@@ -124,7 +124,7 @@ impl RedisStore {
 
     /// Where its tasks live.
     pub(crate) fn tasks(&self) -> &Arc<Tasks> {
-        &self.link.runtime
+        self.link.connection.tasks()
     }
 
     #[cfg(test)]

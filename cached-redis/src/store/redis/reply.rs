@@ -50,14 +50,6 @@ pub(super) fn bytes(value: Value) -> Answer<Option<Bytes>> {
     }
 }
 
-/// Strings or nothings, in the order of the keys.
-pub(super) fn all_bytes(value: Value) -> Answer<Vec<Option<Bytes>>> {
-    match value {
-        Value::Array(values) => values.into_iter().map(bytes).collect(),
-        _ => Err(StoreError::Answer),
-    }
-}
-
 /// The 1 or 0 that scripts answer.
 pub(super) fn flag(value: &Value) -> Answer<bool> {
     match value {
@@ -120,7 +112,7 @@ fn server(error: &ServerError) -> StoreError {
     refusal(error.code())
 }
 
-fn refusal(code: &str) -> StoreError {
+pub(super) fn refusal(code: &str) -> StoreError {
     let is_code = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     match code {
         "WRONGTYPE" => StoreError::WrongType,

@@ -698,26 +698,65 @@ async fn a_scan_skips_keys_that_are_no_text() {
     assert_eq!(scanned, (vec!["app:k".to_owned()], 0));
 }
 
-#[test]
-fn a_batch_whose_runtime_ends_before_it_is_sent_lets_its_readers_of_others_start_over() {
-    let runtime = || {
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        runtime.enable_all().build().unwrap()
+/// A reader that is alone, one that opens a batch, and one that joins it: none of them is answered yet.
+macro_rules! begin_reads {
+    ($store:ident, $alone:ident, $opening:ident, $joining:ident) => {
+        let (mut $alone, mut $opening) = (pin!($store.get("k")), pin!($store.get("k")));
+        let mut $joining = pin!($store.get("k"));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!($alone.as_mut().poll(&mut context).is_pending());
+        assert!($opening.as_mut().poll(&mut context).is_pending());
+        assert!($joining.as_mut().poll(&mut context).is_pending());
     };
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().unwrap()
+}
+
+#[test]
+fn readers_of_a_batch_start_over_when_the_runtime_of_its_connection_ends() {
     let server = Server::start();
-    let (own, ending) = (runtime(), runtime());
+    let (home, here) = (runtime(), runtime());
     // A batch that is never sent would cost its readers this deadline.
-    let store = own.block_on(store(&server.url(), settings(600_000)));
-    let (mut first, mut second) = (pin!(store.get("k")), pin!(store.get("k")));
-    let mut third = pin!(store.get("k"));
-    let mut context = Context::from_waker(Waker::noop());
-    // The first is alone; the second opens a batch, whose task nobody runs; the third joins it.
-    assert!(own.block_on(async { first.as_mut().poll(&mut context).is_pending() }));
-    let opened = ending.block_on(async { second.as_mut().poll(&mut context).is_pending() });
-    assert!(opened && third.as_mut().poll(&mut context).is_pending());
-    drop(ending);
-    own.block_on(async {
-        assert_eq!(in_time(third).await, Ok(None));
-        assert_eq!(in_time(first).await, Ok(None));
+    let store = home.block_on(store(&server.url(), settings(600_000)));
+    here.block_on(async {
+        begin_reads!(store, alone, opening, joining);
+        home.shutdown_background();
+        for read in [&mut joining, &mut opening, &mut alone] {
+            assert_eq!(in_time(read).await, Ok(None));
+        }
+    });
+}
+
+#[test]
+fn readers_of_a_batch_that_nobody_sends_end_at_their_deadlines_and_count_as_one_failure() {
+    let server = Server::start();
+    let (home, here) = (runtime(), runtime());
+    let store = home.block_on(store(&server.url(), settings(50)));
+    here.block_on(async {
+        begin_reads!(store, alone, opening, joining);
+        let reads = async { tokio::join!(alone, opening, joining) };
+        let late = Err(StoreError::Timeout);
+        assert_eq!(in_time(reads).await, (late.clone(), late.clone(), late));
+    });
+    assert_eq!(store.stats().timeouts, 2);
+}
+
+#[test]
+fn readers_of_a_batch_that_nobody_answers_end_at_their_deadlines_and_count_as_one_failure() {
+    let server = Server::start();
+    let here = runtime();
+    here.block_on(async {
+        let store = store(&server.url(), settings(50)).await;
+        server.signal("-STOP");
+        begin_reads!(store, alone, opening, joining);
+        for read in [&mut alone, &mut opening, &mut joining] {
+            assert_eq!(in_time(read).await, Err(StoreError::Timeout));
+        }
+        assert_eq!(store.stats().timeouts, 2);
+        server.signal("-CONT");
+        until(&store, Result::is_ok).await;
     });
 }

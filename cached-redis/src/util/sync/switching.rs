@@ -83,25 +83,6 @@ impl<T> DerefMut for MutexGuard<'_, T> {
     }
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct OnceLock<T>(std::sync::OnceLock<T>);
-
-impl<T> OnceLock<T> {
-    pub(crate) fn get(&self) -> Option<&T> {
-        switch();
-        let got = self.0.get();
-        switch();
-        got
-    }
-
-    pub(crate) fn set(&self, value: T) -> Result<(), T> {
-        switch();
-        let set = self.0.set(value);
-        switch();
-        set
-    }
-}
-
 /// An atomic with the operations that are used.
 macro_rules! atomics {
     ($($name:ident($value:ty): $($operation:ident($($argument:ident)?) -> $result:ty),*;)*) => {$(

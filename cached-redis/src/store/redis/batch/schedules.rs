@@ -1,4 +1,6 @@
+use std::future::poll_fn;
 use std::sync::atomic::Ordering::SeqCst;
+use std::task::{Context, Poll};
 
 use shuttle::future::{block_on, spawn, yield_now};
 use shuttle::thread;
@@ -7,9 +9,11 @@ use super::*;
 use crate::util::sync::explore::{Sometimes, explore};
 use crate::util::sync::fake::Source;
 
-static JOINED: Sometimes = Sometimes::new("a read joins a batch");
-static FULL: Sometimes = Sometimes::new("a batch is full");
+static ALONE: Sometimes = Sometimes::new("a read is alone");
 static TOGETHER: Sometimes = Sometimes::new("a command reads several keys");
+static FULL: Sometimes = Sometimes::new("a batch is sent before all who are ready have joined");
+static AGAIN: Sometimes = Sometimes::new("a read starts over");
+static REPLACED: Sometimes = Sometimes::new("a connection takes the place of another");
 
 /// A server whose keys hold their own names and what stands in the source.
 #[derive(Default)]
@@ -20,137 +24,182 @@ struct Scene {
 }
 
 impl Scene {
-    /// A read that starts now gets its own key's answer, and none that was read before it came.
-    async fn read(self: Arc<Self>, key: String) {
+    /// A read that starts now gets its own keys' answers, and none that was read before it came. What is read
+    /// at once is of one time.
+    async fn read(self: Arc<Self>, keys: &'static [&'static str]) {
         let floor = self.source.floor();
-        let answer = loop {
-            let join = match self.batches.turn(&key) {
-                Turn::Unbatched(_sent) => break self.serve(key.as_bytes()),
-                Turn::Open(join) => {
-                    spawn(Arc::clone(&self).collect(Arc::clone(&join.batch)));
-                    join
-                }
-                Turn::Full(join, keys) => {
-                    FULL.seen();
-                    let batch = Arc::clone(&join.batch);
-                    spawn(Arc::clone(&self).read_together(batch, keys));
-                    join
-                }
-                Turn::Join(join) => {
-                    JOINED.seen();
-                    join
-                }
+        let mut answers = Vec::new();
+        while keys.len() == 1 || !self.batches.refuses() {
+            let join =
+                |context: &mut Context<'_>| Poll::Ready(self.batches.join(keys, context.waker()));
+            let Some(mut join) = poll_fn(join).await else {
+                answers = self.serve(keys.iter().copied());
+                break;
             };
-            if let Some(answer) = join.answer().await {
-                break answer.unwrap().unwrap();
+            let mut got = |answer| answers.push(answer);
+            match poll_fn(|context| join.poll(context, &mut got)).await {
+                Some(answer) => {
+                    answer.unwrap();
+                    break;
+                }
+                None => AGAIN.seen(),
             }
-        };
-        check(&answer, &key, floor);
+        }
+        let versions = answers.iter().flatten().zip(keys);
+        let versions: Vec<_> = versions.map(|(answer, key)| version(answer, key)).collect();
+        let first = versions.first().copied().unwrap_or(u64::MAX);
+        assert!(first >= floor, "read at {first}, before {floor}");
+        assert!(versions.iter().all(|version| *version == first));
     }
 
-    async fn collect(self: Arc<Self>, batch: Arc<Batch>) {
+    /// A connection, until it ends or another has taken its place.
+    async fn connect(self: Arc<Self>, number: u64) {
+        let mut gathered = false;
+        loop {
+            let has_gathered = take(&mut gathered);
+            let next = |context: &mut Context<'_>| match self.batches.next(
+                number,
+                has_gathered,
+                context.waker(),
+            ) {
+                Next::Wait if self.batches.state.lock().current == number => Poll::Pending,
+                next => Poll::Ready(next),
+            };
+            match poll_fn(next).await {
+                Next::Send(closed) => {
+                    if !has_gathered && closed.keys.readers() > 1 {
+                        FULL.seen();
+                    }
+                    self.answer(closed).await;
+                }
+                Next::Gather => {
+                    gathered = true;
+                    yield_now().await;
+                }
+                Next::Wait => return,
+            }
+        }
+    }
+
+    /// Others go on between the closing, the writing and the answer.
+    async fn answer(&self, closed: Closed) {
         yield_now().await;
-        if let Some(keys) = self.batches.close(&batch) {
-            self.read_together(batch, keys).await;
-        }
-    }
-
-    async fn read_together(self: Arc<Self>, batch: Arc<Batch>, keys: Keys) {
-        let _sent = self.batches.under_way(&keys);
-        if self.refuses.load(SeqCst) {
-            self.batches.refuse();
-            return batch.land(None);
-        }
-        let keys = keys.command.args_iter().skip(1);
-        let answers: Vec<_> = keys
-            .map(|key| match key {
-                Arg::Simple(key) => Some(self.serve(key)),
-                _ => None,
-            })
-            .collect();
+        let mut command = Vec::new();
+        closed.keys.command(&mut command);
+        let command = String::from_utf8(command).unwrap();
+        let keys = command.split("\r\n").skip(4).step_by(2);
+        let mut answers = self.serve(keys);
         if answers.len() > 1 {
             TOGETHER.seen();
         }
-        batch.land(Some(Ok(answers)));
+        yield_now().await;
+        let outcome = match closed.keys.are_one() {
+            true => {
+                ALONE.seen();
+                Outcome::Answered
+            }
+            false if self.refuses.load(SeqCst) => {
+                answers.clear();
+                Outcome::Refused
+            }
+            false => Outcome::Answered,
+        };
+        self.batches.land(closed, outcome, &mut answers);
     }
 
-    fn serve(&self, key: &[u8]) -> Bytes {
+    fn serve<'a>(&self, keys: impl Iterator<Item = &'a str>) -> Vec<Option<Bytes>> {
         let version = self.source.load().to_be_bytes();
-        [version.as_slice(), key].concat().into()
+        let entry = |key: &str| Some([&version, key.as_bytes()].concat().into());
+        keys.map(entry).collect()
     }
 
     fn write(&self) {
         let version = self.source.commit();
         self.source.returned(version);
     }
+
+    /// The number of a new connection.
+    fn begin(self: &Arc<Self>) -> u64 {
+        let number = self.batches.number();
+        self.batches.start(number);
+        spawn(Arc::clone(self).connect(number));
+        number
+    }
 }
 
-fn check(answer: &[u8], key: &str, floor: u64) {
+/// That of an answer, which is to `key`.
+fn version(answer: &[u8], key: &str) -> u64 {
     let (version, name) = answer.split_at(8);
     assert_eq!(name, key.as_bytes(), "the answer to another key");
-    let version = u64::from_be_bytes(version.try_into().unwrap());
-    assert!(version >= floor, "read at {version}, before {floor}");
+    u64::from_be_bytes(version.try_into().unwrap())
 }
 
-fn read_all(scene: &Arc<Scene>, keys: &[&str]) {
-    let readers: Vec<_> = keys
+/// Reads while somebody writes and reads, too, and `disturb` is done; that gives the connection at the end.
+fn read_all(
+    scene: &Arc<Scene>,
+    reads: &[&'static [&'static str]],
+    disturb: impl FnOnce(u64) -> u64,
+) {
+    let first = scene.begin();
+    let readers: Vec<_> = reads
         .iter()
-        .map(|key| spawn(Arc::clone(scene).read((*key).to_owned())))
+        .map(|keys| spawn(Arc::clone(scene).read(keys)))
         .collect();
     let writing = Arc::clone(scene);
     let writer = thread::spawn(move || {
         writing.write();
-        block_on(Arc::clone(&writing).read("a".to_owned()));
+        block_on(Arc::clone(&writing).read(&["a"]));
     });
+    let last = disturb(first);
     readers
         .into_iter()
         .for_each(|reader| block_on(reader).unwrap());
     writer.join().unwrap();
-    // A command is under way a moment longer than its answers need.
-    while scene.batches.state.lock().waiting > 0 {
-        thread::yield_now();
-    }
+    assert_eq!(scene.batches.state.lock().waiting, 0);
+    scene.batches.end(last);
 }
 
 #[test]
 fn each_reader_gets_its_own_key_as_it_was_read_after_it_came() {
-    explore(&[&JOINED, &FULL, &TOGETHER], || {
+    explore(&[&ALONE, &FULL, &TOGETHER], || {
         let scene = Arc::<Scene>::default();
-        read_all(&scene, &["a", "b", "a", "c", "d"]);
+        read_all(
+            &scene,
+            &[&["a"], &["b", "t"], &["a"], &["c", "t"], &["d"], &["e"]],
+            |first| first,
+        );
+        // What was used once is used again.
+        read_all(&scene, &[&["b"], &["a"], &["c"], &["d"]], |first| first);
     });
 }
 
 #[test]
 fn readers_of_a_batch_that_is_given_up_go_on() {
-    explore(&[], || {
+    explore(&[&AGAIN], || {
         let scene = Arc::<Scene>::default();
         scene.refuses.store(true, SeqCst);
-        read_all(&scene, &["a", "b", "a"]);
+        read_all(&scene, &[&["a"], &["b"], &["a", "t"]], |first| first);
     });
 }
 
 #[test]
-fn readers_of_a_full_batch_and_of_the_next_one_get_their_answers() {
-    explore(&[], || {
+fn readers_go_on_when_their_connection_ends() {
+    explore(&[&AGAIN], || {
         let scene = Arc::<Scene>::default();
-        let alone = scene.batches.turn("alone");
-        let Turn::Open(first) = scene.batches.turn("first") else {
-            unreachable!("another is under way");
-        };
-        let joins: Vec<_> = (2..FEW).map(|_| scene.batches.turn("first")).collect();
-        assert!(joins.iter().all(|join| matches!(join, Turn::Join(_))));
-        let Turn::Full(last, keys) = scene.batches.turn("last") else {
-            unreachable!("so many are enough");
-        };
-        let collector = spawn(Arc::clone(&scene).collect(Arc::clone(&first.batch)));
-        let full = spawn(Arc::clone(&scene).read_together(Arc::clone(&last.batch), keys));
-        drop(alone);
-        read_all(&scene, &["next", "first", "next"]);
-        for (join, key) in [(first, "first"), (last, "last")] {
-            let answer = block_on(join.answer()).unwrap().unwrap().unwrap();
-            check(&answer, key, 0);
-        }
-        block_on(full).unwrap();
-        block_on(collector).unwrap();
+        read_all(&scene, &[&["a"], &["b"], &["a"], &["c"], &["d"]], |first| {
+            scene.batches.end(first);
+            first
+        });
+    });
+}
+
+#[test]
+fn readers_go_on_with_the_connection_that_takes_the_place_of_another() {
+    explore(&[&REPLACED], || {
+        let scene = Arc::<Scene>::default();
+        read_all(&scene, &[&["a"], &["b"], &["a"], &["c"], &["d"]], |_| {
+            REPLACED.seen();
+            scene.begin()
+        });
     });
 }

@@ -1,12 +1,15 @@
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use super::{Batches, Crowd, FEW, MOST, Turn};
+use super::{Batches, Closed, Crowd, FEW, Join, MOST, MOST_BYTES, Next, Outcome};
+use crate::error::StoreError;
+use crate::store::Answer;
 use crate::store::Store as _;
 use crate::store::redis::RedisStore;
 use crate::store::redis::server::Server;
@@ -84,10 +87,14 @@ async fn without_the_right_to_read_together_each_reads_alone() {
 fn joined_of(crowd: usize) -> usize {
     let batches = Batches::default();
     batches.state.lock().crowd.seen(crowd);
-    let turns = (1..).map(|n| batches.turn(&format!("app:{n}")));
-    1 + turns
-        .take_while(|turn| !matches!(turn, Turn::Full(..)))
-        .count()
+    joined(&batches)
+}
+
+fn joined(batches: &Batches) -> usize {
+    batches.start(batches.number());
+    let join = |n: &usize| drop(batches.join(&[&format!("app:{n}")], Waker::noop()));
+    let is_open = || batches.state.lock().open.is_some();
+    (1..).inspect(join).find(|_| !is_open()).unwrap()
 }
 
 #[test]
@@ -95,6 +102,152 @@ fn a_batch_waits_for_somewhat_less_than_half_of_those_about() {
     assert_eq!([2, 8, 16].map(joined_of), [FEW; 3]);
     assert_eq!([24, 64].map(joined_of), [12 - FEW, 32 - FEW]);
     assert_eq!(joined_of(1000), MOST);
+}
+
+/// How many join where an answer had so many bytes lately.
+fn joined_for(bytes: usize) -> usize {
+    let batches = Batches::default();
+    let mut state = batches.state.lock();
+    state.crowd.seen(1000);
+    (0..60).for_each(|_| state.size.seen(bytes, 1));
+    drop(state);
+    joined(&batches)
+}
+
+#[test]
+fn large_answers_are_collected_up_to_so_many_bytes() {
+    assert_eq!([1, 100, 1000].map(joined_for), [MOST; 3]);
+    assert_eq!([4, 16, 32].map(|kib| joined_for(kib * 1024)), [16, 4, 2]);
+}
+
+/// Whether the next read is sent alone, and answered by so many bytes.
+fn is_alone(batches: &Batches, number: u64, bytes: usize) -> bool {
+    drop(batches.join(&["k"], Waker::noop()));
+    let Next::Send(closed) = batches.next(number, true, Waker::noop()) else {
+        panic!("there is one to be sent");
+    };
+    let is_alone = closed.keys.are_one();
+    let mut answers = vec![Some(vec![0; bytes].into())];
+    batches.land(closed, Outcome::Answered, &mut answers);
+    is_alone
+}
+
+#[test]
+fn answers_that_are_large_by_themselves_are_read_alone_until_they_are_small_again() {
+    let batches = Batches::default();
+    let number = batches.number();
+    batches.start(number);
+    batches.state.lock().crowd.seen(64);
+    assert!(!is_alone(&batches, number, 10 * MOST_BYTES));
+    let large = (0..)
+        .take_while(|_| is_alone(&batches, number, 100))
+        .count();
+    assert!((1..20).contains(&large), "{large}");
+}
+
+/// What was judged of a batch that was sent, of which one reader is left to `end`.
+fn judged(end: impl FnOnce(&Batches, Join, Closed)) -> Vec<Answer<()>> {
+    let (batches, judged) = (
+        Batches::default(),
+        Arc::<std::sync::Mutex<Vec<_>>>::default(),
+    );
+    let told = Arc::clone(&judged);
+    batches.judged_by(move |outcome| told.lock().unwrap().push(outcome.clone()));
+    let number = batches.number();
+    batches.start(number);
+    let join = batches.join(&["k"], Waker::noop()).unwrap();
+    let Next::Send(closed) = batches.next(number, true, Waker::noop()) else {
+        panic!("there is one to be sent");
+    };
+    end(&batches, join, closed);
+    assert_eq!(batches.state.lock().waiting, 0);
+    judged.lock().unwrap().clone()
+}
+
+fn land(batches: &Batches, closed: Closed, outcome: Outcome) {
+    batches.land(closed, outcome, &mut vec![None]);
+}
+
+const LIFE: u32 = 9;
+
+#[test]
+fn a_batch_that_is_not_answered_counts_as_one_failure_whoever_waits() {
+    let late = [Err(StoreError::Timeout)];
+    let abandoned = |batches: &Batches, join, _closed| {
+        drop(join);
+        (0..3 * LIFE).for_each(|_| batches.tick(LIFE));
+    };
+    assert_eq!(judged(abandoned), late);
+    let told_twice = |batches: &Batches, join: Join, _closed| {
+        batches.late(&join);
+        batches.late(&join);
+        drop(join);
+        batches.tick(LIFE);
+    };
+    assert_eq!(judged(told_twice), late);
+    let answered_too_late = |batches: &Batches, join: Join, closed| {
+        batches.late(&join);
+        drop(join);
+        land(batches, closed, Outcome::Answered);
+    };
+    assert_eq!(judged(answered_too_late), late);
+}
+
+#[test]
+fn an_answer_counts_although_nobody_waits_for_it_any_more() {
+    let left = |batches: &Batches, join, closed| {
+        drop(join);
+        (1..LIFE).for_each(|_| batches.tick(LIFE));
+        land(batches, closed, Outcome::Failed(StoreError::WrongType));
+    };
+    assert_eq!(judged(left), [Err(StoreError::WrongType)]);
+}
+
+#[test]
+fn nobody_joins_a_batch_for_which_somebody_has_waited_too_long() {
+    let batches = Batches::default();
+    batches.start(batches.number());
+    batches.state.lock().crowd.seen(64);
+    let join = || batches.join(&["k"], Waker::noop()).unwrap();
+    let (mut first, late) = (join(), join());
+    batches.late(&late);
+    assert_eq!(batches.state.lock().waiting, 0);
+    let context = Context::from_waker(Waker::noop());
+    let ended = first.poll(&context, |_| panic!("it was not sent"));
+    assert!(matches!(ended, Poll::Ready(None)), "it starts over");
+    let again = join();
+    assert!(!Arc::ptr_eq(again.batch(), late.batch()));
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn no_other_connection_takes_the_place_of_the_one_that_is_woken() {
+    let (batches, woken) = (Batches::default(), Arc::<Woken>::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let [old, current, later] = [(); 3].map(|()| batches.number());
+    let wait = |number, waker| assert!(matches!(batches.next(number, false, waker), Next::Wait));
+    wait(current, &waker);
+    wait(old, Waker::noop());
+    batches.start(current);
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1, "it is started");
+    wait(current, &waker);
+    wait(later, Waker::noop());
+    wait(old, Waker::noop());
+    drop(batches.join(&["k"], Waker::noop()));
+    assert_eq!(
+        woken.0.load(Ordering::Relaxed),
+        2,
+        "it has something to send"
+    );
 }
 
 #[test]

@@ -1,0 +1,171 @@
+use std::future::poll_fn;
+
+use bytes::Bytes;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo};
+use tokio::io::{AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::task::JoinSet;
+
+use super::*;
+use crate::util::background::Background;
+
+type Read = Option<Result<Option<Bytes>, StoreError>>;
+
+async fn read(batches: &Batches, key: &str) -> Read {
+    let join = poll_fn(|context| Poll::Ready(batches.join(&[key], context.waker()))).await;
+    let mut join = join.unwrap();
+    let mut answer = None;
+    let ended = poll_fn(|context| join.poll(context, |got| answer = got)).await;
+    ended.map(|ended| ended.map(|()| answer))
+}
+
+/// A client whose way to the server has room for so many bytes.
+async fn client(
+    room: usize,
+) -> (
+    MultiplexedConnection,
+    Background,
+    Arc<Batches>,
+    DuplexStream,
+) {
+    let (ours, server) = duplex(room);
+    let batches = Arc::<Batches>::default();
+    let mux = Mux::new(ours, Arc::clone(&batches));
+    batches.start(mux.number());
+    let info = RedisConnectionInfo::default()
+        .set_protocol(ProtocolVersion::RESP2)
+        .set_skip_set_lib_name();
+    let config = AsyncConnectionConfig::new().set_response_timeout(None);
+    let (client, driver) = MultiplexedConnection::new_with_config(&info, mux, config)
+        .await
+        .unwrap();
+    (client, Background(tokio::spawn(driver)), batches, server)
+}
+
+/// The next command.
+async fn command(server: &mut DuplexStream, received: &mut Vec<u8>) -> Option<Vec<String>> {
+    loop {
+        if let (end, Some(_)) = Ends::default().find(received).unwrap() {
+            let command = String::from_utf8(received.drain(..end).collect()).unwrap();
+            let words = command.split("\r\n").skip(2).step_by(2);
+            return Some(words.map(str::to_owned).collect());
+        }
+        if server.read_buf(received).await.ok()? == 0 {
+            return None;
+        }
+    }
+}
+
+/// Answers each command by its own words, in all forms that there are.
+async fn echo(mut server: DuplexStream) {
+    let mut received = Vec::new();
+    while let Some(words) = command(&mut server, &mut received).await {
+        let strings = words[1..].iter().map(|word| match word.as_str() {
+            "missing" => "$-1\r\n".to_owned(),
+            word => format!("${}\r\n{word}\r\n", word.len()),
+        });
+        let strings: String = strings.collect();
+        let reply = match words[0].as_str() {
+            "GET" => strings,
+            "MGET" => format!("*{}\r\n{strings}", words.len() - 1),
+            _ => format!("*2\r\n*1\r\n:{}\r\n$3\r\n\r\n+\r\n", words[1]),
+        };
+        server.write_all(reply.as_bytes()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_client_and_every_reader_get_their_own_answers_wherever_bytes_are_cut() {
+    for room in [1, 2, 3, 7, 64, 4096] {
+        let (client, _driver, batches, server) = client(room).await;
+        let _server = Background(tokio::spawn(echo(server)));
+        let mut all = JoinSet::new();
+        for n in 0..200_usize {
+            let (mut client, batches) = (client.clone(), Arc::clone(&batches));
+            all.spawn(async move {
+                if n.is_multiple_of(3) {
+                    let mut echo = redis::pipe();
+                    echo.cmd("A").arg(n).cmd("B").arg(n + 1);
+                    let answers: Vec<((usize,), String)> =
+                        echo.query_async(&mut client).await.unwrap();
+                    let rest = "\r\n+".to_owned();
+                    assert_eq!(answers, [((n,), rest.clone()), ((n + 1,), rest)]);
+                }
+                let key = "k".repeat(n);
+                let answer = read(&batches, &key).await.unwrap();
+                assert_eq!(answer, Ok(Some(Bytes::from(key))));
+                assert_eq!(read(&batches, "missing").await.unwrap(), Ok(None));
+            });
+        }
+        all.join_all().await;
+    }
+}
+
+/// What two readers get, the first of them alone, if the server says this.
+async fn answered(replies: &[u8]) -> [Read; 2] {
+    let (_client, _driver, batches, mut server) = client(4096).await;
+    let answer = async {
+        let mut received = Vec::new();
+        for _ in 0..2 {
+            command(&mut server, &mut received).await.unwrap();
+        }
+        server.write_all(replies).await.unwrap();
+    };
+    let reads = async { tokio::join!(read(&batches, "a"), read(&batches, "b")) };
+    let ((first, second), ()) = tokio::join!(reads, answer);
+    [first, second]
+}
+
+fn is(text: &'static str) -> Read {
+    Some(Ok(Some(Bytes::from_static(text.as_bytes()))))
+}
+
+#[tokio::test]
+async fn what_nobody_asked_for_goes_to_the_client_and_moves_no_answer() {
+    let replies = b">2\r\n+invalidate\r\n_\r\n$1\r\n1\r\n>1\r\n+x\r\n*1\r\n$1\r\n2\r\n";
+    assert_eq!(answered(replies).await, [is("1"), is("2")]);
+}
+
+#[tokio::test]
+async fn an_error_is_that_of_its_command_alone() {
+    let error = |code: &str| Some(Err(reply::refusal(code)));
+    let replies = b"-LOADING Redis is loading\r\n*1\r\n$1\r\n2\r\n";
+    assert_eq!(answered(replies).await, [error("LOADING"), is("2")]);
+    // Several keys at once are refused, and so each is asked for again.
+    let replies = b"-NOPERM a\r\n-NOPERM b\r\n";
+    assert_eq!(answered(replies).await, [error("NOPERM"), None]);
+}
+
+#[tokio::test]
+async fn an_answer_of_another_form_is_an_error_of_its_command_alone() {
+    let odd = || Some(Err(StoreError::Answer));
+    for first in [
+        &b"*1\r\n$1\r\n1\r\n"[..],
+        b"*0\r\n",
+        b"*2\r\n$1\r\n1\r\n_\r\n",
+    ] {
+        let replies = [first, b"*1\r\n$1\r\n2\r\n"].concat();
+        assert_eq!(answered(&replies).await, [odd(), is("2")]);
+    }
+    for second in [
+        &b"$1\r\n2\r\n"[..],
+        b"*1\r\n-ERR upstream\r\n",
+        b"*2\r\n$1\r\n2\r\n$1\r\n3\r\n",
+        b"*0\r\n",
+    ] {
+        let replies = [b"$1\r\n1\r\n", second].concat();
+        assert_eq!(answered(&replies).await, [is("1"), odd()]);
+    }
+}
+
+#[tokio::test]
+async fn what_has_no_end_that_can_be_known_ends_the_connection() {
+    for replies in [
+        &b"+OK\r\n"[..],
+        b"?\r\n",
+        b"$1\r\n1\r\n*1\r\n*1\r\n$1\r\n2\r\n",
+    ] {
+        let [_, second] = answered(replies).await;
+        assert_eq!(second, Some(Err(StoreError::Lost)), "{replies:?}");
+    }
+}
