@@ -1,10 +1,10 @@
 //! Any bytes as what a server sends: replies end where they end wherever the bytes are cut, both readers of
 //! them agree, and a length that is only claimed makes no room.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use crate::meter::allocated;
-use crate::wire::resp::{Ends, Reply, take};
+use crate::wire::resp::{Answers, Ends, Reply};
 
 /// Takes the bytes as replies.
 ///
@@ -16,15 +16,20 @@ pub fn check(data: &[u8]) {
     for size in [1, 2, 3, 7] {
         assert_eq!(ends(data, size), whole, "in pieces of {size}");
     }
-    let mut rest = BytesMut::from(data);
-    let (first, bytes) = allocated(|| take(&mut rest));
-    assert!(bytes <= 4 * data.len() + 1000, "{bytes} bytes");
-    let first = match first {
-        Ok(Some(Reply::Array(_))) | Ok(None) | Err(_) => return,
-        Ok(Some(_)) => data.len() - rest.len(),
-    };
-    assert_eq!(whole.0.first(), Some(&first));
-    while let Ok(Some(_)) = take(&mut rest) {}
+    for count in [None, Some(1), Some(3)] {
+        let (answers, bytes) = allocated(|| answers(data, data.len(), count));
+        assert!(bytes <= 12 * data.len() + 4000, "{bytes} bytes");
+        for size in [1, 2, 3, 7] {
+            assert_eq!(
+                self::answers(data, size, count),
+                answers,
+                "in pieces of {size}"
+            );
+        }
+        if let Some((_, _, end)) = answers {
+            assert_eq!(whole.0.first(), Some(&end));
+        }
+    }
 }
 
 /// Where values end, and whether all of it can be one.
@@ -40,4 +45,21 @@ fn ends(data: &[u8], size: usize) -> (Vec<usize>, bool) {
         }
     }
     (found, true)
+}
+
+/// The first reply, to a command on so many keys: how it ended, the answers, and where.
+fn answers(
+    data: &[u8],
+    size: usize,
+    count: Option<usize>,
+) -> Option<(Reply, Vec<Option<Bytes>>, usize)> {
+    let (mut answers, mut received, mut at) = (Answers::default(), BytesMut::new(), 0);
+    for piece in data.chunks(size.max(1)) {
+        received.extend_from_slice(piece);
+        at += piece.len();
+        if let Some(reply) = answers.take(&mut received, count).ok()? {
+            return Some((reply, answers.strings, at - received.len()));
+        }
+    }
+    None
 }

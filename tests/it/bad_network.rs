@@ -6,6 +6,7 @@ use std::time::Duration;
 use cached_redis::stats::BreakerState;
 use cached_redis::{Cache, CachedExt as _, Invalidation, Status};
 use cached_redis::{invalidates, redis_cached};
+use tokio::task::JoinSet;
 
 use crate::support::{Forwarder, RedisServer, Source, eventually, filled, in_time, new_process};
 
@@ -151,4 +152,28 @@ async fn a_network_slower_than_the_deadline_costs_hits_and_nothing_else() {
     network.delay(Duration::ZERO);
     hits(&cache, &source).await;
     assert_eq!(cache.scope(read(&source, 1)).await, 4);
+}
+
+#[redis_cached(ttl = 60, key = "network:row:<id>")]
+async fn row(id: u64) -> u64 {
+    id
+}
+
+#[tokio::test]
+async fn what_is_no_answer_ends_its_connection_and_costs_no_result() {
+    let (server, source) = (RedisServer::start(), Source::new());
+    let (network, cache) = connected(&server, &source).await;
+    for round in 1..=20 {
+        let mut reads = JoinSet::new();
+        for id in 0..64 {
+            let cache = cache.clone();
+            reads.spawn(async move { assert_eq!(cache.scope(row(id)).await, id) });
+        }
+        network.garble();
+        in_time(cache.scope(write(&source, 1))).await;
+        in_time(reads.join_all()).await;
+        let replaced = async || cache.stats().store().reconnects >= round;
+        eventually("another connection", replaced).await;
+        hits(&cache, &source).await;
+    }
 }

@@ -22,6 +22,9 @@ pub(crate) struct Forwarder {
     accepting: JoinHandle<()>,
 }
 
+/// It could be a part of an answer, and not the beginning of one.
+const NOISE: &[u8] = b"?\r\n";
+
 /// What all connections have in common.
 struct Network {
     target: AtomicU16,
@@ -42,6 +45,8 @@ struct Weather {
     cuts: usize,
     /// The same for half-closes: their servers have nothing more to say.
     half_closes: usize,
+    /// The same for what is no answer: it comes before the next one of each connection.
+    noises: usize,
 }
 
 impl Forwarder {
@@ -104,6 +109,11 @@ impl Forwarder {
         self.change(|weather| weather.half_closes += 1);
     }
 
+    /// Puts what is no answer between those of every connection, or into the middle of one.
+    pub(crate) fn garble(&self) {
+        self.change(|weather| weather.noises += 1);
+    }
+
     fn change(&self, change: impl FnOnce(&mut Weather)) {
         self.network.weather.send_modify(change);
     }
@@ -137,12 +147,12 @@ async fn forward(client: TcpStream, port: u16, ahead: i64, weather: watch::Recei
     };
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let requests = pump(from_client, to_server, 0, weather.clone());
+    let requests = pump(from_client, to_server, 0, usize::MAX, weather.clone());
     let mut half_closed = weather.clone();
     let answers = async {
         // Dropped, it closes its direction.
         tokio::select! {
-            () = pump(from_server, to_client, ahead, weather.clone()) => {}
+            () = pump(from_server, to_client, ahead, began.noises, weather.clone()) => {}
             _ = half_closed.wait_for(|now| now.half_closes > began.half_closes) => {}
         }
     };
@@ -158,10 +168,15 @@ async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut ahead: i64,
+    mut noises: usize,
     mut weather: watch::Receiver<Weather>,
 ) {
     let mut piece = vec![0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut piece).await {
+        let heard = weather.borrow().noises;
+        if heard > noises && to.write_all(NOISE).await.is_ok() {
+            noises = heard;
+        }
         if ahead != 0 && shift_time(&mut piece[..length], ahead) {
             ahead = 0;
         }

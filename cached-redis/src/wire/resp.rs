@@ -1,7 +1,9 @@
 //! Replies of Redis (RESP2 and RESP3): where they end, and those to GET and MGET.
 //!
-//! What comes over a connection is not trusted: a length makes no room for more than came, and nothing is
-//! read that reads of strings cannot have as an answer.
+//! What comes over a connection is not trusted: a length is refused that Redis itself would not have, and
+//! makes no room for more than came; and nothing is read that reads of strings cannot have as an answer.
+
+use std::mem;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
@@ -11,66 +13,159 @@ const LONGEST: usize = 32;
 /// No error is.
 const LONGEST_TEXT: usize = 64 * 1024;
 
+/// No string is (`proto-max-bulk-len`).
+const LONGEST_STRING: u64 = 512 * 1024 * 1024;
+
+/// Nothing has more parts: no command names so many keys.
+const MOST_PARTS: u64 = 1024 * 1024;
+
+/// A smaller string is copied: as a slice it would keep all that was received with it, 16 KB or more, for as
+/// long as somebody keeps an entry. Copies share chunks of so many bytes, and so allocate next to nothing.
+const SMALL: usize = 512;
+const CHUNK: usize = 4 * SMALL;
+
+/// From here on a string leaves with the buffer that it came in, and what comes next has a new one: else the
+/// connection would go on with a buffer of that size, and a smaller string keep it.
+const LARGE: usize = 16 * 1024;
+
 /// What is no reply, or none to this command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// A reply to GET or MGET, or a part of one.
+/// How the reply to a GET or an MGET ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
-    String(Bytes),
-    Null,
-    /// So many follow.
-    Array(usize),
-    /// What it begins with: texts of the server may quote arguments.
+    Answers,
+    /// It ended where it should, and is none that this command can have.
+    Odd,
+    /// What the text begins with: the rest of it may quote arguments.
     Error(String),
 }
 
-impl Reply {
-    pub(crate) fn string(self) -> Option<Bytes> {
-        match self {
-            Self::String(string) => Some(string),
-            _ => None,
+/// The answers to a GET or an MGET, as they come.
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    pub(crate) strings: Vec<Option<Bytes>>,
+    /// How many are left of their array.
+    left: Option<usize>,
+    is_odd: bool,
+    /// Room for the next small ones.
+    small: BytesMut,
+}
+
+impl Answers {
+    /// Takes them from the beginning of `bytes`, so many of an array or one by itself. `None`: there is not
+    /// enough of the reply.
+    pub(crate) fn take(
+        &mut self,
+        bytes: &mut BytesMut,
+        count: Option<usize>,
+    ) -> Result<Option<Reply>, Malformed> {
+        while let Some(part) = part(bytes)? {
+            match (part, self.left) {
+                (Part::Error(code), None) => return Ok(Some(Reply::Error(code))),
+                (Part::Array(length), None) => {
+                    self.is_odd = Some(length) != count;
+                    self.left = Some(length);
+                }
+                (Part::Array(_), Some(_)) => return Err(Malformed),
+                (part, left) => {
+                    self.add(part, left.is_none() && count.is_some());
+                    self.left = Some(left.unwrap_or(1) - 1);
+                }
+            }
+            match (self.left, self.is_odd) {
+                (Some(0), false) => return Ok(Some(Reply::Answers)),
+                (Some(0), true) => return Ok(Some(Reply::Odd)),
+                _ => {}
+            }
         }
+        Ok(None)
+    }
+
+    /// Of those that this command cannot have there may be any number.
+    fn add(&mut self, part: Part, is_odd: bool) {
+        match part {
+            Part::String(string) => {
+                let string = self.kept(string);
+                self.strings.push(Some(string));
+            }
+            Part::Null => self.strings.push(None),
+            _ => self.is_odd = true,
+        }
+        self.is_odd |= is_odd;
+        if self.is_odd {
+            self.strings.clear();
+        }
+    }
+
+    fn kept(&mut self, string: BytesMut) -> Bytes {
+        if string.len() >= SMALL {
+            return string.freeze();
+        }
+        if self.small.capacity() < string.len() {
+            self.small.reserve(CHUNK);
+        }
+        self.small.extend_from_slice(&string);
+        self.small.split().freeze()
+    }
+
+    /// Before the next reply.
+    pub(crate) fn clear(&mut self) {
+        self.strings.clear();
+        (self.left, self.is_odd) = (None, false);
     }
 }
 
-/// Takes a reply from the beginning of `bytes`; `None`: there is not enough of it.
-pub(crate) fn take(bytes: &mut BytesMut) -> Result<Option<Reply>, Malformed> {
-    let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
-        let is_text = bytes.first() == Some(&b'-');
-        let longest = if is_text { LONGEST_TEXT } else { LONGEST };
-        return match bytes.len() < longest {
-            true => Ok(None),
-            false => Err(Malformed),
-        };
-    };
+#[derive(Debug, PartialEq, Eq)]
+enum Part {
+    String(BytesMut),
+    Null,
+    /// So many follow.
+    Array(usize),
+    Error(String),
+}
+
+/// Takes a part of a reply from the beginning of `bytes`; `None`: there is not enough of it.
+fn part(bytes: &mut BytesMut) -> Result<Option<Part>, Malformed> {
+    let end = bytes.iter().position(|byte| *byte == b'\n');
+    let is_text = bytes.first() == Some(&b'-');
+    let longest = if is_text { LONGEST_TEXT } else { LONGEST };
+    if end.unwrap_or(bytes.len()) >= longest {
+        return Err(Malformed);
+    }
+    let Some(end) = end else { return Ok(None) };
     let line = bytes[..end].strip_suffix(b"\r").ok_or(Malformed)?;
     let (kind, text) = line.split_first().ok_or(Malformed)?;
-    let reply = match (kind, text) {
-        (b'$' | b'*', b"-1") | (b'_', b"") => Reply::Null,
-        (b'*', count) => Reply::Array(number(count)?),
-        (b'-', text) => Reply::Error(code(text)),
-        (b'$', length) => return string(bytes, end + 1, number(length)?),
+    let part = match (kind, text) {
+        (b'$' | b'*', b"-1") | (b'_', b"") => Part::Null,
+        (b'*', count) => Part::Array(length(b'*', count)?),
+        (b'-', text) => Part::Error(code(text)),
+        (b'$', text) => return string(bytes, end + 1, length(b'$', text)?),
         _ => return Err(Malformed),
     };
     bytes.advance(end + 1);
-    Ok(Some(reply))
+    Ok(Some(part))
 }
 
-fn string(bytes: &mut BytesMut, start: usize, length: usize) -> Result<Option<Reply>, Malformed> {
-    let whole = start.checked_add(length).and_then(|end| end.checked_add(2));
-    let whole = whole.ok_or(Malformed)?;
+fn string(bytes: &mut BytesMut, start: usize, length: usize) -> Result<Option<Part>, Malformed> {
+    let whole = start + length + 2;
     if bytes.len() < whole {
         return Ok(None);
     }
     if !bytes[..whole].ends_with(b"\r\n") {
         return Err(Malformed);
     }
-    bytes.advance(start);
-    let string = bytes.split_to(length).freeze();
-    bytes.advance(2);
-    Ok(Some(Reply::String(string)))
+    let mut string = match length < LARGE {
+        true => bytes.split_to(whole),
+        false => {
+            let next = BytesMut::from(&bytes[whole..]);
+            mem::replace(bytes, next)
+        }
+    };
+    string.advance(start);
+    string.truncate(length);
+    Ok(Some(Part::String(string)))
 }
 
 fn code(text: &[u8]) -> String {
@@ -78,17 +173,27 @@ fn code(text: &[u8]) -> String {
     String::from_utf8_lossy(word).into_owned()
 }
 
-fn number(digits: &[u8]) -> Result<usize, Malformed> {
-    if digits.is_empty() {
+fn length(kind: u8, digits: &[u8]) -> Result<usize, Malformed> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return Err(Malformed);
     }
-    digits.iter().try_fold(0_usize, |number, digit| {
-        let digit = digit.is_ascii_digit().then(|| usize::from(digit - b'0'));
-        let tenfold = number.checked_mul(10).ok_or(Malformed)?;
-        tenfold
-            .checked_add(digit.ok_or(Malformed)?)
-            .ok_or(Malformed)
-    })
+    let length = digits.iter().fold(0, |length, digit| and(length, *digit));
+    possible(kind, length).map(|length| length as usize)
+}
+
+/// A number with one digit more.
+fn and(number: u64, digit: u8) -> u64 {
+    let tenfold = number.saturating_mul(10);
+    tenfold.saturating_add(u64::from(digit - b'0'))
+}
+
+/// That of a value of this kind.
+fn possible(kind: u8, length: u64) -> Result<u64, Malformed> {
+    let most = match kind {
+        b'$' | b'=' | b'!' => LONGEST_STRING,
+        _ => MOST_PARTS,
+    };
+    (length <= most).then_some(length).ok_or(Malformed)
 }
 
 /// Finds the ends of replies, or of commands, in bytes that come in pieces.
@@ -105,11 +210,15 @@ pub(crate) struct Ends {
 enum At {
     Kind,
     /// In the length of a value of this kind, as far as it was read.
-    Length(u8, u64),
-    /// In a line that says no length, or is the last of a null.
-    Line,
-    /// So many bytes before the end.
+    Length(u8, Option<u64>),
+    /// At the end of its line.
+    Opened(u8, u64),
+    /// In a line that says no length, or is the last of a null; whether it may end with the next byte.
+    Line(bool),
+    /// So many bytes before the end of a string, which a line's end follows.
     Bytes(u64),
+    Return,
+    Newline,
 }
 
 impl Default for Ends {
@@ -135,162 +244,68 @@ impl Ends {
             if let At::Bytes(left) = self.at {
                 let step = left.min((bytes.len() - at) as u64);
                 at += step as usize;
-                self.at = At::Bytes(left - step);
-                if left > step {
-                    break;
-                }
-                self.end();
+                self.at = At::within(left - step);
             } else {
                 self.step(bytes[at])?;
                 at += 1;
             }
             if self.left == 0 {
-                return Ok((at, std::mem::take(self).first));
+                return Ok((at, mem::take(self).first));
             }
         }
         Ok((at, None))
     }
 
     fn step(&mut self, byte: u8) -> Result<(), Malformed> {
-        match (self.at, byte) {
+        self.at = match (self.at, byte) {
             (At::Kind, kind) => {
                 self.first.get_or_insert(kind);
-                self.at = match kind {
-                    b'$' | b'=' | b'!' | b'*' | b'~' | b'>' | b'%' | b'|' => At::Length(kind, 0),
-                    b'+' | b'-' | b':' | b'_' | b'#' | b',' | b'(' => At::Line,
+                match kind {
+                    b'$' | b'=' | b'!' | b'*' | b'~' | b'>' | b'%' | b'|' => At::Length(kind, None),
+                    b'+' | b'-' | b':' | b'_' | b'#' | b',' | b'(' => At::Line(false),
                     _ => return Err(Malformed),
-                };
+                }
             }
-            (At::Line, b'\n') => self.end(),
-            (At::Line, _) | (At::Length(..), b'\r') => {}
-            (At::Length(kind, length), b'\n') => self.open(kind, length)?,
-            (At::Length(_, 0), b'-') => self.at = At::Line,
+            (At::Line(true) | At::Newline, b'\n') => self.end(),
+            (At::Line(_), byte) => At::Line(byte == b'\r'),
+            (At::Length(_, None), b'-') => At::Line(false),
             (At::Length(kind, length), b'0'..=b'9') => {
-                let length = length.checked_mul(10).ok_or(Malformed)?;
-                let length = length.checked_add(u64::from(byte - b'0'));
-                self.at = At::Length(kind, length.ok_or(Malformed)?);
+                At::Length(kind, Some(and(length.unwrap_or(0), byte)))
             }
+            (At::Length(kind, Some(length)), b'\r') => At::Opened(kind, possible(kind, length)?),
+            (At::Opened(kind, length), b'\n') => self.open(kind, length),
+            (At::Return, b'\r') => At::Newline,
             _ => return Err(Malformed),
-        }
-        Ok(())
-    }
-
-    /// Those inside of a value come after its length.
-    fn open(&mut self, kind: u8, length: u64) -> Result<(), Malformed> {
-        let inside = match kind {
-            b'$' | b'=' | b'!' => {
-                self.at = At::Bytes(length.checked_add(2).ok_or(Malformed)?);
-                return Ok(());
-            }
-            b'%' => length.checked_mul(2),
-            // Attributes stand before a value that they say something of.
-            b'|' => length
-                .checked_mul(2)
-                .and_then(|inside| inside.checked_add(1)),
-            _ => Some(length),
         };
-        let left = inside.and_then(|inside| self.left.checked_add(inside));
-        self.left = left.ok_or(Malformed)?;
-        self.end();
         Ok(())
     }
 
-    fn end(&mut self) {
+    /// Those inside of a value come after its length, and attributes before a value that they say
+    /// something of.
+    fn open(&mut self, kind: u8, length: u64) -> At {
+        self.left += match kind {
+            b'$' | b'=' | b'!' => return At::within(length),
+            b'%' => 2 * length,
+            b'|' => 2 * length + 1,
+            _ => length,
+        };
+        self.end()
+    }
+
+    fn end(&mut self) -> At {
         self.left -= 1;
-        self.at = At::Kind;
+        At::Kind
+    }
+}
+
+impl At {
+    fn within(left: u64) -> Self {
+        match left {
+            0 => Self::Return,
+            left => Self::Bytes(left),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn replies(bytes: &[u8]) -> Result<Vec<Reply>, Malformed> {
-        let mut bytes = BytesMut::from(bytes);
-        let mut replies = Vec::new();
-        while let Some(reply) = take(&mut bytes)? {
-            replies.push(reply);
-        }
-        Ok(replies)
-    }
-
-    fn string(text: &'static str) -> Reply {
-        Reply::String(Bytes::from_static(text.as_bytes()))
-    }
-
-    #[test]
-    fn strings_nulls_arrays_and_errors_are_taken_one_after_the_other() {
-        let all =
-            replies(b"*3\r\n$3\r\na\r\n\r\n$-1\r\n_\r\n$0\r\n\r\n-WRONGTYPE s3cret\r\n$2\r\na");
-        let error = Reply::Error("WRONGTYPE".to_owned());
-        let expected = [Reply::Array(3), string("a\r\n"), Reply::Null, Reply::Null];
-        assert_eq!(all.unwrap(), [&expected[..], &[string(""), error]].concat());
-    }
-
-    #[test]
-    fn what_these_reads_cannot_have_as_an_answer_is_refused() {
-        for bytes in [
-            &b"+OK\r\n"[..],
-            b":1\r\n",
-            b"$x\r\n",
-            b"$\r\n",
-            b"$-2\r\n",
-            b"$1\nx\r\n",
-            b"$1\r\nxyz",
-            b"$99999999999999999999999\r\n",
-            b"$18446744073709551615\r\n",
-            b"\r\n",
-            &[b'$'; LONGEST],
-        ] {
-            assert_eq!(replies(bytes), Err(Malformed), "{bytes:?}");
-        }
-    }
-
-    /// Every kind of reply, one after the other.
-    const ALL: [&[u8]; 9] = [
-        b"+OK\r\n",
-        b"*2\r\n*1\r\n$3\r\n\r\n+\r\n:-1\r\n",
-        b">2\r\n+message\r\n$2\r\n\r\n\r\n",
-        b"%1\r\n+a\r\n~2\r\n_\r\n#t\r\n",
-        b"|1\r\n+a\r\n:1\r\n*0\r\n",
-        b"$-1\r\n",
-        b"*-1\r\n",
-        b"=5\r\ntxt:a\r\n",
-        b"-ERR *1\r\n",
-    ];
-
-    #[test]
-    fn the_end_of_every_reply_is_found_wherever_it_is_cut() {
-        let bytes = ALL.concat();
-        for size in 1..bytes.len() {
-            let (mut ends, mut found, mut at) = (Ends::default(), Vec::new(), 0);
-            for piece in bytes.chunks(size) {
-                let mut rest = piece;
-                while !rest.is_empty() {
-                    let (taken, first) = ends.find(rest).unwrap();
-                    (rest, at) = (&rest[taken..], at + taken);
-                    found.extend(first.map(|first| (first, at)));
-                }
-            }
-            let lengths = ALL.iter().scan(0, |at, reply| {
-                *at += reply.len();
-                Some((reply[0], *at))
-            });
-            assert_eq!(found, lengths.collect::<Vec<_>>(), "in pieces of {size}");
-            assert!(ends.is_between());
-        }
-    }
-
-    #[test]
-    fn lengths_that_nothing_can_have_are_refused() {
-        for bytes in [
-            &b"$18446744073709551615\r\n"[..],
-            b"%18446744073709551615\r\n",
-            b"*99999999999999999999\r\n",
-            b"*1x\r\n",
-            b"?\r\n",
-        ] {
-            assert_eq!(Ends::default().find(bytes), Err(Malformed), "{bytes:?}");
-        }
-    }
-}
+mod tests;

@@ -9,15 +9,9 @@
 //! [sends](super::mux), who goes once to the end of the runtime's queue before, and finds the keys of all who
 //! were ready; nothing ever waits for an answer to somebody else, nor for a timer.
 //!
-//! Readers who get their answers together would go on together: the server idle while they work, and
-//! all of them idle while it does. So a batch does not wait for all of those who are about, but is
-//! sent when somewhat less than half of them have joined, and the server has it while the others come.
-//! For the same reason an answer must not be large: a batch is sent, too, when as many bytes are to be
-//! expected, by what the last answers were. Those of single keys are not known beforehand, and it is their
-//! sum that counts.
+//! A batch that is not answered counts as one failure, whoever waits for it: its readers may all have been
+//! dropped, and where nothing drives the runtime of the connection, nobody else would tell.
 
-use std::collections::VecDeque;
-use std::mem::{replace, take};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
@@ -29,31 +23,16 @@ use crate::store::Answer;
 use crate::util::sync::{AtomicBool, Mutex};
 
 mod keys;
-mod recent;
 #[cfg(test)]
 mod schedules;
 mod slots;
+mod state;
 #[cfg(test)]
 mod tests;
 
-use keys::Keys;
-use recent::{Crowd, Size};
 use slots::Batch;
-pub(super) use slots::{Join, Outcome};
-
-/// How many keys a batch has at most, so that a large answer does not hold up all readers; a read of more
-/// has one of its own.
-const MOST: usize = 64;
-
-/// How large an answer may be expected to be, for the same reason.
-const MOST_BYTES: usize = 64 * 1024;
-
-/// How many readers are worth a batch at least, and by how many less than half of those about is
-/// enough. Both were measured.
-const FEW: usize = 4;
-
-/// How many batches are kept to be used again.
-const SPARE: usize = 8;
+pub(super) use slots::{Closed, Join, Outcome};
+use state::State;
 
 /// The reads of one store.
 #[derive(Default)]
@@ -67,37 +46,6 @@ pub(super) struct Batches {
 
 type Judge = Box<dyn Fn(&Answer<()>) + Send + Sync>;
 
-#[derive(Default)]
-struct State {
-    /// What the next reader joins.
-    open: Option<Closed>,
-    /// What waits for nobody else.
-    full: VecDeque<Closed>,
-    /// What has no answer yet.
-    sent: Vec<Sent>,
-    /// How many readers have no answer yet.
-    waiting: usize,
-    crowd: Crowd,
-    size: Size,
-    /// What was handed out lately.
-    spare: VecDeque<Closed>,
-    /// The number of the connection; 0: there is none.
-    current: u64,
-    /// How many there were.
-    numbers: u64,
-    /// Set while it has nothing to send.
-    idle: Option<Waker>,
-    /// The same for a connection that is not yet started.
-    early: Option<(u64, Waker)>,
-}
-
-struct Sent {
-    batch: Arc<Batch>,
-    readers: usize,
-    /// It counts as a failure already.
-    is_late: bool,
-}
-
 /// What a connection does next.
 pub(super) enum Next {
     Send(Closed),
@@ -105,13 +53,6 @@ pub(super) enum Next {
     Gather,
     /// When it is woken.
     Wait,
-}
-
-/// What nobody joins any more.
-#[derive(Default)]
-pub(super) struct Closed {
-    batch: Arc<Batch>,
-    pub(super) keys: Keys,
 }
 
 impl Batches {
@@ -130,15 +71,9 @@ impl Batches {
     pub(super) fn join(&self, keys: &[&str], waker: &Waker) -> Option<Join> {
         let refused = self.refuses();
         let mut state = self.state.lock();
-        if state.current == 0 {
-            return None;
-        }
-        state.waiting += 1;
-        let join = match refused || state.is_alone() {
-            true => state.alone(keys, waker),
-            false => state.together(keys, waker),
-        };
-        let idle = state.idle.take();
+        let join = state.join(keys, refused, waker)?;
+        let current = state.current;
+        let idle = state.wakes(current);
         drop(state);
         idle.into_iter().for_each(Waker::wake);
         Some(join)
@@ -160,11 +95,9 @@ impl Batches {
     pub(super) fn start(&self, number: u64) {
         let mut state = self.state.lock();
         state.current = number;
-        let before = state.idle.take();
-        let early = state.early.take_if(|(of, _)| *of == number);
+        let idle = state.wakes(number);
         drop(state);
-        drop(before);
-        early.into_iter().for_each(|(_, waker)| waker.wake());
+        idle.into_iter().for_each(Waker::wake);
     }
 
     /// What the connection of this number does next. `gathered`: it has let all go on who were ready.
@@ -174,12 +107,7 @@ impl Batches {
             if gathered {
                 state.close();
             }
-            if let Some(closed) = state.full.pop_front() {
-                state.sent.push(Sent {
-                    batch: Arc::clone(&closed.batch),
-                    readers: closed.keys.readers(),
-                    is_late: false,
-                });
+            if let Some(closed) = state.send() {
                 return Next::Send(closed);
             }
             if state.open.is_some() {
@@ -195,15 +123,8 @@ impl Batches {
     /// There is no such connection any more: what it has not sent starts over.
     pub(super) fn end(&self, number: u64) {
         let mut state = self.state.lock();
-        if state.current != number {
-            return;
-        }
-        state.current = 0;
-        state.close();
-        let unsent = take(&mut state.full);
-        let readers = unsent.iter().map(|closed| closed.keys.readers());
-        state.waiting -= readers.sum::<usize>();
-        let idle = state.idle.take();
+        let idle = state.wakes(number);
+        let unsent = state.end(number);
         drop(state);
         drop(idle);
         for closed in unsent {
@@ -211,32 +132,32 @@ impl Batches {
         }
     }
 
-    /// Hands out the answers to a batch that was sent.
+    /// Hands out the answers to a batch that was sent. One that was late is told already, and answered all the
+    /// same if somebody still waits for it.
     pub(super) fn land(&self, closed: Closed, outcome: Outcome, answers: &mut Vec<Option<Bytes>>) {
         if matches!(outcome, Outcome::Refused) {
             self.refused.store(true, Ordering::Relaxed);
         }
         let mut state = self.state.lock();
-        if !answers.is_empty() {
-            let bytes = answers.iter().flatten().map(Bytes::len).sum();
-            state.size.seen(bytes, answers.len());
-        }
-        let is_new = state.over(|sent| Arc::ptr_eq(&sent.batch, &closed.batch) && !sent.is_late);
-        state.over(|sent| Arc::ptr_eq(&sent.batch, &closed.batch));
+        state.size.seen(answers);
+        let is_late = state
+            .take_sent(&closed.batch)
+            .is_none_or(|sent| sent.is_late);
         drop(state);
-        if is_new {
+        let is_lost = matches!(outcome, Outcome::Failed(StoreError::Lost));
+        if !is_late || !is_lost && closed.batch.has_readers() {
             self.judge(&outcome.answer());
         }
         closed.batch.land(outcome, answers);
         self.state.lock().keep(closed);
     }
 
-    /// A reader has waited too long, which counts once for its batch. Nobody else waits for one that was not
-    /// even sent.
+    /// A reader has waited too long.
     pub(super) fn late(&self, join: &Join) {
         self.give_up(join.batch());
     }
 
+    /// Nobody else waits for a batch that was not even sent.
     fn give_up(&self, batch: &Arc<Batch>) {
         let mut state = self.state.lock();
         let is_unsent = state.take_unsent(batch);
@@ -250,129 +171,18 @@ impl Batches {
         }
     }
 
-    /// One more tick of the deadline has passed, by which every reader counts how long it waits. So does a
-    /// batch that has no readers any more: that it was not answered is told all the same.
+    /// One more tick of the deadline has passed, of which an operation lives through so many.
     pub(super) fn tick(&self, life: u32) {
         let mut state = self.state.lock();
-        state.over(|sent| sent.is_late && !sent.batch.has_readers());
-        let unsent = state.open.iter().chain(&state.full);
-        let unsent = unsent.map(|closed| &closed.batch);
-        let sent = state.sent.iter().map(|sent| &sent.batch);
-        let batches: Vec<_> = unsent.chain(sent).cloned().collect();
+        // Where nobody sends it, some reader or other would always have just joined it.
+        state.close();
+        state.forget_late();
+        let batches = state.unanswered();
         drop(state);
         for batch in batches {
-            if batch.tick() >= life && !batch.has_readers() {
+            if batch.tick() >= life {
                 self.give_up(&batch);
             }
         }
-    }
-}
-
-impl Closed {
-    fn join(&mut self, keys: &[&str], waker: &Waker) -> Join {
-        let places = self.keys.places(keys);
-        self.batch.join(places, waker)
-    }
-}
-
-impl State {
-    /// Whether the next read is better made alone. Answers so large are no better together.
-    fn is_alone(&self) -> bool {
-        let is_one = self.waiting == 1 && self.crowd.is_one();
-        is_one || self.size.mean() > MOST_BYTES / 2
-    }
-
-    fn alone(&mut self, keys: &[&str], waker: &Waker) -> Join {
-        let mut closed = self.empty();
-        let join = closed.join(keys, waker);
-        closed.keys.stay_alone();
-        self.full.push_back(closed);
-        join
-    }
-
-    fn together(&mut self, keys: &[&str], waker: &Waker) -> Join {
-        if self.open_keys() + keys.len() > MOST {
-            self.close();
-        }
-        let mut open = self.open.take().unwrap_or_else(|| self.empty());
-        let join = open.join(keys, waker);
-        self.open = Some(open);
-        if self.is_full() {
-            self.close();
-        }
-        join
-    }
-
-    /// What was used before, if no reader is left of it: so reads allocate nothing.
-    fn empty(&mut self) -> Closed {
-        let mut closed = self.spare.pop_front().unwrap_or_default();
-        match Arc::get_mut(&mut closed.batch) {
-            Some(batch) => batch.clear(),
-            None => closed.batch = Arc::default(),
-        }
-        closed.keys.clear();
-        closed
-    }
-
-    fn keep(&mut self, closed: Closed) {
-        if self.spare.len() < SPARE {
-            self.spare.push_back(closed);
-        }
-    }
-
-    fn open_keys(&self) -> usize {
-        self.open.as_ref().map_or(0, |open| open.keys.count())
-    }
-
-    /// Whether nobody else is to be waited for.
-    fn is_full(&self) -> bool {
-        let enough = (self.crowd.size() / 2).saturating_sub(FEW).max(FEW);
-        let readers = self.open.as_ref().map_or(0, |open| open.keys.readers());
-        let keys = self.open_keys();
-        keys >= MOST || keys.saturating_mul(self.size.mean()) >= MOST_BYTES || readers >= enough
-    }
-
-    fn close(&mut self) {
-        if let Some(open) = self.open.take() {
-            self.crowd.seen(self.waiting);
-            self.full.push_back(open);
-        }
-    }
-
-    /// Takes a batch away that was not sent; whether it is one.
-    fn take_unsent(&mut self, batch: &Arc<Batch>) -> bool {
-        let is_it = |closed: &Closed| Arc::ptr_eq(&closed.batch, batch);
-        let open = self.open.take_if(|open| is_it(open));
-        let full = self.full.iter().position(is_it);
-        let taken = open.or_else(|| self.full.remove(full?));
-        self.waiting -= taken.as_ref().map_or(0, |taken| taken.keys.readers());
-        taken.is_some()
-    }
-
-    /// Whether this is the first time that a batch which was sent is late.
-    fn is_late_now(&mut self, batch: &Arc<Batch>) -> bool {
-        let mut sent = self.sent.iter_mut();
-        let sent = sent.find(|sent| Arc::ptr_eq(&sent.batch, batch));
-        sent.is_some_and(|sent| !replace(&mut sent.is_late, true))
-    }
-
-    /// What was to be woken in the place of `waker`. A connection whose place another has taken is never
-    /// current again.
-    fn wait(&mut self, number: u64, waker: &Waker) -> Option<Waker> {
-        if number == self.current {
-            return self.idle.replace(waker.clone());
-        }
-        let early = self.early.as_ref().map_or(self.current, |(of, _)| *of);
-        let is_later = number > self.current && number >= early;
-        let before = is_later.then(|| self.early.replace((number, waker.clone())));
-        before.flatten().map(|(_, waker)| waker)
-    }
-
-    /// Forgets batches that were sent; whether there were any.
-    fn over(&mut self, is_over: impl Fn(&Sent) -> bool) -> bool {
-        let waiting = self.waiting;
-        let over = self.sent.extract_if(.., |sent| is_over(sent));
-        self.waiting -= over.map(|sent| sent.readers).sum::<usize>();
-        self.waiting < waiting
     }
 }

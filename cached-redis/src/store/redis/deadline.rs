@@ -62,7 +62,7 @@ impl Deadline {
         self.0.limit(operation)
     }
 
-    /// The age of a reader that has just joined a batch.
+    /// The age of a read that has just begun.
     pub(super) fn age(&self) -> Age<'_> {
         self.0.age()
     }
@@ -144,17 +144,14 @@ impl Ticks {
         let List(list) = &self.lists[number() % LISTS];
         let mut next = pin!(list.notified());
         // After that, so that the tick which the thread gives before it goes to sleep is not missed.
-        self.leave_mark();
-        let mut lived = 0;
+        let mut age = self.age();
         poll_fn(|context| {
             if let Poll::Ready(answer) = operation.as_mut().poll(context) {
                 return Poll::Ready(Ok(answer));
             }
-            while lived < self.life {
+            while !age.is_too_great() {
                 ready!(next.as_mut().poll(context));
-                lived += 1;
                 next.set(list.notified());
-                self.leave_mark();
             }
             Poll::Ready(Err(StoreError::Timeout))
         })
@@ -206,111 +203,13 @@ impl Ticks {
     }
 
     fn tick(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
         for List(list) in &*self.lists {
             list.notify_waiters();
         }
-        self.count.fetch_add(1, Ordering::Relaxed);
         self.batches.tick(self.life);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::future::{pending, ready};
-    use std::task::{Context, Waker};
-    use std::time::Instant;
-
-    use super::*;
-
-    const DEADLINES_MS: [u64; 5] = [1, 5, 8, 100, 5000];
-
-    /// Ticks that the test gives, and how long each is meant to be.
-    fn ticks(deadline: Duration) -> (Ticks, Duration) {
-        let tick = (deadline / PARTS).max(SHORTEST_TICK);
-        (Ticks::new(deadline, tick, Arc::default()), tick)
-    }
-
-    fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-        future.poll(&mut Context::from_waker(Waker::noop()))
-    }
-
-    #[test]
-    fn an_operation_ends_between_one_deadline_and_nine_eighths_of_it() {
-        for ms in DEADLINES_MS {
-            let deadline = Duration::from_millis(ms);
-            let (ticks, tick) = ticks(deadline);
-            let mut late = pin!(async { ticks.limit(pin!(pending::<()>())).await });
-            let mut lived = 0;
-            while poll(late.as_mut()).is_pending() {
-                ticks.tick();
-                lived += 1;
-            }
-            // It may have begun at the very end of the first.
-            let (least, most) = (tick * (lived - 1), tick * lived);
-            assert!(least >= deadline && most <= deadline * 9 / 8 + 2 * SHORTEST_TICK);
-        }
-    }
-
-    #[test]
-    fn an_answer_in_time_is_passed_on() {
-        let (ticks, _) = ticks(Duration::from_millis(80));
-        let answered = AtomicBool::new(false);
-        let answer = poll_fn(|_| match answered.load(Ordering::SeqCst) {
-            true => Poll::Ready(7),
-            false => Poll::Pending,
-        });
-        let mut answer = pin!(answer);
-        let mut limited = pin!(ticks.limit(answer.as_mut()));
-        for _ in 0..PARTS {
-            assert!(poll(limited.as_mut()).is_pending());
-            ticks.tick();
-        }
-        answered.store(true, Ordering::SeqCst);
-        assert_eq!(poll(limited.as_mut()), Poll::Ready(Ok(7)));
-    }
-
-    #[test]
-    fn while_its_runtime_is_starved_an_operation_does_not_grow_old() {
-        let (ticks, _) = ticks(Duration::from_millis(80));
-        let mut late = pin!(async { ticks.limit(pin!(pending::<()>())).await });
-        for _ in 0..PARTS {
-            assert!(poll(late.as_mut()).is_pending());
-            (0..100).for_each(|_| ticks.tick());
-        }
-        assert!(poll(late.as_mut()).is_pending());
-    }
-
-    #[tokio::test]
-    async fn a_deadline_holds_again_after_a_time_without_operations() {
-        let limit = Deadline::new(Duration::from_millis(8), Arc::default()).unwrap();
-        for _ in 0..3 {
-            let late = limit.limit(pin!(pending::<()>())).await;
-            assert_eq!(late, Err(StoreError::Timeout));
-            assert_eq!(limit.limit(pin!(ready(7))).await, Ok(7));
-            while limit.0.mark.load(Ordering::SeqCst) != ASLEEP {
-                tokio::task::yield_now().await;
-            }
-        }
-    }
-
-    #[test]
-    fn a_deadline_holds_where_no_runtime_is_driven() {
-        let limit = Deadline::new(Duration::from_millis(8), Arc::default()).unwrap();
-        let mut late = pin!(async { limit.limit(pin!(pending::<()>())).await });
-        let began = Instant::now();
-        while poll(late.as_mut()).is_pending() {
-            thread::yield_now();
-        }
-        assert!(began.elapsed() >= Duration::from_millis(8));
-    }
-
-    #[test]
-    fn its_thread_ends_with_it() {
-        let limit = Deadline::new(Duration::from_millis(8), Arc::default()).unwrap();
-        let ticks = Arc::downgrade(&limit.0);
-        drop(limit);
-        while ticks.strong_count() > 0 {
-            thread::yield_now();
-        }
-    }
-}
+mod tests;

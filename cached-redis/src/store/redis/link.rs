@@ -3,7 +3,6 @@
 
 use std::future::poll_fn;
 use std::iter;
-use std::mem;
 use std::pin::pin;
 use std::task::Poll;
 
@@ -121,10 +120,7 @@ impl Link {
                 return Err(StoreError::Timeout);
             }
             self.connection.admitted().await?;
-            let join = poll_fn(|context| Poll::Ready(batches.join(keys, context.waker()))).await;
-            // The connection has ended meanwhile.
-            let join = join.ok_or(StoreError::Unavailable)?;
-            if let Some(answer) = self.joined(join, &mut age, &mut got).await {
+            if let Some(answer) = self.joined(keys, &mut age, &mut got).await {
                 return answer.map(|()| true);
             }
         }
@@ -134,19 +130,24 @@ impl Link {
     /// `None`: start over.
     async fn joined(
         &self,
-        mut join: Join,
+        keys: &[&str],
         age: &mut Age<'_>,
         mut got: impl FnMut(Option<Bytes>),
     ) -> Option<Answer<()>> {
-        // It waits already.
-        let mut is_new = true;
+        let batches = self.connection.batches();
+        let mut join = None::<Join>;
         poll_fn(|context| {
-            if mem::take(&mut is_new) {
-                return Poll::Pending;
-            }
+            let Some(join) = &mut join else {
+                join = batches.join(keys, context.waker());
+                return match &join {
+                    Some(_) => Poll::Pending,
+                    // The connection has ended meanwhile.
+                    None => Poll::Ready(Some(self.judged(Err(StoreError::Lost)))),
+                };
+            };
             match join.poll(context, &mut got) {
                 Poll::Pending if age.is_too_great() => {
-                    self.connection.batches().late(&join);
+                    batches.late(join);
                     self.connection.missed();
                     Poll::Ready(Some(Err(StoreError::Timeout)))
                 }

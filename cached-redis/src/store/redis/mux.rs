@@ -16,14 +16,14 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::task::yield_now;
 
 use super::batch::{Batches, Closed, Next, Outcome};
 use super::reply;
 use crate::error::StoreError;
-use crate::wire::resp::{self, Ends, Malformed, Reply};
+use crate::wire::resp::{Answers, Ends, Malformed, Reply};
 
 /// For how many bytes there is room at least when it is read.
 const ROOM: usize = 4 * 1024;
@@ -47,13 +47,12 @@ pub(super) struct Mux<S> {
     /// Whose the next replies are.
     owed: VecDeque<Owed>,
     received: BytesMut,
+    /// It goes on with what is no reply.
+    is_malformed: bool,
     /// The ends of the replies to the client.
     replies: Ends,
-    /// Those that the first batch has by now, how many are left of their array, and whether these are none
-    /// that it can have.
-    answers: Vec<Option<Bytes>>,
-    left: Option<usize>,
-    is_odd: bool,
+    /// Those that the first batch has by now.
+    answers: Answers,
 }
 
 enum Owed {
@@ -75,10 +74,9 @@ impl<S> Mux<S> {
             is_within: false,
             owed: VecDeque::new(),
             received: BytesMut::new(),
+            is_malformed: false,
             replies: Ends::default(),
-            answers: Vec::new(),
-            left: None,
-            is_odd: false,
+            answers: Answers::default(),
         }
     }
 
@@ -126,21 +124,29 @@ impl<S> Mux<S> {
     fn deal(&mut self, client: &mut ReadBuf<'_>) -> Result<(), Malformed> {
         while !self.received.is_empty() && client.remaining() > 0 {
             let is_ours = matches!(self.owed.front(), Some(Owed::Batch(_)));
-            if is_ours && self.replies.is_between() && self.received[0] != PUSH {
-                if !self.take_reply()? {
-                    return Ok(());
-                }
-                continue;
+            if !is_ours || !self.replies.is_between() || self.received[0] == PUSH {
+                self.hand_on(client)?;
+            } else if !self.take_reply()? {
+                break;
             }
-            let most = self.received.len().min(client.remaining());
-            // What is no reply at all, the client has a word for.
-            let found = self.replies.find(&self.received[..most]);
-            let (end, ended) = found.unwrap_or((most, None));
-            client.put_slice(&self.received[..end]);
-            self.received.advance(end);
-            if ended.is_some_and(|kind| kind != PUSH) {
-                self.client_is_answered();
-            }
+        }
+        Ok(())
+    }
+
+    /// To the client. What is no reply at all it has a word for, and may have all of it unless it could find
+    /// an answer to us in there.
+    fn hand_on(&mut self, client: &mut ReadBuf<'_>) -> Result<(), Malformed> {
+        let most = self.received.len().min(client.remaining());
+        let found = self.replies.find(&self.received[..most]);
+        let is_ours = |owed: &Owed| matches!(owed, Owed::Batch(_));
+        if found.is_err() && self.owed.iter().any(is_ours) {
+            return Err(Malformed);
+        }
+        let end = found.map_or(most, |(end, _)| end);
+        client.put_slice(&self.received[..end]);
+        self.received.advance(end);
+        if found?.1.is_some_and(|kind| kind != PUSH) {
+            self.client_is_answered();
         }
         Ok(())
     }
@@ -161,51 +167,25 @@ impl<S> Mux<S> {
         let Some(Owed::Batch(Closed { keys, .. })) = self.owed.front() else {
             return Err(Malformed);
         };
-        let (count, is_one) = (keys.count(), keys.are_one());
-        loop {
-            let Some(reply) = resp::take(&mut self.received)? else {
-                return Ok(false);
-            };
-            match (reply, self.left) {
-                (Reply::Array(length), None) => {
-                    self.is_odd = is_one || length != count;
-                    self.left = Some(length);
-                }
-                (Reply::Error(code), None) => {
-                    self.land(refused(&code, is_one));
-                    return Ok(true);
-                }
-                (Reply::Array(_), Some(_)) => return Err(Malformed),
-                (reply, left) => {
-                    self.is_odd |= matches!(reply, Reply::Error(_)) || left.is_none() && !is_one;
-                    self.answers.push(reply.string());
-                    self.left = Some(left.unwrap_or(1) - 1);
-                }
-            }
-            if self.left == Some(0) {
-                self.land(match self.is_odd {
-                    true => Outcome::Failed(StoreError::Answer),
-                    false => Outcome::Answered,
-                });
-                return Ok(true);
-            }
-        }
+        let count = (!keys.are_one()).then(|| keys.count());
+        let Some(reply) = self.answers.take(&mut self.received, count)? else {
+            return Ok(false);
+        };
+        self.land(match reply {
+            Reply::Answers => Outcome::Answered,
+            Reply::Odd => Outcome::Failed(StoreError::Answer),
+            Reply::Error(code) if code == "NOPERM" && count.is_some() => Outcome::Refused,
+            Reply::Error(code) => Outcome::Failed(reply::refusal(&code)),
+        });
+        Ok(true)
     }
 
     fn land(&mut self, outcome: Outcome) {
-        (self.left, self.is_odd) = (None, false);
         if let Some(Owed::Batch(closed)) = self.owed.pop_front() {
-            self.batches.land(closed, outcome, &mut self.answers);
+            let answers = &mut self.answers.strings;
+            self.batches.land(closed, outcome, answers);
         }
         self.answers.clear();
-    }
-}
-
-/// What an error in the place of an answer means.
-fn refused(code: &str, is_one: bool) -> Outcome {
-    match code == "NOPERM" && !is_one {
-        true => Outcome::Refused,
-        false => Outcome::Failed(reply::refusal(code)),
     }
 }
 
@@ -233,9 +213,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Mux<S> {
         let this = self.get_mut();
         let before = client.filled().len();
         loop {
-            this.deal(client).map_err(|_| io::ErrorKind::InvalidData)?;
+            // What goes before that is good.
+            this.is_malformed = this.is_malformed || this.deal(client).is_err();
             if client.filled().len() > before {
                 return Poll::Ready(Ok(()));
+            }
+            if this.is_malformed {
+                return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
             }
             if this.received.capacity() - this.received.len() < ROOM {
                 this.received.reserve(4 * ROOM);

@@ -1,4 +1,5 @@
 use std::future::poll_fn;
+use std::mem::take;
 use std::sync::atomic::Ordering::SeqCst;
 use std::task::{Context, Poll};
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use super::keys::Places;
+use super::keys::{Keys, Places};
 use crate::error::StoreError;
 use crate::store::Answer;
 use crate::util::sync::Mutex;
@@ -49,7 +49,7 @@ struct Slots {
     answers: Vec<Option<Bytes>>,
     /// How many readers have not got them yet.
     left: usize,
-    /// How many ticks it has lived through.
+    /// How many ticks nobody has waited for it.
     age: u32,
 }
 
@@ -79,8 +79,22 @@ impl Slots {
     }
 }
 
+/// What nobody joins any more, once it is no longer open.
+#[derive(Default)]
+pub(in crate::store::redis) struct Closed {
+    pub(super) batch: Arc<Batch>,
+    pub(in crate::store::redis) keys: Keys,
+}
+
+impl Closed {
+    pub(super) fn join(&mut self, keys: &[&str], waker: &Waker) -> Join {
+        let places = self.keys.places(keys);
+        self.batch.join(places, waker)
+    }
+}
+
 impl Batch {
-    pub(super) fn join(self: &Arc<Self>, places: Places, waker: &Waker) -> Join {
+    fn join(self: &Arc<Self>, places: Places, waker: &Waker) -> Join {
         let mut slots = self.0.lock();
         slots.wakers.push(Some(waker.clone()));
         slots.left += 1;
@@ -112,11 +126,15 @@ impl Batch {
         (slots.outcome, slots.age) = (None, 0);
     }
 
-    /// Wakes its readers, since one more has passed; how many there were.
+    /// Wakes its readers, since one more has passed, and each counts those that it has seen; how many there
+    /// were for which it had none.
     pub(super) fn tick(&self) -> u32 {
         let mut slots = self.0.lock();
-        slots.age += 1;
-        let (age, wakers) = (slots.age, slots.wakers.clone());
+        let wakers = slots.wakers.clone();
+        if wakers.iter().all(Option::is_none) {
+            slots.age += 1;
+        }
+        let age = slots.age;
         drop(slots);
         wakers.into_iter().flatten().for_each(Waker::wake);
         age

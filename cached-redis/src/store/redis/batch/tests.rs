@@ -1,18 +1,19 @@
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use super::{Batches, Closed, Crowd, FEW, Join, MOST, MOST_BYTES, Next, Outcome};
+use super::state::{Crowd, FEW, MOST, MOST_BYTES};
+use super::{Batches, Closed, Join, Next, Outcome};
 use crate::error::StoreError;
 use crate::store::Answer;
 use crate::store::Store as _;
-use crate::store::redis::RedisStore;
-use crate::store::redis::server::Server;
+use crate::store::redis::server::{Server, store};
+use crate::store::redis::{RedisSettings, RedisStore};
 
 /// Keys that hold their own names.
 async fn planted(store: &RedisStore, count: usize) -> Vec<String> {
@@ -38,20 +39,56 @@ async fn read_all(store: &Arc<RedisStore>, keys: impl IntoIterator<Item = String
     }
 }
 
-#[tokio::test]
-async fn each_of_many_reads_gets_the_answer_to_its_own_key() {
-    let server = Server::start();
-    let store = Arc::new(server.store().await);
+/// On this store of `server`, while others write.
+async fn each_read_gets_the_answer_to_its_own_key(server: &Server, url: &str) {
+    let store = store(url, settings()).await;
+    let store = Arc::new(store);
     let keys = planted(&store, 200).await;
     for _ in 0..5 {
         let reads = (0..600).map(|n| match n % 3 {
             0 => format!("app:missing {n}"),
             _ => keys[n % keys.len()].clone(),
         });
-        read_all(&store, reads).await;
+        let writes = (0..20).map(|n| [format!("app:written {n}")]);
+        let write = async {
+            for keys in writes {
+                assert_eq!(store.invalidate(&keys).await, Ok(()));
+            }
+        };
+        tokio::join!(read_all(&store, reads), write);
     }
     let commands = server.command(&[b"INFO", b"commandstats"]);
     assert!(commands.contains("cmdstat_mget"), "{commands}");
+}
+
+fn settings() -> RedisSettings {
+    RedisSettings {
+        deadline: Duration::from_secs(20),
+        ..RedisSettings::default()
+    }
+}
+
+#[tokio::test]
+async fn each_of_many_reads_gets_the_answer_to_its_own_key() {
+    let server = Server::start();
+    each_read_gets_the_answer_to_its_own_key(&server, &server.url()).await;
+}
+
+#[tokio::test]
+async fn so_it_does_over_a_socket_with_a_login_and_in_another_database() {
+    let server = Server::start();
+    let login: [&[u8]; 7] = [b"ACL", b"SETUSER", b"ann", b"on", b">pw", b"~*", b"+@all"];
+    server.command(&login);
+    let url = format!("redis+unix://{}?db=3&user=ann&pass=pw", server.socket());
+    each_read_gets_the_answer_to_its_own_key(&server, &url).await;
+    let url = server.url().replace("//", "//ann:pw@") + "/2";
+    each_read_gets_the_answer_to_its_own_key(&server, &url).await;
+}
+
+#[tokio::test]
+async fn so_it_does_in_the_old_protocol() {
+    let server = Server::start_with(&["--rename-command", "HELLO", ""]);
+    each_read_gets_the_answer_to_its_own_key(&server, &server.url()).await;
 }
 
 #[tokio::test]
@@ -109,7 +146,8 @@ fn joined_for(bytes: usize) -> usize {
     let batches = Batches::default();
     let mut state = batches.state.lock();
     state.crowd.seen(1000);
-    (0..60).for_each(|_| state.size.seen(bytes, 1));
+    let answers = [Some(vec![0; bytes].into())];
+    (0..60).for_each(|_| state.size.seen(&answers));
     drop(state);
     joined(&batches)
 }
@@ -145,14 +183,18 @@ fn answers_that_are_large_by_themselves_are_read_alone_until_they_are_small_agai
     assert!((1..20).contains(&large), "{large}");
 }
 
+type Told = Arc<Mutex<Vec<Answer<()>>>>;
+
+fn told() -> (Batches, Told) {
+    let (batches, told) = (Batches::default(), Told::default());
+    let judge = Arc::clone(&told);
+    batches.judged_by(move |outcome| judge.lock().unwrap().push(outcome.clone()));
+    (batches, told)
+}
+
 /// What was judged of a batch that was sent, of which one reader is left to `end`.
 fn judged(end: impl FnOnce(&Batches, Join, Closed)) -> Vec<Answer<()>> {
-    let (batches, judged) = (
-        Batches::default(),
-        Arc::<std::sync::Mutex<Vec<_>>>::default(),
-    );
-    let told = Arc::clone(&judged);
-    batches.judged_by(move |outcome| told.lock().unwrap().push(outcome.clone()));
+    let (batches, judged) = told();
     let number = batches.number();
     batches.start(number);
     let join = batches.join(&["k"], Waker::noop()).unwrap();
@@ -191,6 +233,52 @@ fn a_batch_that_is_not_answered_counts_as_one_failure_whoever_waits() {
         land(batches, closed, Outcome::Answered);
     };
     assert_eq!(judged(answered_too_late), late);
+    let lost = |batches: &Batches, join: Join, closed| {
+        batches.late(&join);
+        land(batches, closed, Outcome::Failed(StoreError::Lost));
+        drop(join);
+    };
+    assert_eq!(judged(lost), late);
+}
+
+#[test]
+fn a_batch_that_is_late_for_one_reader_is_answered_for_those_who_still_wait() {
+    let answered = |batches: &Batches, join: Join, closed| {
+        batches.late(&join);
+        land(batches, closed, Outcome::Answered);
+        drop(join);
+    };
+    assert_eq!(judged(answered), [Err(StoreError::Timeout), Ok(())]);
+}
+
+#[test]
+fn a_batch_does_not_grow_old_while_somebody_waits_for_it() {
+    // It may be that he had no chance to look.
+    let starved = |batches: &Batches, join: Join, closed| {
+        (0..3 * LIFE).for_each(|_| batches.tick(LIFE));
+        drop(join);
+        (1..LIFE).for_each(|_| batches.tick(LIFE));
+        land(batches, closed, Outcome::Answered);
+    };
+    assert_eq!(judged(starved), [Ok(())]);
+}
+
+#[test]
+fn a_batch_that_nobody_sends_is_joined_for_no_longer_than_a_tick() {
+    let (batches, judged) = told();
+    batches.start(batches.number());
+    batches.state.lock().crowd.seen(1000);
+    let join = || batches.join(&["k"], Waker::noop()).unwrap();
+    // Somebody waits at any time, and nobody for long.
+    let mut last = join();
+    for _ in 0..2 * LIFE {
+        batches.tick(LIFE);
+        last = join();
+    }
+    let late = Err(StoreError::Timeout);
+    assert!(judged.lock().unwrap().len() > 2);
+    assert!(judged.lock().unwrap().iter().all(|told| *told == late));
+    drop(last);
 }
 
 #[test]

@@ -169,3 +169,35 @@ async fn what_has_no_end_that_can_be_known_ends_the_connection() {
         assert_eq!(second, Some(Err(StoreError::Lost)), "{replies:?}");
     }
 }
+
+/// What the client and a reader behind it get, if the server says this.
+async fn answered_in_turn(replies: &[u8]) -> (redis::RedisResult<String>, Read) {
+    let (mut client, _driver, batches, mut server) = client(4096).await;
+    let mut received = Vec::new();
+    let ours = async {
+        let words = command(&mut server, &mut received).await.unwrap();
+        assert_eq!(words, ["FIRST"]);
+        let answer = async {
+            assert!(command(&mut server, &mut received).await.is_some());
+            server.write_all(replies).await.unwrap();
+        };
+        tokio::join!(read(&batches, "a"), answer).0
+    };
+    let first = redis::cmd("FIRST");
+    tokio::join!(first.query_async(&mut client), ours)
+}
+
+#[tokio::test]
+async fn what_is_no_reply_reaches_nobody_and_what_goes_before_it_does() {
+    let lost = || Some(Err(StoreError::Lost));
+    let (client, reader) = answered_in_turn(b"+first\r\n?\r\n").await;
+    assert_eq!((client.unwrap(), reader), ("first".to_owned(), lost()));
+    // The client would take the second for an answer.
+    for replies in [&b"$2\r\n1\r\n$1\r\n2\r\n"[..], b"?\r\n$1\r\n2\r\n"] {
+        let (client, reader) = answered_in_turn(replies).await;
+        assert!(client.unwrap_err().is_io_error());
+        assert_eq!(reader, lost());
+    }
+    let (client, reader) = answered_in_turn(b"+a\nb\r\n$1\r\n2\r\n").await;
+    assert_eq!((client.unwrap(), reader), ("a\nb".to_owned(), is("2")));
+}

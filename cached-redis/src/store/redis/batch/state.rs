@@ -1,0 +1,256 @@
+//! The reads of a store, from the first one of a batch until its answer: who joins what, and when it is sent.
+//!
+//! Readers who get their answers together would go on together: the server idle while they work, and
+//! all of them idle while it does. So a batch does not wait for all of those who are about, but is
+//! sent when somewhat less than half of them have joined, and the server has it while the others come.
+//! For the same reason an answer must not be large: a batch is sent, too, when as many bytes are to be
+//! expected, by what the last answers were. Those of single keys are not known beforehand, and it is their
+//! sum that counts.
+//!
+//! All of it is done under one lock, and what is to be woken or dropped is handed out: it may lock others.
+
+use std::collections::VecDeque;
+use std::mem::{replace, take};
+use std::sync::Arc;
+use std::task::Waker;
+
+use bytes::Bytes;
+
+use super::slots::{Batch, Closed, Join};
+
+/// How many keys a batch has at most, so that a large answer does not hold up all readers; a read of more
+/// has one of its own.
+pub(super) const MOST: usize = 64;
+
+/// How large an answer may be expected to be, for the same reason.
+pub(super) const MOST_BYTES: usize = 64 * 1024;
+
+/// How many readers are worth a batch at least, and by how many less than half of those about is
+/// enough. Both were measured.
+pub(super) const FEW: usize = 4;
+
+/// How many batches are kept to be used again.
+const SPARE: usize = 8;
+
+#[derive(Default)]
+pub(super) struct State {
+    /// What the next reader joins.
+    pub(super) open: Option<Closed>,
+    /// What waits for nobody else.
+    full: VecDeque<Closed>,
+    /// What has no answer yet.
+    sent: Vec<Sent>,
+    /// How many readers have no answer yet.
+    pub(super) waiting: usize,
+    pub(super) crowd: Crowd,
+    pub(super) size: Size,
+    /// What was handed out lately.
+    spare: VecDeque<Closed>,
+    /// The number of the connection; 0: there is none.
+    pub(super) current: u64,
+    /// How many there were.
+    pub(super) numbers: u64,
+    /// Connections that have nothing to send, the current one among them or not.
+    idle: Vec<(u64, Waker)>,
+}
+
+pub(super) struct Sent {
+    batch: Arc<Batch>,
+    readers: usize,
+    /// It counts as a failure already.
+    pub(super) is_late: bool,
+}
+
+impl State {
+    /// `None`: there is no connection.
+    pub(super) fn join(&mut self, keys: &[&str], refused: bool, waker: &Waker) -> Option<Join> {
+        if self.current == 0 {
+            return None;
+        }
+        self.waiting += 1;
+        Some(match refused || self.is_alone() {
+            true => self.alone(keys, waker),
+            false => self.together(keys, waker),
+        })
+    }
+
+    /// Whether the next read is better made alone. Answers so large are no better together.
+    fn is_alone(&self) -> bool {
+        let is_one = self.waiting == 1 && self.crowd.is_one();
+        is_one || self.size.mean() > MOST_BYTES / 2
+    }
+
+    fn alone(&mut self, keys: &[&str], waker: &Waker) -> Join {
+        let mut closed = self.empty();
+        let join = closed.join(keys, waker);
+        closed.keys.stay_alone();
+        self.full.push_back(closed);
+        join
+    }
+
+    fn together(&mut self, keys: &[&str], waker: &Waker) -> Join {
+        if self.open_keys() + keys.len() > MOST {
+            self.close();
+        }
+        let mut open = self.open.take().unwrap_or_else(|| self.empty());
+        let join = open.join(keys, waker);
+        self.open = Some(open);
+        if self.is_full() {
+            self.close();
+        }
+        join
+    }
+
+    /// What was used before, if no reader is left of it: so reads allocate nothing.
+    fn empty(&mut self) -> Closed {
+        let mut closed = self.spare.pop_front().unwrap_or_default();
+        match Arc::get_mut(&mut closed.batch) {
+            Some(batch) => batch.clear(),
+            None => closed.batch = Arc::default(),
+        }
+        closed.keys.clear();
+        closed
+    }
+
+    pub(super) fn keep(&mut self, closed: Closed) {
+        if self.spare.len() < SPARE {
+            self.spare.push_back(closed);
+        }
+    }
+
+    fn open_keys(&self) -> usize {
+        self.open.as_ref().map_or(0, |open| open.keys.count())
+    }
+
+    /// Whether nobody else is to be waited for.
+    fn is_full(&self) -> bool {
+        let enough = (self.crowd.size() / 2).saturating_sub(FEW).max(FEW);
+        let readers = self.open.as_ref().map_or(0, |open| open.keys.readers());
+        let keys = self.open_keys();
+        keys >= MOST || keys.saturating_mul(self.size.mean()) >= MOST_BYTES || readers >= enough
+    }
+
+    pub(super) fn close(&mut self) {
+        if let Some(open) = self.open.take() {
+            self.crowd.seen(self.waiting);
+            self.full.push_back(open);
+        }
+    }
+
+    /// What is to be sent next.
+    pub(super) fn send(&mut self) -> Option<Closed> {
+        let closed = self.full.pop_front()?;
+        self.sent.push(Sent {
+            batch: Arc::clone(&closed.batch),
+            readers: closed.keys.readers(),
+            is_late: false,
+        });
+        Some(closed)
+    }
+
+    /// Takes a batch away that was not sent; whether it is one.
+    pub(super) fn take_unsent(&mut self, batch: &Arc<Batch>) -> bool {
+        let is_it = |closed: &Closed| Arc::ptr_eq(&closed.batch, batch);
+        let open = self.open.take_if(|open| is_it(open));
+        let full = self.full.iter().position(is_it);
+        let taken = open.or_else(|| self.full.remove(full?));
+        self.waiting -= taken.as_ref().map_or(0, |taken| taken.keys.readers());
+        taken.is_some()
+    }
+
+    /// The same for one that was.
+    pub(super) fn take_sent(&mut self, batch: &Arc<Batch>) -> Option<Sent> {
+        let is_it = |sent: &Sent| Arc::ptr_eq(&sent.batch, batch);
+        let sent = self.sent.swap_remove(self.sent.iter().position(is_it)?);
+        self.waiting -= sent.readers;
+        Some(sent)
+    }
+
+    /// Whether this is the first time that a batch which was sent is late.
+    pub(super) fn is_late_now(&mut self, batch: &Arc<Batch>) -> bool {
+        let mut sent = self.sent.iter_mut();
+        let sent = sent.find(|sent| Arc::ptr_eq(&sent.batch, batch));
+        sent.is_some_and(|sent| !replace(&mut sent.is_late, true))
+    }
+
+    /// Those that are late, and that nobody waits for any more.
+    pub(super) fn forget_late(&mut self) {
+        let is_over = |sent: &mut Sent| sent.is_late && !sent.batch.has_readers();
+        let over = self.sent.extract_if(.., is_over);
+        self.waiting -= over.map(|sent| sent.readers).sum::<usize>();
+    }
+
+    pub(super) fn unanswered(&self) -> Vec<Arc<Batch>> {
+        let unsent = self.open.iter().chain(&self.full);
+        let unsent = unsent.map(|closed| &closed.batch);
+        let sent = self.sent.iter().map(|sent| &sent.batch);
+        unsent.chain(sent).cloned().collect()
+    }
+
+    /// What a connection that has ended has not sent. One whose place another has taken leaves nothing.
+    pub(super) fn end(&mut self, number: u64) -> VecDeque<Closed> {
+        if self.current != number {
+            return VecDeque::new();
+        }
+        self.current = 0;
+        self.close();
+        let unsent = take(&mut self.full);
+        let readers = unsent.iter().map(|closed| closed.keys.readers());
+        self.waiting -= readers.sum::<usize>();
+        unsent
+    }
+
+    /// The connection of this number has nothing to send; its waker of before.
+    pub(super) fn wait(&mut self, number: u64, waker: &Waker) -> Option<Waker> {
+        let before = self.wakes(number);
+        self.idle.push((number, waker.clone()));
+        before
+    }
+
+    /// The waker of a connection, if it has nothing to send.
+    pub(super) fn wakes(&mut self, number: u64) -> Option<Waker> {
+        let at = self.idle.iter().position(|(of, _)| *of == number)?;
+        Some(self.idle.swap_remove(at).1)
+    }
+}
+
+/// How many readers wait at once, in sixteenths: the most that were seen, less a sixteenth for every
+/// batch since.
+#[derive(Default)]
+pub(super) struct Crowd(usize);
+
+impl Crowd {
+    pub(super) fn seen(&mut self, waiting: usize) {
+        self.0 = (16 * waiting).max(self.0 - self.0.div_ceil(16));
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.0 / 16
+    }
+
+    /// Whether the next read can be expected to be the only one.
+    pub(super) fn is_one(&self) -> bool {
+        self.0 <= 16
+    }
+}
+
+/// How many bytes the answer to a key had lately, in the mean.
+#[derive(Default)]
+pub(super) struct Size(usize);
+
+impl Size {
+    pub(super) fn mean(&self) -> usize {
+        self.0
+    }
+
+    pub(super) fn seen(&mut self, answers: &[Option<Bytes>]) {
+        if !answers.is_empty() {
+            let bytes: usize = answers.iter().flatten().map(Bytes::len).sum();
+            let sum = self
+                .0
+                .saturating_mul(3)
+                .saturating_add(bytes / answers.len());
+            self.0 = sum.div_ceil(4);
+        }
+    }
+}
