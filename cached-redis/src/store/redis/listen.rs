@@ -17,7 +17,8 @@ use redis::{Msg, Value};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::handshake::{self, Route};
+use super::dial::Route;
+use super::handshake;
 use super::{RedisStore, failure};
 use crate::error::ConnectProblem;
 use crate::store::mailbox::{Heard, Mailbox, Slot, mailbox};

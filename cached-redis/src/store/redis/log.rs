@@ -14,7 +14,8 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Value};
 use tokio::time::timeout;
 
-use super::handshake::{self, Route};
+use super::dial::Route;
+use super::handshake;
 use super::{RedisStore, reply, send};
 use crate::error::{ConnectProblem, StoreError};
 use crate::store::log::{BATCH, Batch, Log, Reader};
