@@ -56,9 +56,8 @@
 //!
 //! # A level in process memory
 //!
-//! The rows l, m, e, g, h and x are a design: the level is **not built yet**. What decides there is the module
-//! `local`, which the library is to take over as it is; `level` has the world around it, and says what it
-//! has of the level below. A process may serve from its memory what is older than an invalidation, for `delta`
+//! These are the rows l, m, e, g, h and x. What decides there is the module `local` of the library; `level` has
+//! the world around it, and says what it has of the level below. A process may serve from its memory what is older than an invalidation, for `delta`
 //! after that has returned: l, m where every change is announced, g with a tag. A writer may wait that time
 //! out: e. Or Redis is asked each time whether what is kept still stands, which is the promise word for word: x.
 //!
@@ -102,7 +101,7 @@
 //! | `tag` | a tag's generations, before a load and after a fill |
 //! | `nested` | a load that calls another cached function |
 //! | `update` | read-modify-write |
-//! | `local` | the decisions of a level in process memory |
+//! | `local` | the decisions of a level in process memory: the library's own, from `cached-redis/src/protocol/local` |
 //! | `level` | its world: a model of its own |
 //! | `check` | a level whose entries are compared with what Redis has: another one |
 //! | `sweep` | the removal of several keys of functions that call one another |
@@ -141,7 +140,8 @@ mod expired;
 mod flight;
 mod level;
 mod load;
-#[allow(dead_code, reason = "the library is to have all of it")]
+#[path = "../../cached-redis/src/protocol/local/mod.rs"]
+#[allow(dead_code, reason = "the library uses all of it")]
 mod local;
 mod nested;
 mod pattern;

@@ -32,6 +32,9 @@ pub(crate) struct Settings {
     pub(crate) flush_timeout: Duration,
     /// Whether tombstones may stand in this namespace, so that every invalidation has to spare them.
     pub(crate) guarded: bool,
+    /// For how long after an invalidation a level in process memory may serve what is older.
+    #[allow(dead_code, reason = "the level in process memory uses it")]
+    pub(crate) local_staleness: Duration,
     /// How long a guarded write bars its keys after its last sign of life.
     pub(crate) hold: Duration,
     /// Where events go.
@@ -56,6 +59,7 @@ impl Default for Settings {
             journal_keys: defaults::JOURNAL_KEYS,
             flush_timeout: defaults::FLUSH_TIMEOUT,
             guarded: false,
+            local_staleness: defaults::LOCAL_STALENESS,
             hold: defaults::HOLD,
             outlet: Outlet::default(),
             #[cfg(feature = "testing")]

@@ -13,6 +13,7 @@ pub(crate) const UPDATE_ATTEMPTS: u32 = 64;
 pub(crate) const JOURNAL_KEYS: usize = 10_000;
 pub(crate) const FLUSH_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) const HOLD: Duration = Duration::from_secs(10);
+pub(crate) const LOCAL_STALENESS: Duration = Duration::from_secs(1);
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) const DEADLINE: Duration = Duration::from_millis(100);
 pub(crate) const BREAKER_FAILURES: u32 = 5;

@@ -5,6 +5,24 @@ pub(crate) mod bypass;
 pub(crate) mod flight;
 pub(crate) mod freshness;
 pub(crate) mod journal;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the level in process memory uses it"
+)]
+pub(crate) mod local;
 pub(crate) mod outbox;
 pub(crate) mod read;
 pub(crate) mod renewal;
+
+use std::time::Duration;
+
+use crate::util::moment::Moment;
+
+impl local::Time for Moment {
+    type Span = Duration;
+
+    fn since(self, earlier: Self) -> Duration {
+        self.since(earlier)
+    }
+}

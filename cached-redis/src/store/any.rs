@@ -13,6 +13,7 @@ use crate::store::memory::{MemoryLimits, MemoryStore};
 use crate::store::redis::{RedisSettings, RedisStore};
 use crate::store::stats::StoreStats;
 use crate::store::steps::steps;
+use crate::store::tracked::{Keeper, Shown};
 use crate::store::{Answer, Outlet, Put, Store, Watch};
 use crate::util::sync::carried;
 use crate::util::tasks::Tasks;
@@ -119,6 +120,21 @@ impl AnyStore {
             #[cfg(feature = "testing")]
             Self::Traced(traced) => traced.store().bare(),
         }
+    }
+
+    /// Who keeps what [`read_tracked`](Self::read_tracked) shows, from the first one on.
+    #[allow(dead_code, reason = "the level in process memory uses it")]
+    pub(crate) fn track(&self, _keeper: Arc<dyn Keeper>) {}
+
+    /// What stands under each of `keys`, as [`get_all`](Store::get_all) tells it; over the tracked connection
+    /// where there is one. In memory nothing is announced, and nothing may be kept.
+    #[allow(dead_code, reason = "the level in process memory uses it")]
+    pub(crate) async fn read_tracked(&self, keys: &[&str]) -> Answer<Shown> {
+        let entries = self.get_all(keys).await?;
+        Ok(Shown {
+            sent: None,
+            entries,
+        })
     }
 
     /// This store with faults before it, if there are any.

@@ -36,6 +36,8 @@ mod steps;
 pub(crate) mod trace;
 #[cfg(feature = "testing")]
 mod traced;
+#[allow(dead_code, reason = "the level in process memory uses it")]
+pub(crate) mod tracked;
 
 pub(crate) use any::AnyStore;
 pub(crate) use memory::MemoryLimits;

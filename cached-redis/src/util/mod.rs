@@ -1,4 +1,4 @@
-//! What belongs to no cache: tasks and where they live, pauses, threads, locks that tests can schedule,
+//! What belongs to no cache: tasks and where they live, pauses, a clock, threads, locks that tests can schedule,
 //! and warnings.
 
 pub(crate) mod background;
@@ -6,6 +6,8 @@ pub(crate) mod backoff;
 pub(crate) mod boxed;
 pub(crate) mod liveness;
 pub(crate) mod lock;
+#[allow(dead_code, reason = "the level in process memory uses it")]
+pub(crate) mod moment;
 pub(crate) mod outlined;
 pub(crate) mod sync;
 pub(crate) mod tasks;

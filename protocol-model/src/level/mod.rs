@@ -1,8 +1,6 @@
 //! The level in process memory: two processes that keep what they read, over links whose answers and notices
 //! come in one order, and time that passes in ticks.
 //!
-//! **The level is not built yet.** What decides here is `local`, which the library is to take over as it is.
-//!
 //! A model of its own: of the level below, which all the other rows are about, it has what that promises. A
 //! fill that is stored has loaded after the last invalidation of its key that has run, so that here it is one
 //! step of somebody: between its load and its fill others would only see nothing to keep, and the notices that

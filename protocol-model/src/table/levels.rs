@@ -1,4 +1,4 @@
-//! A level in process memory. It is not built yet: these rows are its design.
+//! A level in process memory.
 
 use super::Verdict::{Holds, StaleRead};
 use super::{Row, Subject, Verdict};
