@@ -345,6 +345,8 @@ impl Builder {
         let redis = RedisSettings {
             epoch_key: settings.on_failover.epoch_key(&namespace),
             bars_key: format!("{namespace}:#sweep"),
+            staleness_key: format!("{namespace}:#local"),
+            staleness: settings.local_staleness,
             ..self.redis
         };
         #[cfg(feature = "testing")]

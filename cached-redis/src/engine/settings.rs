@@ -33,7 +33,6 @@ pub(crate) struct Settings {
     /// Whether tombstones may stand in this namespace, so that every invalidation has to spare them.
     pub(crate) guarded: bool,
     /// For how long after an invalidation a level in process memory may serve what is older.
-    #[allow(dead_code, reason = "the level in process memory uses it")]
     pub(crate) local_staleness: Duration,
     /// How long a guarded write bars its keys after its last sign of life.
     pub(crate) hold: Duration,

@@ -124,17 +124,19 @@ impl AnyStore {
 
     /// Who keeps what [`read_tracked`](Self::read_tracked) shows, from the first one on.
     #[allow(dead_code, reason = "the level in process memory uses it")]
-    pub(crate) fn track(&self, _keeper: Arc<dyn Keeper>) {}
+    pub(crate) fn track(&self, keeper: Arc<dyn Keeper>) {
+        if let Bare::Redis(store) = self.bare() {
+            store.track(keeper);
+        }
+    }
 
-    /// What stands under each of `keys`, as [`get_all`](Store::get_all) tells it; over the tracked connection
-    /// where there is one. In memory nothing is announced, and nothing may be kept.
-    #[allow(dead_code, reason = "the level in process memory uses it")]
-    pub(crate) async fn read_tracked(&self, keys: &[&str]) -> Answer<Shown> {
-        let entries = self.get_all(keys).await?;
-        Ok(Shown {
-            sent: None,
-            entries,
-        })
+    /// For how long after an invalidation others may serve what is older, as was agreed on by now; never less
+    /// than is asked for here, since what was agreed on may be lost. `None`: there are no others.
+    pub(crate) async fn staleness(&self) -> Answer<Option<Duration>> {
+        match self.bare() {
+            Bare::Memory(_) => Ok(None),
+            Bare::Redis(store) => store.staleness().await.map(Some),
+        }
     }
 
     /// This store with faults before it, if there are any.
@@ -208,6 +210,24 @@ macro_rules! delegate {
     };
 }
 steps!(delegate);
+
+impl AnyStore {
+    /// What stands under each of `keys`, as [`get_all`](Store::get_all) tells it; over the tracked connection
+    /// where there is one. In memory nothing is announced, and nothing may be kept.
+    #[allow(dead_code, reason = "the level in process memory uses it")]
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "a store contains a store, and it has to be `Send`"
+    )]
+    pub(crate) fn read_tracked(&self, keys: &[&str]) -> impl Future<Output = Answer<Shown>> + Send {
+        async move {
+            dispatch!(self, store => store.read_tracked(keys).await, {
+                let entries = carried(store.get_all(keys)).await?;
+                Ok(Shown { sent: None, entries })
+            })
+        }
+    }
+}
 
 macro_rules! delegate_many {
     ($($(#[$doc:meta])* $step:ident($each:ident: $item:ty $(, $name:ident: $type:ty)*) -> $answer:ty {

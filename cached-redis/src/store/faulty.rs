@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 use super::faults::{Fate, Faults};
 use super::many::{Asked, Filling, Granted, many};
 use super::steps::steps;
+use super::tracked::Shown;
 use crate::error::StoreError;
 use crate::store::{Answer, AnyStore, Outlet, Put, Store};
 use crate::util::tasks::Tasks;
@@ -191,6 +192,18 @@ macro_rules! fail {
     };
 }
 steps!(fail);
+
+impl FaultyStore {
+    pub(super) async fn read_tracked(&self, keys: &[&str]) -> Answer<Shown> {
+        let store = Arc::clone(&self.store);
+        let keys: Vec<_> = keys.iter().map(|key| (*key).to_owned()).collect();
+        let read = async move {
+            let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+            store.read_tracked(&keys).await
+        };
+        self.run(Box::pin(read)).await
+    }
+}
 
 macro_rules! fail_many {
     ($($(#[$doc:meta])* $step:ident($each:ident: $item:ty $(, $name:ident: $type:ty)*) -> $answer:ty

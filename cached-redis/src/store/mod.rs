@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::StoreError;
+use crate::util::moment::Moment;
 
 pub(crate) mod address;
 mod any;
@@ -90,6 +91,17 @@ pub(crate) trait Watch: Send + Sync + 'static {
 
     /// The connection is lost, or given up; its last sign of life was at `seen`.
     fn lost(&self, seen: Instant);
+
+    /// For how long the server may be left unasked.
+    fn period(&self) -> Duration {
+        Duration::MAX
+    }
+
+    /// What was asked at `sent` is answered, by the same server as before. `false`: the connection is of no
+    /// use any more.
+    fn answered(&self, _sent: Moment) -> bool {
+        true
+    }
 }
 
 /// Redis refuses a time to live of 0 and one that overflows; both are a caller's arithmetic, not a

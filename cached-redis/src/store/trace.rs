@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::many::{Asked, Filling, Granted};
+use super::tracked::Shown;
 use super::{Outlet, Put};
 use crate::error::StoreError;
 use crate::wire::entry::{Header, Token};
@@ -197,6 +198,7 @@ macro_rules! traced_within {
 traced_within! {
     String: text => **text;
     &str: text => **text;
+    Shown: shown => shown.entries;
     Asked: asked => (&*asked.key, asked.over.clone());
     Filling: fill => ((&*fill.key, fill.token), (fill.entry.clone(), fill.ttl));
 }

@@ -12,6 +12,7 @@ use super::Answer;
 use super::many::{Asked, Filling, Granted, many};
 use super::steps::steps;
 use super::trace::{Trace, Traced, number};
+use super::tracked::Shown;
 use crate::store::{AnyStore, Outlet, Put, Store};
 use crate::wire::entry::Token;
 use crate::wire::lock::Grant;
@@ -96,6 +97,15 @@ macro_rules! trace {
     };
 }
 steps!(trace);
+
+impl TracedStore {
+    /// To the model it is a look as any other.
+    pub(super) async fn read_tracked(&self, keys: &[&str]) -> Answer<Shown> {
+        let given = given!(self, keys);
+        let step = Box::pin(self.store.read_tracked(keys));
+        self.run("get_all", given, step).await
+    }
+}
 
 macro_rules! trace_many {
     ($($(#[$doc:meta])* $step:ident($each:ident: $item:ty $(, $name:ident: $type:ty)*) -> $answer:ty

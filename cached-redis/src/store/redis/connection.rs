@@ -21,12 +21,12 @@ use super::breaker::Breaker;
 use super::dial::Route;
 use super::facts::Identity;
 use super::handshake;
-use super::keeper::Keeper;
+use super::keeper::{Keeper, Role};
 use super::monitor::Seen;
 use crate::error::{ConnectProblem, StoreError};
+use crate::store::Answer;
 use crate::store::health::{Condition, State};
 use crate::store::stats::{BreakerState, StoreStats};
-use crate::store::{Answer, Watch};
 use crate::util::lock::Mutex;
 use crate::util::tasks::Tasks;
 
@@ -76,10 +76,24 @@ impl Connection {
     pub(super) async fn open(
         route: Arc<Route>,
         settings: RedisSettings,
-        watch: Arc<dyn Watch>,
+        role: Role,
         batches: Arc<Batches>,
     ) -> Self {
-        let tasks = Tasks::here();
+        let connection = Self::start(route, settings, role, batches, Tasks::here());
+        Self {
+            first_failure: connection.shared.first_attempt().await,
+            ..connection
+        }
+    }
+
+    /// Starts the task.
+    pub(super) fn start(
+        route: Arc<Route>,
+        settings: RedisSettings,
+        role: Role,
+        batches: Arc<Batches>,
+        tasks: Arc<Tasks>,
+    ) -> Self {
         let shared = Arc::new(Shared {
             batches,
             live: ArcSwapOption::empty(),
@@ -102,11 +116,11 @@ impl Connection {
             shared: shared.clone(),
             route,
             settings,
-            watch,
+            role,
         });
         tasks.house(move || Arc::clone(&keeper).begin());
         Self {
-            first_failure: shared.first_attempt().await,
+            first_failure: None,
             shared,
             tasks,
             patience,
@@ -156,6 +170,12 @@ impl Connection {
     /// Perhaps what was not answered was sent to nobody.
     pub(super) fn missed(&self) {
         self.tasks.tend();
+    }
+
+    /// How many connections there were: what was answered while their number was the same was answered by the
+    /// last of them.
+    pub(super) fn made(&self) -> u64 {
+        self.shared.made.load(Ordering::Acquire)
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -250,6 +270,13 @@ impl Shared {
             tried.get_or_insert(Err(problem));
             is_first
         });
+    }
+
+    pub(super) fn is_live(&self, live: &Arc<Live>) -> bool {
+        let current = self.live.load();
+        current
+            .as_ref()
+            .is_some_and(|current| Arc::ptr_eq(current, live))
     }
 
     fn is_trying(&self) -> bool {

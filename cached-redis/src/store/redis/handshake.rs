@@ -4,17 +4,21 @@
 //! the server and its clock known. The server's error texts are never passed on: the one for an
 //! unknown HELLO quotes the arguments, password included.
 
+use std::convert::Infallible;
 use std::sync::{Arc, LazyLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use redis::aio::{MultiplexedConnection, PubSub};
-use redis::{AsyncConnectionConfig, Pipeline, ProtocolVersion, RedisConnectionInfo, Value};
+use redis::{
+    AsyncConnectionConfig, Pipeline, ProtocolVersion, PushInfo, RedisConnectionInfo, Value,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::batch::Batches;
 use super::dial::{Route, dial};
 use super::facts::{Facts, Identity};
 use super::mux::Mux;
+use super::tracking::{Standing, Tracking};
 use super::{epoch, failure, reply, script};
 use crate::error::ConnectProblem;
 use crate::store::address::{Login, RedisAddress};
@@ -36,6 +40,8 @@ pub(super) struct Opened {
     pub(super) identity: Identity,
     /// Under which reads are collected for it.
     pub(super) number: u64,
+    /// What it is good for, if it was opened for announcements.
+    pub(super) standing: Standing,
 }
 
 /// Connects and logs in with RESP3, or RESP2 where HELLO is refused. With the key of an epoch and
@@ -45,17 +51,7 @@ pub(super) async fn open(
     epoch: Option<(&str, u32)>,
     batches: &Arc<Batches>,
 ) -> Result<Opened, ConnectProblem> {
-    let mut opened = match start(route, ProtocolVersion::RESP3, batches).await {
-        // Any other refusal would only be repeated, or less clear.
-        Err(first @ ConnectProblem::Server { .. }) => {
-            let second = start(route, ProtocolVersion::RESP2, batches).await;
-            second.map_err(|second| match second {
-                ConnectProblem::Closed => first,
-                second => second,
-            })
-        }
-        other => other,
-    }?;
+    let (mut opened, _) = start_either(route, batches, config).await?;
     if let Some((key, seen)) = epoch {
         let agreed = epoch::agree(&mut opened.connection, key, seen).await;
         opened.epoch = agreed.map_err(|error| ConnectProblem::Epoch(Box::new(error)))?;
@@ -63,15 +59,57 @@ pub(super) async fn open(
     Ok(opened)
 }
 
+/// The same for reads whose changes are announced to `tracking`, which RESP3 alone can do. The epoch is that
+/// of the steps, as it is the same server or nothing that is read there counts.
+pub(super) async fn open_tracked(
+    route: &Route,
+    tracking: &Arc<Tracking>,
+    batches: &Arc<Batches>,
+) -> Result<Opened, ConnectProblem> {
+    let announced = |tracking: Arc<Tracking>| {
+        move |push: PushInfo| {
+            tracking.announced(&push);
+            Ok::<_, Infallible>(())
+        }
+    };
+    let config = || config().set_push_sender(announced(Arc::clone(tracking)));
+    let (mut opened, protocol) = start_either(route, batches, config).await?;
+    let hears = protocol == ProtocolVersion::RESP3;
+    opened.standing = tracking.begin(&mut opened.connection, hears).await?;
+    Ok(opened)
+}
+
+/// With RESP3 and `config`, or RESP2 where HELLO is refused.
+async fn start_either(
+    route: &Route,
+    batches: &Arc<Batches>,
+    config: impl Fn() -> AsyncConnectionConfig,
+) -> Result<(Opened, ProtocolVersion), ConnectProblem> {
+    let (three, two) = (ProtocolVersion::RESP3, ProtocolVersion::RESP2);
+    match start(route, three, batches, config()).await {
+        // Any other refusal would only be repeated, or less clear.
+        Err(first @ ConnectProblem::Server { .. }) => {
+            let second = start(route, two, batches, self::config()).await;
+            let second = second.map_err(|second| match second {
+                ConnectProblem::Closed => first,
+                second => second,
+            });
+            Ok((second?, two))
+        }
+        other => Ok((other?, three)),
+    }
+}
+
 async fn start(
     route: &Route,
     protocol: ProtocolVersion,
     batches: &Arc<Batches>,
+    config: AsyncConnectionConfig,
 ) -> Result<Opened, ConnectProblem> {
     let info = info(&route.address, protocol);
     let stream = Mux::new(dial(route).await?, Arc::clone(batches));
     let number = stream.number();
-    let (connection, driver) = log_in(&info, stream).await?;
+    let (connection, driver) = log_in(&info, config, stream).await?;
     let prepared = prepare(connection, driver, route.address.database).await?;
     Ok(Opened { number, ..prepared })
 }
@@ -82,7 +120,7 @@ pub(super) async fn open_bare(
     route: &Route,
 ) -> Result<(MultiplexedConnection, Background), ConnectProblem> {
     let info = info(&route.address, ProtocolVersion::RESP2);
-    let (mut connection, driver) = log_in(&info, dial(route).await?).await?;
+    let (mut connection, driver) = log_in(&info, config(), dial(route).await?).await?;
     let database = route.address.database;
     let answers = send(&mut connection, &introduction(database)).await?;
     introduced(database, &mut answers.into_iter())?;
@@ -114,16 +152,20 @@ fn info(address: &RedisAddress, protocol: ProtocolVersion) -> RedisConnectionInf
     }
 }
 
-async fn log_in(
-    info: &RedisConnectionInfo,
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) -> Result<(MultiplexedConnection, Background), ConnectProblem> {
-    let config = AsyncConnectionConfig::new()
+fn config() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
         // Both are outer matters: one attempt and one operation each have one deadline.
         .set_connection_timeout(None)
         .set_response_timeout(None)
         .set_pipeline_buffer_size(QUEUE)
-        .set_write_backpressure_boundary(WRITE_BUFFER);
+        .set_write_backpressure_boundary(WRITE_BUFFER)
+}
+
+async fn log_in(
+    info: &RedisConnectionInfo,
+    config: AsyncConnectionConfig,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> Result<(MultiplexedConnection, Background), ConnectProblem> {
     let opened = MultiplexedConnection::new_with_config(info, stream, config).await;
     let (connection, driver) = opened.map_err(|error| failure::of_client(&error))?;
     Ok((connection, Background(tokio::spawn(driver))))
@@ -196,10 +238,11 @@ async fn prepare(
         epoch: 0,
         identity: facts.identity(),
         number: 0,
+        standing: Standing::Down,
     })
 }
 
-async fn send(
+pub(super) async fn send(
     connection: &mut MultiplexedConnection,
     commands: &Pipeline,
 ) -> Result<Vec<Value>, ConnectProblem> {

@@ -17,6 +17,7 @@ use super::dial::Route;
 use super::facts::Identity;
 use super::handshake::{self, Opened};
 use super::monitor::Monitor;
+use super::tracking::{Steps, Tracking};
 use super::{RedisSettings, reply};
 use crate::error::{ConnectProblem, StoreError};
 use crate::store::Watch;
@@ -31,7 +32,23 @@ pub(super) struct Keeper {
     pub(super) shared: Arc<Shared>,
     pub(super) route: Arc<Route>,
     pub(super) settings: RedisSettings,
-    pub(super) watch: Arc<dyn Watch>,
+    pub(super) role: Role,
+}
+
+/// What a connection is for, and who must know of it.
+pub(super) enum Role {
+    Steps(Steps),
+    /// Reads whose changes are announced.
+    Tracked(Arc<Tracking>),
+}
+
+impl Role {
+    fn watch(&self) -> &dyn Watch {
+        match self {
+            Self::Steps(steps) => steps,
+            Self::Tracked(tracking) => &**tracking,
+        }
+    }
 }
 
 /// A connection that was handed out, until its task or its runtime ends.
@@ -102,10 +119,17 @@ impl Keeper {
     }
 
     async fn connect(&self) -> Result<Opened, ConnectProblem> {
-        let epoch_key = self.settings.epoch_key.as_deref();
-        let seen = self.shared.epoch.load(Ordering::Relaxed);
-        let epoch = epoch_key.map(|key| (key, seen));
-        let attempt = handshake::open(&self.route, epoch, &self.shared.batches);
+        let (route, batches) = (&self.route, &self.shared.batches);
+        let attempt = async {
+            match &self.role {
+                Role::Steps(_) => {
+                    let epoch_key = self.settings.epoch_key.as_deref();
+                    let seen = self.shared.epoch.load(Ordering::Relaxed);
+                    handshake::open(route, epoch_key.map(|key| (key, seen)), batches).await
+                }
+                Role::Tracked(tracking) => handshake::open_tracked(route, tracking, batches).await,
+            }
+        };
         timeout(self.settings.connect_timeout, attempt)
             .await
             .unwrap_or(Err(ConnectProblem::Timeout))
@@ -122,12 +146,16 @@ impl Keeper {
         let changed = last.server.as_ref().is_some_and(|last| !last.is(&server));
         let monitor = Monitor::new(opened.connection.clone(), &server);
         // Before any operation can find the connection.
-        self.watch.recognised(&server, self.route.address.database);
-        self.watch.connected(changed);
+        let watch = self.role.watch();
+        watch.recognised(&server, self.route.address.database);
+        watch.connected(changed);
+        if let Role::Tracked(tracking) = &self.role {
+            tracking.leads_to(&server, opened.standing);
+        }
         last.server = Some(server);
         let offset = opened.clock_offset.unwrap_or(0);
         shared.clock_offset.store(offset, Ordering::Relaxed);
-        shared.made.fetch_add(1, Ordering::Relaxed);
+        shared.made.fetch_add(1, Ordering::Release);
         shared.breaker.reset();
         // Before the connection can be seen: no answer over it may be judged by an older epoch.
         shared.epoch.store(opened.epoch, Ordering::Release);
@@ -161,7 +189,7 @@ impl Keeper {
                     self.shared.last.lock().server = Some(Identity::default());
                 }
             }
-            () = monitor.keep() => {}
+            () = monitor.keep(self.role.watch(), || self.shared.is_live(&out.live)) => {}
             () = self.shared.breaker.watch(&self.route.address, probing, probe) => {}
         }
         drop(out);
@@ -174,7 +202,7 @@ impl Keeper {
         if found.as_ref().is_some_and(|found| Arc::ptr_eq(found, live)) {
             self.shared.batches.end(live.number);
             self.shared.condition.turns(false);
-            self.watch.lost(live.seen.last());
+            self.role.watch().lost(live.seen.last());
         }
     }
 

@@ -35,7 +35,7 @@ impl RedisStore {
         let (tried, first_try) = oneshot::channel();
         let subscriber = Subscriber {
             route: Arc::clone(&self.route),
-            patience: self.connect_timeout,
+            patience: self.settings.connect_timeout,
             channel: channel.to_owned(),
             slot,
         };

@@ -42,7 +42,7 @@ impl RedisStore {
     pub(in crate::store) fn log(&self, reader: Arc<Reader>) -> RedisLog {
         RedisLog {
             route: Arc::clone(&self.route),
-            patience: self.connect_timeout,
+            patience: self.settings.connect_timeout,
             reader,
             live: None,
             claimed: START.to_owned(),

@@ -51,9 +51,15 @@ impl RedisStore {
     }
 
     pub(in crate::store) async fn fill_all(&self, fills: &[Filling]) -> Vec<Answer<bool>> {
-        let check = |fill: &Filling| size::check(fill.entry.len(), self.value_bytes);
+        let check = |fill: &Filling| size::check(fill.entry.len(), self.settings.value_bytes);
         let sent = fills.iter().filter(|fill| check(fill).is_ok()).map(|fill| {
-            command::fill(&fill.key, fill.token, &fill.entry, fill.ttl, &self.bars_key)
+            command::fill(
+                &fill.key,
+                fill.token,
+                &fill.entry,
+                fill.ttl,
+                &self.settings.bars_key,
+            )
         });
         let mut answers = self.link.run_each(sent).await.into_iter();
         let answers = fills.iter().map(|fill| {

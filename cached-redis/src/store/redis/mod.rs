@@ -8,8 +8,8 @@
 //! to arrive spawns it.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -54,18 +54,22 @@ mod settings;
 mod tests;
 #[cfg(feature = "tls")]
 mod tls;
+mod tracked;
+mod tracking;
 
 use batch::Batches;
 use connection::Connection;
 use deadline::Deadline;
 use dial::Route;
 pub(crate) use facts::Identity;
+use keeper::Role;
 use link::Link;
 pub(crate) use settings::RedisSettings;
 #[cfg(feature = "tls")]
 use tls::Tls;
 #[cfg(feature = "tls")]
 pub(crate) use tls::TlsSettings;
+use tracking::{Steps, Tracking};
 
 /// How many keys one step of a scan looks at: little enough to hold nobody up.
 const SCANNED: u32 = 500;
@@ -73,12 +77,12 @@ const SCANNED: u32 = 500;
 /// See the module. Dropping it ends its tasks and closes its connection.
 pub(crate) struct RedisStore {
     link: Link,
+    /// For reads that a level in memory keeps, from the first of them on.
+    tracked: OnceLock<Option<Link>>,
+    tracking: Arc<Tracking>,
     /// For connections beside that of the link.
     route: Arc<Route>,
-    connect_timeout: Duration,
-    bars_key: String,
-    /// How large an entry may be.
-    value_bytes: u64,
+    settings: RedisSettings,
     /// Entries of another epoch that were met.
     outdated: AtomicU64,
 }
@@ -96,21 +100,25 @@ impl RedisStore {
             tls: Tls::of(&address, &settings.tls)?,
             address,
         });
-        let (connect_timeout, value_bytes) = (settings.connect_timeout, settings.value_bytes);
-        let bars_key = settings.bars_key.clone();
+        let key = settings.staleness_key.clone();
+        let tracking = Arc::new(Tracking::new(key, settings.staleness));
+        let steps = Role::Steps(Steps {
+            watch,
+            tracking: Arc::clone(&tracking),
+        });
         let batches = Arc::<Batches>::default();
         let deadline = Deadline::new(settings.deadline, Arc::clone(&batches))
             .map_err(|_| Error::setting("deadline", "no thread could be started for it"))?;
-        let connection = Connection::open(Arc::clone(&route), settings, watch, batches).await;
+        let connection = Connection::open(Arc::clone(&route), settings.clone(), steps, batches);
         Ok(Self {
             link: Link {
-                connection,
+                connection: connection.await,
                 deadline,
             },
+            tracked: OnceLock::new(),
+            tracking,
             route,
-            connect_timeout,
-            bars_key,
-            value_bytes,
+            settings,
             outdated: AtomicU64::new(0),
         })
     }
@@ -139,9 +147,16 @@ impl RedisStore {
     }
 
     pub(crate) fn stats(&self) -> StoreStats {
+        let own = self.link.connection.stats();
+        let tracked = self.tracked.get().and_then(Option::as_ref);
+        let tracked = tracked.map(|link| link.connection.stats());
+        let tracked = tracked.unwrap_or_default();
         StoreStats {
             outdated: self.outdated.load(Ordering::Relaxed),
-            ..self.link.connection.stats()
+            attempted: own.attempted + tracked.attempted,
+            timeouts: own.timeouts + tracked.timeouts,
+            lost: own.lost + tracked.lost,
+            ..own
         }
     }
 }
@@ -193,8 +208,8 @@ impl Store for RedisStore {
     }
 
     async fn fill(&self, key: &str, token: Token, entry: Bytes, ttl: Duration) -> Answer<bool> {
-        size::check(entry.len(), self.value_bytes)?;
-        let command = command::fill(key, token, &entry, ttl, &self.bars_key);
+        size::check(entry.len(), self.settings.value_bytes)?;
+        let command = command::fill(key, token, &entry, ttl, &self.settings.bars_key);
         size::judged(self.link.run(command).await, entry.len())
     }
 
@@ -217,7 +232,7 @@ impl Store for RedisStore {
         let mut args = vec![id.as_bytes(), life.as_bytes()];
         args.extend(prefixes.iter().map(String::as_bytes));
         self.link
-            .run(script::BAR.on(&[&self.bars_key], &args))
+            .run(script::BAR.on(&[&self.settings.bars_key], &args))
             .await
     }
 
@@ -251,9 +266,9 @@ impl Store for RedisStore {
     }
 
     async fn put(&self, key: &str, token: Token, entry: Bytes, ttl: Duration) -> Answer<Put> {
-        size::check(entry.len(), self.value_bytes)?;
+        size::check(entry.len(), self.settings.value_bytes)?;
         let ttl = millis(ttl).to_string();
-        let bars = self.bars_key.as_bytes();
+        let bars = self.settings.bars_key.as_bytes();
         let args = [token.as_bytes(), &*entry, ttl.as_bytes(), bars];
         let answer = self.link.evaluate(script::PUT.on(&[key], &args)).await;
         reply::put(&size::judged(answer, entry.len())?)

@@ -15,10 +15,11 @@ use tokio::time::{Instant, sleep};
 use super::facts::{Facts, Identity};
 use super::reply;
 use crate::error::StoreError;
-use crate::store::Answer;
+use crate::store::{Answer, Watch};
 use crate::util::lock::Mutex;
+use crate::util::moment::Moment;
 
-/// The pause between an answer and the next question.
+/// The pause between an answer and the next question, at most.
 const PERIOD: Duration = Duration::from_secs(1);
 
 pub(super) struct Monitor {
@@ -57,13 +58,15 @@ impl Monitor {
         self.connection.clone()
     }
 
-    /// Until the server is another one than at the beginning. A server that is silent is not asked
-    /// again, and the end of the connection is for others to notice.
-    pub(super) async fn keep(&mut self) {
+    /// Until the server is another one than at the beginning, or `watch` has no use for it while it `is_live`.
+    /// A server that is silent is not asked again, and the end of the connection is for others to notice.
+    pub(super) async fn keep(&mut self, watch: &dyn Watch, is_live: impl Fn() -> bool) {
         while self.history.is_some() {
-            sleep(PERIOD).await;
+            sleep(PERIOD.min(watch.period())).await;
+            let sent = Moment::now();
             match self.ask().await {
                 Ok(facts) if self.is_other(&facts) => return,
+                Ok(_) if is_live() && !watch.answered(sent) => return,
                 Err(StoreError::Lost) => break,
                 _ => self.seen.now(),
             }

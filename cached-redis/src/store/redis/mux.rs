@@ -120,13 +120,15 @@ impl<S> Mux<S> {
         Ok(())
     }
 
-    /// Deals out what was received, as far as there is room for the client's part of it.
+    /// Deals out what was received, as far as there is room for the client's part of it. What the server
+    /// announces the client has to hear before anything is dealt out that came later.
     fn deal(&mut self, client: &mut ReadBuf<'_>) -> Result<(), Malformed> {
+        let mut is_announced = false;
         while !self.received.is_empty() && client.remaining() > 0 {
             let is_ours = matches!(self.owed.front(), Some(Owed::Batch(_)));
             if !is_ours || !self.replies.is_between() || self.received[0] == PUSH {
-                self.hand_on(client)?;
-            } else if !self.take_reply()? {
+                is_announced |= self.hand_on(client)? == Some(PUSH);
+            } else if is_announced || !self.take_reply()? {
                 break;
             }
         }
@@ -134,8 +136,8 @@ impl<S> Mux<S> {
     }
 
     /// To the client. What is no reply at all it has a word for, and may have all of it unless it could find
-    /// an answer to us in there.
-    fn hand_on(&mut self, client: &mut ReadBuf<'_>) -> Result<(), Malformed> {
+    /// an answer to us in there. What has ended with it, if that is whole.
+    fn hand_on(&mut self, client: &mut ReadBuf<'_>) -> Result<Option<u8>, Malformed> {
         let most = self.received.len().min(client.remaining());
         let found = self.replies.find(&self.received[..most]);
         let is_ours = |owed: &Owed| matches!(owed, Owed::Batch(_));
@@ -145,10 +147,11 @@ impl<S> Mux<S> {
         let end = found.map_or(most, |(end, _)| end);
         client.put_slice(&self.received[..end]);
         self.received.advance(end);
-        if found?.1.is_some_and(|kind| kind != PUSH) {
+        let ended = found?.1;
+        if ended.is_some_and(|kind| kind != PUSH) {
             self.client_is_answered();
         }
-        Ok(())
+        Ok(ended)
     }
 
     /// A server that lets nobody in says so unasked.

@@ -41,6 +41,11 @@ pub(super) fn text(value: Value) -> Answer<String> {
     redis::from_redis_value(value).map_err(|_| StoreError::Answer)
 }
 
+/// A number, also as a text.
+pub(super) fn number(value: Value) -> Option<u64> {
+    redis::from_redis_value(value).ok()
+}
+
 /// A string or nothing. Takes over the reply's buffer.
 pub(super) fn bytes(value: Value) -> Answer<Option<Bytes>> {
     match value {

@@ -22,6 +22,10 @@ pub(crate) struct RedisSettings {
     pub(crate) epoch_key: Option<String>,
     /// Where the bars stand.
     pub(crate) bars_key: String,
+    /// Where it stands how long something that is kept in memory may be served unannounced.
+    pub(crate) staleness_key: String,
+    /// How long that is here.
+    pub(crate) staleness: Duration,
     /// How large an entry may be.
     pub(crate) value_bytes: u64,
 }
@@ -36,6 +40,8 @@ impl Default for RedisSettings {
             breaker_failures: defaults::BREAKER_FAILURES,
             epoch_key: None,
             bars_key: String::new(),
+            staleness_key: String::new(),
+            staleness: defaults::LOCAL_STALENESS,
             value_bytes: defaults::MAX_VALUE_BYTES,
         }
     }

@@ -201,3 +201,36 @@ async fn what_is_no_reply_reaches_nobody_and_what_goes_before_it_does() {
     let (client, reader) = answered_in_turn(b"+a\nb\r\n$1\r\n2\r\n").await;
     assert_eq!((client.unwrap(), reader), ("a\nb".to_owned(), is("2")));
 }
+
+#[tokio::test]
+async fn the_client_hears_an_announcement_before_a_later_answer_is_dealt_out() {
+    const ANNOUNCED: &[u8] = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n";
+    let (ours, mut server) = duplex(4096);
+    let batches = Arc::<Batches>::default();
+    let mut mux = Mux::new(ours, Arc::clone(&batches));
+    batches.start(mux.number());
+    let mut read = pin!(read(&batches, "k"));
+    let mut reader = async || poll_fn(|context| Poll::Ready(read.as_mut().poll(context))).await;
+    assert!(reader().await.is_pending());
+    // Once to gather those who are ready, and once to send.
+    for _ in 0..2 {
+        let flushed = poll_fn(|context| Pin::new(&mut mux).poll_flush(context));
+        flushed.await.unwrap();
+    }
+    server
+        .write_all(&[ANNOUNCED, ANNOUNCED, b"$3\r\nold\r\n"].concat())
+        .await
+        .unwrap();
+    let mut room = [0; 256];
+    let mut client = ReadBuf::new(&mut room);
+    let mut turn = async || {
+        let polled = |context: &mut Context<'_>| Pin::new(&mut mux).poll_read(context, &mut client);
+        let mut polled = polled;
+        poll_fn(|context| Poll::Ready(polled(context).is_ready())).await
+    };
+    assert!(turn().await && reader().await.is_pending());
+    assert!(!turn().await);
+    let answer = Some(Ok(Some(Bytes::from_static(b"old"))));
+    assert_eq!(reader().await, Poll::Ready(answer));
+    assert_eq!(client.filled(), [ANNOUNCED, ANNOUNCED].concat());
+}

@@ -1,0 +1,88 @@
+//! Reads for a level in process memory, over a connection of their own.
+//!
+//! It is opened by the first of them, and only what is kept is read there: the server remembers each key
+//! that was. Where it is of no use, the connection of the steps is read instead, and nothing is kept of
+//! that; but where the server announces nothing at all, for as long as may be served unannounced.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::RedisStore;
+use super::batch::Batches;
+use super::connection::Connection;
+use super::deadline::Deadline;
+use super::keeper::Role;
+use super::link::Link;
+use super::tracking::Standing;
+use crate::error::StoreError;
+use crate::store::tracked::{Keeper, Shown};
+use crate::store::{Answer, Store as _};
+use crate::util::moment::Moment;
+
+impl RedisStore {
+    pub(in crate::store) fn track(&self, keeper: Arc<dyn Keeper>) {
+        self.tracking.tell(keeper);
+    }
+
+    pub(in crate::store) async fn read_tracked(&self, keys: &[&str]) -> Answer<Shown> {
+        let sent = Moment::now();
+        let Some(link) = self.tracked() else {
+            return self.read_untracked(keys, None).await;
+        };
+        match self.tracking.standing() {
+            Standing::Silent => return self.read_untracked(keys, Some(sent)).await,
+            Standing::Refused => return self.read_untracked(keys, None).await,
+            Standing::Down | Standing::Announces => {}
+        }
+        let made = link.connection.made();
+        match link.read_all(keys).await {
+            Ok(entries) if link.connection.made() == made && self.tracking.vouches(sent) => {
+                let sent = Some(sent);
+                Ok(Shown { sent, entries })
+            }
+            Ok(_) | Err(StoreError::Unavailable | StoreError::Lost) => {
+                self.read_untracked(keys, None).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn read_untracked(&self, keys: &[&str], sent: Option<Moment>) -> Answer<Shown> {
+        let entries = self.get_all(keys).await?;
+        Ok(Shown { sent, entries })
+    }
+
+    /// The greater of what was agreed on and what is asked for here.
+    pub(in crate::store) async fn staleness(&self) -> Answer<Duration> {
+        let agreed = self.get(&self.settings.staleness_key).await?;
+        let agreed = agreed.and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
+        let agreed = Duration::from_millis(agreed.unwrap_or_default());
+        Ok(agreed.max(self.settings.staleness))
+    }
+
+    /// The connection, if anybody wants it; without one of the steps none is begun.
+    fn tracked(&self) -> Option<&Link> {
+        let is_wanted = || self.tracking.is_wanted() && self.link.connection.is_up();
+        let begun = match self.tracked.get() {
+            None if is_wanted() => Some(self.tracked.get_or_init(|| self.open_tracked())),
+            begun => begun,
+        };
+        begun?.as_ref()
+    }
+
+    /// `None`: there is no thread for its deadline.
+    fn open_tracked(&self) -> Option<Link> {
+        let (route, settings) = (Arc::clone(&self.route), self.settings.clone());
+        let batches = Arc::<Batches>::default();
+        let deadline = Deadline::new(settings.deadline, Arc::clone(&batches)).ok()?;
+        let role = Role::Tracked(Arc::clone(&self.tracking));
+        let tasks = Arc::clone(self.link.connection.tasks());
+        Some(Link {
+            connection: Connection::start(route, settings, role, batches, tasks),
+            deadline,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! What is known of the connection on which the server announces changes of what was read there.
+//!
+//! `CLIENT TRACKING` is in its default mode: own writes are announced as well. With NOLOOP a key that was
+//! changed over this connection would be forgotten without a word. An announcement is handed on before any
+//! answer that the server sent after it.
+//!
+//! What is read there counts only while both connections show the same life of the same server, whose epoch
+//! is then that of the steps. A demoted primary goes on answering, and knows nothing of what is invalidated
+//! elsewhere; so the connection is asked for its server as that of the steps is, and more often.
+//!
+//! How long something may be served unannounced is agreed on in the store: whoever asks for more than what
+//! stands there keeps nothing, since those who wait it out would wait too short a time.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Once, OnceLock};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{PushInfo, PushKind, Value};
+use tokio::time::Instant;
+
+use super::facts::Identity;
+use super::{failure, handshake, reply};
+use crate::error::ConnectProblem;
+use crate::store::Watch;
+use crate::store::tracked::Keeper;
+use crate::util::lock::Mutex;
+use crate::util::moment::Moment;
+
+/// After so long without a read nothing is asked more often than elsewhere.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// What the connection is good for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing: there is none, it leads elsewhere, or it is to be made anew.
+    #[default]
+    Down,
+    /// Changes are announced there.
+    Announces,
+    /// The server announces none.
+    Silent,
+    /// Nothing may be kept, since less was agreed on.
+    Refused,
+}
+
+/// See the module.
+pub(super) struct Tracking {
+    /// Where it stands what was agreed on.
+    key: String,
+    /// What is asked for here.
+    pub(super) staleness: Duration,
+    keeper: OnceLock<Arc<dyn Keeper>>,
+    state: Mutex<State>,
+    /// When it was last read over.
+    used: AtomicU64,
+    told: Once,
+}
+
+#[derive(Default)]
+struct State {
+    standing: Standing,
+    /// Where it leads to.
+    server: Identity,
+    /// Where the steps go.
+    steps: Identity,
+}
+
+impl Tracking {
+    pub(super) fn new(key: String, staleness: Duration) -> Self {
+        Self {
+            key,
+            staleness,
+            keeper: OnceLock::new(),
+            state: Mutex::default(),
+            used: AtomicU64::new(0),
+            told: Once::new(),
+        }
+    }
+
+    /// From now on it is told to `keeper`, unless somebody else is told already.
+    pub(super) fn tell(&self, keeper: Arc<dyn Keeper>) {
+        let _ = self.keeper.set(keeper);
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        self.keeper.get().is_some()
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        let state = self.state.lock();
+        match state.standing {
+            Standing::Announces if !state.server.is(&state.steps) => Standing::Down,
+            standing => standing,
+        }
+    }
+
+    /// Whether what was sent at `sent` and is answered has shown something to be kept.
+    pub(super) fn vouches(&self, sent: Moment) -> bool {
+        self.used.store(sent.0, Ordering::Relaxed);
+        self.hear(sent) == Standing::Announces
+    }
+
+    fn hear(&self, sent: Moment) -> Standing {
+        let standing = self.standing();
+        if standing == Standing::Announces {
+            self.each(|keeper| keeper.answered(sent));
+        }
+        standing
+    }
+
+    fn each(&self, tell: impl FnOnce(&dyn Keeper)) {
+        if let Some(keeper) = self.keeper.get() {
+            tell(&**keeper);
+        }
+    }
+
+    /// Agrees on the staleness and, where it can hear them, asks for announcements.
+    pub(super) async fn begin(
+        &self,
+        connection: &mut MultiplexedConnection,
+        hears: bool,
+    ) -> Result<Standing, ConnectProblem> {
+        let own = self.staleness.as_millis() as u64;
+        let mut commands = redis::pipe();
+        commands
+            .cmd("SET")
+            .arg(&self.key)
+            .arg(own)
+            .arg("NX")
+            .arg("GET");
+        if hears {
+            commands.cmd("CLIENT").arg("TRACKING").arg("ON");
+        }
+        let answers = handshake::send(connection, &commands).await?;
+        let agreed = match answers.first() {
+            Some(Value::ServerError(error)) => return Err(failure::of_server(error)),
+            Some(Value::Nil) => own,
+            stands => stands.cloned().and_then(reply::number).unwrap_or(0),
+        };
+        Ok(match answers.get(1) {
+            _ if agreed < own => {
+                self.told.call_once(|| refused(own, agreed));
+                Standing::Refused
+            }
+            Some(Value::Okay) => Standing::Announces,
+            _ => {
+                self.told.call_once(|| silent(own));
+                Standing::Silent
+            }
+        })
+    }
+
+    /// To be called for what a server says without being asked.
+    pub(super) fn announced(&self, push: &PushInfo) {
+        if push.kind != PushKind::Invalidate {
+            return;
+        }
+        if let Some(Value::Array(keys)) = push.data.first() {
+            for key in keys {
+                if let Value::BulkString(key) = key {
+                    self.each(|keeper| keeper.changed(key));
+                }
+            }
+            return;
+        }
+        // What was agreed on is gone as well.
+        self.state.lock().standing = Standing::Down;
+        self.each(Keeper::flushed);
+    }
+
+    /// Before the connection can be used.
+    pub(super) fn leads_to(&self, server: &Identity, standing: Standing) {
+        let mut state = self.state.lock();
+        state.server.clone_from(server);
+        state.standing = match standing {
+            // One that says nothing of itself is never known to be the same.
+            Standing::Announces if !server.is(server) => Standing::Silent,
+            standing => standing,
+        };
+    }
+
+    /// Where the steps are about to go.
+    fn steps_go_to(&self, server: &Identity) {
+        self.state.lock().steps.clone_from(server);
+    }
+}
+
+impl Watch for Tracking {
+    fn connected(&self, _changed: bool) {}
+
+    fn lost(&self, _seen: Instant) {
+        self.state.lock().standing = Standing::Down;
+        self.each(Keeper::lost);
+    }
+
+    fn period(&self) -> Duration {
+        let idle = Moment::now().since(Moment(self.used.load(Ordering::Relaxed)));
+        match idle < IDLE {
+            true => self.staleness / 3,
+            false => Duration::MAX,
+        }
+    }
+
+    fn answered(&self, sent: Moment) -> bool {
+        self.hear(sent) != Standing::Down
+    }
+}
+
+fn refused(asked: u64, agreed: u64) {
+    crate::util::warning::error!(
+        asked,
+        agreed,
+        "more `local_staleness`, in ms, is asked for here than was agreed on in the namespace: nothing is \
+         kept in memory"
+    );
+}
+
+fn silent(staleness: u64) {
+    crate::util::warning::warn!(
+        staleness,
+        "the store does not announce changes (RESP3, `INFO` and `CLIENT TRACKING` are needed): what is kept \
+         in memory lives for `local_staleness`, in ms, at most"
+    );
+}
+
+/// Who must know of the connection of the steps.
+pub(super) struct Steps {
+    pub(super) watch: Arc<dyn Watch>,
+    pub(super) tracking: Arc<Tracking>,
+}
+
+impl Watch for Steps {
+    fn recognised(&self, server: &Identity, database: u32) {
+        self.tracking.steps_go_to(server);
+        self.watch.recognised(server, database);
+    }
+
+    /// The epoch may be another one, whatever the server.
+    fn connected(&self, changed: bool) {
+        self.tracking.each(Keeper::moved);
+        self.watch.connected(changed);
+    }
+
+    fn lost(&self, seen: Instant) {
+        self.watch.lost(seen);
+    }
+}
