@@ -184,6 +184,7 @@ pub fn redis_cached(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `guard = "require"` | in two phases or not at all: where the keys cannot be barred, the function's body does not run and it returns an error, which its error type makes of `cached_redis::error::Unguarded` by `From` | |
 /// | `replica_lag = …` | for so long after the invalidation (a [duration](macro@redis_cached#durations), written as a TTL is) nothing that is loaded under the keys is stored: for sources whose replicas lag | none |
 /// | `publish` | once the keys are removed, an event says so to every service that listens: see `cached_redis::docs::events` | nobody is told |
+/// | `settled` | the function returns when no process can serve what was there before, also from its memory: see [`settled`](https://docs.rs/cached-redis/latest/cached_redis/docs/writing#settled) | where functions are `local`, others may for a bounded time |
 /// | `cache = …` | the instance, as for `redis_cached` | the scope's, else the installed one |
 /// | `crate = …` | path of the `cached-redis` crate | `::cached_redis` |
 ///
@@ -230,6 +231,7 @@ pub fn invalidates(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `tags = ["…"]` | the [tags](macro@redis_cached#tags) that readers of this key carry, those that they find while they load or inherit from what they call included; `tags = []` if they carry none. `<result>` is refused in them too | required |
 /// | `codec = …` | that of the readers | the builder's |
 /// | `unless = …` | an expression over `result`, a reference to the `Ok` value; where it is `true` the value is not stored, and the key invalidated | never |
+/// | `settled` | as for [`macro@invalidates`] | |
 /// | `cache = …` | the instance, as for `redis_cached` | the scope's, else the installed one |
 /// | `crate = …` | path of the `cached-redis` crate | `::cached_redis` |
 ///

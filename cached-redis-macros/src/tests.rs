@@ -251,7 +251,7 @@ fn invalidates_by_the_result() {
 #[test]
 fn invalidates_in_two_phases() {
     let expansion = entry::invalidates(
-        quote!("user:<id>", guard, replica_lag = "2s", publish),
+        quote!("user:<id>", guard, replica_lag = "2s", publish, settled),
         &quote! {
             async fn rename(id: u64) {
                 update(id).await
@@ -305,6 +305,7 @@ fn written_through_with_every_option() {
             unless = result.is_none(),
             cache = self.cache,
             policy = "hot",
+            settled,
         },
         &quote! {
             async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {

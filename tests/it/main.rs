@@ -113,6 +113,7 @@ mod rooms;
 mod runtimes;
 mod secrets;
 #[cfg(feature = "testing")]
+mod settled;
 mod several_attributes;
 mod shapes_out_of_sight;
 mod shared_values;

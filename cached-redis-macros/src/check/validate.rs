@@ -35,6 +35,8 @@ pub(crate) struct Cached {
     /// Tells the source's version, given the function's own arguments.
     pub(crate) version: Option<Path>,
     pub(crate) timeout: Option<Life>,
+    /// Of a write-through: whether it waits until no process serves what was there before.
+    pub(crate) settled: bool,
     pub(crate) batch: Option<Batch>,
     /// Whether the load is made to own its arguments, so that it can go on without its caller.
     pub(crate) detached: bool,
@@ -50,6 +52,7 @@ pub(crate) struct Invalidates {
     pub(crate) guard: Option<Guard>,
     pub(crate) replica_lag: Option<Life>,
     pub(crate) publish: bool,
+    pub(crate) settled: bool,
     pub(crate) cache: Option<Expr>,
     pub(crate) krate: Option<Path>,
 }
@@ -135,6 +138,7 @@ impl Cached {
             unless,
             ttl_with,
             version,
+            settled,
             cache,
             krate,
             ..
@@ -144,6 +148,7 @@ impl Cached {
             key: key?,
             tags: Vec::new(),
             timeout: None,
+            settled: settled.is_some(),
             detached: false,
             batch: None,
             policy,
@@ -395,6 +400,7 @@ impl Invalidates {
             Some(when) => When::parse(when, errors),
             None => (!args.unread_when).then_some(When::Always),
         };
+        refuse_settled_before(&args, when, errors);
         // An unreadable `when` is one mistake, not one more for each `<result>`.
         let outcome = match when {
             Some(When::Ok) | None => Outcome::Ok,
@@ -424,9 +430,22 @@ impl Invalidates {
             guard: transposed(guard)?,
             replica_lag: transposed(replica_lag)?,
             publish: args.publish.is_some(),
+            settled: args.settled.is_some(),
             cache: args.cache,
             krate: args.krate,
         })
+    }
+}
+
+/// What is loaded while the function runs may be kept in memory anew.
+fn refuse_settled_before(args: &InvalidatesArgs, when: Option<When>, errors: &mut Errors) {
+    if let (Some(literal), Some(()), Some(When::Before)) = (&args.when, args.settled, when) {
+        let message = "what is invalidated before the function runs is outdated again after it, `settled` or not";
+        errors.refuse(
+            literal,
+            message,
+            "remove one of them; `settled` is the stronger",
+        );
     }
 }
 

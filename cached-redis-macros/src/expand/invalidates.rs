@@ -5,7 +5,7 @@ use quote::quote_spanned;
 
 use super::cached::life;
 use super::key::{adder, key_writer, keys_of_result};
-use super::{body, ends, on_instance, place, private, start, string};
+use super::{body, ends, on_instance, place, private, settled, start, string};
 use crate::check::guard::Guard;
 use crate::check::key::Key;
 use crate::check::validate::Invalidates;
@@ -144,6 +144,7 @@ fn registered_writer(
         }
     };
     let publish = invalidates.publish;
+    let settled = settled(invalidates.settled);
     quote_spanned! {here=> {
         static __CACHED_REDIS_WRITER: #p::Writer = #p::Writer::new(#p::WriterInfo {
             #place
@@ -154,7 +155,7 @@ fn registered_writer(
             guard: #guard,
             replica_lag: #replica_lag,
             publish: #publish,
-        });
+        })#settled;
         #p::inventory::submit! { #p::Registered::Writer(&__CACHED_REDIS_WRITER) }
         &__CACHED_REDIS_WRITER
     }}

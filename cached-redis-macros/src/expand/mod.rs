@@ -63,6 +63,14 @@ fn parameters(function: &Function, batch: Option<&Batch>) -> TokenStream {
     quote_spanned!(here=> &[#(#parameters),*])
 }
 
+/// What a writer's static has behind it, if it waits until its invalidation has settled.
+fn settled(settled: bool) -> TokenStream {
+    match settled {
+        true => quote_spanned!(Span::mixed_site()=> .settled()),
+        false => TokenStream::new(),
+    }
+}
+
 fn string(text: &str) -> TokenStream {
     LitStr::new(text, Span::mixed_site()).into_token_stream()
 }

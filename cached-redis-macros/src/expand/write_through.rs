@@ -5,7 +5,7 @@ use quote::quote_spanned;
 
 use super::cached::{codec, info, shape, verdict};
 use super::key::key_writer;
-use super::{body, ends, instance, on_instance, private, start, string};
+use super::{body, ends, instance, on_instance, private, settled, start, string};
 use crate::check::validate::Cached;
 use crate::parse::signature::Function;
 use crate::parse::syntax::at;
@@ -56,8 +56,9 @@ fn registered(written: &Cached, function: &Function, p: &TokenStream) -> TokenSt
     let here = Span::mixed_site();
     let info = info(written, function, p);
     let target = string(&written.key.template);
+    let settled = settled(written.settled);
     quote_spanned! {here=> {
-        static __CACHED_REDIS_WRITE_THROUGH: #p::WriteThrough = #p::WriteThrough::new(#info, &[#target]);
+        static __CACHED_REDIS_WRITE_THROUGH: #p::WriteThrough = #p::WriteThrough::new(#info, &[#target])#settled;
         #p::inventory::submit! { #p::Registered::Through(&__CACHED_REDIS_WRITE_THROUGH) }
         &__CACHED_REDIS_WRITE_THROUGH
     }}

@@ -11,29 +11,32 @@ use crate::parse::option::{Each, Piece, Word, Written, pieces};
 use crate::parse::tags;
 use crate::parse::words::{self, Options};
 
-/// From one table: the options of an attribute, how each is read, what holds them as written, and those
-/// that a second attribute has as well.
+/// From one table: the options of an attribute, how each is read, what holds them as written, those that a
+/// second attribute has as well, and behind a `+` those that it alone has.
 macro_rules! options {
     (
         $(#[$doc:meta])+ $args:ident $(, and $other:literal)*;
         $($name:literal $field:ident: $type:ty = $read:path $(, $too:ident)?;)+
+        $(+ $second:literal $second_field:ident: $second_type:ty = $second_read:path;)*
         $($(#[$held_doc:meta])+ $held:ident: $held_type:ty;)*
     ) => {
         $(#[$doc])+
         #[derive(Clone, Default)]
         pub(crate) struct $args {
             $(pub(crate) $field: Option<$type>,)+
+            $(pub(crate) $second_field: Option<$second_type>,)*
             $($(#[$held_doc])+ pub(crate) $held: $held_type,)*
         }
 
         impl $args {
             /// All options, and those that the second attribute has.
-            const KNOWN: [&[&str]; 2] = [&[$($other,)* $($name),+], &[$($($too!($name),)?)+]];
+            const KNOWN: [&[&str]; 2] = [&[$($other,)* $($name),+], &[$($($too!($name),)?)+ $($second),*]];
 
             /// Takes an option of the table, and tells whether it could be read.
             fn set(&mut self, option: Written, errors: &mut Errors) -> bool {
                 match option.name.to_string().as_str() {
                     $($name => option.set(&mut self.$field, $read, errors),)+
+                    $($second => option.set(&mut self.$second_field, $second_read, errors),)*
                     _ => true,
                 }
             }
@@ -75,6 +78,7 @@ options! {
     "cache" cache: Expr = Written::expression, both;
     "policy" policy: LitStr = Written::string, both;
     "crate" krate: Path = Written::krate, both;
+    + "settled" settled: () = Written::flag;
     /// Options that were meant and could not be read.
     unread: Vec<String>;
 }
@@ -86,6 +90,7 @@ options! {
     "guard" guard: Word = Written::word;
     "replica_lag" replica_lag: Expr = Written::expression;
     "publish" publish: () = Written::flag;
+    "settled" settled: () = Written::flag;
     "cache" cache: Expr = Written::expression;
     "crate" krate: Path = Written::krate;
     /// The keys, which have no name.
@@ -116,7 +121,7 @@ const INVALIDATES: Options = Options {
     known: InvalidatesArgs::KNOWN[0],
 };
 
-const ALL: &[&Options] = &[&CACHED, &WRITE_THROUGH, &INVALIDATES];
+const ALL: &[&Options] = &[&CACHED, &INVALIDATES, &WRITE_THROUGH];
 
 impl CachedArgs {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {

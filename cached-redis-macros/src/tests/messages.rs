@@ -435,6 +435,16 @@ fn writers_take_keys_without_a_name_and_no_ttl() {
             "remove it, or put it on a function under `#[invalidates]`",
         )],
     );
+    assert_refused(
+        try_cached,
+        &[(
+            "ttl = 300, settled",
+            USER,
+            "settled",
+            "`settled` is an option of `#[invalidates]`, not of `#[redis_cached]`",
+            "remove it, or put it on a function under `#[invalidates]`",
+        )],
+    );
 }
 
 #[test]

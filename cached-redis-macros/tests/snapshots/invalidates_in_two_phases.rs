@@ -1,21 +1,22 @@
 async fn rename(id: u64) {
     let __writer = {
         static __CACHED_REDIS_WRITER: ::cached_redis::__private::Writer = ::cached_redis::__private::Writer::new(::cached_redis::__private::WriterInfo {
-            path: ::core::concat!(::core::module_path!(), "::", "rename"),
-            file: ::core::file!(),
-            line: ::core::line!(),
-            targets: &["user:<id>"],
-            tags: &[],
-            when: ::cached_redis::__private::When::Always,
-            bound: false,
-            guard: ::cached_redis::__private::Some(
-                ::cached_redis::__private::Guard::Prefer,
-            ),
-            replica_lag: ::cached_redis::__private::Some(
-                ::cached_redis::__private::Duration::from_millis(2000u64),
-            ),
-            publish: true,
-        });
+                path: ::core::concat!(::core::module_path!(), "::", "rename"),
+                file: ::core::file!(),
+                line: ::core::line!(),
+                targets: &["user:<id>"],
+                tags: &[],
+                when: ::cached_redis::__private::When::Always,
+                bound: false,
+                guard: ::cached_redis::__private::Some(
+                    ::cached_redis::__private::Guard::Prefer,
+                ),
+                replica_lag: ::cached_redis::__private::Some(
+                    ::cached_redis::__private::Duration::from_millis(2000u64),
+                ),
+                publish: true,
+            })
+            .settled();
         ::cached_redis::__private::inventory::submit! {
             ::cached_redis::__private::Registered::Writer(& __CACHED_REDIS_WRITER)
         }

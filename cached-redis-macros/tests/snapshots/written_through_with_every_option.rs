@@ -1,32 +1,36 @@
 async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
     let __written = {
         static __CACHED_REDIS_WRITE_THROUGH: ::cached_redis::__private::WriteThrough = ::cached_redis::__private::WriteThrough::new(
-            ::cached_redis::__private::FunctionInfo {
-                path: ::core::concat!(::core::module_path!(), "::", "rename"),
-                file: ::core::file!(),
-                line: ::core::line!(),
-                template: "user:<self.tenant>:<id>",
-                tags: &["tenant:<self.tenant>", "users"],
-                versioned: false,
-                default_key: false,
-                parameters: &[("id", "u64"), ("name", "&str")],
-                value: "Result<Option<User>, DbError>",
-                generic: false,
-                bound: true,
-                policy: ::cached_redis::__private::Policy::new()
-                    .ttl(
-                        ::cached_redis::__private::checked_ttl(
-                            ::cached_redis::__private::Written(TTL).__cached_redis_time(),
-                        ),
-                    )
-                    .negative_ttl(::cached_redis::__private::Duration::from_millis(0u64))
-                    .jitter(::cached_redis::__private::Jitter::around(0.1))
-                    .named("hot"),
-                codec: ::cached_redis::__private::Some("json"),
-                definition: ::cached_redis::__private::definition(&|| {}),
-            },
-            &["user:<self.tenant>:<id>"],
-        );
+                ::cached_redis::__private::FunctionInfo {
+                    path: ::core::concat!(::core::module_path!(), "::", "rename"),
+                    file: ::core::file!(),
+                    line: ::core::line!(),
+                    template: "user:<self.tenant>:<id>",
+                    tags: &["tenant:<self.tenant>", "users"],
+                    versioned: false,
+                    default_key: false,
+                    parameters: &[("id", "u64"), ("name", "&str")],
+                    value: "Result<Option<User>, DbError>",
+                    generic: false,
+                    bound: true,
+                    policy: ::cached_redis::__private::Policy::new()
+                        .ttl(
+                            ::cached_redis::__private::checked_ttl(
+                                ::cached_redis::__private::Written(TTL)
+                                    .__cached_redis_time(),
+                            ),
+                        )
+                        .negative_ttl(
+                            ::cached_redis::__private::Duration::from_millis(0u64),
+                        )
+                        .jitter(::cached_redis::__private::Jitter::around(0.1))
+                        .named("hot"),
+                    codec: ::cached_redis::__private::Some("json"),
+                    definition: ::cached_redis::__private::definition(&|| {}),
+                },
+                &["user:<self.tenant>:<id>"],
+            )
+            .settled();
         ::cached_redis::__private::inventory::submit! {
             ::cached_redis::__private::Registered::Through(&
             __CACHED_REDIS_WRITE_THROUGH)

@@ -2,13 +2,10 @@
 
 use crate::engine::handle::Cache;
 use crate::error::Error;
-use crate::observe::registry::{self, Function};
-use crate::wire::key::Pattern;
-use crate::wire::tag;
-use crate::wire::targets::Targets;
+use crate::observe::registry;
 use crate::write::invalidate;
 use crate::write::invalidation::Invalidation;
-use crate::write::request::InvalidationRequest;
+use crate::write::request::{InvalidationRequest, entries_of};
 
 impl Cache {
     /// What is to be invalidated as one thing: keys, tags, patterns, and how.
@@ -96,14 +93,5 @@ impl Cache {
         let function = registry::function(function)?;
         let entries = entries_of(function, &self.inner.namespace);
         invalidate::invalidate(&self.inner, &function.site, entries).await
-    }
-}
-
-/// All that a function can have stored, and those that share its template.
-pub(crate) fn entries_of(function: &Function, namespace: &str) -> Targets {
-    let template = function.info.template;
-    match function.info.tags.is_empty() {
-        true => Pattern::of_template(namespace, template).into(),
-        false => vec![tag::function_key(namespace, template)].into(),
     }
 }

@@ -190,6 +190,8 @@ pub struct Writer {
     pub(crate) site: Site,
     /// Whether it stores what it has written.
     pub(crate) through: bool,
+    /// Whether it waits until no process serves what was there before.
+    pub(crate) settled: bool,
 }
 
 impl Writer {
@@ -201,6 +203,16 @@ impl Writer {
             info,
             site,
             through,
+            settled: false,
+        }
+    }
+
+    /// The same, which waits until no process serves what was there before.
+    #[must_use]
+    pub const fn settled(self) -> Self {
+        Self {
+            settled: true,
+            ..self
         }
     }
 }
@@ -231,6 +243,13 @@ impl WriteThrough {
         writer.through = true;
         let function = Function::new(info);
         Self { function, writer }
+    }
+
+    /// See [`Writer::settled`].
+    #[must_use]
+    pub const fn settled(mut self) -> Self {
+        self.writer.settled = true;
+        self
     }
 }
 

@@ -12,6 +12,10 @@ impl Moment {
         Self(elapsed().as_nanos() as u64)
     }
 
+    pub(crate) fn elapsed(self) -> Duration {
+        Self::now().since(self)
+    }
+
     pub(crate) fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }

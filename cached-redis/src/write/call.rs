@@ -258,6 +258,7 @@ impl Write {
         let removal = Removal {
             hold_off: info.replica_lag,
             guards: self.guard.take().into_iter().collect(),
+            settles: self.writer.settled,
             ..own.published(info.publish)
         };
         (!removal.is_empty()).then_some(removal)

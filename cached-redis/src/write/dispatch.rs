@@ -22,16 +22,21 @@ use crate::observe::event::Event;
 use crate::observe::registry::DIRECT;
 use crate::protocol::journal::{Attempt, Hold};
 use crate::protocol::outbox::Announcement;
+use crate::util::background::Background;
 use crate::util::liveness::Unfinished;
 use crate::util::lock::Mutex;
 use crate::util::work::Begun;
 use crate::wire::targets::Targets;
 use crate::write::invalidation::Invalidation;
 use crate::write::publish;
+use crate::write::settle::settle;
 
 /// See the module. It gives how the invalidation went.
 pub(crate) struct Sent {
     task: JoinHandle<Invalidation>,
+    /// Where it has to settle, once it is confirmed.
+    settles: Option<Arc<Inner>>,
+    settling: Option<Background>,
     runtime: Handle,
     under_way: Arc<UnderWay>,
 }
@@ -93,9 +98,17 @@ impl Sent {
         });
         Self {
             task,
+            settles: None,
+            settling: None,
             runtime,
             under_way,
         }
+    }
+
+    /// The same, which is awaited until it has settled there.
+    pub(crate) fn settled(mut self, settles: Option<Arc<Inner>>) -> Self {
+        self.settles = settles;
+        self
     }
 }
 
@@ -159,9 +172,21 @@ impl Future for Sent {
     type Output = Invalidation;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Invalidation> {
+        if let Some(Background(task)) = &mut self.settling {
+            let settled = ready!(Pin::new(task).poll(context));
+            return Poll::Ready(settled.map_or(Invalidation::Deferred, |()| Invalidation::Done));
+        }
         // An error means that its runtime is shutting down, and it was deferred.
         let ended = ready!(Pin::new(&mut self.task).poll(context));
-        Poll::Ready(ended.unwrap_or(Invalidation::Deferred))
+        let ended = ended.unwrap_or(Invalidation::Deferred);
+        match self.settles.take() {
+            Some(inner) if ended == Invalidation::Done => {
+                let runtime = Arc::clone(&inner.runtime);
+                self.settling = Some(Background(runtime.spawn(settle(inner))));
+                self.poll(context)
+            }
+            _ => Poll::Ready(ended),
+        }
     }
 }
 

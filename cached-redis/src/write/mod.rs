@@ -14,6 +14,7 @@ pub(crate) mod publish;
 pub(crate) mod removal;
 pub(crate) mod replay;
 pub(crate) mod request;
+pub(crate) mod settle;
 pub(crate) mod start;
 pub(crate) mod through;
 pub(crate) mod update;

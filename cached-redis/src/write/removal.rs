@@ -20,6 +20,8 @@ pub(crate) struct Removal {
     pub(crate) hold_off: Option<Duration>,
     /// Writes in two phases that end with it.
     pub(crate) guards: Vec<WriteGuard>,
+    /// Whether its end is awaited until no process serves what was there before.
+    pub(crate) settles: bool,
     /// What bars the keys until it has ended.
     pub(crate) hold: Option<Hold>,
 }
@@ -31,6 +33,7 @@ impl Removal {
             parts: Vec::new(),
             hold_off: None,
             guards: Vec::new(),
+            settles: false,
             hold: None,
         }
     }
@@ -90,12 +93,18 @@ impl Removal {
         other.parts.into_iter().for_each(|part| self.add_part(part));
         // The longest for all, which costs loads and nothing else.
         self.hold_off = self.hold_off.max(other.hold_off);
+        self.settles |= other.settles;
         self.guards.extend(other.guards);
     }
 
     /// Removes it as one thing, from a task of its own, and ends the guards then: their keys are barred
     /// until all else is removed.
-    pub(crate) fn sent(mut self) -> Sent {
+    pub(crate) fn sent(self) -> Sent {
+        let settles = self.settles.then(|| Arc::clone(&self.inner));
+        self.dispatched().settled(settles)
+    }
+
+    fn dispatched(mut self) -> Sent {
         let (guards, hold) = (std::mem::take(&mut self.guards), self.hold.take());
         if let ([guard], true) = (guards.as_slice(), self.parts.is_empty()) {
             return guard.end();

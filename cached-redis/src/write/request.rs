@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::engine::handle::Inner;
 use crate::error::{Error, Unguarded};
-use crate::observe::registry::DIRECT;
+use crate::observe::registry::{self, DIRECT, Function};
 use crate::wire::key::{self, Pattern};
 use crate::wire::tag;
 use crate::wire::targets::Targets;
@@ -22,6 +22,7 @@ pub struct InvalidationRequest<'a> {
     targets: Targets,
     replica_lag: Option<Duration>,
     publish: bool,
+    settled: bool,
 }
 
 impl<'a> InvalidationRequest<'a> {
@@ -31,6 +32,7 @@ impl<'a> InvalidationRequest<'a> {
             targets: Targets::default(),
             replica_lag: None,
             publish: false,
+            settled: false,
         }
     }
 
@@ -71,6 +73,18 @@ impl<'a> InvalidationRequest<'a> {
         self
     }
 
+    /// All entries of one function under `#[redis_cached]`, as [`Cache::clear`](crate::Cache::clear) removes them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownFunction`] and [`Error::AmbiguousFunction`].
+    pub fn function(mut self, name: &str) -> Result<Self, Error> {
+        let function = registry::function(name)?;
+        let entries = entries_of(function, &self.inner.namespace);
+        self.targets.extend(entries);
+        Ok(self)
+    }
+
     /// For so long afterwards nobody stores what is loaded under the keys: a source whose replicas lag may
     /// still answer with the old value. What `#[invalidates(…, replica_lag = …)]` does; by default nothing.
     pub fn replica_lag(mut self, lag: Duration) -> Self {
@@ -83,6 +97,14 @@ impl<'a> InvalidationRequest<'a> {
     /// [events](crate::docs::events).
     pub fn publish(mut self) -> Self {
         self.publish = true;
+        self
+    }
+
+    /// Waits, once the store has confirmed it, until no process can serve what was there before, also from its
+    /// memory: for what is left of [`local_staleness`](crate::Builder::local_staleness) then. See
+    /// [settled writers](crate::docs::writing#settled).
+    pub fn settled(mut self) -> Self {
+        self.settled = true;
         self
     }
 
@@ -113,6 +135,7 @@ impl<'a> InvalidationRequest<'a> {
         }
         Ok(Removal {
             hold_off: self.replica_lag,
+            settles: self.settled,
             ..Removal::of(self.inner, &DIRECT.site, self.targets).published(self.publish)
         })
     }
@@ -123,5 +146,14 @@ impl fmt::Debug for InvalidationRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InvalidationRequest")
             .finish_non_exhaustive()
+    }
+}
+
+/// All that a function can have stored, and those that share its template.
+pub(crate) fn entries_of(function: &Function, namespace: &str) -> Targets {
+    let template = function.info.template;
+    match function.info.tags.is_empty() {
+        true => Pattern::of_template(namespace, template).into(),
+        false => vec![tag::function_key(namespace, template)].into(),
     }
 }

@@ -75,6 +75,18 @@ refused! {
             => "`publish` needs no value",
                 "write `publish`, or leave it out";
 
+    invalidates_settled_before:
+        r#"#[invalidates("user:<id>", settled, when = «"before"»)]
+           async fn rename(id: u64) -> u64 { load().await }"#
+            => "what is invalidated before the function runs is outdated again after it, `settled` or not",
+                "remove one of them; `settled` is the stronger";
+
+    invalidates_settled_value:
+        r#"#[invalidates("user:<id>", «settled» = "1s")]
+           async fn rename(id: u64) -> u64 { load().await }"#
+            => "`settled` needs no value",
+                "write `settled`, or leave it out";
+
     invalidates_repeated_option:
         r#"#[invalidates("user:<id>", when = "ok", «when» = "ok")]
            async fn rename(id: u64) -> Result<u64, String> { load().await }"#
@@ -135,7 +147,7 @@ refused! {
             => "`label` is no option of `#[invalidates]`",
                 r#"write `tag = "team:<team>"`, once for each"#
             => "`whem` is no option of `#[invalidates]`",
-                "did you mean `when`? it takes exact keys, then `tag`, `when`, `guard`, `replica_lag`, `publish`, `cache` and `crate`";
+                "did you mean `when`? it takes exact keys, then `tag`, `when`, `guard`, `replica_lag`, `publish`, `settled`, `cache` and `crate`";
 
     invalidates_unknown_parameter:
         r#"#[invalidates(«"user:<uid>"»)]

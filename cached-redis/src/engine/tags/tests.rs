@@ -6,7 +6,6 @@ use tokio::task::yield_now;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::*;
-use crate::api::invalidation::entries_of;
 use crate::engine::handle::{Cache, Inner};
 use crate::observe::instance::Instance;
 use crate::observe::registry::{Function, FunctionInfo};
@@ -18,6 +17,7 @@ use crate::wire::entry::{Header, Kind, Live, Token, extensions};
 use crate::wire::extension::{Extensions, MOST_NAMED};
 use crate::wire::tag::*;
 use crate::write::invalidate::invalidate;
+use crate::write::request::entries_of;
 
 static MEMBERS: Function = Function::new(FunctionInfo {
     path: "members",

@@ -195,7 +195,7 @@ impl Watch for Tracking {
     }
 
     fn period(&self) -> Duration {
-        let idle = Moment::now().since(Moment(self.used.load(Ordering::Relaxed)));
+        let idle = Moment(self.used.load(Ordering::Relaxed)).elapsed();
         match idle < IDLE {
             true => self.staleness / 3,
             false => Duration::MAX,
