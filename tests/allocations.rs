@@ -2,7 +2,8 @@
 //! one thread, with a real server.
 
 use std::alloc::System;
-use std::sync::Mutex;
+use std::borrow::Borrow;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cached_redis::{Cache, redis_cached};
@@ -15,7 +16,7 @@ use tokio::task::JoinSet;
 #[path = "support/mod.rs"]
 mod support;
 
-use support::{RedisServer, filled};
+use support::{RedisServer, eventually, filled};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -32,7 +33,7 @@ const MOST_AMONG_OTHERS: f64 = 7.0;
 const TASKS: u64 = 64;
 
 /// How many bytes the future of a call may have: it is a part of every future around it.
-const FUTURE: usize = 4_600;
+const FUTURE: usize = 4_400;
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 struct User {
@@ -70,6 +71,11 @@ async fn refreshed_ahead(copied: &[String], id: u64) -> User {
     user(id)
 }
 
+#[redis_cached(ttl = 3600, local = 3600, key = "user:kept:<id>")]
+async fn kept(id: u64) -> Arc<User> {
+    Arc::new(user(id))
+}
+
 async fn by_hand(connection: &redis::aio::MultiplexedConnection, id: u64) -> User {
     let mut connection = connection.clone();
     let key = format!("hand:user:{id}");
@@ -99,13 +105,13 @@ async fn installed(server: &RedisServer) -> Cache {
 }
 
 /// Allocations per call, after a warm-up.
-async fn per_call(call: impl AsyncFn(u64) -> User) -> f64 {
+async fn per_call<U: Borrow<User>>(call: impl AsyncFn(u64) -> U) -> f64 {
     let mut counted = Region::new(ALLOCATOR);
     for warm in [true, false] {
         counted.reset();
         for _ in 0..HITS {
             let got = call(7).await;
-            assert_eq!(got.id, 7);
+            assert_eq!(got.borrow().id, 7);
         }
         if warm {
             tokio::task::yield_now().await;
@@ -164,6 +170,29 @@ fn a_hit_allocates_no_more_than_one_written_by_hand() {
         assert!(alone <= theirs, "{alone:.2} against {theirs:.2}");
         assert!(alone <= MOST && among <= MOST_AMONG_OTHERS);
         assert!(ahead <= alone + 0.5, "{ahead:.2}: a hit copies no argument");
+    });
+}
+
+#[test]
+fn a_hit_in_process_memory_allocates_nothing() {
+    let _alone = ALONE.lock();
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        for url in [server.url(), "memory://".to_owned()] {
+            let builder = Cache::builder().url(url).namespace("kept");
+            let builder = builder.local_staleness(Duration::from_secs(60));
+            let cache = builder.deadline(Duration::from_secs(20)).build();
+            let cache = cache.await.unwrap();
+            let hits = async || cache.stats().total().local_hits;
+            eventually("an answer in memory", async || {
+                cache.scope(kept(7)).await.id == 7 && hits().await > 0
+            })
+            .await;
+            let before = hits().await;
+            let allocations = per_call(async |id| cache.scope(kept(id)).await).await;
+            assert_eq!(hits().await - before, 2 * HITS as u64);
+            assert!(allocations < 0.01, "{allocations}");
+        }
     });
 }
 

@@ -41,6 +41,8 @@ use proc_macro::TokenStream;
 /// | `soft_timeout = …` | inside the window of `stale_if_error`: wait so long for the load, then return the old value and let the load go on | off |
 /// | `timeout = …` | give a call up after so long, with an error that the function's error type makes of `cached_redis::error::Timeout` by `From` | off |
 /// | `audit = 0.001` | share of hits that are checked against the source in the background; the result is in `FunctionStats::fresh_ratio` | 0 |
+/// | `local = "10s"` | how long this process keeps a value that it has read, decoded, and answers from memory: see `cached_redis::docs::two_levels` | not at all |
+/// | `checked` | keeps the decoded value, too, and asks Redis at each read whether it still stands: nothing is served late, and nothing but a header is sent. For what is `Clone` or an `Arc` | not at all |
 /// | `version = …` | path of an async function of the same arguments that tells the source's current version (anything with `Display`, or a `Result` of it): an entry of another version is a miss | none |
 /// | `tags = ["…"]` | [tags](#tags): labels of the entry, each of which drops all its entries at once; one alone needs no brackets | none |
 /// | `batch(id in ids)` | the function of [many ids](#batches): `<id>` in the key is one element of the parameter `ids` | one id |

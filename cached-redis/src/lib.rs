@@ -72,6 +72,7 @@ pub mod request {
 /// How a cache and its store get on.
 pub mod stats {
     pub use crate::error::pending::Pending;
+    pub use crate::observe::local::LocalStats;
     pub use crate::observe::stats::{FunctionStats, Stats};
     pub use crate::store::health::{ConnectionError, Health};
     pub use crate::store::stats::{BreakerState, StoreStats};

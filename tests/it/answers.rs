@@ -22,6 +22,11 @@ async fn read(source: &Source, id: u64) -> Result<u64, Failed> {
     source.try_load().await.ok_or(Failed)
 }
 
+#[redis_cached(ttl = 600, local = 600, key = "answers:<id>", skip(source))]
+async fn read_locally(source: &Source, id: u64) -> Result<u64, Failed> {
+    source.try_load().await.ok_or(Failed)
+}
+
 /// Somebody else, who is counted apart.
 #[redis_cached(ttl = 600, key = "answers:<id>", skip(source))]
 async fn read_before(source: &Source, id: u64) -> Result<u64, Failed> {
@@ -135,6 +140,13 @@ rows! { world:
     "finds an entry" => {
         let (cache, source) = an_entry(world).await;
         ask(&cache, "read", read(&source, 1)).await
+    },
+    "finds an entry in the [level in process memory](crate::docs::two_levels)" => {
+        let (cache, source) = an_entry(world).await;
+        let kept = async || cache.scope(read_locally(&source, 1)).await;
+        let kept = async || kept().await.is_ok() && cache.stats().total().local_hits > 0;
+        eventually("an answer in memory", kept).await;
+        ask(&cache, "read_locally", read_locally(&source, 1)).await
     },
     "finds one past its TTL, which is refreshed in the background" => {
         let (cache, source) = (world.patient_cache().await, Source::new());

@@ -25,6 +25,7 @@ mod caches_of_one_process;
 mod catalog;
 mod catalog_keys;
 mod catalog_types;
+mod checked;
 mod clocks_apart;
 mod commands;
 mod condition;
@@ -76,6 +77,8 @@ mod lapsed_leases;
 mod large_values;
 mod loads_in_place;
 mod loads_of_own_keys;
+mod local;
+mod local_stress;
 mod lock;
 #[cfg(feature = "testing")]
 mod log_floods;

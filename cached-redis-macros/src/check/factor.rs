@@ -5,6 +5,7 @@ use quote::ToTokens as _;
 use syn::{Expr, Lit, UnOp};
 
 use crate::check::outer_names::refuse_outer_names;
+use crate::parse::args::CachedArgs;
 use crate::parse::errors::Errors;
 use crate::parse::signature::Function;
 use crate::parse::syntax::peel_expr;
@@ -54,6 +55,19 @@ pub(crate) fn factor(
         return Some(Literal::f64_unsuffixed(number).into_token_stream());
     }
     errors.refused(value, factor.wrong, factor.help)
+}
+
+/// An audit of each hit asks the source each time.
+pub(crate) fn refuse_local_audit(args: &CachedArgs, errors: &mut Errors) {
+    if let (Some(local), Some(audit)) = (&args.local, &args.audit)
+        && number(peel_expr(audit)) == Some(1.0)
+    {
+        errors.refuse(
+            local,
+            "`local` beside `audit = 1`, which asks the source at each hit",
+            "write a smaller share, such as `audit = 0.001`, or remove one of them",
+        );
+    }
 }
 
 /// The value of a literal, NaN where it is no number; `None` for an expression.

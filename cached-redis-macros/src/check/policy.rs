@@ -4,7 +4,9 @@ use proc_macro2::TokenStream;
 use syn::{Expr, LitStr};
 
 use crate::check::duration::{self, Life};
-use crate::check::factor::{AUDIT, EARLY_EXPIRY, Factor, REFRESH_AHEAD, factor};
+use crate::check::factor::{
+    AUDIT, EARLY_EXPIRY, Factor, REFRESH_AHEAD, factor, refuse_local_audit,
+};
 use crate::check::jitter::{self, Jitter};
 use crate::check::outer_names::refuse_outer_names;
 use crate::check::schema::Schema;
@@ -45,6 +47,7 @@ impl Policy {
         let window = &args.stale_if_error;
         read.life("stale_if_error", window, true, "checked_window");
         read.life("soft_timeout", &args.soft_timeout, false, "checked_timeout");
+        read.life("local", &args.local, false, "checked_local");
         read.jitter(&args.jitter);
         read.factor(&REFRESH_AHEAD, &args.refresh_ahead);
         read.factor(&EARLY_EXPIRY, &args.early_expiry);
@@ -52,8 +55,50 @@ impl Policy {
         read.schema(args);
         read.mark("ttl_of_value", args.ttl_with.is_some());
         read.mark("isolated", args.nested == Some(false));
+        read.mark("checked", args.checked.is_some());
         read.name(&args.policy);
-        Self(read.policy)
+        let policy = Self(read.policy);
+        policy.refuse_long_local(args, errors);
+        refuse_local_audit(args, errors);
+        policy
+    }
+
+    /// Whether values may be kept decoded in the process.
+    pub(crate) fn may_be_local(&self) -> bool {
+        ["local", "checked", "named"]
+            .iter()
+            .any(|name| self.says(name))
+    }
+
+    /// Whether they have to be.
+    pub(crate) fn is_checked(&self) -> bool {
+        self.says("checked")
+    }
+
+    fn says(&self, option: &str) -> bool {
+        self.0.iter().any(|(name, _)| *name == option)
+    }
+
+    /// No value lives longer than its entry. Of expressions `build` tells.
+    fn refuse_long_local(&self, args: &CachedArgs, errors: &mut Errors) {
+        let millis = |of| {
+            self.0.iter().find_map(|(name, value)| match value {
+                Value::Life(Life::Millis(millis), _) if *name == of => Some(*millis),
+                _ => None,
+            })
+        };
+        if let (Some(local), Some(ttl), Some(written)) =
+            (millis("local"), millis("ttl"), &args.local)
+            && local > ttl
+        {
+            let message =
+                "`local` is longer than the TTL, and no value is kept longer than its entry";
+            errors.refuse(
+                written,
+                message,
+                "write a shorter one, such as `local = \"1s\"`",
+            );
+        }
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn cached(cached: &Cached, function: &Function) -> TokenStream {
         Some(batch) => version::versions(path, batch, function, &p),
         None => version::version(path, function, &p),
     });
-    let probes = probes(cached, &p);
+    let probes = probes(cached, function, &p);
     let read = read(cached, function, &p);
     let expanded = function.with(&quote_spanned! {here=>
         let __function = #registered;
@@ -213,10 +213,37 @@ pub(super) fn shape(output: &impl ToTokens, p: &TokenStream) -> TokenStream {
     }
 }
 
+/// How values are kept decoded, which a policy may ask for, and `checked` does.
+fn shared(cached: &Cached, p: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
+    let (shape, of) = match &cached.batch {
+        None => ("__shape", "copying"),
+        Some(_) => ("__each", "copying_each"),
+    };
+    let else_ = match cached.policy.is_checked() {
+        false => "Copies0",
+        true => "Refused0",
+    };
+    // What cannot be kept is told at the return type.
+    let span = here.located_at(start(&cached.output));
+    let q = at(p, span);
+    let [shape, of, else_] = [shape, of, else_].map(|name| Ident::new(name, span));
+    let found = quote_spanned!(span=> (&&&&#q::shape::#of(&#shape)).__cached_redis_copies());
+    quote_spanned! {here=>
+        let #shape = {
+            use #p::shape::{#else_ as _, Copies1 as _, Copies2 as _, Copies3 as _};
+            #shape.shared(#found)
+        };
+    }
+}
+
 /// The shape, whether its error can be handed to several callers, and of a batch the form of each value.
-fn probes(cached: &Cached, p: &TokenStream) -> TokenStream {
+fn probes(cached: &Cached, function: &Function, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let shape = shape(&cached.output, p);
+    // What is kept is `'static`, which a type parameter need not be.
+    let may_share = cached.policy.may_be_local() && !function.returns_parameter();
+    let shared = (may_share || cached.policy.is_checked()).then(|| shared(cached, p));
     let each = cached.batch.is_some().then(|| {
         // Where `read` is, so that what is no map is told once.
         let span = here.located_at(start(&cached.output));
@@ -235,6 +262,7 @@ fn probes(cached: &Cached, p: &TokenStream) -> TokenStream {
     quote_spanned! {here=>
         #shape
         #each
+        #shared
         let __errors = {
             use #p::shape::{ErrorsKept as _, ErrorsShared as _};
             (&__shape.errors()).__cached_redis_errors()

@@ -66,6 +66,8 @@ options! {
     "soft_timeout" soft_timeout: Expr = Written::expression;
     "timeout" timeout: Expr = Written::expression;
     "audit" audit: Expr = Written::expression;
+    "local" local: Expr = Written::expression;
+    "checked" checked: () = Written::flag;
     "version" version: Path = Written::function;
     "tags" tags: Vec<LitStr> = tags::list, both;
     "batch" batch: Each = Written::each;

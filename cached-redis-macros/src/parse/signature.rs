@@ -186,6 +186,14 @@ impl Function {
             .any(|parameter| !matches!(parameter.kind, Kind::Value))
     }
 
+    /// Whether what it returns is of a type that its caller chooses.
+    pub(crate) fn returns_parameter(&self) -> bool {
+        let output = self.output.to_token_stream();
+        let types = self.parameters.iter();
+        let mut types = types.filter(|parameter| !matches!(parameter.kind, Kind::Value));
+        types.any(|parameter| mentions(output.clone(), &parameter.ident.to_string()))
+    }
+
     pub(crate) fn returns_impl_trait(&self) -> bool {
         self.output
             .as_ref()

@@ -92,6 +92,16 @@ pub(crate) async fn search<T: Named, const N: usize>(
                 .__cached_redis_equal(),
         )
     };
+    let __shape = {
+        use facade::cached_redis::__private::shape::{
+            Copies0 as _, Copies1 as _, Copies2 as _, Copies3 as _,
+        };
+        __shape
+            .shared(
+                (&&&&facade::cached_redis::__private::shape::copying(&__shape))
+                    .__cached_redis_copies(),
+            )
+    };
     let __errors = {
         use facade::cached_redis::__private::shape::{ErrorsKept as _, ErrorsShared as _};
         (&__shape.errors()).__cached_redis_errors()

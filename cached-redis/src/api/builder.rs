@@ -245,6 +245,23 @@ impl Builder {
         self
     }
 
+    /// How much memory the [level in process memory](crate::docs::two_levels) of this cache may take, about: an
+    /// entry counts as twice its encoded length, its key, and 100 bytes. 64 MiB by default, more than zero. It is
+    /// kept in parts of 8 MiB at least, and a value that is encoded in more than 48 % of a part is not kept.
+    pub fn local_bytes(mut self, bytes: u64) -> Self {
+        self.settings.local_bytes = bytes;
+        self
+    }
+
+    /// For how long, after an invalidation of another process, the [level in process
+    /// memory](crate::docs::two_levels) may still serve what it had read before, at most: even if this process
+    /// is cut off from Redis. 1 s by default, from 10 ms to 60 s; an idle connection is asked for a sign of life
+    /// each third of it.
+    pub fn local_staleness(mut self, staleness: Duration) -> Self {
+        self.settings.local_staleness = staleness;
+        self
+    }
+
     /// How long a guarded write bars its keys after its last sign of life, which it gives at each
     /// third of this time. 10 s by default, 30 ms at least.
     ///

@@ -129,7 +129,7 @@ impl Progress {
     fn count<T, E>(&mut self, result: &Result<T, E>, info: &CacheInfo) {
         let ended = match (result, info.status()) {
             (Err(_), _) => &mut self.failed,
-            (Ok(_), Status::Hit | Status::Stale | Status::Joined) => &mut self.hits,
+            (Ok(_), Status::Local | Status::Hit | Status::Stale | Status::Joined) => &mut self.hits,
             (Ok(_), Status::Miss) if info.has_entry() => &mut self.loaded,
             (Ok(_), Status::Miss | Status::Bypass) => &mut self.bypassed,
         };

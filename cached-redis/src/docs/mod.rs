@@ -21,6 +21,9 @@ pub mod versions {}
 #[doc = include_str!("consistency.md")]
 pub mod consistency {}
 
+#[doc = include_str!("two_levels.md")]
+pub mod two_levels {}
+
 #[doc = include_str!("outages.md")]
 pub mod outages {}
 

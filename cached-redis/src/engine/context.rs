@@ -229,6 +229,11 @@ impl fmt::Debug for Loading {
     }
 }
 
+/// Whether a load runs around this, of whichever cache.
+pub(crate) fn is_inside_any() -> bool {
+    LOADING.try_with(|_| ()).is_ok()
+}
+
 /// Whether a call that runs here is inside of a load of `key`.
 pub(crate) fn leads(inner: &Inner, key: &str) -> bool {
     let is_led = |innermost: &Arc<Loading>| {

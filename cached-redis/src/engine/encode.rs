@@ -137,6 +137,12 @@ impl<'a> Encoder<'a> {
         codec::decode_checked(&codec, &live.header, live.payload(), additive).map(Some)
     }
 
+    /// Whether it would decode the entry, as far as that can be told without doing it.
+    pub(crate) fn reads(&self, codec: impl Choice, live: &Live) -> bool {
+        let codec = codec.choose(self.inner.settings.format);
+        self.is_own(live) && codec::reads(&codec, &live.header)
+    }
+
     /// Whether an entry is what was loaded.
     pub(crate) fn equals<C, T>(&self, codec: C, standing: &Live, loaded: Option<&T>) -> bool
     where

@@ -127,6 +127,7 @@ impl FillRight {
                 if filled == Err(StoreError::TooLarge) {
                     // What was loaded is not kept, and what it was to replace is older.
                     inner.store.release(key, token).await?;
+                    inner.journal.changed(key);
                 }
                 Ok(match filled? && inner.store.epoch() == basis.epoch {
                     true => Filled::Stored,
@@ -190,6 +191,9 @@ pub(crate) fn sent(
             (inner.not_stored(site, key, size, error), Sent::Failed)
         }
     };
+    if let Ok(Filled::Stored) = answer {
+        inner.journal.changed(key);
+    }
     inner.emit(site, &event);
     let fill = Fill::sent(&AllRules, sent);
     #[cfg(feature = "testing")]

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use once_cell::sync::OnceCell;
 
 use crate::engine::label::Finders;
+use crate::engine::local::Level;
 use crate::engine::mode::Modes;
 use crate::engine::oversize::Oversize;
 use crate::engine::settings::Settings;
@@ -77,6 +78,8 @@ pub(crate) struct Inner {
     pub(crate) finders: Finders,
     /// Shared with the store, which tells it of new connections.
     pub(crate) journal: Arc<Journal>,
+    /// Shared with the store, which tells it of changes, and with the journal.
+    pub(crate) level: Arc<Level>,
     pub(crate) outbox: Arc<Outbox>,
     /// By the slot of the site; never grows, because all sites are known at link time.
     counters: Box<[Counters]>,
@@ -118,6 +121,9 @@ impl Inner {
         let sites = registry::sites();
         registry::refuse_shared_default_keys();
         journal.serve(true);
+        let level = Level::new(settings.local_bytes, settings.local_staleness);
+        journal.kept_by(level.clone());
+        store.track(level.clone());
         Arc::new(Self {
             store,
             namespace,
@@ -129,6 +135,7 @@ impl Inner {
             finders: Finders::new(sites.len()),
             outbox: Outbox::new(settings.outlet.clone(), settings.journal_keys),
             journal,
+            level,
             counters: sites.iter().map(|_| Counters::default()).collect(),
             warnings: Warnings::new(),
             sites,
@@ -150,6 +157,7 @@ impl Inner {
                 .map(|(site, counters)| counters.snapshot(site.name))
                 .collect(),
             store: self.store.stats(),
+            local: self.level.stats(),
             pending: self.pending(),
         }
     }

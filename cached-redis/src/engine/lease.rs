@@ -90,6 +90,7 @@ impl Lease {
         let lease = Self::new(inner, key);
         let (store, life) = (&inner.store, inner.settings.lease);
         if store.seize(key, lease.entry(), life).await? {
+            inner.journal.changed(key);
             return Ok(Some(lease.granted()));
         }
         lease.refused();

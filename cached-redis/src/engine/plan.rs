@@ -4,6 +4,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::engine::copies;
 use crate::engine::encode::Encoder;
 use crate::engine::shape::{ErrorSharing, Shape};
 use crate::engine::verdict::Verdict;
@@ -87,7 +88,9 @@ where
     }
 
     fn decode(&self, encoder: &Encoder<'_>, live: &Live) -> Option<S::Ok> {
-        encoder.decode(self.codec, live).and_then(S::ok)
+        let decode = || encoder.decode(self.codec, live).and_then(S::ok);
+        let reads = || encoder.reads(self.codec, live);
+        copies::read(self.shape.sharing(), reads, live, decode)
     }
 
     fn show<R>(

@@ -34,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) guarded: bool,
     /// For how long after an invalidation a level in process memory may serve what is older.
     pub(crate) local_staleness: Duration,
+    /// How much room such a level has.
+    pub(crate) local_bytes: u64,
     /// How long a guarded write bars its keys after its last sign of life.
     pub(crate) hold: Duration,
     /// Where events go.
@@ -59,6 +61,7 @@ impl Default for Settings {
             flush_timeout: defaults::FLUSH_TIMEOUT,
             guarded: false,
             local_staleness: defaults::LOCAL_STALENESS,
+            local_bytes: defaults::LOCAL_BYTES,
             hold: defaults::HOLD,
             outlet: Outlet::default(),
             #[cfg(feature = "testing")]

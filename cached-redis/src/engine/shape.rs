@@ -10,6 +10,7 @@ use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use crate::engine::copies::Sharing;
 use crate::engine::id_map::IdMap;
 use crate::protocol::flight::SharedError;
 use crate::wire::codec::Equal;
@@ -55,12 +56,17 @@ pub trait Shape: Copy {
     fn equal(&self) -> Equal<Self::Value> {
         None
     }
+    /// How they are kept decoded, where they can be.
+    fn sharing(&self) -> Sharing<Self::Ok> {
+        None
+    }
 }
 
-/// The shape `S`, whose values are compared where they can be.
+/// The shape `S`, whose values are compared, and kept decoded, where they can be.
 #[derive(Debug)]
 pub struct Comparing<S: Shape> {
     equal: Equal<S::Value>,
+    sharing: Sharing<S::Ok>,
     shape: PhantomData<fn() -> S>,
 }
 
@@ -78,8 +84,15 @@ impl<S: Shape> Comparing<S> {
     pub fn new(_: S, equal: Equal<S::Value>) -> Self {
         Self {
             equal,
+            sharing: None,
             shape: PhantomData,
         }
+    }
+
+    /// The same with what another probe has found.
+    #[must_use]
+    pub fn shared(self, sharing: Sharing<S::Ok>) -> Self {
+        Self { sharing, ..self }
     }
 
     /// Asks whether errors can be shared.
@@ -115,6 +128,9 @@ impl<S: Shape> Shape for Comparing<S> {
     }
     fn equal(&self) -> Equal<S::Value> {
         self.equal
+    }
+    fn sharing(&self) -> Sharing<S::Ok> {
+        self.sharing
     }
 }
 

@@ -15,6 +15,8 @@ use crate::wire::codec::CodecError;
 pub(crate) enum Event<'a> {
     /// The store had the entry.
     Hit,
+    /// The level in process memory had it.
+    LocalHit,
     /// The store had the entry, past its TTL and inside a stale window.
     Stale,
     /// An entry that can be served is loaded anew.
@@ -128,6 +130,7 @@ impl Event<'_> {
     pub(crate) fn of(status: Status) -> Self {
         match status {
             Status::Hit => Self::Hit,
+            Status::Local => Self::LocalHit,
             Status::Stale => Self::Stale,
             Status::Joined => Self::Joined,
             Status::Miss => Self::Miss,

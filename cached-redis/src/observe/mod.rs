@@ -2,6 +2,7 @@
 
 pub(crate) mod event;
 pub(crate) mod instance;
+pub(crate) mod local;
 #[cfg(feature = "testing")]
 pub(crate) mod recorder;
 pub(crate) mod registry;

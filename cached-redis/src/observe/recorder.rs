@@ -74,6 +74,8 @@ recorded! {
     pub enum Recorded {
         /// The store had the entry.
         Hit = Event::Hit,
+        /// The level in process memory had the entry.
+        LocalHit = Event::LocalHit,
         /// The store had the entry, past its TTL and inside a stale window.
         Stale = Event::Stale,
         /// An entry that can be served is loaded anew.

@@ -129,6 +129,7 @@ impl<'a> Signal<'a> {
         use {Count as C, Event as E};
         match event {
             E::Hit => counted(C::Hits),
+            E::LocalHit => counted(C::LocalHits),
             E::Stale => counted(C::Stale),
             E::Renewing => counted(C::Renewals),
             E::ShadowHit => counted(C::ShadowHits),

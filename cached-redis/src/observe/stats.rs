@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::error::pending::Pending;
+use crate::observe::local::LocalStats;
 use crate::store::stats::StoreStats;
 use crate::util::thread;
 
@@ -69,6 +70,8 @@ impl Counted for Duration {
 counters! {
     /// Reads answered by the store.
     Hits => hits: u64,
+    /// Reads answered by the [level in process memory](crate::docs::two_levels).
+    LocalHits => local_hits: u64,
     /// Reads answered by an entry past its TTL, inside a stale window.
     Stale => stale: u64,
     /// Loads of entries that could be served meanwhile: behind a read, or in a stale window.
@@ -203,7 +206,7 @@ impl FunctionStats {
     /// all reads; 0 when there were none.
     #[must_use]
     pub fn hit_rate(&self) -> f64 {
-        let answered = self.hits + self.stale + self.joined + self.shadow_hits;
+        let answered = self.hits + self.local_hits + self.stale + self.joined + self.shadow_hits;
         let reads = answered + self.misses + self.bypasses;
         if reads == 0 {
             0.0
@@ -221,6 +224,7 @@ impl FunctionStats {
 pub struct Stats {
     pub(crate) functions: Vec<FunctionStats>,
     pub(crate) store: StoreStats,
+    pub(crate) local: LocalStats,
     pub(crate) pending: Pending,
 }
 
@@ -246,6 +250,12 @@ impl Stats {
     #[must_use]
     pub fn store(&self) -> StoreStats {
         self.store
+    }
+
+    /// How its level in process memory gets on.
+    #[must_use]
+    pub fn local(&self) -> LocalStats {
+        self.local
     }
 
     /// All rows added up, under the name `total`.
@@ -294,8 +304,9 @@ impl fmt::Display for Stats {
 type Column = (&'static str, fn(&FunctionStats) -> u64);
 
 /// What the table shows; the fields have the rest.
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 12] = [
     ("hits", |row| row.hits),
+    ("local", |row| row.local_hits),
     ("stale", |row| row.stale),
     ("joined", |row| row.joined),
     ("misses", |row| row.misses),

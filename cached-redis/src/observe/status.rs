@@ -6,6 +6,8 @@
 pub enum Status {
     /// From the cache.
     Hit,
+    /// From the [level in process memory](crate::docs::two_levels), without asking Redis.
+    Local,
     /// From the cache, past its TTL and inside a stale window: it is loaded anew behind this call, or
     /// its load has failed or takes longer than the soft timeout.
     Stale,

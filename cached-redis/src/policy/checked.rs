@@ -144,6 +144,8 @@ checked! {
     checked_window: "a stale window", allowed;
     /// Checks a timeout.
     checked_timeout: "a timeout", refused;
+    /// Checks a time in process memory.
+    checked_local: "a time in process memory", refused;
 }
 
 #[cfg(test)]

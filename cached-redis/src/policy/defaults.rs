@@ -16,6 +16,7 @@ pub(crate) const HOLD: Duration = Duration::from_secs(10);
 pub(crate) const LOCAL_STALENESS: Duration = Duration::from_secs(1);
 /// What can be asked for at most: writers who cannot learn what was agreed on wait for so long.
 pub(crate) const LONGEST_STALENESS: Duration = Duration::from_secs(60);
+pub(crate) const LOCAL_BYTES: u64 = 64 << 20;
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) const DEADLINE: Duration = Duration::from_millis(100);
 pub(crate) const BREAKER_FAILURES: u32 = 5;

@@ -17,8 +17,8 @@ mod jitter;
 pub(crate) mod schema;
 
 pub use checked::{
-    Written, checked_negative_ttl, checked_replica_lag, checked_timeout, checked_ttl,
-    checked_window,
+    Written, checked_local, checked_negative_ttl, checked_replica_lag, checked_timeout,
+    checked_ttl, checked_window,
 };
 pub use jitter::Jitter;
 
@@ -44,6 +44,8 @@ macro_rules! policy {
             pub(crate) ttl_of_value: bool,
             /// Whether calls inside of a load have no say in its result.
             pub(crate) isolated: bool,
+            /// Whether the store is asked whether what is kept decoded still stands.
+            pub(crate) checked: bool,
         }
 
         impl Policy {
@@ -54,6 +56,7 @@ macro_rules! policy {
                     name: None,
                     ttl_of_value: false,
                     isolated: false,
+                    checked: false,
                 }
             }
 
@@ -70,6 +73,7 @@ macro_rules! policy {
                     name: self.name.or(base.name),
                     ttl_of_value: self.ttl_of_value || base.ttl_of_value,
                     isolated: self.isolated || base.isolated,
+                    checked: self.checked || base.checked,
                 }
             }
         }
@@ -147,6 +151,11 @@ policy! {
         /// default.
         schema(schema: Schema);
 
+        /// For how long this process keeps an entry that it has read, decoded, and serves it without asking
+        /// Redis; not at all by default. More than zero and no longer than the TTL. See
+        /// [two levels](crate::docs::two_levels).
+        local(time: Duration);
+
         /// The share of hits that are checked against the source in the background: what the option
         /// `audit` comes to.
         #[doc(hidden)]
@@ -177,6 +186,14 @@ impl Policy {
         self
     }
 
+    /// Keeps entries decoded in this process, and asks Redis at each read whether they still stand: a hit is a
+    /// small round trip, without the value's transfer and decoding, and as fresh as any. Off by default; it takes precedence
+    /// over [`local`](Self::local). See [two levels](crate::docs::two_levels#checked).
+    pub const fn checked(mut self) -> Self {
+        self.checked = true;
+        self
+    }
+
     /// This policy with another TTL, if there is one.
     pub(crate) fn lasting(self, ttl: Option<Duration>) -> Self {
         Self {
@@ -201,12 +218,24 @@ impl Policy {
             .is_none_or(|it| it > 0.0 && it.is_finite());
         let audit = self.audit.is_none_or(|it| (0.0..=1.0).contains(&it));
         let timeout = self.soft_timeout != Some(Duration::ZERO);
+        let local = self.local != Some(Duration::ZERO);
+        let lives = self
+            .local
+            .zip(self.ttl)
+            .is_none_or(|(local, ttl)| local <= ttl);
+        let audited = self.local.is_some() && self.audit == Some(1.0);
         require(ttl, "a TTL must be more than zero")?;
         require(jitter, "jitter must be at least 0 and below 1")?;
         require(ahead, "refresh_ahead must be more than 0 and below 1")?;
         require(beta, "early_expiry must be more than 0 and finite")?;
         require(audit, "audit must be from 0 to 1")?;
-        require(timeout, "a timeout must be more than zero")
+        require(timeout, "a timeout must be more than zero")?;
+        require(local, "`local` must be more than zero")?;
+        require(lives, "`local` must be no longer than the TTL")?;
+        require(
+            !audited,
+            "`local` beside `audit = 1`, which asks the source at each hit",
+        )
     }
 
     /// Whether a reader has to know the age of an entry: an option says so, or may, in the policy of

@@ -22,8 +22,8 @@ pub use crate::observe::registry::{
 };
 pub use crate::policy::schema::Schema;
 pub use crate::policy::{
-    Jitter, Policy, Written, checked_negative_ttl, checked_replica_lag, checked_timeout,
-    checked_ttl, checked_window,
+    Jitter, Policy, Written, checked_local, checked_negative_ttl, checked_replica_lag,
+    checked_timeout, checked_ttl, checked_window,
 };
 pub use crate::private::detach::{Held, held, sent};
 pub use crate::private::refusal::Refusal;
@@ -38,6 +38,9 @@ pub use futures_util::future::join_all;
 
 /// What a function under `#[redis_cached]` returns.
 pub mod shape {
+    pub use crate::engine::copies::{
+        Copies0, Copies1, Copies2, Copies3, Refused0, copying, copying_each,
+    };
     pub use crate::engine::shape::{
         ByEqual, ByNothing, Comparing, EachPointed, EachWhole, ErrorsKept, ErrorsShared, Probe,
         Rank0, Rank1, Rank2, Rank3, each, values,

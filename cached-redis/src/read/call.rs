@@ -9,7 +9,7 @@ use crate::observe::event::Event;
 use crate::observe::instance::Instance;
 use crate::observe::registry::{DIRECT, Function};
 use crate::read::control::{self, Mode, Wish};
-use crate::wire::key::KeyWriter;
+use crate::wire::key::{CallKey, KeyWriter};
 use crate::wire::tag::{self, Tags};
 
 /// A call that is being prepared.
@@ -23,7 +23,7 @@ pub struct Call {
     cache: Option<Handle>,
     /// What its entries are compared by, beside their type.
     pub(crate) origin: Option<u64>,
-    key: Option<String>,
+    key: Option<CallKey>,
     /// That of the source, as read before anything else, where the function can tell it.
     pub(crate) version: Option<u64>,
     pub(crate) tags: Tags,
@@ -82,9 +82,9 @@ impl Call {
         else {
             return;
         };
-        let mut writer = KeyWriter::new(&cache.inner.namespace);
+        let mut writer = KeyWriter::of_call(&cache.inner.namespace);
         render(&mut writer);
-        self.key = self.rendered(&cache.inner, writer.finish());
+        self.key = self.rendered(&cache.inner, writer.finish().map(CallKey));
         if self.key.is_some()
             && let Some(own) = self.function_tag(&cache.inner)
         {
@@ -151,7 +151,7 @@ impl Call {
     /// A call for an entry that was named by hand.
     pub(crate) fn direct(cache: &Cache, key: String, label: Label) -> Self {
         let mut call = Self::on(&DIRECT, Instance::DIRECT, cache);
-        call.key = Some(key).filter(|_| call.wish.mode != Mode::Uncached);
+        call.key = (call.wish.mode != Mode::Uncached).then_some(CallKey(key));
         (call.tags, call.version) = (label.tags, label.version);
         call
     }

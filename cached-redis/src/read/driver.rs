@@ -50,8 +50,9 @@ pub(crate) struct Driver<'a> {
     /// Whether the load can go on without its caller.
     detaches: bool,
     at: At,
-    /// The entry of what was read last, as far as that can be served.
-    kept: Option<Live>,
+    /// The entry of what was read last, as far as that can be served. Boxed like all that plain hits have no part
+    /// in.
+    kept: Option<Box<Live>>,
 }
 
 enum At {
@@ -120,6 +121,11 @@ impl<'a> Driver<'a> {
 
     /// What is to be done next, where nothing is to be waited for.
     pub(crate) fn at_once(&mut self) -> Option<Do<'a>> {
+        if let At::Search = self.at
+            && let Some(live) = self.lookup.local()
+        {
+            return Some(self.found(live, Status::Local));
+        }
         match (&self.at, &self.reader.inner.store) {
             (At::Serve(status), _) => Some(self.serve(*status)),
             // What has begun is begun anew if it has to wait.
@@ -197,7 +203,7 @@ impl<'a> Driver<'a> {
             },
             at => at,
         };
-        self.kept = Some(live);
+        self.kept = Some(Box::new(live));
         false
     }
 
@@ -284,7 +290,7 @@ impl<'a> Driver<'a> {
         match at {
             At::Audit(status) => {
                 self.at = At::Serve(status);
-                Some(self.job(Right::Unstored(self.kept.clone()), None))
+                Some(self.job(Right::Unstored(self.kept.as_deref().cloned()), None))
             }
             At::Renew(status) => {
                 self.at = At::Serve(status);
@@ -304,7 +310,7 @@ impl<'a> Driver<'a> {
                 Some(Do::Read(live))
             }
             At::Compare => {
-                let right = Right::Unstored(self.kept.take());
+                let right = Right::Unstored(self.kept.take().map(|live| *live));
                 Some(Do::Load(self.reader.begin(right)))
             }
             At::Refresh { hit } => {

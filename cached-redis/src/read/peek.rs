@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::engine::encode::Encoder;
 use crate::engine::handle::Inner;
 use crate::engine::label::Label;
+use crate::engine::source::Source;
 use crate::engine::tags;
 use crate::error::{Error, StoreError};
 use crate::observe::event::Event;
@@ -66,11 +67,13 @@ pub(crate) async fn standing(
     if inner.journal.pass_all(key, tags.keys()).is_none() {
         return Ok(None);
     }
-    let (entry, generations) = tags::look(inner, key, tags).await?;
+    let (entry, generations) = tags::look(&Source::store(inner), key, tags).await?;
     let Some(live) = entry.and_then(|entry| live(inner, entry)) else {
         return Ok(None);
     };
-    let life = generations.judge(inner, tags, &live).await?;
+    let life = generations
+        .judge(&Source::store(inner), tags, &live)
+        .await?;
     Ok((life == tags::Life::Alive).then_some(live))
 }
 
@@ -78,5 +81,5 @@ fn live(inner: &Inner, entry: Bytes) -> Option<Live> {
     let (header, _) = Header::parse(&entry)?;
     let has_value = matches!(header.kind, Kind::Value | Kind::Negative);
     let is_live = has_value && inner.store.is_current(header.epoch);
-    is_live.then_some(Live { header, entry })
+    is_live.then_some(Live::new(header, entry))
 }

@@ -142,6 +142,7 @@ impl Reader<'_> {
         if let Err(error) = self.inner.store.release(self.key, token).await {
             self.emit(&Event::Failed(&error));
         }
+        self.inner.journal.changed(self.key);
         drop(renewal.claim);
         if let Some(flight) = renewal.flight {
             flight.land(Landing::Again);

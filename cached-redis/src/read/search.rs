@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::engine::claim::{Claim, Claimed};
 use crate::engine::handle::Inner;
 use crate::engine::lease::Lease;
+use crate::engine::source::Source;
 use crate::engine::tags::{self, Generations, Life, Stamp};
 use crate::engine::{context, transaction};
 use crate::error::StoreError;
@@ -28,6 +29,7 @@ use crate::protocol::read::{self, Search, Step};
 use crate::read::pause::Pause;
 use crate::read::trace::Run;
 use crate::store::Store as _;
+use crate::util::moment::Moment;
 use crate::wire::entry::{Header, Kind, Live};
 use crate::wire::tag::Tags;
 
@@ -84,7 +86,7 @@ impl Seen {
             Kind::Value | Kind::Negative if !inner.store.is_current(header.epoch) => {
                 Self::Dead(Over::Dead(entry))
             }
-            Kind::Value | Kind::Negative => Self::Live(Live { header, entry }),
+            Kind::Value | Kind::Negative => Self::Live(Live::new(header, entry)),
             // One of another epoch as well: its load runs, and what it stores will be dead.
             Kind::Lease => Self::Leased,
             Kind::Tombstone => Self::Barred,
@@ -113,9 +115,11 @@ pub(crate) struct Lookup<'a> {
     /// What tells its tags from those of others who read the same key.
     cover: u64,
     policy: &'a Policy,
+    source: Source<'a>,
+    local: Local,
     pub(crate) search: Search<Live, Over, SharedError>,
     /// The entry past its TTL that the reader holds.
-    held: Option<Live>,
+    held: Option<Box<Live>>,
     /// Its seat, while it waits in a load of others.
     seat: Option<Seat>,
     /// How long it waits for others.
@@ -123,6 +127,14 @@ pub(crate) struct Lookup<'a> {
     /// What this round's looks are good for.
     pass: Pass,
     run: Run,
+}
+
+/// What the level in process memory has to say, which is asked once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Local {
+    Unasked,
+    Nothing,
+    Answers,
 }
 
 /// What a search comes by that finds no entry.
@@ -150,6 +162,8 @@ impl<'a> Lookup<'a> {
             tags,
             cover: tags.cover(),
             policy,
+            source: Source::of(inner, policy),
+            local: Local::Unasked,
             search: Search::new(),
             held: None,
             seat: None,
@@ -162,12 +176,18 @@ impl<'a> Lookup<'a> {
     /// What was found last could not be decoded: replace it.
     pub(crate) fn undecodable(&mut self, live: Live) {
         self.emit(&Event::Undecodable);
-        self.search.unusable(Seen::Dead(Over::Dead(live.entry)));
+        self.unusable(Seen::Dead(Over::Dead(live.entry)));
+    }
+
+    fn unusable(&mut self, seen: Seen) {
+        // Whatever is served in its place, the level has no part in it.
+        self.local = Local::Nothing;
+        self.search.unusable(seen);
     }
 
     /// What was found last is too old, or of another version of the source: replace it.
     pub(crate) fn outdated(&mut self, live: Live) {
-        self.search.unusable(Seen::Dead(Over::Outdated(live)));
+        self.unusable(Seen::Dead(Over::Outdated(live)));
     }
 
     /// What was found last is past its TTL. The reader holds its value and serves it if no load
@@ -175,13 +195,18 @@ impl<'a> Lookup<'a> {
     pub(crate) fn expired(&mut self, live: Live, patience: Option<Duration>) {
         let patience = patience.unwrap_or(self.inner.settings.wait);
         self.budget.begin_with(patience);
-        self.held = Some(live);
-        self.search.unusable(Seen::Expired);
+        self.held = Some(Box::new(live));
+        self.unusable(Seen::Expired);
+    }
+
+    /// Where it looks.
+    pub(crate) fn source(&self) -> &Source<'a> {
+        &self.source
     }
 
     /// The entry that the reader holds.
     pub(crate) fn held(&self) -> Option<&Live> {
-        self.held.as_ref()
+        self.held.as_deref()
     }
 
     /// The value that the reader held is gone: it waits for a load as everybody does.
@@ -208,6 +233,29 @@ impl<'a> Lookup<'a> {
     /// Whether no invalidation of the key is to be replayed.
     pub(crate) fn may_keep(&self) -> bool {
         self.inner.journal.pass(self.key).is_some()
+    }
+
+    /// The entry that the level in process memory has, if that may be served. Not inside of a load: what is late
+    /// there would be stored with its result, for as long as that lives.
+    pub(crate) fn local(&mut self) -> Option<Live> {
+        let local = self
+            .source
+            .local()
+            .filter(|_| self.local == Local::Unasked)?;
+        self.local = Local::Nothing;
+        if self.source.is_in_memory() || context::is_inside_any() || !self.may_look() {
+            return None;
+        }
+        let (level, now) = (&self.inner.level, Moment::now());
+        let live = level.entry(self.key, local, now)?;
+        let kept = |tag: &String| level.generation(tag, local, now);
+        let is_current = self.inner.store.is_current(live.header.epoch)
+            && Generations::judge_kept(self.inner, self.tags, &live, kept)? == Life::Alive
+            && self.inner.journal.stands(self.pass);
+        is_current.then(|| {
+            self.local = Local::Answers;
+            live
+        })
     }
 
     /// Goes on until there is something for the caller to do.
@@ -276,7 +324,10 @@ impl<'a> Lookup<'a> {
     fn found(&mut self, rights: Rights) -> Found {
         rights.flight.iter().for_each(Flight::begin);
         match (self.search.end(), rights.flight, rights.lease, rights.claim) {
-            (Step::Serve(live), ..) => Found::Live(live, self.status()),
+            (Step::Serve(live), ..) => {
+                let status = self.status(&live);
+                Found::Live(live, status)
+            }
             (Step::Fail(error), ..) => Found::Failed(error),
             (Step::Load(over), Some(flight), Some(lease), _) => {
                 let previous = match over {
@@ -481,15 +532,16 @@ impl<'a> Lookup<'a> {
 
     /// What stands under the key.
     async fn seen(&self) -> Result<Seen, StoreError> {
-        let (entry, generations) = tags::look(self.inner, self.key, self.tags).await?;
+        let (entry, generations) = tags::look(&self.source, self.key, self.tags).await?;
         if matches!(generations, Generations::Barred) {
             return Ok(Seen::Barred);
         }
-        let live = match Seen::of(self.inner, self.function, entry) {
+        let mut live = match Seen::of(self.inner, self.function, entry) {
             Seen::Live(live) => live,
             seen => return Ok(seen),
         };
-        let life = generations.judge(self.inner, self.tags, &live).await?;
+        let life = generations.judge(&self.source, self.tags, &live).await?;
+        self.source.share(self.key, &mut live);
         Ok(Seen::judged(self.inner, self.function, live, life))
     }
 
@@ -501,11 +553,15 @@ impl<'a> Lookup<'a> {
         self.budget.end()
     }
 
-    /// A read that had to wait was answered by another one's load.
-    pub(crate) fn status(&self) -> Status {
-        match self.budget.has_begun() {
-            true => Status::Joined,
-            false => Status::Hit,
+    /// A read that had to wait was answered by another one's load. In memory an entry need not be asked for.
+    pub(crate) fn status(&self, live: &Live) -> Status {
+        if self.budget.has_begun() {
+            return Status::Joined;
+        }
+        match self.local {
+            Local::Answers => Status::Local,
+            _ if live.is_decoded() && self.source.is_local_in_memory() => Status::Local,
+            _ => Status::Hit,
         }
     }
 
@@ -542,10 +598,7 @@ mod tests {
             &policy,
         );
         lookup.pass = inner.journal.pass("k").unwrap();
-        let live = || Live {
-            header,
-            entry: entry.clone(),
-        };
+        let live = || Live::new(header, entry.clone());
         let stands = |lookup: &Lookup<'_>| {
             matches!(lookup.answer(Seen::Live(live())), Answer::Seen(_, true))
         };

@@ -123,13 +123,13 @@ impl AnyStore {
     }
 
     /// Who keeps what [`read_tracked`](Self::read_tracked) shows, from the first one on.
-    #[allow(dead_code, reason = "the level in process memory uses it")]
     pub(crate) fn track(&self, keeper: Arc<dyn Keeper>) {
         if let Bare::Redis(store) = self.bare() {
             store.track(keeper);
         }
     }
 
+    #[allow(dead_code, reason = "writers that settle ask for it")]
     /// For how long after an invalidation others may serve what is older, as was agreed on by now; never less
     /// than is asked for here, since what was agreed on may be lost. `None`: there are no others.
     pub(crate) async fn staleness(&self) -> Answer<Option<Duration>> {
@@ -214,7 +214,6 @@ steps!(delegate);
 impl AnyStore {
     /// What stands under each of `keys`, as [`get_all`](Store::get_all) tells it; over the tracked connection
     /// where there is one. In memory nothing is announced, and nothing may be kept.
-    #[allow(dead_code, reason = "the level in process memory uses it")]
     #[allow(
         clippy::manual_async_fn,
         reason = "a store contains a store, and it has to be `Send`"
@@ -224,6 +223,26 @@ impl AnyStore {
             dispatch!(self, store => store.read_tracked(keys).await, {
                 let entries = carried(store.get_all(keys)).await?;
                 Ok(Shown { sent: None, entries })
+            })
+        }
+    }
+}
+
+impl AnyStore {
+    /// The beginning of what stands under each of `keys`, of so many bytes if a length is given, else all of it;
+    /// none where nothing stands. In one round trip, but not at one moment.
+    #[allow(
+        clippy::manual_async_fn,
+        reason = "a store contains a store, and it has to be `Send`"
+    )]
+    pub(crate) fn read_parts(
+        &self,
+        keys: &[(&str, Option<usize>)],
+    ) -> impl Future<Output = Answer<Vec<Option<Bytes>>>> + Send {
+        async move {
+            dispatch!(self, store => store.read_parts(keys).await, {
+                let keys: Vec<_> = keys.iter().map(|(key, _)| *key).collect();
+                carried(store.get_all(&keys)).await
             })
         }
     }

@@ -203,6 +203,22 @@ impl FaultyStore {
         };
         self.run(Box::pin(read)).await
     }
+
+    pub(super) async fn read_parts(
+        &self,
+        keys: &[(&str, Option<usize>)],
+    ) -> Answer<Vec<Option<Bytes>>> {
+        let store = Arc::clone(&self.store);
+        let keys: Vec<_> = keys
+            .iter()
+            .map(|(key, of)| ((*key).to_owned(), *of))
+            .collect();
+        let read = async move {
+            let keys: Vec<_> = keys.iter().map(|(key, of)| (key.as_str(), *of)).collect();
+            store.read_parts(&keys).await
+        };
+        self.run(Box::pin(read)).await
+    }
 }
 
 macro_rules! fail_many {

@@ -37,10 +37,9 @@ mod steps;
 pub(crate) mod trace;
 #[cfg(feature = "testing")]
 mod traced;
-#[allow(dead_code, reason = "the level in process memory uses it")]
 pub(crate) mod tracked;
 
-pub(crate) use any::AnyStore;
+pub(crate) use any::{AnyStore, Bare};
 pub(crate) use memory::MemoryLimits;
 pub(crate) use redis::{Identity, RedisSettings};
 pub(crate) use steps::Store;

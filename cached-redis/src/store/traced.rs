@@ -105,6 +105,15 @@ impl TracedStore {
         let step = Box::pin(self.store.read_tracked(keys));
         self.run("get_all", given, step).await
     }
+
+    /// What is traced is looked at whole.
+    pub(super) async fn read_parts(
+        &self,
+        keys: &[(&str, Option<usize>)],
+    ) -> Answer<Vec<Option<Bytes>>> {
+        let keys: Vec<_> = keys.iter().map(|(key, _)| *key).collect();
+        self.get_all(&keys).await
+    }
 }
 
 macro_rules! trace_many {

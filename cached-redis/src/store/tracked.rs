@@ -4,6 +4,7 @@
 use bytes::Bytes;
 
 use crate::util::moment::Moment;
+use crate::wire::targets::Targets;
 
 /// Who keeps what was read over the tracked connection. All of it is called from the task that drives the
 /// connection, so nothing here may wait.
@@ -23,6 +24,15 @@ pub(crate) trait Keeper: Send + Sync + 'static {
 
     /// A command that was sent over this connection at `sent` is answered.
     fn answered(&self, sent: Moment);
+
+    /// The store has confirmed that this process has removed or replaced what stood there.
+    fn replaced(&self, _key: &str) {}
+
+    /// The same of all of these.
+    fn confirmed(&self, _targets: &Targets) {}
+
+    /// And of all there is.
+    fn cleared(&self) {}
 }
 
 /// What stands in the store.

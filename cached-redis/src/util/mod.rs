@@ -6,7 +6,6 @@ pub(crate) mod backoff;
 pub(crate) mod boxed;
 pub(crate) mod liveness;
 pub(crate) mod lock;
-#[allow(dead_code, reason = "the level in process memory uses it")]
 pub(crate) mod moment;
 pub(crate) mod outlined;
 pub(crate) mod sync;

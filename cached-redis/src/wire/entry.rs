@@ -3,9 +3,10 @@
 //!
 //! One Redis string: 48 bytes of header, little endian, then extensions, then the encoded value.
 
+use std::any::Any;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
@@ -189,14 +190,38 @@ impl Header {
     }
 }
 
+/// The value of an entry, decoded by the first of those who share it.
+pub(crate) type Decoded = OnceLock<Arc<dyn Any + Send + Sync>>;
+
 /// An entry with a value or a known absence in it.
 #[derive(Clone)]
 pub(crate) struct Live {
     pub(crate) header: Header,
     pub(crate) entry: Bytes,
+    /// Of one that is kept in this process.
+    pub(crate) decoded: Option<Arc<Decoded>>,
 }
 
 impl Live {
+    pub(crate) fn new(header: Header, entry: Bytes) -> Self {
+        Self {
+            header,
+            entry,
+            decoded: None,
+        }
+    }
+
+    /// Header and extensions, which tell it from every other entry.
+    pub(crate) fn head(&self) -> &[u8] {
+        &self.entry[..HEADER + usize::from(self.header.extensions)]
+    }
+
+    /// Whether its value was decoded by somebody else.
+    pub(crate) fn is_decoded(&self) -> bool {
+        let decoded = self.decoded.as_ref();
+        decoded.is_some_and(|decoded| decoded.get().is_some())
+    }
+
     pub(crate) fn payload(&self) -> &[u8] {
         let at = HEADER + usize::from(self.header.extensions);
         self.entry.get(at..).unwrap_or_default()

@@ -195,6 +195,8 @@ impl GuardedWrite {
     async fn begin(&self) -> Answer<()> {
         let (store, hold) = (&self.inner.store, self.hold());
         store.begin(self.keys(), self.token, hold).await?;
+        // Those who read in the write itself are to see what it changes.
+        self.inner.journal.barred(&self.targets);
         // Loads that run can no longer be stored, so nobody should wait for them.
         self.inner.flights.abandon_all(self.keys());
         Ok(())

@@ -151,7 +151,7 @@ impl<'a> Update<'a> {
                 match header.kind {
                     Kind::Lease | Kind::Tombstone => return Ok(None),
                     Kind::Value | Kind::Negative if self.inner.store.is_current(header.epoch) => {
-                        let live = Live { header, entry };
+                        let live = Live::new(header, entry);
                         let Some(stamp) = self.stamp(Some(&live.entry)).await? else {
                             return Ok(None);
                         };
@@ -248,6 +248,7 @@ impl<'a> Update<'a> {
         };
         if stored {
             right.replaced();
+            self.inner.journal.changed(&self.key);
         }
         self.emit(&Event::filled(filled));
         Ok(filled == Filled::Stored)

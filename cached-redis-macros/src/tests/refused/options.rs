@@ -17,6 +17,20 @@ refused! {
             => "`jitter` is not at least 0 and less than 1",
                 r#"write a share of the TTL, such as `0.05`, or `"-5%"` to shorten it only"#;
 
+    local_that_cannot_be_meant:
+        r#"#[redis_cached(ttl = 5, local = «"6s"», key = "user:<id>")]
+           async fn user(id: u64) -> String { load().await }"#
+            => "`local` is longer than the TTL, and no value is kept longer than its entry",
+                r#"write a shorter one, such as `local = "1s"`"#
+        r#"#[redis_cached(ttl = 5, local = «0», key = "user:<id>")]
+           async fn user(id: u64) -> String { load().await }"#
+            => "`local` is less than a millisecond",
+                r#"write seconds (`300`, `0.25`), a string ("250ms", "5m", "1h30m"), or a const `Duration` expression"#
+        r#"#[redis_cached(ttl = 5, local = «1», audit = 1, key = "user:<id>")]
+           async fn user(id: u64) -> String { load().await }"#
+            => "`local` beside `audit = 1`, which asks the source at each hit",
+                "write a smaller share, such as `audit = 0.001`, or remove one of them";
+
     missing_ttl:
         r#"#[redis_cached(key = "user:<id>")]
            async fn user(id: u64) -> String { load().await }"#
@@ -61,7 +75,7 @@ refused! {
             => "`db` is no parameter of `user`",
                 "its parameters: `id` and `tenant`"
             => "`cash` is no option of `#[redis_cached]`",
-                "did you mean `cache`? it takes `key`, `ttl`, `ttl_with`, `jitter`, `negative_ttl`, `stale_while_revalidate`, `stale_if_error`, `refresh_ahead`, `early_expiry`, `soft_timeout`, `timeout`, `audit`, `version`, `tags`, `batch`, `skip`, `codec`, `schema`, `condition`, `unless`, `nested`, `cache`, `policy` and `crate`"
+                "did you mean `cache`? it takes `key`, `ttl`, `ttl_with`, `jitter`, `negative_ttl`, `stale_while_revalidate`, `stale_if_error`, `refresh_ahead`, `early_expiry`, `soft_timeout`, `timeout`, `audit`, `local`, `checked`, `version`, `tags`, `batch`, `skip`, `codec`, `schema`, `condition`, `unless`, `nested`, `cache`, `policy` and `crate`"
             => "a cached function cannot return a reference",
                 "return an owned value, such as `String` for `&str`";
 
@@ -128,7 +142,7 @@ refused! {
         r#"#[redis_cached(ttl = 5, key = "user:<id>", «jiter» = 0.1, «labels» = ["team"])]
            async fn user(id: u64) -> String { load().await }"#
             => "`jiter` is no option of `#[redis_cached]`",
-                "did you mean `jitter`? it takes `key`, `ttl`, `ttl_with`, `jitter`, `negative_ttl`, `stale_while_revalidate`, `stale_if_error`, `refresh_ahead`, `early_expiry`, `soft_timeout`, `timeout`, `audit`, `version`, `tags`, `batch`, `skip`, `codec`, `schema`, `condition`, `unless`, `nested`, `cache`, `policy` and `crate`"
+                "did you mean `jitter`? it takes `key`, `ttl`, `ttl_with`, `jitter`, `negative_ttl`, `stale_while_revalidate`, `stale_if_error`, `refresh_ahead`, `early_expiry`, `soft_timeout`, `timeout`, `audit`, `local`, `checked`, `version`, `tags`, `batch`, `skip`, `codec`, `schema`, `condition`, `unless`, `nested`, `cache`, `policy` and `crate`"
             => "`labels` is no option of `#[redis_cached]`",
                 r#"write `tags = ["team:<team>"]`"#;
 

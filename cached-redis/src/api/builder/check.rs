@@ -1,5 +1,6 @@
 //! Refuses what cannot be meant, before anything is started.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::Builder;
@@ -8,8 +9,8 @@ use crate::api::events;
 use crate::engine::settings::{NOT_ADDITIVE, Settings};
 use crate::error::Error;
 use crate::observe::registry::{Function, write_throughs};
-use crate::policy::LONGEST_TTL;
 use crate::policy::schema::Schema;
+use crate::policy::{LONGEST_TTL, defaults};
 use crate::store::address::Address;
 #[cfg(feature = "testing")]
 use crate::store::faults::Faults;
@@ -19,6 +20,10 @@ use crate::wire::codec::{Codec as _, Format};
 /// The shortest lease whose heartbeat, at a third of it, still has room for a round trip; and the
 /// shortest hold, for the same reason.
 const SHORTEST_LEASE: Duration = Duration::from_millis(30);
+
+/// Below, each round trip that is late would stop hits; above, writers that wait for it would do so for minutes.
+const LOCAL_STALENESS: RangeInclusive<Duration> =
+    Duration::from_millis(10)..=defaults::LONGEST_STALENESS;
 
 impl Builder {
     pub(super) fn address(&self) -> Result<Address, Error> {
@@ -53,6 +58,9 @@ impl Builder {
         for (setting, time) in [("lease", settings.lease), ("hold", settings.hold)] {
             Error::require(time >= SHORTEST_LEASE, setting, "must be at least 30 ms")?;
         }
+        Error::require(settings.local_bytes > 0, "local_bytes", not_zero)?;
+        let fits = LOCAL_STALENESS.contains(&settings.local_staleness);
+        Error::require(fits, "local_staleness", "must be from 10 ms to 60 s")?;
         Error::require(!settings.throttle.is_zero(), "throttle", not_zero)?;
         let fits = size::MOST.contains(&self.redis.value_bytes);
         let problem = "must be from 1 KiB to 512 MiB, the longest string of Redis";

@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use crate::engine::context;
 use crate::engine::handle::Inner;
-use crate::store::{Answer, Store as _};
+use crate::engine::source::Source;
+use crate::store::Answer;
 use crate::wire::entry::{Live, extensions};
 use crate::wire::tag::{Generation, Tags, hash, named_key};
 use crate::wire::tombstone::Tombstone;
@@ -34,16 +35,16 @@ pub(crate) enum Life {
 
 /// What stands under `key`, and under the tags of the call, in one round trip.
 pub(crate) async fn look(
-    inner: &Inner,
+    source: &Source<'_>,
     key: &str,
     tags: &Tags,
 ) -> Answer<(Option<Bytes>, Generations)> {
     if tags.is_empty() {
-        let entry = inner.store.get(key).await?;
+        let entry = source.get(key).await?;
         return Ok((entry, Generations::All(Vec::new())));
     }
     let keys = iter::once(key).chain(tags.keys().iter().map(String::as_str));
-    let mut answers = inner.store.get_all(&keys.collect::<Vec<_>>()).await?;
+    let mut answers = source.get_all(&keys.collect::<Vec<_>>()).await?;
     let generations = Generations::of(answers.iter().skip(1));
     answers.truncate(1);
     Ok((answers.pop().flatten(), generations))
@@ -51,13 +52,13 @@ pub(crate) async fn look(
 
 /// The same for many keys, each under tags of its own.
 pub(crate) async fn look_all(
-    inner: &Inner,
+    source: &Source<'_>,
     asked: &[(&str, &Tags)],
 ) -> Answer<Vec<(Option<Bytes>, Generations)>> {
     let tags = asked.iter().flat_map(|(_, tags)| tags.keys());
     let tags: BTreeSet<_> = tags.map(String::as_str).collect();
     let keys: Vec<_> = asked.iter().map(|(key, _)| *key).collect();
-    let mut answers = read_all(inner, keys.into_iter().chain(tags.iter().copied())).await?;
+    let mut answers = read_all(source, keys.into_iter().chain(tags.iter().copied())).await?;
     let tags: Read<'_> = tags
         .into_iter()
         .zip(answers.split_off(asked.len()))
@@ -73,21 +74,21 @@ pub(super) type Read<'a> = HashMap<&'a str, Option<Bytes>>;
 
 /// What stands under these, in one round trip.
 pub(super) async fn read<'a>(
-    inner: &Inner,
+    source: &Source<'_>,
     tags: impl Iterator<Item = &'a String>,
 ) -> Answer<Read<'a>> {
     let tags: BTreeSet<_> = tags.map(String::as_str).collect();
-    let answers = read_all(inner, tags.iter().copied()).await?;
+    let answers = read_all(source, tags.iter().copied()).await?;
     Ok(tags.into_iter().zip(answers).collect())
 }
 
 async fn read_all<'a>(
-    inner: &Inner,
+    source: &Source<'_>,
     keys: impl Iterator<Item = &'a str>,
 ) -> Answer<Vec<Option<Bytes>>> {
     match keys.collect::<Vec<_>>().as_slice() {
         [] => Ok(Vec::new()),
-        keys => inner.store.get_all(keys).await,
+        keys => source.get_all(keys).await,
     }
 }
 
@@ -108,7 +109,8 @@ impl Generations {
     }
 
     /// Judges an entry that was found beside these generations, which are those of `tags`.
-    pub(crate) async fn judge(self, inner: &Inner, tags: &Tags, live: &Live) -> Answer<Life> {
+    pub(crate) async fn judge(self, source: &Source<'_>, tags: &Tags, live: &Live) -> Answer<Life> {
+        let inner = source.inner;
         let found = match Found::of(inner, tags, live, self) {
             Ok(found) => found,
             Err(life) => return Ok(life),
@@ -117,9 +119,23 @@ impl Generations {
         let others = match others.as_slice() {
             [] => Vec::new(),
             // Boxed, so that reads that have no part in this are not larger for it.
-            others => Box::pin(inner.store.get_all(others)).await?,
+            others => Box::pin(source.get_all(others)).await?,
         };
         Ok(found.weigh(inner, Self::of(others.iter())))
+    }
+
+    /// The same where generations are kept in this process; `None` where one of them is not.
+    pub(crate) fn judge_kept(
+        inner: &Inner,
+        tags: &Tags,
+        live: &Live,
+        kept: impl Fn(&String) -> Option<Generation>,
+    ) -> Option<Life> {
+        let all = |tags: &[String]| tags.iter().map(&kept).collect::<Option<_>>().map(Self::All);
+        Some(match Found::of(inner, tags, live, all(tags.keys())?) {
+            Ok(found) => found.weigh(inner, all(&found.others)?),
+            Err(life) => life,
+        })
     }
 }
 
@@ -184,14 +200,14 @@ impl<'a> Found<'a> {
 /// Judges entries, each found beside the generations of these tags: reads the others of all in one round
 /// trip.
 pub(crate) async fn judge_all(
-    inner: &Inner,
+    source: &Source<'_>,
     found: Vec<(&Tags, &Live, Generations)>,
 ) -> Answer<Vec<Life>> {
-    let found = found.into_iter();
+    let (inner, found) = (source.inner, found.into_iter());
     let found = found.map(|(tags, live, own)| Found::of(inner, tags, live, own));
     let found: Vec<_> = found.collect();
     let read = read(
-        inner,
+        source,
         found.iter().flatten().flat_map(|found| &found.others),
     )
     .await?;
@@ -238,6 +254,8 @@ pub(crate) async fn alive(inner: &Inner, tags: &Tags, live: Live) -> Answer<Opti
         return Ok(None);
     }
     let none = Generations::All(Vec::new());
-    let life = none.judge(inner, &Tags::default(), &live).await?;
+    let life = none
+        .judge(&Source::store(inner), &Tags::default(), &live)
+        .await?;
     Ok((life == Life::Alive).then_some(live))
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Generations;
 use super::look::{self, is_barred};
 use crate::engine::handle::Inner;
+use crate::engine::source::Source;
 use crate::policy::Policy;
 use crate::store::{Answer, Store as _};
 use crate::wire::entry::{Live, extensions};
@@ -68,7 +69,11 @@ impl Basis {
             .iter()
             .map(|basis| !is_barred(inner, &basis.stamp.keys));
         let free: Vec<_> = free.collect();
-        let read = look::read(inner, bases.iter().flat_map(|basis| &basis.stamp.keys)).await;
+        let read = look::read(
+            &Source::store(inner),
+            bases.iter().flat_map(|basis| &basis.stamp.keys),
+        )
+        .await;
         let stands = |(basis, free): (&&Self, bool)| {
             let Basis { epoch, stamp } = basis;
             let same = |read| match Generations::among(read, &stamp.keys) {

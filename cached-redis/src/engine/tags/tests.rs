@@ -65,7 +65,7 @@ fn stamped(names: &[&str], stamp: [u8; 8]) -> Live {
     let entry = Header::new(Kind::Value, Token::next()).entry(&parts, b"");
     let entry = entry.unwrap();
     let (header, _) = Header::parse(&entry).unwrap();
-    Live { header, entry }
+    Live::new(header, entry)
 }
 
 async fn stamp(inner: &Inner, tags: &Tags, before: Option<&[u8]>) -> Stamp {
@@ -243,7 +243,7 @@ async fn a_value_carries_on_in_a_load_only_if_its_tags_and_its_server_are_the_sa
         };
         let entry = header.entry(&stamp.extensions("app"), b"x").unwrap();
         let (header, _) = Header::parse(&entry).unwrap();
-        Live { header, entry }
+        Live::new(header, entry)
     };
     let taken = async |live: &Live| Basis {
         epoch: 0,

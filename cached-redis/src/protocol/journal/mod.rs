@@ -40,14 +40,15 @@
 //! was lost are kept again, before the first operation can use the new one.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::{self, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::error::pending::Pending;
+use crate::store::tracked::Keeper;
 use crate::store::{Identity, Watch};
 use crate::util::sync::{AtomicBool, AtomicU64, Mutex};
 use crate::wire::key::Pattern;
@@ -79,6 +80,8 @@ pub(crate) struct Journal {
     /// Whether anything is kept or held here.
     bars: AtomicBool,
     siblings: Mutex<Others>,
+    /// Who keeps what its cache has read.
+    keeper: OnceLock<Arc<dyn Keeper>>,
     /// Whether a cache of the siblings may leave tombstones, which every invalidation has to spare.
     guarded: atomic::AtomicBool,
     /// Whether a cache is there that repeats what is kept.
@@ -162,11 +165,40 @@ impl Journal {
             life: AtomicU64::new(0),
             bars: AtomicBool::new(false),
             siblings: Mutex::default(),
+            keeper: OnceLock::new(),
             guarded: atomic::AtomicBool::new(false),
             serves: atomic::AtomicBool::new(false),
             busy: watch::Sender::new(false),
             wake: Notify::new(),
         })
+    }
+
+    /// Who drops what is confirmed to be removed, here or in a cache of the siblings: before a read may use
+    /// what was kept until then.
+    pub(crate) fn kept_by(&self, keeper: Arc<dyn Keeper>) {
+        let _ = self.keeper.set(keeper);
+    }
+
+    /// What stood under `key` was replaced or removed from here, by something else than an invalidation.
+    pub(crate) fn changed(&self, key: &str) {
+        self.keepers(|keeper| keeper.replaced(key));
+    }
+
+    /// The same of tombstones that stand under all of `targets`.
+    pub(crate) fn barred(&self, targets: &Targets) {
+        self.keepers(|keeper| keeper.confirmed(targets));
+    }
+
+    fn keepers(&self, drops: impl Fn(&dyn Keeper)) {
+        let own = self.keeper.get().into_iter();
+        own.for_each(|keeper| drops(&**keeper));
+        for other in self.others() {
+            other
+                .keeper
+                .get()
+                .iter()
+                .for_each(|keeper| drops(&***keeper));
+        }
     }
 
     /// Whether its cache may leave tombstones; to be said before it is [enrolled](Self::enrol).
@@ -220,12 +252,14 @@ impl Journal {
     /// The store has confirmed that `targets` were removed. Gives what this has settled; `None` if the
     /// server has changed since the start, so that nothing is confirmed.
     pub(crate) fn confirm(&self, attempt: Attempt, targets: &Targets) -> Option<Settled> {
+        self.keepers(|keeper| keeper.confirmed(targets));
         let settle = |kept: &mut Book<u64>| kept.settle(attempt.number, targets);
         self.confirmed(attempt, settle, |recent| recent.add(targets))
     }
 
     /// The same for everything in the namespace.
     pub(crate) fn confirm_all(&self, attempt: Attempt) -> Option<Settled> {
+        self.keepers(|keeper| keeper.cleared());
         let all = |kept: &mut Book<u64>| kept.settle_all(attempt.number);
         self.confirmed(attempt, all, Recent::add_all)
     }
@@ -234,6 +268,7 @@ impl Journal {
     /// the keys. This settles nothing: what is kept may have been committed after that value. `false`
     /// if the server has changed since the start.
     pub(crate) fn replaced(&self, attempt: Attempt, targets: &Targets) -> bool {
+        self.keepers(|keeper| keeper.confirmed(targets));
         self.confirmed(attempt, |_| 0, |recent| recent.add(targets))
             .is_some()
     }

@@ -6,12 +6,10 @@ use std::mem;
 use super::Reader;
 use super::call::{Ids, Item};
 use super::loads::Loads;
-use super::map::Many as _;
-use super::plan::{EachPlan, Id, StoredOf};
+use super::plan::{EachPlan, Id, Value};
 use super::renew::{Renewal, Work};
 use super::steps::{self, One, split};
 use crate::engine::context;
-use crate::engine::encode::Encoder;
 use crate::engine::plan::ErrorOf;
 use crate::observe::status::Status;
 use crate::protocol::freshness::Freshness;
@@ -22,16 +20,14 @@ use crate::wire::entry::Live;
 /// An entry that answers, and its value; none for a known absence.
 pub(super) struct Kept<P: EachPlan> {
     ids: Ids<Id<P>>,
-    value: Option<StoredOf<P>>,
+    value: Option<Value<P>>,
     live: Live,
-    version: Option<u64>,
     status: Status,
 }
 
 impl<P: EachPlan> Kept<P> {
-    fn new(item: Item<'_, Id<P>>, value: Option<StoredOf<P>>, live: Live, status: Status) -> Self {
+    fn new(item: Item<'_, Id<P>>, value: Option<Value<P>>, live: Live, status: Status) -> Self {
         Self {
-            version: item.request.version,
             ids: item.ids,
             value,
             live,
@@ -66,13 +62,13 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
             // No caller is to pay for it.
             Freshness::Fresh if F::DETACHES && audit::is_drawn(encoder.policy) => {
                 self.audits.push(renewal());
-                one.lookup.status()
+                one.lookup.status(&live)
             }
-            Freshness::Fresh => one.lookup.status(),
+            Freshness::Fresh => one.lookup.status(&live),
             due => {
                 let status = match due {
                     Freshness::Revalidate => Status::Stale,
-                    _ => one.lookup.status(),
+                    _ => one.lookup.status(&live),
                 };
                 if !F::DETACHES {
                     let renewal = renewal();
@@ -94,18 +90,12 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
             context::served_stale();
         }
         self.answered(kept.status, Some(&kept.live.header));
-        let encoder = Encoder {
-            version: kept.version,
-            ..self.encoder
-        };
-        let own = self.own;
         let mut ids = kept.ids.into_iter();
         let first = ids.next().zip(kept.value);
         // Each has one of its own: values need not be `Clone`.
-        let others = ids.filter_map(|id| Some((id, own.decode(&encoder, &kept.live)??)));
-        let all = others.chain(first);
-        self.found
-            .extend(all.map(|(id, value)| (id, P::Shape::restored(value))));
+        let own = self.plan.own;
+        let others = ids.filter_map(|id| Some((id, own.decode(&self.plan.encoder, &kept.live)??)));
+        self.found.extend(others.chain(first));
     }
 
     /// Answers those by what they hold for which there is nothing more to wait for, if that still stands; gives

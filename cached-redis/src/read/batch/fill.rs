@@ -85,6 +85,9 @@ pub(super) fn send(
         for error in join_all(removals).await.into_iter().filter_map(Result::err) {
             cache.emit(site, &Event::Failed(&error));
         }
+        discarded
+            .iter()
+            .for_each(|(key, _)| cache.journal.changed(key));
         drop(held);
     })
 }

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use crate::engine::copies::Sharing;
 use crate::engine::id_map::IdMap;
 use crate::engine::shape::Shape;
 use crate::wire::codec::Equal;
@@ -21,12 +22,15 @@ pub trait Many: Shape<Ok: IdMap> {
     fn restored(stored: Self::Stored) -> Value<Self>;
     /// How two of what is encoded are compared, where that is known.
     fn equal_stored(&self) -> Equal<Self::Stored>;
+    /// How values are kept decoded, where they can be.
+    fn sharing_each(&self) -> Sharing<Value<Self>>;
 }
 
 /// The shape `S`, each value in the form `F`.
 #[derive(Debug)]
 pub struct Each<S: Shape<Ok: IdMap>, F: Form<Value<S>>> {
     equal: Equal<F::Stored>,
+    sharing: Sharing<Value<S>>,
     types: PhantomData<fn() -> (S, F)>,
 }
 
@@ -36,8 +40,15 @@ impl<S: Shape<Ok: IdMap>, F: Form<Value<S>>> Each<S, F> {
     pub fn new(_: S, _: F, equal: Equal<F::Stored>) -> Self {
         Self {
             equal,
+            sharing: None,
             types: PhantomData,
         }
+    }
+
+    /// The same with what another probe has found.
+    #[must_use]
+    pub fn shared(self, sharing: Sharing<Value<S>>) -> Self {
+        Self { sharing, ..self }
     }
 }
 
@@ -80,5 +91,8 @@ impl<S: Shape<Ok: IdMap>, F: Form<Value<S>>> Many for Each<S, F> {
     }
     fn equal_stored(&self) -> Equal<F::Stored> {
         self.equal
+    }
+    fn sharing_each(&self) -> Sharing<Value<S>> {
+        self.sharing
     }
 }

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::call::Item;
 use super::map::{self, Many};
+use crate::engine::copies;
 use crate::engine::encode::Encoder;
 use crate::engine::handle::Inner;
 use crate::engine::id_map::IdMap as _;
@@ -19,10 +20,8 @@ use crate::policy::Policy;
 use crate::protocol::flight::{Landing, SharedError};
 use crate::read::audit;
 use crate::wire::codec::{Checked, Choice, Codec as _, Format, Sampled};
-use crate::wire::entry::Live;
+use crate::wire::entry::{Kind, Live};
 
-/// The part of a value that is encoded.
-pub(crate) type StoredOf<P> = <<P as Shaped>::Shape as Many>::Stored;
 pub(crate) type Id<P> = map::Id<<P as Shaped>::Shape>;
 pub(crate) type Value<P> = map::Value<<P as Shaped>::Shape>;
 
@@ -35,8 +34,8 @@ pub(crate) trait EachPlan: Shaped<Shape: Many> {
     fn take(&self, shared: &SharedError) -> Option<ErrorOf<Self>>;
     /// Whether its codec describes itself, given that of the cache.
     fn describes(&self, cache: Format) -> bool;
-    /// What an entry answers, if it can be read.
-    fn decode(&self, encoder: &Encoder<'_>, live: &Live) -> Option<Option<StoredOf<Self>>>;
+    /// What an entry answers, `Some(None)` for a known absence; `None` if it is not readable.
+    fn decode(&self, encoder: &Encoder<'_>, live: &Live) -> Option<Option<Value<Self>>>;
     /// What becomes of a value.
     fn verdict(&self, value: &Value<Self>) -> Verdict;
     /// Shows what a load gave for one key.
@@ -69,8 +68,16 @@ where
         self.codec.choose(cache).self_describing()
     }
 
-    fn decode(&self, encoder: &Encoder<'_>, live: &Live) -> Option<Option<S::Stored>> {
-        encoder.decode(self.codec, live)
+    fn decode(&self, encoder: &Encoder<'_>, live: &Live) -> Option<Option<map::Value<S>>> {
+        let decode = || encoder.decode(self.codec, live);
+        match live.header.kind {
+            Kind::Value => {
+                let value = || decode()?.map(S::restored);
+                let reads = || encoder.reads(self.codec, live);
+                copies::read(self.shape.sharing_each(), reads, live, value).map(Some)
+            }
+            _ => decode().map(|_| None),
+        }
     }
 
     fn verdict(&self, value: &map::Value<S>) -> Verdict {

@@ -148,7 +148,10 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
         }
         for (key, seized) in others.iter().zip(leases.seize(&others).await) {
             match seized {
-                Ok(true) => drop(rights.insert(key.clone(), leases.token())),
+                Ok(true) => {
+                    self.inner.journal.changed(key);
+                    rights.insert(key.clone(), leases.token());
+                }
                 Ok(false) => {}
                 Err(error) => self.failed(&error),
             }

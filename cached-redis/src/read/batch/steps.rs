@@ -59,7 +59,13 @@ pub(super) fn split<K>(
 /// Looks all up, in one round trip; those that somebody here loads need no look.
 pub(super) async fn look<K>(inner: &Inner, function: &Function, ones: &mut [One<'_, K>]) {
     for one in at(ones, |step| matches!(step, Step::Join)) {
-        let answer = match one.item.request.is_bypassed {
+        let is_bypassed = one.item.request.is_bypassed;
+        if !is_bypassed && let Some(live) = one.lookup.local() {
+            one.hear(Answer::Nobody);
+            one.hear(Answer::Seen(Seen::Live(live), true));
+            continue;
+        }
+        let answer = match is_bypassed {
             true => Answer::Barred,
             false => one.lookup.join(),
         };
@@ -86,7 +92,10 @@ async fn seen<K>(
         .iter()
         .map(|one| (one.item.request.key.as_str(), &one.item.request.tags))
         .collect();
-    let looked = tags::look_all(inner, &asked).await?.into_iter();
+    let Some(source) = ones.first().map(|one| one.lookup.source()) else {
+        return Ok(Vec::new());
+    };
+    let looked = tags::look_all(source, &asked).await?.into_iter();
     let seen = looked.map(|(entry, generations)| match generations {
         Generations::Barred => (Seen::Barred, generations),
         _ => (Seen::of(inner, function, entry), generations),
@@ -97,15 +106,16 @@ async fn seen<K>(
         Seen::Live(live) => Some((*tags, live, own)),
         _ => None,
     });
-    let mut lives = tags::judge_all(inner, live.collect()).await?.into_iter();
-    let judged = |seen| match seen {
-        Seen::Live(live) => {
+    let mut lives = tags::judge_all(source, live.collect()).await?.into_iter();
+    let judged = |(seen, (key, _)): (_, &(&str, _))| match seen {
+        Seen::Live(mut live) => {
+            source.share(key, &mut live);
             let life = lives.next().unwrap_or(Life::Dead);
             Seen::judged(inner, function, live, life)
         }
         seen => seen,
     };
-    Ok(seen.into_iter().map(judged).collect())
+    Ok(seen.into_iter().zip(&asked).map(judged).collect())
 }
 
 /// Of each of `ones` whether what it holds still stands, and is not to be invalidated either.

@@ -42,10 +42,11 @@ impl Summary {
 
 fn distance(status: Status) -> u8 {
     match status {
-        Status::Hit => 0,
-        Status::Stale => 1,
-        Status::Joined => 2,
-        Status::Miss => 3,
-        Status::Bypass => 4,
+        Status::Local => 0,
+        Status::Hit => 1,
+        Status::Stale => 2,
+        Status::Joined => 3,
+        Status::Miss => 4,
+        Status::Bypass => 5,
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use redis::Value;
+use redis::{Cmd, Value};
 
 use super::{RedisStore, command, reply};
 use crate::error::StoreError;
@@ -77,5 +77,27 @@ impl RedisStore {
     ) -> Vec<Answer<bool>> {
         let release = |key: &String| command::release(key, token);
         self.link.run_each(keys.iter().map(release)).await
+    }
+}
+
+impl RedisStore {
+    pub(in crate::store) async fn read_parts(
+        &self,
+        keys: &[(&str, Option<usize>)],
+    ) -> Answer<Vec<Option<Bytes>>> {
+        let part = |(key, length): &(&str, Option<usize>)| {
+            let mut command = Cmd::new();
+            let last = length.map_or(-1, |length| length as isize - 1);
+            command.arg("GETRANGE").arg(key).arg(0).arg(last);
+            command
+        };
+        let answers = self.link.send(keys.iter().map(part)).await.into_iter();
+        let part = |answer: Answer<Value>| match answer {
+            Ok(value) => Ok(reply::bytes(value)?.filter(|bytes| !bytes.is_empty())),
+            // As in a read of several keys.
+            Err(StoreError::WrongType) => Ok(None),
+            Err(error) => Err(error),
+        };
+        answers.map(part).collect()
     }
 }

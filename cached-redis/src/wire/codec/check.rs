@@ -180,6 +180,11 @@ pub(crate) fn same_values<T: Serialize>(one: &T, other: &T) -> bool {
     digest::of(one).is_ok_and(|digest| same(one, digest, other))
 }
 
+/// Whether an entry is in `codec`, or fell back to MessagePack.
+pub(crate) fn reads(codec: &impl Codec, header: &Header) -> bool {
+    header.codec == codec.id() || header.codec == FALLBACK.id()
+}
+
 /// Decodes what stands behind `header`, if it was written in `codec` or fell back to MessagePack,
 /// and by a type of this very shape, or of any that `additive` allows. Anything else is a miss.
 pub(crate) fn decode_checked<C, T>(

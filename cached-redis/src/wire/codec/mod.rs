@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 #[cfg(feature = "bincode")]
 pub use self::bincode::Bincode;
 pub(crate) use self::check::{
-    Checked, Encoded, Equal, Sample, Sampled, decode_builtin, decode_checked, same_values,
+    Checked, Encoded, Equal, Sample, Sampled, decode_builtin, decode_checked, reads, same_values,
 };
 pub use self::choice::{Choice, FromCache};
 pub use self::error::CodecError;

@@ -65,7 +65,7 @@ fn a_payload_begins_behind_its_extensions() {
     let entry = header.entry(&parts, b"payload").unwrap();
     let (header, payload) = Header::parse(&entry).unwrap();
     assert_eq!(payload, b"payload");
-    let live = Live { header, entry };
+    let live = Live::new(header, entry);
     assert!(live.payload() == b"payload" && live.header.is_tagged());
     assert_eq!(extensions(&live.entry), Some(parts));
 }

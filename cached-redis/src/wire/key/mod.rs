@@ -17,7 +17,7 @@ pub(crate) use self::escape::separates;
 pub use self::name::KeyName;
 pub(crate) use self::pattern::Pattern;
 pub use self::writer::KeyWriter;
-pub(crate) use self::writer::{full_key, marked_key};
+pub(crate) use self::writer::{CallKey, full_key, marked_key};
 
 /// A key built by hand, by the same rules as the templates of the attributes.
 ///

@@ -1,7 +1,10 @@
 //! The writer guards the length of a key: one that grew past the limit ends in a hash of all of
 //! it, so that long values neither fill Redis nor meet where their beginnings agree.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
+use std::mem;
+use std::ops::Deref;
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -17,6 +20,35 @@ pub(super) const CUT_KEY: usize = LONGEST - CUT.len() - 32;
 /// Room for the usual key, so that rendering allocates once.
 const ROOM: usize = 64;
 
+/// The longest that is handed on.
+const LONGEST_ROOM: usize = 1024;
+
+thread_local! {
+    /// The room of the last call of this thread, for the key of the next one.
+    static LAST: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// The key of one call, whose room is handed on.
+#[derive(Debug)]
+pub(crate) struct CallKey(pub(crate) String);
+
+impl Deref for CallKey {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Drop for CallKey {
+    fn drop(&mut self) {
+        if self.0.capacity() <= LONGEST_ROOM {
+            // In a thread that ends there is no next one.
+            let _ = LAST.try_with(|last| last.set(mem::take(&mut self.0)));
+        }
+    }
+}
+
 /// Renders the key of one call into one string, behind the namespace.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyWriter {
@@ -29,7 +61,17 @@ pub struct KeyWriter {
 
 impl KeyWriter {
     pub(crate) fn new(namespace: &str) -> Self {
-        let mut text = String::with_capacity(namespace.len() + 1 + ROOM);
+        Self::within(String::new(), namespace)
+    }
+
+    /// For a key that becomes a [`CallKey`]: in the room of the last one.
+    pub(crate) fn of_call(namespace: &str) -> Self {
+        Self::within(LAST.try_with(Cell::take).unwrap_or_default(), namespace)
+    }
+
+    fn within(mut text: String, namespace: &str) -> Self {
+        text.clear();
+        text.reserve(namespace.len() + 1 + ROOM);
         text.push_str(namespace);
         text.push(':');
         Self {

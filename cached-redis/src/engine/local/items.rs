@@ -1,0 +1,117 @@
+//! What is kept, and how much room it takes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use quick_cache::sync::Cache;
+use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
+
+use crate::protocol::local::Life;
+use crate::store::{AnyStore, Store as _};
+use crate::util::moment::Moment;
+use crate::wire::entry::{Header, Kind, Live};
+use crate::wire::tag::Generation;
+
+/// By full keys.
+pub(super) type Items = Cache<Box<str>, Item, Weight, DefaultHashBuilder, Evicted>;
+
+#[derive(Clone)]
+pub(super) struct Item {
+    pub(super) kept: Kept,
+    pub(super) life: Life<Moment>,
+}
+
+/// What stands under a key and may be kept: nothing, a lease and a tombstone may not.
+#[derive(Clone)]
+pub(crate) enum Kept {
+    Entry(Live),
+    Generation(Generation),
+}
+
+impl Kept {
+    /// What was read, and how long it has to live in the store; `else_` where it does not tell.
+    pub(crate) fn of(store: &AnyStore, else_: Duration, entry: &Bytes) -> Option<(Self, Duration)> {
+        if let Some(generation) = Generation::read(entry) {
+            return Some((Self::Generation(generation), Duration::MAX));
+        }
+        let (header, _) = Header::parse(entry)?;
+        let has_value = matches!(header.kind, Kind::Value | Kind::Negative);
+        let rest = rest(&header, store.now_ms()).unwrap_or(else_);
+        let is_kept = has_value && store.is_current(header.epoch) && !rest.is_zero();
+        is_kept.then(|| {
+            let mut live = Live::new(header, entry.clone());
+            (Self::entry(&mut live), rest)
+        })
+    }
+
+    /// An entry that shares its decoded value, whoever decodes it, with `live`. Its bytes are its own: those of
+    /// a reply may be a part of many more.
+    pub(super) fn entry(live: &mut Live) -> Self {
+        live.decoded = Some(Arc::default());
+        Self::Entry(Live {
+            entry: Bytes::copy_from_slice(&live.entry),
+            ..live.clone()
+        })
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            // Its value takes about as much room.
+            Self::Entry(live) => live.entry.len() * 2,
+            Self::Generation(generation) => generation.bytes().len(),
+        }
+    }
+}
+
+/// How long an entry is fresh, where it says so: past that, the store is asked.
+fn rest(header: &Header, now_ms: u64) -> Option<Duration> {
+    let end = header.filled_at.saturating_add(header.soft_ttl.into());
+    let rest = Duration::from_millis(end.saturating_sub(now_ms));
+    // By a clock that is behind it would be longer.
+    let whole = Duration::from_millis(header.soft_ttl.into());
+    (header.soft_ttl > 0).then_some(rest.min(whole))
+}
+
+/// What had to go, for those who let it go when no lock is held.
+#[derive(Clone)]
+pub(super) struct Evicted;
+
+impl Lifecycle<Box<str>, Item> for Evicted {
+    type RequestState = Vec<(Box<str>, Item)>;
+
+    fn begin_request(&self) -> Self::RequestState {
+        Vec::new()
+    }
+
+    fn on_evict(&self, gone: &mut Self::RequestState, key: Box<str>, item: Item) {
+        gone.push((key, item));
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Weight;
+
+impl Weighter<Box<str>, Item> for Weight {
+    fn weight(&self, key: &Box<str>, item: &Item) -> u64 {
+        /// Of what surrounds each.
+        const AROUND: usize = 100;
+        (key.len() + item.kept.bytes() + AROUND) as u64
+    }
+}
+
+/// With room for so many `bytes`, in shards that have room for large values.
+pub(super) fn new(bytes: u64) -> Items {
+    const SHARD: u64 = 8 << 20;
+    const USUAL: u64 = 512;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let shards = (bytes / SHARD).clamp(1, 4 * cores as u64);
+    let options = OptionsBuilder::new()
+        .shards(1 << shards.ilog2())
+        .estimated_items_capacity((bytes / USUAL).clamp(1, 1 << 17) as usize)
+        .weight_capacity(bytes)
+        .build()
+        .expect("both capacities are set");
+    let hasher = DefaultHashBuilder::default();
+    Items::with_options(options, Weight, hasher, Evicted)
+}

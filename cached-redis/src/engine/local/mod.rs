@@ -1,0 +1,288 @@
+//! The level in process memory ("L1"): entries with their decoded values, and the generations of tags, as they
+//! were read over the tracked connection.
+//!
+//! [`protocol::local`](crate::protocol::local) says what is kept, and for how long that is served. The race
+//! that is left is here: an answer may wake its reader long after a change of its key was announced, which
+//! then had nothing to drop. So to compare a ticket and to insert are one step under the lock of a shard, and
+//! so are to void its tickets and to drop. Hits take none of these locks.
+//!
+//! In memory the store itself is asked each time. What is kept there is the decoded value alone, which is of
+//! use as long as the token of its entry stands.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::observe::local::{Drops, LocalStats};
+use crate::protocol::local::{AllRules, Life, Link, Notice, Origin, Shard, Ticket, Voids};
+use crate::store::tracked::Keeper;
+use crate::util::lock::Mutex;
+use crate::util::moment::Moment;
+use crate::wire::entry::Live;
+use crate::wire::key::Pattern;
+use crate::wire::tag::Generation;
+use crate::wire::targets::Targets;
+
+mod items;
+
+pub(crate) use items::Kept;
+use items::{Item, Items};
+
+/// How many parts have tickets of their own.
+const SHARDS: usize = 64;
+
+/// See the module.
+pub(crate) struct Level {
+    link: Mutex<Link<Moment>>,
+    /// The same for hits.
+    era: AtomicU32,
+    /// 0: none.
+    horizon: AtomicU64,
+    delta: Duration,
+    /// Whether anybody has ever asked for a ticket.
+    is_used: AtomicBool,
+    shards: [Mutex<Shard>; SHARDS],
+    /// Made for the first one that is kept.
+    items: OnceLock<Items>,
+    /// How many it has room for.
+    bytes: u64,
+    drops: Drops,
+}
+
+impl Level {
+    /// An empty one with room for so many `bytes`, which serves nothing for longer than `delta` after its
+    /// horizon.
+    pub(crate) fn new(bytes: u64, delta: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            link: Mutex::new(Link::new()),
+            era: AtomicU32::new(0),
+            horizon: AtomicU64::new(0),
+            delta,
+            is_used: AtomicBool::new(false),
+            shards: [const { Mutex::new(Shard { drops: 0 }) }; SHARDS],
+            items: OnceLock::new(),
+            bytes,
+            drops: Drops::default(),
+        })
+    }
+
+    /// The entry under `key`, if it was read less than `local` ago and may be served `now`.
+    pub(crate) fn entry(&self, key: &str, local: Duration, now: Moment) -> Option<Live> {
+        match self.item(key, local, now)? {
+            Kept::Entry(live) => Some(live),
+            Kept::Generation(_) => None,
+        }
+    }
+
+    /// The same of a generation.
+    pub(crate) fn generation(&self, tag: &str, local: Duration, now: Moment) -> Option<Generation> {
+        match self.item(tag, local, now)? {
+            Kept::Entry(_) => None,
+            Kept::Generation(generation) => Some(generation),
+        }
+    }
+
+    fn item(&self, key: &str, local: Duration, now: Moment) -> Option<Kept> {
+        let Item { kept, life } = self.items.get()?.get(key)?;
+        let lasts = |life: Life<_>| life.lasts(&AllRules, &self.seen(), now, self.delta);
+        (now.since(life.sent) < local && lasts(life)).then_some(kept)
+    }
+
+    /// What a read notes before it sends its command.
+    pub(crate) fn ticket(&self, key: &str) -> Ticket {
+        // Before: whoever sees nothing of it was answered before the command is sent.
+        self.is_used.store(true, Ordering::SeqCst);
+        let link = self.seen();
+        self.shard(key).lock().ticket(&link)
+    }
+
+    /// Keeps what was read by a command that was sent then, has `rest` to live in the store, and is served for
+    /// `local` at most; unless its ticket is void.
+    pub(crate) fn keep(
+        &self,
+        key: &str,
+        ticket: Ticket,
+        (sent, local): (Moment, Duration),
+        kept: Kept,
+        rest: Duration,
+    ) {
+        let shard = self.shard(key).lock();
+        let link = self.seen();
+        let gone = shard
+            .keeps(&AllRules, &link, ticket, Origin::Read)
+            .then(|| {
+                let life = Life::new(&AllRules, &link, sent, local, rest);
+                self.insert(key, Item { kept, life })
+            });
+        drop(shard);
+        // Values are of users, who may do anything when they are dropped.
+        drop(gone);
+    }
+
+    /// The entry that is kept under `key`, whether or not it may be served.
+    pub(crate) fn known(&self, key: &str) -> Option<Live> {
+        match self.items.get()?.get(key)?.kept {
+            Kept::Entry(live) => Some(live),
+            Kept::Generation(_) => None,
+        }
+    }
+
+    /// Lets `live` share the decoded value of the same entry, if that is kept; it may lie there for longer than
+    /// it is served.
+    pub(crate) fn share(&self, key: &str, live: &mut Live) -> bool {
+        let same = |kept: &Live| kept.header.token == live.header.token;
+        let kept = self.known(key).filter(same);
+        kept.map(|kept| live.decoded = kept.decoded).is_some()
+    }
+
+    /// Lets `live`, which the store has just shown, share its decoded value with those who find it later.
+    /// Whoever does has been shown the same token, so this needs no ticket.
+    pub(crate) fn share_on(&self, key: &str, live: &mut Live) {
+        if !self.share(key, live) {
+            let kept = Kept::entry(live);
+            let now = Moment::now();
+            let life = Life::new(&AllRules, &self.seen(), now, Duration::ZERO, Duration::ZERO);
+            self.is_used.store(true, Ordering::SeqCst);
+            drop(self.insert(key, Item { kept, life }));
+        }
+    }
+
+    /// Gives what had to go.
+    fn insert(&self, key: &str, item: Item) -> Vec<(Box<str>, Item)> {
+        let items = self.items.get_or_init(|| items::new(self.bytes));
+        let replaced = items.remove(key);
+        let mut gone = items.insert_with_lifecycle(key.into(), item);
+        let refused = gone.iter().filter(|(gone, _)| **gone == *key).count() as u64;
+        self.drops.refused(refused);
+        self.drops.evicted(gone.len() as u64 - refused);
+        gone.extend(replaced);
+        gone
+    }
+
+    /// What hits see of the link.
+    fn seen(&self) -> Link<Moment> {
+        // First: no item is ever taken to be of the connection after its own.
+        let horizon = self.horizon.load(Ordering::Acquire);
+        Link {
+            horizon: (horizon > 0).then_some(Moment(horizon)),
+            era: self.era.load(Ordering::Acquire),
+        }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Link<Moment>)) {
+        let mut link = self.link.lock();
+        change(&mut link);
+        self.era.store(link.era, Ordering::Release);
+        let horizon = link.horizon.map_or(0, |horizon| horizon.0.max(1));
+        self.horizon.store(horizon, Ordering::Release);
+    }
+
+    fn shard(&self, key: &str) -> &Mutex<Shard> {
+        &self.shards[xxh3_64(key.as_bytes()) as usize % SHARDS]
+    }
+
+    /// Drops what `notice` voids; how many.
+    fn hear(&self, notice: Notice<&str>) -> u64 {
+        match notice.voids(&AllRules) {
+            Voids::Nothing => 0,
+            Voids::Item(key) => self.drop_item(key),
+            Voids::All => self.drop_all(),
+        }
+    }
+
+    fn drop_item(&self, key: &str) -> u64 {
+        if !self.is_used.load(Ordering::SeqCst) {
+            return 0;
+        }
+        let dropped = {
+            let mut shard = self.shard(key).lock();
+            shard.void();
+            self.items.get().and_then(|items| items.remove(key))
+        };
+        u64::from(dropped.is_some())
+    }
+
+    fn drop_all(&self) -> u64 {
+        self.change(Link::void);
+        let dropped: Vec<_> = self
+            .items
+            .get()
+            .into_iter()
+            .flat_map(Items::drain)
+            .collect();
+        dropped.len() as u64
+    }
+
+    /// What was asked for meanwhile may match too.
+    fn drop_matching(&self, patterns: &[Pattern]) -> u64 {
+        self.shards.iter().for_each(|shard| shard.lock().void());
+        let Some(items) = self.items.get() else {
+            return 0;
+        };
+        let matches = |key: &str| patterns.iter().any(|pattern| pattern.matches(key));
+        let matching = items.iter().filter(|(key, _)| matches(key));
+        let matching: Vec<_> = matching.map(|(key, _)| key).collect();
+        let dropped = matching.iter().filter_map(|key| items.remove(&**key));
+        dropped.count() as u64
+    }
+
+    pub(crate) fn stats(&self) -> LocalStats {
+        let horizon = self.seen().horizon;
+        let items = self.items.get();
+        LocalStats {
+            entries: items.map_or(0, Items::len) as u64,
+            bytes: items.map_or(0, Items::weight),
+            horizon: horizon.map(|horizon| Moment::now().since(horizon)),
+            ..self.drops.snapshot()
+        }
+    }
+}
+
+impl Keeper for Level {
+    fn changed(&self, key: &[u8]) {
+        // Ours are text.
+        if let Ok(key) = str::from_utf8(key) {
+            self.drops.changed(self.hear(Notice::Changed(key)));
+        }
+    }
+
+    fn flushed(&self) {
+        self.drops.flushed(self.hear(Notice::Flushed));
+    }
+
+    fn lost(&self) {
+        self.drops.lost(self.hear(Notice::Lost));
+    }
+
+    fn moved(&self) {
+        self.drops.moved(self.hear(Notice::Moved));
+    }
+
+    fn answered(&self, sent: Moment) {
+        self.change(|link| link.answered(&AllRules, sent, Moment::now()));
+    }
+
+    fn replaced(&self, key: &str) {
+        self.drops.replaced(self.hear(Notice::Confirmed(key)));
+    }
+
+    fn cleared(&self) {
+        self.drops.replaced(self.hear(Notice::Flushed));
+    }
+
+    fn confirmed(&self, targets: &Targets) {
+        let keys = targets.keys.iter();
+        let dropped: u64 = keys.map(|key| self.hear(Notice::Confirmed(key))).sum();
+        let matching = match targets.patterns.as_slice() {
+            [] => 0,
+            patterns => self.drop_matching(patterns),
+        };
+        self.drops.replaced(dropped + matching);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+use bytes::Bytes;
+
+use super::*;
+use crate::wire::entry::{Header, Kind, Token};
+
+const SECOND: Duration = Duration::from_secs(1);
+const SENT: Moment = Moment(1_000_000_000_000);
+const KEY: &str = "app:k";
+
+fn after(time: Duration) -> Moment {
+    Moment(SENT.0 + time.as_nanos() as u64)
+}
+
+fn entry(bytes: usize) -> Kept {
+    let header = Header::new(Kind::Value, Token::next());
+    let entry = header.extended(&[], &vec![0; bytes]);
+    Kept::entry(&mut Live::new(header, entry))
+}
+
+fn level() -> Arc<Level> {
+    Level::new(1 << 20, SECOND)
+}
+
+fn keep(level: &Level, key: &str, local: Duration) {
+    let ticket = level.ticket(key);
+    level.keep(key, ticket, (SENT, local), entry(1), 10 * SECOND);
+}
+
+fn serves(level: &Level, key: &str, local: Duration, now: Moment) -> bool {
+    level.entry(key, local, now).is_some()
+}
+
+#[test]
+fn an_answer_is_kept_only_if_nothing_was_announced_since_its_command_was_sent() {
+    type Announce = fn(&Level);
+    let announced: [(Announce, bool); 8] = [
+        (|_| {}, true),
+        (|level| level.changed(b"app:k"), false),
+        (|level| level.confirmed(&vec![KEY.to_owned()].into()), false),
+        (
+            |level| level.confirmed(&Pattern::new("app", "*").into()),
+            false,
+        ),
+        (|level| level.replaced(KEY), false),
+        (Keeper::flushed, false),
+        (Keeper::lost, false),
+        (Keeper::moved, false),
+    ];
+    for (at, (announce, kept)) in announced.into_iter().enumerate() {
+        let level = level();
+        let ticket = level.ticket(KEY);
+        announce(&level);
+        level.keep(KEY, ticket, (SENT, SECOND), entry(1), SECOND);
+        assert_eq!(serves(&level, KEY, SECOND, SENT), kept, "{at}");
+        keep(&level, KEY, SECOND);
+        assert!(serves(&level, KEY, SECOND, SENT), "{at}: asked for later");
+        announce(&level);
+        assert_eq!(serves(&level, KEY, SECOND, SENT), kept, "{at}: dropped");
+    }
+}
+
+#[test]
+fn what_is_dropped_is_counted_by_its_reason() {
+    let level = level();
+    for key in ["app:a", "app:b", "app:c", "app:d"] {
+        keep(&level, key, SECOND);
+    }
+    level.changed(b"app:a");
+    level.changed(b"app:a");
+    level.changed(&[0xFF]);
+    level.confirmed(&Pattern::new("app", "b*").into());
+    level.lost();
+    keep(&level, KEY, SECOND);
+    level.flushed();
+    let stats = level.stats();
+    assert_eq!((stats.changed, stats.replaced), (1, 1), "{stats:?}");
+    assert_eq!((stats.lost, stats.flushed, stats.moved), (2, 1, 0));
+    assert_eq!((stats.entries, stats.refused), (0, 0), "{stats:?}");
+}
+
+#[test]
+fn nothing_is_served_beyond_delta_after_the_horizon() {
+    let level = level();
+    keep(&level, KEY, 10 * SECOND);
+    assert!(serves(&level, KEY, 10 * SECOND, after(SECOND)));
+    assert!(!serves(&level, KEY, 10 * SECOND, after(SECOND * 2)));
+    level.answered(after(SECOND * 3 / 2));
+    assert!(serves(&level, KEY, 10 * SECOND, after(SECOND * 2)));
+    assert!(!serves(&level, KEY, 10 * SECOND, after(SECOND * 3)));
+    level.lost();
+    level.answered(after(SECOND * 2));
+    assert!(!serves(&level, KEY, 10 * SECOND, after(SECOND * 2)));
+}
+
+#[test]
+fn each_reader_is_served_for_its_own_time() {
+    let level = level();
+    level.answered(after(3 * SECOND));
+    keep(&level, KEY, 3 * SECOND);
+    assert!(serves(&level, KEY, 3 * SECOND, after(2 * SECOND)));
+    assert!(!serves(&level, KEY, SECOND, after(SECOND)));
+    assert!(!serves(&level, KEY, 9 * SECOND, after(3 * SECOND)));
+}
+
+#[test]
+fn what_is_larger_than_a_part_is_refused_and_counted() {
+    let level = level();
+    let ticket = level.ticket(KEY);
+    level.keep(KEY, ticket, (SENT, SECOND), entry(1 << 20), SECOND);
+    assert!(!serves(&level, KEY, SECOND, SENT));
+    level.keep(KEY, ticket, (SENT, SECOND), entry(1 << 18), SECOND);
+    assert!(serves(&level, KEY, SECOND, SENT));
+    assert_eq!(level.stats().refused, 1);
+    for key in 0..100 {
+        let key = format!("app:{key}");
+        let ticket = level.ticket(&key);
+        level.keep(&key, ticket, (SENT, SECOND), entry(1 << 16), SECOND);
+    }
+    let stats = level.stats();
+    assert!(stats.bytes <= 1 << 20 && stats.entries > 1, "{stats:?}");
+}
+
+#[test]
+fn a_decoded_value_is_shared_by_those_who_are_shown_the_same_entry() {
+    let level = level();
+    let Kept::Entry(mut live) = entry(1) else {
+        unreachable!()
+    };
+    let mut same = live.clone();
+    assert!(!level.share(KEY, &mut live), "it is not known");
+    level.share_on(KEY, &mut live);
+    assert!(!serves(&level, KEY, SECOND, Moment::now()), "unasked");
+    let _ = live.decoded.unwrap().set(Arc::new(7_u8));
+    level.share_on(KEY, &mut same);
+    assert!(same.is_decoded());
+    let Kept::Entry(mut other) = entry(1) else {
+        unreachable!()
+    };
+    assert!(!level.share(KEY, &mut other) && !other.is_decoded());
+}
+
+/// Asks what a destructor of a user may ask.
+struct Asks(Arc<Level>);
+
+impl Drop for Asks {
+    fn drop(&mut self) {
+        self.0.stats();
+        self.0.changed(b"app:other");
+    }
+}
+
+#[test]
+fn values_are_dropped_where_no_lock_is_held() {
+    let level = level();
+    let drops: [fn(&Level); 5] = [
+        |level| level.changed(b"app:k"),
+        Keeper::flushed,
+        |level| level.confirmed(&Pattern::new("app", "*").into()),
+        |level| keep(level, KEY, SECOND),
+        |level| {
+            for key in 0..200 {
+                let key = format!("app:{key}");
+                let ticket = level.ticket(&key);
+                level.keep(&key, ticket, (SENT, SECOND), entry(1 << 14), SECOND);
+            }
+        },
+    ];
+    for drops in drops {
+        keep(&level, KEY, SECOND);
+        let live = level.known(KEY).unwrap();
+        let kept = live.decoded.unwrap();
+        assert!(kept.set(Arc::new(Asks(level.clone()))).is_ok());
+        drop(kept);
+        drops(&level);
+    }
+    assert!(level.stats().evicted > 0);
+}
+
+#[tokio::test]
+async fn what_is_kept_holds_no_more_than_its_own_bytes() {
+    let builder = crate::engine::handle::Cache::builder().url("memory://");
+    let store = &builder.build().await.unwrap().inner.store;
+    let header = Header {
+        filled_at: u64::MAX / 2,
+        soft_ttl: 1000,
+        ..Header::new(Kind::Value, Token::next())
+    };
+    let reply = Bytes::from([&header.extended(&[], &[7; 600])[..], &[0; 1 << 16]].concat());
+    let entry = reply.slice(..reply.len() - (1 << 16));
+    let (kept, rest) = Kept::of(store, SECOND, &entry).unwrap();
+    let Kept::Entry(live) = kept else {
+        unreachable!()
+    };
+    assert!(live.entry == entry && !reply.as_ptr_range().contains(&live.entry.as_ptr()));
+    assert_eq!(rest, SECOND, "never more than the TTL, whatever the clock");
+}
