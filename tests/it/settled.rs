@@ -42,8 +42,8 @@ async fn change_at_once(id: u64) {
     let _ = id;
 }
 
-#[invalidates("settled:<id>", guard, settled)]
-async fn change_guarded(id: u64) {
+#[invalidates("settled:<id>", guard, settled, cache = cache)]
+async fn change_guarded(cache: &Cache, id: u64) {
     let _ = id;
 }
 
@@ -74,7 +74,7 @@ async fn a_settled_write_does_what_others_do(world: World) {
         match round {
             1 => cache.scope(change(7)).await,
             2 => cache.scope(change_all()).await,
-            3 => cache.scope(change_guarded(7)).await,
+            3 => change_guarded(&cache, 7).await,
             _ => drop(cache.scope(change_through(7, 99)).await),
         }
     }
@@ -95,9 +95,13 @@ async fn writers_that_settle_return_after_those_that_do_not(world: World) {
         tokio::join!(
             took(cache.scope(change(1))),
             took(cache.scope(change_all())),
-            took(cache.scope(change_guarded(2))),
+            took(change_guarded(&cache, 2)),
             took(cache.scope(change_through(3, 3))),
             took(cache.invalidation().keys(["a", "b"]).settled().send()),
+            took(async {
+                let write = cache.begin_write(["c"]).await.unwrap();
+                write.settled().finish().await.unwrap();
+            }),
         )
     };
     let mut all = pin!(all);
@@ -106,8 +110,8 @@ async fn writers_that_settle_return_after_those_that_do_not(world: World) {
         _ = &mut all => panic!("they wait"),
         () = cache.scope(change_at_once(4)) => {}
     }
-    let (one, tagged, guarded, through, by_hand) = all.await;
-    for took in [one, tagged, guarded, through, by_hand] {
+    let (one, tagged, guarded, through, by_hand, guarded_by_hand) = all.await;
+    for took in [one, tagged, guarded, through, by_hand, guarded_by_hand] {
         assert!(took >= STALENESS, "{took:?}");
     }
 }

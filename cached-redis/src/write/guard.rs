@@ -77,6 +77,7 @@ impl WriteGuard {
             token: Token::next(),
             hold_off: watch::Sender::new(hold_off),
             event: OnceLock::new(),
+            settled: OnceLock::new(),
             state: Mutex::default(),
         }));
         // Dropped from here on, it ends the write.
@@ -106,6 +107,13 @@ impl WriteGuard {
         self
     }
 
+    /// Waits at the end of the write until no process can serve what was there before from its memory either: see
+    /// [settled writers](crate::docs::writing#settled).
+    pub fn settled(self) -> Self {
+        self.0.settled.get_or_init(|| ());
+        self
+    }
+
     /// Ends the write, after its commit: no read that starts when this has returned `Ok`, in any
     /// process, returns a value that was loaded before.
     ///
@@ -118,7 +126,8 @@ impl WriteGuard {
     ///
     /// Dropped early, the write ends all the same.
     pub async fn finish(self) -> Result<Invalidation, Error> {
-        Ok(self.end().await)
+        let settles = self.0.settled.get().map(|()| Arc::clone(&self.0.inner));
+        Ok(self.end().settled(settles).await)
     }
 
     /// The value that is to be there at the end.
@@ -179,6 +188,8 @@ struct GuardedWrite {
     hold_off: watch::Sender<Option<Duration>>,
     /// What others are to hear of the end.
     event: OnceLock<Announcement>,
+    /// Set: its end is awaited until it has settled.
+    settled: OnceLock<()>,
     state: Mutex<State>,
 }
 

@@ -32,6 +32,9 @@ impl RedisStore {
         match self.tracking.standing() {
             Standing::Silent => return self.read_untracked(keys, Some(sent)).await,
             Standing::Refused => return self.read_untracked(keys, None).await,
+            Standing::Down if link.connection.is_up() => {
+                return self.read_untracked(keys, None).await;
+            }
             Standing::Down | Standing::Announces => {}
         }
         let made = link.connection.made();

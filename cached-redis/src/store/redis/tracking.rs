@@ -49,7 +49,7 @@ pub(super) struct Tracking {
     /// Where it stands what was agreed on.
     key: String,
     /// What is asked for here.
-    pub(super) staleness: Duration,
+    staleness: Duration,
     keeper: OnceLock<Arc<dyn Keeper>>,
     state: Mutex<State>,
     /// When it was last read over.
@@ -244,5 +244,19 @@ impl Watch for Steps {
 
     fn lost(&self, seen: Instant) {
         self.watch.lost(seen);
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_is_asked_no_more_often_than_any_other() {
+        let tracking = Tracking::new(String::new(), Duration::from_secs(3));
+        tracking.vouches(Moment::now());
+        assert_eq!(tracking.period(), Duration::from_secs(1));
+        tokio::time::advance(IDLE).await;
+        assert_eq!(tracking.period(), Duration::MAX);
     }
 }
