@@ -78,11 +78,11 @@ const SCANNED: u32 = 500;
 pub(crate) struct RedisStore {
     link: Link,
     /// For reads that a level in memory keeps, from the first of them on.
-    tracked: OnceLock<Option<Link>>,
+    tracked: OnceLock<Option<Box<Link>>>,
     tracking: Arc<Tracking>,
     /// For connections beside that of the link.
     route: Arc<Route>,
-    settings: RedisSettings,
+    settings: Box<RedisSettings>,
     /// Entries of another epoch that were met.
     outdated: AtomicU64,
 }
@@ -118,7 +118,7 @@ impl RedisStore {
             tracked: OnceLock::new(),
             tracking,
             route,
-            settings,
+            settings: Box::new(settings),
             outdated: AtomicU64::new(0),
         })
     }
@@ -148,7 +148,7 @@ impl RedisStore {
 
     pub(crate) fn stats(&self) -> StoreStats {
         let own = self.link.connection.stats();
-        let tracked = self.tracked.get().and_then(Option::as_ref);
+        let tracked = self.tracked.get().and_then(Option::as_deref);
         let tracked = tracked.map(|link| link.connection.stats());
         let tracked = tracked.unwrap_or_default();
         StoreStats {

@@ -7,13 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::RedisStore;
 use super::batch::Batches;
 use super::connection::Connection;
 use super::deadline::Deadline;
 use super::keeper::Role;
 use super::link::Link;
 use super::tracking::Standing;
+use super::{RedisSettings, RedisStore};
 use crate::error::StoreError;
 use crate::store::tracked::{Keeper, Shown};
 use crate::store::{Answer, Store as _};
@@ -21,7 +21,7 @@ use crate::util::moment::Moment;
 
 impl RedisStore {
     pub(in crate::store) fn track(&self, keeper: Arc<dyn Keeper>) {
-        self.tracking.tell(keeper);
+        self.tracking.set_keeper(keeper);
     }
 
     pub(in crate::store) async fn read_tracked(&self, keys: &[&str]) -> Answer<Shown> {
@@ -70,20 +70,23 @@ impl RedisStore {
             None if is_wanted() => Some(self.tracked.get_or_init(|| self.open_tracked())),
             begun => begun,
         };
-        begun?.as_ref()
+        begun?.as_deref()
     }
 
     /// `None`: there is no thread for its deadline.
-    fn open_tracked(&self) -> Option<Link> {
-        let (route, settings) = (Arc::clone(&self.route), self.settings.clone());
+    fn open_tracked(&self) -> Option<Box<Link>> {
+        let (route, settings) = (
+            Arc::clone(&self.route),
+            RedisSettings::clone(&self.settings),
+        );
         let batches = Arc::<Batches>::default();
         let deadline = Deadline::new(settings.deadline, Arc::clone(&batches)).ok()?;
         let role = Role::Tracked(Arc::clone(&self.tracking));
         let tasks = Arc::clone(self.link.connection.tasks());
-        Some(Link {
+        Some(Box::new(Link {
             connection: Connection::start(route, settings, role, batches, tasks),
             deadline,
-        })
+        }))
     }
 }
 

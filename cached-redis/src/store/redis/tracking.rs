@@ -78,8 +78,8 @@ impl Tracking {
         }
     }
 
-    /// From now on it is told to `keeper`, unless somebody else is told already.
-    pub(super) fn tell(&self, keeper: Arc<dyn Keeper>) {
+    /// Who is told from now on, unless somebody is told already.
+    pub(super) fn set_keeper(&self, keeper: Arc<dyn Keeper>) {
         let _ = self.keeper.set(keeper);
     }
 
@@ -104,12 +104,12 @@ impl Tracking {
     fn hear(&self, sent: Moment) -> Standing {
         let standing = self.standing();
         if standing == Standing::Announces {
-            self.each(|keeper| keeper.answered(sent));
+            self.tell(|keeper| keeper.answered(sent));
         }
         standing
     }
 
-    fn each(&self, tell: impl FnOnce(&dyn Keeper)) {
+    fn tell(&self, tell: impl FnOnce(&dyn Keeper)) {
         if let Some(keeper) = self.keeper.get() {
             tell(&**keeper);
         }
@@ -159,14 +159,14 @@ impl Tracking {
         if let Some(Value::Array(keys)) = push.data.first() {
             for key in keys {
                 if let Value::BulkString(key) = key {
-                    self.each(|keeper| keeper.changed(key));
+                    self.tell(|keeper| keeper.changed(key));
                 }
             }
             return;
         }
         // What was agreed on is gone as well.
         self.state.lock().standing = Standing::Down;
-        self.each(Keeper::flushed);
+        self.tell(Keeper::flushed);
     }
 
     /// Before the connection can be used.
@@ -191,7 +191,7 @@ impl Watch for Tracking {
 
     fn lost(&self, _seen: Instant) {
         self.state.lock().standing = Standing::Down;
-        self.each(Keeper::lost);
+        self.tell(Keeper::lost);
     }
 
     fn period(&self) -> Duration {
@@ -238,7 +238,7 @@ impl Watch for Steps {
 
     /// The epoch may be another one, whatever the server.
     fn connected(&self, changed: bool) {
-        self.tracking.each(Keeper::moved);
+        self.tracking.tell(Keeper::moved);
         self.watch.connected(changed);
     }
 
