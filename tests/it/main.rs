@@ -117,6 +117,7 @@ mod runtimes;
 mod secrets;
 #[cfg(feature = "testing")]
 mod settled;
+mod settled_local;
 mod several_attributes;
 mod shapes_out_of_sight;
 mod shared_values;

@@ -5,11 +5,7 @@ pub(crate) mod bypass;
 pub(crate) mod flight;
 pub(crate) mod freshness;
 pub(crate) mod journal;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the level in process memory uses it"
-)]
+#[allow(dead_code, unused_imports, reason = "the model uses the rest")]
 pub(crate) mod local;
 pub(crate) mod outbox;
 pub(crate) mod read;

@@ -129,7 +129,6 @@ impl AnyStore {
         }
     }
 
-    #[allow(dead_code, reason = "writers that settle ask for it")]
     /// For how long after an invalidation others may serve what is older, as was agreed on by now; never less
     /// than is asked for here, since what was agreed on may be lost. `None`: there are no others.
     pub(crate) async fn staleness(&self) -> Answer<Option<Duration>> {

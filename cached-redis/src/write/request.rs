@@ -101,7 +101,7 @@ impl<'a> InvalidationRequest<'a> {
     }
 
     /// Waits, once the store has confirmed it, until no process can serve what was there before, also from its
-    /// memory: for what is left of the builder's `local_staleness` then. See
+    /// memory: for what is left of [`local_staleness`](crate::Builder::local_staleness) then. See
     /// [settled writers](crate::docs::writing#settled).
     pub fn settled(mut self) -> Self {
         self.settled = true;

@@ -121,7 +121,7 @@ impl Tracking {
         connection: &mut MultiplexedConnection,
         hears: bool,
     ) -> Result<Standing, ConnectProblem> {
-        let own = self.staleness.as_millis() as u64;
+        let own = self.staleness.as_nanos().div_ceil(1_000_000) as u64;
         let mut commands = redis::pipe();
         commands
             .cmd("SET")
