@@ -38,15 +38,18 @@ on_redis!(
     nothing_late_is_stored_with_the_result_of_an_outer_load,
     what_redis_answers_after_all_is_a_hit,
     what_this_process_takes_away_is_not_served,
+    what_another_process_changes_is_announced,
 );
 
-/// Serves for a minute what it cannot know to be announced.
-fn builder(world: &World) -> Builder {
-    world.builder().local_staleness(Duration::from_secs(60))
+/// A process to which nothing is announced.
+async fn cache(world: &World) -> Cache {
+    silent(world).build().await.unwrap()
 }
 
-async fn cache(world: &World) -> Cache {
-    builder(world).build().await.unwrap()
+/// The same with announcements, which may take as long as they like.
+async fn announced(world: &World) -> Cache {
+    let builder = world.builder().local_staleness(Duration::from_secs(60));
+    builder.build().await.unwrap()
 }
 
 /// The value and the status of a call.
@@ -78,7 +81,7 @@ async fn user(source: &Source, id: u64) -> Result<Arc<User>, Failed> {
 }
 
 async fn the_third_read_is_answered_in_memory(world: World) {
-    let (cache, source) = (cache(&world).await, Source::new());
+    let (cache, source) = (announced(&world).await, Source::new());
     let calls = async {
         let (loaded, status) = status!(user(&source, 7));
         assert_eq!(status, Status::Miss);
@@ -279,11 +282,7 @@ async fn every_invalidation_of_the_process_drops(world: World) {
 
 async fn an_invalidation_through_another_cache_of_the_process_drops(world: World) {
     let process = new_process();
-    let builder = || {
-        world
-            .builder_in(&process)
-            .local_staleness(Duration::from_secs(60))
-    };
+    let builder = || silent_in(&world, &process);
     let [one, other] = [builder(), builder()];
     let (one, other) = (one.build().await.unwrap(), other.build().await.unwrap());
     let source = Source::new();
@@ -298,11 +297,7 @@ async fn an_invalidation_through_another_cache_of_the_process_drops(world: World
 
 async fn a_deferred_invalidation_is_not_answered_in_memory(world: World) {
     let (faults, source) = (Faults::seeded(1), Source::new());
-    let cache = builder(&world)
-        .faults(faults.clone())
-        .build()
-        .await
-        .unwrap();
+    let cache = silent(&world).faults(faults.clone()).build().await.unwrap();
     let calls = async {
         kept!(user(&source, 7)).await;
         let version = source.write();
@@ -464,11 +459,7 @@ async fn named(cache: &Cache, id: u64) -> String {
 }
 
 async fn a_policy_by_name_keeps(world: World) {
-    let cache = builder(&world)
-        .policy("kept", POLICY)
-        .build()
-        .await
-        .unwrap();
+    let cache = silent(&world).policy("kept", POLICY).build().await.unwrap();
     kept!(named(&cache, 7)).await;
     assert!(cache.stats().function("local::named").unwrap().local_hits > 0);
 }
@@ -576,6 +567,25 @@ async fn what_redis_answers_after_all_is_a_hit(world: World) {
     assert_eq!(
         (after.hits - before.hits, after.local_hits),
         (1, before.local_hits)
+    );
+}
+
+async fn what_another_process_changes_is_announced(world: World) {
+    let (here, there) = (announced(&world).await, announced(&world).await);
+    let source = Source::new();
+    for way in WAYS {
+        here.scope(kept!(user(&source, 7))).await;
+        let version = source.write();
+        there.scope(invalidate(&there, way)).await;
+        eventually("the announcement", async || {
+            here.scope(user(&source, 7)).await.unwrap().version == version
+        })
+        .await;
+    }
+    let local = here.stats().local();
+    assert!(
+        local.changed >= WAYS.len() as u64 && local.replaced == 0,
+        "{local:?}"
     );
 }
 

@@ -116,9 +116,6 @@ where
             Err(error) => inner.not_stored(&DIRECT.site, key, size, error),
         },
     );
-    if let Ok(Filled::Stored) = filled {
-        inner.journal.changed(key);
-    }
     match filled {
         Err(error) if error.is_barred() => Ok(false),
         filled => Ok(filled? == Filled::Stored),
