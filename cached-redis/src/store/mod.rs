@@ -96,6 +96,11 @@ pub(crate) trait Watch: Send + Sync + 'static {
         Duration::MAX
     }
 
+    /// A key under which at least such a number has to stand as long as the connection is of use.
+    fn agreement(&self) -> Option<(&str, u64)> {
+        None
+    }
+
     /// What was asked at `sent` is answered, by the same server as before. `false`: the connection is of no
     /// use any more.
     fn answered(&self, _sent: Moment) -> bool {

@@ -36,6 +36,7 @@ pub(crate) trait Keeper: Send + Sync + 'static {
 }
 
 /// What stands in the store.
+#[derive(Default)]
 pub(crate) struct Shown {
     /// When the command was sent that has shown it, at the earliest; `None`: it must not be kept. Those who
     /// keep it took their tickets before they asked.

@@ -78,9 +78,15 @@ impl Tasks {
         F: Future<Output = ()> + Send + 'static,
     {
         let begin: Begin = Arc::new(move || Box::pin(begin()));
-        self.state.lock().residents.push(Arc::clone(&begin));
-        let task = Background(self.runtime().spawn(begin()));
-        self.state.lock().tasks.push(task);
+        // Before the home can move: the one that is begun there takes its place.
+        let first = begin();
+        self.state.lock().residents.push(begin);
+        let runtime = self.runtime();
+        let task = Background(runtime.spawn(first));
+        let mut state = self.state.lock();
+        if state.runtime.id() == runtime.id() {
+            state.tasks.push(task);
+        }
     }
 
     /// Spawns what a call starts.

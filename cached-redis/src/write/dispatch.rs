@@ -25,6 +25,7 @@ use crate::protocol::outbox::Announcement;
 use crate::util::background::Background;
 use crate::util::liveness::Unfinished;
 use crate::util::lock::Mutex;
+use crate::util::moment::Moment;
 use crate::util::work::Begun;
 use crate::wire::targets::Targets;
 use crate::write::invalidation::Invalidation;
@@ -33,7 +34,8 @@ use crate::write::settle::settle;
 
 /// See the module. It gives how the invalidation went.
 pub(crate) struct Sent {
-    task: JoinHandle<Invalidation>,
+    /// How it went, and when that was known.
+    task: JoinHandle<(Invalidation, Moment)>,
     /// Where it has to settle, once it is confirmed.
     settles: Option<Arc<Inner>>,
     settling: Option<Background>,
@@ -92,7 +94,7 @@ impl Sent {
         });
         let (runtime, end) = (inner.runtime.here_or_home(), End(Arc::clone(&under_way)));
         let task = runtime.spawn(async move {
-            let ended = sending.await;
+            let ended = (sending.await, Moment::now());
             drop(end);
             ended
         });
@@ -178,11 +180,14 @@ impl Future for Sent {
         }
         // An error means that its runtime is shutting down, and it was deferred.
         let ended = ready!(Pin::new(&mut self.task).poll(context));
-        let ended = ended.unwrap_or(Invalidation::Deferred);
+        let Ok((ended, known)) = ended else {
+            return Poll::Ready(Invalidation::Deferred);
+        };
         match self.settles.take() {
+            // Where it was sent from something goes on.
             Some(inner) if ended == Invalidation::Done => {
-                let runtime = Arc::clone(&inner.runtime);
-                self.settling = Some(Background(runtime.spawn(settle(inner))));
+                let settling = self.runtime.spawn(settle(inner, known));
+                self.settling = Some(Background(settling));
                 self.poll(context)
             }
             _ => Poll::Ready(ended),

@@ -15,9 +15,8 @@ use crate::protocol::local::{AllRules, Settled, Settling};
 use crate::util::backoff::Backoff;
 use crate::util::moment::Moment;
 
-/// To be called when the store has confirmed it.
-pub(crate) async fn settle(inner: Arc<Inner>) {
-    let confirmed = Moment::now();
+/// Of what the store has confirmed by then.
+pub(crate) async fn settle(inner: Arc<Inner>, confirmed: Moment) {
     if let Some(staleness) = agreed(&inner, confirmed).await {
         wait(confirmed, staleness).await;
     }
@@ -74,7 +73,7 @@ mod tests {
         let builder = Cache::builder().url("redis://127.0.0.1:1");
         let cache = builder.namespace("app").build().await.unwrap();
         let begun = Moment::now();
-        settle(Arc::clone(&cache.inner)).await;
+        settle(Arc::clone(&cache.inner), begun).await;
         assert!(begun.elapsed() > defaults::LONGEST_STALENESS);
     }
 

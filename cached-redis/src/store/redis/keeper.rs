@@ -80,13 +80,14 @@ impl Keeper {
     /// Takes the place of the task before, at once; the task.
     pub(super) fn begin(self: Arc<Self>) -> impl Future<Output = ()> + Send {
         self.shared.tried.send_replace(None);
-        if let Some(live) = self.shared.live.load_full() {
-            self.lost(&live);
-        }
         let mut last = self.shared.last.lock();
         last.tasks += 1;
         let task = last.tasks;
         drop(last);
+        // From here on the task before hands out nothing.
+        if let Some(live) = self.shared.live.load_full() {
+            self.lost(&live);
+        }
         self.keep(task)
     }
 
@@ -145,6 +146,9 @@ impl Keeper {
         let server = opened.identity;
         let changed = last.server.as_ref().is_some_and(|last| !last.is(&server));
         let monitor = Monitor::new(opened.connection.clone(), &server);
+        // Before the connection can be seen, or any other be looked at again: no answer over it may be judged by
+        // an older epoch.
+        shared.epoch.store(opened.epoch, Ordering::Release);
         // Before any operation can find the connection.
         let watch = self.role.watch();
         watch.recognised(&server, self.route.address.database);
@@ -157,8 +161,6 @@ impl Keeper {
         shared.clock_offset.store(offset, Ordering::Relaxed);
         shared.made.fetch_add(1, Ordering::Release);
         shared.breaker.reset();
-        // Before the connection can be seen: no answer over it may be judged by an older epoch.
-        shared.epoch.store(opened.epoch, Ordering::Release);
         shared.batches.start(opened.number);
         let live = Arc::new(Live {
             connection: opened.connection,

@@ -67,11 +67,24 @@ impl Monitor {
             match self.ask().await {
                 Ok(facts) if self.is_other(&facts) => return,
                 Ok(_) if is_live() && !watch.answered(sent) => return,
+                Ok(_) if !self.stands(watch.agreement()).await => return,
                 Err(StoreError::Lost) => break,
                 _ => self.seen.now(),
             }
         }
         pending::<()>().await;
+    }
+
+    /// Whether so great a number stands there, as far as that is answered.
+    async fn stands(&mut self, agreement: Option<(&str, u64)>) -> bool {
+        let Some((key, least)) = agreement else {
+            return true;
+        };
+        let mut question = redis::cmd("GET");
+        question.arg(key);
+        let answer = self.connection.send_packed_command(&question).await;
+        let stands = |value| reply::number(value).is_some_and(|number| number >= least);
+        reply::value(answer).map_or(true, stands)
     }
 
     async fn ask(&mut self) -> Answer<Facts> {

@@ -15,6 +15,7 @@ use super::link::Link;
 use super::tracking::Standing;
 use super::{RedisSettings, RedisStore};
 use crate::error::StoreError;
+use crate::policy::defaults::LONGEST_STALENESS;
 use crate::store::tracked::{Keeper, Shown};
 use crate::store::{Answer, Store as _};
 use crate::util::moment::Moment;
@@ -25,6 +26,10 @@ impl RedisStore {
     }
 
     pub(in crate::store) async fn read_tracked(&self, keys: &[&str]) -> Answer<Shown> {
+        // Nothing is sent, so nothing is answered.
+        if keys.is_empty() {
+            return Ok(Shown::default());
+        }
         let sent = Moment::now();
         let Some(link) = self.tracked() else {
             return self.read_untracked(keys, None).await;
@@ -33,6 +38,10 @@ impl RedisStore {
             Standing::Silent => return self.read_untracked(keys, Some(sent)).await,
             Standing::Refused => return self.read_untracked(keys, None).await,
             Standing::Down if link.connection.is_up() => {
+                // A server that says nothing of itself is asked by nobody else.
+                if self.tracking.is_useless() {
+                    link.connection.abandon();
+                }
                 return self.read_untracked(keys, None).await;
             }
             Standing::Down | Standing::Announces => {}
@@ -55,12 +64,16 @@ impl RedisStore {
         Ok(Shown { sent, entries })
     }
 
-    /// The greater of what was agreed on and what is asked for here.
+    /// The greater of what was agreed on and what is asked for here; of what cannot be read, the longest.
     pub(in crate::store) async fn staleness(&self) -> Answer<Duration> {
-        let agreed = self.get(&self.settings.staleness_key).await?;
-        let agreed = agreed.and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
-        let agreed = Duration::from_millis(agreed.unwrap_or_default());
-        Ok(agreed.max(self.settings.staleness))
+        let agreed = match self.get(&self.settings.staleness_key).await? {
+            None => Duration::ZERO,
+            Some(text) => std::str::from_utf8(&text)
+                .ok()
+                .and_then(|text| text.parse().ok())
+                .map_or(LONGEST_STALENESS, Duration::from_millis),
+        };
+        Ok(agreed.max(self.settings.staleness).min(LONGEST_STALENESS))
     }
 
     /// The connection, if anybody wants it; without one of the steps none is begun.

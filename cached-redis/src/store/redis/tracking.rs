@@ -9,7 +9,8 @@
 //! elsewhere; so the connection is asked for its server as that of the steps is, and more often.
 //!
 //! How long something may be served unannounced is agreed on in the store: whoever asks for more than what
-//! stands there keeps nothing, since those who wait it out would wait too short a time.
+//! stands there keeps nothing, since those who wait it out would wait too short a time. Whether it still stands is
+//! asked with each sign of life: if not, all is dropped, and it is agreed on anew.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once, OnceLock};
@@ -54,12 +55,15 @@ pub(super) struct Tracking {
     state: Mutex<State>,
     /// When it was last read over.
     used: AtomicU64,
-    told: Once,
+    told_silent: Once,
+    told_refused: Once,
 }
 
 #[derive(Default)]
 struct State {
     standing: Standing,
+    /// Whether what was agreed on last may be gone.
+    is_outdated: bool,
     /// Where it leads to.
     server: Identity,
     /// Where the steps go.
@@ -74,7 +78,8 @@ impl Tracking {
             keeper: OnceLock::new(),
             state: Mutex::default(),
             used: AtomicU64::new(0),
-            told: Once::new(),
+            told_silent: Once::new(),
+            told_refused: Once::new(),
         }
     }
 
@@ -109,10 +114,26 @@ impl Tracking {
         standing
     }
 
+    /// Whether another connection may be of more use. While nobody knows where the steps go, none is.
+    pub(super) fn is_useless(&self) -> bool {
+        let state = self.state.lock();
+        let (server, steps) = (&state.server, &state.steps);
+        match state.standing {
+            Standing::Down => true,
+            Standing::Announces => steps.is(steps) && !server.is(steps),
+            Standing::Silent | Standing::Refused => false,
+        }
+    }
+
     fn tell(&self, tell: impl FnOnce(&dyn Keeper)) {
         if let Some(keeper) = self.keeper.get() {
             tell(&**keeper);
         }
+    }
+
+    /// What is asked for, in ms; rounded up, so that nothing is served for longer than others know of.
+    fn own(&self) -> u64 {
+        self.staleness.as_nanos().div_ceil(1_000_000) as u64
     }
 
     /// Agrees on the staleness and, where it can hear them, asks for announcements.
@@ -121,33 +142,36 @@ impl Tracking {
         connection: &mut MultiplexedConnection,
         hears: bool,
     ) -> Result<Standing, ConnectProblem> {
-        let own = self.staleness.as_nanos().div_ceil(1_000_000) as u64;
+        let own = self.own();
+        // A server that is full, or a login that may only read, can be asked for what stands.
+        let mut ask = redis::pipe();
+        ask.cmd("GET").arg(&self.key);
+        if let Some(Value::Nil) = handshake::send(connection, &ask).await?.first() {
+            let mut propose = redis::pipe();
+            propose.cmd("SET").arg(&self.key).arg(own).arg("NX");
+            handshake::send(connection, &propose).await?;
+        }
+        self.state.lock().is_outdated = false;
         let mut commands = redis::pipe();
-        commands
-            .cmd("SET")
-            .arg(&self.key)
-            .arg(own)
-            .arg("NX")
-            .arg("GET");
         if hears {
             commands.cmd("CLIENT").arg("TRACKING").arg("ON");
         }
+        // Read once more: it may be gone again.
+        commands.cmd("GET").arg(&self.key);
         let answers = handshake::send(connection, &commands).await?;
-        let agreed = match answers.first() {
-            Some(Value::ServerError(error)) => return Err(failure::of_server(error)),
-            Some(Value::Nil) => own,
+        let agreed = match answers.last() {
+            Some(Value::ServerError(error)) if !is_refusal(error.code()) => {
+                return Err(failure::of_server(error));
+            }
             stands => stands.cloned().and_then(reply::number).unwrap_or(0),
         };
-        Ok(match answers.get(1) {
+        Ok(match answers.first() {
             _ if agreed < own => {
-                self.told.call_once(|| refused(own, agreed));
+                self.told_refused.call_once(|| refused(own, agreed));
                 Standing::Refused
             }
-            Some(Value::Okay) => Standing::Announces,
-            _ => {
-                self.told.call_once(|| silent(own));
-                Standing::Silent
-            }
+            Some(Value::Okay) if hears => Standing::Announces,
+            _ => Standing::Silent,
         })
     }
 
@@ -156,16 +180,22 @@ impl Tracking {
         if push.kind != PushKind::Invalidate {
             return;
         }
-        if let Some(Value::Array(keys)) = push.data.first() {
-            for key in keys {
-                if let Value::BulkString(key) = key {
-                    self.tell(|keeper| keeper.changed(key));
-                }
+        let Some(Value::Array(keys)) = push.data.first() else {
+            return self.outdated();
+        };
+        for key in keys {
+            if let Value::BulkString(key) = key {
+                self.tell(|keeper| keeper.changed(key));
             }
-            return;
         }
-        // What was agreed on is gone as well.
-        self.state.lock().standing = Standing::Down;
+    }
+
+    /// What was agreed on is gone with all else.
+    fn outdated(&self) {
+        let mut state = self.state.lock();
+        state.standing = Standing::Down;
+        state.is_outdated = true;
+        drop(state);
         self.tell(Keeper::flushed);
     }
 
@@ -174,15 +204,25 @@ impl Tracking {
         let mut state = self.state.lock();
         state.server.clone_from(server);
         state.standing = match standing {
+            _ if state.is_outdated => Standing::Down,
             // One that says nothing of itself is never known to be the same.
             Standing::Announces if !server.is(server) => Standing::Silent,
             standing => standing,
         };
+        if state.standing == Standing::Silent {
+            let staleness = self.staleness.as_millis();
+            self.told_silent.call_once(|| silent(staleness));
+        }
     }
 
-    /// Where the steps are about to go.
+    /// Where the steps are about to go: what was agreed on elsewhere is worth nothing there. Where changes are
+    /// announced, servers are compared.
     fn steps_go_to(&self, server: &Identity) {
-        self.state.lock().steps.clone_from(server);
+        let mut state = self.state.lock();
+        state.steps.clone_from(server);
+        if matches!(state.standing, Standing::Silent | Standing::Refused) {
+            state.standing = Standing::Down;
+        }
     }
 }
 
@@ -203,7 +243,13 @@ impl Watch for Tracking {
     }
 
     fn answered(&self, sent: Moment) -> bool {
-        self.hear(sent) != Standing::Down
+        self.hear(sent);
+        !self.is_useless()
+    }
+
+    fn agreement(&self) -> Option<(&str, u64)> {
+        let is_agreed = self.state.lock().standing != Standing::Refused;
+        is_agreed.then(|| (&*self.key, self.own()))
     }
 }
 
@@ -216,7 +262,12 @@ fn refused(asked: u64, agreed: u64) {
     );
 }
 
-fn silent(staleness: u64) {
+/// Whether it is of this key or user, and would be repeated.
+fn is_refusal(code: &str) -> bool {
+    matches!(code, "NOPERM" | "WRONGTYPE")
+}
+
+fn silent(staleness: u128) {
     crate::util::warning::warn!(
         staleness,
         "the store does not announce changes (RESP3, `INFO` and `CLIENT TRACKING` are needed): what is kept \
@@ -242,7 +293,9 @@ impl Watch for Steps {
         self.watch.connected(changed);
     }
 
+    /// Another server may be the one that counts now.
     fn lost(&self, seen: Instant) {
+        self.tracking.steps_go_to(&Identity::default());
         self.watch.lost(seen);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::super::server::{Server, eventually, in_time, store};
 use super::super::{RedisSettings, RedisStore};
 use crate::error::StoreError;
+use crate::policy::defaults::LONGEST_STALENESS;
 use crate::store::Store as _;
 use crate::store::tracked::Keeper;
 use crate::util::lock::Mutex;
@@ -133,6 +134,90 @@ async fn a_flush_is_told_and_the_staleness_agreed_on_anew() {
     eventually(async || count(&notes.flushed) == 1 && count(&notes.lost) == 1).await;
     until_kept(&store).await;
     assert_eq!(server.command(&[b"GET", KEY.as_bytes()]), "150");
+}
+
+#[tokio::test]
+async fn where_nothing_is_agreed_on_any_more_all_is_dropped_and_it_is_agreed_on_anew() {
+    let server = Server::start();
+    let (store, notes) = keeping(&server.url(), settings()).await;
+    until_kept(&store).await;
+    for round in 1..4 {
+        server.command(&[b"DEL", KEY.as_bytes()]);
+        eventually(async || count(&notes.lost) >= round).await;
+        until_kept(&store).await;
+        assert_eq!(server.command(&[b"GET", KEY.as_bytes()]), "150");
+    }
+}
+
+#[tokio::test]
+async fn what_was_agreed_on_can_be_read_without_the_right_to_write_it() {
+    let server = Server::start();
+    server.command(&[b"SET", KEY.as_bytes(), b"150"]);
+    let read_only = format!("%R~{KEY}");
+    let rules = [
+        "ACL", "SETUSER", "ann", "on", ">pw", &read_only, "~any", "+@all",
+    ];
+    assert_eq!(server.command(&rules.map(str::as_bytes)), "+OK");
+    let url = server.url().replace("//", "//ann:pw@");
+    let (store, _) = keeping(&url, settings()).await;
+    until_kept(&store).await;
+    assert_eq!(store.tracking.standing(), super::Standing::Announces);
+}
+
+#[tokio::test]
+async fn what_cannot_be_understood_of_what_was_agreed_on_is_the_longest_there_can_be() {
+    let server = Server::start();
+    let (store, _) = keeping(&server.url(), settings()).await;
+    let own = settings().staleness;
+    assert_eq!(store.staleness().await, Ok(own), "nothing stands there");
+    for (text, expected) in [
+        ("100", own),
+        ("200", Duration::from_millis(200)),
+        ("18446744073709551615", LONGEST_STALENESS),
+        ("4000000000", LONGEST_STALENESS),
+        ("soon", LONGEST_STALENESS),
+        ("", LONGEST_STALENESS),
+    ] {
+        server.command(&[b"SET", KEY.as_bytes(), text.as_bytes()]);
+        assert_eq!(store.staleness().await, Ok(expected), "{text:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_asks_for_nothing_hears_nothing() {
+    let server = Server::start();
+    let (store, notes) = keeping(&server.url(), settings()).await;
+    until_kept(&store).await;
+    // The last heartbeat is an answer, too.
+    server.signal("-STOP");
+    let stopped = Moment::now();
+    let shown = store.read_tracked(&[]).await.unwrap();
+    assert!(shown.sent.is_none() && shown.entries.is_empty());
+    assert!(notes.horizon() < Some(stopped));
+    server.signal("-CONT");
+}
+
+#[tokio::test]
+async fn while_the_steps_have_no_connection_nothing_is_vouched_for() {
+    let (server, other) = (Server::start(), Server::start());
+    let proxy = Proxy::to(&server).await;
+    let (store, notes) = keeping(&proxy.url(), settings()).await;
+    until_kept(&store).await;
+    // Where nobody may log in.
+    other.command(&[b"ACL", b"SETUSER", b"default", b"resetpass"]);
+    proxy.point_at(&other);
+    proxy.cut(0);
+    eventually(async || !store.link.connection.is_up()).await;
+    let asked = || {
+        let stats = server.command(&[b"INFO", b"commandstats"]);
+        let info = stats.split("cmdstat_info:calls=").nth(1).unwrap();
+        info.split(',').next().unwrap().parse::<u64>().unwrap()
+    };
+    let (horizon, before) = (notes.horizon(), asked());
+    eventually(async || asked() > before + 10).await;
+    assert_eq!((notes.horizon(), count(&notes.lost)), (horizon, 0));
+    let read = store.read_tracked(&["k"]).await;
+    assert_eq!(read.err(), Some(StoreError::Unavailable));
 }
 
 #[tokio::test]
