@@ -24,8 +24,8 @@ const MOST_PARTS: u64 = 1024 * 1024;
 const SMALL: usize = 512;
 const CHUNK: usize = 4 * SMALL;
 
-/// From here on a string leaves with the buffer that it came in, and what comes next has a new one: else the
-/// connection would go on with a buffer of that size, and a smaller string keep it.
+/// From here on a string is copied, too, and what comes behind it: the buffer has grown with it, up to twice as
+/// large, and neither the connection nor a smaller string shall keep that.
 const LARGE: usize = 16 * 1024;
 
 /// What is no reply, or none to this command.
@@ -156,16 +156,17 @@ fn string(bytes: &mut BytesMut, start: usize, length: usize) -> Result<Option<Pa
     if !bytes[..whole].ends_with(b"\r\n") {
         return Err(Malformed);
     }
-    let mut string = match length < LARGE {
-        true => bytes.split_to(whole),
-        false => {
-            let next = BytesMut::from(&bytes[whole..]);
-            mem::replace(bytes, next)
-        }
-    };
+    let mut string = bytes.split_to(whole);
     string.advance(start);
     string.truncate(length);
-    Ok(Some(Part::String(string)))
+    if length < LARGE {
+        return Ok(Some(Part::String(string)));
+    }
+    // With more behind it, it is left a little later.
+    if bytes.len() < length {
+        *bytes = BytesMut::from(&bytes[..]);
+    }
+    Ok(Some(Part::String(BytesMut::from(&string[..]))))
 }
 
 fn code(text: &[u8]) -> String {
@@ -268,7 +269,7 @@ impl Ends {
             }
             (At::Line(true) | At::Newline, b'\n') => self.end(),
             (At::Line(_), byte) => At::Line(byte == b'\r'),
-            (At::Length(_, None), b'-') => At::Line(false),
+            (At::Length(b'$' | b'*', None), b'-') => At::Line(false),
             (At::Length(kind, length), b'0'..=b'9') => {
                 At::Length(kind, Some(and(length.unwrap_or(0), byte)))
             }

@@ -22,7 +22,6 @@ use crate::error::StoreError;
 use crate::store::Answer;
 use crate::util::sync::{AtomicBool, Mutex};
 
-mod keys;
 #[cfg(test)]
 mod schedules;
 mod slots;
@@ -49,7 +48,7 @@ type Judge = Box<dyn Fn(&Answer<()>) + Send + Sync>;
 /// What a connection does next.
 pub(super) enum Next {
     Send(Closed),
-    /// When all who are ready have joined.
+    /// When all who are ready have joined, or it is woken.
     Gather,
     /// When it is woken.
     Wait,
@@ -72,8 +71,7 @@ impl Batches {
         let refused = self.refuses();
         let mut state = self.state.lock();
         let join = state.join(keys, refused, waker)?;
-        let current = state.current;
-        let idle = state.wakes(current);
+        let idle = state.current_waker();
         drop(state);
         idle.into_iter().for_each(Waker::wake);
         Some(join)
@@ -82,6 +80,11 @@ impl Batches {
     /// Whether several keys have to be read each by itself.
     pub(super) fn refuses(&self) -> bool {
         self.refused.load(Ordering::Relaxed)
+    }
+
+    /// How many there were.
+    pub(super) fn begun(&self) -> u64 {
+        self.state.lock().begun
     }
 
     /// That of a new connection.
@@ -110,14 +113,16 @@ impl Batches {
             if let Some(closed) = state.send() {
                 return Next::Send(closed);
             }
-            if state.open.is_some() {
-                return Next::Gather;
-            }
+            state.gathers = state.open.is_some();
         }
+        let gathers = number == state.current && state.gathers;
         let before = state.wait(number, waker);
         drop(state);
         drop(before);
-        Next::Wait
+        match gathers {
+            true => Next::Gather,
+            false => Next::Wait,
+        }
     }
 
     /// There is no such connection any more: what it has not sent starts over.
@@ -176,9 +181,11 @@ impl Batches {
         let mut state = self.state.lock();
         // Where nobody sends it, some reader or other would always have just joined it.
         state.close();
+        let idle = state.current_waker();
         state.forget_late();
         let batches = state.unanswered();
         drop(state);
+        idle.into_iter().for_each(Waker::wake);
         for batch in batches {
             if batch.tick() >= life {
                 self.give_up(&batch);

@@ -158,7 +158,7 @@ impl Breaker {
         self.failures.store(self.limit - 1, Ordering::Relaxed);
     }
 
-    fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.failures.load(Ordering::Relaxed) >= self.limit
     }
 

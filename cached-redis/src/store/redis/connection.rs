@@ -130,22 +130,27 @@ impl Connection {
     /// The connection, if there is one right now and the server answers; for one operation, the end
     /// of which is to be told by [`ended`](Self::ended).
     pub(super) async fn current(&self) -> Answer<MultiplexedConnection> {
-        self.find(|live| live.connection.clone()).await
+        self.find(Breaker::admits, |live| live.connection.clone())
+            .await
     }
 
-    /// The same for one that goes past the client.
+    /// The same for one that goes past the client, which counts the batch that it joins.
     pub(super) async fn admitted(&self) -> Answer<()> {
-        self.find(|_| ()).await
+        self.find(|breaker| !breaker.is_open(), |_| ()).await
     }
 
-    async fn find<T>(&self, found: impl Fn(&Live) -> T) -> Answer<T> {
-        if let Some(found) = self.shared.find(&found) {
+    async fn find<T>(
+        &self,
+        admits: impl Fn(&Breaker) -> bool,
+        found: impl Fn(&Live) -> T,
+    ) -> Answer<T> {
+        if let Some(found) = self.shared.find(&admits, &found) {
             return Ok(found);
         }
         if self.tasks.tend() || self.shared.is_trying() {
             Box::pin(self.tried()).await;
         }
-        self.shared.find(found).ok_or_else(|| {
+        self.shared.find(admits, found).ok_or_else(|| {
             self.shared.breaker.reject();
             StoreError::Unavailable
         })
@@ -216,6 +221,7 @@ impl Connection {
             } else {
                 BreakerState::Open
             },
+            attempted: stats.attempted + self.shared.batches.begun(),
             reconnects: self.shared.made.load(Ordering::Relaxed).saturating_sub(1),
             ..stats
         }
@@ -232,9 +238,9 @@ impl Connection {
 }
 
 impl Shared {
-    fn find<T>(&self, found: impl Fn(&Live) -> T) -> Option<T> {
+    fn find<T>(&self, admits: impl Fn(&Breaker) -> bool, found: impl Fn(&Live) -> T) -> Option<T> {
         let live = self.live.load();
-        let live = live.as_ref().filter(|_| self.breaker.admits())?;
+        let live = live.as_ref().filter(|_| admits(&self.breaker))?;
         Some(found(live))
     }
 

@@ -62,6 +62,11 @@ impl Deadline {
         self.0.limit(operation)
     }
 
+    #[cfg(test)]
+    pub(super) fn is_asleep(&self) -> bool {
+        self.0.mark.load(Ordering::SeqCst) == ASLEEP
+    }
+
     /// The age of a read that has just begun.
     pub(super) fn age(&self) -> Age<'_> {
         self.0.age()
@@ -76,6 +81,11 @@ pub(super) struct Age<'a> {
 }
 
 impl Age<'_> {
+    /// Keeps ticks coming for whoever waits for one from now on.
+    pub(super) fn leave_mark(&self) {
+        self.ticks.leave_mark();
+    }
+
     /// To be asked whenever it is polled: whether that is too long.
     pub(super) fn is_too_great(&mut self) -> bool {
         let count = self.ticks.count.load(Ordering::Relaxed);

@@ -184,6 +184,8 @@ impl Keeper {
         let connection = monitor.connection();
         let probe = || answers(connection.clone());
         tokio::select! {
+            // What it had under way was judged before.
+            biased;
             ended = &mut driver.0 => {
                 // An error means aborted: the server has become a replica, or others know of a later
                 // epoch. What it then holds is another's.

@@ -139,11 +139,11 @@ impl Link {
         poll_fn(|context| {
             let Some(join) = &mut join else {
                 join = batches.join(keys, context.waker());
-                return match &join {
-                    Some(_) => Poll::Pending,
-                    // The connection has ended meanwhile.
-                    None => Poll::Ready(Some(self.judged(Err(StoreError::Lost)))),
-                };
+                // The connection has ended meanwhile.
+                let lost = || Poll::Ready(Some(self.judged(Err(StoreError::Lost))));
+                // After that, so that the tick which the thread gives before it goes to sleep is not missed.
+                age.leave_mark();
+                return join.as_ref().map_or_else(lost, |_| Poll::Pending);
             };
             match join.poll(context, &mut got) {
                 Poll::Pending if age.is_too_great() => {
@@ -163,3 +163,6 @@ impl Link {
         answer
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -254,6 +254,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Mux<S> {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if !this.is_within {
+            // While that waits, others can still join what comes next, or give it up.
+            ready!(this.poll_write_ours(context))?;
             this.collect(context);
             ready!(this.poll_write_ours(context))?;
         }

@@ -741,7 +741,8 @@ fn readers_of_a_batch_that_nobody_sends_end_at_their_deadlines_and_count_as_one_
         let late = Err(StoreError::Timeout);
         assert_eq!(in_time(reads).await, (late.clone(), late.clone(), late));
     });
-    assert_eq!(store.stats().timeouts, 2);
+    let stats = store.stats();
+    assert_eq!((stats.attempted, stats.timeouts), (2, 2));
 }
 
 #[test]
@@ -755,8 +756,32 @@ fn readers_of_a_batch_that_nobody_answers_end_at_their_deadlines_and_count_as_on
         for read in [&mut alone, &mut opening, &mut joining] {
             assert_eq!(in_time(read).await, Err(StoreError::Timeout));
         }
-        assert_eq!(store.stats().timeouts, 2);
+        let stats = store.stats();
+        assert_eq!((stats.attempted, stats.timeouts), (2, 2));
         server.signal("-CONT");
         until(&store, Result::is_ok).await;
     });
+}
+
+#[test]
+fn readers_who_wait_in_vain_leave_a_runtime_that_nobody_drives() {
+    let server = Server::start();
+    let (home, here) = (runtime(), runtime());
+    let settings = RedisSettings {
+        // Nobody else looks where the connection is.
+        breaker_failures: u32::MAX,
+        ..settings(20)
+    };
+    let store = home.block_on(store(&server.url(), settings));
+    here.block_on(until(&store, Result::is_ok));
+}
+
+#[tokio::test]
+async fn a_read_whose_connection_has_just_ended_is_lost() {
+    let server = Server::start();
+    let store = server.store().await;
+    // The driver tells it before the connection is taken away.
+    store.link.connection.batches().end(1);
+    assert_eq!(store.get("k").await, Err(StoreError::Lost));
+    assert_eq!((store.stats().attempted, store.stats().lost), (1, 1));
 }

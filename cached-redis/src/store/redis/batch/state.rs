@@ -16,13 +16,9 @@ use std::task::Waker;
 
 use bytes::Bytes;
 
-use super::slots::{Batch, Closed, Join};
+use super::slots::{Batch, Closed, Join, MOST};
 
-/// How many keys a batch has at most, so that a large answer does not hold up all readers; a read of more
-/// has one of its own.
-pub(super) const MOST: usize = 64;
-
-/// How large an answer may be expected to be, for the same reason.
+/// How large an answer may be expected to be: a large one holds up all readers.
 pub(super) const MOST_BYTES: usize = 64 * 1024;
 
 /// How many readers are worth a batch at least, and by how many less than half of those about is
@@ -50,8 +46,13 @@ pub(super) struct State {
     pub(super) current: u64,
     /// How many there were.
     pub(super) numbers: u64,
-    /// Connections that have nothing to send, the current one among them or not.
+    /// Those who wait to be woken, the current one among them or not.
     idle: Vec<(u64, Waker)>,
+    /// The current one does so until all who are ready have joined. It may be that somebody keeps the
+    /// thread from it on which that would be noticed.
+    pub(super) gathers: bool,
+    /// How many batches there were.
+    pub(super) begun: u64,
 }
 
 pub(super) struct Sent {
@@ -65,6 +66,7 @@ impl State {
     /// `None`: there is no connection.
     pub(super) fn join(&mut self, keys: &[&str], refused: bool, waker: &Waker) -> Option<Join> {
         if self.current == 0 {
+            self.begun += 1;
             return None;
         }
         self.waiting += 1;
@@ -109,6 +111,7 @@ impl State {
             None => closed.batch = Arc::default(),
         }
         closed.keys.clear();
+        self.begun += 1;
         closed
     }
 
@@ -200,14 +203,22 @@ impl State {
         unsent
     }
 
-    /// The connection of this number has nothing to send; its waker of before.
+    /// The waker of the current connection, if it has to look what there is to send.
+    pub(super) fn current_waker(&mut self) -> Option<Waker> {
+        match self.gathers && self.full.is_empty() {
+            true => None,
+            false => self.wakes(self.current),
+        }
+    }
+
+    /// The connection of this number waits; its waker of before.
     pub(super) fn wait(&mut self, number: u64, waker: &Waker) -> Option<Waker> {
         let before = self.wakes(number);
         self.idle.push((number, waker.clone()));
         before
     }
 
-    /// The waker of a connection, if it has nothing to send.
+    /// The waker of a connection, if it waits.
     pub(super) fn wakes(&mut self, number: u64) -> Option<Waker> {
         let at = self.idle.iter().position(|(of, _)| *of == number)?;
         Some(self.idle.swap_remove(at).1)

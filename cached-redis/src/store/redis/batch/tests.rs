@@ -7,7 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use super::state::{Crowd, FEW, MOST, MOST_BYTES};
+use super::slots::MOST;
+use super::state::{Crowd, FEW, MOST_BYTES};
 use super::{Batches, Closed, Join, Next, Outcome};
 use crate::error::StoreError;
 use crate::store::Answer;
@@ -123,12 +124,12 @@ async fn without_the_right_to_read_together_each_reads_alone() {
 /// How many of those who come join a batch before it is sent, if so many were about lately.
 fn joined_of(crowd: usize) -> usize {
     let batches = Batches::default();
+    batches.start(batches.number());
     batches.state.lock().crowd.seen(crowd);
     joined(&batches)
 }
 
 fn joined(batches: &Batches) -> usize {
-    batches.start(batches.number());
     let join = |n: &usize| drop(batches.join(&[&format!("app:{n}")], Waker::noop()));
     let is_open = || batches.state.lock().open.is_some();
     (1..).inspect(join).find(|_| !is_open()).unwrap()
@@ -144,6 +145,7 @@ fn a_batch_waits_for_somewhat_less_than_half_of_those_about() {
 /// How many join where an answer had so many bytes lately.
 fn joined_for(bytes: usize) -> usize {
     let batches = Batches::default();
+    batches.start(batches.number());
     let mut state = batches.state.lock();
     state.crowd.seen(1000);
     let answers = [Some(vec![0; bytes].into())];
@@ -292,6 +294,23 @@ fn an_answer_counts_although_nobody_waits_for_it_any_more() {
 }
 
 #[test]
+fn an_answer_is_kept_for_none_but_those_who_wait_for_it() {
+    for waits in [false, true] {
+        let answer = Bytes::from(vec![7; 2000]);
+        let landed = answer.clone();
+        judged(|batches, join, closed| {
+            let mut join = waits.then_some(join);
+            batches.land(closed, Outcome::Answered, &mut vec![Some(landed)]);
+            if let Some(join) = &mut join {
+                let ended = join.poll(&Context::from_waker(Waker::noop()), drop);
+                assert!(matches!(ended, Poll::Ready(Some(Ok(())))));
+            }
+            assert!(answer.is_unique(), "{waits}");
+        });
+    }
+}
+
+#[test]
 fn nobody_joins_a_batch_for_which_somebody_has_waited_too_long() {
     let batches = Batches::default();
     batches.start(batches.number());
@@ -318,7 +337,7 @@ impl Wake for Woken {
 }
 
 #[test]
-fn no_other_connection_takes_the_place_of_the_one_that_is_woken() {
+fn no_other_connection_takes_the_place_of_the_one_that_is_started() {
     let (batches, woken) = (Batches::default(), Arc::<Woken>::default());
     let waker = Waker::from(Arc::clone(&woken));
     let [old, current, later] = [(); 3].map(|()| batches.number());
@@ -330,12 +349,37 @@ fn no_other_connection_takes_the_place_of_the_one_that_is_woken() {
     wait(current, &waker);
     wait(later, Waker::noop());
     wait(old, Waker::noop());
-    drop(batches.join(&["k"], Waker::noop()));
-    assert_eq!(
-        woken.0.load(Ordering::Relaxed),
-        2,
-        "it has something to send"
-    );
+    batches.end(old);
+    let _join = batches.join(&["k"], Waker::noop()).unwrap();
+    let is_woken = woken.0.load(Ordering::Relaxed) == 2;
+    assert!(is_woken, "it has something to send");
+    wait(later, Waker::noop());
+    let next = batches.next(current, true, Waker::noop());
+    assert!(matches!(next, Next::Send(_)));
+}
+
+#[test]
+fn a_connection_that_gathers_is_woken_for_what_waits_for_nobody_else() {
+    let full = |batches: &Batches| joined(batches) > 0;
+    let closed = |batches: &Batches| {
+        batches.tick(LIFE);
+        true
+    };
+    let wakes: [fn(&Batches) -> bool; 2] = [full, closed];
+    for wakes in wakes {
+        let (batches, woken) = (Batches::default(), Arc::<Woken>::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let number = batches.number();
+        batches.start(number);
+        batches.state.lock().crowd.seen(64);
+        let _opens = batches.join(&["k"], Waker::noop());
+        let next = batches.next(number, false, &waker);
+        assert!(matches!(next, Next::Gather));
+        let _joins = batches.join(&["l"], Waker::noop());
+        assert_eq!(woken.0.load(Ordering::Relaxed), 0, "others may join");
+        assert!(wakes(&batches));
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+    }
 }
 
 #[test]

@@ -69,7 +69,7 @@ async fn a_deadline_holds_again_after_a_time_without_operations() {
         let late = limit.limit(pin!(pending::<()>())).await;
         assert_eq!(late, Err(StoreError::Timeout));
         assert_eq!(limit.limit(pin!(ready(7))).await, Ok(7));
-        while limit.0.mark.load(Ordering::SeqCst) != ASLEEP {
+        while !limit.is_asleep() {
             tokio::task::yield_now().await;
         }
     }

@@ -101,6 +101,63 @@ async fn the_client_and_every_reader_get_their_own_answers_wherever_bytes_are_cu
     }
 }
 
+#[tokio::test]
+async fn a_read_that_is_given_up_before_it_can_be_written_is_not_sent() {
+    let (_client, _driver, batches, mut server) = client(1).await;
+    let first = tokio::spawn({
+        let batches = Arc::clone(&batches);
+        async move { read(&batches, "a").await }
+    });
+    let let_others_go_on = async || {
+        for _ in 0..10 {
+            yield_now().await;
+        }
+    };
+    let_others_go_on().await;
+    let given_up = poll_fn(|context| Poll::Ready(batches.join(&["b"], context.waker()))).await;
+    let_others_go_on().await;
+    batches.late(&given_up.unwrap());
+    let mut received = Vec::new();
+    let commands = async {
+        for expected in ["a", "c"] {
+            let words = command(&mut server, &mut received).await.unwrap();
+            assert_eq!(words[1..], [expected]);
+            let reply = b"$1\r\n1\r\n";
+            server
+                .write_all(if words[0] == "GET" {
+                    reply
+                } else {
+                    b"*1\r\n$1\r\n1\r\n"
+                })
+                .await
+                .unwrap();
+        }
+    };
+    let reads = async { (first.await.unwrap(), read(&batches, "c").await) };
+    assert_eq!(tokio::join!(reads, commands).0, (is("1"), is("1")));
+}
+
+#[tokio::test]
+async fn nothing_comes_into_the_middle_of_a_message_of_the_client() {
+    const MESSAGE: &[u8] = b"*1\r\n$5\r\nMULTI\r\n*1\r\n$4\r\nEXEC\r\n";
+    let (ours, mut server) = duplex(MESSAGE.len() - 4);
+    let batches = Arc::<Batches>::default();
+    let mut mux = Mux::new(ours, Arc::clone(&batches));
+    batches.start(mux.number());
+    let _read = poll_fn(|context| Poll::Ready(batches.join(&["a"], context.waker()))).await;
+    let written = mux.write(MESSAGE).await.unwrap();
+    assert!(written < MESSAGE.len());
+    let mut received = vec![0; written];
+    // There would be room for a command of ours.
+    server.read_exact(&mut received).await.unwrap();
+    mux.flush().await.unwrap();
+    mux.write_all(&MESSAGE[written..]).await.unwrap();
+    mux.flush().await.unwrap();
+    server.read_buf(&mut received).await.unwrap();
+    assert!(received.starts_with(MESSAGE), "{}", received.escape_ascii());
+    assert!(received.ends_with(b"GET\r\n$1\r\na\r\n"));
+}
+
 /// What two readers get, the first of them alone, if the server says this.
 async fn answered(replies: &[u8]) -> [Read; 2] {
     let (_client, _driver, batches, mut server) = client(4096).await;
@@ -124,6 +181,9 @@ fn is(text: &'static str) -> Read {
 async fn what_nobody_asked_for_goes_to_the_client_and_moves_no_answer() {
     let replies = b">2\r\n+invalidate\r\n_\r\n$1\r\n1\r\n>1\r\n+x\r\n*1\r\n$1\r\n2\r\n";
     assert_eq!(answered(replies).await, [is("1"), is("2")]);
+    let replies = b">1\r\n+x\r\n+first\r\n>1\r\n+x\r\n$1\r\n2\r\n";
+    let (client, reader) = answered_in_turn(replies).await;
+    assert_eq!((client.unwrap(), reader), ("first".to_owned(), is("2")));
 }
 
 #[tokio::test]
@@ -190,8 +250,10 @@ async fn answered_in_turn(replies: &[u8]) -> (redis::RedisResult<String>, Read) 
 #[tokio::test]
 async fn what_is_no_reply_reaches_nobody_and_what_goes_before_it_does() {
     let lost = || Some(Err(StoreError::Lost));
-    let (client, reader) = answered_in_turn(b"+first\r\n?\r\n").await;
-    assert_eq!((client.unwrap(), reader), ("first".to_owned(), lost()));
+    for no_reply in [&b"?\r\n"[..], b"*1\r\n*1\r\n$1\r\n2\r\n"] {
+        let (client, reader) = answered_in_turn(&[b"+first\r\n", no_reply].concat()).await;
+        assert_eq!((client.unwrap(), reader), ("first".to_owned(), lost()));
+    }
     // The client would take the second for an answer.
     for replies in [&b"$2\r\n1\r\n$1\r\n2\r\n"[..], b"?\r\n$1\r\n2\r\n"] {
         let (client, reader) = answered_in_turn(replies).await;
