@@ -32,6 +32,13 @@ async fn by_hand(table: &Table<u64, (Instant, Value)>, id: usize) -> Option<Valu
     (Instant::now() < expires).then_some(value)
 }
 
+/// Neither side ever waits: without this nobody would serve the timer that ends a round.
+async fn breathe(turn: usize) {
+    if turn.is_multiple_of(1024) {
+        tokio::task::yield_now().await;
+    }
+}
+
 fn main() {
     measure(&ROWS, &[1, 2], cell);
 }
@@ -50,12 +57,14 @@ async fn cell(_: usize, tasks: usize) -> Cell {
     }
     let ours = |turn: usize| async move {
         assert_eq!(annotated(turn % KEYS).await.len(), 1);
+        breathe(turn).await;
     };
     let by_hand = move |turn: usize| {
         let table = Arc::clone(&table);
         async move {
             let value = by_hand(&table, turn % KEYS).await;
             assert_eq!(value.expect("it is there").len(), 1);
+            breathe(turn).await;
         }
     };
     compare(tasks, ours, by_hand).await
