@@ -96,9 +96,14 @@ pub(crate) trait Watch: Send + Sync + 'static {
         Duration::MAX
     }
 
-    /// A key under which at least such a number has to stand as long as the connection is of use.
-    fn agreement(&self) -> Option<(&str, u64)> {
+    /// The key of a number that says whether the connection is of use.
+    fn agreement(&self) -> Option<&str> {
         None
+    }
+
+    /// This number stands there; 0: none. `false`: the connection is of no use any more.
+    fn agrees(&self, _number: u64) -> bool {
+        true
     }
 
     /// What was asked at `sent` is answered, by the same server as before. `false`: the connection is of no

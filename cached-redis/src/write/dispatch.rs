@@ -184,9 +184,10 @@ impl Future for Sent {
             return Poll::Ready(Invalidation::Deferred);
         };
         match self.settles.take() {
-            // Where it was sent from something goes on.
+            // Where it is awaited; else where it was sent from.
             Some(inner) if ended == Invalidation::Done => {
-                let settling = self.runtime.spawn(settle(inner, known));
+                let here = Handle::try_current().unwrap_or_else(|_| self.runtime.clone());
+                let settling = here.spawn(settle(inner, known));
                 self.settling = Some(Background(settling));
                 self.poll(context)
             }

@@ -9,6 +9,7 @@
 //! In memory the store itself is asked each time. What is kept there is the decoded value alone, which is of
 //! use as long as the token of its entry stands.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -202,7 +203,9 @@ impl Level {
             shard.void();
             self.items.get().and_then(|items| items.remove(key))
         };
-        u64::from(dropped.is_some())
+        let count = u64::from(dropped.is_some());
+        discard(dropped);
+        count
     }
 
     fn drop_all(&self) -> u64 {
@@ -213,7 +216,9 @@ impl Level {
             .into_iter()
             .flat_map(Items::drain)
             .collect();
-        dropped.len() as u64
+        let count = dropped.len() as u64;
+        discard(dropped);
+        count
     }
 
     /// What was asked for meanwhile may match too.
@@ -226,7 +231,10 @@ impl Level {
         let matching = items.iter().filter(|(key, _)| matches(key));
         let matching: Vec<_> = matching.map(|(key, _)| key).collect();
         let dropped = matching.iter().filter_map(|key| items.remove(&**key));
-        dropped.count() as u64
+        let dropped: Vec<_> = dropped.collect();
+        let count = dropped.len() as u64;
+        discard(dropped);
+        count
     }
 
     pub(crate) fn stats(&self) -> LocalStats {
@@ -239,6 +247,13 @@ impl Level {
             ..self.drops.snapshot()
         }
     }
+}
+
+/// Drops values of users where a panic of theirs would end what serves all others, such as the task that keeps
+/// the connection.
+fn discard(values: impl Sized) {
+    // It has been reported by the hook.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(values)));
 }
 
 impl Keeper for Level {

@@ -83,11 +83,11 @@ impl Keeper {
         let mut last = self.shared.last.lock();
         last.tasks += 1;
         let task = last.tasks;
-        drop(last);
-        // From here on the task before hands out nothing.
+        // From here on the task before hands out nothing, and the next one has not begun.
         if let Some(live) = self.shared.live.load_full() {
             self.lost(&live);
         }
+        drop(last);
         self.keep(task)
     }
 

@@ -61,30 +61,35 @@ impl Monitor {
     /// Until the server is another one than at the beginning, or `watch` has no use for it while it `is_live`.
     /// A server that is silent is not asked again, and the end of the connection is for others to notice.
     pub(super) async fn keep(&mut self, watch: &dyn Watch, is_live: impl Fn() -> bool) {
-        while self.history.is_some() {
+        while self.history.is_some() || watch.agreement().is_some() {
             sleep(PERIOD.min(watch.period())).await;
             let sent = Moment::now();
-            match self.ask().await {
-                Ok(facts) if self.is_other(&facts) => return,
-                Ok(_) if is_live() && !watch.answered(sent) => return,
-                Ok(_) if !self.stands(watch.agreement()).await => return,
-                Err(StoreError::Lost) => break,
-                _ => self.seen.now(),
+            if self.history.is_some() {
+                match self.ask().await {
+                    Ok(facts) if self.is_other(&facts) => return,
+                    Ok(_) if is_live() && !watch.answered(sent) => return,
+                    Err(StoreError::Lost) => break,
+                    _ => self.seen.now(),
+                }
+            }
+            if !self.agrees(watch).await {
+                return;
             }
         }
         pending::<()>().await;
     }
 
-    /// Whether so great a number stands there, as far as that is answered.
-    async fn stands(&mut self, agreement: Option<(&str, u64)>) -> bool {
-        let Some((key, least)) = agreement else {
+    /// Whether `watch` still has a use for the connection, as far as that is answered.
+    async fn agrees(&mut self, watch: &dyn Watch) -> bool {
+        let Some(key) = watch.agreement() else {
             return true;
         };
         let mut question = redis::cmd("GET");
         question.arg(key);
         let answer = self.connection.send_packed_command(&question).await;
-        let stands = |value| reply::number(value).is_some_and(|number| number >= least);
-        reply::value(answer).map_or(true, stands)
+        reply::value(answer).map_or(true, |value| {
+            watch.agrees(reply::number(value).unwrap_or(0))
+        })
     }
 
     async fn ask(&mut self) -> Answer<Facts> {

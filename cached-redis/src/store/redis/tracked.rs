@@ -31,6 +31,7 @@ impl RedisStore {
             return Ok(Shown::default());
         }
         let sent = Moment::now();
+        self.tracking.used(sent);
         let Some(link) = self.tracked() else {
             return self.read_untracked(keys, None).await;
         };

@@ -62,7 +62,7 @@ pub(super) struct Tracking {
 #[derive(Default)]
 struct State {
     standing: Standing,
-    /// Whether what was agreed on last may be gone.
+    /// Whether what was agreed on last may be gone, or was agreed on elsewhere.
     is_outdated: bool,
     /// Where it leads to.
     server: Identity,
@@ -88,6 +88,11 @@ impl Tracking {
         let _ = self.keeper.set(keeper);
     }
 
+    /// It is read over at this moment.
+    pub(super) fn used(&self, now: Moment) {
+        self.used.store(now.0, Ordering::Relaxed);
+    }
+
     pub(super) fn is_wanted(&self) -> bool {
         self.keeper.get().is_some()
     }
@@ -102,7 +107,6 @@ impl Tracking {
 
     /// Whether what was sent at `sent` and is answered has shown something to be kept.
     pub(super) fn vouches(&self, sent: Moment) -> bool {
-        self.used.store(sent.0, Ordering::Relaxed);
         self.hear(sent) == Standing::Announces
     }
 
@@ -144,12 +148,16 @@ impl Tracking {
     ) -> Result<Standing, ConnectProblem> {
         let own = self.own();
         // A server that is full, or a login that may only read, can be asked for what stands.
-        let mut ask = redis::pipe();
+        let (mut ask, mut may_write) = (redis::pipe(), true);
         ask.cmd("GET").arg(&self.key);
         if let Some(Value::Nil) = handshake::send(connection, &ask).await?.first() {
             let mut propose = redis::pipe();
             propose.cmd("SET").arg(&self.key).arg(own).arg("NX");
-            handshake::send(connection, &propose).await?;
+            match handshake::send(connection, &propose).await?.first() {
+                Some(Value::ServerError(error)) if is_refusal(error.code()) => may_write = false,
+                Some(Value::ServerError(error)) => return Err(failure::of_server(error)),
+                _ => {}
+            }
         }
         self.state.lock().is_outdated = false;
         let mut commands = redis::pipe();
@@ -163,6 +171,7 @@ impl Tracking {
             Some(Value::ServerError(error)) if !is_refusal(error.code()) => {
                 return Err(failure::of_server(error));
             }
+            Some(Value::Nil) if may_write => return Ok(Standing::Down),
             stands => stands.cloned().and_then(reply::number).unwrap_or(0),
         };
         Ok(match answers.first() {
@@ -220,6 +229,7 @@ impl Tracking {
     fn steps_go_to(&self, server: &Identity) {
         let mut state = self.state.lock();
         state.steps.clone_from(server);
+        state.is_outdated = true;
         if matches!(state.standing, Standing::Silent | Standing::Refused) {
             state.standing = Standing::Down;
         }
@@ -247,9 +257,14 @@ impl Watch for Tracking {
         !self.is_useless()
     }
 
-    fn agreement(&self) -> Option<(&str, u64)> {
-        let is_agreed = self.state.lock().standing != Standing::Refused;
-        is_agreed.then(|| (&*self.key, self.own()))
+    fn agreement(&self) -> Option<&str> {
+        Some(&self.key)
+    }
+
+    /// It may be agreed on by now, too.
+    fn agrees(&self, number: u64) -> bool {
+        let is_refused = self.state.lock().standing == Standing::Refused;
+        (number < self.own()) == is_refused
     }
 }
 
@@ -307,7 +322,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_idle_connection_is_asked_no_more_often_than_any_other() {
         let tracking = Tracking::new(String::new(), Duration::from_secs(3));
-        tracking.vouches(Moment::now());
+        tracking.used(Moment::now());
         assert_eq!(tracking.period(), Duration::from_secs(1));
         tokio::time::advance(IDLE).await;
         assert_eq!(tracking.period(), Duration::MAX);

@@ -138,27 +138,66 @@ async fn a_flush_is_told_and_the_staleness_agreed_on_anew() {
 
 #[tokio::test]
 async fn where_nothing_is_agreed_on_any_more_all_is_dropped_and_it_is_agreed_on_anew() {
-    let server = Server::start();
-    let (store, notes) = keeping(&server.url(), settings()).await;
-    until_kept(&store).await;
-    for round in 1..4 {
-        server.command(&[b"DEL", KEY.as_bytes()]);
-        eventually(async || count(&notes.lost) >= round).await;
+    for refused in ["+@all", "-client|tracking", "-info"] {
+        let server = Server::start();
+        let url = logged_in(&server, &["~*", "+@all", refused]);
+        let (store, notes) = keeping(&url, settings()).await;
         until_kept(&store).await;
-        assert_eq!(server.command(&[b"GET", KEY.as_bytes()]), "150");
+        for round in 1..3 {
+            server.command(&[b"DEL", KEY.as_bytes()]);
+            eventually(async || count(&notes.lost) >= round).await;
+            until_kept(&store).await;
+            assert_eq!(
+                server.command(&[b"GET", KEY.as_bytes()]),
+                "150",
+                "{refused}"
+            );
+        }
     }
+}
+
+#[tokio::test]
+async fn what_could_not_be_agreed_on_is_when_it_can_be() {
+    // One that is full, one that nothing may be written to, one where nothing can be understood.
+    for (before, after) in [
+        (
+            ["CONFIG", "SET", "maxmemory", "1"],
+            ["CONFIG", "SET", "maxmemory", "0"],
+        ),
+        (["ACL", "SETUSER", "ann", "-set"], ["SET", KEY, "200", "NX"]),
+        (["SET", KEY, "soon", "NX"], ["SET", KEY, "200", "XX"]),
+    ] {
+        let server = Server::start();
+        let url = logged_in(&server, &["~*", "+@all"]);
+        let command = |words: [&str; 4]| server.command(&words.map(str::as_bytes));
+        assert_eq!(command(before), "+OK");
+        let (store, notes) = keeping(&url, settings()).await;
+        for _ in 0..20 {
+            let _ = in_time(store.read_tracked(&["any"])).await;
+        }
+        assert_eq!(notes.horizon(), None, "{before:?}");
+        assert_eq!(command(after), "+OK");
+        until_kept(&store).await;
+    }
+}
+
+/// As somebody with these rights.
+fn logged_in(server: &Server, rights: &[&str]) -> String {
+    let user = ["ACL", "SETUSER", "ann", "on", ">pw"];
+    let rules: Vec<_> = user
+        .iter()
+        .chain(rights)
+        .map(|word| word.as_bytes())
+        .collect();
+    assert_eq!(server.command(&rules), "+OK");
+    server.url().replace("//", "//ann:pw@")
 }
 
 #[tokio::test]
 async fn what_was_agreed_on_can_be_read_without_the_right_to_write_it() {
     let server = Server::start();
     server.command(&[b"SET", KEY.as_bytes(), b"150"]);
-    let read_only = format!("%R~{KEY}");
-    let rules = [
-        "ACL", "SETUSER", "ann", "on", ">pw", &read_only, "~any", "+@all",
-    ];
-    assert_eq!(server.command(&rules.map(str::as_bytes)), "+OK");
-    let url = server.url().replace("//", "//ann:pw@");
+    let url = logged_in(&server, &[&format!("%R~{KEY}"), "~any", "+@all"]);
     let (store, _) = keeping(&url, settings()).await;
     until_kept(&store).await;
     assert_eq!(store.tracking.standing(), super::Standing::Announces);
@@ -257,9 +296,7 @@ async fn without_announcements_things_are_kept_and_nothing_is_answered() {
         (&["--rename-command", "HELLO", ""][..], "+@all"),
     ] {
         let server = Server::start_with(options);
-        let rules = ["ACL", "SETUSER", "ann", "on", ">pw", "~*", "+@all", refused];
-        assert_eq!(server.command(&rules.map(str::as_bytes)), "+OK");
-        let url = server.url().replace("//", "//ann:pw@");
+        let url = logged_in(&server, &["~*", "+@all", refused]);
         let (store, notes) = keeping(&url, settings()).await;
         until_kept(&store).await;
         for _ in 0..10 {
