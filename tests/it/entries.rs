@@ -113,11 +113,15 @@ async fn ids_of_one_key_give_their_entry_the_tags_of_each(world: World) {
         let load = async |ids: Vec<u64>| Ok::<_, Infallible>(table.load(&ids).await.unwrap());
         status(&cache, entries.get_or_fill(load)).await
     };
+    // Who reads it without tags goes by those that the entry names.
+    let peek = async || cache.get::<u64>(key(1)).await.unwrap();
     for id in [1, 2] {
         assert_eq!(read().await.1, Status::Miss);
         filled(&cache, id).await;
         assert_eq!(read().await.1, Status::Hit);
+        assert_eq!(peek().await, Some(1));
         cache.invalidate_tag(format!("entries:{id}")).await.unwrap();
+        assert_eq!(peek().await, None);
     }
 }
 
