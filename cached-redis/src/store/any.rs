@@ -225,9 +225,7 @@ impl AnyStore {
             })
         }
     }
-}
 
-impl AnyStore {
     /// The beginning of what stands under each of `keys`, of so many bytes if a length is given, else all of it;
     /// none where nothing stands. In one round trip, but not at one moment.
     #[allow(

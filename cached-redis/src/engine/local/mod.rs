@@ -203,22 +203,13 @@ impl Level {
             shard.void();
             self.items.get().and_then(|items| items.remove(key))
         };
-        let count = u64::from(dropped.is_some());
-        discard(dropped);
-        count
+        discard(dropped.into_iter().collect())
     }
 
     fn drop_all(&self) -> u64 {
         self.change(Link::void);
-        let dropped: Vec<_> = self
-            .items
-            .get()
-            .into_iter()
-            .flat_map(Items::drain)
-            .collect();
-        let count = dropped.len() as u64;
-        discard(dropped);
-        count
+        let items = self.items.get().into_iter();
+        discard(items.flat_map(Items::drain).collect())
     }
 
     /// What was asked for meanwhile may match too.
@@ -231,10 +222,7 @@ impl Level {
         let matching = items.iter().filter(|(key, _)| matches(key));
         let matching: Vec<_> = matching.map(|(key, _)| key).collect();
         let dropped = matching.iter().filter_map(|key| items.remove(&**key));
-        let dropped: Vec<_> = dropped.collect();
-        let count = dropped.len() as u64;
-        discard(dropped);
-        count
+        discard(dropped.collect())
     }
 
     pub(crate) fn stats(&self) -> LocalStats {
@@ -250,10 +238,12 @@ impl Level {
 }
 
 /// Drops values of users where a panic of theirs would end what serves all others, such as the task that keeps
-/// the connection.
-fn discard(values: impl Sized) {
+/// the connection; how many.
+fn discard<T>(values: Vec<T>) -> u64 {
+    let count = values.len() as u64;
     // It has been reported by the hook.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(values)));
+    count
 }
 
 impl Keeper for Level {

@@ -1,4 +1,4 @@
-//! The current connection, which [another](super::keeper) takes the place of when it is lost.
+//! The current connection, which [another](super::connector) takes the place of when it is lost.
 //!
 //! Operations read it without a lock and without waiting. One that finds none sees to it that there is a
 //! runtime ([`Tasks`]) for the task that makes them. Where that has just begun, operations wait for its
@@ -18,10 +18,10 @@ use tokio::time::timeout;
 use super::RedisSettings;
 use super::batch::Batches;
 use super::breaker::Breaker;
+use super::connector::{Connector, Role};
 use super::dial::Route;
 use super::facts::Identity;
 use super::handshake;
-use super::keeper::{Keeper, Role};
 use super::monitor::Seen;
 use crate::error::{ConnectProblem, StoreError};
 use crate::store::Answer;
@@ -112,13 +112,13 @@ impl Connection {
             }
         });
         let patience = settings.connect_timeout;
-        let keeper = Arc::new(Keeper {
+        let connector = Arc::new(Connector {
             shared: shared.clone(),
             route,
             settings,
             role,
         });
-        tasks.house(move || Arc::clone(&keeper).begin());
+        tasks.house(move || Arc::clone(&connector).begin());
         Self {
             first_failure: None,
             shared,

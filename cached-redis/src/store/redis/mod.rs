@@ -26,17 +26,18 @@ use crate::wire::entry::Token;
 use crate::wire::lock::{self, Grant};
 use crate::wire::tag::Generation;
 
+mod agreement;
 mod batch;
 mod breaker;
 mod command;
 mod connection;
+mod connector;
 mod deadline;
 mod dial;
 mod epoch;
 mod facts;
 mod failure;
 mod handshake;
-mod keeper;
 mod link;
 mod listen;
 mod log;
@@ -59,10 +60,10 @@ mod tracking;
 
 use batch::Batches;
 use connection::Connection;
+use connector::Role;
 use deadline::Deadline;
 use dial::Route;
 pub(crate) use facts::Identity;
-use keeper::Role;
 use link::Link;
 pub(crate) use settings::RedisSettings;
 #[cfg(feature = "tls")]

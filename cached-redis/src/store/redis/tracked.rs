@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::batch::Batches;
 use super::connection::Connection;
+use super::connector::Role;
 use super::deadline::Deadline;
-use super::keeper::Role;
 use super::link::Link;
 use super::tracking::Standing;
 use super::{RedisSettings, RedisStore};

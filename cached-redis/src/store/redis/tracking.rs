@@ -8,7 +8,7 @@
 //! is then that of the steps. A demoted primary goes on answering, and knows nothing of what is invalidated
 //! elsewhere; so the connection is asked for its server as that of the steps is, and more often.
 //!
-//! How long something may be served unannounced is agreed on in the store: whoever asks for more than what
+//! How long something may be served unannounced is [agreed on](super::agreement): whoever asks for more than what
 //! stands there keeps nothing, since those who wait it out would wait too short a time. Whether it still stands is
 //! asked with each sign of life: if not, all is dropped, and it is agreed on anew.
 
@@ -20,8 +20,9 @@ use redis::aio::MultiplexedConnection;
 use redis::{PushInfo, PushKind, Value};
 use tokio::time::Instant;
 
+use super::agreement::Agreement;
 use super::facts::Identity;
-use super::{failure, handshake, reply};
+use super::handshake;
 use crate::error::ConnectProblem;
 use crate::store::Watch;
 use crate::store::tracked::Keeper;
@@ -47,16 +48,12 @@ pub(super) enum Standing {
 
 /// See the module.
 pub(super) struct Tracking {
-    /// Where it stands what was agreed on.
-    key: String,
-    /// What is asked for here.
-    staleness: Duration,
+    agreement: Agreement,
     keeper: OnceLock<Arc<dyn Keeper>>,
     state: Mutex<State>,
     /// When it was last read over.
     used: AtomicU64,
-    told_silent: Once,
-    told_refused: Once,
+    told: Once,
 }
 
 #[derive(Default)]
@@ -73,13 +70,11 @@ struct State {
 impl Tracking {
     pub(super) fn new(key: String, staleness: Duration) -> Self {
         Self {
-            key,
-            staleness,
+            agreement: Agreement::new(key, staleness),
             keeper: OnceLock::new(),
             state: Mutex::default(),
             used: AtomicU64::new(0),
-            told_silent: Once::new(),
-            told_refused: Once::new(),
+            told: Once::new(),
         }
     }
 
@@ -135,51 +130,26 @@ impl Tracking {
         }
     }
 
-    /// What is asked for, in ms; rounded up, so that nothing is served for longer than others know of.
-    fn own(&self) -> u64 {
-        self.staleness.as_nanos().div_ceil(1_000_000) as u64
-    }
-
     /// Agrees on the staleness and, where it can hear them, asks for announcements.
     pub(super) async fn begin(
         &self,
         connection: &mut MultiplexedConnection,
         hears: bool,
     ) -> Result<Standing, ConnectProblem> {
-        let own = self.own();
-        // A server that is full, or a login that may only read, can be asked for what stands.
-        let (mut ask, mut may_write) = (redis::pipe(), true);
-        ask.cmd("GET").arg(&self.key);
-        if let Some(Value::Nil) = handshake::send(connection, &ask).await?.first() {
-            let mut propose = redis::pipe();
-            propose.cmd("SET").arg(&self.key).arg(own).arg("NX");
-            match handshake::send(connection, &propose).await?.first() {
-                Some(Value::ServerError(error)) if is_refusal(error.code()) => may_write = false,
-                Some(Value::ServerError(error)) => return Err(failure::of_server(error)),
-                _ => {}
-            }
-        }
+        let may_write = self.agreement.propose(connection).await?;
         self.state.lock().is_outdated = false;
         let mut commands = redis::pipe();
         if hears {
             commands.cmd("CLIENT").arg("TRACKING").arg("ON");
         }
-        // Read once more: it may be gone again.
-        commands.cmd("GET").arg(&self.key);
+        // Only now: it may be gone again.
+        self.agreement.ask(&mut commands);
         let answers = handshake::send(connection, &commands).await?;
-        let agreed = match answers.last() {
-            Some(Value::ServerError(error)) if !is_refusal(error.code()) => {
-                return Err(failure::of_server(error));
-            }
-            Some(Value::Nil) if may_write => return Ok(Standing::Down),
-            stands => stands.cloned().and_then(reply::number).unwrap_or(0),
-        };
-        Ok(match answers.first() {
-            _ if agreed < own => {
-                self.told_refused.call_once(|| refused(own, agreed));
-                Standing::Refused
-            }
-            Some(Value::Okay) if hears => Standing::Announces,
+        let announces = hears && answers.first() == Some(&Value::Okay);
+        Ok(match answers.last() {
+            Some(Value::Nil) if may_write => Standing::Down,
+            stands if !self.agreement.is_met(stands)? => Standing::Refused,
+            _ if announces => Standing::Announces,
             _ => Standing::Silent,
         })
     }
@@ -218,9 +188,10 @@ impl Tracking {
             Standing::Announces if !server.is(server) => Standing::Silent,
             standing => standing,
         };
-        if state.standing == Standing::Silent {
-            let staleness = self.staleness.as_millis();
-            self.told_silent.call_once(|| silent(staleness));
+        let is_silent = state.standing == Standing::Silent;
+        drop(state);
+        if is_silent {
+            self.told.call_once(|| silent(self.agreement.least()));
         }
     }
 
@@ -247,7 +218,7 @@ impl Watch for Tracking {
     fn period(&self) -> Duration {
         let idle = Moment(self.used.load(Ordering::Relaxed)).elapsed();
         match idle < IDLE {
-            true => self.staleness / 3,
+            true => self.agreement.staleness / 3,
             false => Duration::MAX,
         }
     }
@@ -258,31 +229,17 @@ impl Watch for Tracking {
     }
 
     fn agreement(&self) -> Option<&str> {
-        Some(&self.key)
+        Some(&self.agreement.key)
     }
 
     /// It may be agreed on by now, too.
     fn agrees(&self, number: u64) -> bool {
         let is_refused = self.state.lock().standing == Standing::Refused;
-        (number < self.own()) == is_refused
+        (number < self.agreement.least()) == is_refused
     }
 }
 
-fn refused(asked: u64, agreed: u64) {
-    crate::util::warning::error!(
-        asked,
-        agreed,
-        "more `local_staleness`, in ms, is asked for here than was agreed on in the namespace: nothing is \
-         kept in memory"
-    );
-}
-
-/// Whether it is of this key or user, and would be repeated.
-fn is_refusal(code: &str) -> bool {
-    matches!(code, "NOPERM" | "WRONGTYPE")
-}
-
-fn silent(staleness: u128) {
+fn silent(staleness: u64) {
     crate::util::warning::warn!(
         staleness,
         "the store does not announce changes (RESP3, `INFO` and `CLIENT TRACKING` are needed): what is kept \

@@ -28,7 +28,7 @@ use crate::util::backoff::Backoff;
 const STABLE: Duration = Duration::from_secs(1);
 
 /// The task: connect, hand out, wait for the end, again.
-pub(super) struct Keeper {
+pub(super) struct Connector {
     pub(super) shared: Arc<Shared>,
     pub(super) route: Arc<Route>,
     pub(super) settings: RedisSettings,
@@ -53,30 +53,30 @@ impl Role {
 
 /// A connection that was handed out, until its task or its runtime ends.
 struct Out<'a> {
-    keeper: &'a Keeper,
+    connector: &'a Connector,
     live: Arc<Live>,
 }
 
 impl Drop for Out<'_> {
     fn drop(&mut self) {
-        self.keeper.lost(&self.live);
+        self.connector.lost(&self.live);
     }
 }
 
 /// Dropped in a panic, it tells those who wait for the first attempt of this task: without its drivers,
 /// a runtime panics when it is asked for a connection or a time.
-struct Panicking<'a>(&'a Keeper, u64);
+struct Panicking<'a>(&'a Connector, u64);
 
 impl Drop for Panicking<'_> {
     fn drop(&mut self) {
-        let Self(keeper, task) = self;
-        if std::thread::panicking() && keeper.shared.last.lock().tasks == *task {
-            keeper.shared.failed_first(ConnectProblem::Runtime);
+        let Self(connector, task) = self;
+        if std::thread::panicking() && connector.shared.last.lock().tasks == *task {
+            connector.shared.failed_first(ConnectProblem::Runtime);
         }
     }
 }
 
-impl Keeper {
+impl Connector {
     /// Takes the place of the task before, at once; the task.
     pub(super) fn begin(self: Arc<Self>) -> impl Future<Output = ()> + Send {
         self.shared.tried.send_replace(None);
@@ -171,7 +171,14 @@ impl Keeper {
         shared.live.store(Some(Arc::clone(&live)));
         shared.condition.turns(true);
         tracing::info!(address = %self.route.address, "connected to the store");
-        Some((Out { keeper: self, live }, monitor, opened.driver))
+        Some((
+            Out {
+                connector: self,
+                live,
+            },
+            monitor,
+            opened.driver,
+        ))
     }
 
     /// Until the connection is lost, leads to another server, or has carried no answer for so long that

@@ -1,0 +1,92 @@
+//! How long something may be served unannounced: agreed on in the store, by whoever asks first.
+
+use std::sync::Once;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{Pipeline, Value};
+
+use super::{failure, handshake, reply};
+use crate::error::ConnectProblem;
+
+/// What is asked for here.
+pub(super) struct Agreement {
+    /// Where it stands what was agreed on.
+    pub(super) key: String,
+    pub(super) staleness: Duration,
+    told: Once,
+}
+
+impl Agreement {
+    pub(super) fn new(key: String, staleness: Duration) -> Self {
+        let told = Once::new();
+        Self {
+            key,
+            staleness,
+            told,
+        }
+    }
+
+    /// In ms; rounded up, so that nothing is served for longer than others know of.
+    pub(super) fn least(&self) -> u64 {
+        self.staleness.as_nanos().div_ceil(1_000_000) as u64
+    }
+
+    /// Asks for it where nothing stands. `false`: that may not be written.
+    pub(super) async fn propose(
+        &self,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<bool, ConnectProblem> {
+        // A server that is full, or a login that may only read, can be asked for what stands.
+        let mut ask = redis::pipe();
+        self.ask(&mut ask);
+        let stands = handshake::send(connection, &ask).await?;
+        if stands.first() != Some(&Value::Nil) {
+            return Ok(true);
+        }
+        let mut propose = redis::pipe();
+        propose
+            .cmd("SET")
+            .arg(&self.key)
+            .arg(self.least())
+            .arg("NX");
+        match handshake::send(connection, &propose).await?.first() {
+            Some(Value::ServerError(error)) if is_refusal(error.code()) => Ok(false),
+            Some(Value::ServerError(error)) => Err(failure::of_server(error)),
+            _ => Ok(true),
+        }
+    }
+
+    pub(super) fn ask(&self, commands: &mut Pipeline) {
+        commands.cmd("GET").arg(&self.key);
+    }
+
+    /// Whether what stands, which is known to others from now on, is enough.
+    pub(super) fn is_met(&self, stands: Option<&Value>) -> Result<bool, ConnectProblem> {
+        let agreed = match stands {
+            Some(Value::ServerError(error)) if !is_refusal(error.code()) => {
+                return Err(failure::of_server(error));
+            }
+            stands => stands.cloned().and_then(reply::number).unwrap_or(0),
+        };
+        let is_met = agreed >= self.least();
+        if !is_met {
+            self.told.call_once(|| refused(self.least(), agreed));
+        }
+        Ok(is_met)
+    }
+}
+
+/// Whether it is of this key or user, and would be repeated.
+fn is_refusal(code: &str) -> bool {
+    matches!(code, "NOPERM" | "WRONGTYPE")
+}
+
+fn refused(asked: u64, agreed: u64) {
+    crate::util::warning::error!(
+        asked,
+        agreed,
+        "more `local_staleness`, in ms, is asked for here than was agreed on in the namespace: nothing is \
+         kept in memory"
+    );
+}
