@@ -47,7 +47,7 @@ impl Checks {
     }
 }
 
-impl Rules for Checks {
+impl Rules<Rule> for Checks {
     fn follows(&self, rule: Rule) -> bool {
         self.without != Some(rule)
     }

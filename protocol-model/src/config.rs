@@ -256,7 +256,7 @@ pub enum Promise {
 }
 
 /// The rules of reads that it leaves out are those of the library, which reads by all of them.
-impl Rules for Config {
+impl Rules<Rule> for Config {
     fn follows(&self, rule: Rule) -> bool {
         let recheck = self.tags.map_or(Recheck::Always, |tags| tags.recheck);
         match rule {

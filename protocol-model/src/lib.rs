@@ -141,7 +141,7 @@ mod flight;
 mod level;
 mod load;
 #[path = "../../cached-redis/src/protocol/local/mod.rs"]
-#[allow(dead_code, reason = "the library uses all of it")]
+#[allow(dead_code, unused_imports, reason = "the library uses the rest")]
 mod local;
 mod nested;
 mod pattern;
@@ -152,6 +152,8 @@ mod read;
 mod refresh;
 mod replay;
 mod report;
+#[path = "../../cached-redis/src/protocol/rules.rs"]
+mod rules;
 mod search;
 mod server;
 mod state;

@@ -10,6 +10,7 @@ pub(crate) mod local;
 pub(crate) mod outbox;
 pub(crate) mod read;
 pub(crate) mod renewal;
+mod rules;
 
 use std::time::Duration;
 

@@ -174,7 +174,7 @@ impl Write {
     }
 }
 
-impl Rules for Level {
+impl Rules<Rule> for Level {
     fn follows(&self, rule: Rule) -> bool {
         self.without != Some(rule)
     }

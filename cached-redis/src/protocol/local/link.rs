@@ -71,7 +71,7 @@ pub(crate) enum Voids<I> {
 }
 
 impl<I> Notice<I> {
-    pub(crate) fn voids(self, rules: &impl Rules) -> Voids<I> {
+    pub(crate) fn voids(self, rules: &impl Rules<Rule>) -> Voids<I> {
         let (rule, voids) = match self {
             Self::Changed(item) => return Voids::Item(item),
             Self::Sends(item) => (Rule::DropsBefore, Voids::Item(item)),
@@ -96,7 +96,7 @@ impl<T: Time> Link<T> {
     }
 
     /// A command that was sent then is answered. Notices that came before it must have been heard.
-    pub(crate) fn answered(&mut self, rules: &impl Rules, sent: T, now: T) {
+    pub(crate) fn answered(&mut self, rules: &impl Rules<Rule>, sent: T, now: T) {
         let then = match rules.follows(Rule::HorizonBySending) {
             true => sent,
             false => now,
@@ -105,7 +105,7 @@ impl<T: Time> Link<T> {
     }
 
     /// The same of another connection.
-    pub(crate) fn answered_elsewhere(&mut self, rules: &impl Rules, sent: T, now: T) {
+    pub(crate) fn answered_elsewhere(&mut self, rules: &impl Rules<Rule>, sent: T, now: T) {
         if !rules.follows(Rule::HorizonByLink) {
             self.answered(rules, sent, now);
         }
@@ -134,7 +134,7 @@ impl Shard {
     /// Whether an answer may be kept.
     pub(crate) fn keeps<T>(
         self,
-        rules: &impl Rules,
+        rules: &impl Rules<Rule>,
         link: &Link<T>,
         ticket: Ticket,
         origin: Origin,
@@ -148,7 +148,7 @@ impl Shard {
 impl<T: Time> Life<T> {
     /// Of an item that has `rest` to live in the store, and is kept for `local` at most.
     pub(crate) fn new(
-        rules: &impl Rules,
+        rules: &impl Rules<Rule>,
         link: &Link<T>,
         sent: T,
         local: T::Span,
@@ -163,7 +163,13 @@ impl<T: Time> Life<T> {
     }
 
     /// Whether it may be served.
-    pub(crate) fn lasts(&self, rules: &impl Rules, link: &Link<T>, now: T, delta: T::Span) -> bool {
+    pub(crate) fn lasts(
+        &self,
+        rules: &impl Rules<Rule>,
+        link: &Link<T>,
+        now: T,
+        delta: T::Span,
+    ) -> bool {
         let newest = link
             .horizon
             .map_or(self.sent, |horizon| horizon.max(self.sent));

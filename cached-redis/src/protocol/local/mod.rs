@@ -21,6 +21,8 @@ pub(crate) use link::{Life, Link, Notice, Origin, Shard, Ticket, Voids};
 pub(crate) use settling::{Settled, Settling};
 pub(crate) use stamp::{Stamp, is_current};
 
+pub(crate) use super::rules::{AllRules, Rules};
+
 /// What keeps the level coherent. A broken twin of the model leaves one out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
@@ -60,22 +62,6 @@ pub(crate) enum Rule {
     SettlesFromConfirmation,
     /// And tells whether its invalidation was deferred.
     TellsDeferral,
-}
-
-/// The rules of a level.
-pub(crate) trait Rules {
-    /// Whether it follows this one.
-    fn follows(&self, rule: Rule) -> bool;
-}
-
-/// All of them, which costs nothing.
-pub(crate) struct AllRules;
-
-impl Rules for AllRules {
-    #[inline(always)]
-    fn follows(&self, _: Rule) -> bool {
-        true
-    }
 }
 
 /// A moment by a clock that never goes back, and runs on while the machine sleeps. A later one is greater.

@@ -28,7 +28,7 @@ pub(crate) enum Settled {
 }
 
 impl<T: Time> Settling<T> {
-    pub(crate) fn confirmed(self, rules: &impl Rules, now: T) -> Self {
+    pub(crate) fn confirmed(self, rules: &impl Rules<Rule>, now: T) -> Self {
         match self {
             Self::Sent(then) if !rules.follows(Rule::SettlesFromConfirmation) => {
                 Self::Confirmed(then)
@@ -37,7 +37,7 @@ impl<T: Time> Settling<T> {
         }
     }
 
-    pub(crate) fn told(self, rules: &impl Rules, now: T, delta: T::Span) -> Settled {
+    pub(crate) fn told(self, rules: &impl Rules<Rule>, now: T, delta: T::Span) -> Settled {
         match self {
             Self::Confirmed(then) if is_over(then, now, delta) => Settled::Yes,
             Self::Deferred if rules.follows(Rule::TellsDeferral) => Settled::Deferred,

@@ -34,7 +34,7 @@ pub(crate) enum Sent {
 }
 
 impl Fill {
-    pub(crate) fn new(rules: &impl Rules) -> Self {
+    pub(crate) fn new(rules: &impl Rules<Rule>) -> Self {
         match rules.follows(Rule::ClosesBeforeFill) {
             true => Self::Close,
             false => Self::Send,
@@ -42,7 +42,7 @@ impl Fill {
     }
 
     /// After it was sent.
-    pub(crate) fn sent(rules: &impl Rules, sent: Sent) -> Self {
+    pub(crate) fn sent(rules: &impl Rules<Rule>, sent: Sent) -> Self {
         let shared = match sent {
             Sent::Failed => return Self::Bypass,
             Sent::Stored { tagged: true } if rules.follows(Rule::RereadsTags) => {

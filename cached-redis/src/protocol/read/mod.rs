@@ -13,6 +13,8 @@ mod tests;
 pub(crate) use fill::{Fill, Sent};
 pub(crate) use search::{Answer, Search, Seen, Step};
 
+pub(crate) use super::rules::{AllRules, Rules};
+
 /// How a load ends for those who joined it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "testing", derive(serde::Serialize, serde::Deserialize))]
@@ -66,20 +68,4 @@ pub(crate) enum Rule {
     SharesNoMarkers,
     /// A result is shared only if its tags have the same generations after the fill.
     RereadsTags,
-}
-
-/// The rules of a read.
-pub(crate) trait Rules {
-    /// Whether it follows this one.
-    fn follows(&self, rule: Rule) -> bool;
-}
-
-/// All of them, which costs nothing.
-pub(crate) struct AllRules;
-
-impl Rules for AllRules {
-    #[inline(always)]
-    fn follows(&self, _: Rule) -> bool {
-        true
-    }
 }

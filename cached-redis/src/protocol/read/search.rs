@@ -149,7 +149,7 @@ impl<L, D, F> Search<L, D, F> {
     /// Goes on with the answer to its step. What those are told who have joined, if it leads no longer.
     pub(crate) fn next(
         &mut self,
-        rules: &impl Rules,
+        rules: &impl Rules<Rule>,
         answer: Answer<L, D, F>,
     ) -> Option<Landing<L, F>>
     where
@@ -185,7 +185,12 @@ impl<L, D, F> Search<L, D, F> {
         (led && !self.step.leads()).then(|| self.landing(rules))
     }
 
-    fn seen(rules: &impl Rules, seen: Seen<L, D>, leads: bool, stands: bool) -> Step<L, D, F> {
+    fn seen(
+        rules: &impl Rules<Rule>,
+        seen: Seen<L, D>,
+        leads: bool,
+        stands: bool,
+    ) -> Step<L, D, F> {
         match seen {
             Seen::Live(_) if !stands && rules.follows(Rule::LooksAgain) => Step::Join,
             Seen::Live(live) => Step::Serve(live),
@@ -223,7 +228,7 @@ impl<L, D, F> Search<L, D, F> {
     }
 
     /// Those who joined need not find out for themselves that the cache is of no help. All others look.
-    fn landing(&self, rules: &impl Rules) -> Landing<L, F>
+    fn landing(&self, rules: &impl Rules<Rule>) -> Landing<L, F>
     where
         L: Clone,
     {
