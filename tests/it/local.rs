@@ -24,6 +24,7 @@ on_both_stores!(
     every_invalidation_of_the_process_drops,
     an_invalidation_through_another_cache_of_the_process_drops,
     a_deferred_invalidation_is_not_answered_in_memory,
+    what_a_transaction_has_changed_is_not_answered_in_memory,
     what_this_process_stores_is_seen_at_once,
     a_batch_asks_for_what_is_not_kept,
     a_hit_tells_its_tags_to_the_load_around_it,
@@ -310,6 +311,36 @@ async fn a_deferred_invalidation_is_not_answered_in_memory(world: World) {
         cache.flush().await.unwrap();
         let (new, status) = status!(user(&source, 7));
         assert_eq!((new.unwrap().version, status), (version, Status::Miss));
+    };
+    cache.scope(calls).await;
+}
+
+async fn what_a_transaction_has_changed_is_not_answered_in_memory(world: World) {
+    let (cache, source) = (cache(&world).await, Source::new());
+    let calls = async {
+        for id in [7, 8] {
+            kept!(user(&source, id)).await;
+        }
+        let (old, after) = (source.version(), cache.after_commit());
+        after.invalidate("local:user:7");
+        let version = source.write();
+        let transaction = async {
+            let (changed, status) = status!(user(&source, 7));
+            assert_eq!(
+                (changed.unwrap().version, status),
+                (version, Status::Bypass)
+            );
+            let (other, status) = status!(user(&source, 8));
+            assert_eq!((other.unwrap().version, status), (old, Status::Local));
+        };
+        after.scope(transaction).await;
+        assert_eq!(
+            status!(user(&source, 7)).1,
+            Status::Bypass,
+            "it is not committed yet"
+        );
+        after.commit().await.unwrap();
+        assert_eq!(status!(user(&source, 7)).1, Status::Miss);
     };
     cache.scope(calls).await;
 }

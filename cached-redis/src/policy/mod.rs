@@ -187,8 +187,8 @@ impl Policy {
     }
 
     /// Keeps entries decoded in this process, and asks Redis at each read whether they still stand: a hit is a
-    /// small round trip, without the value's transfer and decoding, and as fresh as any. Off by default; it takes precedence
-    /// over [`local`](Self::local). See [two levels](crate::docs::two_levels#checked).
+    /// small round trip, without the value's transfer and decoding, and as fresh as any. Off by default; it
+    /// takes precedence over [`local`](Self::local). See [two levels](crate::docs::two_levels#checked).
     pub const fn checked(mut self) -> Self {
         self.checked = true;
         self
