@@ -151,6 +151,19 @@ async fn a_server_that_calls_itself_valkey_is_taken() {
 }
 
 #[tokio::test]
+async fn a_server_that_asks_for_the_login_of_a_hello_it_does_not_know_is_logged_in_to() {
+    let server = Impostor::answering(|words| match words {
+        ["HELLO", ..] => "-NOAUTH Authentication required.\r\n".to_owned(),
+        ["INFO", ..] => bulk(&info("7.2.4")),
+        _ => "+OK\r\n".to_owned(),
+    });
+    let server = server.await;
+    let url = server.url().replace("//", "//:right@");
+    let cache = builder(url).require_connection(true);
+    assert!(cache.build().await.unwrap().stats().store().connected);
+}
+
+#[tokio::test]
 async fn what_cannot_be_used_and_comes_after_the_start_is_an_error_event_and_never_asked() {
     let mut server = RedisServer::start_with(&["--cluster-enabled", "yes"]);
     server.kill();

@@ -5,6 +5,8 @@ pub(crate) mod impostor;
 pub(crate) mod log;
 pub(crate) mod patience;
 pub(crate) mod process;
+#[path = "../../cached-redis/src/store/redis/server/program.rs"]
+pub(crate) mod program;
 pub(crate) mod rows;
 pub(crate) mod server;
 pub(crate) mod source;

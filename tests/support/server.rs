@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use redis::{Client, Connection, FromRedisValue};
 
-use super::signal;
+use super::{program, signal};
 
 /// Below the range from which the system takes ports for outgoing connections, so that nothing
 /// moves in while a test has its server down.
@@ -212,7 +212,7 @@ impl Drop for RedisServer {
 }
 
 fn spawn(port: u16, dir: &PathBuf, args: &[String]) -> Child {
-    let mut command = Command::new("redis-server");
+    let mut command = Command::new(program(args));
     if args.iter().any(|arg| arg == "--sentinel") {
         // It keeps what it learns in the file that it was started with.
         fs::write(dir.join("sentinel.conf"), "").expect("a file for the sentinel");
@@ -244,6 +244,14 @@ fn spawn(port: u16, dir: &PathBuf, args: &[String]) -> Child {
     match spawned {
         Err(error) if error.kind() == ErrorKind::NotFound => panic!("{MISSING}"),
         spawned => spawned.expect("redis-server starts"),
+    }
+}
+
+/// What is said of TLS is said of the server of the PATH: the others are built without it.
+fn program(args: &[String]) -> PathBuf {
+    match args.iter().any(|arg| arg == "--tls-port") {
+        true => "redis-server".into(),
+        false => program::program(),
     }
 }
 

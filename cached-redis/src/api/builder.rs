@@ -76,6 +76,7 @@ impl Builder {
     /// * `redis://[[user]:password@]host[:port][/db]`: a Redis server
     /// * `rediss://…`: the same over TLS; needs the feature `tls`
     /// * `redis+unix:///path[?db=N&user=NAME&pass=PASSWORD]`: one behind a Unix socket
+    /// * `valkey://…`, `valkeys://…`, `unix:///…`: the same three
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = Some(url.into());
         self

@@ -27,6 +27,9 @@ pub mod two_levels {}
 #[doc = include_str!("outages.md")]
 pub mod outages {}
 
+#[doc = include_str!("deployments.md")]
+pub mod deployments {}
+
 #[doc = include_str!("strategies.md")]
 pub mod strategies {}
 

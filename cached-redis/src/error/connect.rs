@@ -56,7 +56,10 @@ pub enum ConnectProblem {
     #[error("the server is a Sentinel: give the address of the primary that it watches")]
     Sentinel,
     /// The server is older than Redis 7.0.
-    #[error("the server is Redis {found}, and 7.0 is the oldest that is supported")]
+    #[error(
+        "the server is Redis {found}, and 7.0 is the oldest that is supported: before it `SET` takes no `NX` with \
+         `GET`, and a script that is refused does not tell why"
+    )]
     Version {
         /// What the server says.
         found: String,

@@ -240,7 +240,9 @@ pub enum AddressProblem {
     #[error("is malformed (special characters in a password must be percent-encoded)")]
     Malformed,
     /// Nothing knows this scheme.
-    #[error("has an unknown scheme; known are memory://, redis://, rediss:// and redis+unix://")]
+    #[error(
+        "has an unknown scheme; known are memory://, redis://, rediss:// and redis+unix://, and valkey:// and unix:// for the same"
+    )]
     UnknownScheme,
     /// The scheme is known and planned, but does not work yet.
     #[error(
@@ -253,7 +255,7 @@ pub enum AddressProblem {
     /// The URL names no host.
     #[error("names no host")]
     MissingHost,
-    /// A `redis+unix://` URL names no socket.
+    /// A `redis+unix://` or `unix://` URL names no socket.
     #[error("names no path of a socket")]
     MissingPath,
     /// The database is not a number.

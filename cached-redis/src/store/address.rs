@@ -82,11 +82,13 @@ fn parse(text: &str) -> Result<Address, AddressProblem> {
         .ok_or(AddressProblem::MissingScheme)?;
     match scheme.to_ascii_lowercase().as_str() {
         "memory" => memory(&url(text)?),
-        "redis" => tcp(&url(text)?, false).map(Address::Redis),
-        "rediss" if cfg!(feature = "tls") => tcp(&url(text)?, true).map(Address::Redis),
-        "rediss" => Err(AddressProblem::NeedsTls),
-        "redis+unix" if cfg!(unix) => unix(&url(text)?).map(Address::Redis),
-        "redis+cluster" | "redis+sentinel" | "redis+unix" => Err(AddressProblem::UnsupportedScheme),
+        "redis" | "valkey" => tcp(&url(text)?, false).map(Address::Redis),
+        "rediss" | "valkeys" if cfg!(feature = "tls") => tcp(&url(text)?, true).map(Address::Redis),
+        "rediss" | "valkeys" => Err(AddressProblem::NeedsTls),
+        "redis+unix" | "unix" if cfg!(unix) => unix(&url(text)?).map(Address::Redis),
+        "redis+cluster" | "redis+sentinel" | "redis+unix" | "unix" => {
+            Err(AddressProblem::UnsupportedScheme)
+        }
         _ => Err(AddressProblem::UnknownScheme),
     }
 }

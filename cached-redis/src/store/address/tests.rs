@@ -93,6 +93,21 @@ fn a_socket_takes_database_and_login_from_the_query() {
 }
 
 #[test]
+fn a_valkey_is_named_as_a_redis_is_and_a_socket_without_either() {
+    assert_eq!(
+        redis("valkey://ann:pw@h:7000/2"),
+        redis("redis://ann:pw@h:7000/2")
+    );
+    #[cfg(feature = "tls")]
+    assert_eq!(redis("valkeys://h"), redis("rediss://h"));
+    #[cfg(unix)]
+    assert_eq!(
+        redis("unix:///run/s?db=2"),
+        redis("redis+unix:///run/s?db=2")
+    );
+}
+
+#[test]
 fn memory_stores_may_have_a_name() {
     let name = None;
     assert_eq!(

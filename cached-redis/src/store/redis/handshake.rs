@@ -88,7 +88,7 @@ async fn start_either(
     let (three, two) = (ProtocolVersion::RESP3, ProtocolVersion::RESP2);
     match start(route, three, batches, config()).await {
         // Any other refusal would only be repeated, or less clear.
-        Err(first @ ConnectProblem::Server { .. }) => {
+        Err(first) if is_of_hello(&first, route) => {
             let second = start(route, two, batches, self::config()).await;
             let second = second.map_err(|second| match second {
                 ConnectProblem::Closed => first,
@@ -97,6 +97,15 @@ async fn start_either(
             Ok((second?, two))
         }
         other => Ok((other?, three)),
+    }
+}
+
+/// Whether it may be HELLO itself that is refused. Valkey 9 asks for the login that is in one which it does not know.
+fn is_of_hello(problem: &ConnectProblem, route: &Route) -> bool {
+    match problem {
+        ConnectProblem::Server { .. } => true,
+        ConnectProblem::LoginMissing => route.address.login.is_some(),
+        _ => false,
     }
 }
 

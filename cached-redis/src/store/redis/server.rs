@@ -16,6 +16,8 @@ use super::{RedisSettings, RedisStore};
 use crate::store::Watch;
 use crate::store::address::Address;
 
+mod program;
+
 /// What only turns a hang into a failure: no busy machine needs so long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -160,7 +162,7 @@ impl Watch for Seen {
 
 fn spawn(port: u16, directory: &Path, options: &[String]) -> Child {
     let port = port.to_string();
-    let spawned = Command::new("redis-server")
+    let spawned = Command::new(program::program())
         .args([
             "--port",
             &port,
