@@ -6,9 +6,9 @@
 -- Result   1, or an error if there are too many writers
 
 local function step()
-  redis.call('STRLEN', key) -- fails on what is no string, and belongs to somebody else
+  local seen = look(redis.call) -- fails on what is no string, and belongs to somebody else
   local now = now_ms()
-  local holders, tainted = read(now)
+  local holders, tainted = read(seen, now)
   local beside = others(holders, ARGV[1])
   if beside >= MOST_WRITERS then
     return redis.error_reply('FULL too many writers')

@@ -6,9 +6,13 @@
 -- Result   1 the writer was there, 0 it was not; the key is invalidated in both cases
 
 local function step()
-  redis.call('STRLEN', key) -- fails on what is no string, and belongs to somebody else
+  local seen = look(redis.call) -- fails on what is no string, and belongs to somebody else
+  if ARGV[2] == '0' and is_of(seen, ARGV[1]) then
+    redis.call('UNLINK', key)
+    return 1
+  end
   local now = now_ms()
-  local holders, tainted = read(now)
+  local holders, tainted = read(seen, now)
   local stood = take(holders, ARGV[1])
   if ARGV[2] ~= '0' then
     add(holders, NOBODY, now + ARGV[2])

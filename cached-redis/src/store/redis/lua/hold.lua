@@ -6,8 +6,8 @@
 -- Result   1 extended, 0 the writer is no longer there
 
 local function step()
-  local now = now_ms()
-  local holders, tainted = read(now)
+  local seen, now = look(redis.pcall), now_ms()
+  local holders, tainted = read(seen, now)
   local before = take(holders, ARGV[1])
   if not before then
     return 0

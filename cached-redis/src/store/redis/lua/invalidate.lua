@@ -6,12 +6,13 @@
 -- Result   1
 
 local function step()
-  if ARGV[2] == '0' and not stands() then
+  local seen = look(redis.pcall)
+  if ARGV[2] == '0' and not stands(seen) then
     redis.call('UNLINK', key)
     return 1
   end
   local now = now_ms()
-  local holders, tainted = read(now)
+  local holders, tainted = read(seen, now)
   if ARGV[2] ~= '0' then
     add(holders, NOBODY, now + ARGV[2])
   end

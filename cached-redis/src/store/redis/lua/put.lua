@@ -10,12 +10,12 @@
 -- Result   2 the entry stands (also when this is a repetition); else the key is invalidated: 1 the
 --          writer was there, 0 it was not
 
-redis.call('STRLEN', key) -- fails on what is no string, and belongs to somebody else
-if redis.call('GETRANGE', key, 8, 23) == string.sub(ARGV[2], 9, 24) then
+local seen = look(redis.call) -- fails on what is no string, and belongs to somebody else
+if string.sub(seen, 9, 24) == string.sub(ARGV[2], 9, 24) then
   return 2
 end
 local now = now_ms()
-local holders, tainted = read(now)
+local holders, tainted = read(seen, now)
 if #holders == 1 and holders[1][1] == ARGV[1] and not tainted
   and not is_barred(ARGV[4], key) then
   -- A full server refuses it; the key must be opened all the same.
