@@ -6,7 +6,7 @@ use std::borrow::Borrow;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cached_redis::{Cache, redis_cached};
+use cached_redis::{Cache, invalidates, redis_cached, write_through};
 use serde::{Deserialize, Serialize};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::runtime::{Builder, Runtime};
@@ -29,6 +29,9 @@ const HITS: usize = 5_000;
 /// How many allocations a hit may have, by itself and among those of other tasks.
 const MOST: f64 = 9.0;
 const MOST_AMONG_OTHERS: f64 = 7.0;
+
+/// Of an invalidation, a guarded write and a write-through, of one key each.
+const MOST_OF_WRITES: [f64; 3] = [12.0, 23.0, 48.0];
 
 const TASKS: u64 = 64;
 
@@ -76,6 +79,21 @@ async fn kept(id: u64) -> Arc<User> {
     Arc::new(user(id))
 }
 
+#[invalidates("user:<id>")]
+async fn removed(id: u64) {
+    let _ = id;
+}
+
+#[write_through(ttl = 3600, key = "user:through:<id>", tags = [])]
+async fn through(id: u64) -> User {
+    user(id)
+}
+
+async fn guarded(cache: &Cache, id: u64) {
+    let write = cache.begin_write([format!("user:{id}")]).await;
+    write.unwrap().finish().await.unwrap();
+}
+
 async fn by_hand(connection: &redis::aio::MultiplexedConnection, id: u64) -> User {
     let mut connection = connection.clone();
     let key = format!("hand:user:{id}");
@@ -119,6 +137,16 @@ async fn per_call<U: Borrow<User>>(call: impl AsyncFn(u64) -> U) -> f64 {
     }
     let counted = counted.change();
     (counted.allocations + counted.reallocations) as f64 / HITS as f64
+}
+
+/// The same of writes.
+async fn per_write(write: impl AsyncFn(u64)) -> f64 {
+    per_call(async |id| {
+        write(id).await;
+        user(id)
+    })
+    .await
+        - per_call(async |id| user(id)).await
 }
 
 /// The same for as many tasks, each with its own key.
@@ -170,6 +198,30 @@ fn a_hit_allocates_no_more_than_one_written_by_hand() {
         assert!(alone <= theirs, "{alone:.2} against {theirs:.2}");
         assert!(alone <= MOST && among <= MOST_AMONG_OTHERS);
         assert!(ahead <= alone + 0.5, "{ahead:.2}: a hit copies no argument");
+    });
+}
+
+#[test]
+fn what_writes_allocate() {
+    let _alone = ALONE.lock();
+    let server = RedisServer::start();
+    runtime().block_on(async {
+        let builder = Cache::builder().url(server.url()).namespace("writes");
+        let builder = builder.deadline(Duration::from_secs(20));
+        let plain = builder.clone().build().await.unwrap();
+        let removed = per_write(async |id| plain.scope(removed(id)).await).await;
+        let through = per_write(async |id| drop(plain.scope(through(id)).await)).await;
+        let builder = builder.namespace("guarded").guarded(true);
+        let cache = builder.build().await.unwrap();
+        let guarded = per_write(async |id| guarded(&cache, id).await).await;
+        println!("allocations per write: {removed:.2}, guarded {guarded:.2}, through {through:.2}");
+        let all = [removed, guarded, through];
+        let within = all
+            .iter()
+            .zip(MOST_OF_WRITES)
+            .all(|(count, most)| *count <= most);
+        assert!(within, "{all:?}");
+        assert_eq!(plain.stats().total().deferred_invalidations, 0);
     });
 }
 

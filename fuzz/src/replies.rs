@@ -16,12 +16,12 @@ pub fn check(data: &[u8]) {
     for size in [1, 2, 3, 7] {
         assert_eq!(ends(data, size), whole, "in pieces of {size}");
     }
-    for count in [None, Some(1), Some(3)] {
-        let (answers, bytes) = allocated(|| answers(data, data.len(), count));
+    for asked in [Asked::Any, Asked::One, Asked::Some(1), Asked::Some(3)] {
+        let (answers, bytes) = allocated(|| answers(data, data.len(), asked));
         assert!(bytes <= 12 * data.len() + 4000, "{bytes} bytes");
         for size in [1, 2, 3, 7] {
             assert_eq!(
-                self::answers(data, size, count),
+                self::answers(data, size, asked),
                 answers,
                 "in pieces of {size}"
             );
@@ -30,6 +30,14 @@ pub fn check(data: &[u8]) {
             assert_eq!(whole.0.first(), Some(&end));
         }
     }
+}
+
+/// What a command may have as an answer.
+#[derive(Clone, Copy)]
+enum Asked {
+    Any,
+    One,
+    Some(usize),
 }
 
 /// Where values end, and whether all of it can be one.
@@ -47,17 +55,18 @@ fn ends(data: &[u8], size: usize) -> (Vec<usize>, bool) {
     (found, true)
 }
 
-/// The first reply, to a command on so many keys: how it ended, the answers, and where.
-fn answers(
-    data: &[u8],
-    size: usize,
-    count: Option<usize>,
-) -> Option<(Reply, Vec<Option<Bytes>>, usize)> {
+/// The first reply: how it ended, the answers, and where.
+fn answers(data: &[u8], size: usize, asked: Asked) -> Option<(Reply, Vec<Option<Bytes>>, usize)> {
     let (mut answers, mut received, mut at) = (Answers::default(), BytesMut::new(), 0);
     for piece in data.chunks(size.max(1)) {
         received.extend_from_slice(piece);
         at += piece.len();
-        if let Some(reply) = answers.take(&mut received, count).ok()? {
+        let reply = match asked {
+            Asked::Any => answers.take_any(&mut received),
+            Asked::One => answers.take(&mut received, None),
+            Asked::Some(count) => answers.take(&mut received, Some(count)),
+        };
+        if let Some(reply) = reply.ok()? {
             return Some((reply, answers.strings, at - received.len()));
         }
     }

@@ -5,7 +5,9 @@ use std::pin::pin;
 
 use cached_redis::{Cache, invalidates, redis_cached};
 
-use crate::support::{Source, World, after_polls, eventually, on_both_stores, poll_once};
+use crate::support::{
+    Source, World, after_polls, eventually, in_time, on_both_stores, on_redis, poll_once,
+};
 
 const WRITES: u64 = 200;
 
@@ -16,7 +18,9 @@ on_both_stores!(
     a_writer_that_would_invalidate_on_ok_only_may_have_committed_when_dropped,
     an_aborted_writer_invalidates,
     an_invalidation_by_hand_dropped_after_one_poll_is_sent,
+    an_invalidation_that_is_polled_once_and_then_left_alone_is_sent,
 );
+on_redis!(an_invalidation_that_is_left_alone_and_not_answered_is_deferred);
 
 #[redis_cached(ttl = 600, key = "dropped-writer:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
@@ -136,4 +140,34 @@ async fn an_invalidation_by_hand_dropped_after_one_poll_is_sent(world: World) {
         let _ = poll_once(invalidation.as_mut());
     }
     all_gone(&cache).await;
+}
+
+/// As the loser of a `select!` that is kept for later.
+async fn an_invalidation_that_is_polled_once_and_then_left_alone_is_sent(world: World) {
+    let source = Source::new();
+    let cache = full(&world, &source).await;
+    let invalidate = |id| Box::pin(cache.invalidate(format!("dropped-writer:{id}")));
+    let mut left: Vec<_> = (0..WRITES).map(invalidate).collect();
+    for invalidation in &mut left {
+        let _ = poll_once(invalidation.as_mut());
+    }
+    in_time(cache.flush()).await.unwrap();
+    assert_eq!(present(&cache).await, 0);
+    assert_eq!(cache.stats().total().deferred_invalidations, 0);
+}
+
+async fn an_invalidation_that_is_left_alone_and_not_answered_is_deferred(mut world: World) {
+    let builder = world
+        .builder()
+        .deadline(std::time::Duration::from_millis(20));
+    let cache = builder.build().await.unwrap();
+    let server = world.redis();
+    server.freeze();
+    let mut invalidation = pin!(cache.invalidate("dropped-writer:1"));
+    assert!(poll_once(invalidation.as_mut()).is_pending());
+    let deferred = async || cache.stats().total().deferred_invalidations == 1;
+    eventually("the journal to have it", deferred).await;
+    server.thaw();
+    in_time(cache.flush()).await.unwrap();
+    assert!(cache.stats().pending_invalidations().is_empty());
 }

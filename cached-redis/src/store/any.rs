@@ -1,6 +1,7 @@
 //! Either store, behind one type.
 
 use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,11 +11,11 @@ use crate::store::address::Address;
 use crate::store::health::State;
 use crate::store::many::{Asked, Filling, Granted, many};
 use crate::store::memory::{MemoryLimits, MemoryStore};
-use crate::store::redis::{RedisSettings, RedisStore};
+use crate::store::redis::{RedisSettings, RedisStore, Waiting};
 use crate::store::stats::StoreStats;
 use crate::store::steps::steps;
 use crate::store::tracked::{Keeper, Shown};
-use crate::store::{Answer, Outlet, Put, Store, Watch};
+use crate::store::{Answer, Outlet, Put, Store, Told, Watch};
 use crate::util::sync::carried;
 use crate::util::tasks::Tasks;
 use crate::wire::entry::Token;
@@ -119,6 +120,29 @@ impl AnyStore {
             Self::Faulty(faulty) => faulty.store().bare(),
             #[cfg(feature = "testing")]
             Self::Traced(traced) => traced.store().bare(),
+        }
+    }
+
+    /// Whether [`remove`](Self::remove) can be called now: there is a connection, and the server answers.
+    pub(crate) fn takes_removals(&self) -> bool {
+        matches!(self, Self::Redis(store) if store.takes_removals())
+    }
+
+    /// Removes all of `keys`, however the caller goes on: `told` is told how that ended. `None`: it is not done,
+    /// as there is no connection any more.
+    pub(crate) fn remove(&self, keys: &[String], told: Arc<dyn Told>) -> Option<Waiting> {
+        match self {
+            Self::Redis(store) => store.remove(keys, told),
+            _ => None,
+        }
+    }
+
+    /// To be called whenever a caller is polled who waits until that is told. Whether there is nothing left to
+    /// wait for.
+    pub(crate) fn attend(&self, waiting: &mut Waiting, context: &Context<'_>) -> bool {
+        match self {
+            Self::Redis(store) => store.attend(waiting, context),
+            _ => true,
         }
     }
 

@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::error::StoreError;
@@ -41,11 +42,17 @@ pub(crate) mod tracked;
 
 pub(crate) use any::{AnyStore, Bare};
 pub(crate) use memory::MemoryLimits;
-pub(crate) use redis::{Identity, RedisSettings};
+pub(crate) use redis::{Identity, RedisSettings, Waiting};
 pub(crate) use steps::Store;
 
 /// What a store answers.
 pub(crate) type Answer<T> = Result<T, StoreError>;
+
+/// Who is told how a command ended that goes on without its caller: by whoever drives the connection, or where
+/// nobody does, by the thread of the deadlines. So it must not wait for anything.
+pub(crate) trait Told: Send + Sync {
+    fn told(&self, answer: Answer<Option<Bytes>>);
+}
 
 /// How a write ended that brought a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

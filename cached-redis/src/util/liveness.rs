@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use crate::util::lock::Mutex;
 
 /// A runtime that runs nothing for so long is driven by nobody.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often somebody who waits for a task looks whether its runtime is driven.
 pub(super) const LOOK: Duration = Duration::from_millis(100);

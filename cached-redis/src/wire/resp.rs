@@ -83,6 +83,22 @@ impl Answers {
         Ok(None)
     }
 
+    /// The same for one by itself that may be a line too, as numbers are.
+    pub(crate) fn take_any(&mut self, bytes: &mut BytesMut) -> Result<Option<Reply>, Malformed> {
+        if !matches!(bytes.first(), Some(b':' | b'+')) {
+            return self.take(bytes, None);
+        }
+        let Some(end) = line(bytes, LONGEST)? else {
+            return Ok(None);
+        };
+        let mut line = bytes.split_to(end + 1);
+        line.truncate(end - 1);
+        line.advance(1);
+        let line = self.kept(line);
+        self.strings.push(Some(line));
+        Ok(Some(Reply::Answers))
+    }
+
     /// Of those that this command cannot have there may be any number.
     fn add(&mut self, part: Part, is_odd: bool) {
         match part {
@@ -128,15 +144,12 @@ enum Part {
 
 /// Takes a part of a reply from the beginning of `bytes`; `None`: there is not enough of it.
 fn part(bytes: &mut BytesMut) -> Result<Option<Part>, Malformed> {
-    let end = bytes.iter().position(|byte| *byte == b'\n');
     let is_text = bytes.first() == Some(&b'-');
     let longest = if is_text { LONGEST_TEXT } else { LONGEST };
-    if end.unwrap_or(bytes.len()) >= longest {
-        return Err(Malformed);
-    }
-    let Some(end) = end else { return Ok(None) };
-    let line = bytes[..end].strip_suffix(b"\r").ok_or(Malformed)?;
-    let (kind, text) = line.split_first().ok_or(Malformed)?;
+    let Some(end) = line(bytes, longest)? else {
+        return Ok(None);
+    };
+    let (kind, text) = bytes[..end - 1].split_first().ok_or(Malformed)?;
     let part = match (kind, text) {
         (b'$' | b'*', b"-1") | (b'_', b"") => Part::Null,
         (b'*', count) => Part::Array(length(b'*', count)?),
@@ -146,6 +159,17 @@ fn part(bytes: &mut BytesMut) -> Result<Option<Part>, Malformed> {
     };
     bytes.advance(end + 1);
     Ok(Some(part))
+}
+
+/// Where the first line ends; `None`: there is not enough of it.
+fn line(bytes: &[u8], longest: usize) -> Result<Option<usize>, Malformed> {
+    let end = bytes.iter().position(|byte| *byte == b'\n');
+    let is_whole = |end: usize| bytes[..end].ends_with(b"\r");
+    match end {
+        _ if end.unwrap_or(bytes.len()) >= longest => Err(Malformed),
+        Some(end) if !is_whole(end) => Err(Malformed),
+        end => Ok(end),
+    }
 }
 
 fn string(bytes: &mut BytesMut, start: usize, length: usize) -> Result<Option<Part>, Malformed> {

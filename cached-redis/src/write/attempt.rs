@@ -135,33 +135,60 @@ impl Sending {
     /// Ends with what the store has answered.
     pub(crate) async fn answered(mut self, attempt: Attempt, answer: Answer<()>) -> Invalidation {
         let confirmed = match answer {
-            Ok(()) => self.confirm(attempt).await,
+            Ok(()) => self.confirm_all(attempt).await,
             Err(error) => Err(error),
         };
+        let ended = self.end(attempt, &confirmed);
+        self.announce().await;
+        ended
+    }
+
+    /// Whether it is one removal, which the store takes now, and nobody else has to hear of.
+    pub(crate) fn is_step(&self) -> bool {
+        let Targets { keys, patterns } = &*self.targets;
+        let is_one = patterns.is_empty() && (1..=MOST).contains(&keys.len());
+        let is_plain = self.hold_off.is_none() && !self.inner.journal.is_guarded();
+        is_one && is_plain && self.events.is_empty() && self.inner.store.takes_removals()
+    }
+
+    pub(crate) fn place(&self) -> (Arc<Inner>, Arc<Targets>) {
+        (Arc::clone(&self.inner), Arc::clone(&self.targets))
+    }
+
+    /// The same as [`answered`](Self::answered) of such a step.
+    pub(crate) fn told(mut self, attempt: Attempt, answer: Answer<()>) -> Invalidation {
+        self.inner.flights.abandon_all(&self.targets.keys);
+        let confirmed = answer.and_then(|()| self.confirm(attempt, &self.targets));
+        self.end(attempt, &confirmed)
+    }
+
+    fn end(&mut self, attempt: Attempt, confirmed: &Answer<()>) -> Invalidation {
         self.ended = true;
-        let ended = match &confirmed {
+        match confirmed {
             Ok(()) => {
                 // A sweep has told how many keys it has removed.
                 self.tell(|share| share.keys, Event::Invalidated);
                 Invalidation::Done
             }
             Err(error) => self.defer(attempt, error),
-        };
-        self.announce().await;
-        ended
+        }
     }
 
-    /// Settles what is kept of the targets; an error if the server has changed meanwhile.
-    async fn confirm(&self, attempt: Attempt) -> Answer<()> {
+    async fn confirm_all(&self, attempt: Attempt) -> Answer<()> {
         for (at, piece) in self.targets.pieces(MOST).iter().enumerate() {
             // Lets others run before the second piece of many keys, and before each that follows.
             if at > 0 {
                 yield_now().await;
             }
-            let confirmed = self.inner.journal.confirm(attempt, piece);
-            confirmed.ok_or(StoreError::Lost)?;
+            self.confirm(attempt, piece)?;
         }
         Ok(())
+    }
+
+    /// Settles what is kept of `targets`; an error if the server has changed meanwhile.
+    fn confirm(&self, attempt: Attempt, targets: &Targets) -> Answer<()> {
+        let settled = self.inner.journal.confirm(attempt, targets);
+        settled.map(drop).ok_or(StoreError::Lost)
     }
 
     /// To be called at the end: what is deferred is in the journal, which this waits for.

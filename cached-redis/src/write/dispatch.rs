@@ -1,6 +1,7 @@
 //! Invalidations under way, seen by those who wait for them.
 //!
-//! Each is sent from a task of its own, on the runtime of its caller. One that ends drops its tasks, and
+//! One of a single [step](crate::write::step) is the store's from then on. Any other
+//! is sent from a task of its own, on the runtime of its caller. One that ends drops its tasks, and
 //! they defer what they have not sent. But a runtime may also be kept and never driven again. While the
 //! caller waits, its runtime is driven. What a caller leaves who is dropped before the answer is
 //! [looked after](crate::util::liveness): where nothing drives the task, the
@@ -31,14 +32,25 @@ use crate::wire::targets::Targets;
 use crate::write::invalidation::Invalidation;
 use crate::write::publish;
 use crate::write::settle::settle;
+use crate::write::step::SentStep;
 
 /// See the module. It gives how the invalidation went.
 pub(crate) struct Sent {
-    /// How it went, and when that was known.
-    task: JoinHandle<(Invalidation, Moment)>,
+    way: Way,
     /// Where it has to settle, once it is confirmed.
     settles: Option<Arc<Inner>>,
     settling: Option<Background>,
+}
+
+/// Who sends it.
+enum Way {
+    Step(SentStep),
+    Task(Task),
+}
+
+struct Task {
+    /// How it went, and when that was known.
+    ended: JoinHandle<(Invalidation, Moment)>,
     runtime: Handle,
     under_way: Arc<UnderWay>,
 }
@@ -93,17 +105,23 @@ impl Sent {
             left: Mutex::new(Some(left)),
         });
         let (runtime, end) = (inner.runtime.here_or_home(), End(Arc::clone(&under_way)));
-        let task = runtime.spawn(async move {
+        let ended = runtime.spawn(async move {
             let ended = (sending.await, Moment::now());
             drop(end);
             ended
         });
-        Self {
-            task,
-            settles: None,
-            settling: None,
+        Self::on(Way::Task(Task {
+            ended,
             runtime,
             under_way,
+        }))
+    }
+
+    fn on(way: Way) -> Self {
+        Self {
+            way,
+            settles: None,
+            settling: None,
         }
     }
 
@@ -178,15 +196,10 @@ impl Future for Sent {
             let settled = ready!(Pin::new(task).poll(context));
             return Poll::Ready(settled.map_or(Invalidation::Deferred, |()| Invalidation::Done));
         }
-        // An error means that its runtime is shutting down, and it was deferred.
-        let ended = ready!(Pin::new(&mut self.task).poll(context));
-        let Ok((ended, known)) = ended else {
-            return Poll::Ready(Invalidation::Deferred);
-        };
+        let (ended, known) = ready!(self.way.poll(context));
         match self.settles.take() {
-            // Where it is awaited; else where it was sent from.
             Some(inner) if ended == Invalidation::Done => {
-                let here = Handle::try_current().unwrap_or_else(|_| self.runtime.clone());
+                let here = inner.runtime.here_or_home();
                 let settling = here.spawn(settle(inner, known));
                 self.settling = Some(Background(settling));
                 self.poll(context)
@@ -196,7 +209,25 @@ impl Future for Sent {
     }
 }
 
-impl Drop for Sent {
+impl Way {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<(Invalidation, Moment)> {
+        match self {
+            Self::Step(step) => step.poll(context),
+            // An error means that its runtime is shutting down, and it was deferred.
+            Self::Task(task) => Pin::new(&mut task.ended)
+                .poll(context)
+                .map(|ended| ended.unwrap_or_else(|_| (Invalidation::Deferred, Moment::now()))),
+        }
+    }
+}
+
+impl From<SentStep> for Sent {
+    fn from(step: SentStep) -> Self {
+        Self::on(Way::Step(step))
+    }
+}
+
+impl Drop for Task {
     fn drop(&mut self) {
         self.under_way.leave(&self.runtime);
     }

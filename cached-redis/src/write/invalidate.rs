@@ -3,7 +3,7 @@
 //! An invalidation removes the entry *or the lease* under its key. A load that began before it then
 //! finds its lease gone and cannot store its result, however late it arrives.
 //!
-//! Invalidations are sent from tasks of their own. A write that was committed must be seen even if
+//! Invalidations go on without their callers. A write that was committed must be seen even if
 //! its caller is dropped, because a client hung up, at that very moment. Those that the store does not
 //! confirm go on in the [`journal`](crate::protocol::journal), before anybody learns that they ended. A write in
 //! two phases, which is seen even if its process dies at that moment, is in [`guard`](crate::write::guard), one

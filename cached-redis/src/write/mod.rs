@@ -16,6 +16,7 @@ pub(crate) mod replay;
 pub(crate) mod request;
 pub(crate) mod settle;
 pub(crate) mod start;
+pub(crate) mod step;
 pub(crate) mod through;
 pub(crate) mod update;
 pub(crate) mod update_versioned;

@@ -11,6 +11,7 @@ use crate::wire::targets::Targets;
 use crate::write::attempt::{Part, Sending};
 use crate::write::dispatch::Sent;
 use crate::write::guard::WriteGuard;
+use crate::write::step::SentStep;
 
 /// What writes have made outdated in a cache.
 pub(crate) struct Removal {
@@ -97,7 +98,7 @@ impl Removal {
         self.guards.extend(other.guards);
     }
 
-    /// Removes it as one thing, from a task of its own, and ends the guards then: their keys are barred
+    /// Removes it as one thing, whatever becomes of the caller, and ends the guards then: their keys are barred
     /// until all else is removed.
     pub(crate) fn sent(self) -> Sent {
         let settles = self.settles.then(|| Arc::clone(&self.inner));
@@ -112,6 +113,9 @@ impl Removal {
         let again = (!guards.is_empty()).then(|| self.again(&guards));
         let inner = Arc::clone(&self.inner);
         let sending = self.sending();
+        if guards.is_empty() && sending.is_step() {
+            return SentStep::new(sending, hold).into();
+        }
         let mut parcel = sending.parcel();
         guards.iter().for_each(|guard| parcel.add(guard.parcel()));
         let all = async move {

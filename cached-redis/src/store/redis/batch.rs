@@ -1,4 +1,4 @@
-//! Collects the reads of many tasks into one MGET.
+//! Collects the reads of many tasks into one MGET, and their commands into one write.
 //!
 //! One MGET costs client and server far less than as many GETs, and a key that several tasks ask for
 //! is read once. A read may share an answer only if it came **before the command was written**: what
@@ -17,11 +17,13 @@ use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
 use bytes::Bytes;
+use redis::Cmd;
 
 use crate::error::StoreError;
-use crate::store::Answer;
+use crate::store::{Answer, Told};
 use crate::util::sync::{AtomicBool, Mutex};
 
+mod keys;
 #[cfg(test)]
 mod schedules;
 mod slots;
@@ -33,7 +35,7 @@ use slots::Batch;
 pub(super) use slots::{Closed, Join, Outcome};
 use state::State;
 
-/// The reads of one store.
+/// The reads and commands of one store.
 #[derive(Default)]
 pub(super) struct Batches {
     state: Mutex<State>,
@@ -69,12 +71,26 @@ impl Batches {
     /// A place in a batch for a read of `keys`, which one command reads; `None`: there is no connection.
     pub(super) fn join(&self, keys: &[&str], waker: &Waker) -> Option<Join> {
         let refused = self.refuses();
+        self.enter(|state| state.join(keys, refused, waker))
+    }
+
+    /// The same for a command whose answer is a string, a number or none.
+    pub(super) fn call(&self, command: &Cmd, waker: &Waker) -> Option<Join> {
+        self.enter(|state| state.call(command, waker))
+    }
+
+    /// The same for one that ends without its caller.
+    pub(super) fn tell(&self, command: &Cmd, told: Arc<dyn Told>) -> Option<Join> {
+        self.enter(|state| state.tell(command, told))
+    }
+
+    fn enter<T>(&self, enter: impl FnOnce(&mut State) -> Option<T>) -> Option<T> {
         let mut state = self.state.lock();
-        let join = state.join(keys, refused, waker)?;
+        let entered = enter(&mut state)?;
         let idle = state.current_waker();
         drop(state);
         idle.into_iter().for_each(Waker::wake);
-        Some(join)
+        Some(entered)
     }
 
     /// Whether several keys have to be read each by itself.
@@ -113,7 +129,7 @@ impl Batches {
             if let Some(closed) = state.send() {
                 return Next::Send(closed);
             }
-            state.gathers = state.open.is_some();
+            state.gathers = !state.open.is_empty();
         }
         let gathers = number == state.current && state.gathers;
         let before = state.wait(number, waker);
@@ -144,7 +160,9 @@ impl Batches {
             self.refused.store(true, Ordering::Relaxed);
         }
         let mut state = self.state.lock();
-        state.size.seen(answers);
+        if !closed.keys.are_a_command() {
+            state.size.seen(answers);
+        }
         let is_late = state
             .take_sent(&closed.batch)
             .is_none_or(|sent| sent.is_late);
@@ -164,6 +182,7 @@ impl Batches {
 
     /// Nobody else waits for a batch that was not even sent.
     fn give_up(&self, batch: &Arc<Batch>) {
+        batch.miss();
         let mut state = self.state.lock();
         let is_unsent = state.take_unsent(batch);
         let is_new = is_unsent || state.is_late_now(batch);
@@ -176,8 +195,9 @@ impl Batches {
         }
     }
 
-    /// One more tick of the deadline has passed, of which an operation lives through so many.
-    pub(super) fn tick(&self, life: u32) {
+    /// One more tick of the deadline has passed, of which an operation lives through so many, and so many where
+    /// somebody is told, whose caller may wait or not. Whether the next one has to come for those.
+    pub(super) fn tick(&self, life: u32, patience: u32) -> bool {
         let mut state = self.state.lock();
         // Where nobody sends it, some reader or other would always have just joined it.
         state.close();
@@ -186,10 +206,14 @@ impl Batches {
         let batches = state.unanswered();
         drop(state);
         idle.into_iter().for_each(Waker::wake);
+        let mut goes_on = false;
         for batch in batches {
-            if batch.tick() >= life {
+            let tells = batch.tells();
+            if batch.tick() >= if tells { patience } else { life } {
                 self.give_up(&batch);
             }
+            goes_on |= tells;
         }
+        goes_on
     }
 }

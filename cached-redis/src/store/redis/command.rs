@@ -42,3 +42,10 @@ pub(super) fn fill(key: &str, token: Token, entry: &[u8], ttl: Duration, bars: &
 pub(super) fn release(key: &str, token: Token) -> Cmd {
     script::RELEASE.on(&[key], &[token.as_bytes()])
 }
+
+pub(super) fn unlink(keys: &[String]) -> Cmd {
+    let size: usize = keys.iter().map(String::len).sum();
+    let mut command = Cmd::with_capacity(1 + keys.len(), 6 + size);
+    command.arg("UNLINK").arg(keys);
+    command
+}

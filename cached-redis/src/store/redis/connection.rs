@@ -139,6 +139,12 @@ impl Connection {
         self.find(|breaker| !breaker.is_open(), |_| ()).await
     }
 
+    /// Whether it is so, without waiting.
+    pub(super) fn admits(&self) -> bool {
+        let found = self.shared.find(|breaker| !breaker.is_open(), |_| ());
+        found.is_some()
+    }
+
     async fn find<T>(
         &self,
         admits: impl Fn(&Breaker) -> bool,

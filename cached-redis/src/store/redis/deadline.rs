@@ -30,6 +30,7 @@ use tokio::sync::Notify;
 use super::batch::Batches;
 use crate::error::StoreError;
 use crate::store::Answer;
+use crate::util::liveness::PATIENCE;
 use crate::util::thread::number;
 
 const PARTS: u32 = 8;
@@ -67,6 +68,16 @@ impl Deadline {
         self.0.mark.load(Ordering::SeqCst) == ASLEEP
     }
 
+    /// The same of what was sent before, and is told.
+    pub(super) fn begin(&self) -> Lived {
+        self.0.begin()
+    }
+
+    /// As of an [age](Age::is_too_great).
+    pub(super) fn is_too_long(&self, lived: &mut Lived) -> bool {
+        self.0.is_too_long(lived)
+    }
+
     /// The age of a read that has just begun.
     pub(super) fn age(&self) -> Age<'_> {
         self.0.age()
@@ -76,8 +87,13 @@ impl Deadline {
 /// How many ticks an operation has lived through.
 pub(super) struct Age<'a> {
     ticks: &'a Ticks,
+    lived: Lived,
+}
+
+/// The same of one that waits somewhere else.
+pub(super) struct Lived {
     seen: u32,
-    lived: u32,
+    count: u32,
 }
 
 impl Age<'_> {
@@ -88,13 +104,7 @@ impl Age<'_> {
 
     /// To be asked whenever it is polled: whether that is too long.
     pub(super) fn is_too_great(&mut self) -> bool {
-        let count = self.ticks.count.load(Ordering::Relaxed);
-        if self.seen != count {
-            self.seen = count;
-            self.lived += 1;
-            self.ticks.leave_mark();
-        }
-        self.lived >= self.ticks.life
+        self.ticks.is_too_long(&mut self.lived)
     }
 }
 
@@ -121,6 +131,8 @@ struct Ticks {
     count: AtomicU32,
     /// How many of them an operation may last.
     life: u32,
+    /// The same where its caller may be driven by nobody.
+    patience: u32,
 }
 
 /// Alone on its cache line, away from those of other threads.
@@ -129,6 +141,8 @@ struct List(Notify);
 
 impl Ticks {
     fn new(deadline: Duration, tick: Duration, batches: Arc<Batches>) -> Self {
+        // One more, since an operation may begin at the very end of a tick.
+        let ticks = |time: Duration| time.as_nanos().div_ceil(tick.as_nanos()) as u32 + 1;
         Self {
             mark: AtomicU8::new(NONE),
             ended: AtomicBool::new(false),
@@ -136,18 +150,34 @@ impl Ticks {
             lists: Box::new([const { List(Notify::const_new()) }; LISTS]),
             batches,
             count: AtomicU32::new(0),
-            // One more, since an operation may begin at the very end of a tick.
-            life: deadline.as_nanos().div_ceil(tick.as_nanos()) as u32 + 1,
+            life: ticks(deadline),
+            patience: ticks(deadline.max(PATIENCE)),
         }
     }
 
     fn age(&self) -> Age<'_> {
-        self.leave_mark();
         Age {
+            lived: self.begin(),
             ticks: self,
-            seen: self.count.load(Ordering::Relaxed),
-            lived: 0,
         }
+    }
+
+    fn begin(&self) -> Lived {
+        self.leave_mark();
+        Lived {
+            seen: self.count.load(Ordering::Relaxed),
+            count: 0,
+        }
+    }
+
+    fn is_too_long(&self, lived: &mut Lived) -> bool {
+        let count = self.count.load(Ordering::Relaxed);
+        if lived.seen != count {
+            lived.seen = count;
+            lived.count += 1;
+            self.leave_mark();
+        }
+        lived.count >= self.life
     }
 
     async fn limit<F: Future>(&self, mut operation: Pin<&mut F>) -> Answer<F::Output> {
@@ -187,8 +217,8 @@ impl Ticks {
     fn give(&self, tick: Duration) {
         while !self.ended.load(Ordering::SeqCst) {
             thread::sleep(tick);
-            self.tick();
-            if !self.take_mark() && self.falls_asleep() {
+            let goes_on = self.tick();
+            if !self.take_mark() && !goes_on && self.falls_asleep() {
                 self.sleep();
             }
         }
@@ -212,12 +242,13 @@ impl Ticks {
             .is_ok()
     }
 
-    fn tick(&self) {
+    /// Whether the next one has to come.
+    fn tick(&self) -> bool {
         self.count.fetch_add(1, Ordering::Relaxed);
         for List(list) in &*self.lists {
             list.notify_waiters();
         }
-        self.batches.tick(self.life);
+        self.batches.tick(self.life, self.patience)
     }
 }
 

@@ -2,21 +2,27 @@
 //! judged.
 
 use std::future::poll_fn;
-use std::iter;
 use std::pin::pin;
-use std::task::Poll;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use redis::{Cmd, Value};
 
 use super::batch::Join;
 use super::connection::Connection;
-use super::deadline::{Age, Deadline};
-use super::script::Script;
+use super::deadline::{Age, Deadline, Lived};
+use super::script::{self, Script};
 use super::{reply, send};
 use crate::error::StoreError;
-use crate::store::Answer;
 use crate::store::many::MOST;
+use crate::store::{Answer, Told};
+
+/// What a caller has who waits until somebody is told how a command ended.
+pub(crate) struct Waiting {
+    join: Join,
+    lived: Lived,
+}
 
 pub(super) struct Link {
     pub(super) connection: Connection,
@@ -57,15 +63,49 @@ impl Link {
         answers
     }
 
-    /// What a script answers.
-    pub(super) async fn evaluate(&self, command: Cmd) -> Answer<Value> {
-        let answer = self.send(iter::once(command)).await.pop();
-        answer.unwrap_or(Err(StoreError::Answer))
+    /// Asks what has a string, a number or nothing as its answer, past the client.
+    pub(super) async fn call(&self, command: &Cmd) -> Answer<Option<Bytes>> {
+        let (batches, mut reply) = (self.connection.batches(), None);
+        let join = |waker: &Waker| batches.call(command, waker);
+        self.entered(|| true, join, |answer| reply = answer).await?;
+        Ok(reply)
+    }
+
+    /// The same for what ends without its caller: `told` is told how, wherever that is known. `None`: there is
+    /// no connection any more, and nothing was sent.
+    pub(super) fn tell(&self, command: &Cmd, told: Arc<dyn Told>) -> Option<Waiting> {
+        let join = self.connection.batches().tell(command, told)?;
+        // After that: the thread may be about to sleep.
+        let lived = self.deadline.begin();
+        Some(Waiting { join, lived })
+    }
+
+    /// To be called whenever a caller is polled who waits until that is told: it has his deadline then. Whether
+    /// there is nothing left to wait for.
+    pub(super) fn attend(&self, waiting: &mut Waiting, context: &Context<'_>) -> bool {
+        let has_ended = waiting.join.poll(context, drop).is_ready();
+        let is_late = !has_ended && self.deadline.is_too_long(&mut waiting.lived);
+        if is_late {
+            self.connection.batches().late(&waiting.join);
+            self.connection.missed();
+        }
+        has_ended || is_late
+    }
+
+    /// The number that a script answers.
+    pub(super) async fn evaluate(&self, command: Cmd) -> Answer<i64> {
+        let answer = match self.call(&command).await {
+            Err(StoreError::Server { code }) if code == script::UNKNOWN => {
+                self.call(&script::in_full(&command)).await
+            }
+            answer => answer,
+        };
+        reply::integer(answer?.as_deref())
     }
 
     /// The same for one that says yes or no.
     pub(super) async fn run(&self, command: Cmd) -> Answer<bool> {
-        reply::flag(&self.evaluate(command).await?)
+        Ok(self.evaluate(command).await? == 1)
     }
 
     pub(super) async fn run_each(&self, commands: impl Iterator<Item = Cmd>) -> Vec<Answer<bool>> {
@@ -111,16 +151,28 @@ impl Link {
     }
 
     /// By one command; `false`: the server lets us read no more than one key at once.
-    async fn read_once(&self, keys: &[&str], mut got: impl FnMut(Option<Bytes>)) -> Answer<bool> {
+    async fn read_once(&self, keys: &[&str], got: impl FnMut(Option<Bytes>)) -> Answer<bool> {
         let batches = self.connection.batches();
+        let is_let = || keys.len() == 1 || !batches.refuses();
+        let join = |waker: &Waker| batches.join(keys, waker);
+        self.entered(is_let, join, got).await
+    }
+
+    /// Has a place among what is sent, again if that was not; `false`: once that is let no more.
+    async fn entered(
+        &self,
+        is_let: impl Fn() -> bool,
+        enter: impl Fn(&Waker) -> Option<Join>,
+        mut got: impl FnMut(Option<Bytes>),
+    ) -> Answer<bool> {
         // However often it starts over.
         let mut age = self.deadline.age();
-        while keys.len() == 1 || !batches.refuses() {
+        while is_let() {
             if age.is_too_great() {
                 return Err(StoreError::Timeout);
             }
             self.connection.admitted().await?;
-            if let Some(answer) = self.joined(keys, &mut age, &mut got).await {
+            if let Some(answer) = self.joined(&enter, &mut age, &mut got).await {
                 return answer.map(|()| true);
             }
         }
@@ -130,7 +182,7 @@ impl Link {
     /// `None`: start over.
     async fn joined(
         &self,
-        keys: &[&str],
+        enter: impl Fn(&Waker) -> Option<Join>,
         age: &mut Age<'_>,
         mut got: impl FnMut(Option<Bytes>),
     ) -> Option<Answer<()>> {
@@ -138,7 +190,7 @@ impl Link {
         let mut join = None::<Join>;
         poll_fn(|context| {
             let Some(join) = &mut join else {
-                join = batches.join(keys, context.waker());
+                join = enter(context.waker());
                 // The connection has ended meanwhile.
                 let lost = || Poll::Ready(Some(self.judged(Err(StoreError::Lost))));
                 // After that, so that the tick which the thread gives before it goes to sleep is not missed.

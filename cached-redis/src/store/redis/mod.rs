@@ -10,6 +10,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::Context;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use redis::Cmd;
 
 use super::address::RedisAddress;
 use super::stats::StoreStats;
-use super::{Answer, Outlet, Put, Store, Watch, envelope_token, millis};
+use super::{Answer, Outlet, Put, Store, Told, Watch, envelope_token, millis};
 use crate::error::{ConnectProblem, Error};
 use crate::store::health::State;
 use crate::store::size;
@@ -65,6 +66,7 @@ use deadline::Deadline;
 use dial::Route;
 pub(crate) use facts::Identity;
 use link::Link;
+pub(crate) use link::Waiting;
 pub(crate) use settings::RedisSettings;
 #[cfg(feature = "tls")]
 use tls::Tls;
@@ -143,6 +145,20 @@ impl RedisStore {
         self.link.connection.is_up()
     }
 
+    pub(crate) fn takes_removals(&self) -> bool {
+        self.link.connection.admits()
+    }
+
+    /// See [`AnyStore::remove`](super::AnyStore::remove).
+    pub(crate) fn remove(&self, keys: &[String], told: Arc<dyn Told>) -> Option<Waiting> {
+        self.link.tell(&command::unlink(keys), told)
+    }
+
+    /// See [`AnyStore::attend`](super::AnyStore::attend).
+    pub(crate) fn attend(&self, waiting: &mut Waiting, context: &Context<'_>) -> bool {
+        self.link.attend(waiting, context)
+    }
+
     pub(crate) fn condition(&self) -> State {
         self.link.connection.condition()
     }
@@ -186,7 +202,7 @@ impl Store for RedisStore {
 
     async fn acquire(&self, key: &str, lease: Bytes, ttl: Duration) -> Answer<Option<Bytes>> {
         let command = command::acquire(key, &lease, ttl);
-        reply::bytes(self.link.ask(&command).await?)
+        self.link.call(&command).await
     }
 
     async fn acquire_over(
@@ -222,10 +238,7 @@ impl Store for RedisStore {
         if keys.is_empty() {
             return Ok(());
         }
-        let size: usize = keys.iter().map(String::len).sum();
-        let mut command = Cmd::with_capacity(1 + keys.len(), 6 + size);
-        command.arg("UNLINK").arg(keys);
-        self.link.ask(&command).await.map(drop)
+        self.link.call(&command::unlink(keys)).await.map(drop)
     }
 
     async fn bar(&self, id: Token, life: Option<Duration>, prefixes: &[String]) -> Answer<bool> {
@@ -272,7 +285,7 @@ impl Store for RedisStore {
         let bars = self.settings.bars_key.as_bytes();
         let args = [token.as_bytes(), &*entry, ttl.as_bytes(), bars];
         let answer = self.link.evaluate(script::PUT.on(&[key], &args)).await;
-        reply::put(&size::judged(answer, entry.len())?)
+        reply::put(size::judged(answer, entry.len())?)
     }
 
     async fn invalidate_guarded(&self, keys: &[String], hold_off: Option<Duration>) -> Answer<()> {
@@ -287,7 +300,9 @@ impl Store for RedisStore {
     async fn lock(&self, key: &str, holder: Token, life: Duration) -> Answer<Grant> {
         let (holder, life) = (lock::name(holder), millis(life).to_string());
         let args = [holder.as_bytes(), life.as_bytes()];
-        reply::grant(&self.link.evaluate(script::LOCK.on(&[key], &args)).await?)
+        Ok(reply::grant(
+            self.link.evaluate(script::LOCK.on(&[key], &args)).await?,
+        ))
     }
 
     async fn extend_lock(&self, key: &str, holder: Token, life: Duration) -> Answer<bool> {

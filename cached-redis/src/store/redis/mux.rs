@@ -1,8 +1,8 @@
 //! A way to the server that the client's commands share with the reads of many tasks.
 //!
 //! A GET or an MGET that goes through the client costs more than all else that a hit does: its own queue,
-//! a parser for every reply that there is, a copy of each string. So reads go past it, on the **same
-//! connection**, whose server, login and life they thereby have. The client's driver owns this stream and
+//! a parser for every reply that there is, a copy of each string. So reads go past it, and what has one string
+//! or number as its answer, on the **same connection**, whose server, login and life they thereby have. The client's driver owns this stream and
 //! polls it; what is to be read is written where one of the client's messages has ended, and replies are
 //! told apart by their order, which is that of the commands. The client never sees ours.
 //!
@@ -27,6 +27,9 @@ use crate::wire::resp::{Answers, Ends, Malformed, Reply};
 
 /// For how many bytes there is room at least when it is read.
 const ROOM: usize = 4 * 1024;
+
+/// And how much of it is kept for what is written.
+const MOST_ROOM: usize = 64 * 1024;
 
 /// What a message begins with that nobody has asked for.
 const PUSH: u8 = b'>';
@@ -170,8 +173,13 @@ impl<S> Mux<S> {
         let Some(Owed::Batch(Closed { keys, .. })) = self.owed.front() else {
             return Err(Malformed);
         };
-        let count = (!keys.are_one()).then(|| keys.count());
-        let Some(reply) = self.answers.take(&mut self.received, count)? else {
+        let is_one = keys.are_one() || keys.are_a_command();
+        let count = (!is_one).then(|| keys.count());
+        let reply = match keys.are_a_command() {
+            true => self.answers.take_any(&mut self.received)?,
+            false => self.answers.take(&mut self.received, count)?,
+        };
+        let Some(reply) = reply else {
             return Ok(false);
         };
         self.land(match reply {
@@ -202,6 +210,7 @@ impl<S: AsyncWrite + Unpin> Mux<S> {
             }
         }
         self.unwritten.clear();
+        self.unwritten.shrink_to(MOST_ROOM);
         self.written = 0;
         Poll::Ready(Ok(()))
     }

@@ -63,21 +63,27 @@ pub(super) fn flag(value: &Value) -> Answer<bool> {
     }
 }
 
+/// The number that scripts answer.
+pub(super) fn integer(answer: Option<&[u8]>) -> Answer<i64> {
+    let text = answer.and_then(|answer| str::from_utf8(answer).ok());
+    let number = text.and_then(|text| text.parse().ok());
+    number.ok_or(StoreError::Answer)
+}
+
 /// The answer to asking for a lock: its number; or, negative, for how many ms somebody else holds it.
-pub(super) fn grant(value: &Value) -> Answer<Grant> {
-    match value {
-        Value::Int(number) if *number > 0 => Ok(Grant::Ours(number.unsigned_abs())),
-        Value::Int(left) => Ok(Grant::Theirs(Duration::from_millis(left.unsigned_abs()))),
-        _ => Err(StoreError::Answer),
+pub(super) fn grant(answer: i64) -> Grant {
+    match answer {
+        number if number > 0 => Grant::Ours(number.unsigned_abs()),
+        left => Grant::Theirs(Duration::from_millis(left.unsigned_abs())),
     }
 }
 
-/// The number that the script of a write-through answers.
-pub(super) fn put(value: &Value) -> Answer<Put> {
-    match value {
-        Value::Int(2) => Ok(Put::Stored),
-        Value::Int(1) => Ok(Put::Ended),
-        Value::Int(0) => Ok(Put::Lapsed),
+/// What the script of a write-through answers.
+pub(super) fn put(answer: i64) -> Answer<Put> {
+    match answer {
+        2 => Ok(Put::Stored),
+        1 => Ok(Put::Ended),
+        0 => Ok(Put::Lapsed),
         _ => Err(StoreError::Answer),
     }
 }
@@ -169,7 +175,8 @@ mod tests {
     fn answers_that_a_step_cannot_have_are_errors() {
         assert_eq!(bytes(Value::Int(1)), Err(StoreError::Answer));
         assert_eq!(flag(&Value::Nil), Err(StoreError::Answer));
-        assert_eq!(grant(&Value::Nil), Err(StoreError::Answer));
+        assert_eq!(integer(None), Err(StoreError::Answer));
+        assert_eq!(put(3), Err(StoreError::Answer));
         assert_eq!(time_ms(Value::Nil), None);
     }
 }

@@ -7,6 +7,9 @@ use std::sync::LazyLock;
 
 use redis::{Arg, Cmd};
 
+/// What a server answers that has forgotten a script.
+pub(super) const UNKNOWN: &str = "NOSCRIPT";
+
 pub(super) struct Script {
     source: &'static str,
     hash: LazyLock<String>,

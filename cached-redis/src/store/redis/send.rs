@@ -15,7 +15,7 @@ pub(super) async fn all(
 ) -> Answer<Vec<Answer<Value>>> {
     let pipeline = piped(commands);
     let mut answers = write(connection, &pipeline).await?;
-    let unknown = |answer: &Answer<Value>| matches!(answer, Err(StoreError::Server { code }) if code == "NOSCRIPT");
+    let unknown = |answer: &Answer<Value>| matches!(answer, Err(StoreError::Server { code }) if code == script::UNKNOWN);
     let failed: Vec<_> = (0..answers.len())
         .filter(|at| unknown(&answers[*at]))
         .collect();

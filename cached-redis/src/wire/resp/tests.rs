@@ -145,6 +145,24 @@ fn a_small_answer_keeps_nothing_of_what_was_received_with_it_and_another_is_a_pa
 }
 
 #[test]
+fn a_number_is_an_answer_where_any_may_be_wherever_it_is_cut() {
+    for reply in ["1", "-20", ""] {
+        let bytes = format!(":{reply}\r\n+");
+        let (mut answers, mut received) = (Answers::default(), BytesMut::new());
+        for byte in &bytes.as_bytes()[..reply.len() + 2] {
+            received.extend_from_slice(&[*byte]);
+            assert_eq!(answers.take_any(&mut received), Ok(None));
+        }
+        received.extend_from_slice(b"\n+");
+        assert_eq!(answers.take_any(&mut received), Ok(Some(Reply::Answers)));
+        assert_eq!(answers.strings, [Some(reply.into())]);
+        assert_eq!(received, "+");
+    }
+    let mut malformed = BytesMut::from(&b":1\n"[..]);
+    assert_eq!(Answers::default().take_any(&mut malformed), Err(Malformed));
+}
+
+#[test]
 fn of_what_is_no_answer_to_a_command_nothing_is_kept() {
     let many = ["*100\r\n", &"$1\r\nx\r\n".repeat(100)].concat();
     for count in [None, Some(99)] {

@@ -1,21 +1,19 @@
-//! A batch: what it reads, where its readers wait, and their answers.
+//! A batch: where its readers wait, and their answers.
 //!
-//! Wakers are woken and dropped while nothing is locked: with the last of a task goes what the task has.
+//! Wakers are woken and dropped while nothing is locked: with the last of a task goes what the task has. So
+//! nothing is while somebody is told how a command ended.
 
 use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use xxhash_rust::xxh3::xxh3_64;
+use redis::Cmd;
 
+use super::keys::{Keys, Places};
 use crate::error::StoreError;
-use crate::store::Answer;
+use crate::store::{Answer, Told};
 use crate::util::sync::Mutex;
-
-/// How many keys a batch has at most, so that a large answer does not hold up all readers; a read of more
-/// has one of its own.
-pub(super) const MOST: usize = 64;
 
 /// How a batch ended.
 #[derive(Debug)]
@@ -36,9 +34,18 @@ impl Outcome {
             Self::Answered | Self::Refused | Self::Again => Ok(()),
         }
     }
+
+    /// As that of a command which nobody starts over.
+    fn told(&self, answers: &[Option<Bytes>]) -> Answer<Option<Bytes>> {
+        match self {
+            Self::Answered => answers.last().cloned().ok_or(StoreError::Answer),
+            Self::Failed(error) => Err(error.clone()),
+            Self::Refused | Self::Again => Err(StoreError::Lost),
+        }
+    }
 }
 
-/// How a read ended; `None`: it starts over.
+/// How a read or a command ended; `None`: it starts over.
 type Ended = Option<Answer<()>>;
 
 /// Reads that are made together.
@@ -53,8 +60,10 @@ struct Slots {
     answers: Vec<Option<Bytes>>,
     /// How many readers have not got them yet.
     left: usize,
-    /// How many ticks nobody has waited for it.
+    /// How many ticks nobody has waited for it, or somebody was to be told.
     age: u32,
+    /// Who does not wait, and is told.
+    told: Option<Arc<dyn Told>>,
 }
 
 impl Slots {
@@ -90,10 +99,35 @@ pub(in crate::store::redis) struct Closed {
     pub(in crate::store::redis) keys: Keys,
 }
 
+/// Who waits for it.
+#[derive(Clone, Copy)]
+pub(super) enum Part {
+    Readers(usize),
+    Command,
+}
+
 impl Closed {
+    pub(super) fn part(&self) -> Part {
+        match self.keys.are_a_command() {
+            true => Part::Command,
+            false => Part::Readers(self.keys.readers()),
+        }
+    }
+
     pub(super) fn join(&mut self, keys: &[&str], waker: &Waker) -> Join {
         let places = self.keys.places(keys);
         self.batch.join(places, waker)
+    }
+
+    /// The same of one that answers a command.
+    pub(super) fn call(&mut self, command: &Cmd, waker: &Waker) -> Join {
+        let places = self.keys.of_command(command);
+        self.batch.join(places, waker)
+    }
+
+    pub(super) fn tell(&mut self, command: &Cmd, told: Arc<dyn Told>) -> Join {
+        self.batch.0.lock().told = Some(told);
+        self.call(command, Waker::noop())
     }
 }
 
@@ -113,14 +147,32 @@ impl Batch {
     /// Lets its readers go on.
     pub(super) fn land(&self, outcome: Outcome, answers: &mut Vec<Option<Bytes>>) {
         let mut slots = self.0.lock();
+        let told = slots.told.take();
+        let told = told.map(|told| (told, outcome.told(answers)));
         if slots.left > 0 {
             slots.answers.append(answers);
         }
         slots.outcome = Some(outcome);
         let mut wakers = mem::take(&mut slots.wakers);
         drop(slots);
+        if let Some((told, answer)) = told {
+            told.told(answer);
+        }
         wakers.drain(..).flatten().for_each(Waker::wake);
         self.0.lock().wakers = wakers;
+    }
+
+    /// Whoever is to be told need not wait any longer.
+    pub(super) fn miss(&self) {
+        let told = self.0.lock().told.take();
+        if let Some(told) = told {
+            told.told(Err(StoreError::Timeout));
+        }
+    }
+
+    /// Whether somebody is to be told, waiting or not.
+    pub(super) fn tells(&self) -> bool {
+        self.0.lock().told.is_some()
     }
 
     /// To be used again.
@@ -131,11 +183,11 @@ impl Batch {
     }
 
     /// Wakes its readers, since one more has passed, and each counts those that it has seen; how many there
-    /// were for which it had none.
+    /// were for which it had none, or for which somebody is to be told.
     pub(super) fn tick(&self) -> u32 {
         let mut slots = self.0.lock();
         let wakers = slots.wakers.clone();
-        if wakers.iter().all(Option::is_none) {
+        if slots.told.is_some() || wakers.iter().all(Option::is_none) {
             slots.age += 1;
         }
         let age = slots.age;
@@ -192,109 +244,4 @@ impl Drop for Join {
             drop(waker);
         }
     }
-}
-
-/// What a batch reads.
-#[derive(Default)]
-pub(in crate::store::redis) struct Keys {
-    /// The keys as the arguments of a command.
-    arguments: Vec<u8>,
-    places: Vec<Place>,
-    readers: usize,
-    is_alone: bool,
-}
-
-/// Those of the answers to one reader.
-enum Places {
-    One(usize),
-    Several(Box<[usize]>),
-}
-
-struct Place {
-    hash: u64,
-    /// Where the key stands in the arguments.
-    start: usize,
-    end: usize,
-}
-
-impl Keys {
-    /// The places of the answers to `keys`, for one more reader.
-    fn places(&mut self, keys: &[&str]) -> Places {
-        self.readers += 1;
-        match keys {
-            [key] => Places::One(self.place(key)),
-            // Nobody joins so many, and to compare them all would hold up the others.
-            keys if keys.len() > MOST => {
-                Places::Several(keys.iter().map(|key| self.add(key, 0)).collect())
-            }
-            keys => Places::Several(keys.iter().map(|key| self.place(key)).collect()),
-        }
-    }
-
-    fn place(&mut self, key: &str) -> usize {
-        let hash = xxh3_64(key.as_bytes());
-        let known = self.places.iter().position(|place| {
-            // Hashes alone could be forged.
-            place.hash == hash && self.arguments[place.start..place.end] == *key.as_bytes()
-        });
-        known.unwrap_or_else(|| self.add(key, hash))
-    }
-
-    fn add(&mut self, key: &str, hash: u64) -> usize {
-        header(&mut self.arguments, b'$', key.len());
-        let start = self.arguments.len();
-        self.arguments.extend_from_slice(key.as_bytes());
-        let end = self.arguments.len();
-        self.arguments.extend_from_slice(b"\r\n");
-        self.places.push(Place { hash, start, end });
-        self.places.len() - 1
-    }
-
-    /// Nobody joins them.
-    pub(super) fn stay_alone(&mut self) {
-        self.is_alone = true;
-    }
-
-    /// Whether a GET reads them.
-    pub(in crate::store::redis) fn are_one(&self) -> bool {
-        self.is_alone && self.places.len() == 1
-    }
-
-    /// Appends the command that reads them.
-    pub(in crate::store::redis) fn command(&self, bytes: &mut Vec<u8>) {
-        header(bytes, b'*', 1 + self.places.len());
-        let name: &[u8] = match self.are_one() {
-            true => b"$3\r\nGET\r\n",
-            false => b"$4\r\nMGET\r\n",
-        };
-        bytes.extend_from_slice(name);
-        bytes.extend_from_slice(&self.arguments);
-    }
-
-    pub(in crate::store::redis) fn count(&self) -> usize {
-        self.places.len()
-    }
-
-    pub(super) fn readers(&self) -> usize {
-        self.readers
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.arguments.clear();
-        self.places.clear();
-        (self.readers, self.is_alone) = (0, false);
-    }
-}
-
-fn header(bytes: &mut Vec<u8>, kind: u8, count: usize) {
-    bytes.push(kind);
-    digits(bytes, count);
-    bytes.extend_from_slice(b"\r\n");
-}
-
-fn digits(bytes: &mut Vec<u8>, number: usize) {
-    if number >= 10 {
-        digits(bytes, number / 10);
-    }
-    bytes.push(b'0' + (number % 10) as u8);
 }

@@ -15,8 +15,11 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::Bytes;
+use redis::Cmd;
 
-use super::slots::{Batch, Closed, Join, MOST};
+use super::keys::MOST;
+use super::slots::{Batch, Closed, Join, Part};
+use crate::store::Told;
 
 /// How large an answer may be expected to be: a large one holds up all readers.
 pub(super) const MOST_BYTES: usize = 64 * 1024;
@@ -26,19 +29,22 @@ pub(super) const MOST_BYTES: usize = 64 * 1024;
 pub(super) const FEW: usize = 4;
 
 /// How many batches are kept to be used again.
-const SPARE: usize = 8;
+const SPARE: usize = 64;
 
 #[derive(Default)]
 pub(super) struct State {
-    /// What the next reader joins.
-    pub(super) open: Option<Closed>,
+    /// What others may be sent with: the one that readers join, and commands.
+    pub(super) open: Vec<Closed>,
     /// What waits for nobody else.
     full: VecDeque<Closed>,
     /// What has no answer yet.
-    sent: Vec<Sent>,
+    sent: VecDeque<Sent>,
     /// How many readers have no answer yet.
     pub(super) waiting: usize,
     pub(super) crowd: Crowd,
+    /// How many commands have none.
+    pub(super) calls: usize,
+    callers: Crowd,
     pub(super) size: Size,
     /// What was handed out lately.
     spare: VecDeque<Closed>,
@@ -57,7 +63,7 @@ pub(super) struct State {
 
 pub(super) struct Sent {
     batch: Arc<Batch>,
-    readers: usize,
+    part: Part,
     /// It counts as a failure already.
     pub(super) is_late: bool,
 }
@@ -65,15 +71,50 @@ pub(super) struct Sent {
 impl State {
     /// `None`: there is no connection.
     pub(super) fn join(&mut self, keys: &[&str], refused: bool, waker: &Waker) -> Option<Join> {
-        if self.current == 0 {
-            self.begun += 1;
-            return None;
-        }
+        self.enter()?;
         self.waiting += 1;
         Some(match refused || self.is_alone() {
             true => self.alone(keys, waker),
             false => self.together(keys, waker),
         })
+    }
+
+    /// The same for a command.
+    pub(super) fn call(&mut self, command: &Cmd, waker: &Waker) -> Option<Join> {
+        self.enter()?;
+        let mut closed = self.empty();
+        let join = closed.call(command, waker);
+        self.add(closed);
+        Some(join)
+    }
+
+    /// The same for one whose caller need not wait.
+    pub(super) fn tell(&mut self, command: &Cmd, told: Arc<dyn Told>) -> Option<Join> {
+        self.enter()?;
+        let mut closed = self.empty();
+        let join = closed.tell(command, told);
+        self.add(closed);
+        Some(join)
+    }
+
+    fn enter(&mut self) -> Option<()> {
+        if self.current == 0 {
+            self.begun += 1;
+            return None;
+        }
+        Some(())
+    }
+
+    /// Nobody joins a command, but many are written together.
+    fn add(&mut self, command: Closed) {
+        self.calls += 1;
+        if self.calls == 1 && self.callers.is_one() {
+            return self.full.push_back(command);
+        }
+        self.open.push(command);
+        if self.open.len() >= self.callers.enough() {
+            self.close();
+        }
     }
 
     /// Whether the next read is better made alone. Answers so large are no better together.
@@ -94,9 +135,12 @@ impl State {
         if self.open_keys() + keys.len() > MOST {
             self.close();
         }
-        let mut open = self.open.take().unwrap_or_else(|| self.empty());
-        let join = open.join(keys, waker);
-        self.open = Some(open);
+        let at = self.joined().unwrap_or_else(|| {
+            let empty = self.empty();
+            self.open.push(empty);
+            self.open.len() - 1
+        });
+        let join = self.open[at].join(keys, waker);
         if self.is_full() {
             self.close();
         }
@@ -121,31 +165,40 @@ impl State {
         }
     }
 
+    /// Where the one is that readers join.
+    fn joined(&self) -> Option<usize> {
+        self.open.iter().position(|open| open.keys.are_together())
+    }
+
     fn open_keys(&self) -> usize {
-        self.open.as_ref().map_or(0, |open| open.keys.count())
+        self.joined().map_or(0, |at| self.open[at].keys.count())
     }
 
     /// Whether nobody else is to be waited for.
     fn is_full(&self) -> bool {
-        let enough = (self.crowd.size() / 2).saturating_sub(FEW).max(FEW);
-        let readers = self.open.as_ref().map_or(0, |open| open.keys.readers());
+        let readers = self.joined().map_or(0, |at| self.open[at].keys.readers());
         let keys = self.open_keys();
-        keys >= MOST || keys.saturating_mul(self.size.mean()) >= MOST_BYTES || readers >= enough
+        let is_large = keys.saturating_mul(self.size.mean()) >= MOST_BYTES;
+        keys >= MOST || is_large || readers >= self.crowd.enough()
     }
 
     pub(super) fn close(&mut self) {
-        if let Some(open) = self.open.take() {
+        let reads = usize::from(self.joined().is_some());
+        if reads > 0 {
             self.crowd.seen(self.waiting);
-            self.full.push_back(open);
         }
+        if self.open.len() > reads {
+            self.callers.seen(self.calls);
+        }
+        self.full.extend(self.open.drain(..));
     }
 
     /// What is to be sent next.
     pub(super) fn send(&mut self) -> Option<Closed> {
         let closed = self.full.pop_front()?;
-        self.sent.push(Sent {
+        self.sent.push_back(Sent {
             batch: Arc::clone(&closed.batch),
-            readers: closed.keys.readers(),
+            part: closed.part(),
             is_late: false,
         });
         Some(closed)
@@ -154,19 +207,29 @@ impl State {
     /// Takes a batch away that was not sent; whether it is one.
     pub(super) fn take_unsent(&mut self, batch: &Arc<Batch>) -> bool {
         let is_it = |closed: &Closed| Arc::ptr_eq(&closed.batch, batch);
-        let open = self.open.take_if(|open| is_it(open));
+        let open = self.open.iter().position(is_it);
         let full = self.full.iter().position(is_it);
+        let open = open.map(|at| self.open.remove(at));
         let taken = open.or_else(|| self.full.remove(full?));
-        self.waiting -= taken.as_ref().map_or(0, |taken| taken.keys.readers());
+        self.leave(taken.as_ref().map(Closed::part));
         taken.is_some()
     }
 
     /// The same for one that was.
     pub(super) fn take_sent(&mut self, batch: &Arc<Batch>) -> Option<Sent> {
         let is_it = |sent: &Sent| Arc::ptr_eq(&sent.batch, batch);
-        let sent = self.sent.swap_remove(self.sent.iter().position(is_it)?);
-        self.waiting -= sent.readers;
+        let sent = self.sent.remove(self.sent.iter().position(is_it)?)?;
+        self.leave(Some(sent.part));
         Some(sent)
+    }
+
+    fn leave(&mut self, parts: impl IntoIterator<Item = Part>) {
+        for part in parts {
+            match part {
+                Part::Readers(count) => self.waiting -= count,
+                Part::Command => self.calls -= 1,
+            }
+        }
     }
 
     /// Whether this is the first time that a batch which was sent is late.
@@ -178,9 +241,15 @@ impl State {
 
     /// Those that are late, and that nobody waits for any more.
     pub(super) fn forget_late(&mut self) {
-        let is_over = |sent: &mut Sent| sent.is_late && !sent.batch.has_readers();
-        let over = self.sent.extract_if(.., is_over);
-        self.waiting -= over.map(|sent| sent.readers).sum::<usize>();
+        let is_over = |sent: &Sent| sent.is_late && !sent.batch.has_readers();
+        let over: Vec<_> = self
+            .sent
+            .iter()
+            .filter(|sent| is_over(sent))
+            .map(|sent| sent.part)
+            .collect();
+        self.sent.retain(|sent| !is_over(sent));
+        self.leave(over);
     }
 
     pub(super) fn unanswered(&self) -> Vec<Arc<Batch>> {
@@ -198,8 +267,7 @@ impl State {
         self.current = 0;
         self.close();
         let unsent = take(&mut self.full);
-        let readers = unsent.iter().map(|closed| closed.keys.readers());
-        self.waiting -= readers.sum::<usize>();
+        self.leave(unsent.iter().map(Closed::part));
         unsent
     }
 
@@ -237,6 +305,11 @@ impl Crowd {
 
     pub(super) fn size(&self) -> usize {
         self.0 / 16
+    }
+
+    /// How many of them are not to wait for more.
+    fn enough(&self) -> usize {
+        (self.size() / 2).saturating_sub(FEW).max(FEW)
     }
 
     /// Whether the next read can be expected to be the only one.

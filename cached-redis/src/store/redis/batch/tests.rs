@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use super::slots::MOST;
+use super::keys::MOST;
 use super::state::{Crowd, FEW, MOST_BYTES};
 use super::{Batches, Closed, Join, Next, Outcome};
 use crate::error::StoreError;
@@ -131,7 +131,7 @@ fn joined_of(crowd: usize) -> usize {
 
 fn joined(batches: &Batches) -> usize {
     let join = |n: &usize| drop(batches.join(&[&format!("app:{n}")], Waker::noop()));
-    let is_open = || batches.state.lock().open.is_some();
+    let is_open = || !batches.state.lock().open.is_empty();
     (1..).inspect(join).find(|_| !is_open()).unwrap()
 }
 
@@ -219,14 +219,14 @@ fn a_batch_that_is_not_answered_counts_as_one_failure_whoever_waits() {
     let late = [Err(StoreError::Timeout)];
     let abandoned = |batches: &Batches, join, _closed| {
         drop(join);
-        (0..3 * LIFE).for_each(|_| batches.tick(LIFE));
+        (0..3 * LIFE).for_each(|_| _ = batches.tick(LIFE, LIFE));
     };
     assert_eq!(judged(abandoned), late);
     let told_twice = |batches: &Batches, join: Join, _closed| {
         batches.late(&join);
         batches.late(&join);
         drop(join);
-        batches.tick(LIFE);
+        batches.tick(LIFE, LIFE);
     };
     assert_eq!(judged(told_twice), late);
     let answered_too_late = |batches: &Batches, join: Join, closed| {
@@ -257,9 +257,9 @@ fn a_batch_that_is_late_for_one_reader_is_answered_for_those_who_still_wait() {
 fn a_batch_does_not_grow_old_while_somebody_waits_for_it() {
     // It may be that he had no chance to look.
     let starved = |batches: &Batches, join: Join, closed| {
-        (0..3 * LIFE).for_each(|_| batches.tick(LIFE));
+        (0..3 * LIFE).for_each(|_| _ = batches.tick(LIFE, LIFE));
         drop(join);
-        (1..LIFE).for_each(|_| batches.tick(LIFE));
+        (1..LIFE).for_each(|_| _ = batches.tick(LIFE, LIFE));
         land(batches, closed, Outcome::Answered);
     };
     assert_eq!(judged(starved), [Ok(())]);
@@ -274,7 +274,7 @@ fn a_batch_that_nobody_sends_is_joined_for_no_longer_than_a_tick() {
     // Somebody waits at any time, and nobody for long.
     let mut last = join();
     for _ in 0..2 * LIFE {
-        batches.tick(LIFE);
+        batches.tick(LIFE, LIFE);
         last = join();
     }
     let late = Err(StoreError::Timeout);
@@ -287,7 +287,7 @@ fn a_batch_that_nobody_sends_is_joined_for_no_longer_than_a_tick() {
 fn an_answer_counts_although_nobody_waits_for_it_any_more() {
     let left = |batches: &Batches, join, closed| {
         drop(join);
-        (1..LIFE).for_each(|_| batches.tick(LIFE));
+        (1..LIFE).for_each(|_| _ = batches.tick(LIFE, LIFE));
         land(batches, closed, Outcome::Failed(StoreError::WrongType));
     };
     assert_eq!(judged(left), [Err(StoreError::WrongType)]);
@@ -308,6 +308,77 @@ fn an_answer_is_kept_for_none_but_those_who_wait_for_it() {
             assert!(answer.is_unique(), "{waits}");
         });
     }
+}
+
+/// What is told of a removal.
+#[derive(Default)]
+struct Heard(Mutex<Vec<Answer<Option<Bytes>>>>);
+
+impl crate::store::Told for Heard {
+    fn told(&self, answer: Answer<Option<Bytes>>) {
+        self.0.lock().unwrap().push(answer);
+    }
+}
+
+/// What is told of one that was sent, and for which nobody waits.
+fn heard(end: impl FnOnce(&Batches, u64)) -> Vec<Answer<Option<Bytes>>> {
+    let (batches, heard) = (Batches::default(), Arc::<Heard>::default());
+    let number = batches.number();
+    batches.start(number);
+    let told = Arc::clone(&heard) as _;
+    drop(batches.tell(&redis::cmd("UNLINK"), told).unwrap());
+    end(&batches, number);
+    assert_eq!(batches.state.lock().calls, 0);
+    heard.0.lock().unwrap().clone()
+}
+
+fn next(batches: &Batches, number: u64) -> Closed {
+    match batches.next(number, true, Waker::noop()) {
+        Next::Send(closed) => closed,
+        _ => panic!("there is one to be sent"),
+    }
+}
+
+#[test]
+fn whoever_does_not_wait_is_told_once_however_a_command_ends() {
+    let answered = |batches: &Batches, number| {
+        let closed = next(batches, number);
+        let mut answers = vec![Some(Bytes::from("1"))];
+        batches.land(closed, Outcome::Answered, &mut answers);
+        batches.end(number);
+    };
+    assert_eq!(heard(answered), [Ok(Some(Bytes::from("1")))]);
+    let lost = |batches: &Batches, number| batches.end(number);
+    assert_eq!(heard(lost), [Err(StoreError::Lost)]);
+    let late = |batches: &Batches, number| {
+        let closed = next(batches, number);
+        // It goes on though nobody leaves a mark.
+        assert!((0..LIFE).all(|_| batches.tick(1, LIFE)));
+        assert!(!batches.tick(1, LIFE));
+        land(batches, closed, Outcome::Answered);
+    };
+    assert_eq!(heard(late), [Err(StoreError::Timeout)]);
+    let unsent = |batches: &Batches, _| (0..LIFE).for_each(|_| _ = batches.tick(1, LIFE));
+    assert_eq!(heard(unsent), [Err(StoreError::Timeout)]);
+}
+
+#[test]
+fn commands_of_many_are_written_at_once_and_do_not_change_how_reads_are_made() {
+    let batches = Batches::default();
+    let number = batches.number();
+    batches.start(number);
+    let call = || batches.call(&redis::cmd("UNLINK"), Waker::noop()).unwrap();
+    let first = (call(), call(), call());
+    land(&batches, next(&batches, number), Outcome::Answered);
+    let _read = batches.join(&["k"], Waker::noop()).unwrap();
+    let is_read = |closed: &Closed| closed.keys.are_one();
+    let all: Vec<_> = std::iter::repeat_with(|| next(&batches, number))
+        .take(3)
+        .collect();
+    assert_eq!(all.iter().filter(|closed| is_read(closed)).count(), 1);
+    all.into_iter()
+        .for_each(|closed| land(&batches, closed, Outcome::Answered));
+    drop(first);
 }
 
 #[test]
@@ -362,7 +433,7 @@ fn no_other_connection_takes_the_place_of_the_one_that_is_started() {
 fn a_connection_that_gathers_is_woken_for_what_waits_for_nobody_else() {
     let full = |batches: &Batches| joined(batches) > 0;
     let closed = |batches: &Batches| {
-        batches.tick(LIFE);
+        batches.tick(LIFE, LIFE);
         true
     };
     let wakes: [fn(&Batches) -> bool; 2] = [full, closed];

@@ -57,7 +57,7 @@ fn while_its_runtime_is_starved_an_operation_does_not_grow_old() {
     let mut late = pin!(async { ticks.limit(pin!(pending::<()>())).await });
     for _ in 0..PARTS {
         assert!(poll(late.as_mut()).is_pending());
-        (0..100).for_each(|_| ticks.tick());
+        (0..100).for_each(|_| _ = ticks.tick());
     }
     assert!(poll(late.as_mut()).is_pending());
 }

@@ -17,6 +17,7 @@ async fn a_read_that_joins_when_no_ticks_are_given_any_more_has_its_deadline() {
     let mut age = link.deadline.age();
     eventually(async || link.deadline.is_asleep()).await;
     server.signal("-STOP");
-    let ended = in_time(link.joined(&["k"], &mut age, drop)).await;
+    let batches = link.connection.batches();
+    let ended = in_time(link.joined(|waker| batches.join(&["k"], waker), &mut age, drop)).await;
     assert_eq!(ended, Some(Err(StoreError::Timeout)));
 }

@@ -1,0 +1,146 @@
+//! What a batch asks the server: for many keys, or by one command of any kind.
+
+use redis::Cmd;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// How many keys a batch has at most, so that a large answer does not hold up all readers; a read of more
+/// has one of its own.
+pub(super) const MOST: usize = 64;
+
+/// How much room is kept for the next ones.
+const ROOM: usize = 4 * 1024;
+
+/// See the module.
+#[derive(Default)]
+pub(in crate::store::redis) struct Keys {
+    /// The keys as the arguments of a command.
+    arguments: Vec<u8>,
+    places: Vec<Place>,
+    readers: usize,
+    form: Form,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Form {
+    #[default]
+    Together,
+    /// Nobody joins them.
+    Alone,
+    /// No keys, but a whole command.
+    Command,
+}
+
+/// Those of the answers to one reader.
+pub(super) enum Places {
+    One(usize),
+    Several(Box<[usize]>),
+}
+
+struct Place {
+    hash: u64,
+    /// Where the key stands in the arguments.
+    start: usize,
+    end: usize,
+}
+
+impl Keys {
+    /// The places of the answers to `keys`, for one more reader.
+    pub(super) fn places(&mut self, keys: &[&str]) -> Places {
+        self.readers += 1;
+        match keys {
+            [key] => Places::One(self.place(key)),
+            // Nobody joins so many, and to compare them all would hold up the others.
+            keys if keys.len() > MOST => {
+                Places::Several(keys.iter().map(|key| self.add(key, 0)).collect())
+            }
+            keys => Places::Several(keys.iter().map(|key| self.place(key)).collect()),
+        }
+    }
+
+    /// That of the answer to a command.
+    pub(super) fn of_command(&mut self, command: &Cmd) -> Places {
+        self.form = Form::Command;
+        command.write_packed_command(&mut self.arguments);
+        Places::One(0)
+    }
+
+    fn place(&mut self, key: &str) -> usize {
+        let hash = xxh3_64(key.as_bytes());
+        let known = self.places.iter().position(|place| {
+            // Hashes alone could be forged.
+            place.hash == hash && self.arguments[place.start..place.end] == *key.as_bytes()
+        });
+        known.unwrap_or_else(|| self.add(key, hash))
+    }
+
+    fn add(&mut self, key: &str, hash: u64) -> usize {
+        header(&mut self.arguments, b'$', key.len());
+        let start = self.arguments.len();
+        self.arguments.extend_from_slice(key.as_bytes());
+        let end = self.arguments.len();
+        self.arguments.extend_from_slice(b"\r\n");
+        self.places.push(Place { hash, start, end });
+        self.places.len() - 1
+    }
+
+    pub(super) fn stay_alone(&mut self) {
+        self.form = Form::Alone;
+    }
+
+    /// Whether a GET reads them.
+    pub(in crate::store::redis) fn are_one(&self) -> bool {
+        self.form == Form::Alone && self.places.len() == 1
+    }
+
+    /// Whether they are joined.
+    pub(super) fn are_together(&self) -> bool {
+        self.form == Form::Together
+    }
+
+    pub(in crate::store::redis) fn are_a_command(&self) -> bool {
+        self.form == Form::Command
+    }
+
+    /// Appends the command.
+    pub(in crate::store::redis) fn command(&self, bytes: &mut Vec<u8>) {
+        if self.are_a_command() {
+            return bytes.extend_from_slice(&self.arguments);
+        }
+        header(bytes, b'*', 1 + self.places.len());
+        let name: &[u8] = match self.are_one() {
+            true => b"$3\r\nGET\r\n",
+            false => b"$4\r\nMGET\r\n",
+        };
+        bytes.extend_from_slice(name);
+        bytes.extend_from_slice(&self.arguments);
+    }
+
+    /// How many there are of them.
+    pub(in crate::store::redis) fn count(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(super) fn readers(&self) -> usize {
+        self.readers
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.arguments.clear();
+        self.arguments.shrink_to(ROOM);
+        self.places.clear();
+        (self.readers, self.form) = (0, Form::default());
+    }
+}
+
+fn header(bytes: &mut Vec<u8>, kind: u8, count: usize) {
+    bytes.push(kind);
+    digits(bytes, count);
+    bytes.extend_from_slice(b"\r\n");
+}
+
+fn digits(bytes: &mut Vec<u8>, number: usize) {
+    if number >= 10 {
+        digits(bytes, number / 10);
+    }
+    bytes.push(b'0' + (number % 10) as u8);
+}
