@@ -32,6 +32,7 @@ pub(crate) mod many;
 pub(crate) mod memory;
 pub(crate) mod redis;
 pub(crate) mod size;
+pub(crate) mod slot;
 pub(crate) mod stats;
 mod steps;
 #[cfg(feature = "testing")]
