@@ -54,7 +54,7 @@ impl Claim {
         let standing = store.acquire(&beside, lease.entry(), life).await?;
         // With its own token the command was sent twice, and the first one was granted.
         let standing = standing.filter(|entry| *entry != lease.entry());
-        let refused = standing.and_then(|entry| Claimed::refused(&entry, store.now_ms()));
+        let refused = standing.and_then(|entry| Claimed::refused(&entry, store.now_ms(&beside)));
         Ok(match refused {
             None => Claimed::Granted(Self(lease.granted())),
             Some(refused) => {
@@ -67,7 +67,7 @@ impl Claim {
     /// The load has failed: leaves word of it for the time of the throttle.
     pub(crate) fn failed(self, inner: &Inner) {
         let throttle = inner.settings.throttle;
-        let word = word(inner.store.now_ms(), throttle);
+        let word = word(inner.store.now_ms(self.0.key()), throttle);
         let task = inner.runtime.work.begin();
         inner.runtime.spawn(async move {
             // Unanswered, this process alone rests.

@@ -22,7 +22,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::engine::handle::Inner;
-use crate::engine::tags::Basis;
+use crate::engine::tags::Stamp;
 use crate::observe::event::Event;
 use crate::observe::registry::Function;
 use crate::protocol::flight::Flights;
@@ -70,19 +70,19 @@ pub(crate) struct Said {
 impl Said {
     /// What calls inside of the load had to say is said of this call too, to the load that it is a part of;
     /// and so are the tags that the load began from. `cache`: that of this load.
-    pub(crate) fn hand_on(&self, cache: &Flights, basis: &Basis) {
+    pub(crate) fn hand_on(&self, cache: &Flights, stamp: &Stamp) {
         if self.stale {
             served_stale();
         }
-        inherit(cache, basis.stamp.parts());
+        inherit(cache, stamp.parts());
         let inherited = self.inherited.iter();
         inherit(cache, inherited.map(|(key, generation)| (key, *generation)));
-        carry(cache, self.unread(basis));
+        carry(cache, self.unread(stamp));
     }
 
     /// Tags that the load added and did not begin from.
-    pub(crate) fn unread(&self, basis: &Basis) -> impl Iterator<Item = String> {
-        let covered = basis.stamp.covered();
+    pub(crate) fn unread(&self, stamp: &Stamp) -> impl Iterator<Item = String> {
+        let covered = stamp.covered();
         let unread = self.tags.iter().filter(move |key| !covered.contains(key));
         unread.cloned()
     }

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::engine::context::Said;
 use crate::engine::handle::Inner;
-use crate::engine::tags::{Basis, Stamp};
+use crate::engine::tags::Basis;
 use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
 use crate::observe::registry::Function;
@@ -54,16 +54,10 @@ pub(crate) enum NotStored {
 }
 
 impl Settled {
-    /// The same of one of the results, which has tags of its `own` too.
-    pub(crate) fn beside(&self, mut own: Stamp) -> Result<Self, NotStored> {
-        let Basis { epoch, stamp } = &self.basis;
-        let same = stamp
-            .parts()
-            .all(|(key, generation)| own.inherit(key, generation));
-        let basis = Basis {
-            epoch: *epoch,
-            stamp: own,
-        };
+    /// The same of one of the results, which has a basis of its own too.
+    pub(crate) fn beside(&self, mut basis: Basis) -> Result<Self, NotStored> {
+        let mut parts = self.basis.stamp.parts();
+        let same = parts.all(|(key, generation)| basis.stamp.inherit(key, generation));
         let unread = self.unread.clone();
         match (same, basis.stamp.is_full(unread.len())) {
             (false, _) => Err(NotStored::Unfit),
@@ -92,6 +86,8 @@ impl Loaded {
 #[derive(Clone, Copy)]
 pub(crate) struct Encoder<'a> {
     pub(crate) inner: &'a Inner,
+    /// Where the entry stands; empty where it is not known yet.
+    pub(crate) key: &'a str,
     pub(crate) function: &'static Function,
     pub(crate) policy: &'a Policy,
     /// Whether its codec describes itself.
@@ -103,7 +99,7 @@ pub(crate) struct Encoder<'a> {
 }
 
 impl<'a> Encoder<'a> {
-    /// For values in `codec`, of a function without a version and of no origin.
+    /// For values in `codec`, under no key yet, of a function without a version and of no origin.
     pub(crate) fn new(
         inner: &'a Inner,
         function: &'static Function,
@@ -112,6 +108,7 @@ impl<'a> Encoder<'a> {
     ) -> Self {
         Self {
             inner,
+            key: "",
             function,
             policy,
             describes: codec.choose(inner.settings.format).self_describing(),
@@ -203,7 +200,7 @@ impl<'a> Encoder<'a> {
         }
         // Asked before the tags of inner calls are added: their generations may have been read after
         // this load had looked at its source.
-        let unread: Vec<_> = said.unread(basis).collect();
+        let unread: Vec<_> = said.unread(&basis.stamp).collect();
         let mut basis = basis.clone();
         for (key, generation) in &said.inherited {
             if !basis.stamp.inherit(key, *generation) {
@@ -276,7 +273,7 @@ impl<'a> Encoder<'a> {
         let mut header = Header {
             epoch: basis.epoch,
             load_time: u32::try_from(loaded.took.as_micros() / 100).unwrap_or(u32::MAX),
-            filled_at: self.inner.store.now_ms(),
+            filled_at: self.inner.store.now_ms(self.key),
             soft_ttl: life.soft_ttl,
             ..Header::new(Kind::Negative, Token::next())
         };
@@ -302,7 +299,7 @@ impl<'a> Encoder<'a> {
             version: self.version,
             origin: self.origin,
             validator: loaded.said.validator.as_deref(),
-            ..basis.stamp.extensions(&self.inner.namespace)
+            ..basis.stamp.extensions(&self.inner.namespace, basis.epoch)
         };
         if extensions.validator.is_some() && extensions.bytes().is_none() {
             self.emit(&Event::LongValidator);
@@ -321,7 +318,7 @@ impl<'a> Encoder<'a> {
     fn marker(&self, unread: &[String], basis: &Basis) -> Option<EncodedEntry> {
         let header = Header {
             epoch: basis.epoch,
-            filled_at: self.inner.store.now_ms(),
+            filled_at: self.inner.store.now_ms(self.key),
             ..Header::new(Kind::Value, Token::next())
         };
         let extensions = basis.stamp.marker(&self.inner.namespace, unread);

@@ -56,7 +56,7 @@ impl FillRight {
         let right = match header {
             Some(header)
                 if matches!(header.kind, Kind::Value | Kind::Negative)
-                    && inner.store.is_current(header.epoch) =>
+                    && inner.store.is_current(key, header.epoch) =>
             {
                 Self::Entry(header.token, Basis::of(header.epoch))
             }
@@ -129,7 +129,7 @@ impl FillRight {
                     inner.store.release(key, token).await?;
                     inner.journal.changed(key);
                 }
-                Ok(match filled? && inner.store.epoch() == basis.epoch {
+                Ok(match filled? && inner.store.epoch(key) == basis.epoch {
                     true => Filled::Stored,
                     false => Filled::Overtaken,
                 })

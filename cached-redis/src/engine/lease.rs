@@ -18,7 +18,7 @@ use crate::observe::status::Filled;
 use crate::store::{Answer, Store as _};
 use crate::wire::entry::{Header, Token};
 
-/// When a lease was certainly there, by the store's clock in ms: it is asked for when it is refused.
+/// When a lease was certainly there, by the store's clock in ms, of many keys by one: it is asked for when it is refused.
 #[derive(Clone)]
 pub(crate) struct Pulse(Arc<AtomicU64>);
 
@@ -28,7 +28,7 @@ const TAKEN: u64 = u64::MAX;
 impl Pulse {
     /// Of a lease that is asked for now.
     pub(crate) fn new(inner: &Inner) -> Self {
-        Self(Arc::new(AtomicU64::new(inner.store.now_ms())))
+        Self(Arc::new(AtomicU64::new(inner.store.now_ms(""))))
     }
 
     /// It was renewed, as was asked at that time.
@@ -46,7 +46,7 @@ impl Pulse {
     /// Why a fill under it is refused.
     pub(crate) fn refused(&self, inner: &Inner) -> Filled {
         let renewed_ms = self.0.load(Ordering::Relaxed);
-        let since = inner.store.now_ms().saturating_sub(renewed_ms);
+        let since = inner.store.now_ms("").saturating_sub(renewed_ms);
         match u128::from(since) < inner.settings.lease.as_millis() {
             true => Filled::Overtaken,
             false => Filled::Lapsed,
@@ -77,7 +77,7 @@ impl Lease {
             key: key.to_owned(),
             token: Token::next(),
             // Before it is sent: a later one begins anew, and this lease may outlive an invalidation.
-            basis: Basis::of(inner.store.epoch()),
+            basis: Basis::of(inner.store.epoch(key)),
             held: true,
             pulse: Pulse::new(inner),
             heartbeat: None,
@@ -119,6 +119,10 @@ impl Lease {
         };
         lease.refused();
         Ok(Err(standing))
+    }
+
+    pub(crate) fn key(&self) -> &str {
+        &self.key
     }
 
     pub(crate) fn token(&self) -> Token {
@@ -163,14 +167,14 @@ impl Lease {
     pub(crate) async fn fill(mut self, entry: Bytes, ttl: Duration) -> Answer<Filled> {
         self.stop_heartbeat();
         let store = &self.inner.store;
-        if store.epoch() != self.basis.epoch {
+        if store.epoch(&self.key) != self.basis.epoch {
             return Ok(Filled::Overtaken);
         }
         let won = store.fill(&self.key, self.token, entry, ttl).await?;
         self.held = false;
         // The answer may be that of a new server, where the lease stands although it was invalidated.
         Ok(match won {
-            true if store.epoch() == self.basis.epoch => Filled::Stored,
+            true if store.epoch(&self.key) == self.basis.epoch => Filled::Stored,
             true => Filled::Overtaken,
             false => self.refusal(),
         })
@@ -207,7 +211,7 @@ async fn heartbeat(inner: Arc<Inner>, key: String, token: Token, pulse: Pulse) {
     loop {
         tokio::time::sleep(inner.settings.lease / 3).await;
         // Without an answer the next beat tries again; a lease that is gone needs no more beats.
-        let asked_ms = inner.store.now_ms();
+        let asked_ms = inner.store.now_ms("");
         match inner.store.extend(&key, token, inner.settings.lease).await {
             Ok(true) => pulse.renewed(asked_ms),
             Ok(false) => return pulse.gone(&inner),

@@ -95,7 +95,8 @@ impl<'a> Source<'a> {
         let shown = inner.store.read_tracked(keys).await?;
         if let Some(sent) = shown.sent {
             for ((key, ticket), entry) in keys.iter().zip(tickets).zip(&shown.entries) {
-                let kept = |entry| Kept::of(&inner.store, inner.settings.local_staleness, entry);
+                let else_ = inner.settings.local_staleness;
+                let kept = |entry| Kept::of(&inner.store, key, else_, entry);
                 let kept = entry.as_ref().and_then(kept);
                 if let Some((kept, rest)) = kept {
                     level.keep(key, ticket, (sent, local), kept, rest);

@@ -68,6 +68,7 @@ impl Job {
             wish: Wish::default(),
             encoder: Encoder {
                 inner: &self.inner,
+                key: &self.key,
                 function: self.function,
                 policy: &self.policy,
                 describes: self.describes,

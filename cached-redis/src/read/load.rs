@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use crate::engine::context::{self, Loading};
 use crate::engine::plan::{AnyPlan, ErrorOf, OkOf, ResultOf, ReturnOf};
 use crate::engine::shape::Shape as _;
-use crate::engine::tags::Basis;
+use crate::engine::tags::Stamp;
 use crate::read::background::Job;
 use crate::read::right::{Running, Told};
 
@@ -38,7 +38,7 @@ pub(crate) async fn without_cache<F: Future>(
 ) -> F::Output {
     let (returned, said) = context::run(inside.as_ref(), load).await;
     if let Some(inside) = inside {
-        said.hand_on(inside.flights(), &Basis::default());
+        said.hand_on(inside.flights(), &Stamp::default());
     }
     returned
 }

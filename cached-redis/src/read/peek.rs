@@ -23,7 +23,7 @@ pub(crate) async fn peek<T>(inner: &Inner, key: &str, label: &Label) -> Result<O
 where
     T: Serialize + DeserializeOwned,
 {
-    let now_ms = inner.store.now_ms();
+    let now_ms = inner.store.now_ms(key);
     let live = look(inner, key, &label.tags).await?.filter(|live| {
         live.header.kind == Kind::Value
             && !freshness::is_past_ttl(&live.header, now_ms)
@@ -47,7 +47,7 @@ where
 async fn look(inner: &Inner, key: &str, tags: &Tags) -> Result<Option<Live>, StoreError> {
     while let Some(pass) = inner.journal.pass_all(key, tags.keys()) {
         let entry = inner.store.get(key).await?;
-        let live = match entry.and_then(|entry| live(inner, entry)) {
+        let live = match entry.and_then(|entry| live(inner, key, entry)) {
             Some(live) => tags::alive(inner, tags, live).await?,
             None => None,
         };
@@ -68,7 +68,7 @@ pub(crate) async fn standing(
         return Ok(None);
     }
     let (entry, generations) = tags::look(&Source::store(inner), key, tags).await?;
-    let Some(live) = entry.and_then(|entry| live(inner, entry)) else {
+    let Some(live) = entry.and_then(|entry| live(inner, key, entry)) else {
         return Ok(None);
     };
     let life = generations
@@ -77,9 +77,9 @@ pub(crate) async fn standing(
     Ok((life == tags::Life::Alive).then_some(live))
 }
 
-fn live(inner: &Inner, entry: Bytes) -> Option<Live> {
+fn live(inner: &Inner, key: &str, entry: Bytes) -> Option<Live> {
     let (header, _) = Header::parse(&entry)?;
     let has_value = matches!(header.kind, Kind::Value | Kind::Negative);
-    let is_live = has_value && inner.store.is_current(header.epoch);
+    let is_live = has_value && inner.store.is_current(key, header.epoch);
     is_live.then_some(Live::new(header, entry))
 }

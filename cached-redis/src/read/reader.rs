@@ -51,6 +51,7 @@ impl<'a> Reader<'a> {
             wish: call.wish,
             encoder: Encoder {
                 inner,
+                key,
                 function,
                 policy,
                 describes,
@@ -99,7 +100,7 @@ impl<'a> Reader<'a> {
     /// Describes an answer that has been counted.
     pub(crate) fn describe(&self, status: Status, header: Option<&Header>) {
         if self.wish.info {
-            let now_ms = self.inner.store.now_ms();
+            let now_ms = self.inner.store.now_ms(self.key);
             control::report(CacheInfo::of(status, self.key, header, now_ms));
         }
     }
@@ -112,7 +113,9 @@ impl<'a> Reader<'a> {
 /// How fresh an entry is for its function. Without an option that asks for its age, one that is
 /// not kept beyond its TTL need not be asked.
 pub(crate) fn judge(encoder: &Encoder<'_>, live: &Live) -> Freshness {
-    let Encoder { inner, policy, .. } = encoder;
+    let Encoder {
+        inner, key, policy, ..
+    } = encoder;
     let header = &live.header;
     if encoder.version.is_some() && live.version() != encoder.version {
         return Freshness::Dead;
@@ -121,5 +124,5 @@ pub(crate) fn judge(encoder: &Encoder<'_>, live: &Live) -> Freshness {
         return Freshness::Fresh;
     }
     let policy = inner.settings.resolve(policy).unwrap_or(**policy);
-    freshness::judge(&policy, header, inner.store.now_ms())
+    freshness::judge(&policy, header, inner.store.now_ms(key))
 }

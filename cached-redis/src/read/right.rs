@@ -9,7 +9,7 @@ use crate::engine::encode::{EncodedEntry, Loaded, NotStored};
 use crate::engine::fill::FillRight;
 use crate::engine::lease::Lease;
 use crate::engine::plan::Outcome;
-use crate::engine::tags::Basis;
+use crate::engine::tags::{Basis, Stamp};
 use crate::observe::event::Event;
 use crate::observe::status::Status;
 use crate::policy::Policy;
@@ -92,7 +92,7 @@ impl<'a> Running<'a> {
         match (self.own, self.loading) {
             (Some(own), _) => own.settle(said, outcome),
             (None, Some(outer)) => {
-                said.hand_on(outer.flights(), &Basis::default());
+                said.hand_on(outer.flights(), &Stamp::default());
                 Settled::default()
             }
             (None, None) => Settled::default(),
@@ -103,7 +103,7 @@ impl<'a> Running<'a> {
 impl Told {
     /// Tells it to the load that the caller is a part of, and to whoever asked.
     pub(crate) fn tell(&self, reader: &Reader<'_>, is_ok: bool) {
-        self.said.hand_on(&reader.inner.flights, &self.basis);
+        self.said.hand_on(&reader.inner.flights, &self.basis.stamp);
         if is_ok {
             reader.describe(Status::Miss, self.header.as_ref());
         }
@@ -122,7 +122,7 @@ impl<'a> Reader<'a> {
             // Their generations are not read.
             context::carry(&self.inner.flights, self.tags.keys().iter().cloned());
         }
-        let (started, epoch) = (Instant::now(), self.inner.store.epoch());
+        let (started, epoch) = (Instant::now(), self.inner.store.epoch(self.key));
         let previous = self.previous(&right);
         let previous = previous.map(|live| (live, self.encoder.is_additive()));
         let (isolated, led) = (self.policy().isolated, vec![self.key.to_owned()]);
@@ -176,24 +176,24 @@ impl<'a> Own<'a> {
         let (reader, flights) = (self.reader, &self.reader.inner.flights);
         match self.right {
             Right::Lease(lease, flight, _) => {
-                loaded.said.hand_on(flights, lease.basis());
+                loaded.said.hand_on(flights, &lease.basis().stamp);
                 reader.lead(flight, lease, &loaded, outcome);
                 Settled::default()
             }
             Right::Fill(right) => {
-                loaded.said.hand_on(flights, right.basis());
+                loaded.said.hand_on(flights, &right.basis().stamp);
                 let rest = reader.refresh(right, &loaded, outcome);
                 Settled { rest, told: None }
             }
             Right::Renewal(renewal) => reader.renewed(*renewal, loaded, outcome),
             Right::Bypass(place) => {
-                loaded.said.hand_on(flights, &Basis::default());
+                loaded.said.hand_on(flights, &Stamp::default());
                 let landing = reader.bypass(&place, self.epoch, &loaded, outcome);
                 place.land(landing);
                 Settled::default()
             }
             Right::Unstored(served) => {
-                loaded.said.hand_on(flights, &Basis::default());
+                loaded.said.hand_on(flights, &Stamp::default());
                 if let (Some(served), Outcome::Value { equals, .. }) = (served, outcome) {
                     let place = (reader.key, reader.tags);
                     let same = equals(&reader.encoder, &served);

@@ -72,8 +72,8 @@ impl Over {
 }
 
 impl Seen {
-    /// What `entry`, found under a key of `function`, is to a reader.
-    pub(crate) fn of(inner: &Inner, function: &Function, entry: Option<Bytes>) -> Self {
+    /// What `entry`, found under `key` of `function`, is to a reader.
+    pub(crate) fn of(inner: &Inner, function: &Function, key: &str, entry: Option<Bytes>) -> Self {
         let Some(entry) = entry else {
             return Self::Absent;
         };
@@ -83,7 +83,7 @@ impl Seen {
         };
         match header.kind {
             // What it shows may have been invalidated on a server that is gone.
-            Kind::Value | Kind::Negative if !inner.store.is_current(header.epoch) => {
+            Kind::Value | Kind::Negative if !inner.store.is_current(key, header.epoch) => {
                 Self::Dead(Over::Dead(entry))
             }
             Kind::Value | Kind::Negative => Self::Live(Live::new(header, entry)),
@@ -249,7 +249,7 @@ impl<'a> Lookup<'a> {
         let (level, now) = (&self.inner.level, Moment::now());
         let live = level.entry(self.key, local, now)?;
         let kept = |tag: &String| level.generation(tag, local, now);
-        let is_current = self.inner.store.is_current(live.header.epoch)
+        let is_current = self.inner.store.is_current(self.key, live.header.epoch)
             && Generations::judge_kept(self.inner, self.tags, &live, kept)? == Life::Alive
             && self.inner.journal.stands(self.pass);
         is_current.then(|| {
@@ -439,7 +439,7 @@ impl<'a> Lookup<'a> {
 
     /// The lease is refused, and this stands in its place as far as the answer tells.
     pub(crate) fn refused(&self, standing: Option<Bytes>) -> Answer {
-        match standing.map(|entry| Seen::of(self.inner, self.function, Some(entry))) {
+        match standing.map(|entry| Seen::of(self.inner, self.function, self.key, Some(entry))) {
             None => Answer::Refused,
             // The generations of its tags were not shown.
             Some(Seen::Live(live)) if !self.tags.is_empty() || live.header.is_tagged() => {
@@ -511,7 +511,7 @@ impl<'a> Lookup<'a> {
         let Some(landing) = seat.landing_for(self.inner, self.tags).await else {
             return Answer::Spent;
         };
-        let live = |entry| match Seen::of(self.inner, self.function, Some(entry)) {
+        let live = |entry| match Seen::of(self.inner, self.function, self.key, Some(entry)) {
             Seen::Live(live) => Some(live),
             _ => None,
         };
@@ -536,7 +536,7 @@ impl<'a> Lookup<'a> {
         if matches!(generations, Generations::Barred) {
             return Ok(Seen::Barred);
         }
-        let mut live = match Seen::of(self.inner, self.function, entry) {
+        let mut live = match Seen::of(self.inner, self.function, self.key, entry) {
             Seen::Live(live) => live,
             seen => return Ok(seen),
         };

@@ -218,16 +218,16 @@ macro_rules! delegate {
                 dispatch!(self, store => store.get_all(keys).await, carried(store.get_all(keys)).await)
             }
 
-            fn now_ms(&self) -> u64 {
-                dispatch!(self, store => store.now_ms())
+            fn now_ms(&self, key: &str) -> u64 {
+                dispatch!(self, store => store.now_ms(key))
             }
 
-            fn epoch(&self) -> u32 {
-                dispatch!(self, store => store.epoch())
+            fn epoch(&self, key: &str) -> u32 {
+                dispatch!(self, store => store.epoch(key))
             }
 
-            fn is_current(&self, epoch: u32) -> bool {
-                dispatch!(self, store => store.is_current(epoch))
+            fn is_current(&self, key: &str, epoch: u32) -> bool {
+                dispatch!(self, store => store.is_current(key, epoch))
             }
         }
     };

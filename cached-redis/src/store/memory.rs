@@ -14,7 +14,6 @@ use bytes::Bytes;
 use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::Store as _;
 use super::bars::Bars;
 use crate::error::Error;
 use crate::util::lock::{Mutex, MutexGuard};
@@ -117,8 +116,12 @@ impl MemoryStore {
         keys.iter().map(&mut one).collect()
     }
 
+    fn clock_ms(&self) -> u64 {
+        self.epoch_ms + self.origin.elapsed().as_millis() as u64
+    }
+
     fn is_barred(&self, key: &str) -> bool {
-        self.bars.lock().hold_up(key, self.now_ms())
+        self.bars.lock().hold_up(key, self.clock_ms())
     }
 
     /// Does `change` if what stands under `key` carries `token`.
@@ -140,7 +143,7 @@ impl MemoryStore {
     ) -> bool {
         // Every key has its turn, whatever became of the others.
         let done = self.step_each(keys, |standing| {
-            let now = self.now_ms();
+            let now = self.clock_ms();
             let mut tombstone = Tombstone::read(standing, now);
             let Some(done) = change(&mut tombstone, now) else {
                 return (Change::Keep, false);

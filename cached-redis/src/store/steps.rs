@@ -106,18 +106,20 @@ macro_rules! declare {
                 keys: &[&str],
             ) -> impl Future<Output = Answer<Vec<Option<Bytes>>>> + Send;
 
-            /// The store's clock in ms since the Unix epoch, estimated without asking it.
-            fn now_ms(&self) -> u64;
+            /// The clock of the server of `key` in ms since the Unix epoch, estimated without asking it; for
+            /// what is of many keys, that of the empty one.
+            fn now_ms(&self, key: &str) -> u64;
 
-            /// The epoch that entries written now carry; 0 where there are none. It never goes back, and an
-            /// answer is never ahead of it: what an answer shows is judged by the epoch read after it.
-            fn epoch(&self) -> u32 {
+            /// The epoch that entries written under `key` now carry; 0 where there are none. It never goes
+            /// back on one server, and an answer is never ahead of it: what an answer shows is judged by the
+            /// epoch read after it.
+            fn epoch(&self, _key: &str) -> u32 {
                 0
             }
 
-            /// Whether an entry of `epoch`, shown by an answer that has come, may be trusted.
-            fn is_current(&self, epoch: u32) -> bool {
-                epoch == self.epoch()
+            /// Whether an entry of `epoch`, shown under `key` by an answer that has come, may be trusted.
+            fn is_current(&self, key: &str, epoch: u32) -> bool {
+                epoch == self.epoch(key)
             }
         }
     };

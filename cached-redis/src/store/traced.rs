@@ -82,16 +82,16 @@ macro_rules! trace {
                 async move { self.run("get_all", given, step).await }
             }
 
-            fn now_ms(&self) -> u64 {
-                self.store.now_ms()
+            fn now_ms(&self, key: &str) -> u64 {
+                self.store.now_ms(key)
             }
 
-            fn epoch(&self) -> u32 {
-                self.store.epoch()
+            fn epoch(&self, key: &str) -> u32 {
+                self.store.epoch(key)
             }
 
-            fn is_current(&self, epoch: u32) -> bool {
-                self.store.is_current(epoch)
+            fn is_current(&self, key: &str, epoch: u32) -> bool {
+                self.store.is_current(key, epoch)
             }
         }
     };

@@ -15,7 +15,8 @@
 //!   which did not touch the lease.
 //! * Generations are random and not counted. One that was evicted, or removed, never comes back, so
 //!   no entry does either: losing one costs loads and nothing else. A server that restarts from an old
-//!   snapshot may bring one back, as it does with keys: see [`OnFailover`](crate::OnFailover).
+//!   snapshot may bring one back, as it does with keys: see [`OnFailover`](crate::OnFailover). In a cluster
+//!   that server need not be the one of the entry, so a generation counts together with the epoch of its own.
 //! * A tombstone under the key of a tag bars all its entries, as one under a key bars that entry.
 
 use std::collections::HashSet;
@@ -59,16 +60,27 @@ impl Generation {
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// The same as what it is worth in an epoch: of one that stands again on a server that has lost
+    /// invalidations no entry knows.
+    pub(crate) fn in_epoch(mut self, epoch: u32) -> Self {
+        let parts = self.0.iter_mut().zip(epoch.to_le_bytes());
+        parts.for_each(|(byte, part)| *byte ^= part);
+        self
+    }
 }
 
-/// The stamp of these tags, whatever their order: functions that share entries need not name theirs in
-/// the same one.
-pub(crate) fn hash<'a>(tags: impl Iterator<Item = (&'a String, Generation)>) -> [u8; 8] {
+/// The stamp of these tags on an entry of `epoch`, whatever their order: functions that share entries need
+/// not name theirs in the same one. Generations in that epoch too count as they stand.
+pub(crate) fn hash<'a>(
+    tags: impl Iterator<Item = (&'a String, Generation)>,
+    epoch: u32,
+) -> [u8; 8] {
     let mut tags: Vec<_> = tags.collect();
     tags.sort_unstable();
     let mut hash = Xxh3::new();
     for (key, generation) in tags {
-        hash.update(&generation.0);
+        hash.update(&generation.in_epoch(epoch).0);
         // So that no two lists are the same bytes.
         hash.update(&(key.len() as u64).to_le_bytes());
         hash.update(key.as_bytes());
@@ -161,7 +173,7 @@ impl Tags {
             return 0;
         }
         let names = self.keys.iter().map(|key| (key, Generation([0; 8])));
-        u64::from_le_bytes(hash(names))
+        u64::from_le_bytes(hash(names, 0))
     }
 }
 

@@ -59,7 +59,9 @@ impl Write {
 
     /// The key of a write-through; `None` if it could not be rendered.
     pub(crate) fn only_key(&self) -> Option<&str> {
-        self.targets.keys.first().map(String::as_str)
+        let barred = || self.guard.as_ref()?.keys().first();
+        let key = self.targets.keys.first().or_else(barred);
+        key.map(String::as_str)
     }
 
     fn with(writer: &'static Writer, cache: Option<Cache>) -> Self {

@@ -151,6 +151,10 @@ impl WriteGuard {
         self.0.parcel()
     }
 
+    pub(crate) fn keys(&self) -> &[String] {
+        self.0.keys()
+    }
+
     /// What its end removes.
     pub(crate) fn part(&self) -> Part {
         Part {
@@ -342,6 +346,7 @@ impl GuardedWrite {
                         self.inner.emit(self.site, &event);
                         return self.open(None).await;
                     }
+                    Ok(Put::Stored) if store.epoch(key) != epoch => return Err(StoreError::Lost),
                     put => put?,
                 }
             }
@@ -349,15 +354,13 @@ impl GuardedWrite {
         };
         if ended != Put::Stored {
             self.inner.emit(self.site, &Event::Refused);
-        } else if store.epoch() != epoch {
-            return Err(StoreError::Lost);
         }
         Ok(ended)
     }
 
     fn may_put(&self, key: &str, epoch: u32) -> bool {
         !self.state.lock().lapsed
-            && self.inner.store.epoch() == epoch
+            && self.inner.store.epoch(key) == epoch
             && self.inner.journal.pass(key).is_some()
     }
 

@@ -101,6 +101,7 @@ where
         return Ok(false);
     };
     let encoder = Encoder {
+        key,
         version,
         ..Encoder::new(inner, &DIRECT, policy, FromCache)
     };

@@ -77,7 +77,7 @@ async fn send(inner: &Inner, announcement: &Announcement) -> Answer<()> {
     let wire = Wire {
         id: format!("{}-{}", outbox.source, announcement.number),
         by: outbox.source.clone(),
-        at: inner.store.now_ms(),
+        at: inner.store.now_ms(&outbox.outlet.channel),
         names: Names::of(&announcement.targets, &inner.namespace),
     };
     let message = wire.encode().into();

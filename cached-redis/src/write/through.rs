@@ -148,7 +148,7 @@ impl Through {
     /// ends later than the function may not see what others have committed.
     async fn begin(&mut self, policy: &Policy) -> Option<Basis> {
         let inner = Arc::clone(&self.write.cache()?.inner);
-        let epoch = inner.store.epoch();
+        let epoch = inner.store.epoch(self.write.only_key()?);
         if self.incomplete || !self.is_fit(&inner, policy) || transaction::is_open() {
             return None;
         }
@@ -177,9 +177,14 @@ impl Through {
         outcome: Outcome<'_>,
     ) -> Option<EncodedEntry> {
         let flights = &self.write.cache()?.inner.flights;
-        said.hand_on(flights, basis.as_ref().unwrap_or(&Basis::default()));
+        let basis = basis.as_ref();
+        said.hand_on(
+            flights,
+            basis.map_or(&Stamp::default(), |basis| &basis.stamp),
+        );
         let encoder = Encoder {
             inner: &self.write.begun()?.inner,
+            key: self.write.only_key()?,
             function: self.function,
             policy,
             describes,
@@ -192,7 +197,7 @@ impl Through {
         else {
             return None;
         };
-        let encoded = encoder.judge(stored, &Loaded::said(said), &basis?, verdict());
+        let encoded = encoder.judge(stored, &Loaded::said(said), basis?, verdict());
         // Where a tag was found that was not read before, the next load finds it too.
         encoded.ok().filter(|encoded| !encoded.is_marker)
     }

@@ -150,7 +150,9 @@ impl<'a> Update<'a> {
                 let header = header.ok_or_else(|| self.unreadable())?;
                 match header.kind {
                     Kind::Lease | Kind::Tombstone => return Ok(None),
-                    Kind::Value | Kind::Negative if self.inner.store.is_current(header.epoch) => {
+                    Kind::Value | Kind::Negative
+                        if self.inner.store.is_current(&self.key, header.epoch) =>
+                    {
                         let live = Live::new(header, entry);
                         let Some(stamp) = self.stamp(Some(&live.entry)).await? else {
                             return Ok(None);
@@ -179,7 +181,8 @@ impl<'a> Update<'a> {
 
     /// Whether it would be served to a reader of this label, who has no stale windows.
     fn is_usable(&self, live: &Live) -> bool {
-        self.label.fits(live) && !freshness::is_past_ttl(&live.header, self.inner.store.now_ms())
+        self.label.fits(live)
+            && !freshness::is_past_ttl(&live.header, self.inner.store.now_ms(&self.key))
     }
 
     /// The tags that the entry names go on with the new value; `None`: one of them is barred.
@@ -224,6 +227,7 @@ impl<'a> Update<'a> {
         let basis = base.right.basis();
         // Whoever may read the old value may read the new one.
         let encoder = Encoder {
+            key: &self.key,
             origin: base.live.as_ref().and_then(Live::origin),
             ..self.encoder
         };
@@ -237,12 +241,12 @@ impl<'a> Update<'a> {
         let (store, epoch) = (&self.inner.store, right.basis().epoch);
         self.pass()?;
         // On another server an entry may be back that was invalidated.
-        if !self.inner.journal.stands(pass) || store.epoch() != epoch {
+        if !self.inner.journal.stands(pass) || store.epoch(&self.key) != epoch {
             return Ok(false);
         }
         let stored = self.send(right.token(), encoded).await?;
         let filled = match stored {
-            true if store.epoch() == epoch => Filled::Stored,
+            true if store.epoch(&self.key) == epoch => Filled::Stored,
             true => Filled::Overtaken,
             false => right.refusal(),
         };

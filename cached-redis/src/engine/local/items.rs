@@ -31,14 +31,20 @@ pub(crate) enum Kept {
 
 impl Kept {
     /// What was read, and how long it has to live in the store; `else_` where it does not tell.
-    pub(crate) fn of(store: &AnyStore, else_: Duration, entry: &Bytes) -> Option<(Self, Duration)> {
+    pub(crate) fn of(
+        store: &AnyStore,
+        key: &str,
+        else_: Duration,
+        entry: &Bytes,
+    ) -> Option<(Self, Duration)> {
         if let Some(generation) = Generation::read(entry) {
+            let generation = generation.in_epoch(store.epoch(key));
             return Some((Self::Generation(generation), Duration::MAX));
         }
         let (header, _) = Header::parse(entry)?;
         let has_value = matches!(header.kind, Kind::Value | Kind::Negative);
-        let rest = rest(&header, store.now_ms()).unwrap_or(else_);
-        let is_kept = has_value && store.is_current(header.epoch) && !rest.is_zero();
+        let rest = rest(&header, store.now_ms(key)).unwrap_or(else_);
+        let is_kept = has_value && store.is_current(key, header.epoch) && !rest.is_zero();
         is_kept.then(|| {
             let mut live = Live::new(header, entry.clone());
             (Self::entry(&mut live), rest)

@@ -187,7 +187,7 @@ async fn what_is_kept_holds_no_more_than_its_own_bytes() {
     };
     let reply = Bytes::from([&header.extended(&[], &[7; 600])[..], &[0; 1 << 16]].concat());
     let entry = reply.slice(..reply.len() - (1 << 16));
-    let (kept, rest) = Kept::of(store, SECOND, &entry).unwrap();
+    let (kept, rest) = Kept::of(store, "k", SECOND, &entry).unwrap();
     let Kept::Entry(live) = kept else {
         unreachable!()
     };

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::engine::context;
 use crate::engine::handle::Inner;
 use crate::engine::source::Source;
-use crate::store::Answer;
+use crate::store::{Answer, Store as _};
 use crate::wire::entry::{Live, extensions};
 use crate::wire::tag::{Generation, Tags, hash, named_key};
 use crate::wire::tombstone::Tombstone;
@@ -45,7 +45,7 @@ pub(crate) async fn look(
     }
     let keys = iter::once(key).chain(tags.keys().iter().map(String::as_str));
     let mut answers = source.get_all(&keys.collect::<Vec<_>>()).await?;
-    let generations = Generations::of(answers.iter().skip(1));
+    let generations = Generations::of(source.inner, tags.keys().iter().zip(&answers[1..]));
     answers.truncate(1);
     Ok((answers.pop().flatten(), generations))
 }
@@ -65,7 +65,7 @@ pub(crate) async fn look_all(
         .collect();
     let looked = answers.into_iter().zip(asked);
     Ok(looked
-        .map(|(entry, (_, own))| (entry, Generations::among(&tags, own.keys())))
+        .map(|(entry, (_, own))| (entry, Generations::among(source.inner, &tags, own.keys())))
         .collect())
 }
 
@@ -93,19 +93,30 @@ async fn read_all<'a>(
 }
 
 impl Generations {
-    pub(super) fn of<'a>(answers: impl Iterator<Item = &'a Option<Bytes>> + Clone) -> Self {
+    /// Of tags, and what was found there.
+    pub(super) fn of<'a>(
+        inner: &Inner,
+        found: impl Iterator<Item = (&'a String, &'a Option<Bytes>)> + Clone,
+    ) -> Self {
         let stands = |answer: &Bytes| Tombstone::stands(answer);
-        if answers.clone().flatten().any(stands) {
+        if found
+            .clone()
+            .filter_map(|(_, answer)| answer.as_ref())
+            .any(stands)
+        {
             return Self::Barred;
         }
-        let generation = |answer: &Option<Bytes>| Generation::read(answer.as_ref()?);
-        let all: Option<_> = answers.map(generation).collect();
+        let generation = |(tag, answer): (&String, &Option<Bytes>)| {
+            let generation = Generation::read(answer.as_ref()?)?;
+            Some(generation.in_epoch(inner.store.epoch(tag)))
+        };
+        let all: Option<_> = found.map(generation).collect();
         all.map_or(Self::Lost, Self::All)
     }
 
     /// Those of `tags`, which are among what was read.
-    pub(super) fn among(read: &Read<'_>, tags: &[String]) -> Self {
-        Self::of(tags.iter().map(|tag| &read[tag.as_str()]))
+    pub(super) fn among(inner: &Inner, read: &Read<'_>, tags: &[String]) -> Self {
+        Self::of(inner, tags.iter().map(|tag| (tag, &read[tag.as_str()])))
     }
 
     /// Judges an entry that was found beside these generations, which are those of `tags`.
@@ -121,7 +132,8 @@ impl Generations {
             // Boxed, so that reads that have no part in this are not larger for it.
             others => Box::pin(source.get_all(others)).await?,
         };
-        Ok(found.weigh(inner, Self::of(others.iter())))
+        let more = Self::of(inner, found.others.iter().zip(&others));
+        Ok(found.weigh(inner, more))
     }
 
     /// The same where generations are kept in this process; `None` where one of them is not.
@@ -142,6 +154,7 @@ impl Generations {
 /// An entry whose stamp is to be compared with generations.
 struct Found<'a> {
     stamp: [u8; 8],
+    epoch: u32,
     tags: &'a Tags,
     generations: Vec<Generation>,
     /// The tags that it names beside those.
@@ -171,6 +184,7 @@ impl<'a> Found<'a> {
             true => Err(Life::Barred),
             false => Ok(Self {
                 stamp,
+                epoch: live.header.epoch,
                 tags,
                 generations,
                 others,
@@ -189,7 +203,7 @@ impl<'a> Found<'a> {
         let tags: Vec<_> = keys
             .zip(self.generations.iter().copied().chain(more))
             .collect();
-        if tags.is_empty() || hash(tags.iter().copied()) != self.stamp {
+        if tags.is_empty() || hash(tags.iter().copied(), self.epoch) != self.stamp {
             return Life::Dead;
         }
         context::inherit(&inner.flights, tags.into_iter());
@@ -212,7 +226,7 @@ pub(crate) async fn judge_all(
     )
     .await?;
     let judged = found.iter().map(|found| match found {
-        Ok(found) => found.weigh(inner, Generations::among(&read, &found.others)),
+        Ok(found) => found.weigh(inner, Generations::among(inner, &read, &found.others)),
         Err(life) => *life,
     });
     Ok(judged.collect())

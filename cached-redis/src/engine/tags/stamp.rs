@@ -27,7 +27,7 @@ pub(crate) struct Basis {
     pub(crate) stamp: Stamp,
 }
 
-/// The generations of the tags of one load; of no tags by default.
+/// The generations of the tags of one load, each in the epoch of its server; of no tags by default.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stamp {
     generations: Vec<Generation>,
@@ -59,7 +59,7 @@ impl Basis {
     /// server. What is made of its value may then be stored as the result of the load.
     pub(crate) fn carries_on(&self, live: &Live) -> bool {
         let stamp = extensions(&live.entry).map(|extensions| extensions.stamp);
-        live.header.epoch == self.epoch && stamp == Some(self.stamp.hash())
+        live.header.epoch == self.epoch && stamp == Some(self.stamp.hash(self.epoch))
     }
 
     /// Of each of `bases` whether no tag has been invalidated since, in one round trip.
@@ -75,12 +75,12 @@ impl Basis {
         )
         .await;
         let stands = |(basis, free): (&&Self, bool)| {
-            let Basis { epoch, stamp } = basis;
-            let same = |read| match Generations::among(read, &stamp.keys) {
+            let stamp = &basis.stamp;
+            let same = |read| match Generations::among(inner, read, &stamp.keys) {
                 Generations::All(generations) => generations == stamp.generations,
                 _ => false,
             };
-            free && read.as_ref().is_ok_and(same) && inner.store.epoch() == *epoch
+            free && read.as_ref().is_ok_and(same)
         };
         bases.iter().zip(free).map(stands).collect()
     }
@@ -166,19 +166,19 @@ impl Stamp {
         self.keys.is_empty()
     }
 
-    /// What the entry says of it.
-    pub(crate) fn extensions<'a>(&'a self, namespace: &str) -> Extensions<'a> {
+    /// What an entry of `epoch` says of it.
+    pub(crate) fn extensions<'a>(&'a self, namespace: &str, epoch: u32) -> Extensions<'a> {
         let named = self.keys[self.known..].iter();
         Extensions {
-            stamp: self.hash(),
+            stamp: self.hash(epoch),
             named: named.filter_map(|key| name(namespace, key)).collect(),
             ..Extensions::default()
         }
     }
 
     /// `None` without tags.
-    fn hash(&self) -> Option<[u8; 8]> {
-        (!self.is_empty()).then(|| hash(self.parts()))
+    fn hash(&self, epoch: u32) -> Option<[u8; 8]> {
+        (!self.is_empty()).then(|| hash(self.parts(), epoch))
     }
 }
 
@@ -234,11 +234,12 @@ async fn generations(
     let new = keys.into_iter().map(|key| (key, Generation::random()));
     let new: Vec<_> = new.collect();
     let generations = inner.store.stamp(&new, life(inner, policy)).await?;
-    Ok(new
-        .into_iter()
-        .map(|(key, _)| key)
-        .zip(generations)
-        .collect())
+    let generations = new.into_iter().zip(generations);
+    let counted = generations.map(|((key, _), generation)| {
+        let epoch = inner.store.epoch(&key);
+        (key, generation.map(|generation| generation.in_epoch(epoch)))
+    });
+    Ok(counted.collect())
 }
 
 /// Twice as long as the longest life of an entry, which is less than twice the TTL whatever its

@@ -80,7 +80,7 @@ fn hashed(tags: &[(&str, u8)]) -> [u8; 8] {
     let tags: Vec<_> = tags
         .map(|(name, number)| ((*name).to_owned(), generation(*number)))
         .collect();
-    hash(tags.iter().map(|(name, generation)| (name, *generation)))
+    hash(tags.iter().map(|(name, generation)| (name, *generation)), 0)
 }
 
 #[test]
@@ -102,6 +102,18 @@ fn a_stamp_is_of_tags_with_their_generations_and_not_of_their_order() {
     ] {
         assert_ne!(all, other, "{what}");
     }
+}
+
+#[test]
+fn a_generation_in_the_epoch_of_the_entry_counts_as_it_stands_and_in_another_with_that() {
+    let tag = "a".to_owned();
+    let hashed = |tag_epoch, epoch| {
+        let generation = generation(1).in_epoch(tag_epoch);
+        hash([(&tag, generation)].into_iter(), epoch)
+    };
+    assert_eq!(hashed(7, 7), hashed(0, 0));
+    let of_another_server = hashed(8, 7);
+    assert!(![hashed(7, 7), hashed(9, 7), hashed(8, 6)].contains(&of_another_server));
 }
 
 #[test]
@@ -156,7 +168,7 @@ async fn a_marker_is_dead_and_its_names_are_stamped_by_the_next_load() {
     let tags = named(&inner.namespace, ["a"]);
     let marker = self::marker(&["b", "a"]);
     let stamp = stamp(&inner, &tags, Some(&marker.entry)).await;
-    assert_eq!(stamp.extensions(&inner.namespace).named, ["a", "b"]);
+    assert_eq!(stamp.extensions(&inner.namespace, 0).named, ["a", "b"]);
     assert!(inner.store.get("app:#tag:b").await.unwrap().is_some());
     // Not even beside its tags of now.
     let live = look::alive(&inner, &Tags::default(), marker).await.unwrap();
@@ -173,7 +185,7 @@ async fn an_entry_stamped_by_a_generation_alone_is_dead() {
     let hash = hash.max().unwrap().to_le_bytes();
     let alive = async |stamp| look::alive(&inner, &tags, stamped(&["a"], stamp)).await;
     assert!(alive(hash).await.unwrap().is_none());
-    let named = stamp.extensions(&inner.namespace).stamp.unwrap();
+    let named = stamp.extensions(&inner.namespace, 0).stamp.unwrap();
     assert!(alive(named).await.unwrap().is_some());
 }
 
@@ -187,12 +199,12 @@ fn tags_do_not_show_the_values_in_their_names() {
 async fn an_entry_keeps_the_names_that_a_load_before_it_had_found() {
     let inner = cache().await.inner;
     let found = stamp(&inner, &named("app", ["a"]), None).await;
-    let parts = found.extensions("app");
+    let parts = found.extensions("app", 0);
     let entry = Header::new(Kind::Value, Token::next()).entry(&parts, b"x");
     let entry = entry.unwrap();
     assert_eq!(extensions(&entry).unwrap().named, ["a"]);
     let next = stamp(&inner, &named("app", ["b"]), Some(&entry)).await;
-    assert_eq!(next.extensions("app").named, ["b", "a"]);
+    assert_eq!(next.extensions("app", 0).named, ["b", "a"]);
 }
 
 #[tokio::test]
@@ -202,7 +214,7 @@ async fn what_a_dead_entry_names_never_takes_the_room_of_what_was_asked_for() {
     let tags = named("app", &names);
     let marker = marker(&["found"]);
     let stamp = stamp(&inner, &tags, Some(&marker.entry)).await;
-    assert_eq!(stamp.extensions("app").named, names);
+    assert_eq!(stamp.extensions("app", 0).named, names);
     assert!(
         !tags.are_too_many()
             && named("app", (0..65).map(|number| number.to_string())).are_too_many()
@@ -241,7 +253,7 @@ async fn a_value_carries_on_in_a_load_only_if_its_tags_and_its_server_are_the_sa
             epoch,
             ..Header::new(Kind::Value, Token::next())
         };
-        let entry = header.entry(&stamp.extensions("app"), b"x").unwrap();
+        let entry = header.entry(&stamp.extensions("app", epoch), b"x").unwrap();
         let (header, _) = Header::parse(&entry).unwrap();
         Live::new(header, entry)
     };

@@ -109,7 +109,7 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
 
     /// Tells it to the load that the caller is a part of, and to whoever asked.
     pub(super) fn tell(&mut self, ran: &Ran<P>) {
-        ran.said.hand_on(&self.inner.flights, &ran.basis);
+        ran.said.hand_on(&self.inner.flights, &ran.stamp);
         for header in &ran.headers {
             self.describe(Status::Miss, header.as_ref());
         }
@@ -119,16 +119,15 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
     pub(super) async fn load<'k>(
         &mut self,
         items: impl Iterator<Item = &'k Item<'k, Id<P>>>,
-        epoch: u32,
         stamps: &Stamps,
     ) -> (Result<OkOf<P>, ErrorOf<P>>, Loaded)
     where
         Id<P>: 'k,
     {
         let Self { plan, load, .. } = self;
-        let run = plan.run(items, epoch, stamps, |ids| load.run(ids));
-        let (result, loaded, basis) = run.await;
-        loaded.said.hand_on(&plan.inner.flights, &basis);
+        let run = plan.run(items, stamps, |ids| load.run(ids));
+        let (result, loaded, stamp) = run.await;
+        loaded.said.hand_on(&plan.inner.flights, &stamp);
         (result, loaded)
     }
 }

@@ -4,9 +4,9 @@
 //! does for all: what stands under a key is compared with it there and nowhere else.
 
 use bytes::Bytes;
-use std::collections::HashSet;
-use std::mem;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::{iter, mem};
 use tokio::task::JoinHandle;
 
 use crate::engine::claim::{self, Claimed};
@@ -25,8 +25,8 @@ use crate::wire::entry::{Header, Token};
 pub(crate) struct Leases {
     inner: Arc<Inner>,
     token: Token,
-    /// That of the store when the leases were asked for.
-    epoch: u32,
+    /// Those of their keys when the leases were asked for.
+    epochs: Epochs,
     stamps: Stamps,
     /// The keys that may carry our token: all that were asked for and not refused, since an answer
     /// that never came may have been a grant.
@@ -36,12 +36,13 @@ pub(crate) struct Leases {
 }
 
 impl Leases {
-    pub(super) fn new(inner: &Arc<Inner>) -> Self {
+    /// Of these keys, or some of them.
+    pub(super) fn new<'k>(inner: &Arc<Inner>, keys: impl Iterator<Item = &'k String>) -> Self {
         Self {
             inner: Arc::clone(inner),
             token: Token::next(),
             // Before they are sent, as for a single lease.
-            epoch: inner.store.epoch(),
+            epochs: Epochs::note(inner, keys),
             stamps: Stamps::default(),
             held: Vec::new(),
             pulse: Pulse::new(inner),
@@ -53,8 +54,8 @@ impl Leases {
         self.token
     }
 
-    pub(super) fn epoch(&self) -> u32 {
-        self.epoch
+    pub(super) fn epochs(&self) -> &Epochs {
+        &self.epochs
     }
 
     /// The generations that the load under these leases begins from.
@@ -64,8 +65,8 @@ impl Leases {
 
     /// None yet, for a load that begins from the same.
     pub(super) fn beside(&self) -> Self {
-        let mut leases = Self::new(&self.inner);
-        leases.epoch = self.epoch;
+        let mut leases = Self::new(&self.inner, iter::empty());
+        leases.epochs = self.epochs.clone();
         leases.stamps = self.stamps.clone();
         leases
     }
@@ -113,19 +114,19 @@ impl Leases {
 
     /// Sends `fills`; which of them won. Leases that nothing is filled under are released.
     pub(super) async fn fill(mut self, fills: &[Filling]) -> Vec<Answer<Filled>> {
-        let store = &self.inner.store;
-        if store.epoch() != self.epoch {
+        let (inner, epochs) = (Arc::clone(&self.inner), mem::take(&mut self.epochs));
+        let is_current = |fill: &Filling| inner.store.epoch(&fill.key) == epochs.of(&fill.key);
+        if !fills.iter().all(is_current) {
             return fills.iter().map(|_| Ok(Filled::Overtaken)).collect();
         }
-        let won = store.fill_all(fills).await;
+        let won = inner.store.fill_all(fills).await;
         let sent = fills.iter().zip(&won).filter(|(_, won)| won.is_ok());
         let ended: HashSet<_> = sent.map(|(fill, _)| fill.key.as_str()).collect();
         self.held.retain(|key| !ended.contains(key.as_str()));
         // The answers may be those of a new server, where leases stand although they were invalidated.
-        let is_current = store.epoch() == self.epoch;
         let filled = |fill: &Filling, won| match won {
-            true if is_current => Filled::Stored,
-            false if fill.token == self.token => self.pulse.refused(&self.inner),
+            true if is_current(fill) => Filled::Stored,
+            false if fill.token == self.token => self.pulse.refused(&inner),
             _ => Filled::Overtaken,
         };
         let answers = fills.iter().zip(won);
@@ -199,6 +200,28 @@ impl Drop for Leases {
     }
 }
 
+/// The epochs of some keys at one moment.
+#[derive(Clone, Default)]
+pub(super) struct Epochs {
+    /// That of the first, and those that are others: only in a cluster there are any.
+    first: u32,
+    others: HashMap<String, u32>,
+}
+
+impl Epochs {
+    pub(super) fn note<'k>(inner: &Inner, keys: impl Iterator<Item = &'k String>) -> Self {
+        let mut each = keys.map(|key| (key, inner.store.epoch(key)));
+        let first = each.next().map_or(0, |(_, epoch)| epoch);
+        let others = each.filter(|(_, epoch)| *epoch != first);
+        let others = others.map(|(key, epoch)| (key.clone(), epoch)).collect();
+        Self { first, others }
+    }
+
+    pub(super) fn of(&self, key: &str) -> u32 {
+        self.others.get(key).copied().unwrap_or(self.first)
+    }
+}
+
 /// The claims on the refreshes of many keys, which are leases beside their entries.
 pub(crate) struct Claims(Leases);
 
@@ -214,14 +237,15 @@ impl Claims {
             over: None,
         });
         let asked: Vec<_> = asked.collect();
-        let mut leases = Leases::new(inner);
+        let mut leases = Leases::new(inner, asked.iter().map(|asked| &asked.key));
         let answers = leases.acquire(&asked).await.into_iter();
-        let now_ms = inner.store.now_ms();
-        let refused = |granted| match granted {
-            Granted::No(Some(entry)) => Claimed::refused(&entry, now_ms),
-            Granted::Yes | Granted::No(None) => None,
+        let refused = |(asked, answer): (&Asked, Answer<_>)| match answer? {
+            Granted::No(Some(entry)) => {
+                Ok(Claimed::refused(&entry, inner.store.now_ms(&asked.key)))
+            }
+            Granted::Yes | Granted::No(None) => Ok(None),
         };
-        let refused = answers.map(|answer| answer.map(refused)).collect();
+        let refused = asked.iter().zip(answers).map(refused).collect();
         (Self(leases), refused)
     }
 
@@ -236,11 +260,10 @@ impl Claims {
     pub(super) fn failed(self) {
         let Self(leases) = self;
         let (inner, throttle) = (Arc::clone(&leases.inner), leases.inner.settings.throttle);
-        let word = claim::word(inner.store.now_ms(), throttle);
         let fill = |key: &String| Filling {
             key: key.clone(),
             token: leases.token,
-            entry: word.clone(),
+            entry: claim::word(inner.store.now_ms(key), throttle),
             ttl: throttle,
         };
         let fills: Vec<_> = leases.held.iter().map(fill).collect();
@@ -256,7 +279,7 @@ impl Claims {
 async fn heartbeat(inner: Arc<Inner>, mut keys: Vec<String>, token: Token, pulse: Pulse) {
     while !keys.is_empty() {
         tokio::time::sleep(inner.settings.lease / 3).await;
-        let (life, asked_ms) = (inner.settings.lease, inner.store.now_ms());
+        let (life, asked_ms) = (inner.settings.lease, inner.store.now_ms(""));
         let stands = inner.store.extend_all(&keys, token, life).await;
         if stands.contains(&Ok(true)) {
             pulse.renewed(asked_ms);
@@ -285,7 +308,7 @@ mod tests {
             key: key.to_owned(),
             over: None,
         });
-        let mut leases = Leases::new(&cache.inner);
+        let mut leases = Leases::new(&cache.inner, asked.iter().map(|asked| &asked.key));
         leases.acquire(&asked).await;
         assert_eq!(held().await, [true, true]);
         leases.let_go(&HashSet::from(["a".to_owned()]));

@@ -16,7 +16,7 @@ use crate::engine::context::{self, Loading, Said};
 use crate::engine::encode::{EncodedEntry, Loaded, NotStored};
 use crate::engine::plan::{ErrorOf, OkOf, ReturnOf};
 use crate::engine::shape::Shape as _;
-use crate::engine::tags::{Basis, Stamps};
+use crate::engine::tags::{Basis, Stamp, Stamps};
 use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
 use crate::protocol::flight::{Flight, Landing};
@@ -39,7 +39,7 @@ pub(super) struct Part<'a, K> {
 pub(crate) struct Ran<P: EachPlan> {
     pub(super) result: Result<OkOf<P>, ErrorOf<P>>,
     pub(super) said: Said,
-    pub(super) basis: Basis,
+    pub(super) stamp: Stamp,
     /// Those of the entries that were made of the results.
     pub(super) headers: Vec<Option<Header>>,
 }
@@ -49,10 +49,9 @@ impl<P: EachPlan> Plan<'_, P> {
     pub(super) async fn run<'k, L>(
         &self,
         items: impl Iterator<Item = &'k Item<'k, Id<P>>>,
-        epoch: u32,
         stamps: &Stamps,
         load: impl FnOnce(Vec<Id<P>>) -> L,
-    ) -> (Result<OkOf<P>, ErrorOf<P>>, Loaded, Basis)
+    ) -> (Result<OkOf<P>, ErrorOf<P>>, Loaded, Stamp)
     where
         Id<P>: 'k,
         L: Future<Output = ReturnOf<P>>,
@@ -76,7 +75,7 @@ impl<P: EachPlan> Plan<'_, P> {
         said.validator = None;
         let stamp = stamps.of(&Tags::default(), tags.into_iter().chain(&said.tags));
         let loaded = Loaded { took, said };
-        (P::Shape::result(returned), loaded, Basis { epoch, stamp })
+        (P::Shape::result(returned), loaded, stamp)
     }
 
     /// Loads for all of `parts`, and replaces what stands under their keys.
@@ -92,8 +91,8 @@ impl<P: EachPlan> Plan<'_, P> {
         L: Future<Output = ReturnOf<P>>,
     {
         let items = parts.iter().map(|part| part.item);
-        let run = self.run(items, leases.epoch(), leases.stamps(), load);
-        let (result, loaded, basis) = run.await;
+        let run = self.run(items, leases.stamps(), load);
+        let (result, loaded, stamp) = run.await;
         let (headers, removal) = match &result {
             Ok(values) => self.store(values, &loaded, parts, leases, claims),
             Err(error) => {
@@ -108,7 +107,7 @@ impl<P: EachPlan> Plan<'_, P> {
         Ran {
             result,
             said: loaded.said,
-            basis,
+            stamp,
             headers,
         }
     }
@@ -194,8 +193,11 @@ impl<P: EachPlan> Plan<'_, P> {
         let settled = LazyCell::new(|| {
             let shared = Tags::shared(all.map(|item| &item.request.tags));
             let stamp = leases.stamps().of(&shared, &loaded.said.tags);
-            let epoch = leases.epoch();
-            self.encoder.settle(&loaded.said, &Basis { epoch, stamp })
+            let basis = Basis {
+                stamp,
+                ..Basis::default()
+            };
+            self.encoder.settle(&loaded.said, &basis)
         });
         let encoded = items.map(|item| {
             let value = Self::value_of(values, item);
@@ -203,7 +205,10 @@ impl<P: EachPlan> Plan<'_, P> {
             let ttl = verdict.ttl(loaded.said.ttl);
             let ttl = ttl.ok_or(NotStored::Discarded)?;
             let settled = settled.as_ref().map_err(|why| *why)?;
-            let settled = settled.beside(leases.stamps().of(&item.request.tags, []))?;
+            let settled = settled.beside(Basis {
+                epoch: leases.epochs().of(&item.request.key),
+                stamp: leases.stamps().of(&item.request.tags, []),
+            })?;
             let encoder = self.encoder(item);
             self.show(values, item, |result| {
                 encoder.entry(result, loaded, ttl, &settled)

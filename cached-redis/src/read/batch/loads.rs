@@ -137,6 +137,7 @@ impl<P: Clone> Owned<P> {
             function: self.function,
             encoder: Encoder {
                 inner: &self.inner,
+                key: "",
                 function: self.function,
                 policy: &self.policy,
                 describes: self.describes,

@@ -105,6 +105,7 @@ where
     }
     let encoder = Encoder {
         inner: &inner,
+        key: "",
         function,
         policy,
         describes: own.describes(inner.settings.format),
@@ -277,7 +278,7 @@ impl<'r, P: EachPlan, F: Loads<P>> Reader<'r, P, F> {
     /// Describes an answer that has been counted.
     fn describe(&mut self, status: Status, header: Option<&Header>) {
         if self.wish.info {
-            let now_ms = self.inner.store.now_ms();
+            let now_ms = self.inner.store.now_ms("");
             control::report(self.summary.add(status, header, now_ms));
         }
     }

@@ -113,10 +113,10 @@ pub(crate) struct Plan<'a, P> {
 
 impl<'a, P: EachPlan> Plan<'a, P> {
     /// What makes and reads the entry of `item`.
-    pub(super) fn encoder(&self, item: &Item<'_, Id<P>>) -> Encoder<'a> {
-        let version = item.request.version;
+    pub(super) fn encoder<'i>(&'i self, item: &'i Item<'_, Id<P>>) -> Encoder<'i> {
         Encoder {
-            version,
+            key: &item.request.key,
+            version: item.request.version,
             ..self.encoder
         }
     }

@@ -55,7 +55,7 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
         items: Vec<Item<'_, Id<P>>>,
         hits: Hits<'_>,
     ) -> Result<(), ErrorOf<P>> {
-        let mut leases = Leases::new(self.inner);
+        let mut leases = Leases::new(self.inner, items.iter().map(|item| &item.request.key));
         let fresh = |item: &Item<'_, Id<P>>| match hits.get(item.request.key.as_str()) {
             Some((live, Freshness::Fresh)) => Some(live),
             _ => None,
@@ -70,9 +70,7 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
                 false => self.answered(Status::Bypass, None),
             }
         }
-        let (result, loaded) = self
-            .load(items.iter(), leases.epoch(), leases.stamps())
-            .await;
+        let (result, loaded) = self.load(items.iter(), leases.stamps()).await;
         let values = result?;
         for item in &items {
             if let Some(live) = fresh(item) {
@@ -138,7 +136,7 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
             if !leases.stamps().covers(&tags) {
                 continue;
             }
-            match Seen::of(self.inner, self.function, entry) {
+            match Seen::of(self.inner, self.function, key, entry) {
                 Seen::Live(live) => drop(rights.insert(key.to_owned(), live.header.token)),
                 _ => others.push(key.to_owned()),
             }

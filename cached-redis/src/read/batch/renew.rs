@@ -16,7 +16,6 @@ use crate::engine::transaction;
 use crate::observe::event::Event;
 use crate::protocol::flight::Flight;
 use crate::protocol::renewal::Permit;
-use crate::store::Store as _;
 use crate::wire::entry::Live;
 
 /// An entry that is served, or held, and is to be loaded anew or to be compared.
@@ -107,7 +106,7 @@ impl<P: EachPlan> Plan<'_, P> {
         L: Future<Output = ReturnOf<P>>,
     {
         let mut claims = self.claim(&mut renewals).await;
-        let mut leases = Leases::new(self.inner);
+        let mut leases = Leases::new(self.inner, renewals.iter().map(|one| &one.request.key));
         let barred = self.stamp(&mut leases, &mut renewals).await;
         claims.let_go(barred.iter().map(|one| &one.request.key));
         if renewals.is_empty() {
@@ -189,8 +188,8 @@ impl<P: EachPlan> Plan<'_, P> {
         L: Future<Output = ReturnOf<P>>,
     {
         let items: Vec<_> = audits.iter().map(Renewal::item).collect();
-        let (epoch, stamps) = (self.inner.store.epoch(), Stamps::default());
-        let run = self.run(items.iter(), epoch, &stamps, load);
+        let stamps = Stamps::default();
+        let run = self.run(items.iter(), &stamps, load);
         // An error of the source says nothing of the entries.
         let (Ok(values), ..) = run.await else { return };
         for (audit, item) in audits.iter().zip(&items) {

@@ -96,10 +96,12 @@ async fn seen<K>(
         return Ok(Vec::new());
     };
     let looked = tags::look_all(source, &asked).await?.into_iter();
-    let seen = looked.map(|(entry, generations)| match generations {
-        Generations::Barred => (Seen::Barred, generations),
-        _ => (Seen::of(inner, function, entry), generations),
-    });
+    let seen = looked
+        .zip(&asked)
+        .map(|((entry, generations), (key, _))| match generations {
+            Generations::Barred => (Seen::Barred, generations),
+            _ => (Seen::of(inner, function, key, entry), generations),
+        });
     let (seen, generations): (Vec<_>, Vec<_>) = seen.unzip();
     let found = seen.iter().zip(&asked).zip(generations);
     let live = found.filter_map(|((seen, (_, tags)), own)| match seen {
@@ -147,7 +149,7 @@ pub(super) async fn contend<K>(
         let answer = one.lookup.enter(&mut one.rights);
         one.hear(answer);
     }
-    let mut leases = Leases::new(inner);
+    let mut leases = Leases::new(inner, ones.iter().map(|one| &one.item.request.key));
     let acquiring = at(ones, |step| matches!(step, Step::Acquire(_)));
     if !acquiring.is_empty() {
         acquire(inner, function, &mut leases, acquiring).await;

@@ -8,6 +8,7 @@
 use tokio::time::{Instant, sleep};
 
 use super::Reader;
+use super::leases::Epochs;
 use super::loads::Loads;
 use super::plan::{EachPlan, Id};
 use super::steps::{One, at, split};
@@ -20,7 +21,6 @@ use crate::protocol::flight::Landing;
 use crate::protocol::read::Step;
 use crate::read::pause::Pause;
 use crate::read::search::Answer;
-use crate::store::Store as _;
 
 impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
     /// Loads what is to be loaded without the cache: nothing is stored.
@@ -70,9 +70,9 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
             return Ok(());
         }
         own.iter().for_each(|_| self.answered(Status::Bypass, None));
-        let epoch = self.inner.store.epoch();
+        let epochs = Epochs::note(self.inner, own.iter().map(|one| &one.item.request.key));
         let items = own.iter().map(|one| &one.item);
-        let (result, loaded) = self.load(items, epoch, &Stamps::default()).await;
+        let (result, loaded) = self.load(items, &Stamps::default()).await;
         let failure = result.as_ref().err().map(|error| self.failure(error));
         for One { item, rights, .. } in own {
             let place = rights.place;
@@ -81,7 +81,10 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
             let shares = place.is_shared() && !loaded.said.stale;
             let shared = || {
                 let values = result.as_ref().ok().filter(|_| shares)?;
-                let basis = Basis::unread(epoch, loaded.said.tags_with(item.request.tags.keys()));
+                let basis = Basis::unread(
+                    epochs.of(&item.request.key),
+                    loaded.said.tags_with(item.request.tags.keys()),
+                );
                 let encoder = self.encoder(&item);
                 self.show(values, &item, |result| {
                     encoder.encode(result, loaded.took, &basis)

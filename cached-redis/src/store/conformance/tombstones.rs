@@ -40,7 +40,7 @@ impl Subject {
     async fn tombstone(&self, key: &str) -> Option<Tombstone> {
         let entry = self.store.get(key).await.unwrap();
         let entry = entry.filter(|entry| Tombstone::stands(entry))?;
-        Some(Tombstone::read(Some(&entry), self.store.now_ms()))
+        Some(Tombstone::read(Some(&entry), self.store.now_ms(key)))
     }
 
     /// The writers for which the tombstone under `key` stands, by number.
@@ -363,11 +363,11 @@ async fn more_writers_than_a_tombstone_can_hold_are_refused(subject: Subject) {
     let store = &subject.store;
     // Planted, since thousands of steps that each rewrite it take their time.
     let mut full = Tombstone::default();
-    let deadline = store.now_ms() + 60_000;
+    let deadline = store.now_ms("k") + 60_000;
     for _ in 0..MOST_WRITERS {
         assert!(full.begin(Token::next(), deadline));
     }
-    let (bytes, _) = full.entry(token(1), store.now_ms()).unwrap();
+    let (bytes, _) = full.entry(token(1), store.now_ms("k")).unwrap();
     subject.plant("k", &bytes);
     let code = "FULL".to_owned();
     let refused = Err(crate::error::StoreError::Server { code });

@@ -100,7 +100,7 @@ impl Store for MemoryStore {
     }
 
     async fn bar(&self, id: Token, life: Option<Duration>, prefixes: &[String]) -> Answer<bool> {
-        let now = self.now_ms();
+        let now = self.clock_ms();
         let deadline = life.map(|life| now + millis(life));
         Ok(self.bars.lock().set(id, deadline, prefixes, now))
     }
@@ -143,7 +143,7 @@ impl Store for MemoryStore {
             if standing.is_some_and(|bytes| same(bytes, &entry)) {
                 return (Change::Keep, Put::Stored);
             }
-            let now = self.now_ms();
+            let now = self.clock_ms();
             let mut tombstone = Tombstone::read(standing, now);
             if tombstone.is_only(token) && !self.is_barred(key) {
                 return (Change::Set(entry, ttl), Put::Stored);
@@ -184,7 +184,7 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn now_ms(&self) -> u64 {
-        self.epoch_ms + self.origin.elapsed().as_millis() as u64
+    fn now_ms(&self, _key: &str) -> u64 {
+        self.clock_ms()
     }
 }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::store::Store as _;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -40,13 +41,13 @@ fn limits(entries: u64, bytes: Option<u64>) -> MemoryLimits {
 #[tokio::test(start_paused = true)]
 async fn entries_expire_by_the_clock_of_the_test() {
     let store = MemoryStore::private(MemoryLimits::default()).unwrap();
-    let started = store.now_ms();
+    let started = store.now_ms("k");
     put(&store, "k", 1).await;
     tokio::time::advance(HOUR - Duration::from_millis(1)).await;
     assert!(store.get("k").await.unwrap().is_some());
     tokio::time::advance(Duration::from_millis(1)).await;
     assert_eq!(store.get("k").await, Ok(None));
-    assert_eq!(store.now_ms() - started, 3_600_000);
+    assert_eq!(store.now_ms("k") - started, 3_600_000);
 }
 
 #[tokio::test]

@@ -48,16 +48,16 @@ mod tests {
     }
 
     async fn later(store: &RedisStore, than: u32) -> u32 {
-        eventually(async || store.epoch() > than).await;
-        store.epoch()
+        eventually(async || store.epoch("k") > than).await;
+        store.epoch("k")
     }
 
     #[tokio::test]
     async fn all_processes_on_one_server_agree_and_the_key_stays() {
         let server = Server::start();
-        let epoch = process(&server).await.epoch();
+        let epoch = process(&server).await.epoch("k");
         assert!(epoch > 150_000_000, "{epoch} is before 2025");
-        assert_eq!(process(&server).await.epoch(), epoch);
+        assert_eq!(process(&server).await.epoch("k"), epoch);
         assert_eq!(server.command(&[b"PTTL", b"ns:#epoch"]), ":-1");
     }
 
@@ -74,11 +74,11 @@ mod tests {
     #[tokio::test]
     async fn an_epoch_that_was_lost_does_not_come_back_even_for_a_process_that_never_saw_it() {
         let server = Server::start();
-        let mut last = process(&server).await.epoch();
+        let mut last = process(&server).await.epoch("k");
         for planted in [&b""[..], b"foreign", b"4294967295 x"] {
             passed(&server, last).await;
             server.command(&[b"SET", b"ns:#epoch", planted]);
-            let epoch = process(&server).await.epoch();
+            let epoch = process(&server).await.epoch("k");
             assert!(epoch > last && epoch < last + 1000, "{epoch} after {last}");
             last = epoch;
         }
@@ -92,14 +92,14 @@ mod tests {
     async fn an_epoch_of_another_server_is_followed_by_a_later_one_whatever_the_clock_says() {
         let server = Server::start();
         server.command(&[b"SET", b"ns:#epoch", b"4000000000 cafe-babe"]);
-        assert_eq!(process(&server).await.epoch(), 4_000_000_001);
+        assert_eq!(process(&server).await.epoch("k"), 4_000_000_001);
     }
 
     #[tokio::test]
     async fn a_restart_and_a_promotion_begin_a_new_epoch() {
         let mut server = Server::start();
         let store = process(&server).await;
-        let first = store.epoch();
+        let first = store.epoch("k");
         server.restart();
         let second = later(&store, first).await;
         server.command(&[b"REPLICAOF", b"127.0.0.1", b"1"]);
@@ -107,7 +107,7 @@ mod tests {
             .acquire("k", Bytes::new(), Duration::from_secs(1))
             .await;
         assert!(refused.is_err());
-        assert_eq!(store.epoch(), second);
+        assert_eq!(store.epoch("k"), second);
         server.command(&[b"REPLICAOF", b"NO", b"ONE"]);
         later(&store, second).await;
     }
@@ -116,15 +116,15 @@ mod tests {
     async fn a_later_epoch_is_learnt_from_an_entry_and_an_earlier_one_is_not_gone_back_to() {
         let server = Server::start();
         let store = process(&server).await;
-        let first = store.epoch();
-        assert!(store.is_current(first) && !store.is_current(first - 1));
+        let first = store.epoch("k");
+        assert!(store.is_current("k", first) && !store.is_current("k", first - 1));
         assert!(store.is_connected());
         let ahead = format!("{} cafe-babe", first + 10);
         server.command(&[b"SET", b"ns:#epoch", ahead.as_bytes()]);
-        let second = process(&server).await.epoch();
-        assert!(!store.is_current(second));
+        let second = process(&server).await.epoch("k");
+        assert!(!store.is_current("k", second));
         assert_eq!(later(&store, first).await, second);
-        assert!(store.is_current(second));
+        assert!(store.is_current("k", second));
         assert_eq!(store.stats().outdated, 2);
         // Back to what an old snapshot may hold, on the same server.
         let stands = server.command(&[b"GET", b"ns:#epoch"]);
@@ -133,7 +133,7 @@ mod tests {
             .last()
             .map(|line| line.replace(&second.to_string(), "7"));
         server.command(&[b"SET", b"ns:#epoch", old.unwrap_or_default().as_bytes()]);
-        assert!(!store.is_current(second + 1));
+        assert!(!store.is_current("k", second + 1));
         later(&store, second).await;
     }
 

@@ -321,16 +321,16 @@ impl Store for RedisStore {
         publish::publish(&self.link, outlet, &message).await
     }
 
-    fn now_ms(&self) -> u64 {
+    fn now_ms(&self, _key: &str) -> u64 {
         self.link.connection.now_ms()
     }
 
-    fn epoch(&self) -> u32 {
+    fn epoch(&self, _key: &str) -> u32 {
         self.link.connection.epoch()
     }
 
-    fn is_current(&self, epoch: u32) -> bool {
-        let current = self.epoch();
+    fn is_current(&self, key: &str, epoch: u32) -> bool {
+        let current = self.epoch(key);
         if epoch == current {
             return true;
         }
