@@ -77,6 +77,8 @@ impl Builder {
     /// * `rediss://…`: the same over TLS; needs the feature `tls`
     /// * `redis+unix:///path[?db=N&user=NAME&pass=PASSWORD]`: one behind a Unix socket
     /// * `valkey://…`, `valkeys://…`, `unix:///…`: the same three
+    /// * `redis+cluster://[[user]:password@]host[:port][,host[:port]…]`: a Redis Cluster, by any of its
+    ///   servers, of which one that answers is enough; `rediss+cluster://…`: over TLS
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = Some(url.into());
         self
@@ -346,8 +348,8 @@ impl Builder {
     ///
     /// When a setting is missing or out of its range, when a function of the program without `cache = …`
     /// names an unknown policy, when a writer asks for `guard` or `replica_lag` without [`guarded`](Self::guarded), outside
-    /// of a Tokio runtime; [`Error::Connect`] when the server can never be used (a node of a Cluster, a
-    /// Sentinel, a Redis before 7.0), and with [`require_connection`](Self::require_connection)
+    /// of a Tokio runtime; [`Error::Connect`] when the server can never be used (a node of a Cluster under
+    /// `redis://`, another server under `redis+cluster://`, a Sentinel, a Redis before 7.0), and with [`require_connection`](Self::require_connection)
     /// whenever there is no connection.
     ///
     /// # Cancel safety

@@ -49,9 +49,15 @@ pub enum ConnectProblem {
     /// The server is in protected mode: without a password it takes connections from its own host only.
     #[error("the server is in protected mode and refuses other hosts (DENIED)")]
     Protected,
-    /// The server is a node of a Redis Cluster, which needs more than one address.
-    #[error("the server is a node of a Redis Cluster, which is not supported")]
+    /// The server is a node of a Redis Cluster, which answers for a part of the keys only.
+    #[error("the server is a node of a Redis Cluster: write redis+cluster:// in its address")]
     Cluster,
+    /// The address is that of a Redis Cluster, and the server is none of one.
+    #[error("the server is no node of a Redis Cluster: write redis:// in its address")]
+    NotCluster,
+    /// No server of the cluster is known that has the keys: the one that was asked is in none yet, or is no more.
+    #[error("no server of the cluster is known to have the slots")]
+    NoSlots,
     /// The server is a Sentinel, which holds no data.
     #[error("the server is a Sentinel: give the address of the primary that it watches")]
     Sentinel,
@@ -86,7 +92,10 @@ impl ConnectProblem {
     /// Whether no waiting helps: the address leads to something that cannot be used, or the runtime cannot
     /// lead anywhere.
     pub(crate) fn is_lasting(&self) -> bool {
-        use ConnectProblem::{Cluster, Runtime, Sentinel, Version};
-        matches!(self, Cluster | Sentinel | Version { .. } | Runtime)
+        use ConnectProblem::{Cluster, NotCluster, Runtime, Sentinel, Version};
+        matches!(
+            self,
+            Cluster | NotCluster | Sentinel | Version { .. } | Runtime
+        )
     }
 }

@@ -241,12 +241,14 @@ pub enum AddressProblem {
     Malformed,
     /// Nothing knows this scheme.
     #[error(
-        "has an unknown scheme; known are memory://, redis://, rediss:// and redis+unix://, and valkey:// and unix:// for the same"
+        "has an unknown scheme; known are memory://, redis://, rediss://, redis+unix:// and redis+cluster://, and \
+         valkey:// and unix:// for the same"
     )]
     UnknownScheme,
     /// The scheme is known and planned, but does not work yet.
     #[error(
-        "has a scheme that is not supported yet; use redis://, rediss://, redis+unix:// or memory://"
+        "has a scheme that is not supported yet; use redis://, rediss://, redis+unix://, redis+cluster:// or \
+         memory://"
     )]
     UnsupportedScheme,
     /// The address is one of TLS, and the crate was built without it.
@@ -261,6 +263,9 @@ pub enum AddressProblem {
     /// The database is not a number.
     #[error("names a database that is not a number")]
     Database,
+    /// A cluster has one database, whose number is 0.
+    #[error("names a database, and a cluster has none but 0: leave it out")]
+    ClusterDatabase,
     /// A query parameter is unknown or repeated.
     #[error("has a query parameter that is unknown or repeated")]
     Query,

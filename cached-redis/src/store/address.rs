@@ -25,6 +25,8 @@ pub(crate) enum Address {
     },
     /// `redis://…`, `rediss://…` or `redis+unix://…`.
     Redis(RedisAddress),
+    /// `redis+cluster://…` or `rediss+cluster://…`.
+    Cluster(ClusterAddress),
 }
 
 /// One standalone server.
@@ -33,6 +35,12 @@ pub(crate) struct RedisAddress {
     pub(super) endpoint: Endpoint,
     pub(super) database: u32,
     pub(super) login: Option<Login>,
+}
+
+/// Some servers of a cluster, of which one that answers is enough; they are alike but for where they are.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct ClusterAddress {
+    pub(super) seeds: Vec<RedisAddress>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +57,8 @@ pub(super) struct Login {
 }
 
 impl Address {
-    /// Parses `memory://[NAME]`, `redis[s]://[user[:password]@]host[:port][/db]` and
+    /// Parses `memory://[NAME]`, `redis[s]://[user[:password]@]host[:port][/db]`,
+    /// `redis[s]+cluster://[user[:password]@]host[:port][,host[:port]…]` and
     /// `redis+unix:///path[?db=N&user=…&pass=…]`.
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
         parse(text).map_err(|problem| Error::Address {
@@ -66,6 +75,11 @@ impl Address {
             Self::Redis(RedisAddress {
                 endpoint, database, ..
             }) => Some(format!("{endpoint:?}/{database}")),
+            Self::Cluster(ClusterAddress { seeds }) => {
+                let mut seeds: Vec<_> = seeds.iter().map(ToString::to_string).collect();
+                seeds.sort();
+                Some(seeds.join(","))
+            }
         }
     }
 
@@ -83,12 +97,12 @@ fn parse(text: &str) -> Result<Address, AddressProblem> {
     match scheme.to_ascii_lowercase().as_str() {
         "memory" => memory(&url(text)?),
         "redis" | "valkey" => tcp(&url(text)?, false).map(Address::Redis),
+        "redis+cluster" => cluster(text, false).map(Address::Cluster),
         "rediss" | "valkeys" if cfg!(feature = "tls") => tcp(&url(text)?, true).map(Address::Redis),
-        "rediss" | "valkeys" => Err(AddressProblem::NeedsTls),
+        "rediss+cluster" if cfg!(feature = "tls") => cluster(text, true).map(Address::Cluster),
+        "rediss" | "valkeys" | "rediss+cluster" => Err(AddressProblem::NeedsTls),
         "redis+unix" | "unix" if cfg!(unix) => unix(&url(text)?).map(Address::Redis),
-        "redis+cluster" | "redis+sentinel" | "redis+unix" | "unix" => {
-            Err(AddressProblem::UnsupportedScheme)
-        }
+        "redis+sentinel" | "redis+unix" | "unix" => Err(AddressProblem::UnsupportedScheme),
         _ => Err(AddressProblem::UnknownScheme),
     }
 }
@@ -147,6 +161,22 @@ fn tcp(url: &Url, tls: bool) -> Result<RedisAddress, AddressProblem> {
         database: database(url.path().trim_start_matches('/'))?,
         login: login_of(url)?,
     })
+}
+
+/// Each server by an address of its own.
+fn cluster(text: &str, tls: bool) -> Result<ClusterAddress, AddressProblem> {
+    let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+    let (servers, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (login, hosts) = match servers.rfind('@') {
+        Some(at) => servers.split_at(at + 1),
+        None => ("", servers),
+    };
+    let seed = |host: &str| tcp(&url(&format!("redis://{login}{host}{tail}"))?, tls);
+    let seeds = hosts.split(',').map(seed).collect::<Result<Vec<_>, _>>()?;
+    match seeds.iter().any(|seed| seed.database != 0) {
+        true => Err(AddressProblem::ClusterDatabase),
+        false => Ok(ClusterAddress { seeds }),
+    }
 }
 
 fn unix(url: &Url) -> Result<RedisAddress, AddressProblem> {
@@ -220,19 +250,66 @@ fn decoded(text: &str) -> Result<String, AddressProblem> {
     text.map(Into::into).map_err(|_| AddressProblem::Malformed)
 }
 
+impl RedisAddress {
+    /// The same server at another place, which is named by its host and port.
+    pub(super) fn at(&self, host: &str, port: u16) -> Self {
+        let mut other = self.clone();
+        if let Endpoint::Tcp {
+            host: own,
+            port: at,
+            ..
+        } = &mut other.endpoint
+        {
+            (*own, *at) = (host.to_owned(), port);
+        }
+        other
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port, .. } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Tcp { host, port, .. } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+impl Endpoint {
+    fn s(&self) -> &'static str {
+        match self {
+            Self::Tcp { tls: true, .. } => "s",
+            _ => "",
+        }
+    }
+}
+
 impl fmt::Display for RedisAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.endpoint {
-            Endpoint::Tcp { host, port, tls } => {
-                let s = if *tls { "s" } else { "" };
-                let host = match host.contains(':') {
-                    true => &format!("[{host}]"),
-                    false => host,
-                };
-                write!(f, "redis{s}://{host}:{port}/{}", self.database)
-            }
-            Endpoint::Unix(path) => write!(f, "redis+unix://{}", path.display()),
+        let (endpoint, s) = (&self.endpoint, self.endpoint.s());
+        match endpoint {
+            Endpoint::Tcp { .. } => write!(f, "redis{s}://{endpoint}/{}", self.database),
+            Endpoint::Unix(_) => write!(f, "redis+unix://{endpoint}"),
         }
+    }
+}
+
+impl fmt::Display for ClusterAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let s = self.seeds.first().map_or("", |seed| seed.endpoint.s());
+        write!(f, "redis{s}+cluster://")?;
+        for (at, seed) in self.seeds.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            write!(f, "{comma}{}", seed.endpoint)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ClusterAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClusterAddress({self})")
     }
 }
 

@@ -36,7 +36,7 @@ use crate::store::traced::TracedStore;
 pub(crate) enum AnyStore {
     /// In this process; shared by the caches that name the same store.
     Memory(Arc<MemoryStore>),
-    /// One Redis server.
+    /// One Redis server, or those of a cluster.
     Redis(RedisStore),
     /// Either of them, behind a bad network.
     #[cfg(feature = "testing")]
@@ -62,19 +62,19 @@ impl AnyStore {
         require_connection: bool,
         watch: Arc<dyn Watch>,
     ) -> Result<Self, Error> {
-        let address = match address {
+        let store = match address {
             Address::Memory { name: None } => {
                 return MemoryStore::private(memory).map(Self::Memory);
             }
             Address::Memory { name: Some(name) } => {
                 return MemoryStore::shared(&name, memory).map(Self::Memory);
             }
-            Address::Redis(address) => address,
+            Address::Redis(address) => RedisStore::connect(address, redis, watch).await?,
+            Address::Cluster(address) => RedisStore::connect_cluster(address, redis, watch).await?,
         };
-        let store = RedisStore::connect(address, redis, watch).await?;
         match store.first_try() {
             Err(problem) if require_connection || problem.is_lasting() => Err(Error::Connect {
-                address: store.address().to_string(),
+                address: store.address(),
                 problem,
             }),
             _ => Ok(Self::Redis(store)),

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::memory::{MemoryLimits, MemoryStore};
 use super::redis::RedisStore;
 use super::redis::server::Server;
+use super::redis::trio::Trio;
 use super::{AnyStore, Store};
 use crate::wire::entry::Token;
 
@@ -19,13 +20,19 @@ const LONG: Duration = Duration::from_secs(600);
 struct Subject {
     store: AnyStore,
     server: Option<Server>,
+    cluster: Option<Arc<Trio>>,
 }
 
 impl Subject {
     async fn memory() -> Self {
         let store = MemoryStore::private(MemoryLimits::default()).unwrap();
-        let (store, server) = (AnyStore::Memory(store), None);
-        Self { store, server }
+        let store = AnyStore::Memory(store);
+        let (server, cluster) = (None, None);
+        Self {
+            store,
+            server,
+            cluster,
+        }
     }
 
     async fn redis() -> Self {
@@ -34,27 +41,45 @@ impl Subject {
         Self {
             store,
             server: Some(server),
+            cluster: None,
+        }
+    }
+
+    /// An empty one.
+    async fn cluster(cluster: &Arc<Trio>) -> Self {
+        cluster.flush();
+        Self {
+            store: AnyStore::Redis(cluster.store().await),
+            server: None,
+            cluster: Some(Arc::clone(cluster)),
+        }
+    }
+
+    /// What the server of `key` says.
+    fn command(&self, key: &str, words: &[&[u8]]) -> String {
+        match (&self.server, &self.cluster) {
+            (Some(server), _) => server.command(words),
+            (_, Some(cluster)) => cluster.of(key).command(words),
+            _ => unreachable!(),
         }
     }
 
     /// Bytes that somebody else left under `key`.
     fn plant(&self, key: &str, bytes: &[u8]) {
-        match (&self.store, &self.server) {
-            (AnyStore::Memory(store), _) => store.plant(key, bytes),
-            (_, Some(server)) => drop(server.command(&[b"SET", key.as_bytes(), bytes])),
-            _ => unreachable!(),
+        match &self.store {
+            AnyStore::Memory(store) => store.plant(key, bytes),
+            _ => drop(self.command(key, &[b"SET", key.as_bytes(), bytes])),
         }
     }
 
     /// Asserts that `key` lives for about `ttl`.
     fn assert_ttl(&self, key: &str, ttl: Duration) {
-        let left = match (&self.store, &self.server) {
-            (AnyStore::Memory(store), _) => store.ttl(key).unwrap(),
-            (_, Some(server)) => {
-                let left = server.command(&[b"PTTL", key.as_bytes()]);
+        let left = match &self.store {
+            AnyStore::Memory(store) => store.ttl(key).unwrap(),
+            _ => {
+                let left = self.command(key, &[b"PTTL", key.as_bytes()]);
                 Duration::from_millis(left.trim_start_matches(':').parse().unwrap())
             }
-            _ => unreachable!(),
         };
         assert!(
             left <= ttl && left + Duration::from_secs(10) > ttl,
@@ -85,7 +110,7 @@ fn entry(number: u8) -> Bytes {
     envelope(b'V', number, &[0, b'\r', b'\n', 0xFF, b'$'])
 }
 
-/// One test per behaviour and store.
+/// One test per behaviour and store, but one for all on a cluster.
 macro_rules! suite {
     ($($name:ident)*) => {
         mod memory {
@@ -100,6 +125,13 @@ macro_rules! suite {
             async fn $name() {
                 super::$name(super::Subject::redis().await).await;
             })*
+        }
+
+        /// One after the other, since it takes some time until the servers know each other.
+        #[tokio::test]
+        async fn cluster() {
+            let trio = std::sync::Arc::new(crate::store::redis::trio::Trio::start().await);
+            $($name(Subject::cluster(&trio).await).await;)*
         }
     };
 }

@@ -157,7 +157,7 @@ macro_rules! lend_copies {
         }
     )+};
 }
-lend_copies!(Bytes, Token, Duration, Option<Duration>, u64);
+lend_copies!(Bytes, Token, Duration, Option<Duration>, u128);
 
 macro_rules! fail {
     ($($(#[$doc:meta])* $step:ident($($name:ident: $type:ty),*) -> $answer:ty;)+) => {

@@ -19,7 +19,10 @@ fn hashed(key: &[u8]) -> &[u8] {
 /// CRC-16/XMODEM.
 fn crc16(bytes: &[u8]) -> u16 {
     const TABLE: [u16; 256] = table();
-    let step = |crc: u16, byte: &u8| crc << 8 ^ TABLE[usize::from(crc >> 8 ^ u16::from(*byte))];
+    let step = |crc: u16, byte: &u8| {
+        let at = usize::from((crc >> 8) ^ u16::from(*byte));
+        (crc << 8) ^ TABLE[at]
+    };
     bytes.iter().fold(0, step)
 }
 
@@ -30,7 +33,7 @@ const fn table() -> [u16; 256] {
         let mut crc = (byte as u16) << 8;
         let mut bit = 0;
         while bit < 8 {
-            crc = crc << 1 ^ 0x1021 * (crc >> 15);
+            crc = (crc << 1) ^ (0x1021 * (crc >> 15));
             bit += 1;
         }
         table[byte] = crc;

@@ -53,7 +53,7 @@ macro_rules! steps {
 
             /// Some of the keys that begin with `prefix`, and the cursor for the next ones: 0 at first, and
             /// again when there are no more. Keys that stand all the time are given, maybe more than once.
-            scan(prefix: &str, cursor: u64) -> (Vec<String>, u64);
+            scan(prefix: &str, cursor: u128) -> (Vec<String>, u128);
 
             /// Adds a writer to the tombstones under `keys`, which replace whatever string stands there. An
             /// error: at least one is missing.

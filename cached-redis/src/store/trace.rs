@@ -171,6 +171,7 @@ traced! {
     (): _unit => Value::Null;
     bool: given => *given;
     u64: given => *given;
+    u128: given => given.to_string();
     Duration: given => given.as_secs_f64();
     Token: token => token.name();
     Generation: generation => hexadecimal(generation.bytes());

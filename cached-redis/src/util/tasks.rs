@@ -72,6 +72,11 @@ impl Tasks {
         })
     }
 
+    /// Others with the same home, which may move elsewhere.
+    pub(crate) fn beside(&self) -> Arc<Self> {
+        Self::on(self.runtime())
+    }
+
     /// Begins a task, again wherever the home moves to.
     pub(crate) fn house<F>(&self, begin: impl Fn() -> F + Send + Sync + 'static)
     where

@@ -38,15 +38,17 @@ pub(crate) enum Reply {
     Answers,
     /// It ended where it should, and is none that this command can have.
     Odd,
-    /// What the text begins with: the rest of it may quote arguments.
+    /// What the text begins with, as the rest of it may quote arguments; all of one that says where else to go.
     Error(String),
 }
 
-/// The answers to a GET or an MGET, as they come.
+/// The answers to some GETs and MGETs, as they come.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     pub(crate) strings: Vec<Option<Bytes>>,
-    /// How many are left of their array.
+    /// How many were there before those of the current reply.
+    begun: usize,
+    /// How many are left of its array.
     left: Option<usize>,
     is_odd: bool,
     /// Room for the next small ones.
@@ -111,7 +113,7 @@ impl Answers {
         }
         self.is_odd |= is_odd;
         if self.is_odd {
-            self.strings.clear();
+            self.strings.truncate(self.begun);
         }
     }
 
@@ -126,10 +128,21 @@ impl Answers {
         self.small.split().freeze()
     }
 
-    /// Before the next reply.
+    pub(crate) fn begun(&self) -> usize {
+        self.begun
+    }
+
+    /// The reply to so many keys has ended; of one that has none of their strings, nothing stands.
+    pub(crate) fn end(&mut self, count: usize) {
+        self.begun += count;
+        self.strings.resize(self.begun, None);
+        (self.left, self.is_odd) = (None, false);
+    }
+
+    /// Before the first of the next ones.
     pub(crate) fn clear(&mut self) {
         self.strings.clear();
-        (self.left, self.is_odd) = (None, false);
+        (self.begun, self.left, self.is_odd) = (0, None, false);
     }
 }
 
@@ -193,9 +206,15 @@ fn string(bytes: &mut BytesMut, start: usize, length: usize) -> Result<Option<Pa
     Ok(Some(Part::String(BytesMut::from(&string[..]))))
 }
 
+/// Its first word, or all of one that says where else to go.
 fn code(text: &[u8]) -> String {
     let word = text.split(|byte| *byte == b' ').next().unwrap_or_default();
-    String::from_utf8_lossy(word).into_owned()
+    let code = if matches!(word, b"MOVED" | b"ASK") {
+        text
+    } else {
+        word
+    };
+    String::from_utf8_lossy(code).into_owned()
 }
 
 fn length(kind: u8, digits: &[u8]) -> Result<usize, Malformed> {

@@ -108,6 +108,27 @@ fn a_valkey_is_named_as_a_redis_is_and_a_socket_without_either() {
 }
 
 #[test]
+fn the_servers_of_a_cluster_have_the_same_login() {
+    let Ok(Address::Cluster(address)) =
+        Address::parse("redis+cluster://ann:s3c,et@a,b:7000,[::1]:1")
+    else {
+        panic!("it is one of a cluster");
+    };
+    let endpoints: Vec<_> = address.seeds.iter().map(|seed| &seed.endpoint).collect();
+    let expected = [plain("a", 6379), plain("b", 7000), plain("::1", 1)];
+    assert!(endpoints.into_iter().eq(&expected));
+    for seed in &address.seeds {
+        let login = seed.login.as_ref().unwrap();
+        assert_eq!(
+            (login.user.as_deref(), &*login.password),
+            (Some("ann"), "s3c,et")
+        );
+    }
+    assert_eq!(address.to_string(), "redis+cluster://a:6379,b:7000,[::1]:1");
+    assert_eq!(format!("{address:?}"), format!("ClusterAddress({address})"));
+}
+
+#[test]
 fn memory_stores_may_have_a_name() {
     let name = None;
     assert_eq!(
@@ -148,7 +169,11 @@ fn what_cannot_be_used_is_refused_by_kind() {
         ("redis+unix://host/path", Malformed),
         ("http://h", UnknownScheme),
         ("://h", UnknownScheme),
-        ("redis+cluster://a:1,b:2,c", UnsupportedScheme),
+        ("redis+cluster://", MissingHost),
+        ("redis+cluster://a,,b", MissingHost),
+        ("redis+cluster://a,b:port", Malformed),
+        ("redis+cluster://a,b/1", ClusterDatabase),
+        ("redis+cluster://a,b?c=d", Query),
         ("redis+sentinel://a:1,b:2/service", UnsupportedScheme),
         ("redis://", MissingHost),
         ("redis:///0", MissingHost),
@@ -184,7 +209,7 @@ fn nothing_shows_a_password() {
         "redis://h?pass=s3cret",
         "redis+unix:///path?pass=a@s3cret&db=x",
         "redis+unix:///path?pass=s3cret&db=x",
-        "redis+cluster://ann:s3cret@a:1,b:2",
+        "redis+cluster://ann:s3cret@a:1,b:2/3",
         "ann:s3cret@h:6379",
         "ann:s3cret",
         "s3cret:6379",
@@ -220,6 +245,6 @@ fn a_refusal_shows_where_it_was_to_connect() {
             "{shown}"
         );
     }
-    let (_, shown) = refused("redis+cluster://a:1,b:2");
+    let (_, shown) = refused("redis+cluster://a:1,b:2/3");
     assert!(shown.contains("redis+cluster://a:1,b:2"), "{shown}");
 }

@@ -106,14 +106,14 @@ impl Store for MemoryStore {
     }
 
     /// One shard at a time.
-    async fn scan(&self, prefix: &str, cursor: u64) -> Answer<(Vec<String>, u64)> {
+    async fn scan(&self, prefix: &str, cursor: u128) -> Answer<(Vec<String>, u128)> {
         let Some(shard) = self.shards.get(cursor as usize) else {
             return Ok((Vec::new(), 0));
         };
         let shard = shard.lock();
         let keys = shard.iter().map(|(key, _)| key.to_string());
         let keys = keys.filter(|key| key.starts_with(prefix)).collect();
-        let next = (cursor + 1) % self.shards.len() as u64;
+        let next = (cursor + 1) % self.shards.len() as u128;
         Ok((keys, next))
     }
 

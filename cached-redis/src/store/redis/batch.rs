@@ -35,7 +35,7 @@ use slots::Batch;
 pub(super) use slots::{Closed, Join, Outcome};
 use state::State;
 
-/// The reads and commands of one store.
+/// The reads and commands of one server.
 #[derive(Default)]
 pub(super) struct Batches {
     state: Mutex<State>,
@@ -57,6 +57,13 @@ pub(super) enum Next {
 }
 
 impl Batches {
+    /// Of a server that is one of a cluster, or is not.
+    pub(super) fn of(is_shard: bool) -> Self {
+        let batches = Self::default();
+        batches.state.lock().by_slot = is_shard;
+        batches
+    }
+
     pub(super) fn judged_by(&self, judge: impl Fn(&Answer<()>) + Send + Sync + 'static) {
         // There is one store of each.
         let _ = self.judge.set(Box::new(judge));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::Cmd;
+use redis::{Cmd, ToRedisArgs};
 
 use super::{envelope_token, millis, script};
 use crate::wire::entry::Token;
@@ -43,8 +43,8 @@ pub(super) fn release(key: &str, token: Token) -> Cmd {
     script::RELEASE.on(&[key], &[token.as_bytes()])
 }
 
-pub(super) fn unlink(keys: &[String]) -> Cmd {
-    let size: usize = keys.iter().map(String::len).sum();
+pub(super) fn unlink<K: AsRef<str> + ToRedisArgs>(keys: &[K]) -> Cmd {
+    let size: usize = keys.iter().map(|key| key.as_ref().len()).sum();
     let mut command = Cmd::with_capacity(1 + keys.len(), 6 + size);
     command.arg("UNLINK").arg(keys);
     command

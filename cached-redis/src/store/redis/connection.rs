@@ -32,8 +32,6 @@ use crate::util::tasks::Tasks;
 
 pub(super) struct Connection {
     shared: Arc<Shared>,
-    /// Why the first attempt came to nothing.
-    first_failure: Option<ConnectProblem>,
     tasks: Arc<Tasks>,
     /// How long an attempt to connect may take.
     patience: Duration,
@@ -72,18 +70,9 @@ pub(super) struct Live {
 }
 
 impl Connection {
-    /// Starts the task and waits until its first attempt is over.
-    pub(super) async fn open(
-        route: Arc<Route>,
-        settings: RedisSettings,
-        role: Role,
-        batches: Arc<Batches>,
-    ) -> Self {
-        let connection = Self::start(route, settings, role, batches, Tasks::here());
-        Self {
-            first_failure: connection.shared.first_attempt().await,
-            ..connection
-        }
+    /// Waits until the first attempt of the task is over; why it failed, if it did.
+    pub(super) async fn first_attempt(&self) -> Option<ConnectProblem> {
+        self.shared.first_attempt().await
     }
 
     /// Starts the task.
@@ -120,7 +109,6 @@ impl Connection {
         });
         tasks.house(move || Arc::clone(&connector).begin());
         Self {
-            first_failure: None,
             shared,
             tasks,
             patience,
@@ -191,11 +179,6 @@ impl Connection {
 
     pub(super) fn is_up(&self) -> bool {
         self.shared.live.load().is_some()
-    }
-
-    /// Whether the first attempt succeeded; else why not.
-    pub(super) fn first_try(&self) -> Result<(), ConnectProblem> {
-        self.first_failure.clone().map_or(Ok(()), Err)
     }
 
     /// Gives the connection up, so that another is made.

@@ -20,7 +20,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Poll, ready};
 use std::thread::{self, Thread};
 use std::time::Duration;
@@ -31,6 +31,7 @@ use super::batch::Batches;
 use crate::error::StoreError;
 use crate::store::Answer;
 use crate::util::liveness::PATIENCE;
+use crate::util::lock::Mutex;
 use crate::util::thread::number;
 
 const PARTS: u32 = 8;
@@ -38,14 +39,14 @@ const SHORTEST_TICK: Duration = Duration::from_millis(1);
 /// Threads beyond this number share lists.
 const LISTS: usize = 16;
 
-/// Dropped, it ends its thread.
+/// That of all connections of a store. Dropped, it ends its thread.
 pub(super) struct Deadline(Arc<Ticks>);
 
 impl Deadline {
     /// Starts the thread.
-    pub(super) fn new(deadline: Duration, batches: Arc<Batches>) -> io::Result<Self> {
+    pub(super) fn new(deadline: Duration) -> io::Result<Self> {
         let tick = (deadline / PARTS).max(SHORTEST_TICK);
-        let ticks = Arc::new(Ticks::new(deadline, tick, batches));
+        let ticks = Arc::new(Ticks::new(deadline, tick));
         let given = Arc::clone(&ticks);
         let thread = thread::Builder::new().name("cached-redis".to_owned());
         let giver = thread.spawn(move || given.give(tick))?;
@@ -60,7 +61,21 @@ impl Deadline {
         &self,
         operation: Pin<&mut F>,
     ) -> impl Future<Output = Answer<F::Output>> {
-        self.0.limit(operation)
+        self.within(self.0.age(), operation)
+    }
+
+    /// The same for one that goes on with what is as old as that.
+    pub(super) fn within<F: Future>(
+        &self,
+        age: Age<'_>,
+        operation: Pin<&mut F>,
+    ) -> impl Future<Output = Answer<F::Output>> {
+        self.0.limit(age, operation)
+    }
+
+    /// What is sent together has it, too, until it is dropped.
+    pub(super) fn bounds(&self, batches: &Arc<Batches>) {
+        self.0.batches.lock().push(Arc::downgrade(batches));
     }
 
     #[cfg(test)]
@@ -126,7 +141,7 @@ struct Ticks {
     /// The thread, once it has started.
     giver: OnceLock<Thread>,
     lists: Box<[List; LISTS]>,
-    batches: Arc<Batches>,
+    batches: Mutex<Vec<Weak<Batches>>>,
     /// How many there were.
     count: AtomicU32,
     /// How many of them an operation may last.
@@ -140,7 +155,7 @@ struct Ticks {
 struct List(Notify);
 
 impl Ticks {
-    fn new(deadline: Duration, tick: Duration, batches: Arc<Batches>) -> Self {
+    fn new(deadline: Duration, tick: Duration) -> Self {
         // One more, since an operation may begin at the very end of a tick.
         let ticks = |time: Duration| time.as_nanos().div_ceil(tick.as_nanos()) as u32 + 1;
         Self {
@@ -148,7 +163,7 @@ impl Ticks {
             ended: AtomicBool::new(false),
             giver: OnceLock::new(),
             lists: Box::new([const { List(Notify::const_new()) }; LISTS]),
-            batches,
+            batches: Mutex::default(),
             count: AtomicU32::new(0),
             life: ticks(deadline),
             patience: ticks(deadline.max(PATIENCE)),
@@ -180,11 +195,15 @@ impl Ticks {
         lived.count >= self.life
     }
 
-    async fn limit<F: Future>(&self, mut operation: Pin<&mut F>) -> Answer<F::Output> {
+    async fn limit<F: Future>(
+        &self,
+        mut age: Age<'_>,
+        mut operation: Pin<&mut F>,
+    ) -> Answer<F::Output> {
         let List(list) = &self.lists[number() % LISTS];
         let mut next = pin!(list.notified());
         // After that, so that the tick which the thread gives before it goes to sleep is not missed.
-        let mut age = self.age();
+        age.leave_mark();
         poll_fn(|context| {
             if let Poll::Ready(answer) = operation.as_mut().poll(context) {
                 return Poll::Ready(Ok(answer));
@@ -248,7 +267,19 @@ impl Ticks {
         for List(list) in &*self.lists {
             list.notify_waiters();
         }
-        self.batches.tick(self.life, self.patience)
+        let tick = |batches: Arc<Batches>| batches.tick(self.life, self.patience);
+        let going_on = self
+            .batches()
+            .into_iter()
+            .map(tick)
+            .filter(|goes_on| *goes_on);
+        going_on.count() > 0
+    }
+
+    fn batches(&self) -> Vec<Arc<Batches>> {
+        let mut all = self.batches.lock();
+        all.retain(|batches| batches.strong_count() > 0);
+        all.iter().filter_map(Weak::upgrade).collect()
     }
 }
 

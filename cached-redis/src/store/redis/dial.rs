@@ -22,6 +22,8 @@ pub(super) struct Route {
     pub(super) address: RedisAddress,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<Tls>,
+    /// Whether it is to be a node of a cluster.
+    pub(super) is_shard: bool,
 }
 
 pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}

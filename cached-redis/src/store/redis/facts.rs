@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use redis::Value;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::ConnectProblem;
 
@@ -53,11 +54,13 @@ impl Facts {
             .map(String::as_str)
     }
 
-    /// Why this server cannot be used. One that says nothing of itself is taken as it is.
-    pub(super) fn problem(&self) -> Option<ConnectProblem> {
+    /// Why this server cannot be used, by itself or as one of a cluster. One that says nothing of itself is taken
+    /// as it is.
+    pub(super) fn problem(&self, is_shard: bool) -> Option<ConnectProblem> {
         match self.tell(&["redis_mode", "server_mode", "mode"]) {
-            Some("cluster") => return Some(ConnectProblem::Cluster),
             Some("sentinel") => return Some(ConnectProblem::Sentinel),
+            Some("cluster") if !is_shard => return Some(ConnectProblem::Cluster),
+            Some("standalone") if is_shard => return Some(ConnectProblem::NotCluster),
             _ => {}
         }
         // Valkey tells the version of Redis that it is compatible with under the first name.
@@ -104,6 +107,15 @@ impl Identity {
         self.process.is_some() && self == other
     }
 
+    /// The epoch of a server of a cluster: another one in each of its lives, and on each other server. `None`: it
+    /// does not say who it is.
+    pub(crate) fn epoch(&self) -> Option<u32> {
+        let process = self.process.as_deref()?;
+        let history = self.history.as_deref()?;
+        let hash = xxh3_64(format!("{process} {history}").as_bytes());
+        Some((hash as u32).max(1))
+    }
+
     /// What the server calls itself since it was started.
     pub(crate) fn process(&self) -> Option<&str> {
         self.process.as_deref()
@@ -126,7 +138,7 @@ mod tests {
     #[test]
     fn a_server_that_cannot_be_used_is_known_by_its_mode_its_version_or_its_role() {
         let info = "# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\nrole:master\r\n";
-        assert_eq!(facts(info).problem(), None);
+        assert_eq!(facts(info).problem(false), None);
         for (from, to, problem) in [
             ("standalone", "cluster", Some(ConnectProblem::Cluster)),
             ("standalone", "sentinel", Some(ConnectProblem::Sentinel)),
@@ -140,16 +152,24 @@ mod tests {
             ("7.0.15", "unstable", None),
             ("master", "slave", Some(ConnectProblem::Replica)),
         ] {
-            assert_eq!(facts(&info.replace(from, to)).problem(), problem, "{to}");
+            assert_eq!(
+                facts(&info.replace(from, to)).problem(false),
+                problem,
+                "{to}"
+            );
         }
-        assert_eq!(Facts::default().problem(), None);
+        assert_eq!(Facts::default().problem(false), None);
+        let not_one = Some(ConnectProblem::NotCluster);
+        assert_eq!(facts(info).problem(true), not_one);
+        let cluster = info.replace("standalone", "cluster");
+        assert_eq!(facts(&cluster).problem(true), None);
     }
 
     #[test]
     fn valkey_is_taken_for_the_redis_it_is_compatible_with() {
         let info = "redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:9.0.1\r\n\
                     server_mode:standalone\r\nrole:master\r\n";
-        assert_eq!(facts(info).problem(), None);
+        assert_eq!(facts(info).problem(false), None);
     }
 
     #[test]
@@ -159,7 +179,7 @@ mod tests {
             let text = |text: &str| Value::BulkString(text.into());
             let pairs = pairs.iter().map(|(name, value)| (text(name), text(value)));
             let modules = (text("modules"), Value::Array(Vec::new()));
-            Facts::of(Value::Map(pairs.chain([modules]).collect())).problem()
+            Facts::of(Value::Map(pairs.chain([modules]).collect())).problem(false)
         };
         assert_eq!(hello("standalone", "7.0.15"), None);
         assert_eq!(hello("cluster", "7.0.15"), Some(ConnectProblem::Cluster));

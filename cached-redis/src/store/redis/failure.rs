@@ -49,6 +49,7 @@ fn refusal(code: String, text: &str) -> ConnectProblem {
         "NOAUTH" => ConnectProblem::LoginMissing,
         "WRONGPASS" => ConnectProblem::LoginRefused,
         "ERR" if text.contains("DB index") => ConnectProblem::Database,
+        "ERR" if text.contains("cluster support disabled") => ConnectProblem::NotCluster,
         _ => ConnectProblem::Server { code },
     })
 }

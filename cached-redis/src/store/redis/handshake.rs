@@ -20,7 +20,7 @@ use super::facts::{Facts, Identity};
 use super::mux::Mux;
 use super::tracking::{Standing, Tracking};
 use super::{epoch, failure, reply, script};
-use crate::error::ConnectProblem;
+use crate::error::{ConnectProblem, StoreError};
 use crate::store::address::{Login, RedisAddress};
 use crate::util::background::Background;
 
@@ -53,7 +53,10 @@ pub(super) async fn open(
 ) -> Result<Opened, ConnectProblem> {
     let (mut opened, _) = start_either(route, batches, config).await?;
     if let Some((key, seen)) = epoch {
-        let agreed = epoch::agree(&mut opened.connection, key, seen).await;
+        let agreed = match route.is_shard {
+            true => opened.identity.epoch().ok_or(StoreError::Answer),
+            false => epoch::agree(&mut opened.connection, key, seen).await,
+        };
         opened.epoch = agreed.map_err(|error| ConnectProblem::Epoch(Box::new(error)))?;
     }
     Ok(opened)
@@ -119,7 +122,7 @@ async fn start(
     let stream = Mux::new(dial(route).await?, Arc::clone(batches));
     let number = stream.number();
     let (connection, driver) = log_in(&info, config, stream).await?;
-    let prepared = prepare(connection, driver, route.address.database).await?;
+    let prepared = prepare(connection, driver, route).await?;
     Ok(Opened { number, ..prepared })
 }
 
@@ -215,8 +218,9 @@ fn introduced(
 async fn prepare(
     mut connection: MultiplexedConnection,
     driver: Background,
-    database: u32,
+    route: &Route,
 ) -> Result<Opened, ConnectProblem> {
+    let database = route.address.database;
     let mut pipeline = introduction(database);
     pipeline.cmd("HELLO");
     pipeline.cmd("INFO").arg("server");
@@ -235,7 +239,7 @@ async fn prepare(
         .by_ref()
         .take(3)
         .for_each(|answer| facts.learn(answer));
-    if let Some(problem) = facts.problem() {
+    if let Some(problem) = facts.problem(route.is_shard) {
         return Err(problem);
     }
     selected?;

@@ -9,14 +9,17 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use redis::{Cmd, Value};
 
-use super::batch::Join;
+use super::batch::{Batches, Join};
 use super::connection::Connection;
+use super::connector::Role;
 use super::deadline::{Age, Deadline, Lived};
-use super::script::{self, Script};
+use super::dial::Route;
+use super::settings::RedisSettings;
 use super::{reply, send};
 use crate::error::StoreError;
 use crate::store::many::MOST;
 use crate::store::{Answer, Told};
+use crate::util::tasks::Tasks;
 
 /// What a caller has who waits until somebody is told how a command ended.
 pub(crate) struct Waiting {
@@ -26,10 +29,29 @@ pub(crate) struct Waiting {
 
 pub(super) struct Link {
     pub(super) connection: Connection,
-    pub(super) deadline: Deadline,
+    pub(super) deadline: Arc<Deadline>,
+    pub(super) route: Arc<Route>,
 }
 
 impl Link {
+    /// Starts to connect, for as long as `tasks` are there.
+    pub(super) fn start(
+        route: Arc<Route>,
+        settings: &RedisSettings,
+        role: Role,
+        deadline: &Arc<Deadline>,
+        tasks: Arc<Tasks>,
+    ) -> Self {
+        let batches = Arc::new(Batches::of(route.is_shard));
+        deadline.bounds(&batches);
+        let (to, settings) = (Arc::clone(&route), settings.clone());
+        Self {
+            connection: Connection::start(to, settings, role, batches, tasks),
+            deadline: Arc::clone(deadline),
+            route,
+        }
+    }
+
     pub(super) async fn ask(&self, command: &Cmd) -> Answer<Value> {
         let mut connection = self.connection.current().await?;
         let sent = pin!(connection.send_packed_command(command));
@@ -90,43 +112,6 @@ impl Link {
             self.connection.missed();
         }
         has_ended || is_late
-    }
-
-    /// The number that a script answers.
-    pub(super) async fn evaluate(&self, command: Cmd) -> Answer<i64> {
-        let answer = match self.call(&command).await {
-            Err(StoreError::Server { code }) if code == script::UNKNOWN => {
-                self.call(&script::in_full(&command)).await
-            }
-            answer => answer,
-        };
-        reply::integer(answer?.as_deref())
-    }
-
-    /// The same for one that says yes or no.
-    pub(super) async fn run(&self, command: Cmd) -> Answer<bool> {
-        Ok(self.evaluate(command).await? == 1)
-    }
-
-    pub(super) async fn run_each(&self, commands: impl Iterator<Item = Cmd>) -> Vec<Answer<bool>> {
-        let answers = self.send(commands).await.into_iter();
-        answers.map(|answer| reply::flag(&answer?)).collect()
-    }
-
-    /// Runs a script on all of `keys` at once, or on so many of them as one command may name. Whether it
-    /// said so of all.
-    pub(super) async fn run_all(
-        &self,
-        script: &Script,
-        keys: &[String],
-        args: &[&[u8]],
-    ) -> Answer<bool> {
-        let mut all = true;
-        for chunk in keys.chunks(MOST) {
-            let keys: Vec<_> = chunk.iter().map(String::as_str).collect();
-            all &= self.run(script.on(&keys, args)).await?;
-        }
-        Ok(all)
     }
 
     /// Reads `key`, together with others where there are any.

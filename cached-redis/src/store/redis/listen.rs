@@ -7,7 +7,6 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,8 +16,8 @@ use redis::{Msg, Value};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::dial::Route;
 use super::handshake;
+use super::links::Way;
 use super::{RedisStore, failure};
 use crate::error::ConnectProblem;
 use crate::store::mailbox::{Heard, Mailbox, Slot, mailbox};
@@ -34,7 +33,8 @@ impl RedisStore {
         let (slot, mailbox) = mailbox();
         let (tried, first_try) = oneshot::channel();
         let subscriber = Subscriber {
-            route: Arc::clone(&self.route),
+            way: self.links.way(channel),
+            address: self.address(),
             patience: self.settings.connect_timeout,
             channel: channel.to_owned(),
             slot,
@@ -48,7 +48,8 @@ impl RedisStore {
 
 /// The task: subscribe, hand on, and again, until its listener is gone and it with him.
 struct Subscriber {
-    route: Arc<Route>,
+    way: Way,
+    address: String,
     /// How long an attempt, or a sign of life, may take.
     patience: Duration,
     channel: String,
@@ -88,7 +89,7 @@ impl Subscriber {
 
     async fn subscribe(&self) -> Result<PubSub, ConnectProblem> {
         let attempt = async {
-            let mut subscription = handshake::open_pubsub(&self.route).await?;
+            let mut subscription = handshake::open_pubsub(&*(self.way)()?).await?;
             let subscribed = subscription.subscribe(&self.channel).await;
             subscribed.map_err(|error| failure::of_client(&error))?;
             Ok(subscription)
@@ -123,7 +124,7 @@ impl Subscriber {
 
     /// Once per outage aloud.
     fn report(&self, problem: &ConnectProblem, before: u32) {
-        let address = &self.route.address;
+        let address = &self.address;
         if before == 0 {
             crate::util::warning::warn!(%address, %problem, "cannot subscribe, going on trying");
         } else {

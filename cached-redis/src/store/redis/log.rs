@@ -14,8 +14,8 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Value};
 use tokio::time::timeout;
 
-use super::dial::Route;
 use super::handshake;
+use super::links::Way;
 use super::{RedisStore, reply, send};
 use crate::error::{ConnectProblem, StoreError};
 use crate::store::log::{BATCH, Batch, Log, Reader};
@@ -27,7 +27,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// One consumer's connection.
 pub(in crate::store) struct RedisLog {
-    route: Arc<Route>,
+    way: Way,
     /// How long an attempt to connect, or an answer, may take.
     patience: Duration,
     reader: Arc<Reader>,
@@ -41,7 +41,7 @@ const START: &str = "0-0";
 impl RedisStore {
     pub(in crate::store) fn log(&self, reader: Arc<Reader>) -> RedisLog {
         RedisLog {
-            route: Arc::clone(&self.route),
+            way: self.links.way(&reader.log),
             patience: self.settings.connect_timeout,
             reader,
             live: None,
@@ -50,14 +50,15 @@ impl RedisStore {
     }
 
     pub(in crate::store) async fn acknowledge(&self, reader: &Reader, id: &str) -> Answer<()> {
-        self.link.ask(&acknowledge(reader, &[id])).await.map(drop)
+        self.links.ask(&acknowledge(reader, &[id])).await.map(drop)
     }
 }
 
 impl Log for RedisLog {
     async fn open(&mut self, from_start: bool) -> Answer<bool> {
         self.live = None;
-        let attempt = timeout(self.patience, handshake::open_bare(&self.route)).await;
+        let route = (self.way)()?;
+        let attempt = timeout(self.patience, handshake::open_bare(&route)).await;
         self.live = Some(attempt.unwrap_or(Err(ConnectProblem::Timeout))?);
         let Reader { log, group, .. } = &*self.reader;
         let mut create = redis::cmd("XGROUP");

@@ -22,7 +22,7 @@ impl RedisStore {
             None => command::acquire(&asked.key, &lease, ttl),
             Some(seen) => command::acquire_over(&asked.key, seen, &lease, ttl),
         };
-        let answers = self.link.send(asked.iter().map(command)).await;
+        let answers = self.links.send(asked.iter().map(command)).await;
         let granted = |(asked, answer): (&Asked, Answer<Value>)| match asked.over {
             None => reply::bytes(answer?).map(Granted::of),
             Some(_) => reply::flag(&answer?).map(Granted::over),
@@ -37,7 +37,7 @@ impl RedisStore {
         ttl: Duration,
     ) -> Vec<Answer<bool>> {
         let seize = |key: &String| command::seize(key, &lease, ttl);
-        self.link.run_each(keys.iter().map(seize)).await
+        self.links.run_each(keys.iter().map(seize)).await
     }
 
     pub(in crate::store) async fn extend_all(
@@ -47,7 +47,7 @@ impl RedisStore {
         ttl: Duration,
     ) -> Vec<Answer<bool>> {
         let extend = |key: &String| command::extend(key, token, ttl);
-        self.link.run_each(keys.iter().map(extend)).await
+        self.links.run_each(keys.iter().map(extend)).await
     }
 
     pub(in crate::store) async fn fill_all(&self, fills: &[Filling]) -> Vec<Answer<bool>> {
@@ -61,7 +61,7 @@ impl RedisStore {
                 &self.settings.bars_key,
             )
         });
-        let mut answers = self.link.run_each(sent).await.into_iter();
+        let mut answers = self.links.run_each(sent).await.into_iter();
         let answers = fills.iter().map(|fill| {
             check(fill)?;
             let answer = answers.next().unwrap_or(Err(StoreError::Answer));
@@ -76,7 +76,7 @@ impl RedisStore {
         token: Token,
     ) -> Vec<Answer<bool>> {
         let release = |key: &String| command::release(key, token);
-        self.link.run_each(keys.iter().map(release)).await
+        self.links.run_each(keys.iter().map(release)).await
     }
 }
 
@@ -91,7 +91,7 @@ impl RedisStore {
             command.arg("GETRANGE").arg(key).arg(0).arg(last);
             command
         };
-        let answers = self.link.send(keys.iter().map(part)).await.into_iter();
+        let answers = self.links.send(keys.iter().map(part)).await.into_iter();
         let part = |answer: Answer<Value>| match answer {
             Ok(value) => Ok(reply::bytes(value)?.filter(|bytes| !bytes.is_empty())),
             // As in a read of several keys.

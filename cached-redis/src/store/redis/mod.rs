@@ -1,4 +1,4 @@
-//! The store on one Redis server.
+//! The store on one Redis server, or on those of a cluster.
 //!
 //! Two rules keep an outage of Redis from becoming one of the caller. No operation ever waits for a
 //! connection: it is there or the operation fails at once, and reconnecting is a background task's
@@ -16,7 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use redis::Cmd;
 
-use super::address::RedisAddress;
+use super::address::{ClusterAddress, RedisAddress};
 use super::stats::StoreStats;
 use super::{Answer, Outlet, Put, Store, Told, Watch, envelope_token, millis};
 use crate::error::{ConnectProblem, Error};
@@ -30,6 +30,7 @@ use crate::wire::tag::Generation;
 mod agreement;
 mod batch;
 mod breaker;
+mod cluster;
 mod command;
 mod connection;
 mod connector;
@@ -40,6 +41,7 @@ mod facts;
 mod failure;
 mod handshake;
 mod link;
+mod links;
 mod listen;
 mod log;
 mod many;
@@ -58,15 +60,17 @@ mod tests;
 mod tls;
 mod tracked;
 mod tracking;
+#[cfg(test)]
+pub(crate) mod trio;
 
-use batch::Batches;
-use connection::Connection;
+use cluster::Cluster;
 use connector::Role;
 use deadline::Deadline;
 use dial::Route;
 pub(crate) use facts::Identity;
 use link::Link;
 pub(crate) use link::Waiting;
+use links::Links;
 pub(crate) use settings::RedisSettings;
 #[cfg(feature = "tls")]
 use tls::Tls;
@@ -79,13 +83,13 @@ const SCANNED: u32 = 500;
 
 /// See the module. Dropping it ends its tasks and closes its connection.
 pub(crate) struct RedisStore {
-    link: Link,
+    links: Links,
     /// For reads that a level in memory keeps, from the first of them on.
-    tracked: OnceLock<Option<Box<Link>>>,
+    tracked: OnceLock<Box<Link>>,
     tracking: Arc<Tracking>,
-    /// For connections beside that of the link.
-    route: Arc<Route>,
     settings: Box<RedisSettings>,
+    /// Why the first attempt to connect came to nothing.
+    first_failure: Option<ConnectProblem>,
     /// Entries of another epoch that were met.
     outdated: AtomicU64,
 }
@@ -97,76 +101,101 @@ impl RedisStore {
         settings: RedisSettings,
         watch: Arc<dyn Watch>,
     ) -> Result<Self, Error> {
-        settings.check()?;
+        let deadline = deadline(&settings)?;
         let route = Arc::new(Route {
             #[cfg(feature = "tls")]
             tls: Tls::of(&address, &settings.tls)?,
             address,
+            is_shard: false,
         });
-        let key = settings.staleness_key.clone();
-        let tracking = Arc::new(Tracking::new(key, settings.staleness));
-        let steps = Role::Steps(Steps {
+        let tracking = Arc::new(Tracking::of(&settings));
+        let role = Role::Steps(Steps {
             watch,
             tracking: Arc::clone(&tracking),
         });
-        let batches = Arc::<Batches>::default();
-        let deadline = Deadline::new(settings.deadline, Arc::clone(&batches))
-            .map_err(|_| Error::setting("deadline", "no thread could be started for it"))?;
-        let connection = Connection::open(Arc::clone(&route), settings.clone(), steps, batches);
-        Ok(Self {
-            link: Link {
-                connection: connection.await,
-                deadline,
-            },
+        let link = Link::start(route, &settings, role, &deadline, Tasks::here());
+        Ok(Self::on(Links::Server(link), tracking, settings).await)
+    }
+
+    /// The same for a cluster.
+    pub(crate) async fn connect_cluster(
+        address: ClusterAddress,
+        settings: RedisSettings,
+        watch: Arc<dyn Watch>,
+    ) -> Result<Self, Error> {
+        let deadline = deadline(&settings)?;
+        let tracking = Arc::new(Tracking::of(&settings));
+        let cluster = Cluster::open(address, settings.clone(), deadline, watch)?;
+        Ok(Self::on(Links::Cluster(cluster), tracking, settings).await)
+    }
+
+    async fn on(links: Links, tracking: Arc<Tracking>, settings: RedisSettings) -> Self {
+        Self {
+            first_failure: links.first_attempt().await,
+            links,
             tracked: OnceLock::new(),
             tracking,
-            route,
             settings: Box::new(settings),
             outdated: AtomicU64::new(0),
-        })
+        }
     }
 
     /// Whether the first attempt to connect succeeded; else why not.
     pub(crate) fn first_try(&self) -> Result<(), ConnectProblem> {
-        self.link.connection.first_try()
+        self.first_failure.clone().map_or(Ok(()), Err)
     }
 
-    pub(crate) fn address(&self) -> &RedisAddress {
-        &self.route.address
+    /// Without user, password and query.
+    pub(crate) fn address(&self) -> String {
+        self.links.to_string()
     }
 
     /// Where its tasks live.
     pub(crate) fn tasks(&self) -> &Arc<Tasks> {
-        self.link.connection.tasks()
+        self.links.tasks()
     }
 
     #[cfg(test)]
     pub(crate) fn is_connected(&self) -> bool {
-        self.link.connection.is_up()
+        self.stats().connected
     }
 
+    #[cfg(test)]
+    fn link(&self) -> &Link {
+        match &self.links {
+            Links::Server(link) => link,
+            Links::Cluster(_) => panic!("it is of several servers"),
+        }
+    }
+
+    /// Those of several servers have to be followed, by whoever waits for them.
     pub(crate) fn takes_removals(&self) -> bool {
-        self.link.connection.admits()
+        matches!(&self.links, Links::Server(link) if link.connection.admits())
     }
 
     /// See [`AnyStore::remove`](super::AnyStore::remove).
     pub(crate) fn remove(&self, keys: &[String], told: Arc<dyn Told>) -> Option<Waiting> {
-        self.link.tell(&command::unlink(keys), told)
+        match &self.links {
+            Links::Server(link) => link.tell(&command::unlink(keys), told),
+            Links::Cluster(_) => None,
+        }
     }
 
     /// See [`AnyStore::attend`](super::AnyStore::attend).
     pub(crate) fn attend(&self, waiting: &mut Waiting, context: &Context<'_>) -> bool {
-        self.link.attend(waiting, context)
+        match &self.links {
+            Links::Server(link) => link.attend(waiting, context),
+            Links::Cluster(_) => true,
+        }
     }
 
     pub(crate) fn condition(&self) -> State {
-        self.link.connection.condition()
+        self.links.condition()
     }
 
     pub(crate) fn stats(&self) -> StoreStats {
-        let own = self.link.connection.stats();
-        let tracked = self.tracked.get().and_then(Option::as_deref);
-        let tracked = tracked.map(|link| link.connection.stats());
+        let own = self.links.stats();
+        let tracked = self.tracked.get().map(|link| link.connection.stats());
         let tracked = tracked.unwrap_or_default();
         StoreStats {
             outdated: self.outdated.load(Ordering::Relaxed),
@@ -180,11 +209,11 @@ impl RedisStore {
 
 impl Store for RedisStore {
     async fn get(&self, key: &str) -> Answer<Option<Bytes>> {
-        self.link.read(key).await
+        self.links.read(key).await
     }
 
     async fn get_all(&self, keys: &[&str]) -> Answer<Vec<Option<Bytes>>> {
-        self.link.read_all(keys).await
+        self.links.read_all(keys).await
     }
 
     async fn stamp(
@@ -196,13 +225,13 @@ impl Store for RedisStore {
         let stamp = |(tag, new): &(String, Generation)| {
             script::STAMP.on(&[tag], &[new.bytes(), ttl.as_bytes()])
         };
-        let answers = self.link.send(tags.iter().map(stamp)).await.into_iter();
+        let answers = self.links.send(tags.iter().map(stamp)).await.into_iter();
         answers.map(|answer| reply::generation(answer?)).collect()
     }
 
     async fn acquire(&self, key: &str, lease: Bytes, ttl: Duration) -> Answer<Option<Bytes>> {
         let command = command::acquire(key, &lease, ttl);
-        self.link.call(&command).await
+        self.links.call(&command).await
     }
 
     async fn acquire_over(
@@ -213,55 +242,58 @@ impl Store for RedisStore {
         ttl: Duration,
     ) -> Answer<bool> {
         let command = command::acquire_over(key, &seen, &lease, ttl);
-        self.link.run(command).await
+        self.links.run(command).await
     }
 
     async fn seize(&self, key: &str, lease: Bytes, ttl: Duration) -> Answer<bool> {
-        self.link.run(command::seize(key, &lease, ttl)).await
+        self.links.run(command::seize(key, &lease, ttl)).await
     }
 
     async fn extend(&self, key: &str, token: Token, ttl: Duration) -> Answer<bool> {
-        self.link.run(command::extend(key, token, ttl)).await
+        self.links.run(command::extend(key, token, ttl)).await
     }
 
     async fn fill(&self, key: &str, token: Token, entry: Bytes, ttl: Duration) -> Answer<bool> {
         size::check(entry.len(), self.settings.value_bytes)?;
         let command = command::fill(key, token, &entry, ttl, &self.settings.bars_key);
-        size::judged(self.link.run(command).await, entry.len())
+        size::judged(self.links.run(command).await, entry.len())
     }
 
     async fn release(&self, key: &str, token: Token) -> Answer<bool> {
-        self.link.run(command::release(key, token)).await
+        self.links.run(command::release(key, token)).await
     }
 
     async fn invalidate(&self, keys: &[String]) -> Answer<()> {
         if keys.is_empty() {
             return Ok(());
         }
-        self.link.call(&command::unlink(keys)).await.map(drop)
+        self.links.unlink(keys).await
     }
 
     async fn bar(&self, id: Token, life: Option<Duration>, prefixes: &[String]) -> Answer<bool> {
         let (id, life) = (lock::name(id), millis_or_zero(life));
         let mut args = vec![id.as_bytes(), life.as_bytes()];
         args.extend(prefixes.iter().map(String::as_bytes));
-        self.link
+        self.links
             .run(script::BAR.on(&[&self.settings.bars_key], &args))
             .await
     }
 
-    async fn scan(&self, prefix: &str, cursor: u64) -> Answer<(Vec<String>, u64)> {
-        let mut command = Cmd::new();
-        command.arg("SCAN").arg(cursor);
-        command.arg("MATCH").arg(beginning_with(prefix));
-        command.arg("COUNT").arg(SCANNED);
-        reply::scanned(self.link.ask(&command).await?)
+    async fn scan(&self, prefix: &str, cursor: u128) -> Answer<(Vec<String>, u128)> {
+        let command = |cursor: u64| {
+            let mut command = Cmd::new();
+            command.arg("SCAN").arg(cursor);
+            command.arg("MATCH").arg(beginning_with(prefix));
+            command.arg("COUNT").arg(SCANNED);
+            command
+        };
+        self.links.scan(cursor, command).await
     }
 
     async fn begin(&self, keys: &[String], token: Token, hold: Duration) -> Answer<()> {
         let hold = millis(hold).to_string();
         let args = [token.as_bytes(), hold.as_bytes()];
-        self.link
+        self.links
             .run_all(&script::BEGIN, keys, &args)
             .await
             .map(drop)
@@ -270,13 +302,13 @@ impl Store for RedisStore {
     async fn hold(&self, keys: &[String], token: Token, hold: Duration) -> Answer<bool> {
         let hold = millis(hold).to_string();
         let args = [token.as_bytes(), hold.as_bytes()];
-        self.link.run_all(&script::HOLD, keys, &args).await
+        self.links.run_all(&script::HOLD, keys, &args).await
     }
 
     async fn end(&self, keys: &[String], token: Token, hold_off: Option<Duration>) -> Answer<bool> {
         let hold_off = millis_or_zero(hold_off);
         let args = [token.as_bytes(), hold_off.as_bytes()];
-        self.link.run_all(&script::END, keys, &args).await
+        self.links.run_all(&script::END, keys, &args).await
     }
 
     async fn put(&self, key: &str, token: Token, entry: Bytes, ttl: Duration) -> Answer<Put> {
@@ -284,14 +316,14 @@ impl Store for RedisStore {
         let ttl = millis(ttl).to_string();
         let bars = self.settings.bars_key.as_bytes();
         let args = [token.as_bytes(), &*entry, ttl.as_bytes(), bars];
-        let answer = self.link.evaluate(script::PUT.on(&[key], &args)).await;
+        let answer = self.links.evaluate(script::PUT.on(&[key], &args)).await;
         reply::put(size::judged(answer, entry.len())?)
     }
 
     async fn invalidate_guarded(&self, keys: &[String], hold_off: Option<Duration>) -> Answer<()> {
         let (token, hold_off) = (Token::next(), millis_or_zero(hold_off));
         let args = [token.as_bytes(), hold_off.as_bytes()];
-        self.link
+        self.links
             .run_all(&script::INVALIDATE, keys, &args)
             .await
             .map(drop)
@@ -300,44 +332,47 @@ impl Store for RedisStore {
     async fn lock(&self, key: &str, holder: Token, life: Duration) -> Answer<Grant> {
         let (holder, life) = (lock::name(holder), millis(life).to_string());
         let args = [holder.as_bytes(), life.as_bytes()];
-        Ok(reply::grant(
-            self.link.evaluate(script::LOCK.on(&[key], &args)).await?,
-        ))
+        let command = script::LOCK.on(&[key], &args);
+        Ok(reply::grant(self.links.evaluate(command).await?))
     }
 
     async fn extend_lock(&self, key: &str, holder: Token, life: Duration) -> Answer<bool> {
         let (holder, life) = (lock::name(holder), millis(life).to_string());
         let args = [holder.as_bytes(), life.as_bytes()];
-        self.link.run(script::EXTEND_LOCK.on(&[key], &args)).await
+        self.links.run(script::EXTEND_LOCK.on(&[key], &args)).await
     }
 
     async fn unlock(&self, key: &str, holder: Token) -> Answer<bool> {
         let holder = lock::name(holder);
         let command = script::UNLOCK.on(&[key], &[holder.as_bytes()]);
-        self.link.run(command).await
+        self.links.run(command).await
     }
 
     async fn publish(&self, outlet: &Outlet, message: Bytes) -> Answer<()> {
-        publish::publish(&self.link, outlet, &message).await
+        publish::publish(&self.links, outlet, &message).await
     }
 
-    fn now_ms(&self, _key: &str) -> u64 {
-        self.link.connection.now_ms()
+    fn now_ms(&self, key: &str) -> u64 {
+        self.links.now_ms(key)
     }
 
-    fn epoch(&self, _key: &str) -> u32 {
-        self.link.connection.epoch()
+    fn epoch(&self, key: &str) -> u32 {
+        self.links.epoch(key)
     }
 
     fn is_current(&self, key: &str, epoch: u32) -> bool {
         let current = self.epoch(key);
-        if epoch == current {
+        // None is known where the key may be at either of two servers.
+        if epoch == current && (epoch != 0 || self.settings.epoch_key.is_none()) {
             return true;
         }
         self.outdated.fetch_add(1, Ordering::Relaxed);
         // Others know of a later one: agree on it anew, with a new connection.
-        if epoch > current && current != 0 {
-            self.link.connection.abandon();
+        if let Links::Server(link) = &self.links
+            && epoch > current
+            && current != 0
+        {
+            link.connection.abandon();
         }
         false
     }
@@ -345,8 +380,17 @@ impl Store for RedisStore {
 
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RedisStore({})", self.route.address)
+        write!(f, "RedisStore({})", self.links)
     }
+}
+
+/// That of all their operations.
+fn deadline(settings: &RedisSettings) -> Result<Arc<Deadline>, Error> {
+    settings.check()?;
+    let deadline = Deadline::new(settings.deadline);
+    deadline
+        .map(Arc::new)
+        .map_err(|_| Error::setting("deadline", "no thread could be started for it"))
 }
 
 /// The pattern of all keys that begin with `prefix`, whatever it is made of.

@@ -100,7 +100,7 @@ impl Monitor {
     }
 
     fn is_other(&self, facts: &Facts) -> bool {
-        facts.problem().is_some() || facts.identity().history != self.history
+        facts.problem(false).is_some() || facts.identity().history != self.history
     }
 
     pub(super) fn seen(&self) -> Seen {

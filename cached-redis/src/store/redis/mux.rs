@@ -56,6 +56,8 @@ pub(super) struct Mux<S> {
     replies: Ends,
     /// Those that the first batch has by now.
     answers: Answers,
+    /// How it gets on.
+    outcome: Outcome,
 }
 
 enum Owed {
@@ -80,6 +82,7 @@ impl<S> Mux<S> {
             is_malformed: false,
             replies: Ends::default(),
             answers: Answers::default(),
+            outcome: Outcome::Answered,
         }
     }
 
@@ -94,7 +97,7 @@ impl<S> Mux<S> {
             let gathered = take(&mut self.gathered);
             match self.batches.next(self.number, gathered, context.waker()) {
                 Next::Send(closed) => {
-                    closed.keys.command(&mut self.unwritten);
+                    closed.keys.write(&mut self.unwritten);
                     self.owed.push_back(Owed::Batch(closed));
                 }
                 Next::Gather => {
@@ -167,31 +170,44 @@ impl<S> Mux<S> {
         }
     }
 
-    /// Whether there was enough of the reply to a batch. What ends where it should is odd for that batch
+    /// Whether there was enough of the next reply to a batch. What ends where it should is odd for that command
     /// alone; by anything else the connection ends.
     fn take_reply(&mut self) -> Result<bool, Malformed> {
         let Some(Owed::Batch(Closed { keys, .. })) = self.owed.front() else {
             return Err(Malformed);
         };
-        let is_one = keys.are_one() || keys.are_a_command();
-        let count = (!is_one).then(|| keys.count());
+        let (begun, all) = (self.answers.begun(), keys.count());
+        let (count, is_array) = keys.command_at(begun);
         let reply = match keys.are_a_command() {
             true => self.answers.take_any(&mut self.received)?,
-            false => self.answers.take(&mut self.received, count)?,
+            false => {
+                let array = is_array.then_some(count);
+                self.answers.take(&mut self.received, array)?
+            }
         };
         let Some(reply) = reply else {
             return Ok(false);
         };
-        self.land(match reply {
-            Reply::Answers => Outcome::Answered,
-            Reply::Odd => Outcome::Failed(StoreError::Answer),
-            Reply::Error(code) if code == "NOPERM" && count.is_some() => Outcome::Refused,
-            Reply::Error(code) => Outcome::Failed(reply::refusal(&code)),
-        });
+        let end = begun + count;
+        let mut fails = |error| self.outcome.fails(begun..end, count == all, error);
+        match reply {
+            Reply::Answers => {}
+            Reply::Odd => fails(StoreError::Answer),
+            Reply::Error(code) if code == "NOPERM" && is_array => self.outcome = Outcome::Refused,
+            Reply::Error(code) => fails(reply::refusal(&code)),
+        }
+        self.answers.end(count);
+        if end == all {
+            let outcome = take(&mut self.outcome);
+            self.land(outcome);
+        }
         Ok(true)
     }
 
     fn land(&mut self, outcome: Outcome) {
+        if !matches!(outcome, Outcome::Answered | Outcome::Partly(_)) {
+            self.answers.clear();
+        }
         if let Some(Owed::Batch(closed)) = self.owed.pop_front() {
             let answers = &mut self.answers.strings;
             self.batches.land(closed, outcome, answers);

@@ -5,21 +5,22 @@
 
 use redis::{Cmd, Value};
 
-use super::link::Link;
+use super::links::Links;
 use super::reply;
 use crate::store::{Answer, FIELD, Outlet, Retention};
 
-pub(super) async fn publish(link: &Link, outlet: &Outlet, message: &[u8]) -> Answer<()> {
+pub(super) async fn publish(links: &Links, outlet: &Outlet, message: &[u8]) -> Answer<()> {
     let send = redis::cmd("PUBLISH")
         .arg(&outlet.channel)
         .arg(message)
         .clone();
     let Some(retention) = &outlet.retention else {
-        return link.ask(&send).await.map(drop);
+        return links.ask(&send).await.map(drop);
     };
     let append = append(retention, message);
-    let commands = [redis::cmd("MULTI"), append, send, redis::cmd("EXEC")];
-    let answers: Answer<Vec<_>> = link.send(commands.into_iter()).await.into_iter().collect();
+    let commands = vec![redis::cmd("MULTI"), append, send, redis::cmd("EXEC")];
+    let answers = links.send_to(&retention.log, commands).await;
+    let answers: Answer<Vec<_>> = answers.into_iter().collect();
     match answers?.pop() {
         Some(Value::Array(done)) => done
             .into_iter()

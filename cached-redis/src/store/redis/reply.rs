@@ -1,7 +1,7 @@
 //! What the server answered, in the terms of the steps.
 //!
 //! Error texts of the server may quote arguments, so of an error only its code goes on, and only if
-//! it looks like one.
+//! it looks like one; but all of one that says which server to ask instead.
 
 use std::time::Duration;
 
@@ -52,6 +52,15 @@ pub(super) fn bytes(value: Value) -> Answer<Option<Bytes>> {
         Value::BulkString(bytes) => Ok(Some(bytes.into())),
         Value::Nil => Ok(None),
         _ => Err(StoreError::Answer),
+    }
+}
+
+/// A string, a number as one, or nothing.
+pub(super) fn string(value: Value) -> Answer<Option<Bytes>> {
+    match value {
+        Value::Int(number) => Ok(Some(number.to_string().into())),
+        Value::Okay => Ok(Some(Bytes::from_static(b"OK"))),
+        value => bytes(value),
     }
 }
 
@@ -115,25 +124,34 @@ pub(super) fn error(error: &RedisError) -> StoreError {
         ErrorKind::Io => StoreError::Lost,
         ErrorKind::RESP3NotSupported => refusal("ERR"),
         ErrorKind::AuthenticationFailed => refusal("WRONGPASS"),
-        _ => error.code().map_or(StoreError::Answer, refusal),
+        _ => match (error.code(), error.redirect_node()) {
+            (Some(code), Some((to, slot))) => refusal(&format!("{code} {slot} {to}")),
+            (code, _) => code.map_or(StoreError::Answer, refusal),
+        },
     }
 }
 
-fn server(error: &ServerError) -> StoreError {
-    refusal(error.code())
+fn server(answer: &ServerError) -> StoreError {
+    error(&answer.clone().into())
 }
 
 pub(super) fn refusal(code: &str) -> StoreError {
     let is_code = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     match code {
         "WRONGTYPE" => StoreError::WrongType,
-        code if code.len() <= 20 && code.bytes().all(is_code) => StoreError::Server {
-            code: code.to_owned(),
-        },
+        code if is_redirect(code) || code.len() <= 20 && code.bytes().all(is_code) => {
+            StoreError::Server {
+                code: code.to_owned(),
+            }
+        }
         _ => StoreError::Server {
             code: "ERR".to_owned(),
         },
     }
+}
+
+fn is_redirect(code: &str) -> bool {
+    code.starts_with("MOVED ") || code.starts_with("ASK ")
 }
 
 #[cfg(test)]

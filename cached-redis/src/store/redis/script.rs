@@ -70,6 +70,28 @@ impl Script {
     }
 }
 
+/// The first of the keys that `command` names; of those for which it does not matter, whatever they name first.
+pub(super) fn key(command: &Cmd) -> &[u8] {
+    let is_script = is(command, b"EVALSHA") || is(command, b"EVAL");
+    let first = if is_script { 3 } else { 1 };
+    match command.args_iter().nth(first) {
+        Some(Arg::Simple(key)) => key,
+        _ => b"",
+    }
+}
+
+/// The same command, which knows no script by its hash.
+pub(super) fn without_hash(command: &Cmd) -> Cmd {
+    match is(command, b"EVALSHA") {
+        true => in_full(command),
+        false => command.clone(),
+    }
+}
+
+fn is(command: &Cmd, name: &[u8]) -> bool {
+    matches!(command.args_iter().next(), Some(Arg::Simple(first)) if first == name)
+}
+
 /// The same step for a server that does not know its script.
 pub(super) fn in_full(command: &Cmd) -> Cmd {
     let mut args = command.args_iter().filter_map(|arg| match arg {

@@ -24,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Server {
     process: Child,
     port: u16,
+    bus: u16,
     directory: PathBuf,
     options: Vec<String>,
 }
@@ -48,12 +49,38 @@ impl Server {
                 return Self {
                     process,
                     port,
+                    bus: 0,
                     directory,
                     options,
                 };
             }
         }
         panic!("redis-server does not start");
+    }
+
+    /// One that is to be in a cluster.
+    pub(crate) fn start_in_cluster() -> Self {
+        let bus = free_port();
+        let options = [
+            "--cluster-enabled",
+            "yes",
+            "--cluster-node-timeout",
+            "5000",
+            "--cluster-port",
+            &bus.to_string(),
+        ];
+        let mut server = Self::start_with(&options);
+        server.bus = bus;
+        server
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The port that the others of its cluster know.
+    pub(crate) fn bus(&self) -> u16 {
+        self.bus
     }
 
     pub(crate) fn url(&self) -> String {

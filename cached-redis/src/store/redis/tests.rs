@@ -781,7 +781,7 @@ async fn a_read_whose_connection_has_just_ended_is_lost() {
     let server = Server::start();
     let store = server.store().await;
     // The driver tells it before the connection is taken away.
-    store.link.connection.batches().end(1);
+    store.link().connection.batches().end(1);
     assert_eq!(store.get("k").await, Err(StoreError::Lost));
     assert_eq!((store.stats().attempted, store.stats().lost), (1, 1));
 }

@@ -41,6 +41,7 @@ impl fmt::Debug for TlsSettings {
 const LONGEST_ANSWER: usize = 256;
 
 /// Makes TLS of a TCP connection.
+#[derive(Clone)]
 pub(super) struct Tls(TlsConnector);
 
 impl Tls {

@@ -7,13 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::batch::Batches;
-use super::connection::Connection;
+use super::RedisStore;
 use super::connector::Role;
-use super::deadline::Deadline;
 use super::link::Link;
+use super::links::Links;
 use super::tracking::Standing;
-use super::{RedisSettings, RedisStore};
 use crate::error::StoreError;
 use crate::policy::defaults::LONGEST_STALENESS;
 use crate::store::tracked::{Keeper, Shown};
@@ -79,28 +77,30 @@ impl RedisStore {
 
     /// The connection, if anybody wants it; without one of the steps none is begun.
     fn tracked(&self) -> Option<&Link> {
-        let is_wanted = || self.tracking.is_wanted() && self.link.connection.is_up();
+        let Links::Server(steps) = &self.links else {
+            return None;
+        };
+        let is_wanted = || self.tracking.is_wanted() && steps.connection.is_up();
         let begun = match self.tracked.get() {
-            None if is_wanted() => Some(self.tracked.get_or_init(|| self.open_tracked())),
+            None if is_wanted() => Some(self.tracked.get_or_init(|| self.open_tracked(steps))),
             begun => begun,
         };
-        begun?.as_deref()
+        begun.map(|begun| &**begun)
     }
 
-    /// `None`: there is no thread for its deadline.
-    fn open_tracked(&self) -> Option<Box<Link>> {
-        let (route, settings) = (
-            Arc::clone(&self.route),
-            RedisSettings::clone(&self.settings),
-        );
-        let batches = Arc::<Batches>::default();
-        let deadline = Deadline::new(settings.deadline, Arc::clone(&batches)).ok()?;
+    fn open_tracked(&self, steps: &Link) -> Box<Link> {
         let role = Role::Tracked(Arc::clone(&self.tracking));
-        let tasks = Arc::clone(self.link.connection.tasks());
-        Some(Box::new(Link {
-            connection: Connection::start(route, settings, role, batches, tasks),
-            deadline,
-        }))
+        let (route, tasks) = (
+            Arc::clone(&steps.route),
+            Arc::clone(steps.connection.tasks()),
+        );
+        Box::new(Link::start(
+            route,
+            &self.settings,
+            role,
+            &steps.deadline,
+            tasks,
+        ))
     }
 }
 

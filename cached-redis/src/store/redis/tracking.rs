@@ -23,6 +23,7 @@ use tokio::time::Instant;
 use super::agreement::Agreement;
 use super::facts::Identity;
 use super::handshake;
+use super::settings::RedisSettings;
 use crate::error::ConnectProblem;
 use crate::store::Watch;
 use crate::store::tracked::Keeper;
@@ -68,9 +69,10 @@ struct State {
 }
 
 impl Tracking {
-    pub(super) fn new(key: String, staleness: Duration) -> Self {
+    pub(super) fn of(settings: &RedisSettings) -> Self {
+        let key = settings.staleness_key.clone();
         Self {
-            agreement: Agreement::new(key, staleness),
+            agreement: Agreement::new(key, settings.staleness),
             keeper: OnceLock::new(),
             state: Mutex::default(),
             used: AtomicU64::new(0),
@@ -278,7 +280,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_idle_connection_is_asked_no_more_often_than_any_other() {
-        let tracking = Tracking::new(String::new(), Duration::from_secs(3));
+        let tracking = Tracking::of(&RedisSettings {
+            staleness: Duration::from_secs(3),
+            ..RedisSettings::default()
+        });
         tracking.used(Moment::now());
         assert_eq!(tracking.period(), Duration::from_secs(1));
         tokio::time::advance(IDLE).await;

@@ -1,7 +1,13 @@
 //! What a batch asks the server: for many keys, or by one command of any kind.
+//!
+//! A server of a cluster takes no command on keys of several slots, so there a read is several commands: an MGET for
+//! neighbours of one slot, such as an entry and its tags, and a GET for each other key. Each of them may fail for
+//! itself, since its slot may have moved.
 
 use redis::Cmd;
 use xxhash_rust::xxh3::xxh3_64;
+
+use crate::store::slot::slot;
 
 /// How many keys a batch has at most, so that a large answer does not hold up all readers; a read of more
 /// has one of its own.
@@ -18,6 +24,7 @@ pub(in crate::store::redis) struct Keys {
     places: Vec<Place>,
     readers: usize,
     form: Form,
+    by_slot: bool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -41,6 +48,8 @@ struct Place {
     /// Where the key stands in the arguments.
     start: usize,
     end: usize,
+    /// That of the key, where it matters.
+    slot: u16,
 }
 
 impl Keys {
@@ -79,7 +88,13 @@ impl Keys {
         self.arguments.extend_from_slice(key.as_bytes());
         let end = self.arguments.len();
         self.arguments.extend_from_slice(b"\r\n");
-        self.places.push(Place { hash, start, end });
+        let slot = if self.by_slot { slot(key) } else { 0 };
+        self.places.push(Place {
+            hash,
+            start,
+            end,
+            slot,
+        });
         self.places.len() - 1
     }
 
@@ -87,9 +102,10 @@ impl Keys {
         self.form = Form::Alone;
     }
 
-    /// Whether a GET reads them.
+    /// Whether a GET reads all of them.
+    #[cfg(test)]
     pub(in crate::store::redis) fn are_one(&self) -> bool {
-        self.form == Form::Alone && self.places.len() == 1
+        self.places.len() == 1 && self.is_get(&self.places)
     }
 
     /// Whether they are joined.
@@ -101,34 +117,59 @@ impl Keys {
         self.form == Form::Command
     }
 
-    /// Appends the command.
-    pub(in crate::store::redis) fn command(&self, bytes: &mut Vec<u8>) {
+    /// Appends the commands.
+    pub(in crate::store::redis) fn write(&self, bytes: &mut Vec<u8>) {
         if self.are_a_command() {
             return bytes.extend_from_slice(&self.arguments);
         }
-        header(bytes, b'*', 1 + self.places.len());
-        let name: &[u8] = match self.are_one() {
-            true => b"$3\r\nGET\r\n",
-            false => b"$4\r\nMGET\r\n",
-        };
-        bytes.extend_from_slice(name);
-        bytes.extend_from_slice(&self.arguments);
+        let mut from = 0;
+        for command in self.commands(0) {
+            let to = command.last().map_or(from, |place| place.end + 2);
+            header(bytes, b'*', 1 + command.len());
+            let name: &[u8] = match self.is_get(command) {
+                true => b"$3\r\nGET\r\n",
+                false => b"$4\r\nMGET\r\n",
+            };
+            bytes.extend_from_slice(name);
+            bytes.extend_from_slice(&self.arguments[from..to]);
+            from = to;
+        }
     }
 
-    /// How many there are of them.
+    /// How many keys that command reads which begins with the one at a place, and whether it is an MGET.
+    pub(in crate::store::redis) fn command_at(&self, place: usize) -> (usize, bool) {
+        if self.are_a_command() {
+            return (1, false);
+        }
+        let command = self.commands(place).next().unwrap_or_default();
+        (command.len(), !self.is_get(command))
+    }
+
+    fn commands(&self, from: usize) -> impl Iterator<Item = &[Place]> {
+        self.places[from..].chunk_by(|one, next| one.slot == next.slot)
+    }
+
+    fn is_get(&self, command: &[Place]) -> bool {
+        command.len() == 1 && (self.form == Form::Alone || self.by_slot)
+    }
+
+    /// How many answers there are.
     pub(in crate::store::redis) fn count(&self) -> usize {
-        self.places.len()
+        match self.are_a_command() {
+            true => 1,
+            false => self.places.len(),
+        }
     }
 
     pub(super) fn readers(&self) -> usize {
         self.readers
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(super) fn clear(&mut self, by_slot: bool) {
         self.arguments.clear();
         self.arguments.shrink_to(ROOM);
         self.places.clear();
-        (self.readers, self.form) = (0, Form::default());
+        (self.readers, self.form, self.by_slot) = (0, Form::default(), by_slot);
     }
 }
 

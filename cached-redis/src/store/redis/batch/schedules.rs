@@ -86,7 +86,7 @@ impl Scene {
     async fn answer(&self, closed: Closed) {
         yield_now().await;
         let mut command = Vec::new();
-        closed.keys.command(&mut command);
+        closed.keys.write(&mut command);
         let command = String::from_utf8(command).unwrap();
         let keys = command.split("\r\n").skip(4).step_by(2);
         let mut answers = self.serve(keys);

@@ -4,6 +4,7 @@
 //! nothing is while somebody is told how a command ended.
 
 use std::mem;
+use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -16,9 +17,12 @@ use crate::store::{Answer, Told};
 use crate::util::sync::Mutex;
 
 /// How a batch ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::store::redis) enum Outcome {
+    #[default]
     Answered,
+    /// But for the places of some commands.
+    Partly(Vec<(Range<usize>, StoreError)>),
     /// The server does not let us read several keys at once: all start over.
     Refused,
     /// All start over.
@@ -27,10 +31,29 @@ pub(in crate::store::redis) enum Outcome {
 }
 
 impl Outcome {
+    /// One more command has failed; `is_whole`: it was the only one.
+    pub(in crate::store::redis) fn fails(
+        &mut self,
+        places: Range<usize>,
+        is_whole: bool,
+        error: StoreError,
+    ) {
+        match self {
+            Self::Refused => {}
+            Self::Partly(failures) => failures.push((places, error)),
+            _ if is_whole => *self = Self::Failed(error),
+            _ => *self = Self::Partly(vec![(places, error)]),
+        }
+    }
+
     /// As that of an operation.
     pub(super) fn answer(&self) -> Answer<()> {
         match self {
             Self::Failed(error) => Err(error.clone()),
+            Self::Partly(failures) => match failures.first() {
+                Some((_, error)) => Err(error.clone()),
+                None => Ok(()),
+            },
             Self::Answered | Self::Refused | Self::Again => Ok(()),
         }
     }
@@ -40,7 +63,7 @@ impl Outcome {
         match self {
             Self::Answered => answers.last().cloned().ok_or(StoreError::Answer),
             Self::Failed(error) => Err(error.clone()),
-            Self::Refused | Self::Again => Err(StoreError::Lost),
+            Self::Partly(_) | Self::Refused | Self::Again => Err(StoreError::Lost),
         }
     }
 }
@@ -77,6 +100,11 @@ impl Slots {
 
     fn read(&self, places: &Places, mut got: impl FnMut(Option<Bytes>)) -> Poll<Ended> {
         let mut get = |place: &usize| {
+            if let Some(Outcome::Partly(failures)) = &self.outcome
+                && let Some((_, error)) = failures.iter().find(|(places, _)| places.contains(place))
+            {
+                return Err(error.clone());
+            }
             got(self.answers.get(*place).ok_or(StoreError::Answer)?.clone());
             Ok(())
         };
@@ -84,7 +112,7 @@ impl Slots {
             None => return Poll::Pending,
             Some(Outcome::Again | Outcome::Refused) => None,
             Some(Outcome::Failed(error)) => Some(Err(error.clone())),
-            Some(Outcome::Answered) => Some(match places {
+            Some(Outcome::Answered | Outcome::Partly(_)) => Some(match places {
                 Places::One(place) => get(place),
                 Places::Several(places) => places.iter().try_for_each(get),
             }),

@@ -33,6 +33,8 @@ const SPARE: usize = 64;
 
 #[derive(Default)]
 pub(super) struct State {
+    /// Whether one command may read keys of one slot only.
+    pub(super) by_slot: bool,
     /// What others may be sent with: the one that readers join, and commands.
     pub(super) open: Vec<Closed>,
     /// What waits for nobody else.
@@ -154,7 +156,7 @@ impl State {
             Some(batch) => batch.clear(),
             None => closed.batch = Arc::default(),
         }
-        closed.keys.clear();
+        closed.keys.clear(self.by_slot);
         self.begun += 1;
         closed
     }

@@ -9,7 +9,7 @@ const DEADLINES_MS: [u64; 5] = [1, 5, 8, 100, 5000];
 /// Ticks that the test gives, and how long each is meant to be.
 fn ticks(deadline: Duration) -> (Ticks, Duration) {
     let tick = (deadline / PARTS).max(SHORTEST_TICK);
-    (Ticks::new(deadline, tick, Arc::default()), tick)
+    (Ticks::new(deadline, tick), tick)
 }
 
 fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
@@ -21,7 +21,7 @@ fn an_operation_ends_between_one_deadline_and_nine_eighths_of_it() {
     for ms in DEADLINES_MS {
         let deadline = Duration::from_millis(ms);
         let (ticks, tick) = ticks(deadline);
-        let mut late = pin!(async { ticks.limit(pin!(pending::<()>())).await });
+        let mut late = pin!(async { ticks.limit(ticks.age(), pin!(pending::<()>())).await });
         let mut lived = 0;
         while poll(late.as_mut()).is_pending() {
             ticks.tick();
@@ -42,7 +42,7 @@ fn an_answer_in_time_is_passed_on() {
         false => Poll::Pending,
     });
     let mut answer = pin!(answer);
-    let mut limited = pin!(ticks.limit(answer.as_mut()));
+    let mut limited = pin!(ticks.limit(ticks.age(), answer.as_mut()));
     for _ in 0..PARTS {
         assert!(poll(limited.as_mut()).is_pending());
         ticks.tick();
@@ -54,7 +54,7 @@ fn an_answer_in_time_is_passed_on() {
 #[test]
 fn while_its_runtime_is_starved_an_operation_does_not_grow_old() {
     let (ticks, _) = ticks(Duration::from_millis(80));
-    let mut late = pin!(async { ticks.limit(pin!(pending::<()>())).await });
+    let mut late = pin!(async { ticks.limit(ticks.age(), pin!(pending::<()>())).await });
     for _ in 0..PARTS {
         assert!(poll(late.as_mut()).is_pending());
         (0..100).for_each(|_| _ = ticks.tick());
@@ -64,7 +64,7 @@ fn while_its_runtime_is_starved_an_operation_does_not_grow_old() {
 
 #[tokio::test]
 async fn a_deadline_holds_again_after_a_time_without_operations() {
-    let limit = Deadline::new(Duration::from_millis(8), Arc::default()).unwrap();
+    let limit = Deadline::new(Duration::from_millis(8)).unwrap();
     for _ in 0..3 {
         let late = limit.limit(pin!(pending::<()>())).await;
         assert_eq!(late, Err(StoreError::Timeout));
@@ -77,7 +77,7 @@ async fn a_deadline_holds_again_after_a_time_without_operations() {
 
 #[test]
 fn a_deadline_holds_where_no_runtime_is_driven() {
-    let limit = Deadline::new(Duration::from_millis(8), Arc::default()).unwrap();
+    let limit = Deadline::new(Duration::from_millis(8)).unwrap();
     let mut late = pin!(async { limit.limit(pin!(pending::<()>())).await });
     let began = Instant::now();
     while poll(late.as_mut()).is_pending() {
@@ -88,7 +88,7 @@ fn a_deadline_holds_where_no_runtime_is_driven() {
 
 #[test]
 fn its_thread_ends_with_it() {
-    let limit = Deadline::new(Duration::from_millis(8), Arc::default()).unwrap();
+    let limit = Deadline::new(Duration::from_millis(8)).unwrap();
     let ticks = Arc::downgrade(&limit.0);
     drop(limit);
     while ticks.strong_count() > 0 {

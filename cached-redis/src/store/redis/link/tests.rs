@@ -12,7 +12,7 @@ async fn a_read_that_joins_when_no_ticks_are_given_any_more_has_its_deadline() {
         ..RedisSettings::default()
     };
     let store = store(&server.url(), settings).await;
-    let link = &store.link;
+    let link = store.link();
     // As while it waits for a connection.
     let mut age = link.deadline.age();
     eventually(async || link.deadline.is_asleep()).await;

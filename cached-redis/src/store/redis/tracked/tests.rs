@@ -246,7 +246,7 @@ async fn while_the_steps_have_no_connection_nothing_is_vouched_for() {
     other.command(&[b"ACL", b"SETUSER", b"default", b"resetpass"]);
     proxy.point_at(&other);
     proxy.cut(0);
-    eventually(async || !store.link.connection.is_up()).await;
+    eventually(async || !store.link().connection.is_up()).await;
     let asked = || {
         let stats = server.command(&[b"INFO", b"commandstats"]);
         let info = stats.split("cmdstat_info:calls=").nth(1).unwrap();

@@ -1,0 +1,111 @@
+//! The servers of the cluster that are known. Each has a connection of its own, from when it is first named until
+//! it has been named by nobody for a while.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::peer::Peer;
+use super::seeds::Seeds;
+use super::shard::{Shard, Shards};
+use crate::store::Watch;
+use crate::store::redis::RedisSettings;
+use crate::store::redis::connector::Role;
+use crate::store::redis::deadline::Deadline;
+use crate::store::redis::link::Link;
+use crate::store::redis::tracking::{Steps, Tracking};
+use crate::util::lock::Mutex;
+use crate::util::moment::Moment;
+use crate::util::tasks::Tasks;
+
+/// For how long: a map that is older may still come.
+const UNNAMED: Duration = Duration::from_secs(60);
+
+/// One of them.
+pub(in crate::store::redis) struct Node {
+    pub(in crate::store::redis) link: Link,
+    pub(super) peer: Peer,
+}
+
+/// See the module.
+pub(super) struct Nodes {
+    known: Mutex<HashMap<Peer, Known>>,
+    pub(super) seeds: Arc<Seeds>,
+    pub(super) settings: RedisSettings,
+    pub(super) deadline: Arc<Deadline>,
+    shards: Arc<Shards>,
+    tasks: Weak<Tasks>,
+}
+
+struct Known {
+    node: Arc<Node>,
+    unnamed: Option<Moment>,
+}
+
+impl Nodes {
+    pub(super) fn new(
+        seeds: Seeds,
+        settings: RedisSettings,
+        deadline: Arc<Deadline>,
+        watch: Arc<dyn Watch>,
+        tasks: &Arc<Tasks>,
+    ) -> Self {
+        Self {
+            known: Mutex::default(),
+            seeds: Arc::new(seeds),
+            settings,
+            deadline,
+            shards: Arc::new(Shards::new(watch)),
+            tasks: Arc::downgrade(tasks),
+        }
+    }
+
+    /// The server there, which is connected to from now on. `None`: the store is being dropped.
+    pub(super) fn at(&self, peer: &Peer, replaces: bool) -> Option<Arc<Node>> {
+        let mut known = self.known.lock();
+        if let Some(known) = known.get_mut(peer) {
+            known.unnamed = None;
+            return Some(Arc::clone(&known.node));
+        }
+        let node = Arc::new(self.open(peer, replaces)?);
+        let opened = Known {
+            node: Arc::clone(&node),
+            unnamed: None,
+        };
+        known.insert(peer.clone(), opened);
+        Some(node)
+    }
+
+    fn open(&self, peer: &Peer, replaces: bool) -> Option<Node> {
+        let tasks = self.tasks.upgrade()?.beside();
+        let steps = Steps {
+            watch: Arc::new(Shard::new(Arc::clone(&self.shards), replaces)),
+            tracking: Arc::new(Tracking::of(&self.settings)),
+        };
+        let (route, role) = (Arc::new(self.seeds.route(peer)), Role::Steps(steps));
+        Some(Node {
+            link: Link::start(route, &self.settings, role, &self.deadline, tasks),
+            peer: peer.clone(),
+        })
+    }
+
+    /// Closes those that were not `named` for a while.
+    pub(super) fn keep(&self, named: &[Arc<Node>]) {
+        let is_named = |node: &Arc<Node>| named.iter().any(|named| Arc::ptr_eq(named, node));
+        let stays = |known: &mut Known| {
+            if is_named(&known.node) {
+                known.unnamed = None;
+                return true;
+            }
+            let since = known.unnamed.get_or_insert_with(Moment::now);
+            since.elapsed() < UNNAMED
+        };
+        // They are dropped when nothing is locked.
+        let closed: Vec<_> = self
+            .known
+            .lock()
+            .extract_if(|_, known| !stays(known))
+            .collect();
+        drop(closed);
+    }
+}
