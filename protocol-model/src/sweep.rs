@@ -34,6 +34,22 @@ pub enum Bar {
     Trusted,
     /// A bar; if it has run out, the removal begins anew.
     Asked,
+    /// The keys themselves: the first pass leaves a tombstone under each, which the second one takes away.
+    Tombstones {
+        /// If one of them was gone by then, the removal begins anew.
+        asked: bool,
+    },
+}
+
+impl Bar {
+    fn is_asked(self) -> bool {
+        matches!(self, Self::Asked | Self::Tombstones { asked: true })
+    }
+
+    /// Whether it stands beside the keys.
+    fn is_beside(self) -> bool {
+        matches!(self, Self::Trusted | Self::Asked)
+    }
 }
 
 /// What stands under a key.
@@ -42,6 +58,7 @@ enum Entry {
     Nothing,
     Lease(Token),
     Value(Version),
+    Tombstone,
 }
 
 /// How far a reader is.
@@ -81,6 +98,8 @@ pub struct Scene {
     fills: [Option<Version>; TOKENS],
     stage: Stage,
     barred: bool,
+    /// Whether what holds up fills has stood until now.
+    stood: bool,
     ran_out: bool,
 }
 
@@ -98,6 +117,7 @@ impl Model for Sweeps {
             fills: [None; TOKENS],
             stage: Stage::Writing,
             barred: false,
+            stood: false,
             ran_out: false,
         }
     }
@@ -146,7 +166,7 @@ impl Sweeps {
                 add(me, What::RemovesAll, to.row, to, None);
             }
             Stage::Committed => {
-                to.barred = self.bar != Bar::Missing;
+                (to.barred, to.stood) = (self.bar.is_beside(), true);
                 to.stage = Stage::of_pass(0);
                 add(me, What::RaisesBar, to.row, to, None);
             }
@@ -155,7 +175,7 @@ impl Sweeps {
                     to.stage = Stage::of_pass(pass + 1);
                     return add(me, What::BeginsPass, to.row, to, None);
                 }
-                let anew = self.bar == Bar::Asked && !now.barred;
+                let anew = self.bar.is_asked() && !now.stood;
                 to.barred = false;
                 to.stage = if anew {
                     Stage::Committed
@@ -173,7 +193,13 @@ impl Sweeps {
                 for level in (0..LEVELS).filter(|level| !removed[*level]) {
                     let (mut to, mut removed) = (*now, removed);
                     removed[level] = true;
-                    to.entries[level] = Entry::Nothing;
+                    to.entries[level] = match (self.bar, pass) {
+                        (Bar::Tombstones { .. }, 0) => Entry::Tombstone,
+                        _ => Entry::Nothing,
+                    };
+                    if let (Bar::Tombstones { .. }, 1) = (self.bar, pass) {
+                        to.stood &= now.entries[level] == Entry::Tombstone;
+                    }
                     to.stage = Stage::Removing { pass, removed };
                     add(me, What::RemovesOne, to.row, to, None);
                 }
@@ -290,11 +316,12 @@ impl Scene {
                 Entry::Nothing => {}
                 Entry::Lease(_) => add(Who::World, What::LeaseRunsOut, 0, to, None),
                 Entry::Value(_) => add(Who::World, What::ValueGoes, 0, to, None),
+                Entry::Tombstone => add(Who::World, What::TombstoneEvicted, 0, to, None),
             }
         }
         if self.barred && !self.ran_out {
             let mut to = *self;
-            (to.barred, to.ran_out) = (false, true);
+            (to.barred, to.stood, to.ran_out) = (false, false, true);
             add(Who::World, What::BarRunsOut, 0, to, None);
         }
     }

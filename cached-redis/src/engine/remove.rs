@@ -14,6 +14,19 @@
 //! * A load that began before its end may have met something old. Its lease stood when the second pass
 //!   began, and goes with it. Whoever takes one later reads what is current.
 //!
+//! In a cluster no step is on keys of several slots. There the keys themselves are barred: each gets a
+//! tombstone, as of a guarded write, and when all of them have one they are removed.
+//!
+//! ```text
+//! tombstones, of each slot in one step ──► all are there: nothing old stands ──► they go, slot by slot
+//! ```
+//!
+//! * From the first to the last answer nobody takes a lease of one of these keys, nor fills one; and whatever
+//!   has one of these tags is neither served nor stored. So what was there before is gone when all tombstones
+//!   stand, and who begins to load when the first of them goes finds nothing old.
+//! * A tombstone that is gone before its end (it was evicted, others have removed it, the process was
+//!   suspended) has proved nothing: all begins anew.
+//!
 //! A scan gives every key that stands from its beginning to its end. A bar that did not stand until its
 //! end, as the server was replaced, had no room for it, or the process was suspended, has proved nothing:
 //! the removal has failed, and the journal repeats it. All of that holds on one server only: whoever
@@ -24,8 +37,10 @@
 //! by their keys. That also closes the flights of loads that are about to begin, which costs a look at
 //! their leases and nothing else.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
@@ -34,13 +49,17 @@ use crate::error::StoreError;
 use crate::observe::event::Event;
 use crate::observe::registry::{DIRECT, Site};
 use crate::store::many::MOST;
+use crate::store::slot::slot;
 use crate::store::{Answer, Store as _, bars};
 use crate::wire::entry::Token;
 use crate::wire::key::Pattern;
 use crate::wire::tag;
 
-/// For how long a bar stands whose process has died.
+/// For how long a bar stands whose process has died, and a tombstone of a removal.
 const BAR: Duration = Duration::from_secs(10);
+
+/// How often a removal begins anew whose tombstones did not stand, before it is left to the journal.
+const TRIES: usize = 3;
 
 /// Removes all entries, leases and generations of tags of the cache's namespace.
 pub(crate) async fn namespace(inner: &Inner, hold_off: Option<Duration>) -> Answer<()> {
@@ -198,15 +217,63 @@ impl<'a> Sweep<'a> {
     }
 }
 
-/// Removes what stands under `keys`, at most [`MOST`], at once: every invalidation, sent or replayed,
-/// comes down to this. Where tombstones may stand it spares them, and leaves one for the time of the
-/// hold-off.
+/// Removes what stands under `keys`, at most [`MOST`], as one thing: every invalidation, sent or replayed,
+/// comes down to this.
 async fn step(inner: &Inner, keys: &[String], hold_off: Option<Duration>) -> Answer<()> {
-    let answer = match inner.journal.is_guarded() {
-        true => inner.store.invalidate_guarded(keys, hold_off).await,
-        false => inner.store.invalidate(keys).await,
+    let answer = match parts(inner, keys).as_slice() {
+        [] | [_] => at_once(inner, keys, hold_off).await,
+        parts => in_parts(inner, parts, hold_off).await,
     };
     // Their fills are refused from now on, so nobody should wait for them any more.
     inner.flights.abandon_all(keys);
     answer
 }
+
+/// `keys` by their slots, where that matters.
+fn parts(inner: &Inner, keys: &[String]) -> Vec<Vec<String>> {
+    let mut parts = BTreeMap::<_, Vec<_>>::new();
+    if inner.store.is_shared_out() {
+        for key in keys {
+            parts.entry(slot(key)).or_default().push(key.clone());
+        }
+    }
+    parts.into_values().collect()
+}
+
+/// Where tombstones may stand it spares them, and leaves one for the time of the hold-off.
+async fn at_once(inner: &Inner, keys: &[String], hold_off: Option<Duration>) -> Answer<()> {
+    match inner.journal.is_guarded() {
+        true => inner.store.invalidate_guarded(keys, hold_off).await,
+        false => inner.store.invalidate(keys).await,
+    }
+}
+
+/// See the module. What can be removed is, whatever became of the other parts.
+async fn in_parts(inner: &Inner, parts: &[Vec<String>], hold_off: Option<Duration>) -> Answer<()> {
+    for _ in 0..TRIES {
+        let token = Token::next();
+        let store = &inner.store;
+        let begun = join_all(parts.iter().map(|keys| begin(inner, keys, token))).await;
+        let ended = join_all(parts.iter().map(|keys| store.end(keys, token, hold_off))).await;
+        begun.into_iter().collect::<Answer<()>>()?;
+        let stood: Vec<_> = ended.into_iter().collect::<Answer<_>>()?;
+        if stood.into_iter().all(|stood| stood) {
+            return Ok(());
+        }
+    }
+    Err(StoreError::Lost)
+}
+
+/// Of what is no string, and so of somebody else, there is no tombstone until it is gone.
+async fn begin(inner: &Inner, keys: &[String], token: Token) -> Answer<()> {
+    match inner.store.begin(keys, token, BAR).await {
+        Err(StoreError::WrongType) => {
+            at_once(inner, keys, None).await?;
+            inner.store.begin(keys, token, BAR).await
+        }
+        begun => begun,
+    }
+}
+
+#[cfg(test)]
+mod schedules;

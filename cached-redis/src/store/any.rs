@@ -226,6 +226,10 @@ macro_rules! delegate {
                 dispatch!(self, store => store.epoch(key))
             }
 
+            fn is_shared_out(&self) -> bool {
+                dispatch!(self, store => store.is_shared_out())
+            }
+
             fn is_current(&self, key: &str, epoch: u32) -> bool {
                 dispatch!(self, store => store.is_current(key, epoch))
             }

@@ -185,6 +185,10 @@ macro_rules! fail {
                 self.store.epoch(key)
             }
 
+            fn is_shared_out(&self) -> bool {
+                self.store.is_shared_out()
+            }
+
             fn is_current(&self, key: &str, epoch: u32) -> bool {
                 self.store.is_current(key, epoch)
             }

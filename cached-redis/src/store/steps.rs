@@ -117,6 +117,12 @@ macro_rules! declare {
                 0
             }
 
+            /// Whether its keys are shared out among servers by their slots: then no step is on keys of
+            /// several slots.
+            fn is_shared_out(&self) -> bool {
+                false
+            }
+
             /// Whether an entry of `epoch`, shown under `key` by an answer that has come, may be trusted.
             fn is_current(&self, key: &str, epoch: u32) -> bool {
                 epoch == self.epoch(key)

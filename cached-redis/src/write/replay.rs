@@ -1,7 +1,8 @@
 //! The task that repeats what was not confirmed.
 //!
 //! It sleeps while nothing is kept. Else it removes all of it, as one thing, until that is confirmed;
-//! after a failure it pauses, but not past the next connection.
+//! after a failure it pauses, but not past the next connection. In a cluster, where a part of the servers
+//! may be away, what was deferred together is one thing.
 
 use std::sync::{Arc, Weak};
 
@@ -10,8 +11,8 @@ use crate::engine::remove;
 use crate::error::StoreError;
 use crate::observe::event::Event;
 use crate::observe::registry::DIRECT;
-use crate::protocol::journal::{Journal, Settled, Target};
-use crate::store::Answer;
+use crate::protocol::journal::{Journal, Settled, Target, Work};
+use crate::store::{Answer, Store as _};
 use crate::util::backoff::Backoff;
 
 /// Starts the task.
@@ -42,12 +43,21 @@ async fn replay(journal: Arc<Journal>, cache: Weak<Inner>) {
     }
 }
 
-/// One attempt at what is to be removed next.
+/// One attempt at all that is to be removed.
 async fn round(inner: &Inner) -> Answer<()> {
-    let journal = &inner.journal;
-    let Some(work) = journal.next() else {
-        return Ok(());
+    let work = match inner.store.is_shared_out() {
+        true => inner.journal.next_apart(),
+        false => inner.journal.next().into_iter().collect(),
     };
+    let mut done = Ok(());
+    for work in work {
+        done = done.and(attempt(inner, work).await);
+    }
+    done
+}
+
+async fn attempt(inner: &Inner, work: Work) -> Answer<()> {
+    let journal = &inner.journal;
     let settled = match &work.target {
         Target::Some(targets) => {
             let patterns = targets.patterns.iter();

@@ -13,6 +13,10 @@ const SWEEP: Sweeps = Sweeps {
 };
 
 pub(super) fn rows() -> Vec<Row> {
+    let apart = |asked| Sweeps {
+        bar: Bar::Tombstones { asked },
+        ..SWEEP
+    };
     let row = |name, about, verdict, sweeps| Row {
         name,
         about,
@@ -78,6 +82,27 @@ pub(super) fn rows() -> Vec<Row> {
                 bar: Bar::Trusted,
                 ..SWEEP
             },
+        ),
+        row(
+            "w7",
+            "on several servers: a tombstone under each key, and when all have one they are removed",
+            Holds(&[
+                What::RemovesOne,
+                What::BeginsPass,
+                What::LiftsBar,
+                What::FindsNoBar,
+                What::TombstoneEvicted,
+                What::Stored,
+                What::Refused,
+                What::Hits,
+            ]),
+            apart(true),
+        ),
+        row(
+            "w8",
+            "w7, and nobody looks whether the tombstones stood until then",
+            Stranded,
+            apart(false),
         ),
     ]
 }

@@ -95,6 +95,15 @@ impl<N: Copy + Ord> Book<N> {
         self.patterns.iter().map(|(_, pattern)| pattern)
     }
 
+    /// Each key and pattern that is kept one by one, and its number.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (N, Targets)> {
+        let patterns = self.patterns.iter();
+        let patterns = patterns.map(|(number, pattern)| (*number, pattern.clone().into()));
+        let keys = self.keys.numbered();
+        keys.map(|(number, key)| (number, vec![key].into()))
+            .chain(patterns)
+    }
+
     /// How many patterns are kept one by one.
     pub(super) fn patterns(&self) -> usize {
         self.patterns.len()

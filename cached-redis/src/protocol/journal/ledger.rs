@@ -104,9 +104,15 @@ impl<N: Copy + Ord> Ledger<N> {
         self.folded.is_some() || self.numbers.contains_key(key)
     }
 
-    /// Its keys, those with the smallest numbers first.
+    /// Its keys and their numbers, the smallest first.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (N, String)> {
+        let order = self.order.iter();
+        order.map(|(number, key)| (*number, key.to_string()))
+    }
+
+    /// Its keys, in the same order.
     pub(super) fn all(&self) -> impl Iterator<Item = String> {
-        self.order.iter().map(|(_, key)| key.to_string())
+        self.numbered().map(|(_, key)| key)
     }
 
     pub(super) fn is_folded(&self) -> bool {

@@ -39,7 +39,7 @@
 //! [`OnFailover`](crate::OnFailover) says so, the keys removed in the last 30 s before the connection
 //! was lost are kept again, before the first operation can use the new one.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{self, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -351,6 +351,24 @@ impl Journal {
         })
     }
 
+    /// The same apart, by the attempts that have failed: where one of several servers is away, its keys must
+    /// not hold up those of the others.
+    pub(crate) fn next_apart(&self) -> Vec<Work> {
+        let whole = self.next();
+        let apart = |work: Work| match work.target {
+            Target::Namespace => vec![work],
+            Target::Some(_) => {
+                let parts = self.state.lock().parts().into_values();
+                let part = |part| Work {
+                    target: Target::Some(part),
+                    ..work
+                };
+                parts.map(part).collect()
+            }
+        };
+        whole.map_or_else(Vec::new, apart)
+    }
+
     /// What is kept.
     pub(crate) fn pending(&self) -> Pending {
         let state = self.state.lock();
@@ -422,6 +440,15 @@ impl State {
             keys: keys.into_iter().collect(),
             patterns: patterns.collect(),
         })
+    }
+
+    /// What is kept, by the numbers of the attempts.
+    fn parts(&self) -> BTreeMap<u64, Targets> {
+        let mut parts = BTreeMap::<_, Targets>::new();
+        for (number, part) in self.books().flat_map(Book::parts) {
+            parts.entry(number).or_default().extend(part);
+        }
+        parts
     }
 
     fn bars(&self, key: &str) -> bool {

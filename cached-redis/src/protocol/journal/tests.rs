@@ -47,6 +47,35 @@ fn a_key_is_bypassed_from_its_failed_invalidation_to_its_replay() {
 }
 
 #[test]
+fn what_failed_together_is_repeated_together_and_settled_apart_from_the_rest() {
+    let journal = Journal::new(9, true);
+    let mut both = keys(&["a"]);
+    both.extend(pattern("b:*"));
+    journal.keep(journal.begin(), &both, None);
+    journal.keep(journal.begin(), &keys(&["c"]), None);
+    let targets = |work: &Work| match &work.target {
+        Target::Some(targets) => targets.clone(),
+        Target::Namespace => panic!("instead of some"),
+    };
+    let works = journal.next_apart();
+    assert_eq!(
+        works.iter().map(targets).collect::<Vec<_>>(),
+        [both, keys(&["c"])]
+    );
+    assert_eq!(
+        total(journal.confirm(works[1].attempt, &keys(&["c"]))),
+        Some(1)
+    );
+    assert!(bypassed(&journal, "a") && bypassed(&journal, "it:b:1") && !bypassed(&journal, "c"));
+
+    for number in 0..10 {
+        journal.keep(journal.begin(), &keys(&[&number.to_string()]), None);
+    }
+    let works = journal.next_apart();
+    assert!(matches!(works.as_slice(), [one] if one.target == Target::Namespace));
+}
+
+#[test]
 fn a_held_key_is_bypassed_until_all_who_hold_it_have_ended() {
     let journal = Journal::new(9, true);
     let (mut first, mut second) = (Hold::new(&journal), Hold::new(&journal));
