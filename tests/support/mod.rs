@@ -1,5 +1,6 @@
 //! What the tests, the stress test and the benchmarks share.
 
+pub(crate) mod cluster;
 pub(crate) mod forwarder;
 pub(crate) mod impostor;
 pub(crate) mod log;
@@ -17,6 +18,7 @@ pub(crate) mod tls;
 pub(crate) mod versions;
 pub(crate) mod world;
 
+pub(crate) use cluster::Cluster;
 pub(crate) use forwarder::Forwarder;
 pub(crate) use log::Log;
 pub(crate) use patience::{after_polls, eventually, in_time, poll_once, until_stale};
@@ -27,6 +29,6 @@ pub(crate) use source::{Failed, Source};
 pub(crate) use tier::tier;
 pub(crate) use versions::{two_versions, versions_meet};
 pub(crate) use world::{
-    Form, World, expired, filled, hit_again, in_both_forms, new_process, on_both_stores, on_redis,
-    refused, unanswered, waiting,
+    Form, World, expired, filled, hit_again, in_both_forms, new_process, on_a_cluster,
+    on_both_stores, on_redis, refused, unanswered, waiting,
 };

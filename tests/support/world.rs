@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use cached_redis::{Builder, Cache};
 
-use super::{RedisServer, eventually};
+use super::{Cluster, RedisServer, eventually};
 
 /// A store that belongs to one test. Each cache made here is one process: caches share nothing but
 /// the store.
 pub(crate) struct World {
     url: String,
     server: Option<RedisServer>,
+    cluster: Option<Cluster>,
 }
 
 impl World {
@@ -22,6 +23,7 @@ impl World {
         Self {
             url: format!("memory://world-{name}"),
             server: None,
+            cluster: None,
         }
     }
 
@@ -31,6 +33,17 @@ impl World {
         Self {
             url: server.url(),
             server: Some(server),
+            cluster: None,
+        }
+    }
+
+    /// A Redis Cluster of its own, of three primaries.
+    pub(crate) fn on_cluster() -> Self {
+        let cluster = Cluster::start(3);
+        Self {
+            url: cluster.url(),
+            server: None,
+            cluster: Some(cluster),
         }
     }
 
@@ -77,6 +90,11 @@ impl World {
     /// The server of a test that runs on Redis alone.
     pub(crate) fn redis(&mut self) -> &mut RedisServer {
         self.server.as_mut().expect("this test runs on Redis")
+    }
+
+    /// The cluster of a test that runs on one.
+    pub(crate) fn cluster(&mut self) -> &mut Cluster {
+        self.cluster.as_mut().expect("this test runs on a cluster")
     }
 }
 
@@ -154,6 +172,18 @@ macro_rules! on_redis {
     )+};
 }
 
+/// The same for behaviour that only a cluster has.
+macro_rules! on_a_cluster {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_a_cluster() {
+                super::$name($crate::support::World::on_cluster()).await;
+            }
+        }
+    )+};
+}
+
 /// How a function is given its ids.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Form {
@@ -184,4 +214,4 @@ macro_rules! in_both_forms {
     };
 }
 
-pub(crate) use {in_both_forms, on_both_stores, on_redis};
+pub(crate) use {in_both_forms, on_a_cluster, on_both_stores, on_redis};
