@@ -125,7 +125,7 @@ impl<'a> Sweep<'a> {
             error => error,
         };
         // Unanswered, it runs out by itself.
-        let stood = self.inner.store.bar(self.bar, None, &[]).await;
+        let stood = self.inner.store.bar(self.bar, None, &self.prefixes()).await;
         let ended = swept.and_then(|()| stood?.then_some(()).ok_or(StoreError::Lost));
         let done = ended.is_ok();
         for ((_, site), keys) in self.patterns.iter().zip(self.removed) {

@@ -1,5 +1,7 @@
 //! The slot of a key: by it the servers of a Redis Cluster share the keys out among them.
 
+use std::sync::LazyLock;
+
 /// How many slots there are.
 pub(crate) const SLOTS: usize = 16_384;
 
@@ -9,11 +11,36 @@ pub(crate) fn slot(key: impl AsRef<[u8]>) -> u16 {
     crc16(hashed(key.as_ref())) % SLOTS as u16
 }
 
+/// That of all keys which begin with `prefix`, if it says so.
+pub(crate) fn slot_of_all(prefix: &str) -> Option<u16> {
+    tag(prefix.as_bytes()).map(slot)
+}
+
+/// What stands between braces in a key of `slot` that has nothing else to be there by.
+pub(crate) fn number_in(slot: u16) -> u32 {
+    static NUMBERS: LazyLock<Box<[u32]>> = LazyLock::new(|| {
+        let (mut numbers, mut rest) = (vec![u32::MAX; SLOTS], SLOTS);
+        let mut number = 0;
+        while rest > 0 {
+            let of = &mut numbers[usize::from(self::slot(number.to_string()))];
+            rest -= usize::from(*of == u32::MAX);
+            *of = number.min(*of);
+            number += 1;
+        }
+        numbers.into()
+    });
+    NUMBERS[usize::from(slot)]
+}
+
 fn hashed(key: &[u8]) -> &[u8] {
+    tag(key).unwrap_or(key)
+}
+
+fn tag(key: &[u8]) -> Option<&[u8]> {
     let position = |of: &[u8], byte| of.iter().position(|it| *it == byte);
-    let tag = position(key, b'{').map(|open| &key[open + 1..]);
-    let tag = tag.and_then(|rest| Some(&rest[..position(rest, b'}')?]));
-    tag.filter(|tag| !tag.is_empty()).unwrap_or(key)
+    let rest = &key[position(key, b'{')? + 1..];
+    let tag = &rest[..position(rest, b'}')?];
+    (!tag.is_empty()).then_some(tag)
 }
 
 /// CRC-16/XMODEM.
@@ -50,6 +77,21 @@ mod tests {
     #[test]
     fn the_checksum_is_the_one_that_the_specification_names() {
         assert_eq!(crc16(b"123456789"), 0x31C3);
+    }
+
+    #[test]
+    fn each_slot_has_a_number_that_is_in_it() {
+        for of in 0..SLOTS as u16 {
+            assert_eq!(slot(format!("any:{{{}}}", number_in(of))), of);
+        }
+    }
+
+    #[test]
+    fn a_beginning_tells_the_slot_if_it_has_a_whole_tag() {
+        assert_eq!(slot_of_all("app:{7}:user:"), Some(slot("7")));
+        for prefix in ["app:", "app:{7", "app:{}", "app:{}:{7}"] {
+            assert_eq!(slot_of_all(prefix), None, "{prefix}");
+        }
     }
 
     #[test]

@@ -48,7 +48,8 @@ macro_rules! steps {
             invalidate(keys: &[String]) -> ();
 
             /// Puts a bar there that holds up the fills of keys which begin with one of `prefixes`, gives it
-            /// that life anew, or takes it away without one. `false`: it did not stand before.
+            /// that life anew, or takes it away without one. `false`: it did not stand before. The prefixes
+            /// are the same each time, since it stands wherever their keys are.
             bar(id: Token, life: Option<Duration>, prefixes: &[String]) -> bool;
 
             /// Some of the keys that begin with `prefix`, and the cursor for the next ones: 0 at first, and

@@ -9,6 +9,7 @@ suite! {
     a_written_value_is_not_stored_behind_a_bar
     a_bar_says_whether_it_stood
     each_of_several_bars_stands_for_itself
+    a_bar_before_a_whole_hash_tag_holds_up_what_has_it
 }
 
 fn prefixes(texts: &[&str]) -> Vec<String> {
@@ -32,7 +33,7 @@ async fn a_fill_is_held_up_while_a_bar_stands_before_its_key(subject: Subject) {
         store.fill("ns:a:1", token(7), entry(6), TTL).await,
         Ok(false)
     );
-    store.bar(token(9), None, &[]).await.unwrap();
+    store.bar(token(9), None, &barred).await.unwrap();
     assert_eq!(
         store.fill("ns:a:1", token(1), entry(5), TTL).await,
         Ok(true)
@@ -54,15 +55,15 @@ async fn a_written_value_is_not_stored_behind_a_bar(subject: Subject) {
 
 async fn a_bar_says_whether_it_stood(subject: Subject) {
     let (store, all) = (&subject.store, prefixes(&["ns:"]));
-    assert_eq!(store.bar(token(9), None, &[]).await, Ok(false));
+    assert_eq!(store.bar(token(9), None, &all).await, Ok(false));
     assert_eq!(store.bar(token(9), Some(TTL), &all).await, Ok(false));
     assert_eq!(store.bar(token(9), Some(TTL), &all).await, Ok(true));
-    assert_eq!(store.bar(token(9), None, &[]).await, Ok(true));
+    assert_eq!(store.bar(token(9), None, &all).await, Ok(true));
     let moment = Duration::from_millis(1);
     store.bar(token(9), Some(moment), &all).await.unwrap();
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert_eq!(
-        store.bar(token(9), None, &[]).await,
+        store.bar(token(9), None, &all).await,
         Ok(false),
         "it ran out"
     );
@@ -75,9 +76,34 @@ async fn each_of_several_bars_stands_for_itself(subject: Subject) {
         let raised = store.bar(token(id), Some(TTL), &prefixes(&[prefix])).await;
         assert_eq!(raised, Ok(false));
     }
-    assert_eq!(store.bar(token(8), None, &[]).await, Ok(true));
+    assert_eq!(
+        store.bar(token(8), None, &prefixes(&["ns:a"])).await,
+        Ok(true)
+    );
     let filled = store.fill("ns:a", token(1), entry(5), TTL).await;
     assert_eq!(filled, Err(StoreError::barred()));
-    assert_eq!(store.bar(token(9), None, &[]).await, Ok(true));
+    assert_eq!(
+        store.bar(token(9), None, &prefixes(&["ns:"])).await,
+        Ok(true)
+    );
     assert_eq!(store.fill("ns:a", token(1), entry(5), TTL).await, Ok(true));
+}
+
+async fn a_bar_before_a_whole_hash_tag_holds_up_what_has_it(subject: Subject) {
+    let (store, one) = (&subject.store, prefixes(&["ns:{1}:"]));
+    for (key, number) in [("ns:{1}:a", 1), ("ns:{2}:a", 2)] {
+        store.acquire(key, lease(number), TTL).await.unwrap();
+    }
+    assert_eq!(store.bar(token(9), Some(TTL), &one).await, Ok(false));
+    let filled = store.fill("ns:{1}:a", token(1), entry(5), TTL).await;
+    assert_eq!(filled, Err(StoreError::barred()));
+    assert_eq!(
+        store.fill("ns:{2}:a", token(2), entry(5), TTL).await,
+        Ok(true)
+    );
+    assert_eq!(store.bar(token(9), None, &one).await, Ok(true));
+    assert_eq!(
+        store.fill("ns:{1}:a", token(1), entry(5), TTL).await,
+        Ok(true)
+    );
 }

@@ -35,8 +35,8 @@ pub(super) fn extend(key: &str, token: Token, ttl: Duration) -> Cmd {
 
 pub(super) fn fill(key: &str, token: Token, entry: &[u8], ttl: Duration, bars: &str) -> Cmd {
     let ttl = millis(ttl).to_string();
-    let args = [token.as_bytes(), entry, ttl.as_bytes(), bars.as_bytes()];
-    script::FILL.on(&[key], &args)
+    let args = [token.as_bytes(), entry, ttl.as_bytes()];
+    script::FILL.on(&[key, bars], &args)
 }
 
 pub(super) fn release(key: &str, token: Token) -> Cmd {

@@ -1,6 +1,7 @@
 //! The way of each command: to the one server, or to that of a cluster which has its key.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::error::{ConnectProblem, StoreError};
 use crate::store::Answer;
 use crate::store::health::State;
 use crate::store::many::MOST;
-use crate::store::slot::slot;
+use crate::store::slot::{SLOTS, number_in, slot, slot_of_all};
 use crate::store::stats::StoreStats;
 use crate::util::tasks::Tasks;
 
@@ -128,6 +129,24 @@ impl Links {
         self.call(&command::unlink(keys)).await.map(drop)
     }
 
+    /// Where the bars of `key` stand: in its slot, under the name that those of one server have under `base`.
+    pub(super) fn bars<'a>(&self, base: &'a str, key: &str) -> Cow<'a, str> {
+        match self {
+            Self::Server(_) => base.into(),
+            Self::Cluster(_) => bars_of(base, slot(key)).into(),
+        }
+    }
+
+    /// Where those stand of all keys that begin with one of `prefixes`.
+    pub(super) fn all_bars(&self, base: &str, prefixes: &[String]) -> Vec<String> {
+        if let Self::Server(_) = self {
+            return vec![base.to_owned()];
+        }
+        let slots: Option<BTreeSet<_>> = prefixes.iter().map(|it| slot_of_all(it)).collect();
+        let slots = slots.unwrap_or_else(|| (0..SLOTS as u16).collect());
+        slots.into_iter().map(|slot| bars_of(base, slot)).collect()
+    }
+
     /// One step of a scan; `command` makes it of the cursor of a server.
     pub(super) async fn scan(
         &self,
@@ -204,6 +223,10 @@ impl Links {
             Self::Cluster(cluster) => cluster.way(slot(key)),
         }
     }
+}
+
+fn bars_of(base: &str, slot: u16) -> String {
+    format!("{base}:{{{}}}", number_in(slot))
 }
 
 /// Where a connection is to lead beside those of the steps, asked whenever one is made.

@@ -58,7 +58,7 @@ impl RedisStore {
                 fill.token,
                 &fill.entry,
                 fill.ttl,
-                &self.settings.bars_key,
+                &self.bars(&fill.key),
             )
         });
         let mut answers = self.links.run_each(sent).await.into_iter();

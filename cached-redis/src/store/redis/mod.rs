@@ -7,6 +7,7 @@
 //! A command whose future is dropped early may never be sent: whoever needs a fill or an invalidation
 //! to arrive spawns it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -189,6 +190,10 @@ impl RedisStore {
         }
     }
 
+    fn bars(&self, key: &str) -> Cow<'_, str> {
+        self.links.bars(&self.settings.bars_key, key)
+    }
+
     pub(crate) fn condition(&self) -> State {
         self.links.condition()
     }
@@ -255,7 +260,7 @@ impl Store for RedisStore {
 
     async fn fill(&self, key: &str, token: Token, entry: Bytes, ttl: Duration) -> Answer<bool> {
         size::check(entry.len(), self.settings.value_bytes)?;
-        let command = command::fill(key, token, &entry, ttl, &self.settings.bars_key);
+        let command = command::fill(key, token, &entry, ttl, &self.bars(key));
         size::judged(self.links.run(command).await, entry.len())
     }
 
@@ -274,9 +279,12 @@ impl Store for RedisStore {
         let (id, life) = (lock::name(id), millis_or_zero(life));
         let mut args = vec![id.as_bytes(), life.as_bytes()];
         args.extend(prefixes.iter().map(String::as_bytes));
-        self.links
-            .run(script::BAR.on(&[&self.settings.bars_key], &args))
-            .await
+        let bars = self.links.all_bars(&self.settings.bars_key, prefixes);
+        let set = bars.iter().map(|bars| script::BAR.on(&[bars], &args));
+        let stood = self.links.run_each(set).await.into_iter();
+        stood
+            .into_iter()
+            .try_fold(true, |all, stood| Ok(all & stood?))
     }
 
     async fn scan(&self, prefix: &str, cursor: u128) -> Answer<(Vec<String>, u128)> {
@@ -314,10 +322,9 @@ impl Store for RedisStore {
     async fn put(&self, key: &str, token: Token, entry: Bytes, ttl: Duration) -> Answer<Put> {
         size::check(entry.len(), self.settings.value_bytes)?;
         let ttl = millis(ttl).to_string();
-        let bars = self.settings.bars_key.as_bytes();
-        let args = [token.as_bytes(), &*entry, ttl.as_bytes(), bars];
-        let answer = self.links.evaluate(script::PUT.on(&[key], &args)).await;
-        reply::put(size::judged(answer, entry.len())?)
+        let args = [token.as_bytes(), &*entry, ttl.as_bytes()];
+        let put = script::PUT.on(&[key, &self.bars(key)], &args);
+        reply::put(size::judged(self.links.evaluate(put).await, entry.len())?)
     }
 
     async fn invalidate_guarded(&self, keys: &[String], hold_off: Option<Duration>) -> Answer<()> {
@@ -358,6 +365,10 @@ impl Store for RedisStore {
 
     fn epoch(&self, key: &str) -> u32 {
         self.links.epoch(key)
+    }
+
+    fn is_shared_out(&self) -> bool {
+        matches!(self.links, Links::Cluster(_))
     }
 
     fn is_current(&self, key: &str, epoch: u32) -> bool {

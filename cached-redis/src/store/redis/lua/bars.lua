@@ -1,5 +1,5 @@
 -- What the steps share that heed or change bars; `bars.rs` says what a bar is. All bars stand under one
--- key, as lines of "<id> <deadline> <prefix>".
+-- key, in a cluster under one in each slot, as lines of "<id> <deadline> <prefix>".
 
 local LINE = '(%S+) (%d+) ([^\n]*)\n'
 

@@ -3,10 +3,10 @@
 -- is if the key is barred.
 --
 -- KEYS[1]  the key
+-- KEYS[2]  the key of the bars
 -- ARGV[1]  the token of the writer
 -- ARGV[2]  the entry
 -- ARGV[3]  its time to live in ms
--- ARGV[4]  the key of the bars
 -- Result   2 the entry stands (also when this is a repetition); else the key is invalidated: 1 the
 --          writer was there, 0 it was not
 
@@ -17,7 +17,7 @@ end
 local now = now_ms()
 local holders, tainted = read(seen, now)
 if #holders == 1 and holders[1][1] == ARGV[1] and not tainted
-  and not is_barred(ARGV[4], key) then
+  and not is_barred(KEYS[2], key) then
   -- A full server refuses it; the key must be opened all the same.
   if not redis.pcall('SET', key, ARGV[2], 'PX', ARGV[3]).err then
     return 2
