@@ -33,7 +33,8 @@
 //!
 //! `update`, where the value in the cache is the truth, is a model of its own ([`Updates`]): three
 //! callers read, change and put back one value. Each update must count as often as its caller was told.
-//! So is the removal of several keys whose functions call one another ([`Sweeps`]).
+//! So are the removal of several keys whose functions call one another ([`Sweeps`]), and a slot of a cluster
+//! that goes to another server ([`Moves`]).
 //!
 //! The [`table`] lists the configurations: the protocol as shipped, in several worlds; its parts; and
 //! **broken twins**, each of which leaves one rule out. The twins are as important as the rest. A
@@ -49,7 +50,7 @@
 //!
 //! The bounds are what one model can have: one key with one tag, each reader and each writer acts once,
 //! one reader is dropped, Redis fails over once. No counter-example is known that needs more. Not
-//! modelled are redirections of a cluster, and tags across a failover.
+//! modelled are tags across a failover.
 //!
 //! Three things keep the states few without hiding anything: readers that are alike start in one
 //! order, so do writers, and a token or generation that nobody remembers is used again.
@@ -143,6 +144,7 @@ mod load;
 #[path = "../../cached-redis/src/protocol/local/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the library uses the rest")]
 mod local;
+mod moving;
 mod nested;
 mod pattern;
 mod protocol;
@@ -172,6 +174,7 @@ pub use checker::{Model, Outcome, Step, StepOf, explore};
 pub use config::*;
 pub use event::{Event, Flaw, What, Who};
 pub use level::{Ago, Level, Moment};
+pub use moving::{Moves, Slot};
 pub use replay::{Refused, Replayed, Server, replay};
 pub use report::{Bounds, Summary, run};
 pub use server::Condition;

@@ -141,6 +141,7 @@ impl Finding {
                 .fold(Outcome::default(), Outcome::and),
             Subject::Updates(updates) => explore(&updates),
             Subject::Sweeps(sweeps) => explore(&sweeps),
+            Subject::Moves(moves) => explore(&moves),
             Subject::Checks(checks) => match row.verdict {
                 Verdict::Holds(_) => (checks.parts(bounds == Bounds::Full).iter())
                     .map(explore)

@@ -91,6 +91,7 @@ mod no_merged_invalidation;
 mod no_redis_at_start;
 mod odd_server;
 mod odd_settings;
+mod on_a_cluster;
 mod one_load;
 #[cfg(feature = "testing")]
 mod one_load_without_redis;

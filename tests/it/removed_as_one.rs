@@ -43,11 +43,11 @@ async fn inner(source: &Source, id: u64) -> u64 {
     source.load().await
 }
 
-fn outer_keys(count: u64) -> Vec<String> {
+pub(crate) fn outer_keys(count: u64) -> Vec<String> {
     (0..count).map(|id| format!("one:outer:{id}")).collect()
 }
 
-fn inner_keys(count: u64) -> Vec<String> {
+pub(crate) fn inner_keys(count: u64) -> Vec<String> {
     (0..count).map(|id| format!("one:inner:{id}")).collect()
 }
 

@@ -3,6 +3,7 @@
 //! All of it is done by plain commands, so that a slot can be left half moved, and a replica can take over
 //! whoever agrees.
 
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ const AGREED: Duration = Duration::from_secs(60);
 /// See the module.
 pub(crate) struct Cluster {
     nodes: Vec<RedisServer>,
+    killed: BTreeSet<usize>,
 }
 
 impl Cluster {
@@ -25,6 +27,7 @@ impl Cluster {
     pub(crate) fn start(primaries: usize) -> Self {
         let cluster = Self {
             nodes: nodes(primaries),
+            killed: BTreeSet::new(),
         };
         let share = usize::from(SLOTS).div_ceil(primaries);
         for (at, node) in cluster.nodes.iter().enumerate() {
@@ -86,19 +89,33 @@ impl Cluster {
         &self.nodes
     }
 
-    pub(crate) fn node_mut(&mut self, node: usize) -> &mut RedisServer {
-        &mut self.nodes[node]
+    fn alive(&self) -> impl Iterator<Item = &RedisServer> {
+        let all = self.nodes.iter().enumerate();
+        all.filter_map(|(at, node)| (!self.killed.contains(&at)).then_some(node))
+    }
+
+    /// Ends a node at once, as `kill -9` does.
+    pub(crate) fn kill(&mut self, node: usize) {
+        self.nodes[node].kill();
+        self.killed.insert(node);
+    }
+
+    /// Starts a killed node again, empty; it knows the others and its slots.
+    pub(crate) fn restart(&mut self, node: usize) {
+        self.nodes[node].restart();
+        self.killed.remove(&node);
     }
 
     pub(crate) fn slot(&self, key: &str) -> u16 {
-        self.nodes[0].run(&["CLUSTER", "KEYSLOT", key])
+        let node = self.alive().next().expect("a node that is there");
+        node.run(&["CLUSTER", "KEYSLOT", key])
     }
 
     /// Which node has the slot of `key`, as that node says.
     pub(crate) fn owner(&self, key: &str) -> usize {
         let slot = self.slot(key);
-        let mut nodes = self.nodes.iter();
-        let owner = nodes.position(|node| owns(node, slot));
+        let owns = |at: &usize| !self.killed.contains(at) && owns(&self.nodes[*at], slot);
+        let owner = (0..self.nodes.len()).find(owns);
         owner.expect("a node that has the slot")
     }
 
@@ -153,13 +170,23 @@ impl Cluster {
         self.end_move(slot, from, to);
     }
 
-    /// Lets a replica take the place of its primary, whoever agrees; waits until that one knows.
-    pub(crate) fn take_over(&self, replica: usize, primary: usize) {
+    /// Stops a replica and ends its connection: of what its primary does from now on it hears nothing.
+    pub(crate) fn cut_off(&self, replica: usize, primary: usize) {
+        self.nodes[replica].freeze();
+        self.nodes[primary].run::<()>(&["CLIENT", "KILL", "TYPE", "replica"]);
+    }
+
+    /// Lets a replica take the place of its primary, whoever agrees; waits until all know.
+    pub(crate) fn take_over(&self, replica: usize) {
+        self.nodes[replica].thaw();
+        let id = self.id(replica);
         self.nodes[replica].run::<()>(&["CLUSTER", "FAILOVER", "TAKEOVER"]);
-        until("the old primary knows", || {
-            let role: String = self.nodes[primary].run(&["INFO", "replication"]);
-            role.contains("role:slave")
-        });
+        let knows = |node: &RedisServer| {
+            let nodes: String = node.run(&["CLUSTER", "NODES"]);
+            let mut lines = nodes.lines().filter(|line| line.starts_with(&id));
+            lines.any(|line| line.contains("master") && line.split(' ').count() > 8)
+        };
+        until("all know the new primary", || self.alive().all(knows));
     }
 }
 
@@ -171,6 +198,10 @@ fn nodes(count: usize) -> Vec<RedisServer> {
         "nodes.conf",
         "--cluster-node-timeout",
         "1000",
+        "--cluster-require-full-coverage",
+        "no",
+        "--cluster-replica-no-failover",
+        "yes",
     ];
     let started = (0..count).map(|_| thread::spawn(|| RedisServer::start_with(ARGS)));
     let started: Vec<_> = started.collect();

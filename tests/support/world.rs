@@ -37,6 +37,15 @@ impl World {
         }
     }
 
+    /// What `SERVER` asks for: one Redis server, as long as it is not set, or a `cluster`.
+    pub(crate) fn on_servers() -> Self {
+        match std::env::var("SERVER").as_deref() {
+            Err(_) => Self::on_redis(),
+            Ok("cluster") => Self::on_cluster(),
+            Ok(other) => panic!("SERVER is `cluster` or not set, not `{other}`"),
+        }
+    }
+
     /// A Redis Cluster of its own, of three primaries.
     pub(crate) fn on_cluster() -> Self {
         let cluster = Cluster::start(3);
@@ -44,6 +53,15 @@ impl World {
             url: cluster.url(),
             server: None,
             cluster: Some(cluster),
+        }
+    }
+
+    /// A cluster that somebody else keeps.
+    pub(crate) fn on_this(cluster: &Cluster) -> Self {
+        Self {
+            url: cluster.url(),
+            server: None,
+            cluster: None,
         }
     }
 
@@ -154,7 +172,7 @@ macro_rules! on_both_stores {
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn on_redis() {
-                super::$name($crate::support::World::on_redis()).await;
+                super::$name($crate::support::World::on_servers()).await;
             }
         }
     )+};

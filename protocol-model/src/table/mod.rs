@@ -4,6 +4,7 @@ use crate::check::Checks;
 use crate::config::Config;
 use crate::event::What;
 use crate::level::Level;
+use crate::moving::Moves;
 use crate::sweep::Sweeps;
 use crate::update::Updates;
 
@@ -11,6 +12,7 @@ mod committing;
 mod dying;
 mod lagging;
 mod levels;
+mod moving;
 mod others;
 mod outages;
 mod refreshing;
@@ -42,6 +44,8 @@ pub enum Subject {
     Updates(Updates),
     /// The removal of keys whose functions call one another.
     Sweeps(Sweeps),
+    /// A slot that goes to another server.
+    Moves(Moves),
     /// A level in process memory.
     Level(Level),
     /// One whose entries are checked.
@@ -88,6 +92,7 @@ pub fn table() -> Vec<Row> {
         tagging::nesting(),
         updating::rows(),
         sweeping::rows(),
+        moving::rows(),
         levels::bounded(),
         levels::broadcast(),
         strict::settled(),
