@@ -14,11 +14,12 @@
 //! * A load that began before its end may have met something old. Its lease stood when the second pass
 //!   began, and goes with it. Whoever takes one later reads what is current.
 //!
-//! In a cluster no step is on keys of several slots. There the keys themselves are barred: each gets a
-//! tombstone, as of a guarded write, and when all of them have one they are removed.
+//! In a cluster no step is on keys of several slots, nor on several of a slot whose keys are being moved.
+//! There the keys themselves are barred: each gets a tombstone, as of a guarded write, and when all of them
+//! have one they are removed.
 //!
 //! ```text
-//! tombstones, of each slot in one step ──► all are there: nothing old stands ──► they go, slot by slot
+//! a tombstone under each key ──► all are there: nothing old stands ──► they go, one by one
 //! ```
 //!
 //! * From the first to the last answer nobody takes a lease of one of these keys, nor fills one; and whatever
@@ -37,7 +38,7 @@
 //! by their keys. That also closes the flights of loads that are about to begin, which costs a look at
 //! their leases and nothing else.
 
-use std::collections::BTreeMap;
+use std::slice;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -220,24 +221,24 @@ impl<'a> Sweep<'a> {
 /// Removes what stands under `keys`, at most [`MOST`], as one thing: every invalidation, sent or replayed,
 /// comes down to this.
 async fn step(inner: &Inner, keys: &[String], hold_off: Option<Duration>) -> Answer<()> {
-    let answer = match parts(inner, keys).as_slice() {
-        [] | [_] => at_once(inner, keys, hold_off).await,
-        parts => in_parts(inner, parts, hold_off).await,
+    let answer = match are_together(inner, keys) {
+        true => Some(at_once(inner, keys, hold_off).await),
+        false => None,
+    };
+    let answer = match answer {
+        Some(answer) if !answer.as_ref().is_err_and(StoreError::is_apart) => answer,
+        _ => one_by_one(inner, keys, hold_off).await,
     };
     // Their fills are refused from now on, so nobody should wait for them any more.
     inner.flights.abandon_all(keys);
     answer
 }
 
-/// `keys` by their slots, where that matters.
-fn parts(inner: &Inner, keys: &[String]) -> Vec<Vec<String>> {
-    let mut parts = BTreeMap::<_, Vec<_>>::new();
-    if inner.store.is_shared_out() {
-        for key in keys {
-            parts.entry(slot(key)).or_default().push(key.clone());
-        }
-    }
-    parts.into_values().collect()
+/// Whether one step can name them.
+fn are_together(inner: &Inner, keys: &[String]) -> bool {
+    let mut slots = keys.iter().map(slot);
+    let first = slots.next();
+    !inner.store.is_shared_out() || slots.all(|slot| Some(slot) == first)
 }
 
 /// Where tombstones may stand it spares them, and leaves one for the time of the hold-off.
@@ -248,13 +249,13 @@ async fn at_once(inner: &Inner, keys: &[String], hold_off: Option<Duration>) -> 
     }
 }
 
-/// See the module. What can be removed is, whatever became of the other parts.
-async fn in_parts(inner: &Inner, parts: &[Vec<String>], hold_off: Option<Duration>) -> Answer<()> {
+/// See the module. What can be removed is, whatever became of the others.
+async fn one_by_one(inner: &Inner, keys: &[String], hold_off: Option<Duration>) -> Answer<()> {
+    let (store, each) = (&inner.store, || keys.iter().map(slice::from_ref));
     for _ in 0..TRIES {
         let token = Token::next();
-        let store = &inner.store;
-        let begun = join_all(parts.iter().map(|keys| begin(inner, keys, token))).await;
-        let ended = join_all(parts.iter().map(|keys| store.end(keys, token, hold_off))).await;
+        let begun = join_all(each().map(|key| begin(inner, key, token))).await;
+        let ended = join_all(each().map(|key| store.end(key, token, hold_off))).await;
         begun.into_iter().collect::<Answer<()>>()?;
         let stood: Vec<_> = ended.into_iter().collect::<Answer<_>>()?;
         if stood.into_iter().all(|stood| stood) {
@@ -265,11 +266,11 @@ async fn in_parts(inner: &Inner, parts: &[Vec<String>], hold_off: Option<Duratio
 }
 
 /// Of what is no string, and so of somebody else, there is no tombstone until it is gone.
-async fn begin(inner: &Inner, keys: &[String], token: Token) -> Answer<()> {
-    match inner.store.begin(keys, token, BAR).await {
+async fn begin(inner: &Inner, key: &[String], token: Token) -> Answer<()> {
+    match inner.store.begin(key, token, BAR).await {
         Err(StoreError::WrongType) => {
-            at_once(inner, keys, None).await?;
-            inner.store.begin(keys, token, BAR).await
+            at_once(inner, key, None).await?;
+            inner.store.begin(key, token, BAR).await
         }
         begun => begun,
     }

@@ -216,6 +216,11 @@ impl StoreError {
     pub(crate) fn is_barred(&self) -> bool {
         matches!(self, Self::Server { code } if code == "BARRED")
     }
+
+    /// Of the keys of one step some have moved to another server of a cluster, and others are yet to.
+    pub(crate) fn is_apart(&self) -> bool {
+        matches!(self, Self::Server { code } if code == "TRYAGAIN")
+    }
 }
 
 /// What is wrong with the address of a store.

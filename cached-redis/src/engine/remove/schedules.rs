@@ -1,4 +1,4 @@
-//! What is removed part by part, of functions that call one another, while others load it.
+//! What is removed key by key, of functions that call one another, while others load it.
 
 use std::sync::Arc;
 
@@ -59,12 +59,12 @@ impl Scene {
     async fn write(&self, process: usize) {
         let version = self.source.commit();
         let inner = &self.processes[process].inner;
-        let parts = [self.outer, "app:inner"].map(|key| vec![key.to_owned()]);
+        let keys = [self.outer, "app:inner"].map(str::to_owned);
         // Another process may remove what bars a part of them.
-        while let Err(error) = in_parts(inner, &parts, None).await {
+        while let Err(error) = one_by_one(inner, &keys, None).await {
             assert_eq!(error, StoreError::Lost);
         }
-        inner.flights.abandon_all(&parts.concat());
+        inner.flights.abandon_all(&keys);
         self.source.returned(version);
     }
 }
