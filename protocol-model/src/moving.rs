@@ -41,8 +41,14 @@ enum Entry {
 enum Phase {
     Idle,
     /// It has a lease of the server that had this epoch.
-    Leads { epoch: u8, floor: Version },
-    Fills { epoch: u8, version: Version },
+    Leads {
+        epoch: u8,
+        floor: Version,
+    },
+    Fills {
+        epoch: u8,
+        version: Version,
+    },
     Done,
 }
 
@@ -52,7 +58,10 @@ enum Stage {
     Writing,
     Committed,
     /// What this server has confirmed; `late`: which was not the owner any more.
-    Returned { by: usize, late: bool },
+    Returned {
+        by: usize,
+        late: bool,
+    },
 }
 
 /// A moment of all that.

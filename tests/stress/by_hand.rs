@@ -9,19 +9,30 @@ use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue};
 
 use crate::subject::Ended;
 
-/// Makes its connection again when that is lost; what fails meanwhile has failed.
+/// One server, or several that are asked in turn for who has the key.
 #[derive(Clone)]
 pub(crate) struct ByHand {
+    servers: Vec<Server>,
+    loads: Arc<AtomicU64>,
+}
+
+/// Makes its connection again when that is lost; what fails meanwhile has failed.
+#[derive(Clone)]
+struct Server {
     client: Client,
     connection: Arc<Mutex<Option<MultiplexedConnection>>>,
-    loads: Arc<AtomicU64>,
 }
 
 impl ByHand {
     pub(crate) fn new(url: &str) -> Self {
-        Self {
-            client: Client::open(url).expect("the address is right"),
+        let url = url.replace("redis+cluster://", "redis://");
+        let addresses = url.trim_start_matches("redis://").split(',');
+        let server = |address| Server {
+            client: Client::open(format!("redis://{address}")).expect("the address is right"),
             connection: Arc::default(),
+        };
+        Self {
+            servers: addresses.map(server).collect(),
             loads: Arc::default(),
         }
     }
@@ -55,6 +66,18 @@ impl ByHand {
         self.loads.load(Ordering::Relaxed)
     }
 
+    /// `None`: it failed everywhere.
+    async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
+        for server in &self.servers {
+            if let Some(answer) = server.ask(command).await {
+                return Some(answer);
+            }
+        }
+        None
+    }
+}
+
+impl Server {
     /// `None`: it failed.
     async fn ask<T: FromRedisValue>(&self, command: &Cmd) -> Option<T> {
         let standing = self.connection().clone();
@@ -63,7 +86,10 @@ impl ByHand {
             None => self.open().await?,
         };
         let answer = command.query_async(&mut connection).await;
-        if answer.is_err() {
+        if answer
+            .as_ref()
+            .is_err_and(|error| error.is_connection_dropped() || error.is_timeout())
+        {
             *self.connection() = None;
         }
         answer.ok()

@@ -77,6 +77,7 @@ impl Task {
             floors: Floors::new(),
             log,
             until: Instant::now() + Duration::from_secs(self.seconds),
+            is_moving: self.weather == Weather::Moving,
         };
         let mut workers = JoinSet::new();
         for _ in 0..share(READERS, self.index, PROCESSES) {
@@ -111,6 +112,7 @@ struct Worker {
     floors: Floors,
     log: Option<Log>,
     until: Instant,
+    is_moving: bool,
 }
 
 #[derive(Default)]
@@ -119,6 +121,8 @@ struct Tally {
     writes: AtomicU64,
     by_tag: AtomicU64,
     stale: AtomicU64,
+    in_windows: AtomicU64,
+    stale_in_windows: AtomicU64,
     dropped: AtomicU64,
 }
 
@@ -140,14 +144,35 @@ impl Worker {
     }
 
     async fn read_checked(&self, key: u64) {
+        let windows = self.windows().await;
         let floor = self.truth.floor(key).await.max(self.floors.of(key));
         let began = now();
         let version = self.subject().read(&self.truth, key).await;
         self.log(|log| log.read(key, began, version));
         add_one(&self.tally.reads);
-        if version.is_some_and(|version| version < floor) {
-            add_one(&self.tally.stale);
+        let is_stale = version.is_some_and(|version| version < floor);
+        match self.is_outside(windows).await {
+            true if is_stale => add_one(&self.tally.stale),
+            true => {}
+            false => {
+                add_one(&self.tally.in_windows);
+                self.tally
+                    .stale_in_windows
+                    .fetch_add(is_stale.into(), Ordering::Relaxed);
+            }
         }
+    }
+
+    async fn windows(&self) -> u64 {
+        match self.is_moving {
+            true => self.truth.windows().await,
+            false => 0,
+        }
+    }
+
+    /// Whether none was open since there were so many.
+    async fn is_outside(&self, windows: u64) -> bool {
+        windows % 2 == 0 && self.windows().await == windows
     }
 
     /// A caller that goes away while it waits.
@@ -166,7 +191,13 @@ impl Worker {
         while Instant::now() < self.until {
             let key = some_key();
             let subject = self.subject();
+            let windows = self.windows().await;
             let (version, by, ended) = subject.write(&self.truth, key).await;
+            // It may be confirmed by who is no owner any more; it is repeated when that is known.
+            let ended = match self.is_outside(windows).await {
+                true => ended,
+                false => Ended::Failed,
+            };
             self.log(|log| log.write_of(key, version, ended == Ended::Confirmed));
             match ended {
                 Ended::Confirmed => self.truth.raise_floor(key, version).await,
@@ -222,6 +253,8 @@ impl Worker {
             by_tag: of(&self.tally.by_tag),
             failed_loads: self.truth.refused(),
             stale: of(&self.tally.stale),
+            in_windows: of(&self.tally.in_windows),
+            stale_in_windows: of(&self.tally.stale_in_windows),
             ..self.subjects.iter().map(Subject::counts).sum()
         }
     }

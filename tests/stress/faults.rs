@@ -12,13 +12,28 @@ use crate::{CACHES, PROCESSES};
 pub(crate) enum Weather {
     Calm,
     Stormy,
+    /// On a cluster, where nothing happens.
+    Shared,
+    /// On a cluster whose slots move, and whose replicas take over.
+    Moving,
+}
+
+impl Weather {
+    pub(crate) fn is_shared_out(self) -> bool {
+        matches!(self, Self::Shared | Self::Moving)
+    }
+
+    /// Whether servers fail.
+    pub(crate) fn is_rough(self) -> bool {
+        matches!(self, Self::Stormy | Self::Moving)
+    }
 }
 
 impl FromStr for Weather {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        [Self::Calm, Self::Stormy]
+        [Self::Calm, Self::Stormy, Self::Shared, Self::Moving]
             .into_iter()
             .find(|weather| weather.to_string() == text)
             .ok_or(())
@@ -66,9 +81,9 @@ impl Servers {
 
     /// In calm weather nothing needs to stand in between.
     pub(crate) fn url(&self, weather: Weather) -> String {
-        match weather {
-            Weather::Calm => self.primary.url(),
-            Weather::Stormy => self.address.url(),
+        match weather.is_rough() {
+            false => self.primary.url(),
+            true => self.address.url(),
         }
     }
 

@@ -112,8 +112,8 @@ impl Logs {
         let texts = files.map(|file| fs::read_to_string(file.expect("it is there").path()));
         let log: String = texts.map(|text| text.expect("a text")).collect();
         let server = match weather {
-            Weather::Calm => Server::Lives,
-            Weather::Stormy => Server::Fails,
+            Weather::Calm | Weather::Shared => Server::Lives,
+            Weather::Stormy | Weather::Moving => Server::Fails,
         };
         match replay(&log, server) {
             // Each process reads, writes and takes steps, or nothing would be compared.

@@ -19,6 +19,10 @@
 //! every invalidation is confirmed then. One that is deferred binds its own process at once, and the
 //! others as soon as its process has nothing left to replay.
 //!
+//! And both once more on a cluster of three servers: while nothing happens, and while slots move with their keys,
+//! and replicas that lack the newest invalidations take over. What begins or ends before the old primary
+//! has learnt of that is counted apart.
+//!
 //! Each is first done with a hand-written GET, SET and DEL. That must be caught with stale values, or
 //! the test could not see them. Under faults only those of its invalidations count that the server has
 //! confirmed.
@@ -27,7 +31,7 @@
 //! each answer of the store, where that lives all the time, and the floors once more, by one clock.
 //!
 //! `STRESS_LOG` is a folder for these logs to stay in. `STRESS_SECONDS` is how long a run with the cache takes: 5 by default and 6 under faults, 15 and 12 with
-//! `TESTS=all`.
+//! `TESTS=all`. `STRESS_WEATHER` names the only one that is wanted: `Calm`, `Stormy`, `Shared` or `Moving`.
 
 mod annotated;
 mod by_hand;
@@ -35,6 +39,7 @@ mod child;
 mod faults;
 mod log;
 mod report;
+mod shards;
 mod subject;
 #[allow(unused, reason = "shared by several programs, each uses its part")]
 #[path = "../support/mod.rs"]
@@ -47,6 +52,7 @@ use std::time::Duration;
 use faults::{Servers, Weather};
 use log::Logs;
 use report::{AtRest, Counts, Outcome};
+use shards::Shards;
 use subject::{Subject, Way};
 use support::{RedisServer, eventually, tier};
 use truth::Truth;
@@ -75,22 +81,25 @@ fn main() -> ExitCode {
     let failed = [
         (Weather::Calm, tier([3, 5], [5, 15])),
         (Weather::Stormy, tier([4, 6], [4, 12])),
+        (Weather::Shared, tier([2, 4], [5, 15])),
+        (Weather::Moving, tier([4, 6], [6, 20])),
     ]
-    .map(|(weather, seconds)| compare(weather, seconds));
-    match failed {
-        [false, false] => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
+    .map(|(weather, seconds)| is_asked_for(weather) && compare(weather, seconds));
+    match failed.contains(&true) {
+        false => ExitCode::SUCCESS,
+        true => ExitCode::FAILURE,
     }
 }
 
 /// Whether the test fails.
 fn compare(weather: Weather, [by_hand, ours]: [u64; 2]) -> bool {
-    let logs = Logs::new(weather);
+    // The model's replay knows one server at a time.
+    let logs = (!weather.is_shared_out()).then(|| Logs::new(weather));
     let naive = run(Way::Naive, weather, by_hand, None);
-    let ours = run(Way::Ours, weather, seconds().unwrap_or(ours), Some(&logs));
+    let ours = run(Way::Ours, weather, seconds().unwrap_or(ours), logs.as_ref());
     println!("{}", report::table(&naive, &ours));
     let mut failures = report::failures(weather, &naive, &ours);
-    if logs.are_refused(weather) {
+    if logs.is_some_and(|logs| logs.are_refused(weather)) {
         failures.push("the model refuses what was written down");
     }
     for failure in &failures {
@@ -113,6 +122,12 @@ fn is_wanted() -> bool {
     named && !listed && !ignored
 }
 
+/// All of them, unless `STRESS_WEATHER` names one.
+fn is_asked_for(weather: Weather) -> bool {
+    let asked = std::env::var("STRESS_WEATHER");
+    asked.map_or(true, |name| name == weather.to_string())
+}
+
 fn seconds() -> Option<u64> {
     let seconds = std::env::var("STRESS_SECONDS").ok()?;
     let seconds = seconds.parse();
@@ -125,7 +140,10 @@ fn run(way: Way, weather: Weather, seconds: u64, logs: Option<&Logs>) -> Outcome
         "{way:?}, {weather:?}: {PROCESSES} processes, {READERS} readers, {WRITERS} writers, {KEYS} keys, {seconds} s"
     );
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let mut servers = runtime.block_on(Servers::start());
+    let mut servers = match weather.is_shared_out() {
+        true => Site::Cluster(Shards::start(weather.is_rough())),
+        false => Site::Pair(runtime.block_on(Servers::start())),
+    };
     let source = RedisServer::start();
     let children: Vec<_> = (0..PROCESSES)
         .map(|index| {
@@ -140,12 +158,49 @@ fn run(way: Way, weather: Weather, seconds: u64, logs: Option<&Logs>) -> Outcome
             spawn(&task, logs)
         })
         .collect();
-    if weather == Weather::Stormy {
-        runtime.block_on(servers.storm(Duration::from_secs(seconds)));
+    if weather.is_rough() {
+        runtime.block_on(servers.storm(Duration::from_secs(seconds), &source));
     }
     let counts = children.into_iter().map(counts_of).sum();
-    let at_rest = runtime.block_on(at_rest(way, weather, servers.primary(), &source));
+    let at_rest = runtime.block_on(at_rest(way, weather, &servers, &source));
     Outcome { counts, at_rest }
+}
+
+/// Where the cache is.
+enum Site {
+    Pair(Servers),
+    Cluster(Shards),
+}
+
+impl Site {
+    fn url(&self, weather: Weather) -> String {
+        match self {
+            Self::Pair(pair) => pair.url(weather),
+            Self::Cluster(cluster) => cluster.url(),
+        }
+    }
+
+    /// Without anything in between.
+    fn direct_url(&self) -> String {
+        match self {
+            Self::Pair(pair) => pair.primary().url(),
+            Self::Cluster(cluster) => cluster.url(),
+        }
+    }
+
+    async fn storm(&mut self, time: Duration, source: &RedisServer) {
+        match self {
+            Self::Pair(pair) => pair.storm(time).await,
+            Self::Cluster(cluster) => cluster.storm(time, source).await,
+        }
+    }
+
+    fn servers(&self) -> Vec<&RedisServer> {
+        match self {
+            Self::Pair(pair) => vec![pair.primary()],
+            Self::Cluster(cluster) => cluster.servers(),
+        }
+    }
 }
 
 fn spawn(task: &child::Task, logs: Option<&Logs>) -> Child {
@@ -169,13 +224,16 @@ fn counts_of(child: Child) -> Counts {
 }
 
 /// What the cache holds now that nobody writes or loads.
-async fn at_rest(way: Way, weather: Weather, cache: &RedisServer, source: &RedisServer) -> AtRest {
-    // What the processes had sent has run when the server has closed their connections.
-    let clients = || cache.run::<String>(&["CLIENT", "LIST", "TYPE", "normal"]);
-    let quiet = async || clients().lines().count() == 1;
+async fn at_rest(way: Way, weather: Weather, site: &Site, source: &RedisServer) -> AtRest {
+    // What the processes had sent has run when the servers have closed their connections.
+    let is_left = |server: &RedisServer| {
+        let clients: String = server.run(&["CLIENT", "LIST", "TYPE", "normal"]);
+        clients.lines().count() == 1
+    };
+    let quiet = async || site.servers().into_iter().all(is_left);
     eventually("the connections of the processes to be gone", quiet).await;
     let truth = Truth::connect(&source.url()).await;
-    let subject = Subject::new(way, weather, &cache.url(), None).await;
+    let subject = Subject::new(way, weather, &site.direct_url(), None).await;
     let mut found = AtRest::default();
     for key in 0..KEYS {
         if let Some(kept) = subject.kept(&truth, key).await {

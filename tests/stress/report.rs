@@ -34,6 +34,8 @@ counts!(
     writes,
     by_tag,
     stale,
+    in_windows,
+    stale_in_windows,
     loads,
     failed_loads,
     misses,
@@ -115,6 +117,12 @@ pub(crate) fn table(naive: &Outcome, ours: &Outcome) -> String {
     row("lost invalidations", None, o.lost);
     row("entries of a dead epoch", None, o.dead_epochs);
     row("entries of a dead tag", None, o.dead_tags);
+    row("reads in a window", Some(n.in_windows), o.in_windows);
+    row(
+        "stale ones of these",
+        Some(n.stale_in_windows),
+        o.stale_in_windows,
+    );
     row("stale reads", Some(n.stale), o.stale);
     let (n, o) = (&naive.at_rest, &ours.at_rest);
     row("values at rest", Some(n.values), o.values);
@@ -125,8 +133,9 @@ pub(crate) fn table(naive: &Outcome, ours: &Outcome) -> String {
 /// Why the test fails; nothing if it does not.
 pub(crate) fn failures(weather: Weather, naive: &Outcome, ours: &Outcome) -> Vec<&'static str> {
     let specific = match weather {
-        Weather::Calm => calm(ours).to_vec(),
+        Weather::Calm | Weather::Shared => calm(ours).to_vec(),
         Weather::Stormy => stormy(ours).to_vec(),
+        Weather::Moving => moving(ours).to_vec(),
     };
     let rules = always(naive, ours).into_iter().chain(specific);
     let broken = rules.filter(|(holds, _)| !holds);
@@ -186,6 +195,17 @@ fn stormy(ours: &Outcome) -> [Rule; 3] {
         (
             o.dead_epochs > 0,
             "no entry was met that a server had brought back",
+        ),
+    ]
+}
+
+fn moving(ours: &Outcome) -> [Rule; 2] {
+    let o = ours.counts;
+    [
+        (o.in_windows > 0, "no read met a takeover"),
+        (
+            o.dead_epochs > 0,
+            "no entry was met that another server has left",
         ),
     ]
 }

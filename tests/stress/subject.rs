@@ -158,16 +158,16 @@ async fn cache(weather: Weather, url: &str, log: Option<&Log>) -> Cache {
         Some(log) => builder.trace(log.trace()),
         None => builder,
     };
-    let builder = match weather {
+    let builder = match weather.is_rough() {
         // An operation that fails would be allowed to leave an old value elsewhere; none shall.
-        Weather::Calm => builder.deadline(Duration::from_secs(60)),
-        Weather::Stormy => builder
+        false => builder.deadline(Duration::from_secs(60)),
+        true => builder
             .on_failover(OnFailover::Epoch)
             // An old snapshot brings back the tombstones of its moment, and with them bars.
             .hold(Duration::from_secs(1))
             .flush_timeout(Duration::from_secs(60)),
     };
-    let cache = builder.require_connection(weather == Weather::Calm);
+    let cache = builder.require_connection(!weather.is_rough());
     cache.build().await.expect("the settings are right")
 }
 

@@ -8,6 +8,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Script, ToRedisArgs};
 
 use crate::KEYS;
+use crate::shards::WINDOWS;
 
 /// Raises a number, and never lowers it.
 const RAISE: &str = "
@@ -99,6 +100,11 @@ impl Truth {
         let mut raise = self.raise.key(format!("floor:{key}"));
         let raised: redis::RedisResult<()> = raise.arg(version).invoke_async(&mut connection).await;
         raised.expect("the source answers");
+    }
+
+    /// How many windows in which another server answers were opened or closed so far.
+    pub(crate) async fn windows(&self) -> u64 {
+        self.ask("GET", WINDOWS).await.unwrap_or(0)
     }
 
     async fn ask(&self, command: &str, key: impl ToRedisArgs) -> Option<u64> {

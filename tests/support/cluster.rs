@@ -53,13 +53,7 @@ impl Cluster {
             let id = self.id(primary);
             self.nodes[primaries + primary].run::<()>(&["CLUSTER", "REPLICATE", &id]);
         }
-        until("the replicas follow", || {
-            let follows = |node: &RedisServer| {
-                let replication: String = node.run(&["INFO", "replication"]);
-                replication.contains("master_link_status:up")
-            };
-            self.nodes[primaries..].iter().all(follows)
-        });
+        (primaries..self.nodes.len()).for_each(|replica| self.follows(replica));
         self
     }
 
@@ -168,6 +162,14 @@ impl Cluster {
     pub(crate) fn move_slot(&self, slot: u16, from: usize, to: usize) {
         self.begin_move(slot, from, to);
         self.end_move(slot, from, to);
+    }
+
+    /// Waits until a node is a replica that has all of its primary.
+    pub(crate) fn follows(&self, node: usize) {
+        until("the replica follows", || {
+            let replication: String = self.nodes[node].run(&["INFO", "replication"]);
+            replication.contains("master_link_status:up")
+        });
     }
 
     /// Stops a replica and ends its connection: of what its primary does from now on it hears nothing.
