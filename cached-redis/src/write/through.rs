@@ -172,12 +172,11 @@ impl Through {
         &self,
         policy: &Policy,
         describes: bool,
-        basis: Option<Basis>,
+        basis: Option<&Basis>,
         said: Said,
         outcome: Outcome<'_>,
     ) -> Option<EncodedEntry> {
         let flights = &self.write.cache()?.inner.flights;
-        let basis = basis.as_ref();
         said.hand_on(
             flights,
             basis.map_or(&Stamp::default(), |basis| &basis.stamp),
@@ -241,7 +240,7 @@ where
     let (result, format) = (P::Shape::result(returned), inner.settings.format);
     let describes = plan.describes(format);
     let encoded = plan.show(format, &result, |outcome| {
-        through.encoded(policy, describes, basis, said, outcome)
+        through.encoded(policy, describes, basis.as_ref(), said, outcome)
     });
     through.write.put(encoded).await;
     P::Shape::returned(result)

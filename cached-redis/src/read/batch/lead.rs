@@ -79,7 +79,7 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
     ) -> Result<Vec<One<'k, Id<P>>>, ErrorOf<P>> {
         let (mut held, own) = split(own, |step| matches!(step, Step::Renew));
         let renewals: Vec<_> = held.iter_mut().filter_map(Renewal::claimed).collect();
-        let work = Work::Replace(renewals, leases.beside(), claims);
+        let work = Work::Replace(renewals, Box::new((leases.beside(), claims)));
         let late = self.load.in_background(&self.plan, work, Some(patience));
         let late = async {
             Ok(match late {

@@ -32,7 +32,7 @@ pub(crate) struct Renewal<K> {
 pub(crate) enum Work<K> {
     Renew(Vec<Renewal<K>>),
     /// The same of what is claimed, from these generations of its tags.
-    Replace(Vec<Renewal<K>>, Leases, Option<Claims>),
+    Replace(Vec<Renewal<K>>, Box<(Leases, Option<Claims>)>),
     Audit(Vec<Renewal<K>>),
 }
 
@@ -85,7 +85,8 @@ impl<P: EachPlan> Plan<'_, P> {
     {
         match work {
             Work::Renew(renewals) => Some(self.renew(renewals, load).await?.1),
-            Work::Replace(renewals, leases, claims) => {
+            Work::Replace(renewals, held) => {
+                let (leases, claims) = *held;
                 Some(self.replace(renewals, leases, claims, load).await)
             }
             Work::Audit(audits) => {
