@@ -37,12 +37,12 @@ impl World {
         }
     }
 
-    /// What `SERVER` asks for: one Redis server, as long as it is not set, or a `cluster`.
+    /// What `STORE` asks for: one server, as long as it is not set, or a `cluster`.
     pub(crate) fn on_servers() -> Self {
-        match std::env::var("SERVER").as_deref() {
+        match std::env::var("STORE").as_deref() {
             Err(_) => Self::on_redis(),
             Ok("cluster") => Self::on_cluster(),
-            Ok(other) => panic!("SERVER is `cluster` or not set, not `{other}`"),
+            Ok(other) => panic!("STORE is `cluster` or not set, not `{other}`"),
         }
     }
 

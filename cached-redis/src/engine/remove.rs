@@ -59,6 +59,9 @@ use crate::wire::tag;
 /// For how long a bar stands whose process has died, and a tombstone of a removal.
 const BAR: Duration = Duration::from_secs(10);
 
+/// The same of the bars of a cluster: it takes longer to raise one in each slot.
+const BARS: Duration = Duration::from_secs(60);
+
 /// How often a removal begins anew whose tombstones did not stand, before it is left to the journal.
 const TRIES: usize = 3;
 
@@ -190,7 +193,7 @@ impl<'a> Sweep<'a> {
 
     /// Gives the bar its whole life, long before it runs out.
     async fn keep_up(&mut self) -> Answer<()> {
-        if self.renewed.elapsed() < BAR / 3 {
+        if self.renewed.elapsed() < self.life() / 3 {
             return Ok(());
         }
         self.raise().await?.then_some(()).ok_or(StoreError::Lost)
@@ -200,7 +203,16 @@ impl<'a> Sweep<'a> {
     async fn raise(&mut self) -> Answer<bool> {
         self.renewed = Instant::now();
         let store = &self.inner.store;
-        store.bar(self.bar, Some(BAR), &self.prefixes()).await
+        store
+            .bar(self.bar, Some(self.life()), &self.prefixes())
+            .await
+    }
+
+    fn life(&self) -> Duration {
+        match self.inner.store.is_shared_out() {
+            true => BARS,
+            false => BAR,
+        }
     }
 
     /// Keys beside patterns, or many of them, would be many prefixes: then it is the namespace.
