@@ -172,7 +172,7 @@ impl Worker {
 
     /// Whether none was open since there were so many.
     async fn is_outside(&self, windows: u64) -> bool {
-        windows % 2 == 0 && self.windows().await == windows
+        windows.is_multiple_of(2) && self.windows().await == windows
     }
 
     /// A caller that goes away while it waits.
