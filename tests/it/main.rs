@@ -116,6 +116,7 @@ mod rollout;
 mod rooms;
 mod runtimes;
 mod secrets;
+mod sentinel;
 #[cfg(feature = "testing")]
 mod settled;
 mod settled_local;

@@ -8,6 +8,7 @@ use cached_redis::{Builder, Cache, CachedExt as _, Error, Status, invalidates, r
 use rcgen::{CertificateParams, SanType, date_time_ymd};
 use tracing::Level;
 
+use crate::support::sentinel::{SERVICE, watch};
 use crate::support::tls::{Authority, Signed, TlsServer, for_names};
 use crate::support::{Log, RedisServer, eventually, filled, in_time, tier};
 
@@ -299,4 +300,16 @@ async fn a_query_cannot_switch_verification_off() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn sentinels_and_the_server_they_name_are_spoken_to_over_tls() {
+    let authority = Authority::new("private");
+    let signed = authority.sign(for_names(&["localhost", "127.0.0.1"]));
+    let server = TlsServer::open(&authority, &signed);
+    let open = ["--tls-auth-clients", "no", "--sentinel"];
+    let sentinel = TlsServer::start(&authority, &signed, &open);
+    watch(&sentinel.server, &server.server, 1);
+    let url = sentinel.url().replace("rediss:", "rediss+sentinel:");
+    works(builder(&format!("{url}/{SERVICE}")).tls_ca(authority.pem.as_str())).await;
 }

@@ -1,5 +1,7 @@
 //! A server that is not what it seems: says what a test makes it say.
 
+use std::sync::Arc;
+
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
@@ -10,10 +12,10 @@ pub(crate) struct Impostor {
     task: AbortHandle,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Part {
     TurnsAway(&'static str),
-    Answers(fn(&[&str]) -> String),
+    Answers(Arc<dyn Fn(&[&str]) -> String + Send + Sync>),
 }
 
 impl Impostor {
@@ -23,8 +25,10 @@ impl Impostor {
     }
 
     /// Gives to each command the answer that `answer` has for its words.
-    pub(crate) async fn answering(answer: fn(&[&str]) -> String) -> Self {
-        Self::start(Part::Answers(answer)).await
+    pub(crate) async fn answering(
+        answer: impl Fn(&[&str]) -> String + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(Part::Answers(Arc::new(answer))).await
     }
 
     async fn start(part: Part) -> Self {
@@ -32,13 +36,17 @@ impl Impostor {
         let port = listener.local_addr().unwrap().port();
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(part.play(BufStream::new(stream)));
+                tokio::spawn(part.clone().play(BufStream::new(stream)));
             }
         });
         Self {
             port,
             task: task.abort_handle(),
         }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     pub(crate) fn url(&self) -> String {

@@ -9,6 +9,7 @@ pub(crate) mod process;
 #[path = "../../cached-redis/src/store/redis/server/program.rs"]
 pub(crate) mod program;
 pub(crate) mod rows;
+pub(crate) mod sentinel;
 pub(crate) mod server;
 pub(crate) mod source;
 pub(crate) mod table;

@@ -79,6 +79,8 @@ impl Builder {
     /// * `valkey://…`, `valkeys://…`, `unix:///…`: the same three
     /// * `redis+cluster://[[user]:password@]host[:port][,host[:port]…]`: a Redis Cluster, by any of its
     ///   servers, of which one that answers is enough; `rediss+cluster://…`: over TLS
+    /// * `redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/service[?db=N]`: the primary that
+    ///   Sentinels name; with `rediss+sentinel://` they and it are spoken to over TLS
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = Some(url.into());
         self
@@ -174,6 +176,20 @@ impl Builder {
         key: impl Into<Vec<u8>>,
     ) -> Self {
         self.redis.tls.client = Some((certificate.into(), key.into()));
+        self
+    }
+
+    /// The user that Sentinels ask for, under `redis+sentinel://`; that of the servers stands in the
+    /// [`url`](Self::url). None by default.
+    pub fn sentinel_user(mut self, user: impl Into<String>) -> Self {
+        self.redis.sentinel.user = Some(user.into());
+        self
+    }
+
+    /// The password that Sentinels ask for, under `redis+sentinel://`; that of the servers stands in the
+    /// [`url`](Self::url). None by default.
+    pub fn sentinel_password(mut self, password: impl Into<String>) -> Self {
+        self.redis.sentinel.password = Some(password.into());
         self
     }
 
@@ -348,9 +364,10 @@ impl Builder {
     ///
     /// When a setting is missing or out of its range, when a function of the program without `cache = …`
     /// names an unknown policy, when a writer asks for `guard` or `replica_lag` without [`guarded`](Self::guarded), outside
-    /// of a Tokio runtime; [`Error::Connect`] when the server can never be used (a node of a Cluster under
-    /// `redis://`, another server under `redis+cluster://`, a Sentinel, a Redis before 7.0), and with [`require_connection`](Self::require_connection)
-    /// whenever there is no connection.
+    /// of a Tokio runtime; [`Error::Connect`] when the server can never be used (a node of a Cluster or a Sentinel
+    /// under `redis://`, anything else under `redis+cluster://` or `redis+sentinel://`, a service that Sentinels do
+    /// not know, a Redis before 7.0), and with [`require_connection`](Self::require_connection) whenever there is no
+    /// connection.
     ///
     /// # Cancel safety
     ///

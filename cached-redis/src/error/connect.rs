@@ -59,8 +59,21 @@ pub enum ConnectProblem {
     #[error("no server of the cluster is known to have the slots")]
     NoSlots,
     /// The server is a Sentinel, which holds no data.
-    #[error("the server is a Sentinel: give the address of the primary that it watches")]
+    #[error(
+        "the server is a Sentinel: write redis+sentinel://host:port/service, as it calls what it watches"
+    )]
     Sentinel,
+    /// What the address gives as a Sentinel is none, and none of the others answers.
+    #[error("what is given as a Sentinel is a server with data: write redis:// in its address")]
+    NotSentinel,
+    /// The Sentinels of the address watch nothing of this name.
+    #[error(
+        "the Sentinels watch no service of this name: `SENTINEL MASTERS` lists those that they watch"
+    )]
+    UnknownService,
+    /// No Sentinel of the address answers, and no other that they had named.
+    #[error("no Sentinel can be asked: {0}")]
+    NoSentinel(Box<ConnectProblem>),
     /// The server is older than Redis 7.0.
     #[error(
         "the server is Redis {found}, and 7.0 is the oldest that is supported: before it `SET` takes no `NX` with \
@@ -92,10 +105,11 @@ impl ConnectProblem {
     /// Whether no waiting helps: the address leads to something that cannot be used, or the runtime cannot
     /// lead anywhere.
     pub(crate) fn is_lasting(&self) -> bool {
-        use ConnectProblem::{Cluster, NotCluster, Runtime, Sentinel, Version};
-        matches!(
-            self,
-            Cluster | NotCluster | Sentinel | Version { .. } | Runtime
-        )
+        use ConnectProblem::*;
+        match self {
+            Cluster | NotCluster | Sentinel | NotSentinel | UnknownService => true,
+            Version { .. } | Runtime => true,
+            _ => false,
+        }
     }
 }

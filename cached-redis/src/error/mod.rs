@@ -246,13 +246,13 @@ pub enum AddressProblem {
     Malformed,
     /// Nothing knows this scheme.
     #[error(
-        "has an unknown scheme; known are memory://, redis://, rediss://, redis+unix:// and redis+cluster://, and \
-         valkey:// and unix:// for the same"
+        "has an unknown scheme; known are memory://, redis://, rediss://, redis+unix://, redis+cluster:// and \
+         redis+sentinel://, and valkey:// for redis://"
     )]
     UnknownScheme,
-    /// The scheme is known and planned, but does not work yet.
+    /// The scheme is known, but this system has no Unix sockets.
     #[error(
-        "has a scheme that is not supported yet; use redis://, rediss://, redis+unix://, redis+cluster:// or \
+        "has a scheme that is not supported here; use redis://, rediss://, redis+cluster://, redis+sentinel:// or \
          memory://"
     )]
     UnsupportedScheme,
@@ -265,6 +265,9 @@ pub enum AddressProblem {
     /// A `redis+unix://` or `unix://` URL names no socket.
     #[error("names no path of a socket")]
     MissingPath,
+    /// A `redis+sentinel://` URL does not say what the Sentinels call the primary and its replicas.
+    #[error("names no service; write redis+sentinel://host:port/service, as the Sentinels call it")]
+    MissingService,
     /// The database is not a number.
     #[error("names a database that is not a number")]
     Database,

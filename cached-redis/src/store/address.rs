@@ -13,6 +13,10 @@ use url::{Host, Url};
 
 use crate::error::{AddressProblem, Error};
 
+mod sentinel;
+
+pub(super) use sentinel::Service;
+
 const DEFAULT_PORT: u16 = 6379;
 
 /// A parsed store URL.
@@ -23,7 +27,7 @@ pub(crate) enum Address {
         /// Shared by the caches of this process that give the same name.
         name: Option<String>,
     },
-    /// `redis://…`, `rediss://…` or `redis+unix://…`.
+    /// `redis://…`, `rediss://…`, `redis+unix://…` or `redis+sentinel://…`.
     Redis(RedisAddress),
     /// `redis+cluster://…` or `rediss+cluster://…`.
     Cluster(ClusterAddress),
@@ -45,8 +49,14 @@ pub(crate) struct ClusterAddress {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Endpoint {
-    Tcp { host: String, port: u16, tls: bool },
+    Tcp {
+        host: String,
+        port: u16,
+        tls: bool,
+    },
     Unix(PathBuf),
+    /// Wherever its primary is.
+    Sentinel(Service),
 }
 
 /// Without `Debug` and `Display`, so that it cannot be shown by accident.
@@ -58,8 +68,8 @@ pub(super) struct Login {
 
 impl Address {
     /// Parses `memory://[NAME]`, `redis[s]://[user[:password]@]host[:port][/db]`,
-    /// `redis[s]+cluster://[user[:password]@]host[:port][,host[:port]…]` and
-    /// `redis+unix:///path[?db=N&user=…&pass=…]`.
+    /// `redis[s]+cluster://[user[:password]@]host[:port][,host[:port]…]`, the same of `redis[s]+sentinel` with
+    /// `/service[?db=N]` behind it, and `redis+unix:///path[?db=N&user=…&pass=…]`.
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
         parse(text).map_err(|problem| Error::Address {
             address: redacted(text),
@@ -94,15 +104,20 @@ fn parse(text: &str) -> Result<Address, AddressProblem> {
     let (scheme, _) = text
         .split_once("://")
         .ok_or(AddressProblem::MissingScheme)?;
-    match scheme.to_ascii_lowercase().as_str() {
+    let scheme = scheme.to_ascii_lowercase().replacen("valkey", "redis", 1);
+    match scheme.as_str() {
         "memory" => memory(&url(text)?),
-        "redis" | "valkey" => tcp(&url(text)?, false).map(Address::Redis),
+        "redis" => tcp(&url(text)?, false).map(Address::Redis),
         "redis+cluster" => cluster(text, false).map(Address::Cluster),
-        "rediss" | "valkeys" if cfg!(feature = "tls") => tcp(&url(text)?, true).map(Address::Redis),
+        "redis+sentinel" => sentinel::parse(text, false).map(Address::Redis),
+        "rediss" if cfg!(feature = "tls") => tcp(&url(text)?, true).map(Address::Redis),
         "rediss+cluster" if cfg!(feature = "tls") => cluster(text, true).map(Address::Cluster),
-        "rediss" | "valkeys" | "rediss+cluster" => Err(AddressProblem::NeedsTls),
+        "rediss+sentinel" if cfg!(feature = "tls") => {
+            sentinel::parse(text, true).map(Address::Redis)
+        }
+        "rediss" | "rediss+cluster" | "rediss+sentinel" => Err(AddressProblem::NeedsTls),
         "redis+unix" | "unix" if cfg!(unix) => unix(&url(text)?).map(Address::Redis),
-        "redis+sentinel" | "redis+unix" | "unix" => Err(AddressProblem::UnsupportedScheme),
+        "redis+unix" | "unix" => Err(AddressProblem::UnsupportedScheme),
         _ => Err(AddressProblem::UnknownScheme),
     }
 }
@@ -143,16 +158,7 @@ fn memory(url: &Url) -> Result<Address, AddressProblem> {
 }
 
 fn tcp(url: &Url, tls: bool) -> Result<RedisAddress, AddressProblem> {
-    let host = match url.host() {
-        None => return Err(AddressProblem::MissingHost),
-        Some(Host::Domain(name)) => decoded(name)?,
-        Some(Host::Ipv4(ip)) => ip.to_string(),
-        Some(Host::Ipv6(ip)) => ip.to_string(),
-    };
-    let port = url.port().unwrap_or(DEFAULT_PORT);
-    if port == 0 {
-        return Err(AddressProblem::Malformed);
-    }
+    let (host, port) = place(url, DEFAULT_PORT)?;
     if url.query().is_some() {
         return Err(AddressProblem::Query);
     }
@@ -163,16 +169,36 @@ fn tcp(url: &Url, tls: bool) -> Result<RedisAddress, AddressProblem> {
     })
 }
 
-/// Each server by an address of its own.
-fn cluster(text: &str, tls: bool) -> Result<ClusterAddress, AddressProblem> {
-    let rest = text.split_once("://").map_or("", |(_, rest)| rest);
-    let (servers, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-    let (login, hosts) = match servers.rfind('@') {
-        Some(at) => servers.split_at(at + 1),
-        None => ("", servers),
+/// The host and the port.
+fn place(url: &Url, default_port: u16) -> Result<(String, u16), AddressProblem> {
+    let host = match url.host() {
+        None => return Err(AddressProblem::MissingHost),
+        Some(Host::Domain(name)) => decoded(name)?,
+        Some(Host::Ipv4(ip)) => ip.to_string(),
+        Some(Host::Ipv6(ip)) => ip.to_string(),
     };
-    let seed = |host: &str| tcp(&url(&format!("redis://{login}{host}{tail}"))?, tls);
-    let seeds = hosts.split(',').map(seed).collect::<Result<Vec<_>, _>>()?;
+    match url.port().unwrap_or(default_port) {
+        0 => Err(AddressProblem::Malformed),
+        port => Ok((host, port)),
+    }
+}
+
+/// Each of the hosts of a list, which is no valid URL, in one of its own; they differ in nothing else.
+fn apart(text: &str) -> Result<Vec<Url>, AddressProblem> {
+    let (_, rest) = text.split_once("://").unwrap_or_default();
+    let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (login, hosts) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
+    let urls = hosts
+        .split(',')
+        .map(|host| url(&format!("redis://{login}{host}{tail}")));
+    urls.collect()
+}
+
+fn cluster(text: &str, tls: bool) -> Result<ClusterAddress, AddressProblem> {
+    let seeds = apart(text)?
+        .iter()
+        .map(|url| tcp(url, tls))
+        .collect::<Result<Vec<_>, _>>()?;
     match seeds.iter().any(|seed| seed.database != 0) {
         true => Err(AddressProblem::ClusterDatabase),
         false => Ok(ClusterAddress { seeds }),
@@ -225,7 +251,7 @@ fn login_of(url: &Url) -> Result<Option<Login>, AddressProblem> {
 }
 
 /// A user without a password is one that needs none.
-fn login(user: Option<String>, password: Option<String>) -> Option<Login> {
+pub(super) fn login(user: Option<String>, password: Option<String>) -> Option<Login> {
     match (user, password) {
         (None, None) => None,
         (user, password) => Some(Login {
@@ -269,9 +295,9 @@ impl RedisAddress {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp { host, port, .. } if host.contains(':') => write!(f, "[{host}]:{port}"),
-            Self::Tcp { host, port, .. } => write!(f, "{host}:{port}"),
+            Self::Tcp { host, port, .. } => f.write_str(&shown_place(host, *port)),
             Self::Unix(path) => write!(f, "{}", path.display()),
+            Self::Sentinel(service) => write!(f, "{service}"),
         }
     }
 }
@@ -279,7 +305,7 @@ impl fmt::Display for Endpoint {
 impl Endpoint {
     fn s(&self) -> &'static str {
         match self {
-            Self::Tcp { tls: true, .. } => "s",
+            Self::Tcp { tls: true, .. } | Self::Sentinel(Service { tls: true, .. }) => "s",
             _ => "",
         }
     }
@@ -287,10 +313,12 @@ impl Endpoint {
 
 impl fmt::Display for RedisAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (endpoint, s) = (&self.endpoint, self.endpoint.s());
+        let (endpoint, s, database) = (&self.endpoint, self.endpoint.s(), self.database);
         match endpoint {
-            Endpoint::Tcp { .. } => write!(f, "redis{s}://{endpoint}/{}", self.database),
+            Endpoint::Tcp { .. } => write!(f, "redis{s}://{endpoint}/{database}"),
             Endpoint::Unix(_) => write!(f, "redis+unix://{endpoint}"),
+            Endpoint::Sentinel(_) if database == 0 => write!(f, "redis{s}+sentinel://{endpoint}"),
+            Endpoint::Sentinel(_) => write!(f, "redis{s}+sentinel://{endpoint}?db={database}"),
         }
     }
 }
@@ -310,6 +338,13 @@ impl fmt::Display for ClusterAddress {
 impl fmt::Debug for ClusterAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ClusterAddress({self})")
+    }
+}
+
+fn shown_place(host: &str, port: u16) -> String {
+    match host.contains(':') {
+        true => format!("[{host}]:{port}"),
+        false => format!("{host}:{port}"),
     }
 }
 

@@ -129,6 +129,23 @@ fn the_servers_of_a_cluster_have_the_same_login() {
 }
 
 #[test]
+fn sentinels_are_listed_before_the_service_and_the_login_is_that_of_its_servers() {
+    let address = redis("redis+sentinel://ann:s3cr%2Ft@a:1,[::1],c/my%2Eshop?db=2");
+    let sentinels = [("a", 1), ("::1", 26379), ("c", 26379)];
+    let service = Service {
+        name: "my.shop".to_owned(),
+        sentinels: sentinels.map(|(host, port)| (host.to_owned(), port)).into(),
+        tls: false,
+    };
+    assert_eq!(address.endpoint, Endpoint::Sentinel(service));
+    assert_eq!(address.database, 2);
+    assert_eq!(address.login.as_ref().unwrap().password, "s3cr/t");
+    let shown = "redis+sentinel://a:1,[::1]:26379,c:26379/my.shop?db=2";
+    assert_eq!(address.to_string(), shown);
+    assert_eq!(redis(shown).endpoint, address.endpoint);
+}
+
+#[test]
 fn memory_stores_may_have_a_name() {
     let name = None;
     assert_eq!(
@@ -174,7 +191,15 @@ fn what_cannot_be_used_is_refused_by_kind() {
         ("redis+cluster://a,b:port", Malformed),
         ("redis+cluster://a,b/1", ClusterDatabase),
         ("redis+cluster://a,b?c=d", Query),
-        ("redis+sentinel://a:1,b:2/service", UnsupportedScheme),
+        ("redis+sentinel://a:1,b:2", MissingService),
+        ("redis+sentinel://a:1,b:2/", MissingService),
+        ("redis+sentinel://a/shop/0", MissingService),
+        ("redis+sentinel://a,,b/shop", MissingHost),
+        ("redis+sentinel:///shop", MissingHost),
+        ("redis+sentinel://a:1,b:x/shop", Malformed),
+        ("redis+sentinel://a/shop#x", Malformed),
+        ("redis+sentinel://a/shop?db=x", Database),
+        ("redis+sentinel://a/shop?pass=x", Query),
         ("redis://", MissingHost),
         ("redis:///0", MissingHost),
         ("redis://ann:pw@", MissingHost),
@@ -210,6 +235,8 @@ fn nothing_shows_a_password() {
         "redis+unix:///path?pass=a@s3cret&db=x",
         "redis+unix:///path?pass=s3cret&db=x",
         "redis+cluster://ann:s3cret@a:1,b:2/3",
+        "redis+sentinel://ann:s3cret@a:1,b:2",
+        "redis+sentinel://ann:s3cret@a:1,b:x/shop",
         "ann:s3cret@h:6379",
         "ann:s3cret",
         "s3cret:6379",

@@ -18,7 +18,7 @@ use super::facts::Identity;
 use super::handshake::{self, Opened};
 use super::monitor::Monitor;
 use super::tracking::{Steps, Tracking};
-use super::{RedisSettings, reply};
+use super::{RedisSettings, reply, sentinel};
 use crate::error::{ConnectProblem, StoreError};
 use crate::store::Watch;
 use crate::util::background::Background;
@@ -201,6 +201,7 @@ impl Connector {
                 }
             }
             () = monitor.keep(self.role.watch(), || self.shared.is_live(&out.live)) => {}
+            () = sentinel::switched(&self.route) => {}
             () = self.shared.breaker.watch(&self.route.address, probing, probe) => {}
         }
         drop(out);

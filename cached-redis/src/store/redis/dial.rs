@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 
 use super::failure;
+use super::sentinel::{self, Sentinels};
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use crate::error::ConnectProblem;
@@ -22,6 +23,7 @@ pub(super) struct Route {
     pub(super) address: RedisAddress,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<Tls>,
+    pub(super) sentinels: Sentinels,
     /// Whether it is to be a node of a cluster.
     pub(super) is_shard: bool,
 }
@@ -32,13 +34,10 @@ impl<W: AsyncRead + AsyncWrite + Unpin + Send> Wire for W {}
 
 pub(super) async fn dial(route: &Route) -> Result<Box<dyn Wire>, ConnectProblem> {
     match &route.address.endpoint {
-        Endpoint::Tcp { host, port, .. } => {
-            let stream = tcp(host, *port).await?;
-            #[cfg(feature = "tls")]
-            if let Some(tls) = &route.tls {
-                return Ok(Box::new(tls.secure(host, stream).await?));
-            }
-            Ok(Box::new(stream))
+        Endpoint::Tcp { host, port, .. } => dial_to(host, *port, route).await,
+        Endpoint::Sentinel(service) => {
+            let (host, port) = sentinel::primary(service, route).await?;
+            dial_to(&host, port, route).await
         }
         #[cfg(unix)]
         Endpoint::Unix(path) => match tokio::net::UnixStream::connect(path).await {
@@ -49,6 +48,20 @@ pub(super) async fn dial(route: &Route) -> Result<Box<dyn Wire>, ConnectProblem>
         #[cfg(not(unix))]
         Endpoint::Unix(_) => Err(ConnectProblem::Io(io::ErrorKind::Unsupported)),
     }
+}
+
+/// To one of the hosts that the route leads to.
+pub(super) async fn dial_to(
+    host: &str,
+    port: u16,
+    route: &Route,
+) -> Result<Box<dyn Wire>, ConnectProblem> {
+    let stream = tcp(host, port).await?;
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &route.tls {
+        return Ok(Box::new(tls.secure(host, stream).await?));
+    }
+    Ok(Box::new(stream))
 }
 
 async fn tcp(host: &str, port: u16) -> Result<TcpStream, ConnectProblem> {

@@ -50,6 +50,7 @@ fn refusal(code: String, text: &str) -> ConnectProblem {
         "WRONGPASS" => ConnectProblem::LoginRefused,
         "ERR" if text.contains("DB index") => ConnectProblem::Database,
         "ERR" if text.contains("cluster support disabled") => ConnectProblem::NotCluster,
+        "ERR" if text.starts_with("No such master") => ConnectProblem::UnknownService,
         _ => ConnectProblem::Server { code },
     })
 }

@@ -9,25 +9,18 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use redis::aio::{MultiplexedConnection, PubSub};
-use redis::{
-    AsyncConnectionConfig, Pipeline, ProtocolVersion, PushInfo, RedisConnectionInfo, Value,
-};
-use tokio::io::{AsyncRead, AsyncWrite};
+use redis::{AsyncConnectionConfig, Pipeline, ProtocolVersion, PushInfo, Value};
 
 use super::batch::Batches;
 use super::dial::{Route, dial};
 use super::facts::{Facts, Identity};
+use super::login::{config, info, log_in};
 use super::mux::Mux;
 use super::tracking::{Standing, Tracking};
-use super::{epoch, failure, reply, script};
+use super::{epoch, failure, login, reply, script};
 use crate::error::{ConnectProblem, StoreError};
-use crate::store::address::{Login, RedisAddress};
 use crate::util::background::Background;
 
-/// How many operations may wait for the driver before the next one waits for room.
-const QUEUE: usize = 1024;
-/// How many bytes of commands the driver collects before it writes them out.
-const WRITE_BUFFER: usize = 64 * 1024;
 pub(super) struct Opened {
     pub(super) connection: MultiplexedConnection,
     /// Ends with the connection.
@@ -92,7 +85,7 @@ async fn start_either(
     match start(route, three, batches, config()).await {
         // Any other refusal would only be repeated, or less clear.
         Err(first) if is_of_hello(&first, route) => {
-            let second = start(route, two, batches, self::config()).await;
+            let second = start(route, two, batches, login::config()).await;
             let second = second.map_err(|second| match second {
                 ConnectProblem::Closed => first,
                 second => second,
@@ -118,7 +111,7 @@ async fn start(
     batches: &Arc<Batches>,
     config: AsyncConnectionConfig,
 ) -> Result<Opened, ConnectProblem> {
-    let info = info(&route.address, protocol);
+    let info = info(route.address.login.as_ref(), protocol);
     let stream = Mux::new(dial(route).await?, Arc::clone(batches));
     let number = stream.number();
     let (connection, driver) = log_in(&info, config, stream).await?;
@@ -131,7 +124,7 @@ async fn start(
 pub(super) async fn open_bare(
     route: &Route,
 ) -> Result<(MultiplexedConnection, Background), ConnectProblem> {
-    let info = info(&route.address, ProtocolVersion::RESP2);
+    let info = info(route.address.login.as_ref(), ProtocolVersion::RESP2);
     let (mut connection, driver) = log_in(&info, config(), dial(route).await?).await?;
     let database = route.address.database;
     let answers = send(&mut connection, &introduction(database)).await?;
@@ -141,46 +134,9 @@ pub(super) async fn open_bare(
 
 /// A connection for subscriptions, which are the same in every database.
 pub(super) async fn open_pubsub(route: &Route) -> Result<PubSub, ConnectProblem> {
-    let info = info(&route.address, ProtocolVersion::RESP2);
+    let info = info(route.address.login.as_ref(), ProtocolVersion::RESP2);
     let opened = PubSub::new(&info, dial(route).await?).await;
     opened.map_err(|error| failure::of_client(&error))
-}
-
-/// The login and nothing else: the client would keep to itself what a server says to the first of
-/// several commands before it closes the connection.
-fn info(address: &RedisAddress, protocol: ProtocolVersion) -> RedisConnectionInfo {
-    let info = RedisConnectionInfo::default()
-        .set_protocol(protocol)
-        .set_skip_set_lib_name();
-    match &address.login {
-        None => info,
-        Some(Login { user, password }) => {
-            let info = info.set_password(password);
-            match user {
-                Some(user) => info.set_username(user),
-                None => info,
-            }
-        }
-    }
-}
-
-fn config() -> AsyncConnectionConfig {
-    AsyncConnectionConfig::new()
-        // Both are outer matters: one attempt and one operation each have one deadline.
-        .set_connection_timeout(None)
-        .set_response_timeout(None)
-        .set_pipeline_buffer_size(QUEUE)
-        .set_write_backpressure_boundary(WRITE_BUFFER)
-}
-
-async fn log_in(
-    info: &RedisConnectionInfo,
-    config: AsyncConnectionConfig,
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) -> Result<(MultiplexedConnection, Background), ConnectProblem> {
-    let opened = MultiplexedConnection::new_with_config(info, stream, config).await;
-    let (connection, driver) = opened.map_err(|error| failure::of_client(&error))?;
-    Ok((connection, Background(tokio::spawn(driver))))
 }
 
 /// Chooses the database, and says whose connection this is: an older server, or one that does not

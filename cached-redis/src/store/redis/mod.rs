@@ -45,6 +45,7 @@ mod link;
 mod links;
 mod listen;
 mod log;
+mod login;
 mod many;
 mod monitor;
 mod mux;
@@ -52,6 +53,7 @@ mod publish;
 mod reply;
 mod script;
 mod send;
+mod sentinel;
 #[cfg(test)]
 pub(crate) mod server;
 mod settings;
@@ -72,6 +74,8 @@ pub(crate) use facts::Identity;
 use link::Link;
 pub(crate) use link::Waiting;
 use links::Links;
+pub(crate) use sentinel::SentinelSettings;
+use sentinel::Sentinels;
 pub(crate) use settings::RedisSettings;
 #[cfg(feature = "tls")]
 use tls::Tls;
@@ -106,6 +110,7 @@ impl RedisStore {
         let route = Arc::new(Route {
             #[cfg(feature = "tls")]
             tls: Tls::of(&address, &settings.tls)?,
+            sentinels: Sentinels::of(&settings.sentinel),
             address,
             is_shard: false,
         });

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::policy::defaults;
+use crate::store::redis::SentinelSettings;
 #[cfg(feature = "tls")]
 use crate::store::redis::TlsSettings;
 
@@ -16,6 +17,7 @@ pub(crate) struct RedisSettings {
     pub(crate) deadline: Duration,
     #[cfg(feature = "tls")]
     pub(crate) tls: TlsSettings,
+    pub(crate) sentinel: SentinelSettings,
     /// After how many operations in a row without an answer none is attempted any more.
     pub(crate) breaker_failures: u32,
     /// Where the epoch stands, if there are epochs.
@@ -37,6 +39,7 @@ impl Default for RedisSettings {
             deadline: defaults::DEADLINE,
             #[cfg(feature = "tls")]
             tls: TlsSettings::default(),
+            sentinel: SentinelSettings::default(),
             breaker_failures: defaults::BREAKER_FAILURES,
             epoch_key: None,
             bars_key: String::new(),

@@ -19,7 +19,7 @@ use tokio_rustls::rustls::{self, AlertDescription, CertificateError, ClientConfi
 
 use super::failure;
 use crate::error::{ConnectProblem, Error, TlsProblem};
-use crate::store::address::{Endpoint, RedisAddress};
+use crate::store::address::{Endpoint, RedisAddress, Service};
 
 /// What the builder was given, in PEM form.
 #[derive(Clone, Default)]
@@ -51,7 +51,7 @@ impl Tls {
         settings: &TlsSettings,
     ) -> Result<Option<Self>, Error> {
         match address.endpoint {
-            Endpoint::Tcp { tls: true, .. } => {
+            Endpoint::Tcp { tls: true, .. } | Endpoint::Sentinel(Service { tls: true, .. }) => {
                 let config = Arc::new(config(settings)?);
                 Ok(Some(Self(config.into())))
             }

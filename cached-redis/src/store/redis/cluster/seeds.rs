@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::store::address::{ClusterAddress, Endpoint};
 use crate::store::redis::RedisSettings;
 use crate::store::redis::dial::Route;
+use crate::store::redis::sentinel::Sentinels;
 #[cfg(feature = "tls")]
 use crate::store::redis::tls::Tls;
 
@@ -31,7 +32,7 @@ impl Seeds {
             .iter()
             .filter_map(|seed| match &seed.endpoint {
                 Endpoint::Tcp { host, port, .. } => Some(Peer::new(host, *port)),
-                Endpoint::Unix(_) => None,
+                _ => None,
             });
         peers.map(|peer| (peer.clone(), self.route(&peer)))
     }
@@ -41,6 +42,7 @@ impl Seeds {
             address: self.address.seeds[0].at(&peer.host, peer.port),
             #[cfg(feature = "tls")]
             tls: self.tls.clone(),
+            sentinels: Sentinels::default(),
             is_shard: true,
         }
     }
