@@ -1,8 +1,9 @@
-//! What a hit allocates, beside the same thing written by hand: counted over the whole process, on
-//! one thread, with a real server.
+//! What a hit allocates, beside the same thing written by hand, and what writes and misses do: counted over the
+//! whole process, on one thread, with a real server.
 
 use std::alloc::System;
 use std::borrow::Borrow;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -30,8 +31,8 @@ const HITS: usize = 5_000;
 const MOST: f64 = 9.0;
 const MOST_AMONG_OTHERS: f64 = 7.0;
 
-/// Of an invalidation, a guarded write and a write-through, of one key each.
-const MOST_OF_WRITES: [f64; 3] = [12.0, 23.0, 48.0];
+/// Of an invalidation, a guarded write, a write-through, and a miss with its fill, of one key each.
+const MOST_OF_WRITES: [f64; 4] = [12.0, 23.0, 48.0, 47.0];
 
 const TASKS: u64 = 64;
 
@@ -202,7 +203,7 @@ fn a_hit_allocates_no_more_than_one_written_by_hand() {
 }
 
 #[test]
-fn what_writes_allocate() {
+fn what_writes_and_misses_allocate() {
     let _alone = ALONE.lock();
     let server = RedisServer::start();
     runtime().block_on(async {
@@ -215,7 +216,14 @@ fn what_writes_allocate() {
         let cache = builder.build().await.unwrap();
         let guarded = per_write(async |id| guarded(&cache, id).await).await;
         println!("allocations per write: {removed:.2}, guarded {guarded:.2}, through {through:.2}");
-        let all = [removed, guarded, through];
+        let source = AtomicU64::new(0);
+        let missed = per_write(async |_| {
+            let id = 1_000 + source.fetch_add(1, Ordering::Relaxed);
+            plain.scope(ours(id)).await;
+        });
+        let missed = missed.await;
+        println!("allocations per miss: {missed:.2}");
+        let all = [removed, guarded, through, missed];
         let within = all
             .iter()
             .zip(MOST_OF_WRITES)

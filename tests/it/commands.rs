@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use cached_redis::{CachedExt as _, invalidates, redis_cached};
+use cached_redis::{CachedExt as _, invalidates, redis_cached, write_through};
 
 use crate::support::{
     RedisServer, Source, World, eventually, expired, filled, on_redis, until_stale,
@@ -14,6 +14,7 @@ on_redis!(
     a_miss_with_its_fill_is_one_get_one_set_and_one_script,
     a_refresh_is_one_get_and_one_script,
     an_invalidation_is_one_unlink,
+    a_guarded_write_and_a_write_through_are_two_scripts_each,
     a_failed_load_releases_its_lease_by_one_script,
     an_uncached_call_is_nothing,
     a_refresh_behind_a_caller_is_one_get_one_set_and_two_scripts,
@@ -157,6 +158,27 @@ async fn an_invalidation_is_one_unlink(mut world: World) {
         ..Sent::default()
     };
     assert_eq!(sent(server, 0), expected);
+}
+
+#[write_through(ttl = 60, key = "commands:through:<id>", tags = [])]
+async fn write_through(id: u64) -> u64 {
+    id
+}
+
+/// Many keys are barred, and opened again, by one script each.
+async fn a_guarded_write_and_a_write_through_are_two_scripts_each(mut world: World) {
+    let cache = world.builder().guarded(true).build().await.unwrap();
+    let server = world.redis();
+    server.reset_commands();
+    let guard = cache
+        .begin_write(["commands:1", "commands:2", "commands:3"])
+        .await;
+    guard.unwrap().finish().await.unwrap();
+    assert_eq!(server.commands()["evalsha"], 2);
+    server.reset_commands();
+    cache.scope(write_through(1)).await;
+    assert_eq!(server.commands()["evalsha"], 2);
+    assert_eq!(cache.stats().total().fills, 1);
 }
 
 async fn a_failed_load_releases_its_lease_by_one_script(mut world: World) {
