@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use cached_redis::testing::Faults;
 use cached_redis::{
-    Builder, Cache, CachedExt as _, Error, Invalidation, Policy, Status, invalidates, redis_cached,
+    Builder, Cache, CachedExt as _, Error, Invalidation, Mode, Policy, Status, invalidates,
+    redis_cached,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -30,6 +31,7 @@ on_both_stores!(
     a_hit_tells_its_tags_to_the_load_around_it,
     an_entry_of_another_version_is_not_served,
     what_is_loaded_anew_takes_the_place_of_what_was_kept,
+    the_wish_of_a_call_and_the_mode_of_its_function_come_first,
     an_entry_past_its_ttl_is_asked_for,
     a_policy_by_name_keeps,
     a_guarded_write_sees_what_it_changes,
@@ -453,6 +455,25 @@ async fn what_is_loaded_anew_takes_the_place_of_what_was_kept(world: World) {
         assert_eq!(one(&source, 1).refreshed().await, version);
         filled(&cache, 2).await;
         assert_eq!(one(&source, 1).await, version);
+    };
+    cache.scope(calls).await;
+}
+
+async fn the_wish_of_a_call_and_the_mode_of_its_function_come_first(world: World) {
+    let (cache, source) = (cache(&world).await, Source::new());
+    let calls = async {
+        kept!(one(&source, 2)).await;
+        let (kept, version) = (source.version(), source.write());
+        assert_eq!(status!(one(&source, 2)), (kept, Status::Local));
+        let uncached = status!(one(&source, 2).uncached());
+        assert_eq!(uncached, (version, Status::Bypass));
+        for mode in [Mode::Off, Mode::Shadow] {
+            cache.set_mode("local::one", mode).unwrap();
+            assert_eq!(one(&source, 2).await, version, "{mode:?}");
+        }
+        cache.set_mode("local::one", Mode::On).unwrap();
+        assert_eq!(one(&source, 2).refreshed().await, version);
+        assert_eq!(cache.stats().total().local_hits, 2);
     };
     cache.scope(calls).await;
 }

@@ -25,8 +25,11 @@ use crate::parse::text;
 ///
 /// async fn get_user(id: u64) -> User {
 ///     let function = { static FUNCTION: Function = …; inventory::submit! { … } &FUNCTION };
-///     let mut call = Call::new(function, Instance::of(&|| {}, …));
-///     call.key(|k| { k.text("user:"); … });
+///     let call = {
+///         let mut call = Call::new(function, Instance::of(&|| {}, …));
+///         call.key(|k| { k.text("user:"); … });
+///         call
+///     };
 ///     let shape = …; let errors = …;
 ///     let plan = plan(shape, errors, codec::Default, verdict::store);
 ///     read(call, plan, move || async move { BODY }).await
@@ -36,8 +39,7 @@ pub(crate) fn cached(cached: &Cached, function: &Function) -> TokenStream {
     let here = Span::mixed_site();
     let p = private(cached.krate.as_ref());
     let registered = registered_function(cached, function, &p);
-    let call = call(cached, &p);
-    let keys = keys(cached, &p);
+    let call = rendered(cached, &p);
     let version = cached.version.as_ref();
     let version = version.map(|path| match &cached.batch {
         Some(batch) => version::versions(path, batch, function, &p),
@@ -48,7 +50,6 @@ pub(crate) fn cached(cached: &Cached, function: &Function) -> TokenStream {
     let expanded = function.with(&quote_spanned! {here=>
         let __function = #registered;
         #call
-        #keys
         #version
         #probes
         #read
@@ -58,6 +59,18 @@ pub(crate) fn cached(cached: &Cached, function: &Function) -> TokenStream {
         true => quote_spanned!(here=> #[allow(unused_mut)] #expanded),
         false => expanded,
     }
+}
+
+/// `let call = { let mut call = …; … call };`: what is borrowed has a place in the future of its own, even when
+/// it has been moved, so it is not borrowed where anything is awaited.
+fn rendered(cached: &Cached, p: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
+    let (call, keys) = (call(cached, p), keys(cached, p));
+    if cached.batch.is_some() {
+        return quote_spanned!(here=> #call #keys);
+    }
+    let mutable = cached.version.is_some().then(|| quote_spanned!(here=> mut));
+    quote_spanned!(here=> let #mutable __call = { #call #keys __call };)
 }
 
 /// Renders the key and the tags, or those of each id.

@@ -30,10 +30,9 @@ pub(super) fn key_body(pieces: &[Piece], p: &TokenStream) -> TokenStream {
             }
         )
     };
-    let probe = pieces
-        .iter()
-        .any(displays)
-        .then(|| quote_spanned!(here=> use #p::part::{ByDisplay as _, ByOption as _};));
+    let probe = pieces.iter().any(displays).then(
+        || quote_spanned!(here=> use #p::part::{ByDisplay as _, ByNumber as _, ByOption as _};),
+    );
     let writes = pieces.iter().map(|piece| write_piece(piece, p));
     quote_spanned!(here=> #probe #(#writes)*)
 }

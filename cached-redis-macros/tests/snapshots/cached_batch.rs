@@ -36,7 +36,9 @@ async fn users(
         .batch(
             ids.to_vec(),
             |__k, #[allow(unused_variables)] id| {
-                use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+                use ::cached_redis::__private::part::{
+                    ByDisplay as _, ByNumber as _, ByOption as _,
+                };
                 __k.text("user:");
                 (&::cached_redis::__private::part::Probe(&tenant))
                     .__cached_redis_part()

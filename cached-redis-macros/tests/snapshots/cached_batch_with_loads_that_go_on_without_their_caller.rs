@@ -31,7 +31,9 @@ async fn users(&self, db: &Db, tenant: String, ids: &[u64]) -> HashMap<u64, User
         .batch(
             ids.to_vec(),
             |__k, #[allow(unused_variables)] id| {
-                use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+                use ::cached_redis::__private::part::{
+                    ByDisplay as _, ByNumber as _, ByOption as _,
+                };
                 __k.text("user:");
                 (&::cached_redis::__private::part::Probe(&tenant))
                     .__cached_redis_part()
@@ -45,7 +47,9 @@ async fn users(&self, db: &Db, tenant: String, ids: &[u64]) -> HashMap<u64, User
     ::cached_redis::__private::Batch::tag(
         &mut __batch,
         |__k, #[allow(unused_variables)] id| {
-            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            use ::cached_redis::__private::part::{
+                ByDisplay as _, ByNumber as _, ByOption as _,
+            };
             __k.text("team:");
             (&::cached_redis::__private::part::Probe(&id))
                 .__cached_redis_part()

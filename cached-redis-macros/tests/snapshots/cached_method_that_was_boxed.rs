@@ -48,28 +48,33 @@ where
             }
             &__CACHED_REDIS_FUNCTION
         };
-        let mut __call = ::cached_redis::__private::Call::new(
-            __function,
-            ::cached_redis::__private::Instance::of(&|| {}, const { &[] }),
-        );
-        ::cached_redis::__private::Call::key(
-            &mut __call,
-            |__k| {
-                use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
-                __k.text("item:");
-                (&::cached_redis::__private::part::Probe(&self.r#shop))
-                    .__cached_redis_part()
-                    .write(&self.r#shop, __k);
-                __k.text(":");
-                (&::cached_redis::__private::part::Probe(&a))
-                    .__cached_redis_part()
-                    .write(&a, __k);
-                __k.text(":");
-                (&::cached_redis::__private::part::Probe(&id))
-                    .__cached_redis_part()
-                    .write(&id, __k);
-            },
-        );
+        let __call = {
+            let mut __call = ::cached_redis::__private::Call::new(
+                __function,
+                ::cached_redis::__private::Instance::of(&|| {}, const { &[] }),
+            );
+            ::cached_redis::__private::Call::key(
+                &mut __call,
+                |__k| {
+                    use ::cached_redis::__private::part::{
+                        ByDisplay as _, ByNumber as _, ByOption as _,
+                    };
+                    __k.text("item:");
+                    (&::cached_redis::__private::part::Probe(&self.r#shop))
+                        .__cached_redis_part()
+                        .write(&self.r#shop, __k);
+                    __k.text(":");
+                    (&::cached_redis::__private::part::Probe(&a))
+                        .__cached_redis_part()
+                        .write(&a, __k);
+                    __k.text(":");
+                    (&::cached_redis::__private::part::Probe(&id))
+                        .__cached_redis_part()
+                        .write(&id, __k);
+                },
+            );
+            __call
+        };
         let __shape = {
             use ::cached_redis::__private::shape::{ByEqual as _, ByNothing as _};
             use ::cached_redis::__private::shape::{

@@ -46,37 +46,42 @@ pub(crate) async fn search<T: Named, const N: usize>(
         }
         &__CACHED_REDIS_FUNCTION
     };
-    let mut __call = {
-        let __cache: &facade::cached_redis::__private::Cache = &db.cache;
-        facade::cached_redis::__private::Call::on(
-            __function,
-            facade::cached_redis::__private::Instance::of(&|| {}, const { &[] }),
-            __cache,
-        )
-    }
-        .only_if(id > 0);
-    facade::cached_redis::__private::Call::key(
-        &mut __call,
-        |__k| {
-            use facade::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
-            __k.text("user:");
-            (&facade::cached_redis::__private::part::Probe(&id))
-                .__cached_redis_part()
-                .write(&id, __k);
-            __k.text(":");
-            (&facade::cached_redis::__private::part::Probe(&name.0))
-                .__cached_redis_part()
-                .write(&name.0, __k);
-            __k.text(":");
-            __k.debug(&tags);
-            __k.text(":");
-            __k.hash(&filter);
-            __k.text(":");
-            __k.name::<T>();
-            __k.text(":");
-            __k.display(&N);
-        },
-    );
+    let __call = {
+        let mut __call = {
+            let __cache: &facade::cached_redis::__private::Cache = &db.cache;
+            facade::cached_redis::__private::Call::on(
+                __function,
+                facade::cached_redis::__private::Instance::of(&|| {}, const { &[] }),
+                __cache,
+            )
+        }
+            .only_if(id > 0);
+        facade::cached_redis::__private::Call::key(
+            &mut __call,
+            |__k| {
+                use facade::cached_redis::__private::part::{
+                    ByDisplay as _, ByNumber as _, ByOption as _,
+                };
+                __k.text("user:");
+                (&facade::cached_redis::__private::part::Probe(&id))
+                    .__cached_redis_part()
+                    .write(&id, __k);
+                __k.text(":");
+                (&facade::cached_redis::__private::part::Probe(&name.0))
+                    .__cached_redis_part()
+                    .write(&name.0, __k);
+                __k.text(":");
+                __k.debug(&tags);
+                __k.text(":");
+                __k.hash(&filter);
+                __k.text(":");
+                __k.name::<T>();
+                __k.text(":");
+                __k.display(&N);
+            },
+        );
+        __call
+    };
     let __shape = {
         use facade::cached_redis::__private::shape::{ByEqual as _, ByNothing as _};
         use facade::cached_redis::__private::shape::{

@@ -22,36 +22,43 @@ async fn orders(id: u64, user: &User) -> Vec<Order> {
         }
         &__CACHED_REDIS_FUNCTION
     };
-    let mut __call = ::cached_redis::__private::Call::new(
-        __function,
-        ::cached_redis::__private::Instance::of(&|| {}, const { &[] }),
-    );
-    ::cached_redis::__private::Call::key(
-        &mut __call,
-        |__k| {
-            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
-            __k.text("user:");
-            (&::cached_redis::__private::part::Probe(&id))
-                .__cached_redis_part()
-                .write(&id, __k);
-        },
-    );
-    ::cached_redis::__private::Call::tag(
-        &mut __call,
-        |__k| {
-            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
-            __k.text("team:");
-            (&::cached_redis::__private::part::Probe(&user.r#team))
-                .__cached_redis_part()
-                .write(&user.r#team, __k);
-        },
-    );
-    ::cached_redis::__private::Call::tag(
-        &mut __call,
-        |__k| {
-            __k.text("users");
-        },
-    );
+    let __call = {
+        let mut __call = ::cached_redis::__private::Call::new(
+            __function,
+            ::cached_redis::__private::Instance::of(&|| {}, const { &[] }),
+        );
+        ::cached_redis::__private::Call::key(
+            &mut __call,
+            |__k| {
+                use ::cached_redis::__private::part::{
+                    ByDisplay as _, ByNumber as _, ByOption as _,
+                };
+                __k.text("user:");
+                (&::cached_redis::__private::part::Probe(&id))
+                    .__cached_redis_part()
+                    .write(&id, __k);
+            },
+        );
+        ::cached_redis::__private::Call::tag(
+            &mut __call,
+            |__k| {
+                use ::cached_redis::__private::part::{
+                    ByDisplay as _, ByNumber as _, ByOption as _,
+                };
+                __k.text("team:");
+                (&::cached_redis::__private::part::Probe(&user.r#team))
+                    .__cached_redis_part()
+                    .write(&user.r#team, __k);
+            },
+        );
+        ::cached_redis::__private::Call::tag(
+            &mut __call,
+            |__k| {
+                __k.text("users");
+            },
+        );
+        __call
+    };
     let __shape = {
         use ::cached_redis::__private::shape::{ByEqual as _, ByNothing as _};
         use ::cached_redis::__private::shape::{

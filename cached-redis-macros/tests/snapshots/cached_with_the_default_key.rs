@@ -24,29 +24,34 @@ async fn price((shop, article): (u64, u64), _: &Db, r#type: Option<&str>) -> u64
         }
         &__CACHED_REDIS_FUNCTION
     };
-    let mut __call = ::cached_redis::__private::Call::new(
-        __function,
-        ::cached_redis::__private::Instance::of(&|| {}, const { &[] }),
-    );
-    ::cached_redis::__private::Call::key(
-        &mut __call,
-        |__k| {
-            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
-            __k.text(::core::module_path!());
-            __k.text("::price:");
-            (&::cached_redis::__private::part::Probe(&shop))
-                .__cached_redis_part()
-                .write(&shop, __k);
-            __k.text(":");
-            (&::cached_redis::__private::part::Probe(&article))
-                .__cached_redis_part()
-                .write(&article, __k);
-            __k.text(":");
-            (&::cached_redis::__private::part::Probe(&r#type))
-                .__cached_redis_part()
-                .write(&r#type, __k);
-        },
-    );
+    let __call = {
+        let mut __call = ::cached_redis::__private::Call::new(
+            __function,
+            ::cached_redis::__private::Instance::of(&|| {}, const { &[] }),
+        );
+        ::cached_redis::__private::Call::key(
+            &mut __call,
+            |__k| {
+                use ::cached_redis::__private::part::{
+                    ByDisplay as _, ByNumber as _, ByOption as _,
+                };
+                __k.text(::core::module_path!());
+                __k.text("::price:");
+                (&::cached_redis::__private::part::Probe(&shop))
+                    .__cached_redis_part()
+                    .write(&shop, __k);
+                __k.text(":");
+                (&::cached_redis::__private::part::Probe(&article))
+                    .__cached_redis_part()
+                    .write(&article, __k);
+                __k.text(":");
+                (&::cached_redis::__private::part::Probe(&r#type))
+                    .__cached_redis_part()
+                    .write(&r#type, __k);
+            },
+        );
+        __call
+    };
     let __shape = {
         use ::cached_redis::__private::shape::{ByEqual as _, ByNothing as _};
         use ::cached_redis::__private::shape::{

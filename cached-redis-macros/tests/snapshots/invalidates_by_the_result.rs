@@ -32,7 +32,9 @@ async fn create(team: String) -> Result<User, DbError> {
     let __fragment0 = ::cached_redis::__private::Write::fragment(
         &mut __write,
         |__k| {
-            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            use ::cached_redis::__private::part::{
+                ByDisplay as _, ByNumber as _, ByOption as _,
+            };
             __k.text("team:");
             (&::cached_redis::__private::part::Probe(&team))
                 .__cached_redis_part()
@@ -43,7 +45,9 @@ async fn create(team: String) -> Result<User, DbError> {
     let __fragment1 = ::cached_redis::__private::Write::fragment(
         &mut __write,
         |__k| {
-            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            use ::cached_redis::__private::part::{
+                ByDisplay as _, ByNumber as _, ByOption as _,
+            };
             __k.text("team:");
             (&::cached_redis::__private::part::Probe(&team))
                 .__cached_redis_part()
@@ -73,7 +77,7 @@ async fn create(team: String) -> Result<User, DbError> {
                         }
                         {
                             use ::cached_redis::__private::part::{
-                                ByDisplay as _, ByOption as _,
+                                ByDisplay as _, ByNumber as _, ByOption as _,
                             };
                             (&::cached_redis::__private::part::Probe(&__value.r#id))
                                 .__cached_redis_part()
@@ -87,7 +91,7 @@ async fn create(team: String) -> Result<User, DbError> {
                         __k.text(&__fragment0);
                         {
                             use ::cached_redis::__private::part::{
-                                ByDisplay as _, ByOption as _,
+                                ByDisplay as _, ByNumber as _, ByOption as _,
                             };
                             (&::cached_redis::__private::part::Probe(&__value.r#id))
                                 .__cached_redis_part()
@@ -104,7 +108,7 @@ async fn create(team: String) -> Result<User, DbError> {
                         __k.text(&__fragment1);
                         {
                             use ::cached_redis::__private::part::{
-                                ByDisplay as _, ByOption as _,
+                                ByDisplay as _, ByNumber as _, ByOption as _,
                             };
                             (&::cached_redis::__private::part::Probe(&__value.r#id))
                                 .__cached_redis_part()

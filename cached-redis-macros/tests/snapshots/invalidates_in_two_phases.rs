@@ -26,7 +26,9 @@ async fn rename(id: u64) {
     ::cached_redis::__private::Write::key(
         &mut __write,
         |__k| {
-            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            use ::cached_redis::__private::part::{
+                ByDisplay as _, ByNumber as _, ByOption as _,
+            };
             __k.text("user:");
             (&::cached_redis::__private::part::Probe(&id))
                 .__cached_redis_part()

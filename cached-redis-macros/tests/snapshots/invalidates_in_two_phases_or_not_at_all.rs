@@ -30,7 +30,9 @@ async fn rename(id: u64) -> ApiResult<()> {
     ::cached_redis::__private::Write::key(
         &mut __write,
         |__k| {
-            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            use ::cached_redis::__private::part::{
+                ByDisplay as _, ByNumber as _, ByOption as _,
+            };
             __k.text("user:");
             (&::cached_redis::__private::part::Probe(&id))
                 .__cached_redis_part()

@@ -21,7 +21,9 @@ async fn rename(id: u64, team: String) -> Result<User, DbError> {
     ::cached_redis::__private::Write::key(
         &mut __write,
         |__k| {
-            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            use ::cached_redis::__private::part::{
+                ByDisplay as _, ByNumber as _, ByOption as _,
+            };
             __k.text("user:");
             (&::cached_redis::__private::part::Probe(&id))
                 .__cached_redis_part()
@@ -31,7 +33,9 @@ async fn rename(id: u64, team: String) -> Result<User, DbError> {
     ::cached_redis::__private::Write::tag(
         &mut __write,
         |__k| {
-            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            use ::cached_redis::__private::part::{
+                ByDisplay as _, ByNumber as _, ByOption as _,
+            };
             __k.text("team:");
             (&::cached_redis::__private::part::Probe(&team))
                 .__cached_redis_part()
@@ -41,7 +45,9 @@ async fn rename(id: u64, team: String) -> Result<User, DbError> {
     let __fragment0 = ::cached_redis::__private::Write::fragment(
         &mut __write,
         |__k| {
-            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            use ::cached_redis::__private::part::{
+                ByDisplay as _, ByNumber as _, ByOption as _,
+            };
             __k.text("user:");
             (&::cached_redis::__private::part::Probe(&id))
                 .__cached_redis_part()
@@ -69,7 +75,7 @@ async fn rename(id: u64, team: String) -> Result<User, DbError> {
                         __k.text(&__fragment0);
                         {
                             use ::cached_redis::__private::part::{
-                                ByDisplay as _, ByOption as _,
+                                ByDisplay as _, ByNumber as _, ByOption as _,
                             };
                             (&::cached_redis::__private::part::Probe(&__value.r#id))
                                 .__cached_redis_part()

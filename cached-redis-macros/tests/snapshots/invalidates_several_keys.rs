@@ -24,7 +24,9 @@ async fn rename(&self, id: u64, name: &str) {
     ::cached_redis::__private::Write::key(
         &mut __write,
         |__k| {
-            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            use ::cached_redis::__private::part::{
+                ByDisplay as _, ByNumber as _, ByOption as _,
+            };
             __k.text("user:");
             (&::cached_redis::__private::part::Probe(&id))
                 .__cached_redis_part()
@@ -34,7 +36,9 @@ async fn rename(&self, id: u64, name: &str) {
     ::cached_redis::__private::Write::key(
         &mut __write,
         |__k| {
-            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            use ::cached_redis::__private::part::{
+                ByDisplay as _, ByNumber as _, ByOption as _,
+            };
             __k.text("team:");
             (&::cached_redis::__private::part::Probe(&self.r#team))
                 .__cached_redis_part()
@@ -44,7 +48,9 @@ async fn rename(&self, id: u64, name: &str) {
     ::cached_redis::__private::Write::pattern(
         &mut __write,
         |__k| {
-            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            use ::cached_redis::__private::part::{
+                ByDisplay as _, ByNumber as _, ByOption as _,
+            };
             __k.text("user:");
             (&::cached_redis::__private::part::Probe(&id))
                 .__cached_redis_part()

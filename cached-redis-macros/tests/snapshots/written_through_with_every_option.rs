@@ -48,7 +48,9 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
     ::cached_redis::__private::Through::key(
         &mut __through,
         |__k| {
-            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            use ::cached_redis::__private::part::{
+                ByDisplay as _, ByNumber as _, ByOption as _,
+            };
             __k.text("user:");
             (&::cached_redis::__private::part::Probe(&self.r#tenant))
                 .__cached_redis_part()
@@ -62,7 +64,9 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
     ::cached_redis::__private::Through::tag(
         &mut __through,
         |__k| {
-            use ::cached_redis::__private::part::{ByDisplay as _, ByOption as _};
+            use ::cached_redis::__private::part::{
+                ByDisplay as _, ByNumber as _, ByOption as _,
+            };
             __k.text("tenant:");
             (&::cached_redis::__private::part::Probe(&self.r#tenant))
                 .__cached_redis_part()

@@ -2,9 +2,10 @@
 //!
 //! What users do with a cache is in [`cache`](crate::api::cache).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Once, OnceLock};
 use std::time::SystemTime;
 
 use once_cell::sync::OnceCell;
@@ -16,7 +17,7 @@ use crate::engine::oversize::Oversize;
 use crate::engine::settings::Settings;
 use crate::error::pending::Pending;
 use crate::observe::event::Event;
-use crate::observe::registry::{self, Site};
+use crate::observe::registry::{self, Function, Site};
 use crate::observe::signal;
 use crate::observe::stats::{Counters, Stats};
 use crate::observe::warnings::Warnings;
@@ -28,6 +29,7 @@ use crate::protocol::renewal::Renewals;
 use crate::store::AnyStore;
 use crate::store::health::{Health, State};
 use crate::util::tasks::Tasks;
+use crate::wire::tag;
 
 /// A cache: the client of one store, under one namespace.
 ///
@@ -83,6 +85,8 @@ pub(crate) struct Inner {
     pub(crate) outbox: Arc<Outbox>,
     /// By the slot of the site; never grows, because all sites are known at link time.
     counters: Box<[Counters]>,
+    /// The same, made for their first calls.
+    function_tags: Box<[OnceLock<String>]>,
     sites: Vec<&'static Site>,
     warnings: Warnings,
     /// What must reach the store is sent from tasks: a dropped future may never send its command.
@@ -137,11 +141,27 @@ impl Inner {
             journal,
             level,
             counters: sites.iter().map(|_| Counters::default()).collect(),
+            function_tags: sites.iter().map(|_| OnceLock::new()).collect(),
             warnings: Warnings::new(),
             sites,
             begun: SystemTime::now(),
             settings,
             runtime,
+        })
+    }
+
+    /// The tag that all entries of a function have, if they have any.
+    pub(crate) fn function_tag(&self, function: &Function) -> Option<Cow<'_, str>> {
+        let info = &function.info;
+        if info.tags.is_empty() {
+            return None;
+        }
+        let own = || tag::function_key(&self.namespace, info.template);
+        // Code loaded after this cache was built has no place.
+        let place = self.function_tags.get(function.site.slot());
+        Some(match place.filter(|_| function.site.slot() > 0) {
+            Some(place) => Cow::Borrowed(place.get_or_init(own)),
+            None => Cow::Owned(own()),
         })
     }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::engine::handle::Inner;
 use crate::engine::local::Kept;
 use crate::policy::Policy;
-use crate::store::{Answer, Bare, Store as _};
+use crate::store::{Answer, AnyStore, Bare, Store as _};
 use crate::wire::entry::Live;
 
 /// See the module.
@@ -67,19 +67,25 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// The store itself, where nothing of what it shows is kept.
+    pub(crate) fn plain(&self) -> Option<&'a AnyStore> {
+        let is_plain = self.keeps == Keeps::Nothing || self.is_in_memory();
+        is_plain.then_some(&self.inner.store)
+    }
+
     pub(crate) async fn get(&self, key: &str) -> Answer<Option<Bytes>> {
-        if self.keeps == Keeps::Nothing || self.is_in_memory() {
-            return self.inner.store.get(key).await;
+        if let Some(store) = self.plain() {
+            return store.get(key).await;
         }
         let mut answers = Box::pin(self.read(&[key])).await?;
         Ok(answers.pop().flatten())
     }
 
     pub(crate) async fn get_all(&self, keys: &[&str]) -> Answer<Vec<Option<Bytes>>> {
-        if self.keeps == Keeps::Nothing || self.is_in_memory() {
-            return self.inner.store.get_all(keys).await;
+        match self.plain() {
+            Some(store) => store.get_all(keys).await,
+            None => Box::pin(self.read(keys)).await,
         }
-        Box::pin(self.read(keys)).await
     }
 
     async fn read(&self, keys: &[&str]) -> Answer<Vec<Option<Bytes>>> {
@@ -116,7 +122,9 @@ impl<'a> Source<'a> {
         let mut changed = Vec::new();
         for (at, (answer, live)) in answers.iter_mut().zip(known).enumerate() {
             match (&answer, live) {
-                (Some(head), Some(live)) if **head == *live.head() => *answer = Some(live.entry),
+                (Some(head), Some(live)) if **head == *live.head() => {
+                    *answer = Some(live.entry.clone())
+                }
                 (Some(_), Some(_)) => changed.push(at),
                 _ => {}
             }

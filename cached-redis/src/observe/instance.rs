@@ -13,6 +13,7 @@
 //! that is a miss.
 
 use std::any::type_name;
+use std::ptr;
 use std::sync::OnceLock;
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -36,6 +37,11 @@ impl Instance {
     pub fn of<C>(_: &C, types: &'static [&'static str]) -> Self {
         let name = type_name::<C>();
         Self { name, types }
+    }
+
+    /// Most often it is the very text.
+    fn is(self, other: Self) -> bool {
+        ptr::eq(self.name, other.name) || self.name == other.name
     }
 
     /// That of calls that no attribute made.
@@ -81,7 +87,7 @@ impl Instances {
             let met = next
                 .0
                 .get_or_init(|| Box::new(self.new_one(info, instance)));
-            if met.instance.name == instance.name {
+            if met.instance.is(instance) {
                 return met;
             }
             next = &met.next;

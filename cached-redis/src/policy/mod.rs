@@ -203,13 +203,18 @@ impl Policy {
     }
 
     pub(crate) fn is_in_range(&self) -> bool {
-        self.check("policy").is_ok()
+        self.checked_range().is_ok()
     }
 
     /// Refuses settings that cannot be meant.
     pub(crate) fn check(&self, setting: impl Into<Cow<'static, str>>) -> Result<(), Error> {
-        let setting = setting.into();
-        let require = |is_met, problem| Error::require(is_met, setting.clone(), problem);
+        self.checked_range()
+            .map_err(|problem| Error::setting(setting, problem))
+    }
+
+    /// The same as an error that costs nothing: every read asks this.
+    fn checked_range(&self) -> Result<(), &'static str> {
+        let require = |is_met: bool, problem| is_met.then_some(()).ok_or(problem);
         let ttl = self.ttl != Some(Duration::ZERO);
         let jitter = self.jitter.is_none_or(|it| it.is_in_range());
         let ahead = self.refresh_ahead.is_none_or(|it| it > 0.0 && it < 1.0);

@@ -133,13 +133,13 @@ impl Flights {
 
     /// A seat in the flight of `key`, if there is one that needs no look first, for a reader whose tags
     /// are told apart by `cover`.
-    pub(crate) fn join(&self, key: &str, cover: u64) -> Option<Seat> {
+    pub(crate) fn join(&self, key: &str, cover: impl FnOnce() -> u64) -> Option<Seat> {
         if self.count.load(Ordering::Acquire) == 0 {
             return None;
         }
         let shard = self.shard(key);
         let open = shard.get(key).filter(|open| !open.beside);
-        open.map(|open| open.seat(cover))
+        open.map(|open| open.seat(cover()))
     }
 
     /// The lead of `key`, or a seat beside whoever has it. To be called only after the reader's own

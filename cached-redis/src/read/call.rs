@@ -9,7 +9,7 @@ use crate::observe::event::Event;
 use crate::observe::instance::Instance;
 use crate::observe::registry::{DIRECT, Function};
 use crate::read::control::{self, Mode, Wish};
-use crate::wire::key::{CallKey, KeyWriter};
+use crate::wire::key::{CallKey, KeyWriter, room};
 use crate::wire::tag::{self, Tags};
 
 /// A call that is being prepared.
@@ -86,17 +86,13 @@ impl Call {
         render(&mut writer);
         self.key = self.rendered(&cache.inner, writer.finish().map(CallKey));
         if self.key.is_some()
-            && let Some(own) = self.function_tag(&cache.inner)
+            && let Some(own) = cache.inner.function_tag(self.function)
         {
-            self.tags.add(own);
+            let mut text = room::text();
+            text.push_str(&own);
+            self.tags = Tags::of_call();
+            self.tags.add(text);
         }
-    }
-
-    /// The tag that all entries of the function have, if they have any.
-    pub(crate) fn function_tag(&self, inner: &Inner) -> Option<String> {
-        let info = &self.function.info;
-        let own = || tag::function_key(&inner.namespace, info.template);
-        (!info.tags.is_empty()).then(own)
     }
 
     /// What was rendered; tells of a value that could not be.
@@ -118,7 +114,7 @@ impl Call {
         let Some(cache) = self.cache.as_ref().filter(|_| self.key.is_some()) else {
             return;
         };
-        let mut writer = KeyWriter::marked(&cache.inner.namespace, tag::TAG);
+        let mut writer = KeyWriter::of_call(&cache.inner.namespace).under(tag::TAG);
         render(&mut writer);
         match self.rendered(&cache.inner, writer.finish()) {
             Some(tag) => self.tags.add(tag),

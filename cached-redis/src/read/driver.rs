@@ -4,35 +4,36 @@
 //! future that is made here, so that it is compiled once; a hit in memory needs none.
 
 use std::mem;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::engine::{mode, transaction};
 use crate::observe::event::Event;
 use crate::observe::status::Status;
-use crate::policy::Policy;
 use crate::protocol::flight::SharedError;
 use crate::protocol::freshness::Freshness;
 use crate::read::audit;
 use crate::read::background::Job;
 use crate::read::call::Call;
 use crate::read::control::Mode;
+use crate::read::local::Shown;
 use crate::read::peek;
 use crate::read::reader::Reader;
 use crate::read::renew::Renewal;
 use crate::read::right::{Right, Running, Told};
 use crate::read::search::{Found, Lookup};
-use crate::store::AnyStore;
 use crate::util::boxed::Boxed;
 use crate::util::outlined::Made;
-use crate::wire::codec::Format;
 use crate::wire::entry::Live;
 
-/// What only the function can do.
-pub(crate) enum Do<'a> {
+/// What is next.
+pub(crate) enum Next<'a> {
     /// Decode this, and tell whether it can be read.
-    Read(Live),
+    Read(Shown),
+    Do(Do<'a>),
+}
+
+/// What else only the function can do.
+pub(crate) enum Do<'a> {
     /// Return what was read last.
     Serve,
     /// Return this error, if it is of the function's type.
@@ -46,7 +47,8 @@ pub(crate) enum Do<'a> {
 /// One call on its way.
 pub(crate) struct Driver<'a> {
     pub(crate) reader: Reader<'a>,
-    lookup: Lookup<'a>,
+    /// Made for the store.
+    lookup: Option<Lookup<'a>>,
     /// Whether the load can go on without its caller.
     detaches: bool,
     at: At,
@@ -79,20 +81,7 @@ enum At {
 }
 
 impl<'a> Driver<'a> {
-    /// That of a call; `None` when the function shall simply run.
-    pub(crate) fn of(
-        call: &'a Call,
-        policy: &'a Policy,
-        describes: impl FnOnce(Format) -> bool,
-        detaches: bool,
-    ) -> Option<Self> {
-        let format = call.target()?.0.settings.format;
-        let reader = Reader::of(call, policy, describes(format))?;
-        Some(Self::new(reader, call, detaches))
-    }
-
-    fn new(reader: Reader<'a>, call: &Call, detaches: bool) -> Self {
-        let function = call.function;
+    pub(crate) fn new(reader: Reader<'a>, call: &Call, detaches: bool) -> Self {
         let at = match call.wish.mode {
             Mode::Cached if call.mode == mode::Mode::Shadow => At::Shadow,
             Mode::Refreshed => At::Refresh { hit: false },
@@ -100,55 +89,43 @@ impl<'a> Driver<'a> {
         };
         Self {
             reader,
-            lookup: Lookup::new(
-                reader.inner,
-                function,
-                reader.key,
-                reader.tags,
-                reader.encoder.policy,
-            ),
+            lookup: None,
             detaches,
             at,
             kept: None,
         }
     }
 
-    /// What is to be done next, where something is to be waited for.
+    /// What the level in process memory has, to be asked first of all: that needs no future.
+    pub(crate) fn local(&mut self) -> Option<Shown> {
+        let is_asked = matches!(self.at, At::Search);
+        let live = is_asked.then(|| self.reader.local())??;
+        self.at = At::Found(Status::Local);
+        Some(Shown::Kept(live))
+    }
+
+    fn lookup(&mut self) -> &mut Lookup<'a> {
+        let reader = &self.reader;
+        self.lookup.get_or_insert_with(|| reader.lookup())
+    }
+
+    /// What is to be done next.
     #[inline(never)]
-    pub(crate) fn later(&mut self) -> Made<impl Future<Output = Do<'a>> + Send, Do<'a>> {
+    pub(crate) fn next(&mut self) -> Made<impl Future<Output = Next<'a>> + Send, Next<'a>> {
         Made::new(self.go_on())
     }
 
-    /// What is to be done next, where nothing is to be waited for.
-    pub(crate) fn at_once(&mut self) -> Option<Do<'a>> {
-        if let At::Search = self.at
-            && let Some(live) = self.lookup.local()
-        {
-            return Some(self.found(live, Status::Local));
-        }
-        match (&self.at, &self.reader.inner.store) {
-            (At::Serve(status), _) => Some(self.serve(*status)),
-            // What has begun is begun anew if it has to wait.
-            (At::Search, AnyStore::Memory(_)) => {
-                let mut context = Context::from_waker(Waker::noop());
-                let hit = pin!(self.lookup.hit()).poll(&mut context);
-                match hit {
-                    Poll::Ready(Some(Found::Live(live, status))) => Some(self.found(live, status)),
-                    _ => None,
-                }
-            }
-            _ => None,
-        }
-    }
-
-    async fn go_on(&mut self) -> Do<'a> {
+    async fn go_on(&mut self) -> Next<'a> {
         loop {
             let next = match mem::replace(&mut self.at, At::Search) {
-                At::Search => match self.lookup.next().await {
-                    Found::Live(live, status) => return self.found(live, status),
-                    found => Box::pin(self.contended(found)).await,
-                },
-                At::Serve(status) => return self.serve(status),
+                At::Search => {
+                    if let Some((live, status)) = self.lookup().hit().await {
+                        return self.read(live, status);
+                    }
+                    // Boxed like all that hits have no part in.
+                    Box::pin(self.contend()).await
+                }
+                At::Serve(status) => return Next::Do(self.serve(status)),
                 at => Box::pin(self.take(at)).await,
             };
             if let Some(next) = next {
@@ -157,22 +134,26 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn found(&mut self, live: Live, status: Status) -> Do<'a> {
+    fn read(&mut self, live: Live, status: Status) -> Next<'a> {
+        self.found(Shown::Read(live), status)
+    }
+
+    fn found(&mut self, shown: Shown, status: Status) -> Next<'a> {
         self.at = At::Found(status);
-        Do::Read(live)
+        Next::Read(shown)
     }
 
     /// The entry could not be decoded.
-    pub(crate) fn undecodable(&mut self, live: Live) {
+    pub(crate) fn undecodable(&mut self, shown: Shown) {
         match mem::replace(&mut self.at, At::Search) {
             At::ShadowFound => self.at = At::Refresh { hit: false },
-            _ => self.lookup.undecodable(live),
+            _ => self.lookup().undecodable(shown.into_live()),
         }
     }
 
     /// The entry was decoded. Whether it is served and that is all.
-    pub(crate) fn serves(&mut self, live: Live) -> bool {
-        let freshness = self.reader.judge(&live);
+    pub(crate) fn serves(&mut self, shown: Shown) -> bool {
+        let freshness = self.reader.judge(&shown);
         self.at = match mem::replace(&mut self.at, At::Search) {
             At::ShadowFound => self.shadow(freshness),
             At::Found(status) => match freshness {
@@ -182,7 +163,7 @@ impl<'a> Driver<'a> {
                     At::Audit(status)
                 }
                 Freshness::Fresh => {
-                    self.reader.serve(&live.header, status);
+                    self.reader.serve(&shown.header, status);
                     return true;
                 }
                 Freshness::Early => At::Renew(status),
@@ -192,18 +173,18 @@ impl<'a> Driver<'a> {
                 }
                 Freshness::IfError => {
                     let patience = self.reader.policy().soft_timeout;
-                    self.lookup.expired(live.clone(), patience);
+                    self.lookup().expired(Live::clone(&shown), patience);
                     At::Search
                 }
                 Freshness::Dead => {
                     self.kept = None;
-                    self.lookup.outdated(live);
+                    self.lookup().outdated(shown.into_live());
                     return false;
                 }
             },
             at => at,
         };
-        self.kept = Some(Box::new(live));
+        self.kept = Some(Box::new(shown.into_live()));
         false
     }
 
@@ -237,7 +218,7 @@ impl<'a> Driver<'a> {
             match (&self.at, &self.kept) {
                 (At::Serve(_), _) => true,
                 (At::FallBack, Some(_)) => {
-                    let stands = self.lookup.stands().await;
+                    let stands = self.lookup().stands().await;
                     self.at = At::Serve(Status::Stale);
                     stands
                 }
@@ -254,11 +235,11 @@ impl<'a> Driver<'a> {
         Do::Serve
     }
 
-    /// Goes on with what is no entry.
-    async fn contended(&mut self, found: Found) -> Option<Do<'a>> {
-        let right = match found {
-            Found::Live(live, status) => return Some(self.found(live, status)),
-            Found::Failed(shared) => return Some(Do::Fail(shared)),
+    /// Goes on where there is no hit.
+    async fn contend(&mut self) -> Option<Next<'a>> {
+        let right = match self.lookup().contend().await {
+            Found::Live(live, status) => return Some(self.read(live, status)),
+            Found::Failed(shared) => return Some(Next::Do(Do::Fail(shared))),
             Found::Lead(flight, lease, previous) => Right::Lease(lease, flight, previous),
             Found::Bypass(place) => {
                 place.start().await;
@@ -273,20 +254,22 @@ impl<'a> Driver<'a> {
                 return self.renew(renewal, patience, patience.is_some()).await;
             }
             Found::Kept => {
-                match &self.kept {
-                    Some(_) if self.lookup.stands().await => {
-                        self.at = At::Serve(Status::Stale);
-                    }
-                    _ => self.lookup.lost(),
+                match self.kept.is_some() && self.lookup().stands().await {
+                    true => self.at = At::Serve(Status::Stale),
+                    false => self.lookup().lost(),
                 }
                 return None;
             }
         };
-        Some(Do::Load(self.reader.begin(right)))
+        Some(self.load(right))
+    }
+
+    fn load(&self, right: Right) -> Next<'a> {
+        Next::Do(Do::Load(self.reader.begin(right)))
     }
 
     /// Goes on where no entry is looked for.
-    async fn take(&mut self, at: At) -> Option<Do<'a>> {
+    async fn take(&mut self, at: At) -> Option<Next<'a>> {
         match at {
             At::Audit(status) => {
                 self.at = At::Serve(status);
@@ -307,15 +290,15 @@ impl<'a> Driver<'a> {
                 };
                 let live = standing.await.ok().flatten()?;
                 self.at = At::ShadowFound;
-                Some(Do::Read(live))
+                Some(Next::Read(Shown::Read(live)))
             }
             At::Compare => {
                 let right = Right::Unstored(self.kept.take().map(|live| *live));
-                Some(Do::Load(self.reader.begin(right)))
+                Some(self.load(right))
             }
             At::Refresh { hit } => {
                 let right = self.reader.obtain(hit).await;
-                Some(Do::Load(self.reader.begin(right)))
+                Some(self.load(right))
             }
             // It goes on without its caller.
             At::FallBack => {
@@ -326,8 +309,8 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn job(&self, right: Right, patience: Option<Duration>) -> Do<'a> {
-        Do::Detach(Job::new(&self.reader, right, patience))
+    fn job(&self, right: Right, patience: Option<Duration>) -> Next<'a> {
+        Next::Do(Do::Detach(Job::new(&self.reader, right, patience)))
     }
 
     /// Loads anew: in the background if it may be there.
@@ -336,11 +319,11 @@ impl<'a> Driver<'a> {
         renewal: Renewal,
         patience: Option<Duration>,
         may_detach: bool,
-    ) -> Option<Do<'a>> {
+    ) -> Option<Next<'a>> {
         let right = Right::Renewal(Box::new(renewal));
         match self.detaches && may_detach {
             true => Some(self.job(right, patience)),
-            false => self.reader.claimed(right).await.map(Do::Load),
+            false => self.reader.claimed(right).await.map(Do::Load).map(Next::Do),
         }
     }
 }

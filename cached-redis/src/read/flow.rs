@@ -23,83 +23,104 @@
 //! An entry that is to be loaded anew while it is served, or that may be served if a load fails, goes
 //! its own way: see [`renew`](crate::read::renew).
 
-use crate::engine::plan::{AnyPlan, ResultOf, ReturnOf};
+use crate::engine::plan::{AnyPlan, OkOf, ReturnOf};
 use crate::engine::shape::Shape as _;
 use crate::policy::Policy;
 use crate::read::call::Call;
-use crate::read::driver::{Do, Driver};
+use crate::read::driver::{Do, Driver, Next};
 use crate::read::load::{self, Load};
+use crate::read::local::Shown;
+use crate::read::reader::Reader;
 use crate::read::right::Running;
 
 /// Answers a call from the cache, or by its load.
 ///
-/// What runs the load is boxed: the future of a hit stays small, however large the function's is.
-pub(crate) async fn read<P, F>(call: Call, policy: &Policy, plan: P, load: F) -> ReturnOf<P>
+/// What runs the load is boxed: the future of a hit stays small, however large the function's is. What is given
+/// is captured where it stays, since an argument of an async function has two places in its future.
+pub(crate) fn read<P, F>(
+    call: Call,
+    policy: &Policy,
+    plan: P,
+    load: F,
+) -> impl Future<Output = ReturnOf<P>>
 where
     P: AnyPlan,
     F: Load<P>,
 {
-    let result = match Driver::of(&call, policy, |format| plan.describes(format), F::DETACHES) {
-        Some(driver) => answer(driver, plan, load).await,
-        None => {
+    let mut load = Some(load);
+    async move {
+        let Some(reader) = Reader::of(&call, policy, |format| plan.describes(format)) else {
             let running = Box::new(Running::without_cache(&call, policy));
-            Box::pin(load::run(running, plan, load)).await.0
+            let load = load.take().expect("it is taken once");
+            return P::Shape::returned(Box::pin(load::run(running, plan, load)).await.0);
+        };
+        let mut driver = Driver::new(reader, &call, F::DETACHES);
+        // What was read last.
+        let mut value = None;
+        if let Some(shown) = driver.local()
+            && let Some(ok) = answer(plan, &mut driver, shown, &mut value)
+        {
+            return P::Shape::returned(Ok(ok));
         }
-    };
-    P::Shape::returned(result)
+        let result = 'answered: loop {
+            let next = loop {
+                match driver.next().await {
+                    Next::Do(next) => break next,
+                    Next::Read(shown) => {
+                        if let Some(ok) = answer(plan, &mut driver, shown, &mut value) {
+                            break 'answered Ok(ok);
+                        }
+                    }
+                }
+            };
+            let ran = match next {
+                Do::Serve => match value.take() {
+                    Some(value) => break Ok(value),
+                    None => continue,
+                },
+                Do::Fail(shared) => match plan.take(&shared) {
+                    Some(error) => {
+                        driver.failed();
+                        break Err(error);
+                    }
+                    // Another error type under the same key is another function's load: look again.
+                    None => continue,
+                },
+                Do::Load(running) => match load.take() {
+                    Some(load) => Box::pin(load::run(running, plan, load)).await.0,
+                    None => continue,
+                },
+                Do::Detach(job) => {
+                    let Some(load) = load.take() else { continue };
+                    match Box::pin(load.detach(job, plan)).await {
+                        Some((result, told)) => {
+                            driver.told(told, result.is_ok());
+                            result
+                        }
+                        None => continue,
+                    }
+                }
+            };
+            match ran {
+                Err(_) if driver.falls_back().await => {}
+                result => break result,
+            }
+        };
+        P::Shape::returned(result)
+    }
 }
 
-async fn answer<P, F>(mut driver: Driver<'_>, plan: P, load: F) -> ResultOf<P>
-where
-    P: AnyPlan,
-    F: Load<P>,
-{
-    // What was read last.
-    let (mut value, mut load) = (None, Some(load));
-    loop {
-        let next = match driver.at_once() {
-            Some(next) => next,
-            None => driver.later().await,
-        };
-        let ran = match next {
-            Do::Read(live) => {
-                match plan.decode(&driver.reader.encoder, &live) {
-                    None => driver.undecodable(live),
-                    Some(ok) if driver.serves(live) => return Ok(ok),
-                    some => value = some,
-                }
-                continue;
-            }
-            Do::Serve => match value.take() {
-                Some(value) => return Ok(value),
-                None => continue,
-            },
-            Do::Fail(shared) => match plan.take(&shared) {
-                Some(error) => {
-                    driver.failed();
-                    return Err(error);
-                }
-                // Another error type under the same key is another function's load: look again.
-                None => continue,
-            },
-            Do::Load(running) => match load.take() {
-                Some(load) => Box::pin(load::run(running, plan, load)).await.0,
-                None => continue,
-            },
-            Do::Detach(job) => {
-                let Some(load) = load.take() else { continue };
-                match Box::pin(load.detach(job, plan)).await {
-                    Some((result, told)) => {
-                        driver.told(told, result.is_ok());
-                        result
-                    }
-                    None => continue,
-                }
-            }
-        };
-        match ran {
-            Err(_) if driver.falls_back().await => {}
-            result => return result,
-        }
+/// The value of an entry, if that is served and no more is to be done; else it is the one that was read `last`.
+fn answer<P: AnyPlan>(
+    plan: P,
+    driver: &mut Driver<'_>,
+    shown: Shown,
+    last: &mut Option<OkOf<P>>,
+) -> Option<OkOf<P>> {
+    match plan.decode(&driver.reader.encoder, &shown) {
+        None => driver.undecodable(shown),
+        Some(ok) if driver.serves(shown) => return Some(ok),
+        some => *last = some,
     }
+    None
 }

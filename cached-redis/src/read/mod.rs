@@ -8,6 +8,7 @@ pub(crate) mod control;
 pub(crate) mod driver;
 pub(crate) mod flow;
 pub(crate) mod load;
+pub(crate) mod local;
 pub(crate) mod pause;
 pub(crate) mod peek;
 pub(crate) mod reader;

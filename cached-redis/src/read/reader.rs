@@ -8,6 +8,7 @@ use crate::engine::context;
 use crate::engine::encode::{EncodedEntry, Encoder};
 use crate::engine::fill::{self, FillRight};
 use crate::engine::handle::Inner;
+use crate::engine::source::Source;
 use crate::observe::event::Event;
 use crate::observe::status::Status;
 use crate::policy::Policy;
@@ -15,7 +16,10 @@ use crate::protocol::flight::Flight;
 use crate::protocol::freshness::{self, Freshness};
 use crate::read::call::Call;
 use crate::read::control::{self, CacheInfo, Wish};
+use crate::read::local;
+use crate::read::search::Lookup;
 use crate::store::Store as _;
+use crate::wire::codec::Format;
 use crate::wire::entry::{Header, Live};
 use crate::wire::extension::WINDOW;
 use crate::wire::tag::Tags;
@@ -31,8 +35,19 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// The reader of a call; `None` when the function shall simply run. `describes`: whether its codec does.
-    pub(crate) fn of(call: &'a Call, policy: &'a Policy, describes: bool) -> Option<Self> {
+    /// The reader of a call; `None` when the function shall simply run. `describes`: whether its codec does,
+    /// given that of the cache.
+    pub(crate) fn of(
+        call: &'a Call,
+        policy: &'a Policy,
+        describes: impl FnOnce(Format) -> bool,
+    ) -> Option<Self> {
+        let mut reader = Self::new(call, policy)?;
+        reader.encoder.describes = describes(reader.inner.settings.format);
+        Some(reader)
+    }
+
+    fn new(call: &'a Call, policy: &'a Policy) -> Option<Self> {
         let (inner, key) = call.target().filter(|_| call.asks())?;
         let function = call.function;
         if inner.settings.is_unfit(policy) {
@@ -54,11 +69,24 @@ impl<'a> Reader<'a> {
                 key,
                 function,
                 policy,
-                describes,
+                describes: false,
                 version: call.version,
                 origin: call.origin,
             },
         })
+    }
+
+    /// What the level in process memory has for it.
+    pub(crate) fn local(&self) -> Option<Arc<Live>> {
+        let source = Source::of(self.inner, self.encoder.policy);
+        local::entry(&source, self.key, self.tags)
+    }
+
+    pub(crate) fn lookup(&self) -> Lookup<'a> {
+        let Encoder {
+            function, policy, ..
+        } = self.encoder;
+        Lookup::new(self.inner, function, self.key, self.tags, policy)
     }
 
     pub(crate) fn fill(

@@ -26,10 +26,10 @@ use crate::protocol::bypass::{BypassLoad, Bypasses};
 use crate::protocol::flight::{Flight, Place, Seat, SharedError};
 use crate::protocol::journal::Pass;
 use crate::protocol::read::{self, Search, Step};
+use crate::read::local;
 use crate::read::pause::Pause;
 use crate::read::trace::Run;
 use crate::store::Store as _;
-use crate::util::moment::Moment;
 use crate::wire::entry::{Header, Kind, Live};
 use crate::wire::tag::Tags;
 
@@ -112,8 +112,6 @@ pub(crate) struct Lookup<'a> {
     function: &'static Function,
     key: &'a str,
     tags: &'a Tags,
-    /// What tells its tags from those of others who read the same key.
-    cover: u64,
     policy: &'a Policy,
     source: Source<'a>,
     local: Local,
@@ -160,7 +158,6 @@ impl<'a> Lookup<'a> {
             function,
             key,
             tags,
-            cover: tags.cover(),
             policy,
             source: Source::of(inner, policy),
             local: Local::Unasked,
@@ -235,53 +232,38 @@ impl<'a> Lookup<'a> {
         self.inner.journal.pass(self.key).is_some()
     }
 
-    /// The entry that the level in process memory has, if that may be served. Not inside of a load: what is late
-    /// there would be stored with its result, for as long as that lives.
+    /// The entry that the level in process memory has, for one of many.
     pub(crate) fn local(&mut self) -> Option<Live> {
-        let local = self
-            .source
-            .local()
-            .filter(|_| self.local == Local::Unasked)?;
-        self.local = Local::Nothing;
-        if self.source.is_in_memory() || context::is_inside_any() || !self.may_look() {
-            return None;
-        }
-        let (level, now) = (&self.inner.level, Moment::now());
-        let live = level.entry(self.key, local, now)?;
-        let kept = |tag: &String| level.generation(tag, local, now);
-        let is_current = self.inner.store.is_current(self.key, live.header.epoch)
-            && Generations::judge_kept(self.inner, self.tags, &live, kept)? == Life::Alive
-            && self.inner.journal.stands(self.pass);
-        is_current.then(|| {
-            self.local = Local::Answers;
-            live
-        })
-    }
-
-    /// Goes on until there is something for the caller to do.
-    pub(crate) async fn next(&mut self) -> Found {
-        match self.hit().await {
-            Some(found) => found,
-            // Boxed like all that hits have no part in.
-            None => Box::pin(self.contend()).await,
-        }
+        let is_first = mem::replace(&mut self.local, Local::Nothing) == Local::Unasked;
+        let asked = is_first.then_some(&self.source);
+        let live = local::entry(asked?, self.key, self.tags)?;
+        self.local = Local::Answers;
+        Some(Arc::unwrap_or_clone(live))
     }
 
     /// Looks whether there is an entry to decode. Dropped on the way, it can be begun again.
-    pub(crate) async fn hit(&mut self) -> Option<Found> {
+    pub(crate) async fn hit(&mut self) -> Option<(Live, Status)> {
         loop {
             let answer = match self.search.step() {
                 Step::Join => self.join(),
-                Step::Look { leads: false } => self.look(false).await,
-                Step::Serve(_) => return Some(self.found(Rights::default())),
+                Step::Look { leads: false } => self.looked(self.seen().await, false),
+                Step::Serve(_) => return self.served(),
                 _ => return None,
             };
             self.next_step(answer);
         }
     }
 
-    /// The same for all steps. Dropped on the way, it lets those who joined start over.
-    async fn contend(&mut self) -> Found {
+    fn served(&mut self) -> Option<(Live, Status)> {
+        match self.found(Rights::default()) {
+            Found::Live(live, status) => Some((live, status)),
+            _ => None,
+        }
+    }
+
+    /// Goes on until there is something for the caller to do. Dropped on the way, it lets those who joined start
+    /// over.
+    pub(crate) async fn contend(&mut self) -> Found {
         let mut rights = Rights::default();
         while let Some(answer) = self.take(&mut rights).await {
             self.hear(answer, &mut rights);
@@ -308,7 +290,7 @@ impl<'a> Lookup<'a> {
     async fn take(&mut self, rights: &mut Rights) -> Option<Answer> {
         Some(match self.search.step() {
             Step::Join => self.join(),
-            Step::Look { leads } => self.look(*leads).await,
+            &Step::Look { leads } => self.looked(self.seen().await, leads),
             Step::Enter(_) => self.enter(rights),
             Step::Acquire(_) => self.acquire(rights).await,
             Step::Stamp(_) => self.stamp(rights).await,
@@ -350,7 +332,7 @@ impl<'a> Lookup<'a> {
         if !self.may_look() {
             return Answer::Barred;
         }
-        match self.inner.flights.join(self.key, self.cover) {
+        match self.inner.flights.join(self.key, || self.tags.cover()) {
             Some(seat) if self.is_kept() => self.seat(seat),
             _ => Answer::Nobody,
         }
@@ -374,8 +356,8 @@ impl<'a> Lookup<'a> {
         Answer::Seat
     }
 
-    async fn look(&self, leads: bool) -> Answer {
-        match self.seen().await {
+    fn looked(&self, seen: Result<Seen, StoreError>, leads: bool) -> Answer {
+        match seen {
             Ok(seen) if leads && self.is_held(&seen) => self.answer(Seen::Expired),
             Ok(seen) => self.answer(seen),
             Err(error) => self.away(&error),
@@ -394,10 +376,10 @@ impl<'a> Lookup<'a> {
         if !self.is_kept() {
             return Answer::Away;
         }
-        let flights = &self.inner.flights;
+        let (flights, cover) = (&self.inner.flights, self.tags.cover());
         let place = match self.search.step() {
-            Step::Enter(Seen::Expired) => flights.enter_beside(self.key, self.cover),
-            _ => flights.enter(self.key, self.cover),
+            Step::Enter(Seen::Expired) => flights.enter_beside(self.key, cover),
+            _ => flights.enter(self.key, cover),
         };
         match place {
             Place::Lead(flight) => {
@@ -532,7 +514,11 @@ impl<'a> Lookup<'a> {
 
     /// What stands under the key.
     async fn seen(&self) -> Result<Seen, StoreError> {
-        let (entry, generations) = tags::look(&self.source, self.key, self.tags).await?;
+        let (entry, generations) = match self.source.plain().filter(|_| self.tags.is_empty()) {
+            Some(store) => (store.get(self.key).await?, Generations::none()),
+            // Boxed, so that plain reads are not larger for it.
+            None => Box::pin(tags::look(&self.source, self.key, self.tags)).await?,
+        };
         if matches!(generations, Generations::Barred) {
             return Ok(Seen::Barred);
         }
@@ -627,14 +613,14 @@ mod tests {
                 &tags,
                 &POLICY,
             );
-            let Found::Live(live, _) = lookup.next().await else {
+            let Some((live, _)) = lookup.hit().await else {
                 panic!("it was put");
             };
             lookup.outdated(live);
             if let Some(key) = invalidated {
                 inner.store.invalidate(&[key.to_owned()]).await.unwrap();
             }
-            let Found::Lead(_, _, previous) = lookup.next().await else {
+            let Found::Lead(_, _, previous) = lookup.contend().await else {
                 panic!("nobody else loads");
             };
             assert_eq!(previous.is_some(), invalidated.is_none(), "{invalidated:?}");

@@ -22,11 +22,13 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::mem;
 
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::wire::entry::Token;
 use crate::wire::extension::MOST_NAMED;
+use crate::wire::key::room;
 use crate::wire::{key, template};
 
 /// What comes between the namespace and the name of a tag. `#` can begin no rendered value.
@@ -72,11 +74,7 @@ impl Generation {
 
 /// The stamp of these tags on an entry of `epoch`, whatever their order: functions that share entries need
 /// not name theirs in the same one. Generations in that epoch too count as they stand.
-pub(crate) fn hash<'a>(
-    tags: impl Iterator<Item = (&'a String, Generation)>,
-    epoch: u32,
-) -> [u8; 8] {
-    let mut tags: Vec<_> = tags.collect();
+pub(crate) fn hash(tags: &mut [(&String, Generation)], epoch: u32) -> [u8; 8] {
     tags.sort_unstable();
     let mut hash = Xxh3::new();
     for (key, generation) in tags {
@@ -110,6 +108,12 @@ impl Tags {
         // There may be very many.
         let mut seen = HashSet::new();
         self.keys.retain(|key| seen.insert(key.clone()));
+    }
+
+    /// None, with room for those of a call.
+    pub(crate) fn of_call() -> Self {
+        let (keys, known) = (room::list(), 0);
+        Self { keys, known }
     }
 
     /// Adds one that the function's attribute gives.
@@ -173,7 +177,15 @@ impl Tags {
             return 0;
         }
         let names = self.keys.iter().map(|key| (key, Generation([0; 8])));
-        u64::from_le_bytes(hash(names, 0))
+        u64::from_le_bytes(hash(&mut names.collect::<Vec<_>>(), 0))
+    }
+}
+
+impl Drop for Tags {
+    fn drop(&mut self) {
+        if self.keys.capacity() > 0 {
+            room::give_all(mem::take(&mut self.keys));
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Item {
 /// What stands under a key and may be kept: nothing, a lease and a tombstone may not.
 #[derive(Clone)]
 pub(crate) enum Kept {
-    Entry(Live),
+    Entry(Arc<Live>),
     Generation(Generation),
 }
 
@@ -55,10 +55,10 @@ impl Kept {
     /// a reply may be a part of many more.
     pub(super) fn entry(live: &mut Live) -> Self {
         live.decoded = Some(Arc::default());
-        Self::Entry(Live {
+        Self::Entry(Arc::new(Live {
             entry: Bytes::copy_from_slice(&live.entry),
             ..live.clone()
-        })
+        }))
     }
 
     fn bytes(&self) -> usize {

@@ -71,7 +71,7 @@ impl Level {
     }
 
     /// The entry under `key`, if it was read less than `local` ago and may be served `now`.
-    pub(crate) fn entry(&self, key: &str, local: Duration, now: Moment) -> Option<Live> {
+    pub(crate) fn entry(&self, key: &str, local: Duration, now: Moment) -> Option<Arc<Live>> {
         match self.item(key, local, now)? {
             Kept::Entry(live) => Some(live),
             Kept::Generation(_) => None,
@@ -124,7 +124,7 @@ impl Level {
     }
 
     /// The entry that is kept under `key`, whether or not it may be served.
-    pub(crate) fn known(&self, key: &str) -> Option<Live> {
+    pub(crate) fn known(&self, key: &str) -> Option<Arc<Live>> {
         match self.items.get()?.get(key)?.kept {
             Kept::Entry(live) => Some(live),
             Kept::Generation(_) => None,
@@ -134,9 +134,10 @@ impl Level {
     /// Lets `live` share the decoded value of the same entry, if that is kept; it may lie there for longer than
     /// it is served.
     pub(crate) fn share(&self, key: &str, live: &mut Live) -> bool {
-        let same = |kept: &Live| kept.header.token == live.header.token;
+        let same = |kept: &Arc<Live>| kept.header.token == live.header.token;
         let kept = self.known(key).filter(same);
-        kept.map(|kept| live.decoded = kept.decoded).is_some()
+        kept.map(|kept| live.decoded.clone_from(&kept.decoded))
+            .is_some()
     }
 
     /// Lets `live`, which the store has just shown, share its decoded value with those who find it later.

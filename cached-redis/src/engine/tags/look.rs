@@ -41,7 +41,7 @@ pub(crate) async fn look(
 ) -> Answer<(Option<Bytes>, Generations)> {
     if tags.is_empty() {
         let entry = source.get(key).await?;
-        return Ok((entry, Generations::All(Vec::new())));
+        return Ok((entry, Generations::none()));
     }
     let keys = iter::once(key).chain(tags.keys().iter().map(String::as_str));
     let mut answers = source.get_all(&keys.collect::<Vec<_>>()).await?;
@@ -93,6 +93,11 @@ async fn read_all<'a>(
 }
 
 impl Generations {
+    /// Those of no tags.
+    pub(crate) fn none() -> Self {
+        Self::All(Vec::new())
+    }
+
     /// Of tags, and what was found there.
     pub(super) fn of<'a>(
         inner: &Inner,
@@ -135,19 +140,53 @@ impl Generations {
         let more = Self::of(inner, found.others.iter().zip(&others));
         Ok(found.weigh(inner, more))
     }
+}
 
-    /// The same where generations are kept in this process; `None` where one of them is not.
-    pub(crate) fn judge_kept(
-        inner: &Inner,
-        tags: &Tags,
-        live: &Live,
-        kept: impl Fn(&String) -> Option<Generation>,
-    ) -> Option<Life> {
-        let all = |tags: &[String]| tags.iter().map(&kept).collect::<Option<_>>().map(Self::All);
-        Some(match Found::of(inner, tags, live, all(tags.keys())?) {
-            Ok(found) => found.weigh(inner, all(&found.others)?),
-            Err(life) => life,
-        })
+/// Judges an entry by generations that are kept in this process; `None` where one of them is not. Outside of a
+/// load, which would have to be told of them.
+pub(crate) fn judge_kept(
+    inner: &Inner,
+    tags: &Tags,
+    live: &Live,
+    kept: impl Fn(&str) -> Option<Generation>,
+) -> Option<Life> {
+    /// So many need no allocation.
+    const FEW: usize = 8;
+    const NONE: (&String, Generation) = (&String::new(), Generation([0; 8]));
+    if is_untagged(tags, live) {
+        return Some(Life::Alive);
+    }
+    let Some((stamp, others)) = stamped(inner, tags, live) else {
+        return Some(Life::Dead);
+    };
+    if is_barred(inner, &others) {
+        return Some(Life::Barred);
+    }
+    let (mut few, mut many) = ([NONE; FEW], Vec::new());
+    let count = tags.keys().len() + others.len();
+    let all = match few.get_mut(..count) {
+        Some(few) => few,
+        None => {
+            many.resize(count, NONE);
+            &mut many[..]
+        }
+    };
+    for (part, key) in all.iter_mut().zip(tags.keys().iter().chain(&others)) {
+        *part = (key, kept(key)?);
+    }
+    Some(life(all, live.header.epoch, stamp))
+}
+
+/// That of every hit that has nothing to do with tags.
+fn is_untagged(tags: &Tags, live: &Live) -> bool {
+    tags.is_empty() && !live.header.is_tagged()
+}
+
+/// That of an entry of this epoch and stamp, by the generations of all of its tags.
+fn life(tags: &mut [(&String, Generation)], epoch: u32, stamp: [u8; 8]) -> Life {
+    match tags.is_empty() || hash(tags, epoch) != stamp {
+        true => Life::Dead,
+        false => Life::Alive,
     }
 }
 
@@ -169,8 +208,7 @@ impl<'a> Found<'a> {
         live: &Live,
         generations: Generations,
     ) -> Result<Self, Life> {
-        // The way of every hit that has nothing to do with tags.
-        if tags.is_empty() && !live.header.is_tagged() {
+        if is_untagged(tags, live) {
             return Err(Life::Alive);
         }
         let generations = match generations {
@@ -200,14 +238,14 @@ impl<'a> Found<'a> {
             Generations::Barred => return Life::Barred,
         };
         let keys = self.tags.keys().iter().chain(&self.others);
-        let tags: Vec<_> = keys
+        let mut tags: Vec<_> = keys
             .zip(self.generations.iter().copied().chain(more))
             .collect();
-        if tags.is_empty() || hash(tags.iter().copied(), self.epoch) != self.stamp {
-            return Life::Dead;
+        let life = life(&mut tags, self.epoch, self.stamp);
+        if life == Life::Alive {
+            context::inherit(&inner.flights, tags.into_iter());
         }
-        context::inherit(&inner.flights, tags.into_iter());
-        Life::Alive
+        life
     }
 }
 
@@ -267,8 +305,7 @@ pub(crate) async fn alive(inner: &Inner, tags: &Tags, live: Live) -> Answer<Opti
     if !tags.keys().iter().all(|tag| named.contains(tag)) {
         return Ok(None);
     }
-    let none = Generations::All(Vec::new());
-    let life = none
+    let life = Generations::none()
         .judge(&Source::store(inner), &Tags::default(), &live)
         .await?;
     Ok((life == Life::Alive).then_some(live))

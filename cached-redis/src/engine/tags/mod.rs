@@ -5,5 +5,5 @@ mod stamp;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use look::{Generations, Life, alive, judge_all, keys, look, look_all};
+pub(crate) use look::{Generations, Life, alive, judge_all, judge_kept, keys, look, look_all};
 pub(crate) use stamp::{Basis, Stamp, Stamps};

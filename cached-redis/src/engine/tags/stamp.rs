@@ -178,7 +178,7 @@ impl Stamp {
 
     /// `None` without tags.
     fn hash(&self, epoch: u32) -> Option<[u8; 8]> {
-        (!self.is_empty()).then(|| hash(self.parts(), epoch))
+        (!self.is_empty()).then(|| hash(&mut self.parts().collect::<Vec<_>>(), epoch))
     }
 }
 

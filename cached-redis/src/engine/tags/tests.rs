@@ -80,7 +80,11 @@ fn hashed(tags: &[(&str, u8)]) -> [u8; 8] {
     let tags: Vec<_> = tags
         .map(|(name, number)| ((*name).to_owned(), generation(*number)))
         .collect();
-    hash(tags.iter().map(|(name, generation)| (name, *generation)), 0)
+    let mut tags: Vec<_> = tags
+        .iter()
+        .map(|(name, generation)| (name, *generation))
+        .collect();
+    hash(&mut tags, 0)
 }
 
 #[test]
@@ -109,7 +113,7 @@ fn a_generation_in_the_epoch_of_the_entry_counts_as_it_stands_and_in_another_wit
     let tag = "a".to_owned();
     let hashed = |tag_epoch, epoch| {
         let generation = generation(1).in_epoch(tag_epoch);
-        hash([(&tag, generation)].into_iter(), epoch)
+        hash(&mut [(&tag, generation)], epoch)
     };
     assert_eq!(hashed(7, 7), hashed(0, 0));
     let of_another_server = hashed(8, 7);

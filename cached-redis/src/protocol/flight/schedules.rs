@@ -34,7 +34,7 @@ impl Scene {
 
     async fn find(&self) -> u64 {
         loop {
-            let mut seat = match self.flights.join(KEY, 0) {
+            let mut seat = match self.flights.join(KEY, || 0) {
                 Some(seat) => seat,
                 None => {
                     if let Slot::Value(value) = self.store.get() {
@@ -169,7 +169,7 @@ fn an_abandoned_flight_that_ends_leaves_its_successor_alone() {
             LATER.seen();
         }
         ending.join().unwrap();
-        assert!(flights.join(KEY, 0).is_some_and(|seat| seat.shares));
+        assert!(flights.join(KEY, || 0).is_some_and(|seat| seat.shares));
         assert!(matches!(flights.enter(KEY, 0), Place::Seat(_)));
         drop(second);
         assert_eq!(flights.count.load(SeqCst), 0);

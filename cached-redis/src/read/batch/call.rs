@@ -100,12 +100,12 @@ impl Call {
     /// Makes this the call of a batch; renders the key of each id, if there is anything to ask.
     pub fn batch<K>(self, ids: Vec<K>, mut render: impl FnMut(&mut KeyWriter, &K)) -> Batch<K> {
         let requests = self.cache().and_then(|cache| {
-            let own = self.function_tag(&cache.inner);
+            let own = cache.inner.function_tag(self.function);
             let request = |id| {
                 let mut writer = KeyWriter::new(&cache.inner.namespace);
                 render(&mut writer, id);
                 let mut request = Request::of(writer.finish()?);
-                own.iter().for_each(|own| request.tags.add(own.clone()));
+                own.iter().for_each(|own| request.tags.add(own.to_string()));
                 Some(request)
             };
             let requests = ids.iter().map(request).collect();

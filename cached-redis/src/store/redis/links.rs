@@ -34,7 +34,7 @@ impl Links {
     pub(super) async fn read(&self, key: &str) -> Answer<Option<Bytes>> {
         match self {
             Self::Server(link) => link.read(key).await,
-            Self::Cluster(cluster) => cluster.read(key).await,
+            Self::Cluster(cluster) => apart(cluster.read(key)).await,
         }
     }
 

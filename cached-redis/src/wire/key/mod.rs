@@ -7,6 +7,7 @@ mod name;
 pub mod part;
 mod pattern;
 mod render;
+pub(crate) mod room;
 mod writer;
 
 use std::fmt;

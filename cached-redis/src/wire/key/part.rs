@@ -1,8 +1,8 @@
 //! The probe behind `<x>` guards against `None` and `Some("")` meeting: an `Option` has no
 //! `Display`, and is found by method lookup instead, through aliases and references.
 //!
-//! `(&Probe(&x)).__cached_redis_part()` finds [`ByOption`] first, which takes `&Probe` as it is, and
-//! [`ByDisplay`] only after one more borrow.
+//! `(&Probe(&x)).__cached_redis_part()` finds [`ByOption`] or [`ByNumber`] first, which take `&Probe` as it is,
+//! and [`ByDisplay`] only after one more borrow.
 
 use std::fmt;
 
@@ -98,6 +98,63 @@ impl OptionPart {
     }
 }
 
+/// An integer behind any number of references. It is rendered without a formatter, which takes longer than all
+/// else of a key.
+pub trait Number {
+    /// Whether it is below zero, and how far it is from that.
+    fn parts(&self) -> (bool, u64);
+}
+
+macro_rules! numbers {
+    ($($unsigned:ty: $signed:ty),+) => {$(
+        impl Number for $unsigned {
+            #[inline]
+            fn parts(&self) -> (bool, u64) {
+                (false, *self as u64)
+            }
+        }
+
+        impl Number for $signed {
+            #[inline]
+            fn parts(&self) -> (bool, u64) {
+                (*self < 0, self.unsigned_abs() as u64)
+            }
+        }
+    )+};
+}
+
+numbers! { u8: i8, u16: i16, u32: i32, u64: i64, usize: isize }
+
+impl<N: Number + ?Sized> Number for &N {
+    #[inline]
+    fn parts(&self) -> (bool, u64) {
+        (**self).parts()
+    }
+}
+
+/// Found for integers.
+pub trait ByNumber {
+    /// How one is rendered.
+    #[inline]
+    fn __cached_redis_part(&self) -> NumberPart {
+        NumberPart
+    }
+}
+
+impl<T: Number + ?Sized> ByNumber for Probe<'_, T> {}
+
+/// Renders by digits.
+pub struct NumberPart;
+
+impl NumberPart {
+    /// Appends the value.
+    #[inline]
+    pub fn write<T: Number + ?Sized>(self, value: &T, key: &mut KeyWriter) {
+        let (negative, distance) = value.parts();
+        key.number(negative, distance);
+    }
+}
+
 /// Renders by `Display`.
 pub struct DisplayPart;
 
@@ -140,6 +197,18 @@ mod tests {
             ("n:".into(), "n:%none".into())
         );
         assert_eq!(key!(Some(String::from("a:b"))), "n:a%3Ab");
+    }
+
+    #[test]
+    fn integers_render_as_by_display() {
+        macro_rules! same {
+            ($($type:ty)+) => {$(
+                for number in [<$type>::MIN, 0, 1, 9, 10, 99, 100, <$type>::MAX] {
+                    assert_eq!((key!(number), key!(&&number)), (generic(number), generic(number)));
+                }
+            )+};
+        }
+        same! { u8 u16 u32 u64 usize i8 i16 i32 i64 isize u128 i128 }
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! The writer guards the length of a key: one that grew past the limit ends in a hash of all of
 //! it, so that long values neither fill Redis nor meet where their beginnings agree.
 
-use std::cell::Cell;
 use std::fmt::Write as _;
 use std::mem;
 use std::ops::Deref;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::Pattern;
+use super::{Pattern, room};
 
 /// Longest logical key that is kept as it is, in bytes.
 const LONGEST: usize = 512;
@@ -19,14 +18,6 @@ pub(super) const CUT_KEY: usize = LONGEST - CUT.len() - 32;
 
 /// Room for the usual key, so that rendering allocates once.
 const ROOM: usize = 64;
-
-/// The longest that is handed on.
-const LONGEST_ROOM: usize = 1024;
-
-thread_local! {
-    /// The room of the last call of this thread, for the key of the next one.
-    static LAST: Cell<String> = const { Cell::new(String::new()) };
-}
 
 /// The key of one call, whose room is handed on.
 #[derive(Debug)]
@@ -42,10 +33,7 @@ impl Deref for CallKey {
 
 impl Drop for CallKey {
     fn drop(&mut self) {
-        if self.0.capacity() <= LONGEST_ROOM {
-            // In a thread that ends there is no next one.
-            let _ = LAST.try_with(|last| last.set(mem::take(&mut self.0)));
-        }
+        room::give(mem::take(&mut self.0));
     }
 }
 
@@ -64,13 +52,12 @@ impl KeyWriter {
         Self::within(String::new(), namespace)
     }
 
-    /// For a key that becomes a [`CallKey`]: in the room of the last one.
+    /// For a key or a tag of a call, in the room of one before.
     pub(crate) fn of_call(namespace: &str) -> Self {
-        Self::within(LAST.try_with(Cell::take).unwrap_or_default(), namespace)
+        Self::within(room::text(), namespace)
     }
 
     fn within(mut text: String, namespace: &str) -> Self {
-        text.clear();
         text.reserve(namespace.len() + 1 + ROOM);
         text.push_str(namespace);
         text.push(':');
@@ -82,10 +69,14 @@ impl KeyWriter {
 
     /// For a key of the cache's own, which `mark` tells from all others.
     pub(crate) fn marked(namespace: &str, mark: &str) -> Self {
-        let mut key = Self::new(namespace);
-        key.text(mark);
-        key.prefix += mark.len();
-        key
+        Self::new(namespace).under(mark)
+    }
+
+    /// The same for one that was made for a key of an entry.
+    pub(crate) fn under(mut self, mark: &str) -> Self {
+        self.text(mark);
+        self.prefix += mark.len();
+        self
     }
 
     /// Without a namespace: for a part of a key.
