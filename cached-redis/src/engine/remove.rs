@@ -188,7 +188,19 @@ impl<'a> Sweep<'a> {
 
     async fn step(&mut self, keys: &[String]) -> Answer<()> {
         self.keep_up().await?;
-        step(self.inner, keys, self.hold_off).await
+        let answer = match at_once(self.inner, keys, self.hold_off).await {
+            Err(error) if error.is_apart() => self.each(keys).await,
+            answer => answer,
+        };
+        self.inner.flights.abandon_all(keys);
+        answer
+    }
+
+    /// Where their slot is on its way to another server.
+    async fn each(&self, keys: &[String]) -> Answer<()> {
+        let each = keys.iter().map(slice::from_ref);
+        let removed = each.map(|key| at_once(self.inner, key, self.hold_off));
+        join_all(removed).await.into_iter().collect()
     }
 
     /// Gives the bar its whole life, long before it runs out.
@@ -247,7 +259,10 @@ async fn step(inner: &Inner, keys: &[String], hold_off: Option<Duration>) -> Ans
 }
 
 /// Whether one step can name them.
-fn are_together(inner: &Inner, keys: &[String]) -> bool {
+pub(crate) fn are_together(inner: &Inner, keys: &[String]) -> bool {
+    if keys.len() > MOST {
+        return false;
+    }
     let mut slots = keys.iter().map(slot);
     let first = slots.next();
     !inner.store.is_shared_out() || slots.all(|slot| Some(slot) == first)
@@ -255,7 +270,8 @@ fn are_together(inner: &Inner, keys: &[String]) -> bool {
 
 /// Where tombstones may stand it spares them, and leaves one for the time of the hold-off.
 async fn at_once(inner: &Inner, keys: &[String], hold_off: Option<Duration>) -> Answer<()> {
-    match inner.journal.is_guarded() {
+    // One that goes over several servers has tombstones too.
+    match inner.journal.is_guarded() || inner.store.is_shared_out() {
         true => inner.store.invalidate_guarded(keys, hold_off).await,
         false => inner.store.invalidate(keys).await,
     }

@@ -26,11 +26,11 @@ use tokio::time::sleep;
 
 use crate::engine::encode::EncodedEntry;
 use crate::engine::handle::Inner;
+use crate::engine::remove;
 use crate::error::{Error, StoreError, Unguarded};
 use crate::observe::event::Event;
 use crate::observe::registry::Site;
 use crate::protocol::outbox::Announcement;
-use crate::store::many::MOST;
 use crate::store::{Answer, Put, Store as _};
 use crate::util::lock::Mutex;
 use crate::wire::entry::Token;
@@ -307,9 +307,12 @@ impl GuardedWrite {
         if ended == Ok(Put::Lapsed) && !std::mem::replace(&mut self.state.lock().lapsed, true) {
             self.tell_lapsed();
         }
+        let lapsed = self.state.lock().lapsed;
         let ended = match ended {
             // What was stored meanwhile goes as one thing.
-            Ok(Put::Lapsed) if self.keys().len() > MOST => return sending.send().await,
+            Ok(_) if lapsed && !remove::are_together(&self.inner, self.keys()) => {
+                return sending.send().await;
+            }
             Ok(ended) => ended,
             // The hold runs out by itself; the invalidation goes the way of all others.
             Err(_) => {

@@ -6,6 +6,8 @@
 
 use std::sync::{Arc, Weak};
 
+use futures_util::future::join_all;
+
 use crate::engine::handle::Inner;
 use crate::engine::remove;
 use crate::error::StoreError;
@@ -14,6 +16,9 @@ use crate::observe::registry::DIRECT;
 use crate::protocol::journal::{Journal, Settled, Target, Work};
 use crate::store::{Answer, Store as _};
 use crate::util::backoff::Backoff;
+
+/// How many parts go at once where they go apart.
+const AT_ONCE: usize = 64;
 
 /// Starts the task.
 pub(crate) fn house(inner: &Arc<Inner>) {
@@ -50,13 +55,14 @@ async fn round(inner: &Inner) -> Answer<()> {
         false => inner.journal.next().into_iter().collect(),
     };
     let mut done = Ok(());
-    for work in work {
-        done = done.and(attempt(inner, work).await);
+    for some in work.chunks(AT_ONCE) {
+        let attempts = some.iter().map(|work| attempt(inner, work));
+        done = join_all(attempts).await.into_iter().fold(done, Answer::and);
     }
     done
 }
 
-async fn attempt(inner: &Inner, work: Work) -> Answer<()> {
+async fn attempt(inner: &Inner, work: &Work) -> Answer<()> {
     let journal = &inner.journal;
     let settled = match &work.target {
         Target::Some(targets) => {

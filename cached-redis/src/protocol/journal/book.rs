@@ -2,6 +2,11 @@
 //!
 //! Every read of this process compares its key with the patterns while they are kept, so there is
 //! room for few: one more folds them into the note that stands for every key there is.
+//!
+//! What was [added together](Book::add_together) stays so until all of it is settled at once: were a key of
+//! it settled alone, others could make it anew of what is still to be removed, and keep that.
+
+use std::collections::{BTreeSet, HashSet};
 
 use super::ledger::Ledger;
 use crate::wire::key::Pattern;
@@ -33,6 +38,32 @@ impl<N: Copy + Ord> Book<N> {
         }
     }
 
+    /// Adds `targets` as one thing, and with it whatever shares one of them: under the greatest number.
+    pub(super) fn add_together(&mut self, number: N, targets: &Targets) {
+        let known = self.numbers(targets);
+        let greatest = known.last().map_or(number, |known| number.max(*known));
+        for before in known.into_iter().filter(|known| *known < greatest) {
+            for key in self.keys.take(before) {
+                self.keys.add(greatest, &key);
+            }
+            let patterns = self.patterns.iter_mut();
+            let same = patterns.filter(|(held, _)| *held == before);
+            same.for_each(|(held, _)| *held = greatest);
+        }
+        self.add(greatest, targets);
+    }
+
+    /// Those under which `targets` are held.
+    fn numbers(&self, targets: &Targets) -> BTreeSet<N> {
+        if self.is_empty() {
+            return BTreeSet::new();
+        }
+        let keys = targets.keys.iter().filter_map(|key| self.keys.number(key));
+        let patterns = self.patterns.iter();
+        let patterns = patterns.filter(|(_, known)| targets.patterns.contains(known));
+        keys.chain(patterns.map(|(held, _)| *held)).collect()
+    }
+
     fn add_pattern(&mut self, number: N, pattern: &Pattern) {
         let mut held = self.patterns.iter_mut();
         if let Some((held, _)) = held.find(|(_, known)| known == pattern) {
@@ -47,11 +78,24 @@ impl<N: Copy + Ord> Book<N> {
         }
     }
 
-    /// Drops those of `targets` that have a smaller number; gives their count.
+    /// Drops what has a smaller number, if all of it is among `targets`; gives its count.
     pub(super) fn settle(&mut self, number: N, targets: &Targets) -> usize {
-        let Targets { keys, patterns } = targets;
-        self.keys.settle(number, keys)
-            + self.drop_if(|held, known| held < number && patterns.contains(known))
+        let mut numbers = self.numbers(targets);
+        numbers.retain(|held| *held < number);
+        if numbers.is_empty() {
+            return 0;
+        }
+        let keys: HashSet<_> = targets.keys.iter().map(String::as_str).collect();
+        numbers.retain(|held| self.are_all(*held, &keys, &targets.patterns));
+        let settled = numbers.iter().map(|held| self.keys.take(*held).len());
+        settled.sum::<usize>() + self.drop_if(|held, _| numbers.contains(&held))
+    }
+
+    /// Whether `keys` and `patterns` are all that stands under `number`.
+    fn are_all(&self, number: N, keys: &HashSet<&str>, patterns: &[Pattern]) -> bool {
+        let mut held = self.patterns.iter();
+        self.keys.under(number).all(|key| keys.contains(&**key))
+            && held.all(|(held, known)| *held != number || patterns.contains(known))
     }
 
     /// Drops everything that has a smaller number; gives the count.
@@ -133,6 +177,44 @@ mod tests {
         assert_eq!(book.settle(4, &pattern("a:*")), 0);
         assert_eq!(book.settle(5, &pattern("a:*")), 1);
         assert!(book.is_empty() && !book.holds("it:a:1"));
+    }
+
+    #[test]
+    fn what_was_added_together_is_settled_together_or_not_at_all() {
+        let keys = |keys: &[&str]| -> Targets {
+            let keys: Vec<_> = keys.iter().map(ToString::to_string).collect();
+            keys.into()
+        };
+        let (ab, bc, all) = (keys(&["a", "b"]), keys(&["b", "c"]), keys(&["a", "b", "c"]));
+        for order in [[1, 2], [2, 1]] {
+            let mut book = Book::new(9);
+            book.add_together(order[0], &ab);
+            assert_eq!(book.settle(9, &keys(&["a"])), 0, "alone");
+            book.add_together(order[1], &bc);
+            book.add_together(3, &keys(&["d"]));
+            let parts: BTreeSet<_> = book.parts().map(|(number, _)| number).collect();
+            assert!(parts.into_iter().eq([2, 3]), "one thing of what shares `b`");
+            assert_eq!(book.settle(9, &ab) + book.settle(2, &all), 0);
+            assert_eq!(book.settle(3, &all), 3);
+            assert!(!book.holds("a") && book.holds("d"));
+        }
+    }
+
+    #[test]
+    fn a_pattern_and_keys_are_one_thing_too() {
+        let mut book = Book::new(9);
+        let mut both = pattern("a:*");
+        both.extend(vec!["it:k".to_owned()].into());
+        book.add_together(1, &both);
+        assert_eq!(book.settle(9, &pattern("a:*")), 0);
+        book.add_together(2, &pattern("a:*"));
+        assert_eq!(
+            book.settle(2, &both),
+            0,
+            "both are kept under the later one"
+        );
+        assert_eq!(book.settle(3, &both), 2);
+        assert!(book.is_empty());
     }
 
     #[test]

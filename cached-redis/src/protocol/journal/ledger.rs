@@ -60,19 +60,27 @@ impl<N: Copy + Ord> Ledger<N> {
         self.order.clear();
     }
 
-    /// Drops those of `keys` that have a smaller number; gives their count.
-    pub(super) fn settle(&mut self, number: N, keys: &[String]) -> usize {
-        let before = self.numbers.len();
-        for key in keys {
-            if let Some((key, held)) = self.numbers.get_key_value(key.as_str())
-                && *held < number
-            {
-                let entry = (*held, Arc::clone(key));
-                self.numbers.remove(&entry.1);
-                self.order.remove(&entry);
-            }
+    /// The number of a key that is held by itself.
+    pub(super) fn number(&self, key: &str) -> Option<N> {
+        self.numbers.get(key).copied()
+    }
+
+    /// The keys under `number`.
+    pub(super) fn under(&self, number: N) -> impl Iterator<Item = &Arc<str>> {
+        // No key sorts before the empty one.
+        let from = self.order.range((number, Arc::from(""))..);
+        from.take_while(move |(held, _)| *held == number)
+            .map(|(_, key)| key)
+    }
+
+    /// Drops the keys under `number`; gives them.
+    pub(super) fn take(&mut self, number: N) -> Vec<Arc<str>> {
+        let keys: Vec<_> = self.under(number).cloned().collect();
+        for key in &keys {
+            self.numbers.remove(key);
+            self.order.remove(&(number, Arc::clone(key)));
         }
-        before - self.numbers.len()
+        keys
     }
 
     /// Drops everything that has a smaller number; gives the count of those keys.
@@ -142,11 +150,6 @@ mod tests {
         ledger
     }
 
-    fn settled(ledger: &mut Ledger<u64>, number: u64, keys: &[&str]) -> usize {
-        let keys: Vec<_> = keys.iter().map(ToString::to_string).collect();
-        ledger.settle(number, &keys)
-    }
-
     #[test]
     fn keys_come_in_the_order_of_their_latest_numbers() {
         let ledger = ledger(9, &[(1, "a"), (2, "b"), (2, "c"), (3, "a"), (1, "b")]);
@@ -155,14 +158,15 @@ mod tests {
     }
 
     #[test]
-    fn only_smaller_numbers_are_settled() {
-        let mut ledger = ledger(9, &[(1, "a"), (2, "b"), (3, "c")]);
-        assert_eq!(settled(&mut ledger, 2, &["a", "b", "c", "d"]), 1);
-        assert!(!ledger.holds("a") && ledger.holds("b") && ledger.holds("c"));
-        assert_eq!(settled(&mut ledger, 9, &["c"]), 1);
-        assert!(ledger.all().eq(["b"]));
+    fn keys_go_by_their_numbers() {
+        let mut ledger = ledger(9, &[(1, "a"), (2, "b"), (2, "c"), (3, "d")]);
+        assert_eq!(ledger.number("b"), Some(2));
+        assert!(ledger.under(2).map(|key| &**key).eq(["b", "c"]));
+        assert_eq!(ledger.take(2).len(), 2);
+        assert!(ledger.take(2).is_empty() && !ledger.holds("b"));
+        assert!(ledger.all().eq(["a", "d"]));
         assert_eq!(ledger.settle_all(3), 1);
-        assert!(ledger.is_empty());
+        assert!(ledger.all().eq(["d"]));
     }
 
     #[test]
@@ -172,8 +176,7 @@ mod tests {
         ledger.add(4, "c");
         assert!(ledger.is_folded() && ledger.holds("anything"));
         assert_eq!(ledger.len(), 3);
-        assert_eq!(settled(&mut ledger, 9, &["a", "b", "c"]), 0);
-        assert!(ledger.holds("a"), "only all of it can be settled");
+        assert_eq!(ledger.number("a"), None, "only all of it can be settled");
     }
 
     #[test]

@@ -23,6 +23,8 @@
 //! Each attempt takes a number when it starts, and its keys are kept under it. An attempt that is
 //! confirmed settles what was kept under **smaller** numbers: those writes were committed before it
 //! started. What was kept under a greater one may have been committed after the store had done it.
+//! What one attempt was to remove is settled as a whole, by an attempt at all of it: an outer entry that
+//! went alone could be made anew, by any process, of an inner one that is still there.
 //! More keys than the bound are kept as "the whole namespace", under the greatest of their numbers,
 //! which only a sweep of the namespace settles, by the same rule.
 //!
@@ -304,7 +306,7 @@ impl Journal {
         let mut state = self.state.lock();
         state.hold_off = state.hold_off.max(hold_off);
         let before = state.kept.keys.is_folded();
-        state.kept.add(attempt.number, targets);
+        state.kept.add_together(attempt.number, targets);
         self.publish(&state);
         state.kept.keys.is_folded() && !before
     }
