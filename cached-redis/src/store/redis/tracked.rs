@@ -2,7 +2,8 @@
 //!
 //! It is opened by the first of them, and only what is kept is read there: the server remembers each key
 //! that was. Where it is of no use, the connection of the steps is read instead, and nothing is kept of
-//! that; but where the server announces nothing at all, for as long as may be served unannounced.
+//! that; but where the server announces nothing at all, for as long as may be served unannounced. On a cluster
+//! nothing is kept yet.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,10 @@ impl RedisStore {
         // Nothing is sent, so nothing is answered.
         if keys.is_empty() {
             return Ok(Shown::default());
+        }
+        if let Links::Cluster(_) = &self.links {
+            self.tracking.is_on_a_cluster();
+            return self.read_untracked(keys, None).await;
         }
         let sent = Moment::now();
         self.tracking.used(sent);

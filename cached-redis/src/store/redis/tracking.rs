@@ -90,6 +90,15 @@ impl Tracking {
         self.used.store(now.0, Ordering::Relaxed);
     }
 
+    /// Nothing is kept.
+    pub(super) fn is_on_a_cluster(&self) {
+        self.told.call_once(|| {
+            crate::util::warning::warn!(
+                "on a Redis Cluster nothing is kept in memory yet: functions with `local` ask it each time"
+            );
+        });
+    }
+
     pub(super) fn is_wanted(&self) -> bool {
         self.keeper.get().is_some()
     }
