@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use redis::{Cmd, ToRedisArgs};
 
-use super::{envelope_token, millis, script};
+use super::script;
+use crate::store::{envelope_token, millis};
 use crate::wire::entry::Token;
 
 pub(super) fn acquire(key: &str, lease: &[u8], ttl: Duration) -> Cmd {

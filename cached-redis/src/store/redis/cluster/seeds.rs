@@ -3,9 +3,9 @@
 use super::peer::Peer;
 use crate::error::Error;
 use crate::store::address::{ClusterAddress, Endpoint};
-use crate::store::redis::RedisSettings;
 use crate::store::redis::dial::Route;
 use crate::store::redis::sentinel::Sentinels;
+use crate::store::redis::settings::RedisSettings;
 #[cfg(feature = "tls")]
 use crate::store::redis::tls::Tls;
 
