@@ -166,6 +166,11 @@ async fn after_a_failover_of_the_tag(on_failover: OnFailover) -> u64 {
         .unwrap();
     assert_eq!(cache.scope(tagged(&source, id)).await, 1);
     filled(&cache, 1).await;
+    let keys = |node: usize| cluster.nodes()[node].run::<u64>(&["DBSIZE"]);
+    eventually("the replica to have the tag", async || {
+        keys(tag + 3) == keys(tag)
+    })
+    .await;
     cluster.cut_off(tag + 3, tag);
 
     source.write();

@@ -78,7 +78,7 @@ async fn refused_addresses_are_told_without_the_password() {
         "redis+unix:///x.sock?db=x&pass=hunter2",
         "redis+unix:///x.sock?pass=hunter2&pass=hunter2",
         "redis+cluster://app:hunter2@a,b,c/1",
-        "redis+sentinel://app:hunter2@a,b/service",
+        "redis+sentinel://app:hunter2@a,b",
         "app:hunter2@localhost",
         "hunter2",
         "//app:hunter2@localhost",

@@ -12,10 +12,13 @@ pub(crate) struct Impostor {
     task: AbortHandle,
 }
 
+/// What is answered to the words of a command.
+type Reply = dyn Fn(&[&str]) -> String + Send + Sync;
+
 #[derive(Clone)]
 enum Part {
     TurnsAway(&'static str),
-    Answers(Arc<dyn Fn(&[&str]) -> String + Send + Sync>),
+    Answers(Arc<Reply>),
 }
 
 impl Impostor {

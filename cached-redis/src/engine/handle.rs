@@ -86,7 +86,7 @@ pub(crate) struct Inner {
     /// By the slot of the site; never grows, because all sites are known at link time.
     counters: Box<[Counters]>,
     /// The same, made for their first calls.
-    function_tags: Box<[OnceLock<String>]>,
+    function_tags: Box<[OnceLock<(&'static str, String)>]>,
     sites: Vec<&'static Site>,
     warnings: Warnings,
     /// What must reach the store is sent from tasks: a dropped future may never send its command.
@@ -157,12 +157,15 @@ impl Inner {
             return None;
         }
         let own = || tag::function_key(&self.namespace, info.template);
-        // Code loaded after this cache was built has no place.
+        // Code that is loaded after this cache was built has no place, or one that is another's.
         let place = self.function_tags.get(function.site.slot());
-        Some(match place.filter(|_| function.site.slot() > 0) {
-            Some(place) => Cow::Borrowed(place.get_or_init(own)),
-            None => Cow::Owned(own()),
-        })
+        let made = place.map(|place| place.get_or_init(|| (info.template, own())));
+        Some(
+            match made.filter(|(template, _)| *template == info.template) {
+                Some((_, tag)) => Cow::Borrowed(tag),
+                None => Cow::Owned(own()),
+            },
+        )
     }
 
     pub(crate) fn counters(&self, site: &Site) -> &Counters {

@@ -66,7 +66,7 @@ impl Inner {
     ) -> Event<'a> {
         match error {
             StoreError::TooLarge => {}
-            error if error.is_barred() => return Event::Refused,
+            error if error.is_barred() || error.is_apart() => return Event::Refused,
             // The refusal may be lost with the connection.
             StoreError::Lost if size >= LEAST_LIMIT => {}
             error => return Event::Failed(error),

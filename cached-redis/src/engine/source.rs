@@ -123,7 +123,7 @@ impl<'a> Source<'a> {
         for (at, (answer, live)) in answers.iter_mut().zip(known).enumerate() {
             match (&answer, live) {
                 (Some(head), Some(live)) if **head == *live.head() => {
-                    *answer = Some(live.entry.clone())
+                    *answer = Some(live.entry.clone());
                 }
                 (Some(_), Some(_)) => changed.push(at),
                 _ => {}

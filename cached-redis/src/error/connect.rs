@@ -106,10 +106,10 @@ impl ConnectProblem {
     /// lead anywhere.
     pub(crate) fn is_lasting(&self) -> bool {
         use ConnectProblem::*;
-        match self {
-            Cluster | NotCluster | Sentinel | NotSentinel | UnknownService => true,
-            Version { .. } | Runtime => true,
-            _ => false,
-        }
+        let is_of_address = matches!(
+            self,
+            Cluster | NotCluster | Sentinel | NotSentinel | UnknownService
+        );
+        is_of_address || matches!(self, Version { .. } | Runtime)
     }
 }

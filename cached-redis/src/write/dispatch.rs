@@ -173,11 +173,10 @@ impl Unfinished for UnderWay {
         let Left {
             parcel, attempt, ..
         } = &left;
-        let mut is_folded = false;
-        for targets in &parcel.targets {
-            is_folded |= inner.journal.keep(*attempt, targets, parcel.hold_off);
-        }
-        if is_folded {
+        let mut all = Targets::default();
+        let each = parcel.targets.iter().map(|targets| Targets::clone(targets));
+        each.for_each(|targets| all.extend(targets));
+        if inner.journal.keep(*attempt, &all, parcel.hold_off) {
             inner.emit(&DIRECT.site, &Event::JournalOverflow);
         }
         // After their keys: they wait until those are settled.

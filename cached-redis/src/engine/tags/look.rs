@@ -112,8 +112,9 @@ impl Generations {
             return Self::Barred;
         }
         let generation = |(tag, answer): (&String, &Option<Bytes>)| {
-            let generation = Generation::read(answer.as_ref()?)?;
-            Some(generation.in_epoch(inner.store.epoch(tag)))
+            let (generation, epoch) = (Generation::read(answer.as_ref()?)?, inner.store.epoch(tag));
+            let is_known = inner.store.is_current(tag, epoch);
+            is_known.then(|| generation.in_epoch(epoch))
         };
         let all: Option<_> = found.map(generation).collect();
         all.map_or(Self::Lost, Self::All)

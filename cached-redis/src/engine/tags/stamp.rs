@@ -237,7 +237,8 @@ async fn generations(
     let generations = new.into_iter().zip(generations);
     let counted = generations.map(|((key, _), generation)| {
         let epoch = inner.store.epoch(&key);
-        (key, generation.map(|generation| generation.in_epoch(epoch)))
+        let known = generation.filter(|_| inner.store.is_current(&key, epoch));
+        (key, known.map(|generation| generation.in_epoch(epoch)))
     });
     Ok(counted.collect())
 }

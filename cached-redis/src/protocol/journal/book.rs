@@ -109,13 +109,17 @@ impl<N: Copy + Ord> Book<N> {
         before - self.patterns.len()
     }
 
-    /// Moves everything to `other`, under `number`; gives the count.
+    /// Moves everything to `other`, as one thing under `number`; gives the count.
     pub(super) fn pour<M: Copy + Ord>(&mut self, other: &mut Book<M>, number: M) -> usize {
+        let count = self.patterns.len() + self.keys.len();
         let patterns = std::mem::take(&mut self.patterns);
-        for (_, pattern) in &patterns {
-            other.add_pattern(number, pattern);
+        let (keys, folded) = self.keys.drain();
+        let patterns = patterns.into_iter().map(|(_, pattern)| pattern).collect();
+        other.add_together(number, &Targets { keys, patterns });
+        if let Some(keys) = folded {
+            other.keys.fold(number, keys);
         }
-        patterns.len() + self.keys.pour(&mut other.keys, number)
+        count
     }
 
     pub(super) fn holds(&self, key: &str) -> bool {

@@ -95,17 +95,12 @@ impl<N: Copy + Ord> Ledger<N> {
         before - self.len()
     }
 
-    /// Moves everything to `other`, under `number`; gives the count of those keys.
-    pub(super) fn pour<M: Copy + Ord>(&mut self, other: &mut Ledger<M>, number: M) -> usize {
-        let count = self.len();
-        if let Some(folded) = self.folded.take() {
-            other.fold(number, folded.keys);
-        }
+    /// Takes everything out: its keys, and how many were folded, if any.
+    pub(super) fn drain(&mut self) -> (Vec<String>, Option<usize>) {
+        let keys = self.all().collect();
         self.numbers.clear();
-        for (_, key) in std::mem::take(&mut self.order) {
-            other.add(number, &key);
-        }
-        count
+        self.order.clear();
+        (keys, self.folded.take().map(|folded| folded.keys))
     }
 
     pub(super) fn holds(&self, key: &str) -> bool {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use redis::{Cmd, Value};
+use redis::{Arg, Cmd, Value};
 
 use super::batch::{Batches, Join};
 use super::connection::Connection;
@@ -26,6 +26,9 @@ pub(crate) struct Waiting {
     join: Join,
     lived: Lived,
 }
+
+/// Commands of more bytes go by the client, one by one.
+const LARGE: usize = 64 * 1024;
 
 pub(super) struct Link {
     pub(super) connection: Connection,
@@ -87,6 +90,9 @@ impl Link {
 
     /// Asks what has a string, a number or nothing as its answer, past the client.
     pub(super) async fn call(&self, command: &Cmd) -> Answer<Option<Bytes>> {
+        if is_large(command) {
+            return reply::string(self.ask(command).await?);
+        }
         let (batches, mut reply) = (self.connection.batches(), None);
         let join = |waker: &Waker| batches.call(command, waker);
         self.entered(|| true, join, |answer| reply = answer).await?;
@@ -199,6 +205,15 @@ impl Link {
         self.connection.ended(&answer);
         answer
     }
+}
+
+/// Whether it would hold up those who are written together with it, and is to be copied once at most.
+fn is_large(command: &Cmd) -> bool {
+    let length = |argument: Arg<&[u8]>| match argument {
+        Arg::Simple(bytes) => bytes.len(),
+        _ => 0,
+    };
+    command.args_iter().map(length).sum::<usize>() > LARGE
 }
 
 #[cfg(test)]

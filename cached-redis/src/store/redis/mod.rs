@@ -19,7 +19,7 @@ use redis::Cmd;
 
 use super::address::{ClusterAddress, RedisAddress};
 use super::stats::StoreStats;
-use super::{Answer, Outlet, Put, Store, Told, Watch, envelope_token, millis};
+use super::{Answer, Outlet, Put, Store, Told, Watch, millis};
 use crate::error::{ConnectProblem, Error};
 use crate::store::health::State;
 use crate::store::size;

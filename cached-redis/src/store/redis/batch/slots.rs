@@ -5,6 +5,7 @@
 
 use std::mem;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -184,7 +185,7 @@ impl Batch {
         let mut wakers = mem::take(&mut slots.wakers);
         drop(slots);
         if let Some((told, answer)) = told {
-            told.told(answer);
+            tell(&*told, answer);
         }
         wakers.drain(..).flatten().for_each(Waker::wake);
         self.0.lock().wakers = wakers;
@@ -194,7 +195,7 @@ impl Batch {
     pub(super) fn miss(&self) {
         let told = self.0.lock().told.take();
         if let Some(told) = told {
-            told.told(Err(StoreError::Timeout));
+            tell(&*told, Err(StoreError::Timeout));
         }
     }
 
@@ -227,6 +228,12 @@ impl Batch {
     pub(super) fn has_readers(&self) -> bool {
         self.0.lock().wakers.iter().any(Option::is_some)
     }
+}
+
+/// Events are among what follows: a panic of whoever hears of them ends neither the connection nor the thread of the
+/// deadlines. It has been reported by the hook.
+fn tell(told: &dyn Told, answer: Answer<Option<Bytes>>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| told.told(answer)));
 }
 
 /// A place in a batch.

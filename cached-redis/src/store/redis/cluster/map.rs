@@ -145,8 +145,11 @@ impl SlotMap {
         self.owners.contains(&NOBODY)
     }
 
+    /// Whether a scan that began by one goes on by the other: their servers are in the same order.
     pub(super) fn is_like(&self, other: &Self) -> bool {
+        let mut nodes = self.nodes.iter().zip(&other.nodes);
         self.nodes.len() == other.nodes.len()
+            && nodes.all(|(one, other)| Arc::ptr_eq(one, other))
             && (0..SLOTS as u16).all(|slot| self.owns_alike(other, slot))
     }
 

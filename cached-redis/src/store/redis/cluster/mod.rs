@@ -185,7 +185,7 @@ impl Cluster {
         self.note(&answer);
         match Redirect::of(&answer, &node.peer) {
             Some(redirect) => drop(self.shared.learn_from(&redirect)),
-            None if redirect::is_of_some(&error) => {}
+            None if redirect::is_of_some(&error) || error == StoreError::WrongType => {}
             None => return Err(error),
         }
         let read = |key: &&str| redis::cmd("GET").arg(key).clone();

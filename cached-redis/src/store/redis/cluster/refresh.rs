@@ -68,8 +68,11 @@ impl Shared {
                 return Ok(());
             }
         }
+        // Where none is left, it may be another cluster, which has begun anew.
+        let is_left = then.nodes().iter().any(|it| it.link.connection.is_up());
+        let epoch = then.epoch.map(|epoch| if is_left { epoch } else { 0 });
         let seeds = self.nodes.seeds.routes();
-        let asked = seeds.map(|(peer, route)| Box::pin(self.ask(peer, route, then.epoch)));
+        let asked = seeds.map(|(peer, route)| Box::pin(self.ask(peer, route, epoch)));
         let (told, _) = select_ok(asked).await?;
         self.adopt(told, &then);
         Ok(())
