@@ -60,3 +60,5 @@ pages! {
 
 #[cfg(test)]
 mod checks;
+#[cfg(test)]
+mod pictures;
