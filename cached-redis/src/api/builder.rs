@@ -145,6 +145,13 @@ impl Builder {
         self
     }
 
+    /// Above how many bytes of encoded value an entry is compressed, for policies that do not say so; see
+    /// [`Policy::compress`]. Not at all by default. Needs the feature `zstd`.
+    pub fn compress(mut self, above: u64) -> Self {
+        self.settings.defaults.compress = Some(above);
+        self
+    }
+
     /// How long one operation on Redis may take, queueing included; after that the function runs
     /// without the cache. 100 ms by default.
     pub fn deadline(mut self, deadline: Duration) -> Self {
@@ -303,7 +310,7 @@ impl Builder {
         self
     }
 
-    /// How large an entry may be: an encoded value and some 50 bytes of header. 64 MiB by default, from
+    /// How large an entry may be: an encoded value, before it is [compressed](Self::compress), and some 50 bytes of header. 64 MiB by default, from
     /// 1 KiB to 512 MiB; of caches that share a `memory://NAME`, the first one's holds.
     ///
     /// A larger value is returned and not stored, and what it was to replace is removed; the first one of
