@@ -44,8 +44,9 @@ pub(super) async fn dial_found(
     let stream = match &route.address.endpoint {
         Endpoint::Tcp { host, port, .. } => dial_to(host, *port, route).await?,
         Endpoint::Sentinel(service) => {
-            let (host, port) = sentinel::primary(service, route).await?;
-            dial_to(&host, port, route).await
+            let primary = sentinel::primary(service, route).await?;
+            let (host, port) = &primary.place;
+            return Ok((dial_to(host, *port, route).await?, Some(primary)));
         }
         Endpoint::Unix(path) => unix(path).await?,
     };
@@ -61,18 +62,20 @@ async fn unix(path: &Path) -> Result<Box<dyn Wire>, ConnectProblem> {
     }
 }
 
-/// To one of the hosts that the route leads to.
 #[cfg(not(unix))]
 async fn unix(_: &Path) -> Result<Box<dyn Wire>, ConnectProblem> {
     Err(ConnectProblem::Io(io::ErrorKind::Unsupported))
 }
 
+/// To one of the hosts that the route leads to.
 pub(super) async fn dial_to(
     host: &str,
     port: u16,
     route: &Route,
 ) -> Result<Box<dyn Wire>, ConnectProblem> {
     let stream = tcp(host, port).await?;
+    #[cfg(not(feature = "tls"))]
+    let _: &Route = route;
     #[cfg(feature = "tls")]
     if let Some(tls) = &route.tls {
         return Ok(Box::new(tls.secure(host, stream).await?));
