@@ -272,7 +272,8 @@ impl Builder {
     }
 
     /// How much memory the [level in process memory](crate::docs::two_levels) of this cache may take, about: an
-    /// entry counts as twice its encoded length, its key, and 100 bytes. 64 MiB by default, more than zero. It is
+    /// entry counts as twice its encoded length (of a [compressed](Self::compress) one, once as it is stored and once
+    /// as it is decompressed), its key, and 100 bytes. 64 MiB by default, more than zero. It is
     /// kept in parts of 8 MiB at least, and a value that is encoded in more than 48 % of a part is not kept.
     pub fn local_bytes(mut self, bytes: u64) -> Self {
         self.settings.local_bytes = bytes;
