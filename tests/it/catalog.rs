@@ -291,6 +291,7 @@ async fn the_catalogue_is_also_data() {
             "value": "Result<Vec<u64>, String>",
             "ttl_ms": 300_000,
             "policy": null,
+            "compress": null,
             "function": "it::catalog::unsound::sound",
             "file": "tests/it/catalog.rs",
             "line": null,

@@ -28,6 +28,8 @@ mod catalog_types;
 mod checked;
 mod clocks_apart;
 mod commands;
+#[cfg(feature = "zstd")]
+mod compression;
 mod condition;
 mod configured_parameters;
 mod connecting;

@@ -145,6 +145,13 @@ impl Builder {
         self
     }
 
+    /// Above how many bytes of encoded value an entry is compressed, for policies that do not say so; see
+    /// [`Policy::compress`]. Not at all by default. Needs the feature `zstd`.
+    pub fn compress(mut self, above: u64) -> Self {
+        self.settings.defaults.compress = Some(above);
+        self
+    }
+
     /// How long one operation on Redis may take, queueing included; after that the function runs
     /// without the cache. 100 ms by default.
     pub fn deadline(mut self, deadline: Duration) -> Self {
@@ -265,7 +272,8 @@ impl Builder {
     }
 
     /// How much memory the [level in process memory](crate::docs::two_levels) of this cache may take, about: an
-    /// entry counts as twice its encoded length, its key, and 100 bytes. 64 MiB by default, more than zero. It is
+    /// entry counts as twice its encoded length (of a [compressed](Self::compress) one, once as it is stored and once
+    /// as it is decompressed), its key, and 100 bytes. 64 MiB by default, more than zero. It is
     /// kept in parts of 8 MiB at least, and a value that is encoded in more than 48 % of a part is not kept.
     pub fn local_bytes(mut self, bytes: u64) -> Self {
         self.settings.local_bytes = bytes;
@@ -303,7 +311,7 @@ impl Builder {
         self
     }
 
-    /// How large an entry may be: an encoded value and some 50 bytes of header. 64 MiB by default, from
+    /// How large an entry may be: an encoded value, before it is [compressed](Self::compress), and some 50 bytes of header. 64 MiB by default, from
     /// 1 KiB to 512 MiB; of caches that share a `memory://NAME`, the first one's holds.
     ///
     /// A larger value is returned and not stored, and what it was to replace is removed; the first one of

@@ -43,6 +43,8 @@ pub(crate) struct Loading {
     said: Mutex<Said>,
     /// The entry that the result is to replace, if there is one, and whether it may be of another shape.
     previous: Option<(Live, bool)>,
+    /// How long an entry may be once it is unpacked.
+    most: u64,
     /// Whether what inner calls are served is no matter of this load.
     isolated: bool,
     /// What it loads for its cache, in order.
@@ -109,6 +111,7 @@ impl Loading {
             namespace: cache.namespace.clone(),
             said: Mutex::default(),
             previous,
+            most: cache.settings.value_bytes,
             isolated,
             led,
             outer: LOADING.try_with(Arc::clone).ok(),
@@ -122,6 +125,7 @@ impl Loading {
             namespace: self.namespace.clone(),
             said: Mutex::default(),
             previous: None,
+            most: self.most,
             isolated,
             led: Vec::new(),
             outer: Some(Arc::clone(self)),
@@ -397,7 +401,8 @@ impl Current {
     pub fn previous<T: Serialize + DeserializeOwned>(&self) -> Option<Previous<T>> {
         let loading = self.0.as_ref()?;
         let (live, additive) = loading.previous.as_ref()?;
-        let value = codec::decode_builtin(&live.header, live.payload(), *additive)?;
+        let payload = live.unpacked(loading.most).ok()?;
+        let value = codec::decode_builtin(&live.header, &payload, *additive)?;
         let extensions = entry::extensions(&live.entry)?;
         Some(Previous {
             value,

@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) local_staleness: Duration,
     /// How much room such a level has.
     pub(crate) local_bytes: u64,
+    /// The longest encoded value that is stored, and so the longest that is unpacked.
+    pub(crate) value_bytes: u64,
     /// How long a guarded write bars its keys after its last sign of life.
     pub(crate) hold: Duration,
     /// Where events go.
@@ -62,6 +64,7 @@ impl Default for Settings {
             guarded: false,
             local_staleness: defaults::LOCAL_STALENESS,
             local_bytes: defaults::LOCAL_BYTES,
+            value_bytes: defaults::MAX_VALUE_BYTES,
             hold: defaults::HOLD,
             outlet: Outlet::default(),
             #[cfg(feature = "testing")]

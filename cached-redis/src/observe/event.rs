@@ -52,6 +52,8 @@ pub(crate) enum Event<'a> {
     Lapsed,
     /// What stood under the key is no entry of this function's type.
     Undecodable,
+    /// It is compressed, which this build cannot read.
+    Packed,
     /// A tag of the entry that was found has been invalidated since, or its generation was lost.
     Outdated,
     /// The codec cannot read this value back; MessagePack keeps this function's values from now on.

@@ -110,6 +110,8 @@ recorded! {
         LapsedFill = Event::Lapsed,
         /// What stood under the key is no entry of this function's type.
         Undecodable = Event::Undecodable,
+        /// It is compressed, which this build cannot read.
+        Packed = Event::Packed,
         /// A tag of the entry that stood under the key has been invalidated, or its generation was lost.
         Outdated = Event::Outdated,
         /// The codec cannot read values of this type back; MessagePack keeps them from now on.

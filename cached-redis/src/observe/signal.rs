@@ -153,6 +153,9 @@ impl<'a> Signal<'a> {
             .count(C::LapsedFills),
             E::Undecodable => debug("an entry could not be read and is replaced")
                 .count(C::Undecodable),
+            E::Packed => warn("an entry is compressed, and is a miss to a program without the feature `zstd` of `cached-redis`: turn \
+                 it on in all programs of the namespace")
+            .floods(),
             E::Outdated => counted(C::Outdated),
             E::FellBack { error, compared: true } => warn("the codec cannot read this type back, MessagePack is used from now on; \
                  write `codec = msgpack` to choose it yourself")

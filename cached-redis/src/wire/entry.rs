@@ -4,6 +4,7 @@
 //! One Redis string: 48 bytes of header, little endian, then extensions, then the encoded value.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -11,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 
 use crate::wire::extension::{self, Extensions};
+use crate::wire::packing::{self, Unpackable};
 
 /// First byte of every entry.
 pub(crate) const MAGIC: u8 = 0xCA;
@@ -119,6 +121,11 @@ impl Header {
         self.flags & extension::TAGS != 0
     }
 
+    /// Whether its payload is packed.
+    pub(crate) fn is_packed(&self) -> bool {
+        self.flags & extension::PACKED != 0
+    }
+
     /// The header and the payload behind it, or nothing if this is no entry of this layout.
     pub(crate) fn parse(entry: &[u8]) -> Option<(Self, &[u8])> {
         let (header, rest) = entry.split_first_chunk::<HEADER>()?;
@@ -225,6 +232,21 @@ impl Live {
     pub(crate) fn payload(&self) -> &[u8] {
         let at = HEADER + usize::from(self.header.extensions);
         self.entry.get(at..).unwrap_or_default()
+    }
+
+    /// The encoded value, if that is `most` bytes at most where it is packed.
+    pub(crate) fn unpacked(&self, most: u64) -> Result<Cow<'_, [u8]>, Unpackable> {
+        match self.header.is_packed() {
+            true => packing::unpack(self.payload(), most).map(Cow::Owned),
+            false => Ok(Cow::Borrowed(self.payload())),
+        }
+    }
+
+    /// About how many bytes its value takes.
+    pub(crate) fn value_bytes(&self) -> usize {
+        let packed = self.header.is_packed().then(|| self.payload());
+        let unpacked = packed.and_then(packing::unpacked_length);
+        unpacked.map_or(self.entry.len(), |unpacked| unpacked as usize)
     }
 
     /// The version of the source that it was made of.

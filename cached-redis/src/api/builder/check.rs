@@ -65,6 +65,7 @@ impl Builder {
         let fits = size::MOST.contains(&self.redis.value_bytes);
         let problem = "must be from 1 KiB to 512 MiB, the longest string of Redis";
         Error::require(fits, "max_value_bytes", problem)?;
+        settings.value_bytes = self.redis.value_bytes;
         Error::require(self.event_stream != Some(0), "event_stream", not_zero)?;
         settings.defaults.check("defaults")?;
         let is_exact = settings.defaults.schema != Some(Schema::Additive);

@@ -27,6 +27,8 @@ struct Row {
     #[serde(rename = "ttl_ms", serialize_with = "millis")]
     ttl: Option<Duration>,
     policy: Option<&'static str>,
+    /// Above how many bytes of value entries are compressed.
+    compress: Option<u64>,
     function: &'static str,
     file: &'static str,
     line: u32,
@@ -85,6 +87,7 @@ impl Row {
             value: info.value,
             ttl: info.policy.ttl,
             policy: info.policy.name,
+            compress: info.policy.compress,
             function: info.path,
             file: info.file,
             line: info.line,
@@ -145,7 +148,7 @@ impl Table {
             [
                 row.key.to_owned(),
                 lasting(row),
-                row.value.to_owned(),
+                kept(row),
                 row.function[module.len()..].to_owned(),
                 format!("{}:{}", &row.file[folder.len()..], row.line),
             ]
@@ -199,6 +202,13 @@ impl Wrote {
             does => format!("invalidated by {function} ({does})"),
         }
     }
+}
+
+fn kept(row: &Row) -> String {
+    let packed = row
+        .compress
+        .map(|above| format!(", compressed above {above} B"));
+    format!("{}{}", row.value, packed.unwrap_or_default())
 }
 
 fn lasting(row: &Row) -> String {

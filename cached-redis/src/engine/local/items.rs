@@ -63,8 +63,8 @@ impl Kept {
 
     fn bytes(&self) -> usize {
         match self {
-            // Its value takes about as much room.
-            Self::Entry(live) => live.entry.len() * 2,
+            // Its value takes about as much room as its encoded form.
+            Self::Entry(live) => live.entry.len() + live.value_bytes(),
             Self::Generation(generation) => generation.bytes().len(),
         }
     }

@@ -57,17 +57,14 @@ impl Deadline {
 
     /// What `operation` answers, or that it took too long. Taken where it is: an async function keeps
     /// two places for a future that is handed to it, and those of commands are large.
-    pub(super) fn limit<F: Future>(
-        &self,
-        operation: Pin<&mut F>,
-    ) -> impl Future<Output = Answer<F::Output>> {
-        self.within(self.0.age(), operation)
+    pub(super) async fn limit<F: Future>(&self, operation: Pin<&mut F>) -> Answer<F::Output> {
+        self.within(&mut self.age(), operation).await
     }
 
     /// The same for one that goes on with what is as old as that.
     pub(super) fn within<F: Future>(
         &self,
-        age: Age<'_>,
+        age: &mut Age<'_>,
         operation: Pin<&mut F>,
     ) -> impl Future<Output = Answer<F::Output>> {
         self.0.limit(age, operation)
@@ -197,7 +194,7 @@ impl Ticks {
 
     async fn limit<F: Future>(
         &self,
-        mut age: Age<'_>,
+        age: &mut Age<'_>,
         mut operation: Pin<&mut F>,
     ) -> Answer<F::Output> {
         let List(list) = &self.lists[number() % LISTS];

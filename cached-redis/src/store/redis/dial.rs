@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
@@ -9,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 
 use super::failure;
-use super::sentinel::{self, Sentinels};
+use super::sentinel::{self, Primary, Sentinels};
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use crate::error::ConnectProblem;
@@ -33,21 +34,37 @@ pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<W: AsyncRead + AsyncWrite + Unpin + Send> Wire for W {}
 
 pub(super) async fn dial(route: &Route) -> Result<Box<dyn Wire>, ConnectProblem> {
-    match &route.address.endpoint {
-        Endpoint::Tcp { host, port, .. } => dial_to(host, *port, route).await,
+    Ok(dial_found(route).await?.0)
+}
+
+/// The same, and what Sentinels have led to, if they were asked.
+pub(super) async fn dial_found(
+    route: &Route,
+) -> Result<(Box<dyn Wire>, Option<Primary>), ConnectProblem> {
+    let stream = match &route.address.endpoint {
+        Endpoint::Tcp { host, port, .. } => dial_to(host, *port, route).await?,
         Endpoint::Sentinel(service) => {
-            let (host, port) = sentinel::primary(service, route).await?;
-            dial_to(&host, port, route).await
+            let primary = sentinel::primary(service, route).await?;
+            let (host, port) = &primary.place;
+            return Ok((dial_to(host, *port, route).await?, Some(primary)));
         }
-        #[cfg(unix)]
-        Endpoint::Unix(path) => match tokio::net::UnixStream::connect(path).await {
-            Ok(stream) => Ok(Box::new(stream)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ConnectProblem::NoSocket),
-            Err(error) => Err(failure::of_system(&error)),
-        },
-        #[cfg(not(unix))]
-        Endpoint::Unix(_) => Err(ConnectProblem::Io(io::ErrorKind::Unsupported)),
+        Endpoint::Unix(path) => unix(path).await?,
+    };
+    Ok((stream, None))
+}
+
+#[cfg(unix)]
+async fn unix(path: &Path) -> Result<Box<dyn Wire>, ConnectProblem> {
+    match tokio::net::UnixStream::connect(path).await {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ConnectProblem::NoSocket),
+        Err(error) => Err(failure::of_system(&error)),
     }
+}
+
+#[cfg(not(unix))]
+async fn unix(_: &Path) -> Result<Box<dyn Wire>, ConnectProblem> {
+    Err(ConnectProblem::Io(io::ErrorKind::Unsupported))
 }
 
 /// To one of the hosts that the route leads to.
@@ -57,6 +74,8 @@ pub(super) async fn dial_to(
     route: &Route,
 ) -> Result<Box<dyn Wire>, ConnectProblem> {
     let stream = tcp(host, port).await?;
+    #[cfg(not(feature = "tls"))]
+    let _: &Route = route;
     #[cfg(feature = "tls")]
     if let Some(tls) = &route.tls {
         return Ok(Box::new(tls.secure(host, stream).await?));

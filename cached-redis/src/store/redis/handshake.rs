@@ -12,10 +12,11 @@ use redis::aio::{MultiplexedConnection, PubSub};
 use redis::{AsyncConnectionConfig, Pipeline, ProtocolVersion, PushInfo, Value};
 
 use super::batch::Batches;
-use super::dial::{Route, dial};
+use super::dial::{Route, dial, dial_found};
 use super::facts::{Facts, Identity};
 use super::login::{config, info, log_in};
 use super::mux::Mux;
+use super::sentinel::Primary;
 use super::tracking::{Standing, Tracking};
 use super::{epoch, failure, login, reply, script};
 use crate::error::{ConnectProblem, StoreError};
@@ -33,6 +34,8 @@ pub(super) struct Opened {
     pub(super) identity: Identity,
     /// Under which reads are collected for it.
     pub(super) number: u64,
+    /// Where Sentinels have led to, if they were asked.
+    pub(super) primary: Option<Primary>,
     /// What it is good for, if it was opened for announcements.
     pub(super) standing: Standing,
 }
@@ -112,11 +115,16 @@ async fn start(
     config: AsyncConnectionConfig,
 ) -> Result<Opened, ConnectProblem> {
     let info = info(route.address.login.as_ref(), protocol);
-    let stream = Mux::new(dial(route).await?, Arc::clone(batches));
+    let (stream, primary) = dial_found(route).await?;
+    let stream = Mux::new(stream, Arc::clone(batches));
     let number = stream.number();
     let (connection, driver) = log_in(&info, config, stream).await?;
     let prepared = prepare(connection, driver, route).await?;
-    Ok(Opened { number, ..prepared })
+    Ok(Opened {
+        number,
+        primary,
+        ..prepared
+    })
 }
 
 /// A connection for commands that block, and so for one user. What it carries is the same under
@@ -207,6 +215,7 @@ async fn prepare(
         epoch: 0,
         identity: facts.identity(),
         number: 0,
+        primary: None,
         standing: Standing::Down,
     })
 }

@@ -15,7 +15,7 @@ use super::connector::Role;
 use super::deadline::{Age, Deadline, Lived};
 use super::dial::Route;
 use super::settings::RedisSettings;
-use super::{reply, send};
+use super::{reply, script, send};
 use crate::error::StoreError;
 use crate::store::many::MOST;
 use crate::store::{Answer, Told};
@@ -56,9 +56,14 @@ impl Link {
     }
 
     pub(super) async fn ask(&self, command: &Cmd) -> Answer<Value> {
+        self.ask_within(&mut self.deadline.age(), command).await
+    }
+
+    async fn ask_within(&self, age: &mut Age<'_>, command: &Cmd) -> Answer<Value> {
         let mut connection = self.connection.current().await?;
         let sent = pin!(connection.send_packed_command(command));
-        self.judged(self.deadline.limit(sent).await.and_then(reply::value))
+        let answer = self.deadline.within(age, sent).await;
+        self.judged(answer.and_then(reply::value))
     }
 
     /// Sends commands, at most [`MOST`] in one write; the answer to each. Those to scripts go this way alone.
@@ -89,13 +94,25 @@ impl Link {
     }
 
     /// Asks what has a string, a number or nothing as its answer, past the client.
+    /// A script that the server has forgotten is sent in full within the same deadline.
     pub(super) async fn call(&self, command: &Cmd) -> Answer<Option<Bytes>> {
+        let mut age = self.deadline.age();
+        match self.call_once(command, &mut age).await {
+            Err(StoreError::Server { code }) if code == script::UNKNOWN => {
+                self.call_once(&script::in_full(command), &mut age).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn call_once(&self, command: &Cmd, age: &mut Age<'_>) -> Answer<Option<Bytes>> {
         if is_large(command) {
-            return reply::string(self.ask(command).await?);
+            return reply::string(self.ask_within(age, command).await?);
         }
         let (batches, mut reply) = (self.connection.batches(), None);
         let join = |waker: &Waker| batches.call(command, waker);
-        self.entered(|| true, join, |answer| reply = answer).await?;
+        self.entered(age, || true, join, |answer| reply = answer)
+            .await?;
         Ok(reply)
     }
 
@@ -146,24 +163,25 @@ impl Link {
         let batches = self.connection.batches();
         let is_let = || keys.len() == 1 || !batches.refuses();
         let join = |waker: &Waker| batches.join(keys, waker);
-        self.entered(is_let, join, got).await
+        self.entered(&mut self.deadline.age(), is_let, join, got)
+            .await
     }
 
     /// Has a place among what is sent, again if that was not; `false`: once that is let no more.
     async fn entered(
         &self,
+        age: &mut Age<'_>,
         is_let: impl Fn() -> bool,
         enter: impl Fn(&Waker) -> Option<Join>,
         mut got: impl FnMut(Option<Bytes>),
     ) -> Answer<bool> {
         // However often it starts over.
-        let mut age = self.deadline.age();
         while is_let() {
             if age.is_too_great() {
                 return Err(StoreError::Timeout);
             }
             self.connection.admitted().await?;
-            if let Some(answer) = self.joined(&enter, &mut age, &mut got).await {
+            if let Some(answer) = self.joined(&enter, age, &mut got).await {
                 return answer.map(|()| true);
             }
         }

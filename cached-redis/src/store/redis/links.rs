@@ -13,9 +13,9 @@ use super::cluster::Cluster;
 use super::connection::Connection;
 use super::dial::Route;
 use super::link::Link;
-use super::script::{self, Script};
+use super::script::Script;
 use super::{command, handshake, reply};
-use crate::error::{ConnectProblem, StoreError};
+use crate::error::ConnectProblem;
 use crate::store::Answer;
 use crate::store::health::State;
 use crate::store::many::MOST;
@@ -79,13 +79,7 @@ impl Links {
 
     /// The number that a script answers.
     pub(super) async fn evaluate(&self, command: Cmd) -> Answer<i64> {
-        let answer = match self.call(&command).await {
-            Err(StoreError::Server { code }) if code == script::UNKNOWN => {
-                self.call(&script::in_full(&command)).await
-            }
-            answer => answer,
-        };
-        reply::integer(answer?.as_deref())
+        reply::integer(self.call(&command).await?.as_deref())
     }
 
     /// The same for one that says yes or no.

@@ -250,7 +250,7 @@ impl Cluster {
         commands: &[Cmd],
         asked: &[Option<Arc<Node>>],
         answers: &mut [Answer<Value>],
-        age: Age<'_>,
+        mut age: Age<'_>,
     ) {
         let mut errands = Vec::new();
         for (at, (answer, asked)) in answers.iter().zip(asked).enumerate() {
@@ -273,7 +273,7 @@ impl Cluster {
         }
         let places: Vec<_> = errands.iter().map(|errand| errand.at).collect();
         let delivery = pin!(deliver(errands.into_iter(), commands));
-        match self.shared.nodes.deadline.within(age, delivery).await {
+        match self.shared.nodes.deadline.within(&mut age, delivery).await {
             Ok(again) => {
                 for (at, mut answer) in again {
                     self.note(&answer);

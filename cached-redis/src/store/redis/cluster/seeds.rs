@@ -18,6 +18,8 @@ pub(super) struct Seeds {
 
 impl Seeds {
     pub(super) fn new(address: ClusterAddress, settings: &RedisSettings) -> Result<Self, Error> {
+        #[cfg(not(feature = "tls"))]
+        let _: &RedisSettings = settings;
         Ok(Self {
             #[cfg(feature = "tls")]
             tls: Tls::of(&address.seeds[0], &settings.tls)?,
