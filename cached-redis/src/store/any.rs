@@ -259,7 +259,7 @@ impl AnyStore {
         async move {
             dispatch!(self, store => store.read_tracked(keys).await, {
                 let entries = carried(store.get_all(keys)).await?;
-                Ok(Shown { sent: None, entries })
+                Ok(Shown::all(entries, None))
             })
         }
     }

@@ -114,9 +114,9 @@ pub(crate) trait Watch: Send + Sync + 'static {
         true
     }
 
-    /// What was asked at `sent` is answered, by the same server as before. `false`: the connection is of no
-    /// use any more.
-    fn answered(&self, _sent: Moment) -> bool {
+    /// What was asked at `sent` is answered, by the same server as before, which has heard of so many elections of
+    /// its cluster. `false`: the connection is of no use any more.
+    fn answered(&self, _sent: Moment, _epoch: Option<u64>) -> bool {
         true
     }
 }

@@ -9,8 +9,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::task::Context;
 use std::time::Duration;
 
@@ -49,6 +49,7 @@ mod login;
 mod many;
 mod monitor;
 mod mux;
+mod pact;
 mod publish;
 mod reply;
 mod script;
@@ -81,6 +82,7 @@ pub(crate) use settings::RedisSettings;
 use tls::Tls;
 #[cfg(feature = "tls")]
 pub(crate) use tls::TlsSettings;
+use tracked::Tracked;
 use tracking::{Steps, Tracking};
 
 /// How many keys one step of a scan looks at: little enough to hold nobody up.
@@ -89,9 +91,6 @@ const SCANNED: u32 = 500;
 /// See the module. Dropping it ends its tasks and closes its connection.
 pub(crate) struct RedisStore {
     links: Links,
-    /// For reads that a level in memory keeps, from the first of them on.
-    tracked: OnceLock<Box<Link>>,
-    tracking: Arc<Tracking>,
     settings: Box<RedisSettings>,
     /// Why the first attempt to connect came to nothing.
     first_failure: Option<ConnectProblem>,
@@ -114,13 +113,14 @@ impl RedisStore {
             address,
             is_shard: false,
         });
-        let tracking = Arc::new(Tracking::of(&settings));
+        let tracking = Arc::new(Tracking::of(&settings, None));
         let role = Role::Steps(Steps {
             watch,
             tracking: Arc::clone(&tracking),
         });
         let link = Link::start(route, &settings, role, &deadline, Tasks::here());
-        Ok(Self::on(Links::Server(link), tracking, settings).await)
+        let links = Links::Server(link, Tracked::new(tracking));
+        Ok(Self::on(links, settings).await)
     }
 
     /// The same for a cluster.
@@ -130,17 +130,14 @@ impl RedisStore {
         watch: Arc<dyn Watch>,
     ) -> Result<Self, Error> {
         let deadline = deadline(&settings)?;
-        let tracking = Arc::new(Tracking::of(&settings));
         let cluster = Cluster::open(address, settings.clone(), deadline, watch)?;
-        Ok(Self::on(Links::Cluster(cluster), tracking, settings).await)
+        Ok(Self::on(Links::Cluster(cluster), settings).await)
     }
 
-    async fn on(links: Links, tracking: Arc<Tracking>, settings: RedisSettings) -> Self {
+    async fn on(links: Links, settings: RedisSettings) -> Self {
         Self {
             first_failure: links.first_attempt().await,
             links,
-            tracked: OnceLock::new(),
-            tracking,
             settings: Box::new(settings),
             outdated: AtomicU64::new(0),
         }
@@ -168,21 +165,26 @@ impl RedisStore {
 
     #[cfg(test)]
     fn link(&self) -> &Link {
+        self.server().0
+    }
+
+    #[cfg(test)]
+    fn server(&self) -> (&Link, &Tracked) {
         match &self.links {
-            Links::Server(link) => link,
+            Links::Server(link, tracked) => (link, tracked),
             Links::Cluster(_) => panic!("it is of several servers"),
         }
     }
 
     /// Those of several servers have to be followed, by whoever waits for them.
     pub(crate) fn takes_removals(&self) -> bool {
-        matches!(&self.links, Links::Server(link) if link.connection.admits())
+        matches!(&self.links, Links::Server(link, _) if link.connection.admits())
     }
 
     /// See [`AnyStore::remove`](super::AnyStore::remove).
     pub(crate) fn remove(&self, keys: &[String], told: Arc<dyn Told>) -> Option<Waiting> {
         match &self.links {
-            Links::Server(link) => link.tell(&command::unlink(keys), told),
+            Links::Server(link, _) => link.tell(&command::unlink(keys), told),
             Links::Cluster(_) => None,
         }
     }
@@ -190,7 +192,7 @@ impl RedisStore {
     /// See [`AnyStore::attend`](super::AnyStore::attend).
     pub(crate) fn attend(&self, waiting: &mut Waiting, context: &Context<'_>) -> bool {
         match &self.links {
-            Links::Server(link) => link.attend(waiting, context),
+            Links::Server(link, _) => link.attend(waiting, context),
             Links::Cluster(_) => true,
         }
     }
@@ -204,15 +206,9 @@ impl RedisStore {
     }
 
     pub(crate) fn stats(&self) -> StoreStats {
-        let own = self.links.stats();
-        let tracked = self.tracked.get().map(|link| link.connection.stats());
-        let tracked = tracked.unwrap_or_default();
         StoreStats {
             outdated: self.outdated.load(Ordering::Relaxed),
-            attempted: own.attempted + tracked.attempted,
-            timeouts: own.timeouts + tracked.timeouts,
-            lost: own.lost + tracked.lost,
-            ..own
+            ..self.links.stats()
         }
     }
 }
@@ -384,7 +380,7 @@ impl Store for RedisStore {
         }
         self.outdated.fetch_add(1, Ordering::Relaxed);
         // Others know of a later one: agree on it anew, with a new connection.
-        if let Links::Server(link) = &self.links
+        if let Links::Server(link, _) = &self.links
             && epoch > current
             && current != 0
         {

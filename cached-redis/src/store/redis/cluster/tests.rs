@@ -148,18 +148,6 @@ async fn a_key_on_its_way_is_found_where_it_is() {
 }
 
 #[tokio::test]
-async fn nothing_of_a_cluster_is_kept_in_memory() {
-    let trio = Trio::start().await;
-    let store = trio.store().await;
-    let keys = Trio::keys();
-    put(&store, &keys[0], "value").await;
-    let keys = keys.each_ref().map(|key| &**key);
-    let shown = store.read_tracked(&keys).await.unwrap();
-    assert_eq!(shown.sent, None);
-    assert_eq!(shown.entries, [Some(Bytes::from("value")), None, None]);
-}
-
-#[tokio::test]
 async fn a_dead_server_costs_its_own_keys_alone() {
     let mut trio = Trio::start().await;
     for server in &trio.0 {
