@@ -126,8 +126,7 @@ impl Links {
     ) -> Answer<bool> {
         if let Self::Cluster(_) = self {
             let commands = by_slot(keys).map(|keys| script.on(&keys, args));
-            let mut answers = self.run_each(commands).await.into_iter();
-            return answers.try_fold(true, |all, answer| Ok(all & answer?));
+            return all(self.run_each(commands).await);
         }
         let mut all = true;
         for chunk in keys.chunks(MOST) {
@@ -135,6 +134,28 @@ impl Links {
             all &= self.run(script.on(&keys, args)).await?;
         }
         Ok(all)
+    }
+
+    /// The same of one that may as well run on each by itself: so it does where they are on their way.
+    pub(super) async fn run_on(
+        &self,
+        script: &Script,
+        keys: &[String],
+        args: &[&[u8]],
+    ) -> Answer<bool> {
+        let Self::Cluster(_) = self else {
+            return self.run_all(script, keys, args).await;
+        };
+        let groups: Vec<_> = by_slot(keys).collect();
+        let commands = groups.iter().map(|keys| script.on(keys, args));
+        let mut answers = self.run_each(commands).await;
+        for (keys, answer) in groups.iter().zip(&mut answers) {
+            if answer.as_ref().is_err_and(StoreError::is_apart) {
+                let commands = keys.iter().map(|key| script.on(&[key], args));
+                *answer = all(self.run_each(commands).await);
+            }
+        }
+        all(answers)
     }
 
     /// Removes all of `keys`, by one command where that is possible.
@@ -177,6 +198,24 @@ impl Links {
                 Ok((keys, next.into()))
             }
             Self::Cluster(cluster) => apart(cluster.scan(cursor, command)).await,
+        }
+    }
+
+    /// Another one for each move of keys between servers: a scan counts only if it is the same before and after it.
+    pub(super) async fn layout(&self) -> Answer<u64> {
+        match self {
+            Self::Server(..) => Ok(0),
+            Self::Cluster(cluster) => apart(cluster.layout()).await,
+        }
+    }
+
+    /// Whether the servers of all of `keys` are there.
+    pub(super) fn reaches(&self, keys: &[String]) -> bool {
+        match self {
+            Self::Server(..) => true,
+            Self::Cluster(cluster) => keys
+                .iter()
+                .all(|key| cluster.at(key, Connection::is_up) == Some(true)),
         }
     }
 }
@@ -266,6 +305,13 @@ fn by_slot(keys: &[String]) -> impl Iterator<Item = Vec<&str>> {
     }
     let parts = |keys: Vec<_>| keys.chunks(MOST).map(<[_]>::to_vec).collect::<Vec<_>>();
     slots.into_values().flat_map(parts)
+}
+
+/// Whether all say so.
+fn all(answers: Vec<Answer<bool>>) -> Answer<bool> {
+    answers
+        .into_iter()
+        .try_fold(true, |all, answer| Ok(all & answer?))
 }
 
 /// Of a type that says nothing of all that it is made of: whether a future can be sent to another thread, the

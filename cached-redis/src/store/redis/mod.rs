@@ -201,6 +201,16 @@ impl RedisStore {
         self.links.bars(&self.settings.bars_key, key)
     }
 
+    /// See [`AnyStore::layout`](super::AnyStore::layout).
+    pub(crate) async fn layout(&self) -> Answer<u64> {
+        self.links.layout().await
+    }
+
+    /// See [`AnyStore::reaches`](super::AnyStore::reaches).
+    pub(crate) fn reaches(&self, keys: &[String]) -> bool {
+        self.links.reaches(keys)
+    }
+
     pub(crate) fn condition(&self) -> State {
         self.links.condition()
     }
@@ -303,7 +313,7 @@ impl Store for RedisStore {
         let hold = millis(hold).to_string();
         let args = [token.as_bytes(), hold.as_bytes()];
         self.links
-            .run_all(&script::BEGIN, keys, &args)
+            .run_on(&script::BEGIN, keys, &args)
             .await
             .map(drop)
     }
@@ -311,13 +321,13 @@ impl Store for RedisStore {
     async fn hold(&self, keys: &[String], token: Token, hold: Duration) -> Answer<bool> {
         let hold = millis(hold).to_string();
         let args = [token.as_bytes(), hold.as_bytes()];
-        self.links.run_all(&script::HOLD, keys, &args).await
+        self.links.run_on(&script::HOLD, keys, &args).await
     }
 
     async fn end(&self, keys: &[String], token: Token, hold_off: Option<Duration>) -> Answer<bool> {
         let hold_off = millis_or_zero(hold_off);
         let args = [token.as_bytes(), hold_off.as_bytes()];
-        self.links.run_all(&script::END, keys, &args).await
+        self.links.run_on(&script::END, keys, &args).await
     }
 
     async fn put(&self, key: &str, token: Token, entry: Bytes, ttl: Duration) -> Answer<Put> {
