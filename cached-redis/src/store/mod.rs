@@ -43,7 +43,7 @@ pub(crate) mod tracked;
 
 pub(crate) use any::{AnyStore, Bare};
 pub(crate) use memory::MemoryLimits;
-pub(crate) use redis::{Identity, RedisSettings, Waiting};
+pub(crate) use redis::{AddressMap, Identity, RedisSettings, Waiting};
 pub(crate) use steps::Store;
 
 /// What a store answers.

@@ -67,6 +67,7 @@ mod tracking;
 #[cfg(test)]
 pub(crate) mod trio;
 
+pub(crate) use cluster::AddressMap;
 use cluster::Cluster;
 use connector::Role;
 use deadline::Deadline;
@@ -111,6 +112,7 @@ impl RedisStore {
             tls: Tls::of(&address, &settings.tls)?,
             sentinels: Sentinels::of(&settings.sentinel),
             address,
+            name: None,
             is_shard: false,
         });
         let tracking = Arc::new(Tracking::of(&settings, None));

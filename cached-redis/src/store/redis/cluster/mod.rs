@@ -34,6 +34,7 @@ mod errand;
 mod health;
 mod local;
 mod map;
+mod names;
 mod node;
 mod peer;
 mod redirect;
@@ -45,6 +46,8 @@ mod topology;
 
 use errand::{Errand, deliver, grouped};
 use map::SlotMap;
+pub(crate) use names::AddressMap;
+pub(super) use names::Name;
 pub(super) use node::Node;
 use node::Nodes;
 use redirect::{Redirect, is_doubtful};

@@ -10,6 +10,8 @@ use crate::error::{ConnectProblem, StoreError};
 use crate::store::Store as _;
 use crate::store::slot::slot;
 
+mod outages;
+
 const TTL: Duration = Duration::from_secs(60);
 
 async fn put(store: &RedisStore, key: &str, value: &str) {
