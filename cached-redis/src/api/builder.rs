@@ -19,7 +19,7 @@ use crate::protocol::journal::Journal;
 use crate::store::faults::Faults;
 #[cfg(feature = "testing")]
 use crate::store::trace::Trace;
-use crate::store::{AnyStore, MemoryLimits, RedisSettings};
+use crate::store::{AddressMap, AnyStore, MemoryLimits, RedisSettings};
 use crate::wire::codec::Format;
 use crate::write::start;
 
@@ -197,6 +197,27 @@ impl Builder {
     /// [`url`](Self::url). None by default.
     pub fn sentinel_password(mut self, password: impl Into<String>) -> Self {
         self.redis.sentinel.password = Some(password.into());
+        self
+    }
+
+    /// Where to connect to the servers of a Redis Cluster, under `redis+cluster://`, that call themselves by other
+    /// addresses than lead to them from here: those of containers, or of a network behind a translation of addresses.
+    /// It is given the host and the port that a server has announced, and says where that is; `None`, as by default:
+    /// there. Those of the [`url`](Self::url) are taken as they are.
+    ///
+    /// ```
+    /// use cached_redis::Cache;
+    ///
+    /// let builder = Cache::builder()
+    ///     .url("redis+cluster://localhost:7001")
+    ///     // Each container has its port here.
+    ///     .address_map(|_, port| Some(("localhost".to_owned(), port)));
+    /// ```
+    pub fn address_map(
+        mut self,
+        map: impl Fn(&str, u16) -> Option<(String, u16)> + Send + Sync + 'static,
+    ) -> Self {
+        self.redis.address_map = AddressMap::new(map);
         self
     }
 

@@ -58,6 +58,11 @@ pub enum ConnectProblem {
     /// No server of the cluster is known that has the keys: the one that was asked is in none yet, or is no more.
     #[error("no server of the cluster is known to have the slots")]
     NoSlots,
+    /// The user may not ask who is in the cluster.
+    #[error(
+        "the user may not ask who is in the cluster: give him `+cluster|slots +cluster|info +cluster|nodes`"
+    )]
+    ClusterRights,
     /// The server is a Sentinel, which holds no data.
     #[error(
         "the server is a Sentinel: write redis+sentinel://host:port/service, as it calls what it watches"

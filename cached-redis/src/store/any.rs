@@ -5,6 +5,7 @@ use std::task::Context;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 
 use crate::error::Error;
 use crate::store::address::Address;
@@ -162,6 +163,22 @@ impl AnyStore {
         }
     }
 
+    /// Another one for each move of keys between its servers: keys that move may pass by a scan.
+    pub(crate) async fn layout(&self) -> Answer<u64> {
+        match self.bare() {
+            Bare::Memory(_) => Ok(0),
+            Bare::Redis(store) => store.layout().await,
+        }
+    }
+
+    /// Whether the servers are there that all of `keys` belong to; of one alone that is found out by asking it.
+    pub(crate) fn reaches(&self, keys: &[String]) -> bool {
+        match self.bare() {
+            Bare::Memory(_) => true,
+            Bare::Redis(store) => store.reaches(keys),
+        }
+    }
+
     /// This store with faults before it, if there are any.
     #[cfg(feature = "testing")]
     pub(crate) fn with_faults(
@@ -259,8 +276,17 @@ impl AnyStore {
         async move {
             dispatch!(self, store => store.read_tracked(keys).await, {
                 let entries = carried(store.get_all(keys)).await?;
-                Ok(Shown { sent: None, entries })
+                Ok(Shown::all(entries, None))
             })
+        }
+    }
+
+    /// The same as [`get_all`](Store::get_all), where a server that is away costs its own keys alone.
+    pub(crate) async fn get_each(&self, keys: &[&str]) -> Vec<Answer<Option<Bytes>>> {
+        match self.get_all(keys).await {
+            Ok(all) => all.into_iter().map(Ok).collect(),
+            Err(_) if self.is_shared_out() => join_all(keys.iter().map(|key| self.get(key))).await,
+            Err(error) => vec![Err(error); keys.len()],
         }
     }
 

@@ -43,7 +43,7 @@ pub(crate) mod tracked;
 
 pub(crate) use any::{AnyStore, Bare};
 pub(crate) use memory::MemoryLimits;
-pub(crate) use redis::{Identity, RedisSettings, Waiting};
+pub(crate) use redis::{AddressMap, Identity, RedisSettings, Waiting};
 pub(crate) use steps::Store;
 
 /// What a store answers.
@@ -114,9 +114,9 @@ pub(crate) trait Watch: Send + Sync + 'static {
         true
     }
 
-    /// What was asked at `sent` is answered, by the same server as before. `false`: the connection is of no
-    /// use any more.
-    fn answered(&self, _sent: Moment) -> bool {
+    /// What was asked at `sent` is answered, by the same server as before, which has heard of so many elections of
+    /// its cluster. `false`: the connection is of no use any more.
+    fn answered(&self, _sent: Moment, _epoch: Option<u64>) -> bool {
         true
     }
 }

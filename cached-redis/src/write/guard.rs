@@ -350,6 +350,8 @@ impl GuardedWrite {
                         return self.open(None).await;
                     }
                     Ok(Put::Stored) if store.epoch(key) != epoch => return Err(StoreError::Lost),
+                    // The bars of its slot are not where it is.
+                    Err(error) if error.is_apart() => self.open(None).await?,
                     put => put?,
                 }
             }

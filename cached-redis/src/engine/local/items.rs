@@ -1,5 +1,6 @@
 //! What is kept, and how much room it takes.
 
+use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use quick_cache::sync::Cache;
 use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
 
 use crate::protocol::local::Life;
+use crate::store::tracked::Lane;
 use crate::store::{AnyStore, Store as _};
 use crate::util::moment::Moment;
 use crate::wire::entry::{Header, Kind, Live};
@@ -19,7 +21,16 @@ pub(super) type Items = Cache<Box<str>, Item, Weight, DefaultHashBuilder, Evicte
 #[derive(Clone)]
 pub(super) struct Item {
     pub(super) kept: Kept,
-    pub(super) life: Life<Moment>,
+    /// Over which connection it was read, and for how long it may be served by that; `None`: only if the store is
+    /// asked.
+    pub(super) life: Option<(Arc<Lane>, Life<Moment>)>,
+}
+
+impl Item {
+    pub(super) fn is_of(&self, lane: &Lane) -> bool {
+        let own = self.life.as_ref().map(|(own, _)| Arc::as_ptr(own));
+        own.is_some_and(|own| ptr::eq(own, lane))
+    }
 }
 
 /// What stands under a key and may be kept: nothing, a lease and a tombstone may not.

@@ -148,7 +148,8 @@ impl Connector {
         }
         let server = opened.identity;
         let changed = last.server.as_ref().is_some_and(|last| !last.is(&server));
-        let monitor = Monitor::new(opened.connection.clone(), &server);
+        let asks_for_elections = self.route.is_shard && matches!(self.role, Role::Tracked(_));
+        let monitor = Monitor::new(opened.connection.clone(), &server, asks_for_elections);
         // Before the connection can be seen, or any other be looked at again: no answer over it may be judged by
         // an older epoch.
         shared.epoch.store(opened.epoch, Ordering::Release);

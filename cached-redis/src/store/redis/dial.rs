@@ -9,6 +9,7 @@ use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 
+use super::cluster::Name;
 use super::failure;
 use super::sentinel::{self, Primary, Sentinels};
 #[cfg(feature = "tls")]
@@ -25,6 +26,8 @@ pub(super) struct Route {
     #[cfg(feature = "tls")]
     pub(super) tls: Option<Tls>,
     pub(super) sentinels: Sentinels,
+    /// What the certificate of a node of a cluster is for, if that is not its host.
+    pub(super) name: Option<Name>,
     /// Whether it is to be a node of a cluster.
     pub(super) is_shard: bool,
 }
@@ -78,7 +81,9 @@ pub(super) async fn dial_to(
     let _: &Route = route;
     #[cfg(feature = "tls")]
     if let Some(tls) = &route.tls {
-        return Ok(Box::new(tls.secure(host, stream).await?));
+        let name = route.name.as_ref().and_then(Name::get);
+        let name = name.as_deref().unwrap_or(host);
+        return Ok(Box::new(tls.secure(name, stream).await?));
     }
     Ok(Box::new(stream))
 }

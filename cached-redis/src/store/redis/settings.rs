@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::policy::defaults;
-use crate::store::redis::SentinelSettings;
 #[cfg(feature = "tls")]
 use crate::store::redis::TlsSettings;
+use crate::store::redis::{AddressMap, SentinelSettings};
 
 /// What a Redis store works with.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub(crate) struct RedisSettings {
     #[cfg(feature = "tls")]
     pub(crate) tls: TlsSettings,
     pub(crate) sentinel: SentinelSettings,
+    /// Where the servers of a cluster are.
+    pub(crate) address_map: AddressMap,
     /// After how many operations in a row without an answer none is attempted any more.
     pub(crate) breaker_failures: u32,
     /// Where the epoch stands, if there are epochs.
@@ -40,6 +42,7 @@ impl Default for RedisSettings {
             #[cfg(feature = "tls")]
             tls: TlsSettings::default(),
             sentinel: SentinelSettings::default(),
+            address_map: AddressMap::default(),
             breaker_failures: defaults::BREAKER_FAILURES,
             epoch_key: None,
             bars_key: String::new(),

@@ -1,5 +1,8 @@
 //! Where somebody is asked who is in the cluster, and how all of them are connected to.
 
+use std::sync::Arc;
+
+use super::names::{AddressMap, Name, Names};
 use super::peer::Peer;
 use crate::error::Error;
 use crate::store::address::{ClusterAddress, Endpoint};
@@ -12,6 +15,8 @@ use crate::store::redis::tls::Tls;
 /// See the module.
 pub(super) struct Seeds {
     pub(super) address: ClusterAddress,
+    map: AddressMap,
+    pub(super) names: Arc<Names>,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
 }
@@ -23,6 +28,8 @@ impl Seeds {
         Ok(Self {
             #[cfg(feature = "tls")]
             tls: Tls::of(&address.seeds[0], &settings.tls)?,
+            map: settings.address_map.clone(),
+            names: Arc::default(),
             address,
         })
     }
@@ -36,12 +43,19 @@ impl Seeds {
                 Endpoint::Tcp { host, port, .. } => Some(Peer::new(host, *port)),
                 _ => None,
             });
-        peers.map(|peer| (peer.clone(), self.route(&peer)))
+        peers.map(|peer| (peer.clone(), self.route_to(&peer.host, peer.port, None)))
     }
 
+    /// To one that others have named.
     pub(super) fn route(&self, peer: &Peer) -> Route {
+        let (host, port) = self.map.place(peer);
+        self.route_to(&host, port, Some(Name::new(&self.names, peer)))
+    }
+
+    fn route_to(&self, host: &str, port: u16, name: Option<Name>) -> Route {
         Route {
-            address: self.address.seeds[0].at(&peer.host, peer.port),
+            address: self.address.seeds[0].at(host, port),
+            name,
             #[cfg(feature = "tls")]
             tls: self.tls.clone(),
             sentinels: Sentinels::default(),
