@@ -71,11 +71,14 @@ pub mod request {
 
 /// How a cache and its store get on.
 pub mod stats {
+    pub use crate::api::sample::{EntryCounts, FunctionEntries};
     pub use crate::error::pending::Pending;
     pub use crate::observe::local::LocalStats;
     pub use crate::observe::stats::{FunctionStats, Stats};
     pub use crate::store::health::{ConnectionError, Health};
-    pub use crate::store::stats::{BreakerState, StoreStats};
+    pub use crate::store::sample::{ServerSample, StoreSample};
+    pub use crate::store::stats::{BreakerState, RoundTrips, StoreStats};
+    pub use crate::util::histogram::Histogram;
 }
 
 /// The README's examples are tests as well.

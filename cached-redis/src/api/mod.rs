@@ -8,5 +8,6 @@ pub(crate) mod entry;
 pub(crate) mod events;
 pub(crate) mod invalidation;
 pub(crate) mod read;
+pub(crate) mod sample;
 pub(crate) mod warm;
 pub(crate) mod write;

@@ -171,7 +171,8 @@ impl<'a> Reader<'a> {
 impl<'a> Own<'a> {
     fn settle(self, said: Said, outcome: Outcome<'_>) -> Settled<'a> {
         let took = self.started.elapsed();
-        self.reader.emit(&Event::Loaded(took));
+        let failed = matches!(outcome, Outcome::Failed(_));
+        self.reader.emit(&Event::Loaded { took, failed });
         let loaded = Loaded { took, said };
         let (reader, flights) = (self.reader, &self.reader.inner.flights);
         match self.right {

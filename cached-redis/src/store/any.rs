@@ -12,6 +12,7 @@ use crate::store::health::State;
 use crate::store::many::{Asked, Filling, Granted, many};
 use crate::store::memory::{MemoryLimits, MemoryStore};
 use crate::store::redis::{RedisSettings, RedisStore, Waiting};
+use crate::store::sample::ServerSample;
 use crate::store::stats::StoreStats;
 use crate::store::steps::steps;
 use crate::store::tracked::{Keeper, Shown};
@@ -159,6 +160,22 @@ impl AnyStore {
         match self.bare() {
             Bare::Memory(_) => Ok(None),
             Bare::Redis(store) => store.staleness().await.map(Some),
+        }
+    }
+
+    /// How full it is.
+    pub(crate) async fn sample(&self) -> Answer<Vec<ServerSample>> {
+        match self.bare() {
+            Bare::Memory(store) => Ok(vec![store.sample()]),
+            Bare::Redis(store) => store.sample().await,
+        }
+    }
+
+    /// How many bytes each of `keys` has as its value.
+    pub(crate) async fn lengths(&self, keys: &[String]) -> Answer<Vec<u64>> {
+        match self.bare() {
+            Bare::Memory(store) => Ok(store.lengths(keys)),
+            Bare::Redis(store) => store.lengths(keys).await,
         }
     }
 

@@ -31,6 +31,7 @@ pub(crate) mod mailbox;
 pub(crate) mod many;
 pub(crate) mod memory;
 pub(crate) mod redis;
+pub(crate) mod sample;
 pub(crate) mod size;
 pub(crate) mod slot;
 pub(crate) mod stats;

@@ -200,12 +200,12 @@ impl Sending {
         }
     }
 
-    /// Ends with the value that was written in the place of what stood there.
-    pub(crate) async fn stored(mut self, attempt: Attempt) -> Invalidation {
+    /// Ends with the value that was written in the place of what stood there, an entry of so many bytes.
+    pub(crate) async fn stored(mut self, attempt: Attempt, size: usize) -> Invalidation {
         self.ended = true;
         let ended = match self.inner.journal.replaced(attempt, &self.targets) {
             true => {
-                self.tell(|share| share.keys, |_| Event::Fill);
+                self.tell(|share| share.keys, |_| Event::Fill(size));
                 Invalidation::Done
             }
             false => self.defer(attempt, &StoreError::Lost),

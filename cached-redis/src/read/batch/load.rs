@@ -70,12 +70,14 @@ impl<P: EachPlan> Plan<'_, P> {
         let loading = Loading::new(self.inner, self.policy().isolated, None, keys);
         let (returned, mut said) = context::run(Some(&loading), || load(ids)).await;
         let took = started.elapsed();
-        self.emit(&Event::Loaded(took));
+        let result = P::Shape::result(returned);
+        let failed = result.is_err();
+        self.emit(&Event::Loaded { took, failed });
         // There is no value alone that it could be told by.
         said.validator = None;
         let stamp = stamps.of(&Tags::default(), tags.into_iter().chain(&said.tags));
         let loaded = Loaded { took, said };
-        (P::Shape::result(returned), loaded, stamp)
+        (result, loaded, stamp)
     }
 
     /// Loads for all of `parts`, and replaces what stands under their keys.

@@ -47,7 +47,7 @@ impl Facts {
     }
 
     /// The first of `names` that the server tells: other servers have other names for the same.
-    fn tell(&self, names: &[&str]) -> Option<&str> {
+    pub(super) fn tell(&self, names: &[&str]) -> Option<&str> {
         names
             .iter()
             .find_map(|name| self.0.get(*name))

@@ -51,6 +51,7 @@ mod monitor;
 mod mux;
 mod publish;
 mod reply;
+mod sample;
 mod script;
 mod send;
 mod sentinel;
@@ -97,6 +98,8 @@ pub(crate) struct RedisStore {
     first_failure: Option<ConnectProblem>,
     /// Entries of another epoch that were met.
     outdated: AtomicU64,
+    /// It measures what goes over any of the connections.
+    deadline: Arc<Deadline>,
 }
 
 impl RedisStore {
@@ -120,7 +123,7 @@ impl RedisStore {
             tracking: Arc::clone(&tracking),
         });
         let link = Link::start(route, &settings, role, &deadline, Tasks::here());
-        Ok(Self::on(Links::Server(link), tracking, settings).await)
+        Ok(Self::on(Links::Server(link), tracking, settings, deadline).await)
     }
 
     /// The same for a cluster.
@@ -131,11 +134,16 @@ impl RedisStore {
     ) -> Result<Self, Error> {
         let deadline = deadline(&settings)?;
         let tracking = Arc::new(Tracking::of(&settings));
-        let cluster = Cluster::open(address, settings.clone(), deadline, watch)?;
-        Ok(Self::on(Links::Cluster(cluster), tracking, settings).await)
+        let cluster = Cluster::open(address, settings.clone(), Arc::clone(&deadline), watch)?;
+        Ok(Self::on(Links::Cluster(cluster), tracking, settings, deadline).await)
     }
 
-    async fn on(links: Links, tracking: Arc<Tracking>, settings: RedisSettings) -> Self {
+    async fn on(
+        links: Links,
+        tracking: Arc<Tracking>,
+        settings: RedisSettings,
+        deadline: Arc<Deadline>,
+    ) -> Self {
         Self {
             first_failure: links.first_attempt().await,
             links,
@@ -143,6 +151,7 @@ impl RedisStore {
             tracking,
             settings: Box::new(settings),
             outdated: AtomicU64::new(0),
+            deadline,
         }
     }
 
@@ -209,6 +218,7 @@ impl RedisStore {
         let tracked = tracked.unwrap_or_default();
         StoreStats {
             outdated: self.outdated.load(Ordering::Relaxed),
+            round_trips: self.deadline.measured.snapshot(),
             attempted: own.attempted + tracked.attempted,
             timeouts: own.timeouts + tracked.timeouts,
             lost: own.lost + tracked.lost,
