@@ -254,7 +254,7 @@ impl Builder {
 
     /// Whether writers of this namespace may use `guard`, `replica_lag` and
     /// [`begin_write`](Cache::begin_write): see
-    /// [two-phase writers](crate::docs::guide#two-phase-writers). Off by default.
+    /// [two-phase writers](crate::docs::two_phases#two-phase-writers). Off by default.
     ///
     /// **Every process that invalidates in the namespace must set it**: an invalidation of one that
     /// does not removes the tombstones of the others. It costs each invalidation a script in the

@@ -22,7 +22,7 @@ const ERRORS: usize = 16;
 impl Cache {
     /// Calls an annotated function for each of `items`, with this cache in scope, so that later
     /// readers find its values: await what this returns. See
-    /// [warming up](crate::docs::guide#warming-up).
+    /// [warming up](crate::docs::reading#warming-up).
     ///
     /// ```
     /// # use std::convert::Infallible;

@@ -175,7 +175,7 @@ fn links_lead_to_pages_and_headings_that_exist() {
 
 #[test]
 fn the_table_of_counters_names_each_of_them() {
-    let guide = include_str!("guide.md");
+    let operations = include_str!("operations.md");
     let stats = format!("{:?}", FunctionStats::default());
     let fields = stats
         .split([',', '{'])
@@ -183,10 +183,56 @@ fn the_table_of_counters_names_each_of_them() {
     for (name, _) in fields.filter(|(name, _)| name.trim() != "function") {
         let named = format!("`{}`", name.trim());
         assert!(
-            guide
+            operations
                 .lines()
                 .any(|line| line.starts_with("| `") && line.contains(&named)),
             "{named}"
         );
+    }
+}
+
+/// Names of pages that stand as `open NAME close` in `text`.
+fn names<'a>(text: &'a str, open: &'a str, close: char) -> Vec<&'a str> {
+    text.split(open)
+        .skip(1)
+        .filter_map(|rest| rest.split(close).next())
+        .collect()
+}
+
+#[test]
+fn the_front_page_names_all_pages_in_their_order() {
+    let listed = include_str!("mod.rs").split("pages! {\n    []").nth(1);
+    let listed = listed
+        .and_then(|rest| rest.split("\n}").next())
+        .expect("the list");
+    let listed = listed.lines().filter(|line| line.ends_with("\","));
+    let listed: Vec<_> = listed
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    let map = include_str!("front.md")
+        .split("# Where to find what")
+        .nth(1)
+        .expect("the map");
+    assert_eq!(names(map, "[`docs::", '`')[..listed.len()], listed);
+    for name in pages().keys() {
+        let is_no_page = ["README", "front", "testing_failure"].contains(&name.as_str());
+        assert!(is_no_page || listed.contains(&name.as_str()), "{name}");
+    }
+}
+
+#[test]
+fn the_page_of_settings_names_each_of_them() {
+    let page = include_str!("configuration.md");
+    let builder = include_str!("../api/builder.rs");
+    let builder = builder.split("impl Builder").nth(1).expect("its methods");
+    let hidden = ["process", "trace"];
+    for part in builder.split("pub fn ").skip(1) {
+        let name = part.split(['(', '<']).next().expect("a name");
+        let takes_self = part
+            .split(')')
+            .next()
+            .is_some_and(|it| it.contains("mut self"));
+        let named = page.contains(&format!("`{name}`"));
+        assert!(!takes_self || hidden.contains(&name) || named, "`{name}`");
     }
 }

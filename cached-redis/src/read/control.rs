@@ -192,7 +192,7 @@ impl CacheInfo {
     }
 
     /// The full key, namespace included; `None` when the cache took no part, and for a
-    /// [batch](crate::docs::guide#batches), which has many.
+    /// [batch](crate::docs::batches#batches), which has many.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()

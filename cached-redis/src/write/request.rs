@@ -65,7 +65,7 @@ impl<'a> InvalidationRequest<'a> {
     /// else for itself.
     ///
     /// The store is scanned from one end to the other, whatever the number of keys that match; see
-    /// [patterns](crate::docs::guide#patterns). Build the pattern with [`Key`](crate::Key) when it
+    /// [patterns](crate::docs::invalidating#patterns). Build the pattern with [`Key`](crate::Key) when it
     /// contains foreign values: a `*` in one of them is then no wildcard.
     pub fn matching(mut self, pattern: impl AsRef<str>) -> Self {
         let pattern = Pattern::new(&self.inner.namespace, pattern.as_ref());
