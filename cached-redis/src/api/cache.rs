@@ -115,7 +115,8 @@ impl Cache {
         }
     }
 
-    /// How much the function of this name, with or without its module, uses this cache.
+    /// How much the function of this name, with or without its module, uses this cache now: what an operator has
+    /// set for all processes, or else what this one has.
     ///
     /// # Errors
     ///
@@ -125,7 +126,8 @@ impl Cache {
         Ok(self.inner.modes.of(&function.site))
     }
 
-    /// Changes how much a function uses this cache, from its next call on: see [`Mode`].
+    /// Changes how much a function uses this cache, from its next call on: see [`Mode`]. What an operator
+    /// [has set](crate::operator::Operator::set_mode) has precedence, for its time.
     ///
     /// # Errors
     ///

@@ -24,6 +24,7 @@ mod conformance;
 pub(crate) mod faults;
 #[cfg(feature = "testing")]
 pub(crate) mod faulty;
+pub(crate) mod head;
 pub(crate) mod health;
 mod listen;
 pub(crate) mod log;
@@ -31,6 +32,7 @@ pub(crate) mod mailbox;
 pub(crate) mod many;
 pub(crate) mod memory;
 pub(crate) mod redis;
+pub(crate) mod report;
 pub(crate) mod sample;
 pub(crate) mod size;
 pub(crate) mod slot;
