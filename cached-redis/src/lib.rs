@@ -43,7 +43,9 @@ pub use write::lock::Lock;
 
 /// Every annotated function of the program, and the checks over them.
 pub mod catalog {
-    pub use crate::api::catalog::{Catalog, Problem};
+    pub use crate::api::catalog::{
+        Catalog, ExplainError, Exported, ExportedFunction, ExportedProblem, ExportedWriter, Problem,
+    };
 }
 
 /// From values to bytes and back.
@@ -58,6 +60,15 @@ pub mod events {
     pub use crate::api::events::{
         Consumer, DurableEvents, Events, Invalidated, InvalidationListener, Notice,
     };
+}
+
+/// For people who operate a cache: what stands in the store, and switches that every process follows. See
+/// [the command line](crate::docs::command_line), which is made of it.
+pub mod operator {
+    pub use crate::api::operator::{
+        Entry, Inspection, Life, Listed, Listing, ModeOrder, Operator, Standing, TagFacts, TagState,
+    };
+    pub use crate::store::report::ServerReport;
 }
 
 /// Calls on a cache that take options, and what they give.

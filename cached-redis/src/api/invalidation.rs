@@ -91,7 +91,11 @@ impl Cache {
     /// Polled once, the invalidation is sent even if this future is dropped.
     pub async fn clear(&self, function: &str) -> Result<Invalidation, Error> {
         let function = registry::function(function)?;
-        let entries = entries_of(function, &self.inner.namespace);
+        let entries = entries_of(
+            function.info.template,
+            !function.info.tags.is_empty(),
+            &self.inner.namespace,
+        );
         invalidate::invalidate(&self.inner, &function.site, entries).await
     }
 }

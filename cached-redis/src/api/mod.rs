@@ -7,6 +7,7 @@ pub(crate) mod entries;
 pub(crate) mod entry;
 pub(crate) mod events;
 pub(crate) mod invalidation;
+pub(crate) mod operator;
 pub(crate) mod read;
 pub(crate) mod sample;
 pub(crate) mod warm;

@@ -69,7 +69,7 @@ pub enum Error {
         /// The name.
         function: String,
         /// The paths of those that have it.
-        candidates: Vec<&'static str>,
+        candidates: Vec<Cow<'static, str>>,
     },
     /// No codec can read the value back, or the policy does not let it be kept.
     #[error("the value cannot be kept")]

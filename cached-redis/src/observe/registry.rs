@@ -322,7 +322,7 @@ pub(crate) fn function(name: &str) -> Result<&'static Function, Error> {
         }),
         candidates => Err(Error::AmbiguousFunction {
             function: name.to_owned(),
-            candidates: candidates.iter().map(|it| it.info.path).collect(),
+            candidates: candidates.iter().map(|it| it.info.path.into()).collect(),
         }),
     }
 }

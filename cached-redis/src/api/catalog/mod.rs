@@ -4,10 +4,14 @@
 //! runs, and mistakes that no single function shows can be found: a writer that invalidates what
 //! nobody reads, two types behind one key.
 
+mod explain;
+mod export;
 mod print;
 mod problems;
 mod types;
 
+pub use self::explain::ExplainError;
+pub use self::export::{Exported, ExportedFunction, ExportedProblem, ExportedWriter};
 pub use self::problems::Problem;
 use crate::observe::registry::{Function, Writer, registered};
 

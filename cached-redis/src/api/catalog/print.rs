@@ -27,6 +27,8 @@ struct Row {
     #[serde(rename = "ttl_ms", serialize_with = "millis")]
     ttl: Option<Duration>,
     policy: Option<&'static str>,
+    codec: Option<&'static str>,
+    parameters: &'static [(&'static str, &'static str)],
     function: &'static str,
     file: &'static str,
     line: u32,
@@ -85,6 +87,8 @@ impl Row {
             value: info.value,
             ttl: info.policy.ttl,
             policy: info.policy.name,
+            codec: info.codec,
+            parameters: info.parameters,
             function: info.path,
             file: info.file,
             line: info.line,
