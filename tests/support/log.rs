@@ -54,7 +54,11 @@ impl Subscriber for Log {
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
-        self.push(span.metadata(), |fields| span.record(fields));
+        self.push(span.metadata(), |fields| {
+            fields.0 += " ";
+            fields.0 += span.metadata().name();
+            span.record(fields);
+        });
         Id::from_u64(1)
     }
 
