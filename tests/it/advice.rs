@@ -109,8 +109,8 @@ async fn a_ttl_below_the_time_of_the_loads_is_told_when_they_have_shown_it() {
 async fn writers_of_another_cache_are_no_business_of_this_one() {
     let cache = Cache::builder().url("memory://").build().await.unwrap();
     assert_eq!(about(&cache, "bare"), [""; 0]);
-    // They are there for that, and used by nobody.
-    let _ = (guarded, bare);
+    // They are there to be looked at.
+    let _ = (guarded, bare, odd, even);
 }
 
 /// In a process of its own the first cache tells it; here another test's may have.

@@ -7,7 +7,7 @@ use cached_redis::{Cache, Policy, redis_cached};
 use serde_json::Value;
 
 use crate::support::{
-    Failed, RedisServer, Source, World, eventually, filled, on_both_stores, on_redis,
+    Failed, RedisServer, Source, World, eventually, filled, on_a_cluster, on_both_stores, on_redis,
 };
 
 on_both_stores!(
@@ -20,9 +20,12 @@ on_both_stores!(
 
 on_redis!(
     operations_are_measured_by_kind,
+    a_login_that_may_not_ask_is_told_so,
     a_server_without_a_limit_is_advised_about,
     deferred_invalidations_have_an_age,
 );
+
+on_a_cluster!(each_server_of_a_cluster_is_sampled,);
 
 #[redis_cached(ttl = 60, key = "numbers:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
@@ -192,6 +195,46 @@ async fn operations_are_measured_by_kind(world: World) {
     ];
     let all: u64 = all.map(|kind| kind.count()).iter().sum();
     assert_eq!(measured.total().count(), all);
+}
+
+async fn a_login_that_may_not_ask_is_told_so(world: World) {
+    let server = world.server().unwrap();
+    server.run::<()>(&[
+        "ACL",
+        "SETUSER",
+        "app",
+        "on",
+        ">hush-hush",
+        "~*",
+        "+@all",
+        "-dbsize",
+    ]);
+    let builder = Cache::builder().url(server.url_of("app", "hush-hush"));
+    let cache = builder.namespace("it").build().await.unwrap();
+    let refused = cache.store_sample().await.unwrap_err();
+    let told = format!("{refused} {refused:?}");
+    assert!(told.contains("NOPERM") && !told.contains("hush"), "{told}");
+    assert_eq!(cache.stats().sample(), None);
+}
+
+async fn each_server_of_a_cluster_is_sampled(world: World) {
+    let cache = world.cache().await;
+    for length in 0..30 {
+        cache.scope(read_text(length)).await;
+    }
+    filled(&cache, 30).await;
+    let sample = cache.store_sample().await.unwrap();
+    assert_eq!(sample.servers.len(), 3, "{sample:?}");
+    assert!(
+        sample.servers.iter().all(|server| server.keys > 0),
+        "{sample:?}"
+    );
+    assert!(sample.keys() >= 30, "{sample:?}");
+    let counts = cache.entries_by_function(10_000).await.unwrap();
+    let mut functions = counts.functions.iter();
+    let texts = functions.find(|row| row.function.ends_with("read_text"));
+    assert_eq!(texts.map(|row| row.entries), Some(30), "{counts:?}");
+    assert!(cache.stats().store().round_trips.script.count() >= 30);
 }
 
 async fn a_server_without_a_limit_is_advised_about(world: World) {
