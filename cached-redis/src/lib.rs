@@ -44,7 +44,8 @@ pub use write::lock::Lock;
 /// Every annotated function of the program, and the checks over them.
 pub mod catalog {
     pub use crate::api::catalog::{
-        Catalog, ExplainError, Exported, ExportedFunction, ExportedProblem, ExportedWriter, Problem,
+        Advice, Catalog, ExplainError, Exported, ExportedAdvice, ExportedFunction, ExportedProblem,
+        ExportedWriter, Problem,
     };
 }
 
@@ -82,9 +83,12 @@ pub mod request {
 
 /// How a cache and its store get on.
 pub mod stats {
+    #[cfg(feature = "metrics")]
+    pub use crate::api::report::Reporting;
     pub use crate::api::sample::{EntryCounts, FunctionEntries};
     pub use crate::error::pending::Pending;
     pub use crate::observe::local::LocalStats;
+    pub use crate::observe::openmetrics::openmetrics;
     pub use crate::observe::stats::{FunctionStats, Stats};
     pub use crate::store::health::{ConnectionError, Health};
     pub use crate::store::sample::{ServerSample, StoreSample};

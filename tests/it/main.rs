@@ -8,6 +8,7 @@ mod support;
 mod additive_schema;
 #[cfg(feature = "testing")]
 mod additive_tags;
+mod advice;
 mod after_commit;
 #[cfg(feature = "testing")]
 mod answers;
@@ -35,6 +36,7 @@ mod connections;
 mod constant_times;
 mod current;
 mod cut_connections;
+mod dashboards;
 mod default_keys;
 #[cfg(feature = "testing")]
 mod deferred_and_shared;
@@ -89,6 +91,7 @@ mod negative;
 mod nested;
 mod no_merged_invalidation;
 mod no_redis_at_start;
+mod numbers;
 mod odd_server;
 mod odd_settings;
 mod on_a_cluster;
@@ -125,6 +128,8 @@ mod shapes_out_of_sight;
 mod shared_values;
 mod short_programs;
 mod silent_server;
+mod sizing;
+mod spans;
 mod stale_if_error;
 mod stale_while_revalidate;
 mod stampedes;

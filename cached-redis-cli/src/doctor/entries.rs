@@ -1,6 +1,7 @@
 //! What stands in the namespace, what is set for it, and what the catalogue says.
 
-use cached_redis::operator::Listed;
+use cached_redis::catalog::{ExportedAdvice, ExportedProblem};
+use cached_redis::operator::{Listed, ModeOrder};
 
 use super::{Finding, Level};
 use crate::args;
@@ -77,7 +78,7 @@ fn unguarded(args: &args::Doctor, keys: &[Listed]) -> Option<Finding> {
 
 async fn modes(site: &Site) -> Result<Vec<Finding>, Failure> {
     let set = site.operator().modes().await?;
-    let finding = |order: cached_redis::operator::ModeOrder| {
+    let finding = |order: ModeOrder| {
         Finding::of(
             Level::Note,
             "mode",
@@ -102,7 +103,7 @@ fn catalog(site: &Site) -> Vec<Finding> {
             "give --catalog FILE",
         )];
     };
-    let problem = |it: &cached_redis::catalog::ExportedProblem| {
+    let problem = |it: &ExportedProblem| {
         Finding::of(
             Level::Error,
             "catalogue",
@@ -110,12 +111,17 @@ fn catalog(site: &Site) -> Vec<Finding> {
             "`assert_catalog!()` in a test of the program finds it before it is released",
         )
     };
-    let found: Vec<_> = catalog.problems.iter().map(problem).collect();
-    match found.is_empty() {
-        true => vec![Finding::ok(
-            "catalogue",
-            counted(catalog.functions.len(), "function", "functions"),
-        )],
-        false => found,
+    let advice = |it: &ExportedAdvice| {
+        let function = it.function.as_ref();
+        let function = function.map_or(String::new(), |function| format!("{function}: "));
+        let finding = format!("{function}{}", it.finding);
+        Finding::of(Level::Warning, "advice", finding, it.remedy.as_str())
+    };
+    let count = counted(catalog.functions.len(), "function", "functions");
+    let mut found: Vec<_> = catalog.problems.iter().map(problem).collect();
+    if found.is_empty() {
+        found.push(Finding::ok("catalogue", count));
     }
+    found.extend(catalog.advice.iter().map(advice));
+    found
 }

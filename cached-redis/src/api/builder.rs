@@ -389,6 +389,7 @@ impl Builder {
         let namespace = self.checked_namespace(&address)?;
         let settings = self.checked_settings(&namespace)?;
         check::functions(&settings)?;
+        check::advise(&settings);
         let redis = RedisSettings {
             epoch_key: settings.on_failover.epoch_key(&namespace),
             bars_key: format!("{namespace}:#sweep"),

@@ -161,9 +161,9 @@ impl Cache {
         self.inner.health()
     }
 
-    /// Every annotated function of the program.
+    /// Every annotated function of the program, with [advice](Catalog::advice) for this cache.
     pub fn catalog(&self) -> Catalog {
-        Catalog::collect()
+        Catalog::collect().advised(&self.inner)
     }
 
     pub(crate) fn key(&self, key: impl AsRef<str>) -> String {

@@ -9,6 +9,8 @@ pub(crate) mod events;
 pub(crate) mod invalidation;
 pub(crate) mod operator;
 pub(crate) mod read;
+#[cfg(feature = "metrics")]
+pub(crate) mod report;
 pub(crate) mod sample;
 pub(crate) mod warm;
 pub(crate) mod write;

@@ -44,6 +44,8 @@ pages! {
     codecs "Codecs and changing types",
     configuration "Configuration",
     operations "Operations",
+    metrics "Metrics and traces",
+    troubleshooting "Troubleshooting",
     redis "Redis",
     deployments "Deployments",
     outages "Outages",

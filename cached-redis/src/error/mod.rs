@@ -57,6 +57,15 @@ pub enum Error {
     /// Another cache has been installed already; it stays.
     #[error("a cache is installed already")]
     AlreadyInstalled,
+    /// The numbers of two caches of one namespace cannot be told apart: give each a namespace of its own, or tell
+    /// those of one.
+    #[error(
+        "two caches have the namespace `{namespace}`, so their numbers cannot be told apart: give each one of its own"
+    )]
+    SameNamespace {
+        /// The namespace of both.
+        namespace: String,
+    },
     /// No cached function of the program has this name.
     #[error("no cached function is named `{function}`")]
     UnknownFunction {

@@ -40,6 +40,9 @@ pub(crate) enum Event<'a> {
     TimedOut,
     /// The function returned, after so long.
     Loaded { took: Duration, failed: bool },
+    /// It took longer than its result is kept.
+    /// Whether it is the first one of its function.
+    Outlasted(bool),
     /// The result was stored, as an entry of so many bytes.
     Fill(usize),
     /// The result has a tag that was not known before; the tag was stored for the next load.

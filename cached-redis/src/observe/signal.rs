@@ -164,6 +164,8 @@ impl<'a> Signal<'a> {
                     .counts(C::LoadErrors, u64::from(*failed))
                     .measured(|counters| &counters.load_times, micros)
             }
+            E::Outlasted(first) => warn("a result took longer to load than it is kept: make its TTL longer, or do not cache it")
+                .first(*first),
             E::Fill(size) => {
                 counted(C::Fills).measured(|counters| &counters.value_bytes, *size as u64)
             }

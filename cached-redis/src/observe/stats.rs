@@ -22,7 +22,12 @@ macro_rules! counters {
             $($count,)+
         }
 
-        const COUNTS: usize = [$(Count::$count),+].len();
+        pub(crate) const COUNTS: usize = [$(Count::$count),+].len();
+
+        impl Count {
+            #[cfg(test)]
+            pub(crate) const ALL: &[Self] = &[$(Self::$count),+];
+        }
 
         /// What one function did with the cache since the cache was built.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -56,7 +61,7 @@ macro_rules! counters {
         }
 
         impl FunctionStats {
-            fn plus(self, other: &Self) -> Self {
+            pub(crate) fn plus(self, other: &Self) -> Self {
                 Self {
                     function: self.function,
                     $($field: self.$field + other.$field,)+

@@ -173,6 +173,14 @@ impl AnyStore {
         }
     }
 
+    /// The servers that have said that their memory has no limit.
+    pub(crate) fn unbounded(&self) -> Vec<String> {
+        match self.bare() {
+            Bare::Memory(_) => Vec::new(),
+            Bare::Redis(store) => store.unbounded(),
+        }
+    }
+
     /// How many bytes each of `keys` has as its value.
     pub(crate) async fn lengths(&self, keys: &[String]) -> Answer<Vec<u64>> {
         match self.bare() {

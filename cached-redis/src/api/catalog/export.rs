@@ -33,6 +33,9 @@ pub struct Exported {
     /// What is wrong with the catalogue as a whole.
     #[serde(default)]
     pub problems: Vec<ExportedProblem>,
+    /// Which options do harm together, as the cache of the program knew.
+    #[serde(default)]
+    pub advice: Vec<ExportedAdvice>,
 }
 
 /// One function of an [`Exported`] catalogue.
@@ -91,6 +94,21 @@ pub struct ExportedProblem {
     pub function: String,
     /// What is wrong.
     pub problem: String,
+}
+
+/// One piece of [`Advice`](super::Advice) of an [`Exported`] catalogue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ExportedAdvice {
+    /// What it is about.
+    pub kind: String,
+    /// The function, if it is about one.
+    #[serde(default)]
+    pub function: Option<String>,
+    /// What was found.
+    pub finding: String,
+    /// What to do about it.
+    pub remedy: String,
 }
 
 impl Exported {

@@ -7,14 +7,15 @@ use serde::{Serialize, Serializer};
 
 use super::problems::tags;
 use super::types::of;
-use super::{Catalog, Problem};
+use super::{Advice, Catalog, Problem};
 use crate::observe::registry::{Function, FunctionInfo, Guard, Writer};
 use crate::wire::template::{Holds, Template};
 
 /// The catalogue as data.
 #[derive(Serialize)]
-struct Data {
+struct Data<'a> {
     problems: Vec<Problem>,
+    advice: &'a [Advice],
     functions: Vec<Row>,
 }
 
@@ -235,6 +236,7 @@ impl Serialize for Catalog {
         let (problems, functions) = (self.problems(), self.rows());
         Data {
             problems,
+            advice: &self.advice,
             functions,
         }
         .serialize(serializer)
