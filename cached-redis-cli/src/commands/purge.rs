@@ -183,7 +183,7 @@ async fn remove(site: &Site, what: &Target) -> Result<Invalidation, Failure> {
         Target::Tag { tags } => request.tags(tags).send().await?,
         Target::Pattern { pattern } => request.matching(pattern).send().await?,
         Target::Function { function } => site.operator().clear(function).await?,
-        Target::Namespace => return Err(Failure::new("TODO namespace")),
+        Target::Namespace => site.cache.clear_namespace().await?,
     })
 }
 

@@ -28,7 +28,7 @@ pub(super) async fn look(site: &Site, args: &args::Doctor) -> Result<Vec<Finding
         keys.iter().filter(|it| it.kind == "foreign"),
         Level::Warning,
         "foreign",
-        "were not written by the cache",
+        "not written by the cache",
         "somebody else uses the namespace: give the cache one of its own, or remove them by `purge key`",
     ));
     findings.extend(odd(
@@ -36,7 +36,7 @@ pub(super) async fn look(site: &Site, args: &args::Doctor) -> Result<Vec<Finding
             .filter(|it| it.kind != "foreign" && it.ttl.is_none()),
         Level::Warning,
         "endless",
-        "have no TTL, and the cache writes none without",
+        "without a TTL, which the cache never does",
         "somebody has run PERSIST, or copied them: remove them by `purge key`",
     ));
     findings.extend(unguarded(args, keys));
@@ -59,7 +59,7 @@ fn odd<'a>(
     names.sort_unstable();
     let count = counted(names.len(), "key", "keys");
     names.truncate(NAMED);
-    let finding = format!("{count} {what}, such as {}", names.join(", "));
+    let finding = format!("{what}: {count}, such as {}", names.join(", "));
     Some(Finding::of(level, check, finding, remedy))
 }
 
