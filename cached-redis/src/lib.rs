@@ -59,7 +59,8 @@ pub mod codec {
 /// What others are told of invalidations, and what they tell. See [the page](crate::docs::events).
 pub mod events {
     pub use crate::api::events::{
-        Consumer, DurableEvents, Events, Invalidated, InvalidationListener, Notice,
+        Consumer, DurableEvents, Events, Invalidated, InvalidationConsumer, InvalidationListener,
+        Notice,
     };
 }
 

@@ -70,6 +70,7 @@ mod held_batches;
 mod hidden_by_serde;
 #[cfg(feature = "testing")]
 mod ingestion;
+mod ingestion_durable;
 mod instances;
 mod instantiations;
 mod keys;

@@ -76,6 +76,12 @@ impl Cache {
         tokio::spawn(self.scope(future))
     }
 
+    /// What all keys of this cache begin with: see [`Builder::namespace`].
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.inner.namespace
+    }
+
     /// Waits until the store has confirmed all deferred invalidations and events, and until nothing is
     /// under way in the background that calls have left there: fills, refreshes, invalidations. Not longer
     /// than [`flush_timeout`](crate::Builder::flush_timeout).

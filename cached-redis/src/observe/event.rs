@@ -126,6 +126,8 @@ pub(crate) enum Event<'a> {
     Malformed(Malformed, bool),
     /// Messages of other services may have been missed.
     IngestionGap,
+    /// Entries of a stream of invalidations were gone before they were read, so everything goes.
+    ConsumptionGap,
 }
 
 impl Event<'_> {

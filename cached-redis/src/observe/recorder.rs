@@ -174,6 +174,8 @@ recorded! {
         Malformed = Event::Malformed(..),
         /// Messages of other services may have been missed.
         IngestionGap = Event::IngestionGap,
+        /// Entries of a stream of invalidations were gone before they were read.
+        ConsumptionGap = Event::ConsumptionGap,
     }
 }
 

@@ -286,6 +286,10 @@ impl<'a> Signal<'a> {
                  values until their TTL")
             .floods()
             .count(C::IngestionGaps),
+            E::ConsumptionGap => error("entries of a stream of invalidations were gone before they were read: the whole \
+                 namespace is removed")
+            .floods()
+            .count(C::IngestionGaps),
         }
     }
 

@@ -176,8 +176,8 @@ counters! {
     Ingested => ingested_messages: u64,
     /// Messages of others that, in whole or in part, could not be understood or served.
     Malformed => malformed_messages: u64,
-    /// Times that messages of others may have been missed: a connection was lost, or they came too
-    /// fast.
+    /// Times that messages of others may have been missed: a connection was lost, they came too fast, or a
+    /// stream was cut before it was read.
     IngestionGaps => ingestion_gaps: u64,
 }
 

@@ -85,10 +85,9 @@ pub(crate) struct Retention {
     pub(crate) log: String,
     /// How many it keeps: about as many on Redis, exactly as many in memory.
     pub(crate) most: u64,
+    /// The name of the field of an entry that holds the message.
+    pub(crate) field: &'static str,
 }
-
-/// The name of the field of a log's entry that holds the message.
-pub(crate) const FIELD: &str = "event";
 
 /// Who must know of connections. A store in memory has none to tell of.
 pub(crate) trait Watch: Send + Sync + 'static {
