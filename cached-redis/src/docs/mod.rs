@@ -44,6 +44,7 @@ pages! {
     codecs "Codecs and changing types",
     configuration "Configuration",
     operations "Operations",
+    command_line "Command line",
     metrics "Metrics and traces",
     troubleshooting "Troubleshooting",
     redis "Redis",
