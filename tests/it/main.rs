@@ -101,6 +101,7 @@ mod one_load;
 mod one_load_without_redis;
 mod only_ok_is_kept;
 mod open_transactions;
+mod operator;
 #[cfg(feature = "testing")]
 mod overtaken_loads;
 mod owned_loads;

@@ -9,14 +9,20 @@ use crate::support::{Cluster, RedisServer};
 
 /// Looks, lists, sets a mode, removes, asks the doctor.
 fn all(shop: &Shop) {
-    assert_eq!(shop.json("inspect team:7:members")["standing"]["life"], "alive");
+    assert_eq!(
+        shop.json("inspect team:7:members")["standing"]["life"],
+        "alive"
+    );
     assert_eq!(shop.json("ls")["keys"].as_array().unwrap().len(), 3);
     shop.prints("mode get_user shadow --for 1h");
     assert_eq!(shop.json("mode")[0]["mode"], "shadow");
     shop.prints("purge key user:42");
     shop.prints("purge tag team:7");
     assert_eq!(shop.run("inspect user:42").code, Some(1));
-    assert_eq!(shop.json("inspect team:7:members")["standing"]["life"], "dead");
+    assert_eq!(
+        shop.json("inspect team:7:members")["standing"]["life"],
+        "dead"
+    );
     let doctor = shop.run("doctor");
     assert_eq!(doctor.code, Some(0), "{}{}", doctor.out, doctor.err);
     assert!(doctor.out.contains("0 errors"), "{}", doctor.out);
@@ -63,7 +69,11 @@ async fn tls() {
     assert!(shop.prints(&words).contains("user 42"));
     let untrusted = shop.run("inspect user:42");
     assert_eq!(untrusted.code, Some(2));
-    assert!(untrusted.err.contains("nobody who is trusted here issued"), "{}", untrusted.err);
+    assert!(
+        untrusted.err.contains("nobody who is trusted here issued"),
+        "{}",
+        untrusted.err
+    );
     fs::remove_file(ca).unwrap();
 }
 
@@ -73,16 +83,27 @@ fn an_address_that_cannot_be_used_is_told_with_what_to_give() {
         ("", "give --url redis://host:port"),
         ("memory://", "nobody can look into it from here"),
         ("localhost:6379", "has no scheme"),
-        ("redis://127.0.0.1:1", "no connection to `redis://127.0.0.1:1`"),
+        (
+            "redis://127.0.0.1:1",
+            "no connection to `redis://127.0.0.1:1`",
+        ),
     ] {
         let mut command = bare();
         let done = run(command.args(["-n", "shop", "--url", url, "--timeout", "1s", "ls"]));
         assert_eq!(done.code, Some(2), "{url}");
-        assert!(done.err.starts_with("error: ") && done.err.contains(told), "{}", done.err);
+        assert!(
+            done.err.starts_with("error: ") && done.err.contains(told),
+            "{}",
+            done.err
+        );
     }
     let mut command = bare();
     let without = run(command.args(["--url", "redis://127.0.0.1:1", "ls"]));
-    assert!(without.err.contains("give --namespace NAME"), "{}", without.err);
+    assert!(
+        without.err.contains("give --namespace NAME"),
+        "{}",
+        without.err
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,9 +15,18 @@ fn file(json: &str) -> PathBuf {
 async fn a_catalogue_is_printed() {
     let (_server, shop) = open().await;
     let told = masked(&shop.prints("catalog"));
-    assert!(told.starts_with("key ttl tags value function where\n"), "{told}");
-    assert!(told.contains("user:<id> T User cli::shop::get_user "), "{told}");
-    assert!(told.contains("team:<team>:members T team:<team> Vec<u64> cli::shop::members "), "{told}");
+    assert!(
+        told.starts_with("key ttl tags value function where\n"),
+        "{told}"
+    );
+    assert!(
+        told.contains("user:<id> T User cli::shop::get_user "),
+        "{told}"
+    );
+    assert!(
+        told.contains("team:<team>:members T team:<team> Vec<u64> cli::shop::members "),
+        "{told}"
+    );
 }
 
 #[test]
@@ -30,9 +39,8 @@ fn two_catalogues_are_compared_by_what_that_means() {
         r#"{"functions":[{"function":"a","key":"a:<key>","ttl_ms":2000},
             {"function":"b","key":"b2:<id>","tags":[]},{"function":"d","key":"d"}]}"#,
     );
-    let diff = |old: &PathBuf, new: &PathBuf| {
-        run(bare().args(["catalog", "diff"]).args([old, new]))
-    };
+    let diff =
+        |old: &PathBuf, new: &PathBuf| run(bare().args(["catalog", "diff"]).args([old, new]));
     let done = diff(&old, &new);
     assert_eq!(done.code, Some(1), "{}", done.err);
     let heads = done.out.lines().filter(|line| !line.starts_with(' '));
@@ -52,7 +60,11 @@ fn two_catalogues_are_compared_by_what_that_means() {
     let odd = file("{}");
     let refused = diff(&old, &odd);
     assert_eq!(refused.code, Some(2));
-    assert!(refused.err.contains("is not the catalogue of a program"), "{}", refused.err);
+    assert!(
+        refused.err.contains("is not the catalogue of a program"),
+        "{}",
+        refused.err
+    );
     for file in [old, new, odd] {
         fs::remove_file(file).unwrap();
     }

@@ -9,12 +9,15 @@ use crate::support::RedisServer;
 fn checks(diagnosis: &Value, level: &str) -> Vec<String> {
     let findings = diagnosis["findings"].as_array().unwrap().iter();
     let of_level = findings.filter(|it| it["level"] == level);
-    of_level.map(|it| it["check"].as_str().unwrap().to_owned()).collect()
+    of_level
+        .map(|it| it["check"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_healthy_server_has_nothing_to_complain_of() {
-    let server = RedisServer::start_with(&["--maxmemory", "1gb", "--maxmemory-policy", "volatile-lru"]);
+    let server =
+        RedisServer::start_with(&["--maxmemory", "1gb", "--maxmemory-policy", "volatile-lru"]);
     let shop = Shop::at(&server.url()).await;
     shop.fill().await;
     let words = "doctor --uses tags,guard,local,lock,events,durable-events";
@@ -22,9 +25,17 @@ async fn a_healthy_server_has_nothing_to_complain_of() {
     assert!(checks(&diagnosis, "error").is_empty(), "{diagnosis:#}");
     // On a busy machine a round trip may take long.
     let warnings = checks(&diagnosis, "warning");
-    assert!(warnings.iter().all(|it| it == "latency" || it == "advice"), "{diagnosis:#}");
+    assert!(
+        warnings.iter().all(|it| it == "latency" || it == "advice"),
+        "{diagnosis:#}"
+    );
     let told = shop.prints(words);
-    for part in ["memory: ", "eviction: volatile-lru", "persistence: none", "login: default may run all"] {
+    for part in [
+        "memory: ",
+        "eviction: volatile-lru",
+        "persistence: none",
+        "login: default may run all",
+    ] {
         assert!(told.contains(&format!("ok       {part}")), "{part}: {told}");
     }
 }
@@ -35,7 +46,16 @@ async fn a_spoilt_server_is_told_with_remedies_and_an_exit_code() {
     server.run::<()>(&["CONFIG", "SET", "maxmemory", "100mb"]);
     server.run::<()>(&["CONFIG", "SET", "timeout", "300"]);
     server.run::<()>(&[
-        "ACL", "SETUSER", "app", "on", ">pw", "~*", "&*", "+@all", "-unlink", "-client|tracking",
+        "ACL",
+        "SETUSER",
+        "app",
+        "on",
+        ">pw",
+        "~*",
+        "&*",
+        "+@all",
+        "-unlink",
+        "-client|tracking",
     ]);
     let shop = Shop::at(&server.url_of("app", "pw")).await;
     shop.fill().await;

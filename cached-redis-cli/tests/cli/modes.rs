@@ -21,7 +21,10 @@ async fn a_mode_is_followed_by_running_programs_and_ends_by_itself() {
     becomes(&shop, Mode::Off).await;
     let before = shop.cache.stats().function("get_user").unwrap().hits;
     shop.cache.scope(get_user(42)).await;
-    assert_eq!(shop.cache.stats().function("get_user").unwrap().hits, before);
+    assert_eq!(
+        shop.cache.stats().function("get_user").unwrap().hits,
+        before
+    );
     becomes(&shop, Mode::On).await;
     assert!(shop.prints("mode").starts_with("nothing is set"));
 }
@@ -69,7 +72,15 @@ async fn a_name_and_a_time_that_cannot_be_meant_are_refused() {
          help: `catalog` lists the functions that a program has\n"
     );
     let long = shop.run("mode find off --for 31d");
-    assert!(long.err.contains("must be from 1 s to 30 days"), "{}", long.err);
-    assert!(shop.run("mode find off --for soon").err.contains("such as 10m"));
+    assert!(
+        long.err.contains("must be from 1 s to 30 days"),
+        "{}",
+        long.err
+    );
+    assert!(
+        shop.run("mode find off --for soon")
+            .err
+            .contains("such as 10m")
+    );
     assert!(server.bytes("shop:#modes").is_none());
 }

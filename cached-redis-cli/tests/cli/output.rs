@@ -26,7 +26,13 @@ async fn a_pipe_that_closes_ends_it_quietly() {
 #[tokio::test(flavor = "multi_thread")]
 async fn forty_columns_are_enough() {
     let (_server, shop) = open().await;
-    for words in ["inspect team:7:members --no-value", "ls", "doctor", "mode", "catalog"] {
+    for words in [
+        "inspect team:7:members --no-value",
+        "ls",
+        "doctor",
+        "mode",
+        "catalog",
+    ] {
         let done = run(shop.command(words).env("COLUMNS", "40"));
         assert!(!done.out.is_empty(), "{words}: {}", done.err);
         for line in done.out.lines() {
@@ -43,13 +49,25 @@ async fn no_control_character_of_a_key_is_printed() {
     let (server, shop) = open().await;
     server.plant("shop:\u{1b}[2Jodd", b"x");
     let listed = shop.prints("ls");
-    assert!(listed.contains("\\u{1b}[2Jodd") && !listed.contains('\u{1b}'), "{listed}");
+    assert!(
+        listed.contains("\\u{1b}[2Jodd") && !listed.contains('\u{1b}'),
+        "{listed}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_output_contains_a_password() {
     let server = RedisServer::start();
-    server.run::<()>(&["ACL", "SETUSER", "ann", "on", ">pass-word", "~*", "&*", "+@all"]);
+    server.run::<()>(&[
+        "ACL",
+        "SETUSER",
+        "ann",
+        "on",
+        ">pass-word",
+        "~*",
+        "&*",
+        "+@all",
+    ]);
     let shop = Shop::at(&server.url_of("ann", "pass-word")).await;
     shop.fill().await;
     for words in [
@@ -68,7 +86,10 @@ async fn no_output_contains_a_password() {
     ] {
         let done = run(&mut shop.command(words));
         let all = format!("{}{}", done.out, done.err);
-        assert!(!all.is_empty() && !all.contains("pass-word"), "{words}: {all}");
+        assert!(
+            !all.is_empty() && !all.contains("pass-word"),
+            "{words}: {all}"
+        );
     }
     let wrong = server.url_of("ann", "wrong-word");
     let refused = run(bare().args(["-n", "shop", "-u", &wrong, "ls"]));

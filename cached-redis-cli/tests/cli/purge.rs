@@ -18,10 +18,22 @@ async fn a_dry_run_changes_nothing() {
     let (server, shop) = open().await;
     let (before, size): (_, u64) = (stands(&server), server.run(&["DBSIZE"]));
     for (words, told) in [
-        ("key user:42 user:1", "would remove: 2 keys (1 key there)\nuser:42"),
-        ("tag team:7 team:8", "would remove: entries that carry 1 tag of 2\nteam:7"),
-        ("pattern user:*", "would remove: keys that match user:* (1 key there)\nuser:42"),
-        ("function members", "would remove: entries of cli::shop::members (1 key there)\nteam:7:members"),
+        (
+            "key user:42 user:1",
+            "would remove: 2 keys (1 key there)\nuser:42",
+        ),
+        (
+            "tag team:7 team:8",
+            "would remove: entries that carry 1 tag of 2\nteam:7",
+        ),
+        (
+            "pattern user:*",
+            "would remove: keys that match user:* (1 key there)\nuser:42",
+        ),
+        (
+            "function members",
+            "would remove: entries of cli::shop::members (1 key there)\nteam:7:members",
+        ),
         (
             "namespace",
             "would remove: everything in the namespace (3 keys there)\nfind:nobody\nteam:7:members\nuser:42",
@@ -73,7 +85,11 @@ async fn everything_is_refused_without_yes() {
          help: --dry-run tells what that is, and --yes removes it\n"
     );
     let pattern = shop.run("purge pattern *");
-    assert!(pattern.err.contains("`purge namespace` removes everything"), "{}", pattern.err);
+    assert!(
+        pattern.err.contains("`purge namespace` removes everything"),
+        "{}",
+        pattern.err
+    );
     assert_eq!(stands(&server), before);
 }
 
@@ -96,7 +112,12 @@ async fn tombstones_of_writers_under_way_are_spared() {
     let shop = Shop::of(&server.url(), |builder| builder.guarded(true)).await;
     shop.fill().await;
     let guard = shop.cache.guard(["user:42"]).await.unwrap();
-    for words in ["key user:42", "pattern user:*", "function get_user", "namespace --yes"] {
+    for words in [
+        "key user:42",
+        "pattern user:*",
+        "function get_user",
+        "namespace --yes",
+    ] {
         shop.prints(&format!("purge {words}"));
         let told = shop.json("inspect user:42");
         assert_eq!(told["standing"]["kind"], "tombstone", "{words}");

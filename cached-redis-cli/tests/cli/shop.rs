@@ -22,7 +22,12 @@ pub(crate) async fn get_user(id: u64) -> User {
     }
 }
 
-#[redis_cached(ttl = 600, jitter = 0, key = "team:<team>:members", tags = "team:<team>")]
+#[redis_cached(
+    ttl = 600,
+    jitter = 0,
+    key = "team:<team>:members",
+    tags = "team:<team>"
+)]
 pub(crate) async fn members(team: u32) -> Vec<u64> {
     vec![u64::from(team)]
 }
@@ -117,7 +122,12 @@ impl Drop for Shop {
 /// Without anything from this environment.
 pub(crate) fn bare() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cached-redis"));
-    for name in ["REDIS_URL", "CACHED_REDIS_URL", "CACHED_REDIS_NAMESPACE", "CACHED_REDIS_CATALOG"] {
+    for name in [
+        "REDIS_URL",
+        "CACHED_REDIS_URL",
+        "CACHED_REDIS_NAMESPACE",
+        "CACHED_REDIS_CATALOG",
+    ] {
         command.env_remove(name);
     }
     command.env_remove("COLUMNS").stdin(Stdio::null());

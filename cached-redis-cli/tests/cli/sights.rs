@@ -27,7 +27,11 @@ async fn a_value_is_told_with_its_age_and_its_text() {
          \"name\": \"user 42\"\n\
          }"
     );
-    assert!(!shop.prints("inspect user:42 --no-value").contains("user 42"));
+    assert!(
+        !shop
+            .prints("inspect user:42 --no-value")
+            .contains("user 42")
+    );
     let data = shop.json("inspect user:42");
     assert_eq!(data["value"], json!({ "name": "user 42" }));
     assert_eq!(data["standing"]["life"], "alive");
@@ -78,8 +82,14 @@ async fn what_is_no_value_is_told_by_its_kind() {
     server.run::<()>(&["RPUSH", "shop:list", "x"]);
     for (key, kind) in [
         ("find:nobody", "negative: a known absence"),
-        ("odd", "foreign: the cache has not written this, and takes it for a miss"),
-        ("list", "foreign: the cache has not written this, and takes it for a miss"),
+        (
+            "odd",
+            "foreign: the cache has not written this, and takes it for a miss",
+        ),
+        (
+            "list",
+            "foreign: the cache has not written this, and takes it for a miss",
+        ),
     ] {
         let told = shop.prints(&format!("inspect {key}"));
         assert!(told.contains(kind), "{told}");
@@ -107,11 +117,20 @@ async fn keys_are_listed_by_their_headers() {
     server.reset_commands();
     assert_eq!(shop.json("ls user:*")["keys"].as_array().unwrap().len(), 1);
     let commands = server.commands();
-    assert!(!commands.contains_key("get") && !commands.contains_key("mget"), "{commands:?}");
+    assert!(
+        !commands.contains_key("get") && !commands.contains_key("mget"),
+        "{commands:?}"
+    );
     let functions = shop.json("ls --by-function");
-    assert_eq!(functions["cli::shop::get_user"], json!({ "keys": 1, "bytes": 66 }));
+    assert_eq!(
+        functions["cli::shop::get_user"],
+        json!({ "keys": 1, "bytes": 66 })
+    );
     let cut = shop.prints("ls --limit 1");
-    assert!(cut.ends_with("1 key, and there are more: see --limit\n"), "{cut}");
+    assert!(
+        cut.ends_with("1 key, and there are more: see --limit\n"),
+        "{cut}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,9 +138,10 @@ async fn a_key_is_explained_without_a_server() {
     let (_server, shop) = open().await;
     let mut command = shop.command("explain get_user 42");
     let told = run(command.env_remove("CACHED_REDIS_URL"));
-    assert!(masked(&told.out).starts_with(
-        "key user:42\nin Redis shop:user:42\nfunction cli::shop::get_user ("
-    ));
+    assert!(
+        masked(&told.out)
+            .starts_with("key user:42\nin Redis shop:user:42\nfunction cli::shop::get_user (")
+    );
     let name = shop.json("explain find name=a:b");
     assert_eq!(name["in_redis"], "shop:find:a%3Ab");
     let missing = shop.run("explain get_user");
@@ -131,5 +151,9 @@ async fn a_key_is_explained_without_a_server() {
         "error: `id` is missing: give id: u64, in this order or as NAME=VALUE\n"
     );
     let without = run(bare().args(["explain", "get_user", "42"]));
-    assert!(without.err.contains("give --catalog FILE"), "{}", without.err);
+    assert!(
+        without.err.contains("give --catalog FILE"),
+        "{}",
+        without.err
+    );
 }

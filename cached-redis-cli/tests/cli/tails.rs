@@ -46,7 +46,10 @@ async fn what_stands_in_the_stream_is_printed_until_it_is_acknowledged() {
     let words = "tail --group ops --from-start --limit 1";
     for _ in 0..2 {
         let told = shop.prints(words);
-        assert!(told.trim_end().ends_with("key user:42, tag team:7"), "{told}");
+        assert!(
+            told.trim_end().ends_with("key user:42, tag team:7"),
+            "{told}"
+        );
     }
     shop.prints(&format!("{words} --ack"));
     publish(&shop).await;
