@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) value_bytes: u64,
     /// How long a guarded write bars its keys after its last sign of life.
     pub(crate) hold: Duration,
+    /// Whether functions follow what an operator orders.
+    pub(crate) follow_modes: bool,
     /// Where events go.
     pub(crate) outlet: Outlet,
     #[cfg(feature = "testing")]
@@ -66,6 +68,7 @@ impl Default for Settings {
             local_bytes: defaults::LOCAL_BYTES,
             value_bytes: defaults::MAX_VALUE_BYTES,
             hold: defaults::HOLD,
+            follow_modes: true,
             outlet: Outlet::default(),
             #[cfg(feature = "testing")]
             recorder: None,

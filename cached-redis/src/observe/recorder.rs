@@ -99,9 +99,11 @@ recorded! {
         /// A call took longer than its `timeout` and was given up.
         TimedOut = Event::TimedOut,
         /// The function returned.
-        Load = Event::Loaded(_),
+        Load = Event::Loaded { .. },
+        /// The load took longer than its result is kept.
+        Outlasted = Event::Outlasted(_),
         /// The result was stored.
-        Fill = Event::Fill,
+        Fill = Event::Fill(_),
         /// The result has a tag that was not known before; the tag was stored for the next load.
         Marked = Event::Marked,
         /// The result was not stored, because the key was invalidated during the load.
@@ -174,6 +176,8 @@ recorded! {
         Malformed = Event::Malformed(..),
         /// Messages of other services may have been missed.
         IngestionGap = Event::IngestionGap,
+        /// Entries of a stream of invalidations were gone before they were read.
+        ConsumptionGap = Event::ConsumptionGap,
     }
 }
 
@@ -278,10 +282,10 @@ mod tests {
             let recorder = recorder.clone();
             async move { recorder.wait_for(Recorded::Fill, 2).await }
         });
-        recorder.record("read", &Event::Fill);
+        recorder.record("read", &Event::Fill(64));
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        recorder.record("read", &Event::Fill);
+        recorder.record("read", &Event::Fill(64));
         waiting.await.unwrap();
         recorder.wait_for(Recorded::Fill, 2).await;
     }

@@ -11,6 +11,7 @@ use crate::observe::event::Event;
 use crate::observe::registry::Site;
 use crate::observe::stats::{Count, Counters};
 use crate::observe::warnings::Warnings;
+use crate::util::histogram::Buckets;
 use crate::util::warning::say;
 
 /// Counts `event` and tells `tracing`.
@@ -19,7 +20,10 @@ pub(crate) fn emit(counters: &Counters, warnings: &Warnings, site: &Site, event:
     for (count, n) in signal.counts.into_iter().filter(|(_, n)| *n > 0) {
         counters.add(count, n);
     }
-    if let Event::Hit | Event::Fill | Event::Miss | Event::Invalidated(_) | Event::Replayed(_) =
+    if let Some((buckets, size)) = signal.measured {
+        buckets(counters).record(size);
+    }
+    if let Event::Hit | Event::Fill(_) | Event::Miss | Event::Invalidated(_) | Event::Replayed(_) =
         event
     {
         warnings.answered();
@@ -46,7 +50,9 @@ pub(crate) fn abandoned(pending: Pending) {
 struct Signal<'a> {
     level: Level,
     text: &'static str,
-    counts: [(Count, u64); 2],
+    counts: [(Count, u64); 3],
+    /// What it adds to, and how much.
+    measured: Option<(fn(&Counters) -> &Buckets, u64)>,
     keys: Option<usize>,
     error: Option<&'a dyn fmt::Display>,
     reader: Option<&'static str>,
@@ -58,7 +64,8 @@ const fn says<'a>(level: Level, text: &'static str) -> Signal<'a> {
     Signal {
         level,
         text,
-        counts: [(Count::Errors, 0); 2],
+        counts: [(Count::Errors, 0); 3],
+        measured: None,
         keys: None,
         error: None,
         reader: None,
@@ -97,7 +104,12 @@ impl<'a> Signal<'a> {
     }
 
     const fn counts(mut self, count: Count, n: u64) -> Self {
-        self.counts = [(count, n), self.counts[0]];
+        self.counts = [(count, n), self.counts[0], self.counts[1]];
+        self
+    }
+
+    const fn measured(mut self, buckets: fn(&Counters) -> &Buckets, size: u64) -> Self {
+        self.measured = Some((buckets, size));
         self
     }
 
@@ -145,8 +157,18 @@ impl<'a> Signal<'a> {
             E::Nested(first) => warn("a load calls this function for the very key that it loads: the inner call runs without the cache")
             .first(*first),
             E::TimedOut => debug("cache").count(C::Timeouts),
-            E::Loaded(took) => counted(C::Loads).counts(C::LoadMicros, took.as_micros() as u64),
-            E::Fill => counted(C::Fills),
+            E::Loaded { took, failed } => {
+                let micros = took.as_micros() as u64;
+                counted(C::Loads)
+                    .counts(C::LoadMicros, micros)
+                    .counts(C::LoadErrors, u64::from(*failed))
+                    .measured(|counters| &counters.load_times, micros)
+            }
+            E::Outlasted(first) => warn("a result took longer to load than it is kept: make its TTL longer, or do not cache it")
+                .first(*first),
+            E::Fill(size) => {
+                counted(C::Fills).measured(|counters| &counters.value_bytes, *size as u64)
+            }
             E::Marked => trace("cache"),
             E::Refused => debug("cache").count(C::RefusedFills),
             E::Lapsed => debug("a lease was not renewed in time and its result is not stored: is the runtime blocked?")
@@ -265,6 +287,10 @@ impl<'a> Signal<'a> {
                 .first(*first),
             E::IngestionGap => warn("messages that should invalidate something may have been missed: readers may see old \
                  values until their TTL")
+            .floods()
+            .count(C::IngestionGaps),
+            E::ConsumptionGap => error("entries of a stream of invalidations were gone before they were read: the whole \
+                 namespace is removed")
             .floods()
             .count(C::IngestionGaps),
         }

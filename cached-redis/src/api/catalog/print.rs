@@ -7,14 +7,15 @@ use serde::{Serialize, Serializer};
 
 use super::problems::tags;
 use super::types::of;
-use super::{Catalog, Problem};
+use super::{Advice, Catalog, Problem};
 use crate::observe::registry::{Function, FunctionInfo, Guard, Writer};
 use crate::wire::template::{Holds, Template};
 
 /// The catalogue as data.
 #[derive(Serialize)]
-struct Data {
+struct Data<'a> {
     problems: Vec<Problem>,
+    advice: &'a [Advice],
     functions: Vec<Row>,
 }
 
@@ -29,6 +30,8 @@ struct Row {
     policy: Option<&'static str>,
     /// Above how many bytes of value entries are compressed.
     compress: Option<u64>,
+    codec: Option<&'static str>,
+    parameters: &'static [(&'static str, &'static str)],
     function: &'static str,
     file: &'static str,
     line: u32,
@@ -88,6 +91,8 @@ impl Row {
             ttl: info.policy.ttl,
             policy: info.policy.name,
             compress: info.policy.compress,
+            codec: info.codec,
+            parameters: info.parameters,
             function: info.path,
             file: info.file,
             line: info.line,
@@ -241,6 +246,7 @@ impl Serialize for Catalog {
         let (problems, functions) = (self.problems(), self.rows());
         Data {
             problems,
+            advice: &self.advice,
             functions,
         }
         .serialize(serializer)

@@ -6,6 +6,7 @@ use std::slice;
 
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::call::Item;
 use super::fill::{self, Fill};
@@ -19,6 +20,7 @@ use crate::engine::shape::Shape as _;
 use crate::engine::tags::{Basis, Stamp, Stamps};
 use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
+use crate::observe::span;
 use crate::protocol::flight::{Flight, Landing};
 use crate::protocol::renewal::Permit;
 use crate::wire::entry::{Header, Token};
@@ -68,14 +70,18 @@ impl<P: EachPlan> Plan<'_, P> {
         context::carry(&self.inner.flights, unread.copied().cloned());
         let started = Instant::now();
         let loading = Loading::new(self.inner, self.policy().isolated, None, keys);
-        let (returned, mut said) = context::run(Some(&loading), || load(ids)).await;
+        let span = span::load(self.function.site.name);
+        let load = || load(ids).instrument(span);
+        let (returned, mut said) = context::run(Some(&loading), load).await;
         let took = started.elapsed();
-        self.emit(&Event::Loaded(took));
+        let result = P::Shape::result(returned);
+        let failed = result.is_err();
+        self.emit(&Event::Loaded { took, failed });
         // There is no value alone that it could be told by.
         said.validator = None;
         let stamp = stamps.of(&Tags::default(), tags.into_iter().chain(&said.tags));
         let loaded = Loaded { took, said };
-        (P::Shape::result(returned), loaded, stamp)
+        (result, loaded, stamp)
     }
 
     /// Loads for all of `parts`, and replaces what stands under their keys.

@@ -47,7 +47,7 @@ impl Facts {
     }
 
     /// The first of `names` that the server tells: other servers have other names for the same.
-    fn tell(&self, names: &[&str]) -> Option<&str> {
+    pub(super) fn tell(&self, names: &[&str]) -> Option<&str> {
         names
             .iter()
             .find_map(|name| self.0.get(*name))
@@ -71,6 +71,11 @@ impl Facts {
         }
         let replica = matches!(self.tell(&["role"]), Some("slave" | "replica"));
         replica.then_some(ConnectProblem::Replica)
+    }
+
+    /// Whether its memory has a limit; one that does not say so has one.
+    pub(super) fn is_bounded(&self) -> bool {
+        self.tell(&["maxmemory"]) != Some("0")
     }
 
     pub(super) fn identity(&self) -> Identity {

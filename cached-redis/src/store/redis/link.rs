@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use bytes::Bytes;
 use redis::{Arg, Cmd, Value};
@@ -18,6 +19,7 @@ use super::settings::RedisSettings;
 use super::{reply, script, send};
 use crate::error::StoreError;
 use crate::store::many::MOST;
+use crate::store::stats::{Measured, Operation};
 use crate::store::{Answer, Told};
 use crate::util::tasks::Tasks;
 
@@ -25,6 +27,7 @@ use crate::util::tasks::Tasks;
 pub(crate) struct Waiting {
     join: Join,
     lived: Lived,
+    began: Option<Instant>,
 }
 
 /// Commands of more bytes go by the client, one by one.
@@ -61,8 +64,10 @@ impl Link {
 
     async fn ask_within(&self, age: &mut Age<'_>, command: &Cmd) -> Answer<Value> {
         let mut connection = self.connection.current().await?;
+        let (operation, began) = measured(command);
         let sent = pin!(connection.send_packed_command(command));
         let answer = self.deadline.within(age, sent).await;
+        self.deadline.measured.end(operation, began);
         self.judged(answer.and_then(reply::value))
     }
 
@@ -82,8 +87,10 @@ impl Link {
 
     async fn write(&self, commands: Vec<Cmd>) -> Answer<Vec<Answer<Value>>> {
         let mut connection = self.connection.current().await?;
+        let began = Measured::begin(Operation::Command);
         let sent = pin!(send::all(&mut connection, commands.into_iter()));
         let answers = self.deadline.limit(sent).await.unwrap_or_else(Err);
+        self.deadline.measured.end(Operation::Command, began);
         // The first refusal speaks for the server; the answers themselves go on to their commands.
         let refusal = match &answers {
             Ok(answers) => answers.iter().find_map(|answer| answer.as_ref().err()),
@@ -111,7 +118,8 @@ impl Link {
         }
         let (batches, mut reply) = (self.connection.batches(), None);
         let join = |waker: &Waker| batches.call(command, waker);
-        self.entered(age, || true, join, |answer| reply = answer)
+        let measured = measured(command);
+        self.entered(age, measured, || true, join, |answer| reply = answer)
             .await?;
         Ok(reply)
     }
@@ -122,7 +130,8 @@ impl Link {
         let join = self.connection.batches().tell(command, told)?;
         // After that: the thread may be about to sleep.
         let lived = self.deadline.begin();
-        Some(Waiting { join, lived })
+        let began = Measured::begin(Operation::Command);
+        Some(Waiting { join, lived, began })
     }
 
     /// To be called whenever a caller is polled who waits until that is told: it has his deadline then. Whether
@@ -133,6 +142,10 @@ impl Link {
         if is_late {
             self.connection.batches().late(&waiting.join);
             self.connection.missed();
+        }
+        if has_ended || is_late {
+            let began = waiting.began.take();
+            self.deadline.measured.end(Operation::Command, began);
         }
         has_ended || is_late
     }
@@ -163,7 +176,12 @@ impl Link {
         let batches = self.connection.batches();
         let is_let = || keys.len() == 1 || !batches.refuses();
         let join = |waker: &Waker| batches.join(keys, waker);
-        self.entered(&mut self.deadline.age(), is_let, join, got)
+        let operation = match keys {
+            [_] => Operation::Get,
+            _ => Operation::Mget,
+        };
+        let measured = (operation, Measured::begin(operation));
+        self.entered(&mut self.deadline.age(), measured, is_let, join, got)
             .await
     }
 
@@ -171,6 +189,7 @@ impl Link {
     async fn entered(
         &self,
         age: &mut Age<'_>,
+        (operation, began): (Operation, Option<Instant>),
         is_let: impl Fn() -> bool,
         enter: impl Fn(&Waker) -> Option<Join>,
         mut got: impl FnMut(Option<Bytes>),
@@ -182,6 +201,7 @@ impl Link {
             }
             self.connection.admitted().await?;
             if let Some(answer) = self.joined(&enter, age, &mut got).await {
+                self.deadline.measured.end(operation, began);
                 return answer.map(|()| true);
             }
         }
@@ -223,6 +243,15 @@ impl Link {
         self.connection.ended(&answer);
         answer
     }
+}
+
+/// As what it is measured, from now on.
+fn measured(command: &Cmd) -> (Operation, Option<Instant>) {
+    let operation = match script::is_run_by(command) {
+        true => Operation::Script,
+        false => Operation::Command,
+    };
+    (operation, Measured::begin(operation))
 }
 
 /// Whether it would hold up those who are written together with it, and is to be copied once at most.

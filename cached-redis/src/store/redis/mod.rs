@@ -41,6 +41,7 @@ mod epoch;
 mod facts;
 mod failure;
 mod handshake;
+mod head;
 mod link;
 mod links;
 mod listen;
@@ -52,6 +53,8 @@ mod mux;
 mod pact;
 mod publish;
 mod reply;
+mod report;
+mod sample;
 mod script;
 mod send;
 mod sentinel;
@@ -97,6 +100,8 @@ pub(crate) struct RedisStore {
     first_failure: Option<ConnectProblem>,
     /// Entries of another epoch that were met.
     outdated: AtomicU64,
+    /// It measures what goes over any of the connections.
+    deadline: Arc<Deadline>,
 }
 
 impl RedisStore {
@@ -122,7 +127,7 @@ impl RedisStore {
         });
         let link = Link::start(route, &settings, role, &deadline, Tasks::here());
         let links = Links::Server(link, Tracked::new(tracking));
-        Ok(Self::on(links, settings).await)
+        Ok(Self::on(links, settings, deadline).await)
     }
 
     /// The same for a cluster.
@@ -132,16 +137,17 @@ impl RedisStore {
         watch: Arc<dyn Watch>,
     ) -> Result<Self, Error> {
         let deadline = deadline(&settings)?;
-        let cluster = Cluster::open(address, settings.clone(), deadline, watch)?;
-        Ok(Self::on(Links::Cluster(cluster), settings).await)
+        let cluster = Cluster::open(address, settings.clone(), Arc::clone(&deadline), watch)?;
+        Ok(Self::on(Links::Cluster(cluster), settings, deadline).await)
     }
 
-    async fn on(links: Links, settings: RedisSettings) -> Self {
+    async fn on(links: Links, settings: RedisSettings, deadline: Arc<Deadline>) -> Self {
         Self {
             first_failure: links.first_attempt().await,
             links,
             settings: Box::new(settings),
             outdated: AtomicU64::new(0),
+            deadline,
         }
     }
 
@@ -220,6 +226,7 @@ impl RedisStore {
     pub(crate) fn stats(&self) -> StoreStats {
         StoreStats {
             outdated: self.outdated.load(Ordering::Relaxed),
+            round_trips: self.deadline.measured.snapshot(),
             ..self.links.stats()
         }
     }

@@ -35,7 +35,7 @@ impl Cluster {
                 timeouts: all.timeouts + one.timeouts,
                 lost: all.lost + one.lost,
                 reconnects: all.reconnects + one.reconnects,
-                outdated: 0,
+                ..StoreStats::default()
             }
         })
     }

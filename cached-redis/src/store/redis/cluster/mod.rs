@@ -300,6 +300,11 @@ impl Cluster {
         }
     }
 
+    /// Those that have slots.
+    pub(super) fn nodes(&self) -> Vec<Arc<Node>> {
+        self.shared.map.load().nodes().to_vec()
+    }
+
     fn owner(&self, slot: u16) -> Answer<Arc<Node>> {
         let owner = self.shared.map.load().owner(slot).cloned();
         owner.ok_or_else(|| self.nobody())
