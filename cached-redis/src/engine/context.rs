@@ -25,6 +25,7 @@ use crate::engine::handle::Inner;
 use crate::engine::tags::Stamp;
 use crate::observe::event::Event;
 use crate::observe::registry::Function;
+use crate::observe::span::LoadSpan;
 use crate::protocol::flight::Flights;
 use crate::wire::codec;
 use crate::wire::entry::{self, Live};
@@ -158,6 +159,7 @@ impl Loading {
 /// double in size at each level.
 pub(crate) async fn run<F: Future>(
     loading: Option<&Arc<Loading>>,
+    span: LoadSpan,
     load: impl FnOnce() -> F,
 ) -> (F::Output, Said) {
     let mut load = pin!(Some(load()));
@@ -165,7 +167,11 @@ pub(crate) async fn run<F: Future>(
         loading,
         load: load.as_mut(),
     };
-    let output = poll_fn(|context| scoped.poll(context)).await;
+    let polled = |context: &mut Context<'_>| {
+        let _entered = span.enter();
+        scoped.poll(context)
+    };
+    let output = poll_fn(polled).await;
     let said = loading.map(|loading| std::mem::take(&mut *loading.lock()));
     (output, said.unwrap_or_default())
 }

@@ -7,9 +7,13 @@
 use std::collections::BTreeMap;
 
 use crate::observe::stats::{FunctionStats, Stats};
-use crate::store::sample::StoreSample;
-use crate::store::stats::BreakerState;
 use crate::util::histogram::Histogram;
+
+mod of_caches;
+mod of_functions;
+
+use of_caches::{Labelled, Number, OF_CACHES};
+use of_functions::{COUNTED, Counted};
 
 /// What all names begin with.
 pub(crate) const PREFIX: &str = "cached_redis_";
@@ -43,179 +47,6 @@ pub(crate) enum Value {
     Size(f64),
     Histogram(Box<Histogram>),
 }
-
-/// Counters of a function.
-struct Counted {
-    name: &'static str,
-    help: &'static str,
-    /// Empty where there is one.
-    label: &'static str,
-    parts: &'static [(&'static str, fn(&FunctionStats) -> u64)],
-}
-
-const fn one(
-    name: &'static str,
-    help: &'static str,
-    parts: &'static [(&'static str, fn(&FunctionStats) -> u64); 1],
-) -> Counted {
-    let label = "";
-    Counted {
-        name,
-        help,
-        label,
-        parts,
-    }
-}
-
-const fn several(
-    name: &'static str,
-    help: &'static str,
-    label: &'static str,
-    parts: &'static [(&'static str, fn(&FunctionStats) -> u64)],
-) -> Counted {
-    Counted {
-        name,
-        help,
-        label,
-        parts,
-    }
-}
-
-/// From each field of [`FunctionStats`] to its series.
-static COUNTED: &[Counted] = &[
-    several(
-        "reads",
-        "Reads, by how they were answered.",
-        "result",
-        &[
-            ("hit", |row| row.hits),
-            ("local_hit", |row| row.local_hits),
-            ("stale", |row| row.stale),
-            ("joined", |row| row.joined),
-            ("shadow_hit", |row| row.shadow_hits),
-            ("miss", |row| row.misses),
-            ("bypass", |row| row.bypasses),
-        ],
-    ),
-    one(
-        "waits",
-        "Times that a read waited for the load of another caller.",
-        &[("", |row| row.waits)],
-    ),
-    one(
-        "timeouts",
-        "Calls that were given up after their timeout.",
-        &[("", |row| row.timeouts)],
-    ),
-    one(
-        "renewals",
-        "Loads of entries that could be served meanwhile.",
-        &[("", |row| row.renewals)],
-    ),
-    several(
-        "loads",
-        "Runs of the function on behalf of the cache, by how they ended.",
-        "result",
-        &[
-            ("ok", |row| row.loads.saturating_sub(row.load_errors)),
-            ("error", |row| row.load_errors),
-        ],
-    ),
-    several(
-        "audits",
-        "Values of the cache that were compared with the source.",
-        "result",
-        &[
-            ("fresh", |row| row.audits.saturating_sub(row.stale_audits)),
-            ("stale", |row| row.stale_audits),
-        ],
-    ),
-    several(
-        "fills",
-        "Results of loads, by whether they were stored.",
-        "result",
-        &[
-            ("stored", |row| row.fills),
-            ("refused", |row| row.refused_fills),
-            ("lapsed", |row| row.lapsed_fills),
-            ("unstorable", |row| row.unstorable),
-            ("too_large", |row| row.too_large),
-        ],
-    ),
-    several(
-        "unusable_entries",
-        "Entries that were found and replaced: of another type, or under a tag that was invalidated.",
-        "cause",
-        &[
-            ("undecodable", |row| row.undecodable),
-            ("outdated", |row| row.outdated),
-        ],
-    ),
-    one(
-        "errors",
-        "Operations that failed.",
-        &[("", |row| row.errors)],
-    ),
-    one(
-        "invalidated_keys",
-        "Keys whose invalidation the store has confirmed.",
-        &[("", |row| row.invalidations)],
-    ),
-    one(
-        "deferred_invalidations",
-        "Keys whose invalidation waits for the store.",
-        &[("", |row| row.deferred_invalidations)],
-    ),
-    one(
-        "replayed_invalidations",
-        "Deferred keys that a replay has removed.",
-        &[("", |row| row.replayed_invalidations)],
-    ),
-    one(
-        "repeated_invalidations",
-        "Keys that were removed again from the server after.",
-        &[("", |row| row.repeated_invalidations)],
-    ),
-    one(
-        "lost_invalidations",
-        "Keys whose invalidation will not reach the store.",
-        &[("", |row| row.lost_invalidations)],
-    ),
-    one(
-        "unguarded_writes",
-        "Writes without the guard or the hold-off that they ask for.",
-        &[("", |row| row.unguarded_writes)],
-    ),
-    one(
-        "lost_locks",
-        "Locks that were lost before they were released.",
-        &[("", |row| row.lost_locks)],
-    ),
-    several(
-        "events",
-        "Events of invalidations, by whether they were published.",
-        "result",
-        &[
-            ("published", |row| row.published_events),
-            ("deferred", |row| row.deferred_events),
-            ("lost", |row| row.lost_events),
-        ],
-    ),
-    several(
-        "messages",
-        "Messages of others that were to invalidate something.",
-        "result",
-        &[
-            ("ingested", |row| row.ingested_messages),
-            ("malformed", |row| row.malformed_messages),
-        ],
-    ),
-    one(
-        "ingestion_gaps",
-        "Times that messages of others may have been missed.",
-        &[("", |row| row.ingestion_gaps)],
-    ),
-];
 
 /// Those of one cache, or of several that have namespaces of their own.
 pub(crate) fn families(caches: &[&Stats]) -> Vec<Family> {
@@ -308,12 +139,8 @@ fn measured(caches: &[Cache<'_>]) -> [Family; 2] {
     ]
 }
 
-/// What there is of one cache.
-type Gauge = fn(&Stats) -> f64;
-type Labelled<T> = &'static [(&'static str, T)];
-
 fn of_caches(caches: &[Cache<'_>]) -> Vec<Family> {
-    let family = |name: &'static str, help, kind, label, parts: Labelled<Gauge>| {
+    let family = |name: &'static str, help, kind, label, parts: Labelled<Number>| {
         let series = caches.iter().flat_map(|cache| {
             parts.iter().map(move |(part, value)| {
                 let value = match kind {
@@ -323,12 +150,12 @@ fn of_caches(caches: &[Cache<'_>]) -> Vec<Family> {
                 cache.series(&[(label, part)], value)
             })
         });
-        let unit = ["seconds", "bytes"].into_iter();
+        let mut units = ["seconds", "bytes"].into_iter();
         Family {
             name,
             help,
             kind,
-            unit: unit.filter(|unit| name.ends_with(unit)).next(),
+            unit: units.find(|unit| name.ends_with(unit)),
             series: series.collect(),
         }
     };
@@ -351,160 +178,4 @@ fn of_caches(caches: &[Cache<'_>]) -> Vec<Family> {
         series: kinds.collect(),
     });
     all
-}
-
-/// Name, help, kind, label, and the parts of what there is of one cache.
-static OF_CACHES: &[(&str, &str, Kind, &str, Labelled<Gauge>)] = &[
-    (
-        "pending_invalidations",
-        "Invalidations that wait for the store at the moment.",
-        Kind::Gauge,
-        "kind",
-        &[
-            ("key", |it| it.pending.keys as f64),
-            ("pattern", |it| it.pending.patterns as f64),
-            ("namespace", |it| f64::from(u8::from(it.pending.namespace))),
-        ],
-    ),
-    (
-        "pending_oldest_seconds",
-        "For how long there have been invalidations that wait.",
-        Kind::Gauge,
-        "",
-        &[("", |it| it.pending.oldest.unwrap_or_default().as_secs_f64())],
-    ),
-    (
-        "pending_events",
-        "Events that wait for the store at the moment.",
-        Kind::Gauge,
-        "",
-        &[("", |it| it.pending.events as f64)],
-    ),
-    (
-        "store_up",
-        "Whether there is a connection to the store.",
-        Kind::Gauge,
-        "",
-        &[("", |it| f64::from(u8::from(it.store.connected)))],
-    ),
-    (
-        "breaker_state",
-        "1 for the state that the circuit breaker is in.",
-        Kind::Gauge,
-        "state",
-        &[
-            ("closed", |it| is_in(it, BreakerState::Closed)),
-            ("open", |it| is_in(it, BreakerState::Open)),
-            ("half_open", |it| is_in(it, BreakerState::HalfOpen)),
-        ],
-    ),
-    (
-        "store_operations",
-        "Operations that were sent to the store.",
-        Kind::Counter,
-        "",
-        &[("", |it| it.store.attempted as f64)],
-    ),
-    (
-        "store_failures",
-        "Operations without an answer: not sent, not answered in time, or lost with their connection.",
-        Kind::Counter,
-        "cause",
-        &[
-            ("rejected", |it| it.store.rejected as f64),
-            ("timeout", |it| it.store.timeouts as f64),
-            ("lost", |it| it.store.lost as f64),
-        ],
-    ),
-    (
-        "store_reconnects",
-        "Connections made after the first one.",
-        Kind::Counter,
-        "",
-        &[("", |it| it.store.reconnects as f64)],
-    ),
-    (
-        "store_outdated_entries",
-        "Entries of another epoch that were met.",
-        Kind::Counter,
-        "",
-        &[("", |it| it.store.outdated as f64)],
-    ),
-    (
-        "store_keys",
-        "Keys in the store when it was sampled last; 0 before that.",
-        Kind::Gauge,
-        "",
-        &[("", |it| sampled(it, StoreSample::keys))],
-    ),
-    (
-        "store_memory_bytes",
-        "Memory that the store used when it was sampled last; 0 before that.",
-        Kind::Gauge,
-        "",
-        &[("", |it| sampled(it, StoreSample::used_memory))],
-    ),
-    (
-        "store_memory_limit_bytes",
-        "Memory that the store may use; 0 where there is no limit, and before it was sampled.",
-        Kind::Gauge,
-        "",
-        &[("", |it| {
-            sampled(it, |sample| sample.max_memory().unwrap_or_default())
-        })],
-    ),
-    (
-        "store_evicted_keys",
-        "Keys that the store had evicted when it was sampled last.",
-        Kind::Counter,
-        "",
-        &[("", |it| sampled(it, StoreSample::evicted_keys))],
-    ),
-    (
-        "local_entries",
-        "Entries and generations in process memory.",
-        Kind::Gauge,
-        "",
-        &[("", |it| it.local.entries as f64)],
-    ),
-    (
-        "local_bytes",
-        "Bytes that they take, about.",
-        Kind::Gauge,
-        "",
-        &[("", |it| it.local.bytes as f64)],
-    ),
-    (
-        "local_horizon_seconds",
-        "For how long nothing has shown that changes are announced; 0 while nothing is kept.",
-        Kind::Gauge,
-        "",
-        &[("", |it| it.local.horizon.unwrap_or_default().as_secs_f64())],
-    ),
-    (
-        "local_drops",
-        "What was dropped from process memory, or not kept there.",
-        Kind::Counter,
-        "cause",
-        &[
-            ("changed", |it| it.local.changed as f64),
-            ("replaced", |it| it.local.replaced as f64),
-            ("flushed", |it| it.local.flushed as f64),
-            ("lost", |it| it.local.lost as f64),
-            ("moved", |it| it.local.moved as f64),
-            ("evicted", |it| it.local.evicted as f64),
-            ("refused", |it| it.local.refused as f64),
-        ],
-    ),
-];
-
-fn is_in(stats: &Stats, state: BreakerState) -> f64 {
-    f64::from(u8::from(stats.store.breaker == state))
-}
-
-fn sampled(stats: &Stats, of: fn(&StoreSample) -> u64) -> f64 {
-    stats
-        .sample
-        .as_ref()
-        .map_or(0.0, |sample| of(sample) as f64)
 }

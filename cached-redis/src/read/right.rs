@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use tracing::Span;
 
 use crate::engine::context::{self, Loading, Said};
 use crate::engine::encode::{EncodedEntry, Loaded, NotStored};
@@ -12,7 +11,7 @@ use crate::engine::lease::Lease;
 use crate::engine::plan::Outcome;
 use crate::engine::tags::{Basis, Stamp};
 use crate::observe::event::Event;
-use crate::observe::span;
+use crate::observe::span::LoadSpan;
 use crate::observe::status::Status;
 use crate::policy::Policy;
 use crate::protocol::bypass::BypassLoad;
@@ -90,9 +89,9 @@ impl<'a> Running<'a> {
     }
 
     /// What it is in a trace; without a cache it is nothing.
-    pub(crate) fn span(&self) -> Span {
-        let span = |own: &Own<'_>| span::load(own.reader.encoder.function.site.name);
-        self.own.as_ref().map_or_else(Span::none, span)
+    pub(crate) fn span(&self) -> LoadSpan {
+        let span = |own: &Own<'_>| LoadSpan::of(own.reader.encoder.function.site.name);
+        self.own.as_ref().map(span).unwrap_or_default()
     }
 
     /// Ends it.
