@@ -1,7 +1,8 @@
 //! A slot that is missing or lost: nobody knows what was committed meanwhile, so everything goes.
 //!
 //! The new slot has a name of its own until that is done, and with it the old one only afterwards: who crashes in
-//! between leaves a slot under the other name, and all begins anew.
+//! between leaves a slot under the other name, and all begins anew. One at a time: a lock of the database, which goes with
+//! its connection, keeps others out.
 //!
 //! A transaction that was running when the slot was made may have its commit in the log before the slot begins,
 //! and become visible after everything was removed. So, where any was, the slot is read under the other name
@@ -20,7 +21,8 @@ impl Follower {
         slot: Slot,
     ) -> Result<Option<Taken>, Error> {
         let (old, new) = (&self.target.slot, self.target.new_slot());
-        if matches!(primary.slot(&new).await?, Slot::Busy(_)) {
+        // Whoever had it may have made one meanwhile.
+        if !primary.lock(old).await? || primary.slot(old).await? != slot {
             return Ok(None);
         }
         self.enter(FeedState::Preparing);

@@ -179,6 +179,12 @@ impl Primary {
         }))
     }
 
+    /// Keeps others from making the slot, as long as this connection lives; `false`: somebody else does.
+    pub(super) async fn lock(&self, slot: &str) -> Result<bool, Error> {
+        let lock = "SELECT pg_try_advisory_lock(hashtextextended('cached-redis ' || $1::text, 0))";
+        Ok(self.one(lock, slot).await?.try_get(0)?)
+    }
+
     /// Makes a slot. It waits for the transactions that are running, however long they do.
     pub(super) async fn create(&self, slot: &str) -> Result<(), Error> {
         let create = "SELECT pg_create_logical_replication_slot($1, 'pgoutput')::text";

@@ -89,6 +89,8 @@ impl Follower {
             match primary.slot(&self.target.slot).await? {
                 Slot::Busy(confirmed) => self.shared.apply(confirmed),
                 Slot::Free => {
+                    // What somebody has left who died before he had dropped it.
+                    primary.remove(&self.target.new_slot()).await?;
                     let slot = self.target.slot.clone();
                     return Ok(Taken { slot, before: None });
                 }

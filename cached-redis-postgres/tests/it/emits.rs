@@ -26,7 +26,7 @@ async fn a_writer_that_dies_after_its_commit_leaves_nothing_old() {
     let transaction = client.transaction().await.unwrap();
     let writer = shop.cache().await;
     let after = writer.after_commit();
-    after.scope(set(&transaction, 1, 7)).await;
+    writer.scope(after.scope(set(&transaction, 1, 7))).await;
     emit(&transaction, &after).await.unwrap();
     transaction.commit().await.unwrap();
     // Its own invalidation is never sent.
@@ -41,15 +41,14 @@ async fn a_commit_is_told_directly_and_by_the_feed() {
     shop.postgres.run(ALONE).await;
     let cache = shop.cache().await;
     assert_eq!(shop.fill(&cache, 1).await, 0);
+    let feed = shop.feed(&cache).await;
     let mut client = shop.postgres.connect().await;
     let transaction = client.transaction().await.unwrap();
     let after = cache.after_commit();
-    after.scope(set(&transaction, 1, 7)).await;
+    cache.scope(after.scope(set(&transaction, 1, 7))).await;
     after
         .collect(cache.invalidation().tag("shelf:a").matching("search:*"))
         .unwrap();
-    // Nobody reads the slot before.
-    let feed = shop.feed(&cache).await;
     commit(transaction, after).await.unwrap();
     assert_eq!(shop.read(&cache, 1).await, 7);
     shop.settle(&feed).await;
@@ -65,7 +64,7 @@ async fn what_is_rolled_back_was_not_told_and_nothing_is_told_of_nothing() {
     let mut client = shop.postgres.connect().await;
     let transaction = client.transaction().await.unwrap();
     let after: AfterCommit = cache.after_commit();
-    after.scope(set(&transaction, 1, 7)).await;
+    cache.scope(after.scope(set(&transaction, 1, 7))).await;
     emit(&transaction, &after).await.unwrap();
     transaction.rollback().await.unwrap();
     drop(after);

@@ -163,3 +163,47 @@ async fn what_was_running_when_a_slot_was_made_is_waited_for_and_everything_goes
     in_time(shop.settle(&feed)).await;
     assert_eq!(shop.read(&cache, 2).await, 3);
 }
+
+#[tokio::test]
+async fn of_many_feeds_one_makes_the_slot_and_none_is_left_over() {
+    let shop = Shop::open().await;
+    let cache = shop.cache().await;
+    let url = shop.postgres.url();
+    let starts = (0..5).map(|_| Feed::builder(url.clone()).start(&cache));
+    let mut feeds = Vec::new();
+    for start in starts {
+        feeds.push(start.await.unwrap());
+    }
+    let state = |state| move |feed: &&Feed| feed.stats().state == state;
+    let one = async || {
+        feeds.iter().filter(state(FeedState::Streaming)).count() == 1
+            && feeds.iter().filter(state(FeedState::Waiting)).count() == 4
+    };
+    eventually("one that reads", one).await;
+    assert_eq!(
+        feeds
+            .iter()
+            .map(|feed| feed.stats().lost_slots)
+            .sum::<u64>(),
+        1
+    );
+    // One that somebody has left behind is dropped by whoever takes over.
+    let left = "SELECT pg_create_logical_replication_slot('cached_redis_new', 'pgoutput')";
+    shop.postgres.run(left).await;
+    feeds.retain(|feed| feed.stats().state == FeedState::Waiting);
+    eventually("another one reads", async || {
+        feeds
+            .iter()
+            .any(|feed| feed.stats().state == FeedState::Streaming)
+    })
+    .await;
+    let slots = "SELECT count(*) FROM pg_replication_slots";
+    assert_eq!(
+        shop.reader
+            .query_one(slots, &[])
+            .await
+            .unwrap()
+            .get::<_, i64>(0),
+        1
+    );
+}
