@@ -62,3 +62,5 @@ pages! {
 
 #[cfg(test)]
 mod checks;
+#[cfg(test)]
+mod pictures;
