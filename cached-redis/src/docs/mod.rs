@@ -41,6 +41,8 @@ pages! {
     web "In a web application",
     values "Values that live in Redis alone",
     events "Events",
+    captured_changes "Captured changes",
+    jobs "Background jobs",
     codecs "Codecs and changing types",
     configuration "Configuration",
     operations "Operations",
