@@ -131,7 +131,7 @@ fn wrapped(text: &str, width: usize, indent: usize) -> Vec<String> {
     for word in text.split_inclusive(' ') {
         let length = line.chars().count() + word.trim_end().chars().count();
         let fits = length <= width;
-        if !fits && has_word && line.trim().len() > 0 {
+        if !fits && has_word && !line.trim().is_empty() {
             lines.push(line.trim_end().to_owned());
             line = " ".repeat(indent.min(width / 2));
         }

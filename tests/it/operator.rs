@@ -98,7 +98,7 @@ async fn a_mode_that_is_ordered_is_in_force_at_once_and_for_its_time(world: Worl
     let cache = world.builder().follow_modes(true).build().await.unwrap();
     let operator = cache.operator();
     cache.set_mode("operator::number", Mode::Shadow).unwrap();
-    let life = Duration::from_secs(2);
+    let life = Duration::from_secs(4);
     operator
         .set_mode("operator::number", Mode::Off, life)
         .await

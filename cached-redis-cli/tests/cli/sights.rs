@@ -110,7 +110,7 @@ async fn keys_are_listed_by_their_headers() {
         masked(&shop.prints("ls")),
         "key kind size age ends in codec function\n\
          find:nobody negative 48 B T T cli::shop::find\n\
-         team:7:members value 65 B T T bincode cli::shop::members\n\
+         team:7:members value 58 B T T bincode cli::shop::members\n\
          user:42 value 66 B T T json cli::shop::get_user\n\
          3 keys"
     );
