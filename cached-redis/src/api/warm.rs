@@ -14,7 +14,8 @@ use tokio::time::timeout;
 
 use crate::engine::handle::Cache;
 use crate::observe::status::Status;
-use crate::read::control::{CacheInfo, CachedExt as _};
+use crate::read::control::CachedExt as _;
+use crate::read::info::CacheInfo;
 
 /// How many errors a warm-up keeps.
 const ERRORS: usize = 16;

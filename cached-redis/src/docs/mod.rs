@@ -38,6 +38,7 @@ pages! {
     stampedes "Freshness",
     versions "Versions",
     two_levels "Two levels",
+    http "HTTP",
     web "In a web application",
     values "Values that live in Redis alone",
     events "Events",

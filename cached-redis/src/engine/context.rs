@@ -239,9 +239,19 @@ impl fmt::Debug for Loading {
     }
 }
 
-/// Whether a load runs around this, of whichever cache.
+/// Tells the loads apart that run at one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LoadId(usize);
+
+/// The load that runs around this, of whichever cache.
+pub(crate) fn innermost() -> Option<LoadId> {
+    let id = LOADING.try_with(|load| LoadId(Arc::as_ptr(load).addr()));
+    id.ok()
+}
+
+/// Whether there is one.
 pub(crate) fn is_inside_any() -> bool {
-    LOADING.try_with(|_| ()).is_ok()
+    innermost().is_some()
 }
 
 /// Whether a call that runs here is inside of a load of `key`.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::engine::context::{self, Loading, Said};
@@ -23,7 +24,7 @@ use crate::read::renew::Renewal;
 use crate::store::Store as _;
 use crate::util::boxed::Boxed;
 use crate::wire::codec::Format;
-use crate::wire::entry::{Header, Live};
+use crate::wire::entry::Live;
 
 /// What lets a read load. Dropped, it is given back.
 pub(crate) enum Right {
@@ -66,8 +67,8 @@ pub(crate) struct Settled<'a> {
 
 /// What the caller is told who waits for a renewal in a task of its own.
 pub(crate) struct Told {
-    /// That of the entry which was made of the result.
-    header: Option<Header>,
+    /// The one that was made of the result.
+    entry: Option<Bytes>,
     basis: Basis,
     said: Said,
 }
@@ -112,7 +113,7 @@ impl Told {
     pub(crate) fn tell(&self, reader: &Reader<'_>, is_ok: bool) {
         self.said.hand_on(&reader.inner.flights, &self.basis.stamp);
         if is_ok {
-            reader.describe(Status::Miss, self.header.as_ref());
+            reader.describe(Status::Miss, self.entry.as_ref());
         }
     }
 }
@@ -223,7 +224,7 @@ impl<'a> Reader<'a> {
         }
         match self.encoded(&outcome, loaded, lease.basis()) {
             Ok(encoded) => {
-                self.describe(Status::Miss, Some(&encoded.header));
+                self.describe(Status::Miss, Some(&encoded.entry));
                 self.fill(FillRight::Lease(*lease), Some(flight), (), encoded);
             }
             // Not to be kept: those who waited share the next load instead of queueing for leases.
@@ -238,7 +239,7 @@ impl<'a> Reader<'a> {
         outcome: Outcome<'_>,
     ) -> Option<Boxed<'a, ()>> {
         let encoded = self.encoded(&outcome, loaded, right.basis()).ok()?;
-        self.describe(Status::Miss, Some(&encoded.header));
+        self.describe(Status::Miss, Some(&encoded.entry));
         let task = self.fill(right, None, (), encoded);
         // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
         Some(Box::pin(async { drop(task.await) }))
@@ -247,7 +248,7 @@ impl<'a> Reader<'a> {
     fn renewed(self, mut renewal: Renewal, loaded: Loaded, outcome: Outcome<'_>) -> Settled<'a> {
         let encoded = self.encoded(&outcome, &loaded, &renewal.basis);
         let told = Told {
-            header: encoded.as_ref().ok().map(|encoded| encoded.header),
+            entry: encoded.as_ref().ok().map(|encoded| encoded.entry.clone()),
             basis: renewal.basis.clone(),
             said: loaded.said,
         };

@@ -14,7 +14,7 @@ use crate::policy::Policy;
 use crate::store::{Answer, Store as _};
 use crate::wire::entry::{Live, extensions};
 use crate::wire::extension::{Extensions, MOST_NAMED};
-use crate::wire::tag::{Generation, Tags, hash, name, named_key};
+use crate::wire::tag::{DEAD, Generation, Tags, hash, name, named_key};
 
 /// How long a generation lives at least: one that is lost takes the entries of its tag along.
 const SHORTEST_LIFE: Duration = Duration::from_secs(60 * 60);
@@ -157,7 +157,7 @@ impl Stamp {
     pub(crate) fn marker<'a>(&'a self, namespace: &str, more: &'a [String]) -> Extensions<'a> {
         let named = self.keys[self.known..].iter().chain(more);
         Extensions {
-            stamp: Some([0; 8]),
+            stamp: Some(DEAD),
             named: named.filter_map(|key| name(namespace, key)).collect(),
             ..Extensions::default()
         }

@@ -7,6 +7,7 @@ use super::Reader;
 use super::call::{Item, Request};
 use super::fill::{self, Fill};
 use super::leases::Leases;
+use super::load::Made;
 use super::loads::Loads;
 use super::plan::{EachPlan, Id};
 use super::steps;
@@ -85,7 +86,11 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
         let mut fills = Vec::with_capacity(rights.len());
         for ((item, token), encoded) in rights.into_iter().zip(encoded) {
             if let Ok(encoded) = encoded {
-                self.describe(Status::Miss, Some(&encoded.header));
+                let made = Made {
+                    request: self.asked(item),
+                    entry: encoded.entry.clone(),
+                };
+                self.describe(Status::Miss, Some(&made));
                 fills.push(Fill::over(item.request.key.clone(), token, encoded, None));
             }
         }
