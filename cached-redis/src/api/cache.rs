@@ -172,12 +172,6 @@ impl Cache {
         Catalog::collect().advised(&self.inner)
     }
 
-    /// What its keys in the store begin with, as it was [given](crate::Builder::namespace).
-    #[must_use]
-    pub fn namespace(&self) -> &str {
-        &self.inner.namespace
-    }
-
     pub(crate) fn key(&self, key: impl AsRef<str>) -> String {
         key::full_key(&self.inner.namespace, key.as_ref())
     }

@@ -39,7 +39,7 @@ impl RedisStore {
         commands: &[Vec<String>],
     ) -> Answer<Vec<ServerReport>> {
         match &self.links {
-            Links::Server(link) => Ok(vec![link.report(commands).await?]),
+            Links::Server(link, _) => Ok(vec![link.report(commands).await?]),
             Links::Cluster(cluster) => {
                 let nodes = cluster.nodes();
                 let reports = nodes.iter().map(|node| node.link.report(commands));

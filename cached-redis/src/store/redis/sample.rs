@@ -15,7 +15,7 @@ use crate::store::sample::ServerSample;
 impl RedisStore {
     pub(in crate::store) async fn sample(&self) -> Answer<Vec<ServerSample>> {
         match &self.links {
-            Links::Server(link) => Ok(vec![link.sample().await?]),
+            Links::Server(link, _) => Ok(vec![link.sample().await?]),
             Links::Cluster(cluster) => {
                 let nodes = cluster.nodes();
                 let sampled = join_all(nodes.iter().map(|node| node.link.sample())).await;
@@ -31,7 +31,7 @@ impl RedisStore {
             (!is_bounded).then(|| link.route.address.to_string())
         };
         match &self.links {
-            Links::Server(link) => told(link).into_iter().collect(),
+            Links::Server(link, _) => told(link).into_iter().collect(),
             Links::Cluster(cluster) => {
                 let nodes = cluster.nodes();
                 nodes.iter().filter_map(|node| told(&node.link)).collect()
