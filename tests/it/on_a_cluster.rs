@@ -155,7 +155,7 @@ async fn an_entry_that_has_moved_with_its_slot_is_of_another_epoch(mut world: Wo
     }
 }
 
-#[redis_cached(batch(ids), ttl = 600, key = "many:<ids>")]
+#[redis_cached(batch(id in ids), ttl = 600, key = "many:<id>")]
 async fn read_many(ids: &[u64]) -> HashMap<u64, u64> {
     ids.iter().map(|id| (*id, *id)).collect()
 }
@@ -203,7 +203,7 @@ async fn a_server_that_is_killed_takes_no_hit_from_the_others(mut world: World) 
     filled(&cache, before + alive).await;
 }
 
-#[write_through(ttl = 600, key = "slot:<id>")]
+#[write_through(ttl = 600, key = "slot:<id>", tags = [])]
 async fn written(id: u64) -> u64 {
     id
 }
@@ -274,6 +274,11 @@ fn costs<const N: usize>(costs: [(&str, u64); N]) -> BTreeMap<String, u64> {
     costs.map(|(name, calls)| (name.to_owned(), calls)).into()
 }
 
+/// The look, the lease, and the script of the fill, which sets as well.
+fn miss() -> BTreeMap<String, u64> {
+    costs([("get", 1), ("set", 2), ("evalsha", 1)])
+}
+
 async fn operations_cost_each_server_what_is_its_own(mut world: World) {
     let cache = world.patient_cache().await;
     let cluster = world.cluster();
@@ -287,11 +292,7 @@ async fn operations_cost_each_server_what_is_its_own(mut world: World) {
         };
         cache.scope(read_many(&[id])).await;
         filled(&cache, server as u64 + 1).await;
-        let miss = costs([("get", 1), ("set", 1), ("evalsha", 1)]);
-        // The script reads what it compares, too.
-        let mut asked = commands(cluster);
-        asked[server].remove("getrange");
-        assert_eq!(asked, of_one(miss), "a miss");
+        assert_eq!(commands(cluster), of_one(miss()), "a miss");
         cache.scope(read_many(&[id])).await;
         assert_eq!(commands(cluster), of_one(costs([("get", 1)])), "a hit");
     }
@@ -307,10 +308,9 @@ async fn operations_cost_each_server_what_is_its_own(mut world: World) {
     assert_eq!(scripts, [2; 3], "an invalidation: a tombstone, and its end");
     cache.scope(read_many(&ids)).await;
     filled(&cache, 6).await;
-    let miss = costs([("get", 1), ("set", 1), ("evalsha", 1)]);
     assert_eq!(
         commands(cluster),
-        [(); 3].map(|()| miss.clone()),
+        [(); 3].map(|()| miss()),
         "misses of a batch"
     );
 }
@@ -347,7 +347,6 @@ async fn what_was_read_is_kept_in_memory_of_each_server(mut world: World) {
     };
     let (cache, writer, source) = (process().await, process().await, Source::new());
     until_kept(&cache, &source, 0..20).await;
-    let hits = cache.stats().total().local_hits;
     source.write();
     // Announced, each by its server; by a tag all at once.
     for id in 0..10 {
@@ -367,7 +366,6 @@ async fn what_was_read_is_kept_in_memory_of_each_server(mut world: World) {
         })
         .await;
     }
-    assert!(cache.stats().total().local_hits > hits);
     // Here at once.
     until_kept(&cache, &source, 0..20).await;
     source.write();

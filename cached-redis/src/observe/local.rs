@@ -21,7 +21,8 @@ macro_rules! drops {
             pub entries: u64,
             /// How many bytes they take, about: twice that of an encoded value, its key, and 100.
             pub bytes: u64,
-            /// For how long nothing has shown that changes are still announced; `None` while that is not known.
+            /// For how long nothing has shown that changes are still announced, by that server of a cluster of which it
+            /// is longest; `None` while that is not known.
             #[serde(rename = "horizon_seconds", serialize_with = "as_seconds_if_any")]
             pub horizon: Option<Duration>,
             $($(#[$doc])+ pub $field: u64,)+
@@ -57,7 +58,8 @@ drops! {
     flushed,
     /// Dropped since the connection was lost.
     lost,
-    /// Dropped since another server has taken the place of the one they were read from.
+    /// Dropped since another server has taken the place of the one they were read from; in a cluster also since that
+    /// has lost a slot, or has heard of an election.
     moved,
     /// Dropped for room: what was read least.
     evicted,

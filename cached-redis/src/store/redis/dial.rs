@@ -9,6 +9,7 @@ use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 
+#[cfg(feature = "tls")]
 use super::cluster::Name;
 use super::failure;
 use super::sentinel::{self, Primary, Sentinels};
@@ -27,6 +28,7 @@ pub(super) struct Route {
     pub(super) tls: Option<Tls>,
     pub(super) sentinels: Sentinels,
     /// What the certificate of a node of a cluster is for, if that is not its host.
+    #[cfg(feature = "tls")]
     pub(super) name: Option<Name>,
     /// Whether it is to be a node of a cluster.
     pub(super) is_shard: bool,

@@ -117,6 +117,7 @@ impl RedisStore {
             tls: Tls::of(&address, &settings.tls)?,
             sentinels: Sentinels::of(&settings.sentinel),
             address,
+            #[cfg(feature = "tls")]
             name: None,
             is_shard: false,
         });

@@ -47,6 +47,7 @@ mod topology;
 use errand::{Errand, deliver, grouped};
 use map::SlotMap;
 pub(crate) use names::AddressMap;
+#[cfg(feature = "tls")]
 pub(super) use names::Name;
 pub(super) use node::Node;
 use node::Nodes;

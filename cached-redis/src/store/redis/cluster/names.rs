@@ -47,12 +47,14 @@ impl Names {
 }
 
 /// That of one of them, as far as it is known by then.
+#[cfg(feature = "tls")]
 #[derive(Clone)]
 pub(in crate::store::redis) struct Name {
     names: Arc<Names>,
     peer: Peer,
 }
 
+#[cfg(feature = "tls")]
 impl Name {
     pub(super) fn new(names: &Arc<Names>, peer: &Peer) -> Self {
         let (names, peer) = (Arc::clone(names), peer.clone());

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::names::{AddressMap, Name, Names};
+#[cfg(feature = "tls")]
+use super::names::Name;
+use super::names::{AddressMap, Names};
 use super::peer::Peer;
 use crate::error::Error;
 use crate::store::address::{ClusterAddress, Endpoint};
@@ -43,19 +45,24 @@ impl Seeds {
                 Endpoint::Tcp { host, port, .. } => Some(Peer::new(host, *port)),
                 _ => None,
             });
-        peers.map(|peer| (peer.clone(), self.route_to(&peer.host, peer.port, None)))
+        peers.map(|peer| (peer.clone(), self.route_to(&peer.host, peer.port)))
     }
 
     /// To one that others have named.
     pub(super) fn route(&self, peer: &Peer) -> Route {
         let (host, port) = self.map.place(peer);
-        self.route_to(&host, port, Some(Name::new(&self.names, peer)))
+        Route {
+            #[cfg(feature = "tls")]
+            name: Some(Name::new(&self.names, peer)),
+            ..self.route_to(&host, port)
+        }
     }
 
-    fn route_to(&self, host: &str, port: u16, name: Option<Name>) -> Route {
+    fn route_to(&self, host: &str, port: u16) -> Route {
         Route {
             address: self.address.seeds[0].at(host, port),
-            name,
+            #[cfg(feature = "tls")]
+            name: None,
             #[cfg(feature = "tls")]
             tls: self.tls.clone(),
             sentinels: Sentinels::default(),

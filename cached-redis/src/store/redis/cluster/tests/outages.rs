@@ -25,7 +25,8 @@ fn without_full_coverage(trio: &Trio) {
 fn connections(trio: &Trio) -> [usize; 3] {
     trio.0.each_ref().map(|server| {
         let list = server.command(&[b"CLIENT", b"LIST", b"TYPE", b"normal"]);
-        let ours = |line: &&str| line.contains("lib-name=cached-redis");
+        // But for the one that asks.
+        let ours = |line: &&str| !line.contains("cmd=client|list") && line.contains("addr=");
         list.lines().filter(ours).count()
     })
 }
@@ -135,7 +136,7 @@ async fn a_slot_that_nobody_has_costs_its_own_keys_alone() {
         server.command(&[b"CLUSTER", b"DELSLOTS", hole.as_bytes()]);
     }
     // Whoever had it says so.
-    eventually(async || store.get(&keys[0]).await == Err(StoreError::Unavailable)).await;
+    eventually(async || store.get(&keys[0]).await.is_err()).await;
     let beside = keys[1..].iter().map(String::as_str).collect::<Vec<_>>();
     assert_eq!(store.get_all(&beside).await.unwrap().len(), 2);
     // Who comes later learns it at once.
@@ -150,27 +151,28 @@ async fn a_slot_that_nobody_has_costs_its_own_keys_alone() {
 
 #[tokio::test]
 async fn servers_are_where_the_map_says_and_seeds_where_they_are() {
-    let trio = Trio::start().await;
-    for server in &trio.0 {
-        server.command(&[b"CONFIG", b"SET", b"cluster-announce-ip", b"192.0.2.1"]);
-    }
-    let announced = || {
-        let slots = trio.0[0].command(&[b"CLUSTER", b"NODES"]);
-        slots.matches("192.0.2.1:").count() == 3
+    let server = Server::start_in_cluster();
+    server.command(&[b"CLUSTER", b"ADDSLOTSRANGE", b"0", b"16383"]);
+    // Reserved for documentation: nobody is there.
+    server.command(&[b"CONFIG", b"SET", b"cluster-announce-ip", b"192.0.2.1"]);
+    let is_ok = || {
+        let info = server.command(&[b"CLUSTER", b"INFO"]);
+        info.contains("cluster_state:ok")
     };
-    eventually(async || announced()).await;
+    eventually(async || is_ok()).await;
     let mapped = RedisSettings {
         address_map: AddressMap::new(|host, port| {
             (host == "192.0.2.1").then(|| ("127.0.0.1".to_owned(), port))
         }),
         ..RedisSettings::default()
     };
-    let store = in_time(store(&trio.url(), mapped, Arc::default())).await;
+    let url = server.url().replace("redis://", "redis+cluster://");
+    let store = in_time(store(&url, mapped, Arc::default())).await;
     assert_eq!(store.first_try(), Ok(()));
-    for key in &Trio::keys() {
-        put(&store, key, "value").await;
-        assert_eq!(get(&store, key).await.as_deref(), Some("value"));
-    }
+    put(&store, "key", "value").await;
+    assert_eq!(get(&store, "key").await.as_deref(), Some("value"));
+    let lost = on(&url).await;
+    assert_eq!(lost.first_try(), Err(ConnectProblem::Timeout));
 }
 
 #[tokio::test]
