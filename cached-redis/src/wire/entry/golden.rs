@@ -120,7 +120,7 @@ fn extensions_of_layout_1_decode_for_ever() {
 const PACKED_1: &str = "\
     ca560104efbeaddeefcdab89674523012a00000000000000\
     07000000d20400007bdc207497010000e093040000000100\
-    28b52ffd243255000010686901002c0049c8b36d";
+    28b52ffd2432450000106869010015392c127717d4";
 
 #[test]
 fn packed_payloads_of_layout_1_decode_for_ever() {
