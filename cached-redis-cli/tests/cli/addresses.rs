@@ -85,7 +85,7 @@ fn an_address_that_cannot_be_used_is_told_with_what_to_give() {
         ("localhost:6379", "has no scheme"),
         (
             "redis://127.0.0.1:1",
-            "no connection to `redis://127.0.0.1:1`",
+            "no connection to `redis://127.0.0.1:1/0`",
         ),
     ] {
         let mut command = bare();

@@ -111,7 +111,7 @@ async fn tombstones_of_writers_under_way_are_spared() {
     let server = RedisServer::start();
     let shop = Shop::of(&server.url(), |builder| builder.guarded(true)).await;
     shop.fill().await;
-    let guard = shop.cache.guard(["user:42"]).await.unwrap();
+    let guard = shop.cache.begin_write(["user:42"]).await.unwrap();
     for words in [
         "key user:42",
         "pattern user:*",

@@ -18,7 +18,7 @@ async fn a_value_is_told_with_its_age_and_its_text() {
          size 66 B\n\
          ends in T\n\
          age T\n\
-         fresh as long as it stands\n\
+         fresh for T\n\
          load took T\n\
          codec json\n\
          type fingerprint F\n\

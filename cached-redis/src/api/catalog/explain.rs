@@ -182,7 +182,7 @@ impl Slot<'_> {
             ($($name:literal: $type:ty),+) => {
                 match ty {
                     $($name => self.parsed::<$type>(value)?.render(key, format),)+
-                    _ => return self.foreign(value, key, format),
+                    _ => return self.foreign(&value, key, format),
                 }
             };
         }
@@ -208,7 +208,7 @@ impl Slot<'_> {
     }
 
     /// Of a type of the program.
-    fn foreign(&self, value: Value<&str>, key: Key, format: &str) -> Result<Key, ExplainError> {
+    fn foreign(&self, value: &Value<&str>, key: Key, format: &str) -> Result<Key, ExplainError> {
         match format {
             "" => Ok(value.render(key, "")),
             format => Err(ExplainError::Format {
