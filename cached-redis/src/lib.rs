@@ -43,7 +43,10 @@ pub use write::lock::Lock;
 
 /// Every annotated function of the program, and the checks over them.
 pub mod catalog {
-    pub use crate::api::catalog::{Catalog, Problem};
+    pub use crate::api::catalog::{
+        Advice, Catalog, ExplainError, Exported, ExportedAdvice, ExportedFunction, ExportedProblem,
+        ExportedWriter, Problem,
+    };
 }
 
 /// From values to bytes and back.
@@ -56,8 +59,18 @@ pub mod codec {
 /// What others are told of invalidations, and what they tell. See [the page](crate::docs::events).
 pub mod events {
     pub use crate::api::events::{
-        Consumer, DurableEvents, Events, Invalidated, InvalidationListener, Notice,
+        Consumer, DurableEvents, Events, Invalidated, InvalidationConsumer, InvalidationListener,
+        Notice,
     };
+}
+
+/// For people who operate a cache: what stands in the store, and switches that every process follows. See
+/// [the command line](crate::docs::command_line), which is made of it.
+pub mod operator {
+    pub use crate::api::operator::{
+        Entry, Inspection, Life, Listed, Listing, ModeOrder, Operator, Standing, TagFacts, TagState,
+    };
+    pub use crate::store::report::ServerReport;
 }
 
 /// Calls on a cache that take options, and what they give.
@@ -71,9 +84,12 @@ pub mod request {
 
 /// How a cache and its store get on.
 pub mod stats {
+    #[cfg(feature = "metrics")]
+    pub use crate::api::report::Reporting;
     pub use crate::api::sample::{EntryCounts, FunctionEntries};
     pub use crate::error::pending::Pending;
     pub use crate::observe::local::LocalStats;
+    pub use crate::observe::openmetrics::openmetrics;
     pub use crate::observe::stats::{FunctionStats, Stats};
     pub use crate::store::health::{ConnectionError, Health};
     pub use crate::store::sample::{ServerSample, StoreSample};

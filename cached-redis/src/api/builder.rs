@@ -7,6 +7,7 @@ use tokio::runtime::Handle as Runtime;
 
 use crate::engine::handle::{Cache, Inner};
 use crate::engine::mode::Mode;
+use crate::engine::orders;
 use crate::engine::settings::Settings;
 use crate::error::Error;
 #[cfg(feature = "testing")]
@@ -292,6 +293,15 @@ impl Builder {
         self
     }
 
+    /// Whether functions follow the modes that an operator sets for all processes of the namespace, by
+    /// [`Operator::set_mode`](crate::operator::Operator::set_mode) or on the
+    /// [command line](crate::docs::command_line). `true` by default. They stand under `namespace:#modes`, which is
+    /// read when the cache is built and every 5 s, beside all calls.
+    pub fn follow_modes(mut self, follow: bool) -> Self {
+        self.settings.follow_modes = follow;
+        self
+    }
+
     /// Keeps the last events that this process publishes, about so many, in a stream, for
     /// [`durable_events`](Cache::durable_events): see [events](crate::docs::events). Off by default;
     /// every process that publishes should set it, and the same.
@@ -379,6 +389,7 @@ impl Builder {
         let namespace = self.checked_namespace(&address)?;
         let settings = self.checked_settings(&namespace)?;
         check::functions(&settings)?;
+        check::advise(&settings);
         let redis = RedisSettings {
             epoch_key: settings.on_failover.epoch_key(&namespace),
             bars_key: format!("{namespace}:#sweep"),
@@ -388,6 +399,7 @@ impl Builder {
         };
         #[cfg(feature = "testing")]
         let (faults, deadline) = (self.faults, redis.deadline);
+        let follows = settings.follow_modes && !address.is_memory();
         let remembers = settings.on_failover != OnFailover::Ttl && !address.is_memory();
         let journal = Journal::new(settings.journal_keys, remembers);
         journal.set_guarded(settings.guarded);
@@ -406,6 +418,9 @@ impl Builder {
         start::start(&inner);
         for (function, mode) in &self.modes {
             inner.modes.set(function, *mode)?;
+        }
+        if follows {
+            orders::begin(&inner).await;
         }
         Ok(Cache { inner })
     }

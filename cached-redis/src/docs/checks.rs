@@ -236,3 +236,77 @@ fn the_page_of_settings_names_each_of_them() {
         assert!(!takes_self || hidden.contains(&name) || named, "`{name}`");
     }
 }
+
+/// The messages in a source, whatever their level: the last literal of each macro, and each of the table of events.
+fn messages(source: &str, is_table: bool) -> Vec<String> {
+    let source = source
+        .split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or("");
+    let mut found = Vec::new();
+    for level in ["warn", "error", "info", "debug"] {
+        let (call, said) = (format!("{level}!("), format!("{level}("));
+        for (at, _) in source.match_indices(level) {
+            let rest = &source[at..];
+            if let Some(rest) = rest.strip_prefix(&call) {
+                found.extend(literals(rest).pop());
+            } else if let Some(rest) = rest.strip_prefix(&said).filter(|_| is_table) {
+                found.extend(literals(rest));
+            }
+        }
+    }
+    // Of those that no one need read: the table's kinds, and what is put together elsewhere.
+    found.retain(|text| !["", "cache", "events", "{text}"].contains(&text.as_str()));
+    found
+}
+
+/// The string literals up to the parenthesis that closes.
+fn literals(rest: &str) -> Vec<String> {
+    let (mut found, mut depth, mut chars) = (Vec::new(), 1, rest.chars().peekable());
+    while let Some(c) = chars.next().filter(|_| depth > 0) {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            '"' => found.push(literal(&mut chars)),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// One of them, behind its first quote.
+fn literal(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> String {
+    let mut text = String::new();
+    while let Some(c) = chars.next().filter(|c| *c != '"') {
+        match (c, chars.peek()) {
+            ('\\', Some('\n')) => while chars.next_if(|c| c.is_whitespace()).is_some() {},
+            ('\\', Some(_)) => text.extend(chars.next()),
+            _ => text.push(c),
+        }
+    }
+    text
+}
+
+#[test]
+fn every_message_is_on_the_page_of_operations() {
+    let page = include_str!("operations.md");
+    let mut texts = Vec::new();
+    sources(&source(), &mut texts);
+    let is_told = |name: &str| {
+        !name.contains("/tests")
+            && !name.ends_with("checks.rs")
+            && !name.ends_with("util/warning.rs")
+    };
+    texts.retain(|(name, _)| is_told(name));
+    let mut count = 0;
+    for (name, text) in &texts {
+        for message in messages(text, name.ends_with("observe/signal.rs")) {
+            assert!(
+                page.contains(&message),
+                "{name}: \"{message}\" is not in operations.md"
+            );
+            count += 1;
+        }
+    }
+    assert!(count > 60, "only {count} messages were found");
+}

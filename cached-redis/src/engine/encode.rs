@@ -277,6 +277,9 @@ impl<'a> Encoder<'a> {
             soft_ttl: life.soft_ttl,
             ..Header::new(Kind::Negative, Token::next())
         };
+        if loaded.took > life.kept {
+            self.emit(&Event::Outlasted(self.function.outlasted.first()));
+        }
         let mut payload = Vec::new();
         if let Some(value) = result.value() {
             let encoded = match self.payload(value) {

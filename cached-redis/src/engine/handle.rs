@@ -173,6 +173,11 @@ impl Inner {
         )
     }
 
+    /// The name of what has this slot.
+    pub(crate) fn function_at(&self, slot: usize) -> &'static str {
+        self.sites.get(slot).map_or("", |site| site.name)
+    }
+
     pub(crate) fn counters(&self, site: &Site) -> &Counters {
         // Code loaded after this cache was built is counted with the direct calls.
         self.counters.get(site.slot()).unwrap_or(&self.counters[0])

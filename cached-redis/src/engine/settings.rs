@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) local_bytes: u64,
     /// How long a guarded write bars its keys after its last sign of life.
     pub(crate) hold: Duration,
+    /// Whether functions follow what an operator orders.
+    pub(crate) follow_modes: bool,
     /// Where events go.
     pub(crate) outlet: Outlet,
     #[cfg(feature = "testing")]
@@ -63,6 +65,7 @@ impl Default for Settings {
             local_staleness: defaults::LOCAL_STALENESS,
             local_bytes: defaults::LOCAL_BYTES,
             hold: defaults::HOLD,
+            follow_modes: true,
             outlet: Outlet::default(),
             #[cfg(feature = "testing")]
             recorder: None,

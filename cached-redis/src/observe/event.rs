@@ -40,6 +40,9 @@ pub(crate) enum Event<'a> {
     TimedOut,
     /// The function returned, after so long.
     Loaded { took: Duration, failed: bool },
+    /// It took longer than its result is kept.
+    /// Whether it is the first one of its function.
+    Outlasted(bool),
     /// The result was stored, as an entry of so many bytes.
     Fill(usize),
     /// The result has a tag that was not known before; the tag was stored for the next load.
@@ -123,6 +126,8 @@ pub(crate) enum Event<'a> {
     Malformed(Malformed, bool),
     /// Messages of other services may have been missed.
     IngestionGap,
+    /// Entries of a stream of invalidations were gone before they were read, so everything goes.
+    ConsumptionGap,
 }
 
 impl Event<'_> {

@@ -100,6 +100,8 @@ recorded! {
         TimedOut = Event::TimedOut,
         /// The function returned.
         Load = Event::Loaded { .. },
+        /// The load took longer than its result is kept.
+        Outlasted = Event::Outlasted(_),
         /// The result was stored.
         Fill = Event::Fill(_),
         /// The result has a tag that was not known before; the tag was stored for the next load.
@@ -172,6 +174,8 @@ recorded! {
         Malformed = Event::Malformed(..),
         /// Messages of other services may have been missed.
         IngestionGap = Event::IngestionGap,
+        /// Entries of a stream of invalidations were gone before they were read.
+        ConsumptionGap = Event::ConsumptionGap,
     }
 }
 

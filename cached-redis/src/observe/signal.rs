@@ -164,6 +164,8 @@ impl<'a> Signal<'a> {
                     .counts(C::LoadErrors, u64::from(*failed))
                     .measured(|counters| &counters.load_times, micros)
             }
+            E::Outlasted(first) => warn("a result took longer to load than it is kept: make its TTL longer, or do not cache it")
+                .first(*first),
             E::Fill(size) => {
                 counted(C::Fills).measured(|counters| &counters.value_bytes, *size as u64)
             }
@@ -282,6 +284,10 @@ impl<'a> Signal<'a> {
                 .first(*first),
             E::IngestionGap => warn("messages that should invalidate something may have been missed: readers may see old \
                  values until their TTL")
+            .floods()
+            .count(C::IngestionGaps),
+            E::ConsumptionGap => error("entries of a stream of invalidations were gone before they were read: the whole \
+                 namespace is removed")
             .floods()
             .count(C::IngestionGaps),
         }

@@ -22,7 +22,12 @@ macro_rules! counters {
             $($count,)+
         }
 
-        const COUNTS: usize = [$(Count::$count),+].len();
+        pub(crate) const COUNTS: usize = [$(Count::$count),+].len();
+
+        impl Count {
+            #[cfg(test)]
+            pub(crate) const ALL: &[Self] = &[$(Self::$count),+];
+        }
 
         /// What one function did with the cache since the cache was built.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -56,7 +61,7 @@ macro_rules! counters {
         }
 
         impl FunctionStats {
-            fn plus(self, other: &Self) -> Self {
+            pub(crate) fn plus(self, other: &Self) -> Self {
                 Self {
                     function: self.function,
                     $($field: self.$field + other.$field,)+
@@ -171,8 +176,8 @@ counters! {
     Ingested => ingested_messages: u64,
     /// Messages of others that, in whole or in part, could not be understood or served.
     Malformed => malformed_messages: u64,
-    /// Times that messages of others may have been missed: a connection was lost, or they came too
-    /// fast.
+    /// Times that messages of others may have been missed: a connection was lost, they came too fast, or a
+    /// stream was cut before it was read.
     IngestionGaps => ingestion_gaps: u64,
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use tracing::Instrument as _;
 
 use crate::engine::context::{self, Loading};
 use crate::engine::plan::{AnyPlan, ErrorOf, OkOf, ResultOf, ReturnOf};
@@ -20,7 +21,9 @@ where
     P: AnyPlan,
     F: Load<P>,
 {
-    let (returned, said) = context::run(running.loading.as_ref(), || load.run()).await;
+    let span = running.span();
+    let load = || load.run().instrument(span);
+    let (returned, said) = context::run(running.loading.as_ref(), load).await;
     let result = P::Shape::result(returned);
     let settled = plan.show(running.format(), &result, |outcome| {
         running.settle(said, outcome)

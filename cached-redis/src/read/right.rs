@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use tracing::Span;
 
 use crate::engine::context::{self, Loading, Said};
 use crate::engine::encode::{EncodedEntry, Loaded, NotStored};
@@ -11,6 +12,7 @@ use crate::engine::lease::Lease;
 use crate::engine::plan::Outcome;
 use crate::engine::tags::{Basis, Stamp};
 use crate::observe::event::Event;
+use crate::observe::span;
 use crate::observe::status::Status;
 use crate::policy::Policy;
 use crate::protocol::bypass::BypassLoad;
@@ -85,6 +87,12 @@ impl<'a> Running<'a> {
     pub(crate) fn format(&self) -> Format {
         let format = |own: &Own<'_>| own.reader.inner.settings.format;
         self.own.as_ref().map(format).unwrap_or_default()
+    }
+
+    /// What it is in a trace; without a cache it is nothing.
+    pub(crate) fn span(&self) -> Span {
+        let span = |own: &Own<'_>| span::load(own.reader.encoder.function.site.name);
+        self.own.as_ref().map_or_else(Span::none, span)
     }
 
     /// Ends it.

@@ -8,10 +8,12 @@ use bytes::Bytes;
 
 use crate::error::Error;
 use crate::store::address::Address;
+use crate::store::head::Head;
 use crate::store::health::State;
 use crate::store::many::{Asked, Filling, Granted, many};
 use crate::store::memory::{MemoryLimits, MemoryStore};
 use crate::store::redis::{RedisSettings, RedisStore, Waiting};
+use crate::store::report::ServerReport;
 use crate::store::sample::ServerSample;
 use crate::store::stats::StoreStats;
 use crate::store::steps::steps;
@@ -171,11 +173,40 @@ impl AnyStore {
         }
     }
 
+    /// The servers that have said that their memory has no limit.
+    pub(crate) fn unbounded(&self) -> Vec<String> {
+        match self.bare() {
+            Bare::Memory(_) => Vec::new(),
+            Bare::Redis(store) => store.unbounded(),
+        }
+    }
+
     /// How many bytes each of `keys` has as its value.
     pub(crate) async fn lengths(&self, keys: &[String]) -> Answer<Vec<u64>> {
         match self.bare() {
             Bare::Memory(store) => Ok(store.lengths(keys)),
             Bare::Redis(store) => store.lengths(keys).await,
+        }
+    }
+
+    /// The beginning of what stands under each of `keys`, of so many bytes if a number is given, else all of it;
+    /// its length and its life.
+    pub(crate) async fn heads(
+        &self,
+        keys: &[String],
+        most: Option<usize>,
+    ) -> Answer<Vec<Option<Head>>> {
+        match self.bare() {
+            Bare::Memory(store) => Ok(store.heads(keys)),
+            Bare::Redis(store) => store.heads(keys, most).await,
+        }
+    }
+
+    /// What each server says of itself, and whether the login may run `commands` there.
+    pub(crate) async fn reports(&self, commands: &[Vec<String>]) -> Answer<Vec<ServerReport>> {
+        match self.bare() {
+            Bare::Memory(store) => Ok(vec![store.report(commands.len())]),
+            Bare::Redis(store) => store.reports(commands).await,
         }
     }
 

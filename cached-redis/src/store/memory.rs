@@ -15,6 +15,8 @@ use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::bars::Bars;
+use super::head::Head;
+use super::report::ServerReport;
 use super::sample::ServerSample;
 use crate::error::Error;
 use crate::util::lock::{Mutex, MutexGuard};
@@ -31,7 +33,7 @@ mod tests;
 use feed::Feeds;
 pub(super) use feed::MemoryLog;
 pub(crate) use shard::MemoryLimits;
-use shard::{Change, Shard, Slot, carries, shard, shard_count, step_in};
+use shard::{Change, Shard, Slot, alive, carries, shard, shard_count, step_in};
 
 /// See the module.
 pub(crate) struct MemoryStore {
@@ -146,6 +148,34 @@ impl MemoryStore {
         let length = |standing: Option<&Bytes>| (Change::Keep, standing.map_or(0, Bytes::len));
         let lengths = keys.iter().map(|key| self.step(key, length) as u64);
         lengths.collect()
+    }
+
+    /// What stands under each of `keys`.
+    pub(super) fn heads(&self, keys: &[String]) -> Vec<Option<Head>> {
+        let head = |key: &String| {
+            let mut shard = self.lock(key);
+            let bytes = alive(&mut shard, key)?.clone();
+            let ttl = shard
+                .peek(key.as_str())?
+                .expires
+                .duration_since(Instant::now());
+            Some(Head {
+                length: bytes.len() as u64,
+                bytes: Some(bytes),
+                ttl: Some(ttl),
+            })
+        };
+        keys.iter().map(head).collect()
+    }
+
+    /// What there is to say of it: everybody may do everything.
+    pub(super) fn report(&self, commands: usize) -> ServerReport {
+        ServerReport {
+            server: "memory".to_owned(),
+            allowed: vec![Some(true); commands],
+            clock_ahead_ms: Some(0),
+            ..ServerReport::default()
+        }
     }
 
     fn clock_ms(&self) -> u64 {

@@ -24,6 +24,7 @@ mod conformance;
 pub(crate) mod faults;
 #[cfg(feature = "testing")]
 pub(crate) mod faulty;
+pub(crate) mod head;
 pub(crate) mod health;
 mod listen;
 pub(crate) mod log;
@@ -31,6 +32,7 @@ pub(crate) mod mailbox;
 pub(crate) mod many;
 pub(crate) mod memory;
 pub(crate) mod redis;
+pub(crate) mod report;
 pub(crate) mod sample;
 pub(crate) mod size;
 pub(crate) mod slot;
@@ -83,10 +85,9 @@ pub(crate) struct Retention {
     pub(crate) log: String,
     /// How many it keeps: about as many on Redis, exactly as many in memory.
     pub(crate) most: u64,
+    /// The name of the field of an entry that holds the message.
+    pub(crate) field: &'static str,
 }
-
-/// The name of the field of a log's entry that holds the message.
-pub(crate) const FIELD: &str = "event";
 
 /// Who must know of connections. A store in memory has none to tell of.
 pub(crate) trait Watch: Send + Sync + 'static {

@@ -74,6 +74,16 @@ impl Kind {
             _ => return None,
         })
     }
+
+    /// What people call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::Negative => "negative",
+            Self::Lease => "lease",
+            Self::Tombstone => "tombstone",
+        }
+    }
 }
 
 /// The first 48 bytes of an entry.
@@ -121,11 +131,18 @@ impl Header {
 
     /// The header and the payload behind it, or nothing if this is no entry of this layout.
     pub(crate) fn parse(entry: &[u8]) -> Option<(Self, &[u8])> {
-        let (header, rest) = entry.split_first_chunk::<HEADER>()?;
+        let (_, rest) = entry.split_at_checked(HEADER)?;
+        let parsed = Self::peek(entry)?;
+        Some((parsed, parsed.payload(rest)?))
+    }
+
+    /// The header of an entry of which maybe no more was read.
+    pub(crate) fn peek(entry: &[u8]) -> Option<Self> {
+        let (header, _) = entry.split_first_chunk::<HEADER>()?;
         if header[0] != MAGIC || header[2] != LAYOUT || header[47] != 0 {
             return None;
         }
-        let parsed = Self {
+        Some(Self {
             kind: Kind::parse(header[1])?,
             flags: header[3],
             fingerprint: u32::from_le_bytes(field(header, 4)),
@@ -136,8 +153,7 @@ impl Header {
             soft_ttl: u32::from_le_bytes(field(header, 40)),
             codec: header[46],
             extensions: u16::from_le_bytes(field(header, 44)),
-        };
-        Some((parsed, parsed.payload(rest)?))
+        })
     }
 
     /// What follows header and extensions, if it is what this kind may have. A tombstone is obeyed

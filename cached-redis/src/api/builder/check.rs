@@ -1,10 +1,11 @@
 //! Refuses what cannot be meant, before anything is started.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::Builder;
-use crate::api::catalog::Catalog;
+use crate::api::catalog::{Advice, Catalog};
 use crate::api::events;
 use crate::engine::settings::{NOT_ADDITIVE, Settings};
 use crate::error::Error;
@@ -15,6 +16,7 @@ use crate::store::address::Address;
 #[cfg(feature = "testing")]
 use crate::store::faults::Faults;
 use crate::store::size;
+use crate::util::lock::Mutex;
 use crate::wire::codec::{Codec as _, Format};
 
 /// The shortest lease whose heartbeat, at a third of it, still has room for a round trip; and the
@@ -138,4 +140,22 @@ fn guarded(settings: &Settings) -> Result<(), Error> {
         let problem = "`guard` and `replica_lag` need `guarded(true)` on the builder";
         Err(Error::setting(writer.info.path, problem))
     })
+}
+
+/// Tells what is not wrong and does harm all the same: once in a process, however many caches it builds.
+pub(super) fn advise(settings: &Settings) {
+    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    for advice in Catalog::collect().of_settings(settings) {
+        let is_new = TOLD.lock().insert(advice.to_string());
+        if is_new {
+            let Advice {
+                kind,
+                function,
+                finding,
+                remedy,
+                ..
+            } = advice;
+            tracing::warn!(function, kind, finding, remedy, "options do harm together");
+        }
+    }
 }

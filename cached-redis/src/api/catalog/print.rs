@@ -7,14 +7,15 @@ use serde::{Serialize, Serializer};
 
 use super::problems::tags;
 use super::types::of;
-use super::{Catalog, Problem};
+use super::{Advice, Catalog, Problem};
 use crate::observe::registry::{Function, FunctionInfo, Guard, Writer};
 use crate::wire::template::{Holds, Template};
 
 /// The catalogue as data.
 #[derive(Serialize)]
-struct Data {
+struct Data<'a> {
     problems: Vec<Problem>,
+    advice: &'a [Advice],
     functions: Vec<Row>,
 }
 
@@ -27,6 +28,8 @@ struct Row {
     #[serde(rename = "ttl_ms", serialize_with = "millis")]
     ttl: Option<Duration>,
     policy: Option<&'static str>,
+    codec: Option<&'static str>,
+    parameters: &'static [(&'static str, &'static str)],
     function: &'static str,
     file: &'static str,
     line: u32,
@@ -85,6 +88,8 @@ impl Row {
             value: info.value,
             ttl: info.policy.ttl,
             policy: info.policy.name,
+            codec: info.codec,
+            parameters: info.parameters,
             function: info.path,
             file: info.file,
             line: info.line,
@@ -231,6 +236,7 @@ impl Serialize for Catalog {
         let (problems, functions) = (self.problems(), self.rows());
         Data {
             problems,
+            advice: &self.advice,
             functions,
         }
         .serialize(serializer)

@@ -314,6 +314,13 @@ impl Journal {
         state.kept.keys.is_folded() && !before
     }
 
+    /// The store has not confirmed that everything in the namespace was removed: keeps that.
+    pub(crate) fn keep_all(&self, attempt: Attempt) {
+        let mut state = self.state.lock();
+        state.kept.keys.fold(attempt.number, 1);
+        self.publish(&state);
+    }
+
     /// Lets reads bypass them as often as they are [released](Self::release).
     fn hold(&self, targets: &Targets) {
         let mut state = self.state.lock();

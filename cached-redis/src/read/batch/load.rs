@@ -6,6 +6,7 @@ use std::slice;
 
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::call::Item;
 use super::fill::{self, Fill};
@@ -19,6 +20,7 @@ use crate::engine::shape::Shape as _;
 use crate::engine::tags::{Basis, Stamp, Stamps};
 use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
+use crate::observe::span;
 use crate::protocol::flight::{Flight, Landing};
 use crate::protocol::renewal::Permit;
 use crate::wire::entry::{Header, Token};
@@ -68,7 +70,9 @@ impl<P: EachPlan> Plan<'_, P> {
         context::carry(&self.inner.flights, unread.copied().cloned());
         let started = Instant::now();
         let loading = Loading::new(self.inner, self.policy().isolated, None, keys);
-        let (returned, mut said) = context::run(Some(&loading), || load(ids)).await;
+        let span = span::load(self.function.site.name);
+        let load = || load(ids).instrument(span);
+        let (returned, mut said) = context::run(Some(&loading), load).await;
         let took = started.elapsed();
         let result = P::Shape::result(returned);
         let failed = result.is_err();

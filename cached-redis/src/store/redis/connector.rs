@@ -159,6 +159,10 @@ impl Connector {
         last.server = Some(server);
         let offset = opened.clock_offset.unwrap_or(0);
         shared.clock_offset.store(offset, Ordering::Relaxed);
+        let address = &self.route.address;
+        if shared.is_bounded.swap(opened.is_bounded, Ordering::Relaxed) && !opened.is_bounded {
+            tracing::warn!(%address, "the server has no `maxmemory`: set one, and a `maxmemory-policy`, before its host runs out of memory");
+        }
         shared.made.fetch_add(1, Ordering::Release);
         shared.breaker.reset();
         shared.batches.start(opened.number);

@@ -73,6 +73,11 @@ impl Facts {
         replica.then_some(ConnectProblem::Replica)
     }
 
+    /// Whether its memory has a limit; one that does not say so has one.
+    pub(super) fn is_bounded(&self) -> bool {
+        self.tell(&["maxmemory"]) != Some("0")
+    }
+
     pub(super) fn identity(&self) -> Identity {
         let told = |name| self.tell(&[name]).map(str::to_owned);
         Identity {

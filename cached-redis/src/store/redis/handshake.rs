@@ -31,6 +31,8 @@ pub(super) struct Opened {
     pub(super) epoch: u32,
     /// Which life of which server this is.
     pub(super) identity: Identity,
+    /// Whether its memory has a limit, or it does not say so.
+    pub(super) is_bounded: bool,
     /// Under which reads are collected for it.
     pub(super) number: u64,
     /// What it is good for, if it was opened for announcements.
@@ -181,6 +183,7 @@ async fn prepare(
     pipeline.cmd("HELLO");
     pipeline.cmd("INFO").arg("server");
     pipeline.cmd("INFO").arg("replication");
+    pipeline.cmd("INFO").arg("memory");
     pipeline.cmd("TIME");
     for script in script::LOADED {
         pipeline.cmd("SCRIPT").arg("LOAD").arg(script.source());
@@ -193,7 +196,7 @@ async fn prepare(
     let mut facts = Facts::default();
     answers
         .by_ref()
-        .take(3)
+        .take(4)
         .for_each(|answer| facts.learn(answer));
     if let Some(problem) = facts.problem(route.is_shard) {
         return Err(problem);
@@ -206,6 +209,7 @@ async fn prepare(
         clock_offset: server.map(|server| offset(server, asked, answered)),
         epoch: 0,
         identity: facts.identity(),
+        is_bounded: facts.is_bounded(),
         number: 0,
         standing: Standing::Down,
     })

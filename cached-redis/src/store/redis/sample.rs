@@ -24,6 +24,21 @@ impl RedisStore {
         }
     }
 
+    /// The servers that have said that their memory has no limit.
+    pub(in crate::store) fn unbounded(&self) -> Vec<String> {
+        let told = |link: &Link| {
+            let is_bounded = link.connection.is_bounded();
+            (!is_bounded).then(|| link.route.address.to_string())
+        };
+        match &self.links {
+            Links::Server(link) => told(link).into_iter().collect(),
+            Links::Cluster(cluster) => {
+                let nodes = cluster.nodes();
+                nodes.iter().filter_map(|node| told(&node.link)).collect()
+            }
+        }
+    }
+
     /// How many bytes each of `keys` has as its value; 0 where there is no string.
     pub(in crate::store) async fn lengths(&self, keys: &[String]) -> Answer<Vec<u64>> {
         let length = |key: &String| redis::cmd("STRLEN").arg(key).clone();

@@ -89,7 +89,7 @@ fn a_deadline_holds_where_no_runtime_is_driven() {
 #[test]
 fn its_thread_ends_with_it() {
     let limit = Deadline::new(Duration::from_millis(8)).unwrap();
-    let ticks = Arc::downgrade(&limit.0);
+    let ticks = Arc::downgrade(&limit.ticks);
     drop(limit);
     while ticks.strong_count() > 0 {
         thread::yield_now();
