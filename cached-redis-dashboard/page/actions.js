@@ -35,11 +35,13 @@ function twice(label, question, run) {
 
 function functionActions(path) {
   const [name] = parts(path);
+  const long = h('select', { 'aria-label': 'For how long' }, [[10, '10 min'], [60, '1 h'], [1440, '1 d']].map(([minutes, text]) => h('option', { value: minutes }, text)));
   const modes = ['on', 'shadow', 'off'].map(mode => h('button', { type: 'button', 'data-mode': mode,
-    onclick: () => act({ action: 'set_mode', function: path, mode }, `${name} is ${mode} in this process.`) }, mode[0].toUpperCase() + mode.slice(1)));
+    onclick: () => act({ action: 'set_mode', function: path, mode, minutes: Number(long.value) }, `${name} is ${mode} in all processes, for ${long.selectedOptions[0].text}.`) }, mode[0].toUpperCase() + mode.slice(1)));
+  const reset = h('button', { type: 'button', class: 'quiet', onclick: () => act({ action: 'reset_mode', function: path }, `${name} follows its program again.`) }, 'Reset');
   const clear = twice('Clear all entries', `Clear ${name}? Press again`, () => act({ action: 'clear', function: path }, `All entries of ${name} are cleared.`));
-  const element = h('div', { class: 'act' }, h('span', { class: 'muted' }, 'Mode here'),
-    h('span', { class: 'group', role: 'group', 'aria-label': `Mode of ${name}` }, modes), h('span', { class: 'grow' }), clear);
+  const element = h('div', { class: 'act' }, h('span', { class: 'muted' }, 'Mode, in all processes'),
+    h('span', { class: 'group', role: 'group', 'aria-label': `Mode of ${name}` }, modes), h('span', { class: 'muted' }, 'for'), long, reset, h('span', { class: 'grow' }), clear);
   const update = one => modes.forEach(button => button.setAttribute('aria-pressed', button.dataset.mode === one.mode));
   return { element, update };
 }

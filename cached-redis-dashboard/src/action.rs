@@ -1,5 +1,7 @@
 //! What a page may ask for that changes something.
 
+use std::time::Duration;
+
 use cached_redis::{Cache, Error, Invalidation, Mode};
 use serde::Deserialize;
 
@@ -17,22 +19,43 @@ pub enum Action {
         /// Its name, alone or with its module.
         function: String,
     },
-    /// To change how much a function [uses the cache](Cache::set_mode) in this process.
+    /// To change how much a function uses the cache in all processes of the namespace, for a time.
     SetMode {
         /// Its name, alone or with its module.
         function: String,
         /// How much from now on.
         mode: Mode,
+        /// For how long; up to a week from the page.
+        life: Duration,
+    },
+    /// To let the processes decide again.
+    ResetMode {
+        /// Its name, alone or with its module.
+        function: String,
     },
 }
+
+/// In minutes.
+const WEEK: u64 = 7 * 24 * 60;
 
 /// The same as JSON.
 #[derive(Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case", deny_unknown_fields)]
 enum Asked {
-    Invalidate { key: String },
-    Clear { function: String },
-    SetMode { function: String, mode: Wanted },
+    Invalidate {
+        key: String,
+    },
+    Clear {
+        function: String,
+    },
+    SetMode {
+        function: String,
+        mode: Wanted,
+        minutes: u64,
+    },
+    ResetMode {
+        function: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -54,9 +77,18 @@ impl Action {
             }
             Asked::Invalidate { key } => Ok(Self::Invalidate { key }),
             Asked::Clear { function } => Ok(Self::Clear { function }),
-            Asked::SetMode { function, mode } => Ok(Self::SetMode {
+            Asked::ResetMode { function } => Ok(Self::ResetMode { function }),
+            Asked::SetMode { minutes, .. } if !(1..=WEEK).contains(&minutes) => {
+                Err(format!("`minutes` is from 1 to {WEEK}"))
+            }
+            Asked::SetMode {
+                function,
+                mode,
+                minutes,
+            } => Ok(Self::SetMode {
                 function,
                 mode: mode.into(),
+                life: Duration::from_secs(minutes * 60),
             }),
         }
     }
@@ -66,9 +98,18 @@ impl Action {
         let done = match self {
             Self::Invalidate { key } => cache.invalidate(key).await?,
             Self::Clear { function } => cache.clear(function).await?,
-            Self::SetMode { function, mode } => {
-                cache.set_mode(function, *mode)?;
-                Invalidation::Done
+            Self::SetMode {
+                function,
+                mode,
+                life,
+            } => {
+                cache.mode(function)?; // the operator takes any name
+                let order = cache.operator().set_mode(function, *mode, *life).await;
+                order.map(|_| Invalidation::Done)?
+            }
+            Self::ResetMode { function } => {
+                let order = cache.operator().reset_mode(function).await;
+                order.map(|_| Invalidation::Done)?
             }
         };
         Ok(done == Invalidation::Done)
@@ -79,8 +120,11 @@ impl Action {
         match self {
             Self::Invalidate { .. } => "One key was invalidated from this page".to_owned(),
             Self::Clear { function } => format!("`{function}` was cleared from this page"),
-            Self::SetMode { function, mode } => {
+            Self::SetMode { function, mode, .. } => {
                 format!("`{function}` was set to {} from this page", name(*mode))
+            }
+            Self::ResetMode { function } => {
+                format!("`{function}` follows its program again, by this page")
             }
         }
     }
@@ -94,10 +138,19 @@ impl std::fmt::Debug for Action {
             Self::Clear { function } => {
                 f.debug_struct("Clear").field("function", function).finish()
             }
-            Self::SetMode { function, mode } => f
+            Self::SetMode {
+                function,
+                mode,
+                life,
+            } => f
                 .debug_struct("SetMode")
                 .field("function", function)
                 .field("mode", mode)
+                .field("life", life)
+                .finish(),
+            Self::ResetMode { function } => f
+                .debug_struct("ResetMode")
+                .field("function", function)
                 .finish(),
         }
     }

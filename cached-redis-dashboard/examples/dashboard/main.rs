@@ -21,7 +21,12 @@ use tokio::net::TcpListener;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let url = env::var("REDIS_URL").unwrap_or_else(|_| "memory://".to_owned());
-    let cache = Cache::builder().url(url).namespace("shop").build().await?;
+    let cache = Cache::builder()
+        .url(url)
+        .namespace("shop")
+        .guarded(true)
+        .build()
+        .await?;
     for customer in 0..24 {
         cache.spawn(shop::visit(customer));
     }
