@@ -32,7 +32,7 @@ function show() {
   document.title = `${stats.namespace} · cache`;
   say($('namespace'), stats.namespace);
   say($('about'), `This process alone, since it was started. cached-redis-dashboard ${version}`);
-  $('actions').hidden = !state.now.actions;
+  $('invalidate').hidden = !state.now.actions;
   showVerdict(); showTraffic(); showTiles(); showFunctions(); showStore(); showLocal(); showPending(); showCatalog(); showEvents();
   showLive();
 }

@@ -113,7 +113,7 @@ async fn an_action_works_and_another_one_is_refused() {
     let published = cache.clone();
     in_browser(move |mut browser| {
         browser.open(&url);
-        browser.until("!document.querySelector('#actions').hidden");
+        browser.until("!document.querySelector('#invalidate').hidden");
         browser.eval("document.querySelector('#key').focus()");
         browser.write("price:<img src=x onerror=alert(1)>");
         browser.press("Enter");
