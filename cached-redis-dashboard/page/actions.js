@@ -35,7 +35,7 @@ function twice(label, question, run) {
 
 function functionActions(path) {
   const [name] = parts(path);
-  const long = h('select', { 'aria-label': 'For how long' }, [[10, '10 min'], [60, '1 h'], [1440, '1 d']].map(([minutes, text]) => h('option', { value: minutes }, text)));
+  const long = h('select', { name: 'minutes', 'aria-label': 'For how long' }, [[10, '10 min'], [60, '1 h'], [1440, '1 d']].map(([minutes, text]) => h('option', { value: minutes }, text)));
   const modes = ['on', 'shadow', 'off'].map(mode => h('button', { type: 'button', 'data-mode': mode,
     onclick: () => act({ action: 'set_mode', function: path, mode, minutes: Number(long.value) }, `${name} is ${mode} in all processes, for ${long.selectedOptions[0].text}.`) }, mode[0].toUpperCase() + mode.slice(1)));
   const reset = h('button', { type: 'button', class: 'quiet', onclick: () => act({ action: 'reset_mode', function: path }, `${name} follows its program again.`) }, 'Reset');

@@ -318,7 +318,7 @@ impl Journal {
     pub(crate) fn keep_all(&self, attempt: Attempt) {
         let mut state = self.state.lock();
         state.kept.keys.fold(attempt.number, 1);
-        self.publish(&state);
+        self.publish(&mut state);
     }
 
     /// Lets reads bypass them as often as they are [released](Self::release).
