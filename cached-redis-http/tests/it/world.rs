@@ -38,7 +38,7 @@ pub(crate) async fn article(db: &Arc<Db>, id: u64) -> Option<String> {
     db.text(id)
 }
 
-#[redis_cached(key = "many:<ids>", tags = ["many"], ttl = "10m", skip(db), batch(ids))]
+#[redis_cached(key = "many:<id>", tags = ["many"], ttl = "10m", skip(db), batch(id in ids))]
 async fn many(db: &Arc<Db>, ids: Vec<u64>) -> BTreeMap<u64, String> {
     let texts = ids.into_iter().map(|id| (id, db.text(id)));
     texts.filter_map(|(id, text)| Some((id, text?))).collect()
