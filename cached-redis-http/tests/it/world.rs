@@ -171,7 +171,8 @@ async fn show_by_hand(Extension(cache): Extension<Cache>, Path(id): Path<u64>) -
 
 async fn show_changing(State(db): Shown, Path(id): Path<u64>) -> String {
     let before = article(&db, id).await;
-    write(&db, id, "between").await;
+    let text = db.loads.load(Ordering::Relaxed).to_string();
+    write(&db, id, &text).await;
     format!("{before:?} {:?}", article(&db, id).await)
 }
 
@@ -188,12 +189,14 @@ async fn show_stream(State(db): Shown, Path(id): Path<u64>) -> Body {
     Body::from_stream(futures_util::stream::iter([Ok::<_, std::io::Error>(text)]))
 }
 
-async fn show_spawned(State(db): Shown, Path(id): Path<u64>) -> String {
-    let task = async move { article(&db, id).await };
-    tokio::spawn(task.collected())
-        .await
-        .unwrap()
-        .unwrap_or_default()
+async fn show_spawned(
+    State(db): Shown,
+    Extension(cache): Extension<Cache>,
+    Path(id): Path<u64>,
+) -> String {
+    let task = async move { cache.scope(article(&db, id)).await };
+    let text = tokio::spawn(task.collected()).await.unwrap();
+    text.unwrap_or_default()
 }
 
 async fn show_inside(State(db): Shown, Path(id): Path<u64>) -> String {
