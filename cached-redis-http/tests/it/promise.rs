@@ -82,7 +82,7 @@ async fn whatever_was_invalidated_is_in_no_304_that_begins_afterwards() {
 #[tokio::test]
 async fn two_builds_never_share_a_tag_and_neither_do_two_inputs() {
     let cache = cache().await;
-    let mut tags = Vec::new();
+    let mut tags: Vec<String> = Vec::new();
     for layer in [
         layer(),
         ConditionalGetLayer::new(BuildId::new("build 2")),
@@ -94,7 +94,7 @@ async fn two_builds_never_share_a_tag_and_neither_do_two_inputs() {
         let world = World::on(cache.clone(), layer);
         let etag = world.get("/article/1").await.etag().to_owned();
         assert_eq!(world.ask("/article/1", &etag).await.status, 304);
-        assert!(tags.iter().all(|other| *other != etag));
+        assert!(tags.iter().all(|other| other != &etag));
         for other in &tags {
             assert_eq!(world.ask("/article/1", other).await.status, 200);
         }

@@ -38,7 +38,7 @@ pub(crate) async fn article(db: &Arc<Db>, id: u64) -> Option<String> {
     db.text(id)
 }
 
-#[redis_cached(key = "many:<ids>", tags = ["many"], ttl = "10m", skip(db), batch(ids))]
+#[redis_cached(key = "many:<id>", tags = ["many"], ttl = "10m", skip(db), batch(id in ids))]
 async fn many(db: &Arc<Db>, ids: Vec<u64>) -> BTreeMap<u64, String> {
     let texts = ids.into_iter().map(|id| (id, db.text(id)));
     texts.filter_map(|(id, text)| Some((id, text?))).collect()
@@ -171,7 +171,8 @@ async fn show_by_hand(Extension(cache): Extension<Cache>, Path(id): Path<u64>) -
 
 async fn show_changing(State(db): Shown, Path(id): Path<u64>) -> String {
     let before = article(&db, id).await;
-    write(&db, id, "between").await;
+    let text = db.loads.load(Ordering::Relaxed).to_string();
+    write(&db, id, &text).await;
     format!("{before:?} {:?}", article(&db, id).await)
 }
 
@@ -188,12 +189,14 @@ async fn show_stream(State(db): Shown, Path(id): Path<u64>) -> Body {
     Body::from_stream(futures_util::stream::iter([Ok::<_, std::io::Error>(text)]))
 }
 
-async fn show_spawned(State(db): Shown, Path(id): Path<u64>) -> String {
-    let task = async move { article(&db, id).await };
-    tokio::spawn(task.collected())
-        .await
-        .unwrap()
-        .unwrap_or_default()
+async fn show_spawned(
+    State(db): Shown,
+    Extension(cache): Extension<Cache>,
+    Path(id): Path<u64>,
+) -> String {
+    let task = async move { cache.scope(article(&db, id)).await };
+    let text = tokio::spawn(task.collected()).await.unwrap();
+    text.unwrap_or_default()
 }
 
 async fn show_inside(State(db): Shown, Path(id): Path<u64>) -> String {
