@@ -15,10 +15,9 @@ use crate::util::moment::Moment;
 use crate::wire::entry::{Header, Kind, Live};
 use crate::wire::tag::Generation;
 
-/// By full keys.
-pub(super) type Items = Cache<Box<str>, Item, Weight, DefaultHashBuilder, Evicted>;
+/// By full keys. A hit counts the item alone as in use, and not the connection that all of them have in common.
+pub(super) type Items = Cache<Box<str>, Arc<Item>, Weight, DefaultHashBuilder, Evicted>;
 
-#[derive(Clone)]
 pub(super) struct Item {
     pub(super) kept: Kept,
     /// Over which connection it was read, and for how long it may be served by that; `None`: only if the store is
@@ -94,14 +93,14 @@ fn rest(header: &Header, now_ms: u64) -> Option<Duration> {
 #[derive(Clone)]
 pub(super) struct Evicted;
 
-impl Lifecycle<Box<str>, Item> for Evicted {
-    type RequestState = Vec<(Box<str>, Item)>;
+impl Lifecycle<Box<str>, Arc<Item>> for Evicted {
+    type RequestState = Vec<(Box<str>, Arc<Item>)>;
 
     fn begin_request(&self) -> Self::RequestState {
         Vec::new()
     }
 
-    fn on_evict(&self, gone: &mut Self::RequestState, key: Box<str>, item: Item) {
+    fn on_evict(&self, gone: &mut Self::RequestState, key: Box<str>, item: Arc<Item>) {
         gone.push((key, item));
     }
 }
@@ -109,8 +108,8 @@ impl Lifecycle<Box<str>, Item> for Evicted {
 #[derive(Clone)]
 pub(super) struct Weight;
 
-impl Weighter<Box<str>, Item> for Weight {
-    fn weight(&self, key: &Box<str>, item: &Item) -> u64 {
+impl Weighter<Box<str>, Arc<Item>> for Weight {
+    fn weight(&self, key: &Box<str>, item: &Arc<Item>) -> u64 {
         /// Of what surrounds each.
         const AROUND: usize = 100;
         (key.len() + item.kept.bytes() + AROUND) as u64

@@ -81,10 +81,10 @@ impl Level {
     }
 
     fn item(&self, key: &str, local: Duration, now: Moment) -> Option<Kept> {
-        let Item { kept, life } = self.items.get()?.get(key)?;
-        let (lane, life) = life?;
-        let lasts = || life.lasts(&AllRules, &link_of(&lane), now, self.delta);
-        (now.since(life.sent) < local && lasts()).then_some(kept)
+        let item = self.items.get()?.get(key)?;
+        let (lane, life) = item.life.as_ref()?;
+        let lasts = || life.lasts(&AllRules, &link_of(lane), now, self.delta);
+        (now.since(life.sent) < local && lasts()).then(|| item.kept.clone())
     }
 
     /// What a read notes before it asks the store, which notes the era before it sends the command.
@@ -124,8 +124,8 @@ impl Level {
 
     /// The entry that is kept under `key`, whether or not it may be served.
     pub(crate) fn known(&self, key: &str) -> Option<Arc<Live>> {
-        match self.items.get()?.get(key)?.kept {
-            Kept::Entry(live) => Some(live),
+        match &self.items.get()?.get(key)?.kept {
+            Kept::Entry(live) => Some(Arc::clone(live)),
             Kept::Generation(_) => None,
         }
     }
@@ -150,10 +150,10 @@ impl Level {
     }
 
     /// Gives what had to go.
-    fn insert(&self, key: &str, item: Item) -> Vec<(Box<str>, Item)> {
+    fn insert(&self, key: &str, item: Item) -> Vec<(Box<str>, Arc<Item>)> {
         let items = self.items.get_or_init(|| items::new(self.bytes));
         let replaced = items.remove(key);
-        let mut gone = items.insert_with_lifecycle(key.into(), item);
+        let mut gone = items.insert_with_lifecycle(key.into(), Arc::new(item));
         let refused = gone.iter().filter(|(gone, _)| **gone == *key).count() as u64;
         self.drops.refused(refused);
         self.drops.evicted(gone.len() as u64 - refused);
@@ -202,10 +202,10 @@ impl Level {
 
     fn drop_those(&self, is_gone: impl Fn(&str, &Item) -> bool) -> u64 {
         let gone = RefCell::new(Vec::new());
-        let stays = |key: &Box<str>, item: &Item| {
+        let stays = |key: &Box<str>, item: &Arc<Item>| {
             let is_gone = is_gone(key, item);
             // Dropped when nothing is locked.
-            gone.borrow_mut().extend(is_gone.then(|| item.clone()));
+            gone.borrow_mut().extend(is_gone.then(|| Arc::clone(item)));
             !is_gone
         };
         self.items
