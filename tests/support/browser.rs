@@ -224,11 +224,9 @@ fn program() -> String {
             .output()
             .is_ok_and(|it| it.status.success())
     };
-    let found = ["chromium", "chromium-browser", "google-chrome"]
-        .iter()
-        .find(there);
-    let found = found.expect("these tests start `chromium`, which was not found: run `scripts/need-browser`, or install it (`apt-get install chromium`)");
-    (*found).to_owned()
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let found = names.into_iter().find(there).expect("these tests start `chromium`, which was not found: run `scripts/need-browser`, or install it (`apt-get install chromium`)");
+    found.to_owned()
 }
 
 /// Messages end with a NUL.

@@ -472,18 +472,24 @@ mod tests {
         let load = |isolated| Loading::new(&cache.inner, isolated, None, Vec::new());
         let inner = async { current().do_not_store() };
         let outer = async {
-            let ((), said) = run(Some(&load(false)), || inner).await;
+            let ((), said) = run(Some(&load(false)), LoadSpan::of("load"), || inner).await;
             assert!(said.do_not_store);
             current().ttl(Duration::from_secs(1));
         };
-        let ((), said) = run(Some(&load(false)), || outer).await;
+        let ((), said) = run(Some(&load(false)), LoadSpan::of("load"), || outer).await;
         assert_eq!(
             (said.ttl, said.do_not_store),
             (Some(Duration::from_secs(1)), false)
         );
-        let ((), said) = run(Some(&load(false)), || async { served_stale() }).await;
+        let ((), said) = run(Some(&load(false)), LoadSpan::of("load"), || async {
+            served_stale()
+        })
+        .await;
         assert!(said.stale);
-        let ((), said) = run(Some(&load(true)), || async { served_stale() }).await;
+        let ((), said) = run(Some(&load(true)), LoadSpan::of("load"), || async {
+            served_stale()
+        })
+        .await;
         assert!(!said.stale);
     }
 

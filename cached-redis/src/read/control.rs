@@ -272,6 +272,7 @@ impl<F: Future> CachedExt for F {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::status::Status;
 
     #[tokio::test]
     async fn wishes_meet_and_the_first_call_takes_them() {
