@@ -1,5 +1,6 @@
 //! What a store tells about itself, beside the counters of the functions.
 
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -124,17 +125,36 @@ round_trips! {
     Command => command,
 }
 
-impl Measured {
-    /// When an operation begins that is to be measured.
-    pub(crate) fn begin(operation: Operation) -> Option<Instant> {
-        let is_read = matches!(operation, Operation::Get | Operation::Mget);
-        (!is_read || fastrand::u32(..READS) == 0).then(Instant::now)
-    }
+/// An operation under way. Small, since it is a part of every call's future.
+#[derive(Clone, Copy)]
+pub(crate) struct Measuring {
+    operation: Operation,
+    /// In µs, by a clock that comes round in an hour; 0: it is not measured.
+    began: u32,
+}
 
+impl Measuring {
+    pub(crate) fn begin(operation: Operation) -> Self {
+        let is_read = matches!(operation, Operation::Get | Operation::Mget);
+        let is_measured = !is_read || fastrand::u32(..READS) == 0;
+        let began = if is_measured { now_us() } else { 0 };
+        Self { operation, began }
+    }
+}
+
+impl Measured {
     /// It has ended.
-    pub(crate) fn end(&self, operation: Operation, began: Option<Instant>) {
-        if let Some(began) = began {
-            self.of(operation).took(began.elapsed());
+    pub(crate) fn end(&self, measuring: Measuring) {
+        let Measuring { operation, began } = measuring;
+        if began > 0 {
+            let took = now_us().wrapping_sub(began);
+            self.of(operation).record(took.into());
         }
     }
+}
+
+/// Never 0.
+fn now_us() -> u32 {
+    static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    (ORIGIN.elapsed().as_micros() as u32).max(1)
 }

@@ -6,7 +6,6 @@
 use std::fmt;
 use std::ops::Add;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
@@ -217,11 +216,6 @@ impl Buckets {
         self.sum.fetch_add(size, Ordering::Relaxed);
     }
 
-    /// One of this time, where the parts are microseconds.
-    pub(crate) fn took(&self, time: Duration) {
-        self.record(time.as_micros() as u64);
-    }
-
     pub(crate) fn snapshot(&self) -> Histogram {
         Histogram {
             scale: self.scale,
@@ -265,8 +259,8 @@ mod tests {
     #[test]
     fn times_are_told_in_seconds() {
         let loads = Buckets::of(&LOADS);
-        loads.took(Duration::from_millis(1500));
-        loads.took(Duration::from_millis(500));
+        loads.record(1_500_000);
+        loads.record(500_000);
         let loads = loads.snapshot();
         assert_eq!((loads.sum(), loads.mean()), (2.0, Some(1.0)));
         assert_eq!((loads + loads).count(), 4);

@@ -5,7 +5,6 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
 
 use bytes::Bytes;
 use redis::{Arg, Cmd, Value};
@@ -19,7 +18,7 @@ use super::settings::RedisSettings;
 use super::{reply, script, send};
 use crate::error::StoreError;
 use crate::store::many::MOST;
-use crate::store::stats::{Measured, Operation};
+use crate::store::stats::{Measuring, Operation};
 use crate::store::{Answer, Told};
 use crate::util::tasks::Tasks;
 
@@ -27,7 +26,7 @@ use crate::util::tasks::Tasks;
 pub(crate) struct Waiting {
     join: Join,
     lived: Lived,
-    began: Option<Instant>,
+    measuring: Option<Measuring>,
 }
 
 /// Commands of more bytes go by the client, one by one.
@@ -64,10 +63,10 @@ impl Link {
 
     async fn ask_within(&self, age: &mut Age<'_>, command: &Cmd) -> Answer<Value> {
         let mut connection = self.connection.current().await?;
-        let (operation, began) = measured(command);
+        let measuring = measured(command);
         let sent = pin!(connection.send_packed_command(command));
         let answer = self.deadline.within(age, sent).await;
-        self.deadline.measured.end(operation, began);
+        self.deadline.measured.end(measuring);
         self.judged(answer.and_then(reply::value))
     }
 
@@ -87,10 +86,10 @@ impl Link {
 
     async fn write(&self, commands: Vec<Cmd>) -> Answer<Vec<Answer<Value>>> {
         let mut connection = self.connection.current().await?;
-        let began = Measured::begin(Operation::Command);
+        let measuring = Measuring::begin(Operation::Command);
         let sent = pin!(send::all(&mut connection, commands.into_iter()));
         let answers = self.deadline.limit(sent).await.unwrap_or_else(Err);
-        self.deadline.measured.end(Operation::Command, began);
+        self.deadline.measured.end(measuring);
         // The first refusal speaks for the server; the answers themselves go on to their commands.
         let refusal = match &answers {
             Ok(answers) => answers.iter().find_map(|answer| answer.as_ref().err()),
@@ -118,8 +117,8 @@ impl Link {
         }
         let (batches, mut reply) = (self.connection.batches(), None);
         let join = |waker: &Waker| batches.call(command, waker);
-        let measured = measured(command);
-        self.entered(age, measured, || true, join, |answer| reply = answer)
+        let measuring = measured(command);
+        self.entered(age, measuring, || true, join, |answer| reply = answer)
             .await?;
         Ok(reply)
     }
@@ -130,8 +129,12 @@ impl Link {
         let join = self.connection.batches().tell(command, told)?;
         // After that: the thread may be about to sleep.
         let lived = self.deadline.begin();
-        let began = Measured::begin(Operation::Command);
-        Some(Waiting { join, lived, began })
+        let measuring = Some(Measuring::begin(Operation::Command));
+        Some(Waiting {
+            join,
+            lived,
+            measuring,
+        })
     }
 
     /// To be called whenever a caller is polled who waits until that is told: it has his deadline then. Whether
@@ -144,8 +147,9 @@ impl Link {
             self.connection.missed();
         }
         if has_ended || is_late {
-            let began = waiting.began.take();
-            self.deadline.measured.end(Operation::Command, began);
+            if let Some(measuring) = waiting.measuring.take() {
+                self.deadline.measured.end(measuring);
+            }
         }
         has_ended || is_late
     }
@@ -180,8 +184,8 @@ impl Link {
             [_] => Operation::Get,
             _ => Operation::Mget,
         };
-        let measured = (operation, Measured::begin(operation));
-        self.entered(&mut self.deadline.age(), measured, is_let, join, got)
+        let measuring = Measuring::begin(operation);
+        self.entered(&mut self.deadline.age(), measuring, is_let, join, got)
             .await
     }
 
@@ -189,7 +193,7 @@ impl Link {
     async fn entered(
         &self,
         age: &mut Age<'_>,
-        (operation, began): (Operation, Option<Instant>),
+        measuring: Measuring,
         is_let: impl Fn() -> bool,
         enter: impl Fn(&Waker) -> Option<Join>,
         mut got: impl FnMut(Option<Bytes>),
@@ -201,7 +205,7 @@ impl Link {
             }
             self.connection.admitted().await?;
             if let Some(answer) = self.joined(&enter, age, &mut got).await {
-                self.deadline.measured.end(operation, began);
+                self.deadline.measured.end(measuring);
                 return answer.map(|()| true);
             }
         }
@@ -246,12 +250,12 @@ impl Link {
 }
 
 /// As what it is measured, from now on.
-fn measured(command: &Cmd) -> (Operation, Option<Instant>) {
+fn measured(command: &Cmd) -> Measuring {
     let operation = match script::is_run_by(command) {
         true => Operation::Script,
         false => Operation::Command,
     };
-    (operation, Measured::begin(operation))
+    Measuring::begin(operation)
 }
 
 /// Whether it would hold up those who are written together with it, and is to be copied once at most.
