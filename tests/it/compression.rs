@@ -86,7 +86,7 @@ async fn by_default(id: u64) -> String {
     text(id, 4 * KIB)
 }
 
-#[redis_cached(policy = "small", key = "packed:policy:<id>", cache = cache)]
+#[redis_cached(policy = "small", key = "packed:policy:<id>", cache = cache, skip(cache))]
 async fn by_policy(cache: &Cache, id: u64) -> String {
     text(id, 4 * KIB)
 }
