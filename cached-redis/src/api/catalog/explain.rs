@@ -221,6 +221,7 @@ impl Slot<'_> {
 }
 
 /// A value as its parameter has it.
+#[derive(Clone, Copy)]
 enum Value<T> {
     Plain(T),
     Optional(Option<T>),
