@@ -181,7 +181,7 @@ fn cluster(authority: &Authority, says: &[&str]) -> TlsServer {
     let server = TlsServer::start(
         authority,
         &authority.server(),
-        &[&cluster, &place, says].concat(),
+        &[&cluster[..], &place, says].concat(),
     );
     let all = ["CLUSTER", "ADDSLOTSRANGE", "0", "16383"];
     server.server.run::<()>(&all);
