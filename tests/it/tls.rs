@@ -176,12 +176,19 @@ async fn a_private_authority_that_was_not_given_is_not_trusted() {
 
 /// A cluster of one, and what it says of itself.
 fn cluster(authority: &Authority, says: &[&str]) -> TlsServer {
-    let cluster = ["--tls-auth-clients", "no", "--cluster-enabled", "yes"];
+    let cluster = [
+        "--tls-auth-clients",
+        "no",
+        "--tls-cluster",
+        "yes",
+        "--cluster-enabled",
+        "yes",
+    ];
     let place = ["--cluster-announce-ip", "127.0.0.1"];
     let server = TlsServer::start(
         authority,
         &authority.server(),
-        &[&cluster, &place, says].concat(),
+        &[&cluster[..], &place, says].concat(),
     );
     let all = ["CLUSTER", "ADDSLOTSRANGE", "0", "16383"];
     server.server.run::<()>(&all);

@@ -26,10 +26,6 @@ impl Weather {
         matches!(self, Self::Moving | Self::Watched)
     }
 
-    pub(crate) fn is_shared_out(self) -> bool {
-        matches!(self, Self::Shared | Self::Moving)
-    }
-
     /// Whether servers fail.
     pub(crate) fn is_rough(self) -> bool {
         matches!(self, Self::Stormy | Self::Moving | Self::Watched)

@@ -202,16 +202,14 @@ impl Level {
 
     fn drop_those(&self, is_gone: impl Fn(&str, &Item) -> bool) -> u64 {
         let gone = RefCell::new(Vec::new());
-        let stays = |key: &Box<str>, item: &Arc<Item>| {
-            let is_gone = is_gone(key, item);
-            // Dropped when nothing is locked.
-            gone.borrow_mut().extend(is_gone.then(|| Arc::clone(item)));
-            !is_gone
-        };
-        self.items
-            .get()
-            .into_iter()
-            .for_each(|items| items.retain(stays));
+        if let Some(items) = self.items.get() {
+            items.retain(|key, item| {
+                let is_gone = is_gone(key, item);
+                // Dropped when nothing is locked.
+                gone.borrow_mut().extend(is_gone.then(|| Arc::clone(item)));
+                !is_gone
+            });
+        }
         discard(gone.into_inner())
     }
 
