@@ -147,8 +147,7 @@ async fn what_was_compressed_comes_back_in_every_form(world: World) {
         .unwrap();
     let by_hand: Option<String> = there.get("packed:hand").await.unwrap();
     assert_eq!(by_hand, Some(text(4, bytes)));
-    let longer =
-        |old: Option<String>| Ok::<_, cached_redis::Error>(old.unwrap_or_default() + "!");
+    let longer = |old: Option<String>| Ok::<_, cached_redis::Error>(old.unwrap_or_default() + "!");
     let update = here.entry("packed:hand").policy(&policy);
     update.update(longer).await.unwrap();
     let by_hand: Option<String> = there.get("packed:hand").await.unwrap();
