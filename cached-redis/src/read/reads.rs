@@ -4,6 +4,7 @@
 //! the list too, as a bypass: it ran without the cache, was given up, or failed.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 use std::slice;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,9 +13,20 @@ use crate::engine::context;
 use crate::read::control;
 use crate::read::info::CacheInfo;
 
-/// The place of a call in the list.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place(usize);
+/// The place of a call in the list, counted from 1. It is small, as every call has room for it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Place(NonZeroU16);
+
+/// That of all calls for which there is no other: it stays a bypass.
+const LAST: Place = Place(NonZeroU16::MAX);
+
+impl Place {
+    fn of<'a>(&self, calls: &'a mut Calls) -> Option<&'a mut BTreeMap<String, CacheInfo>> {
+        // A place of another list: its call was begun elsewhere.
+        let call = calls.get_mut(usize::from(self.0.get()) - 1);
+        call.filter(|_| *self != LAST)
+    }
+}
 
 /// What each call has read, by key; a bypass under none, before it has said anything.
 type Calls = Vec<BTreeMap<String, CacheInfo>>;
@@ -43,17 +55,19 @@ impl Reading {
     pub(crate) fn begin(&self) -> Option<Place> {
         self.is_here().then(|| {
             self.with(|calls| {
-                calls.push(BTreeMap::from([Default::default()]));
-                Place(calls.len() - 1)
+                if calls.len() < usize::from(LAST.0.get()) {
+                    calls.push(BTreeMap::from([Default::default()]));
+                }
+                let place = u16::try_from(calls.len()).ok().and_then(NonZeroU16::new);
+                place.map_or(LAST, Place)
             })
         })
     }
 
     /// What was said last of a key counts.
-    pub(crate) fn tell(&self, Place(call): Place, key: &str, info: CacheInfo) {
+    pub(crate) fn tell(&self, place: Place, key: &str, info: CacheInfo) {
         self.with(|calls| {
-            // A place of another list: its call was begun elsewhere.
-            if let Some(call) = calls.get_mut(call) {
+            if let Some(call) = place.of(calls) {
                 call.remove("");
                 call.insert(key.to_owned(), info);
             }
@@ -61,11 +75,11 @@ impl Reading {
     }
 
     /// A list within this one has ended, which had its place.
-    pub(crate) fn include(&self, Place(call): Place, reads: &Reads) {
+    pub(crate) fn include(&self, place: Place, reads: &Reads) {
         let infos = reads.iter().cloned().enumerate();
         let infos = infos.map(|(number, info)| (number.to_string(), info));
         self.with(|calls| {
-            if let Some(call) = calls.get_mut(call) {
+            if let Some(call) = place.of(calls) {
                 *call = infos.collect();
             }
         });
@@ -128,5 +142,38 @@ impl<'a> IntoIterator for &'a Reads {
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::status::Status;
+
+    fn hit() -> CacheInfo {
+        CacheInfo {
+            status: Status::Hit,
+            ..CacheInfo::default()
+        }
+    }
+
+    #[test]
+    fn who_says_nothing_is_a_bypass_and_so_is_who_comes_when_the_list_is_full() {
+        let reading = Reading::default();
+        let [told, _] = [(); 2].map(|()| reading.begin().unwrap());
+        reading.tell(told, "a", hit());
+        assert_eq!(reading.read().0, [hit(), CacheInfo::default()]);
+        for _ in 0..70_000 {
+            let place = reading.begin().unwrap();
+            reading.tell(place, "a", hit());
+        }
+        let reads = reading.read().0;
+        assert_eq!(reads.len(), usize::from(u16::MAX));
+        assert_eq!(reads.last(), Some(&CacheInfo::default()));
+    }
+
+    #[test]
+    fn the_room_of_every_call_for_its_wish_is_as_small_as_before_all_calls_had_a_place() {
+        assert_eq!(size_of::<control::Wish>(), 4);
     }
 }
