@@ -41,6 +41,7 @@ mod epoch;
 mod facts;
 mod failure;
 mod handshake;
+mod kept;
 mod link;
 mod links;
 mod listen;
