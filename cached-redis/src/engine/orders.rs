@@ -20,12 +20,19 @@ use super::mode::Mode;
 use crate::error::{Error, StoreError};
 use crate::observe::registry;
 use crate::store::{Answer, Store as _};
+use crate::wire::entry::Token;
 
 /// How often they are read. What is ordered is followed after this and a round trip.
 const PERIOD: Duration = Duration::from_secs(5);
 
 /// So many bytes are read of what stands there; more is no entry of ours.
 const LONGEST: usize = 64 * 1024;
+
+/// What it begins with, before its token.
+const MARK: &[u8; 8] = b"#modes 1";
+
+/// Where its text begins.
+const TEXT: usize = MARK.len() + 16;
 
 /// How often a change is tried against those of others.
 const TRIES: u32 = 8;
@@ -58,8 +65,17 @@ impl Order {
 impl Orders {
     /// What cannot be read orders nothing.
     fn read(entry: Option<&Bytes>) -> Self {
-        let read = entry.and_then(|entry| serde_json::from_slice(entry).ok());
+        let text = entry.and_then(|entry| entry.get(TEXT..));
+        let read = text.and_then(|text| serde_json::from_slice(text).ok());
         read.unwrap_or_default()
+    }
+
+    /// With a token of its own where entries have theirs, by which the store tells one from another.
+    fn written(&self) -> Answer<Bytes> {
+        let mut entry = MARK.to_vec();
+        entry.extend_from_slice(Token::next().as_bytes());
+        serde_json::to_writer(&mut entry, self).map_err(|_| StoreError::Answer)?;
+        Ok(entry.into())
     }
 
     /// Those that are not over.
@@ -131,8 +147,7 @@ async fn replace(
     orders: &Orders,
     now: u64,
 ) -> Answer<bool> {
-    let text = serde_json::to_vec(orders).map_err(|_| StoreError::Answer)?;
-    let (text, life) = (Bytes::from(text), orders.life(now));
+    let (text, life) = (orders.written()?, orders.life(now));
     match stands {
         None => Ok(inner.store.acquire(key, text, life).await?.is_none()),
         Some(stands) => inner.store.acquire_over(key, stands, text, life).await,
@@ -215,7 +230,8 @@ mod tests {
     use super::*;
 
     fn orders(text: &str) -> Orders {
-        Orders::read(Some(&Bytes::copy_from_slice(text.as_bytes())))
+        let entry = format!("{:24}{text}", "");
+        Orders::read(Some(&Bytes::from(entry)))
     }
 
     #[test]

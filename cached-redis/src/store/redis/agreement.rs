@@ -3,12 +3,27 @@
 use std::sync::Once;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Value};
 
 use super::settings::RedisSettings;
-use super::{failure, handshake, reply};
+use super::{failure, reply};
 use crate::error::ConnectProblem;
+
+/// What the connection is good for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing: there is none, it leads elsewhere, or it is to be made anew.
+    #[default]
+    Down,
+    /// Changes are announced there.
+    Announces,
+    /// The server announces none.
+    Silent,
+    /// Nothing may be kept, since less was agreed on.
+    Refused,
+    /// Nor while it is not known what was.
+    Unagreed,
+}
 
 /// What is asked for here.
 pub(super) struct Agreement {
@@ -30,27 +45,6 @@ impl Agreement {
     /// In ms; rounded up, so that nothing is served for longer than others know of.
     pub(super) fn least(&self) -> u64 {
         self.staleness.as_nanos().div_ceil(1_000_000) as u64
-    }
-
-    /// Asks for it where nothing stands. `false`: that may not be written.
-    pub(super) async fn propose(
-        &self,
-        connection: &mut MultiplexedConnection,
-    ) -> Result<bool, ConnectProblem> {
-        // A server that is full, or a login that may only read, can be asked for what stands.
-        let mut ask = redis::pipe();
-        ask.add_command(self.question());
-        let stands = handshake::send(connection, &ask).await?;
-        if stands.first() != Some(&Value::Nil) {
-            return Ok(true);
-        }
-        let mut propose = redis::pipe();
-        propose.add_command(self.proposal());
-        match handshake::send(connection, &propose).await?.first() {
-            Some(Value::ServerError(error)) if is_refusal(error.code()) => Ok(false),
-            Some(Value::ServerError(error)) => Err(failure::of_server(error)),
-            _ => Ok(true),
-        }
     }
 
     pub(super) fn question(&self) -> Cmd {

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
@@ -33,6 +34,9 @@ pub(super) struct Route {
     /// Whether it is to be a node of a cluster.
     pub(super) is_shard: bool,
 }
+
+/// Where a connection is to lead beside those of the steps, asked whenever one is made.
+pub(super) type Way = Box<dyn Fn() -> Result<Arc<Route>, ConnectProblem> + Send + Sync>;
 
 pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
 

@@ -11,13 +11,14 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use redis::aio::{MultiplexedConnection, PubSub};
 use redis::{AsyncConnectionConfig, Pipeline, ProtocolVersion, PushInfo, Value};
 
+use super::agreement::Standing;
 use super::batch::Batches;
 use super::dial::{Route, dial, dial_found};
 use super::facts::{Facts, Identity};
 use super::login::{config, info, log_in};
 use super::mux::Mux;
 use super::sentinel::Primary;
-use super::tracking::{Standing, Tracking};
+use super::tracking::Tracking;
 use super::{epoch, failure, login, reply, script};
 use crate::error::{ConnectProblem, StoreError};
 use crate::util::background::Background;

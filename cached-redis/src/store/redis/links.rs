@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,9 +10,10 @@ use redis::{Cmd, Value};
 
 use super::cluster::Cluster;
 use super::connection::Connection;
-use super::dial::Route;
+use super::dial::Way;
 use super::link::Link;
 use super::script::Script;
+use super::send::apart;
 use super::settings::RedisSettings;
 use super::tracked::{Read, Tracked};
 use super::{command, handshake, reply};
@@ -288,9 +288,6 @@ fn bars_of(base: &str, slot: u16) -> String {
     format!("{base}:{{{}}}", number_in(slot))
 }
 
-/// Where a connection is to lead beside those of the steps, asked whenever one is made.
-pub(super) type Way = Box<dyn Fn() -> Result<Arc<Route>, ConnectProblem> + Send + Sync>;
-
 /// Those that one command may name in a cluster.
 fn by_slot(keys: &[String]) -> impl Iterator<Item = Vec<&str>> {
     let mut slots = BTreeMap::<u16, Vec<&str>>::new();
@@ -306,14 +303,6 @@ fn all(answers: Vec<Answer<bool>>) -> Answer<bool> {
     answers
         .into_iter()
         .try_fold(true, |all, answer| Ok(all & answer?))
-}
-
-/// Of a type that says nothing of all that it is made of: whether a future can be sent to another thread, the
-/// compiler would else have to find out through more levels than it is allowed to.
-pub(super) fn apart<'a, T>(
-    future: impl Future<Output = T> + Send + 'a,
-) -> Pin<Box<dyn Future<Output = T> + Send + 'a>> {
-    Box::pin(future)
 }
 
 impl fmt::Display for Links {

@@ -14,8 +14,8 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Value};
 use tokio::time::timeout;
 
+use super::dial::Way;
 use super::handshake;
-use super::links::Way;
 use super::{RedisStore, reply, send};
 use crate::error::{ConnectProblem, StoreError};
 use crate::store::Answer;

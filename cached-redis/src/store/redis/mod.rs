@@ -42,6 +42,7 @@ mod facts;
 mod failure;
 mod handshake;
 mod head;
+mod kept;
 mod link;
 mod links;
 mod listen;

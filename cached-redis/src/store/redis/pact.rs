@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::agreement::Agreement;
+use super::agreement::{Agreement, Standing};
 use super::settings::RedisSettings;
-use super::tracking::Standing;
 use crate::util::lock::Mutex;
 use crate::util::moment::Moment;
 

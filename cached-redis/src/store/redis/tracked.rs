@@ -5,20 +5,18 @@
 //! that; but where the server announces nothing at all, for as long as may be served unannounced.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::RedisStore;
+use super::agreement::Standing;
 use super::connector::Role;
 use super::link::Link;
 use super::settings::RedisSettings;
-use super::tracking::{Standing, Tracking};
+use super::tracking::Tracking;
 use crate::error::StoreError;
-use crate::policy::defaults::LONGEST_STALENESS;
+use crate::store::Answer;
 use crate::store::stats::StoreStats;
-use crate::store::tracked::{Keeper, Seen, Shown};
-use crate::store::{Answer, Store as _};
+use crate::store::tracked::Seen;
 
 /// That of one server.
 pub(super) struct Tracked {
@@ -107,32 +105,6 @@ impl Tracked {
     #[cfg(test)]
     pub(super) fn is_begun(&self) -> bool {
         self.link.get().is_some()
-    }
-}
-
-impl RedisStore {
-    pub(in crate::store) fn track(&self, keeper: Arc<dyn Keeper>) {
-        self.links.track(keeper);
-    }
-
-    pub(in crate::store) async fn read_tracked(&self, keys: &[&str]) -> Answer<Shown> {
-        // Nothing is sent, so nothing is answered.
-        if keys.is_empty() {
-            return Ok(Shown::default());
-        }
-        self.links.read_tracked(keys, &self.settings).await
-    }
-
-    /// The greater of what was agreed on and what is asked for here; of what cannot be read, the longest.
-    pub(in crate::store) async fn staleness(&self) -> Answer<Duration> {
-        let agreed = match self.get(&self.settings.staleness_key).await? {
-            None => Duration::ZERO,
-            Some(text) => std::str::from_utf8(&text)
-                .ok()
-                .and_then(|text| text.parse().ok())
-                .map_or(LONGEST_STALENESS, Duration::from_millis),
-        };
-        Ok(agreed.max(self.settings.staleness).min(LONGEST_STALENESS))
     }
 }
 

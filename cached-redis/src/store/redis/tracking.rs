@@ -23,32 +23,16 @@ use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, PushInfo, PushKind, Value};
 use tokio::time::Instant;
 
-use super::agreement::Agreement;
+use super::agreement::{Agreement, Standing, is_refusal};
 use super::facts::Identity;
 use super::pact::{Pact, Use};
 use super::settings::RedisSettings;
-use super::{handshake, monitor};
+use super::{failure, handshake, monitor};
 use crate::error::ConnectProblem;
 use crate::store::Watch;
 use crate::store::tracked::{Keeper, Lane, Seen};
 use crate::util::lock::Mutex;
 use crate::util::moment::Moment;
-
-/// What the connection is good for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// Nothing: there is none, it leads elsewhere, or it is to be made anew.
-    #[default]
-    Down,
-    /// Changes are announced there.
-    Announces,
-    /// The server announces none.
-    Silent,
-    /// Nothing may be kept, since less was agreed on.
-    Refused,
-    /// Nor while it is not known what was.
-    Unagreed,
-}
 
 /// See the module.
 pub(super) struct Tracking {
@@ -182,7 +166,7 @@ impl Tracking {
         if self.pact.is_some() {
             return self.begin_in_a_cluster(connection, hears).await;
         }
-        let may_write = self.agreement.propose(connection).await?;
+        let may_write = self.propose(connection).await?;
         self.state.lock().is_outdated = false;
         let mut commands = announce(hears);
         // Only now: it may be gone again.
@@ -195,6 +179,27 @@ impl Tracking {
             _ if announces => Standing::Announces,
             _ => Standing::Silent,
         })
+    }
+
+    /// Asks for it where nothing stands. `false`: that may not be written.
+    async fn propose(
+        &self,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<bool, ConnectProblem> {
+        // A server that is full, or a login that may only read, can be asked for what stands.
+        let mut ask = redis::pipe();
+        ask.add_command(self.agreement.question());
+        let stands = handshake::send(connection, &ask).await?;
+        if stands.first() != Some(&Value::Nil) {
+            return Ok(true);
+        }
+        let mut propose = redis::pipe();
+        propose.add_command(self.agreement.proposal());
+        match handshake::send(connection, &propose).await?.first() {
+            Some(Value::ServerError(error)) if is_refusal(error.code()) => Ok(false),
+            Some(Value::ServerError(error)) => Err(failure::of_server(error)),
+            _ => Ok(true),
+        }
     }
 
     async fn begin_in_a_cluster(

@@ -12,11 +12,10 @@ use super::errand::grouped;
 use super::{Cluster, Shared};
 use crate::error::StoreError;
 use crate::store::Answer;
-use crate::store::redis::agreement::is_refusal;
-use crate::store::redis::links::apart;
+use crate::store::redis::agreement::{Standing, is_refusal};
 use crate::store::redis::reply;
+use crate::store::redis::send::apart;
 use crate::store::redis::tracked::Read;
-use crate::store::redis::tracking::Standing;
 use crate::store::slot::slot;
 use crate::store::tracked::{Keeper, Shown};
 

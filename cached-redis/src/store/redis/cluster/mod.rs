@@ -18,8 +18,9 @@ use tokio::time::timeout;
 
 use super::connection::Connection;
 use super::deadline::{Age, Deadline};
-use super::links::{Way, apart};
+use super::dial::Way;
 use super::pact::Pact;
+use super::send::apart;
 use super::settings::RedisSettings;
 use super::{reply, script};
 use crate::error::{ConnectProblem, Error, StoreError};
