@@ -191,7 +191,7 @@ mod tests {
             ["reader  would", "        not take", "        it"]
         );
         let key = "user:".repeat(9);
-        assert_eq!(wrapped(&key, 20, 2), [key.clone()]);
+        assert_eq!(wrapped(&key, 20, 2), std::slice::from_ref(&key));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
+use axum::routing::any;
 use cached_redis::Cache;
 
 use crate::dashboard::Dashboard;
@@ -32,7 +33,11 @@ impl Dashboard {
     ///
     /// Layers of your own, such as a login, go around it.
     pub fn into_router(self) -> Router {
-        Router::new().fallback(answer).with_state(self)
+        // With a slash at its end, what it is nested under is no path of a router beneath.
+        Router::new()
+            .route("/", any(answer))
+            .fallback(answer)
+            .with_state(self)
     }
 }
 

@@ -51,7 +51,6 @@ async fn every_answer_is_neither_kept_nor_framed_nor_guessed_at() {
     let dashboard = Dashboard::new(cache().await);
     for path in [
         "/",
-        "",
         "/api/snapshot",
         "/api/catalog",
         "/api/actions",

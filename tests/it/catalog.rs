@@ -299,6 +299,8 @@ async fn the_catalogue_is_also_data() {
             "ttl_ms": 300_000,
             "policy": null,
             "compress": null,
+            "codec": null,
+            "parameters": [["id", "u64"]],
             "function": "it::catalog::unsound::sound",
             "file": "tests/it/catalog.rs",
             "line": null,

@@ -37,8 +37,8 @@ async fn read_text(length: usize) -> String {
     "x".repeat(length)
 }
 
-#[redis_cached(ttl = 60, key = "numbers:failing:<id>")]
-async fn failing(id: u64) -> Result<u64, Failed> {
+#[redis_cached(ttl = 60, key = "numbers:in-vain:<id>")]
+async fn in_vain(id: u64) -> Result<u64, Failed> {
     match id {
         0 => Err(Failed),
         id => Ok(id),
@@ -82,12 +82,12 @@ async fn loads_are_measured_and_so_are_the_entries_that_are_stored(world: World)
 
 async fn a_load_that_fails_is_counted_and_measured(world: World) {
     let cache = world.cache().await;
-    cache.scope(failing(0)).await.unwrap_err();
-    cache.scope(failing(1)).await.unwrap();
+    cache.scope(in_vain(0)).await.unwrap_err();
+    cache.scope(in_vain(1)).await.unwrap();
     let stats = cache.stats();
-    let failing = stats.function("numbers::failing").unwrap();
-    assert_eq!((failing.loads, failing.load_errors), (2, 1));
-    assert_eq!(failing.load_times.count(), 2);
+    let in_vain = stats.function("numbers::in_vain").unwrap();
+    assert_eq!((in_vain.loads, in_vain.load_errors), (2, 1));
+    assert_eq!(in_vain.load_times.count(), 2);
 }
 
 async fn the_store_says_how_full_it_is_and_the_statistics_keep_it(world: World) {
@@ -139,7 +139,7 @@ async fn entries_are_counted_by_function_and_not_past_the_bound(world: World) {
         (30, 10)
     );
     assert!(of("numbers::read").bytes >= 30 * 48, "{counts:?}");
-    assert_eq!(of("numbers::failing").entries, 0);
+    assert_eq!(of("numbers::in_vain").entries, 0);
     assert!(counts.others >= 1, "{counts:?}");
     let none = cache.entries_by_function(0).await.unwrap();
     assert_eq!((none.scanned, none.complete), (0, false));

@@ -174,6 +174,7 @@ impl Browser {
         self.complaints.clear();
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "made for the call")]
     fn call(&mut self, method: &str, params: Value) -> Value {
         self.last += 1;
         let mut command = json!({"id": self.last, "method": method, "params": params});

@@ -293,6 +293,7 @@ fn fnv(text: &str) -> u64 {
 mod tests {
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "made for the call")]
     fn sql(table: Table) -> String {
         table.sql(&Kit::new()).unwrap()
     }

@@ -482,12 +482,12 @@ mod tests {
             (Some(Duration::from_secs(1)), false)
         );
         let ((), said) = run(Some(&load(false)), LoadSpan::of("load"), || async {
-            served_stale()
+            served_stale();
         })
         .await;
         assert!(said.stale);
         let ((), said) = run(Some(&load(true)), LoadSpan::of("load"), || async {
-            served_stale()
+            served_stale();
         })
         .await;
         assert!(!said.stale);

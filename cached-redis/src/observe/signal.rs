@@ -46,13 +46,16 @@ pub(crate) fn abandoned(pending: Pending) {
     );
 }
 
+/// One of the histograms.
+type Chosen = fn(&Counters) -> &Buckets;
+
 /// What becomes of an event: one line of the table says all of it.
 struct Signal<'a> {
     level: Level,
     text: &'static str,
     counts: [(Count, u64); 3],
     /// What it adds to, and how much.
-    measured: Option<(fn(&Counters) -> &Buckets, u64)>,
+    measured: Option<(Chosen, u64)>,
     keys: Option<usize>,
     error: Option<&'a dyn fmt::Display>,
     reader: Option<&'static str>,

@@ -157,10 +157,9 @@ checked! {
 #[must_use]
 #[track_caller]
 pub const fn checked_compress(above: u64) -> u64 {
-    assert!(
-        cfg!(feature = "zstd"),
-        "`compress` needs the feature `zstd` of `cached-redis`"
-    );
+    if cfg!(not(feature = "zstd")) {
+        panic!("`compress` needs the feature `zstd` of `cached-redis`");
+    }
     above
 }
 

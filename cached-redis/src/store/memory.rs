@@ -33,7 +33,7 @@ mod tests;
 use feed::Feeds;
 pub(super) use feed::MemoryLog;
 pub(crate) use shard::MemoryLimits;
-use shard::{Change, Shard, Slot, alive, carries, shard, shard_count, step_in};
+use shard::{Change, Shard, alive, carries, shard, shard_count, step_in};
 
 /// See the module.
 pub(crate) struct MemoryStore {
@@ -125,8 +125,8 @@ impl MemoryStore {
     pub(super) fn sample(&self) -> ServerSample {
         let each = self.shards.iter().map(|shard| {
             let shard = shard.lock();
-            let size = |(key, slot): (&Box<str>, &Slot)| (key.len() + slot.bytes.len()) as u64;
-            (shard.len() as u64, shard.iter().map(size).sum::<u64>())
+            let sizes = shard.iter().map(|(key, slot)| key.len() + slot.bytes.len());
+            (shard.len() as u64, sizes.sum::<usize>() as u64)
         });
         let (keys, used_memory) = each.fold((0, 0), |(keys, bytes), (more, larger)| {
             (keys + more, bytes + larger)

@@ -2,20 +2,19 @@
 
 use crate::observe::stats::FunctionStats;
 
+/// A value of the label, and what is counted under it.
+pub(super) type Part = (&'static str, fn(&FunctionStats) -> u64);
+
 /// Counters of a function.
 pub(super) struct Counted {
     pub(super) name: &'static str,
     pub(super) help: &'static str,
     /// Empty where there is one.
     pub(super) label: &'static str,
-    pub(super) parts: &'static [(&'static str, fn(&FunctionStats) -> u64)],
+    pub(super) parts: &'static [Part],
 }
 
-const fn one(
-    name: &'static str,
-    help: &'static str,
-    parts: &'static [(&'static str, fn(&FunctionStats) -> u64); 1],
-) -> Counted {
+const fn one(name: &'static str, help: &'static str, parts: &'static [Part; 1]) -> Counted {
     let label = "";
     Counted {
         name,
@@ -29,7 +28,7 @@ const fn several(
     name: &'static str,
     help: &'static str,
     label: &'static str,
-    parts: &'static [(&'static str, fn(&FunctionStats) -> u64)],
+    parts: &'static [Part],
 ) -> Counted {
     Counted {
         name,

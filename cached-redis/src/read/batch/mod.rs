@@ -296,7 +296,7 @@ impl<'r, P: EachPlan, F: Loads<P>> Reader<'r, P, F> {
         if self.wish.info {
             let entry = made.map(|made| &*made.entry);
             let info = CacheInfo::of(status, "", entry, self.inner.store.now_ms(""));
-            control::report(self.summary.add(info));
+            control::report(self.summary.add(&info));
         }
     }
 }

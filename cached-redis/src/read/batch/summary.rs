@@ -8,13 +8,13 @@ pub(super) struct Summary(Option<CacheInfo>);
 
 impl Summary {
     /// One more id was answered, or its load begins.
-    pub(super) fn add(&mut self, one: CacheInfo) -> CacheInfo {
+    pub(super) fn add(&mut self, one: &CacheInfo) -> CacheInfo {
         self.merge(CacheInfo {
             key: None,
             version: None,
             content: None,
             tags: Vec::new(),
-            ..one
+            ..one.clone()
         });
         self.0.clone().unwrap_or_default()
     }

@@ -146,10 +146,10 @@ impl Link {
             self.connection.batches().late(&waiting.join);
             self.connection.missed();
         }
-        if has_ended || is_late {
-            if let Some(measuring) = waiting.measuring.take() {
-                self.deadline.measured.end(measuring);
-            }
+        if (has_ended || is_late)
+            && let Some(measuring) = waiting.measuring.take()
+        {
+            self.deadline.measured.end(measuring);
         }
         has_ended || is_late
     }
