@@ -50,6 +50,8 @@ function showLost(error) {
   $('lost').hidden = false;
   say($('lost'), `No news from the program${since} (${why}). Trying again.`);
   $('main').classList.add('old');
+  $('verdict-title').dataset.severity = 'warning';
+  say($('verdict-title'), 'Not known.');
   $('live').dataset.state = 'lost';
   say($('live-text'), 'Lost');
 }

@@ -4,7 +4,6 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use axum::routing::any;
 use cached_redis::Cache;
 
 use crate::dashboard::Dashboard;
@@ -29,15 +28,12 @@ pub fn router(cache: Cache) -> Router {
 }
 
 impl Dashboard {
-    /// A router to be [nested](Router::nest) anywhere, or to be served by itself.
+    /// A router to be [nested](Router::nest) anywhere, or to be served by itself. In axum, what is nested at
+    /// `/cache` is not at `/cache/`; [`Router::nest_service`] has it at both.
     ///
     /// Layers of your own, such as a login, go around it.
     pub fn into_router(self) -> Router {
-        // With a slash at its end, what it is nested under is no path of a router beneath.
-        Router::new()
-            .route("/", any(answer))
-            .fallback(answer)
-            .with_state(self)
+        Router::new().fallback(answer).with_state(self)
     }
 }
 

@@ -48,7 +48,7 @@ async fn in_browser(steps: impl FnOnce(Browser) -> Browser + Send + 'static) {
 }
 
 const READS: &str =
-    "state.now ? state.now.stats.functions.reduce((n, row) => n + reads(row), 0) : 0";
+    "(state.now ? state.now.stats.functions.reduce((n, row) => n + reads(row), 0) : 0)";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_shows_numbers_that_move_in_all_its_looks() {
@@ -56,7 +56,7 @@ async fn the_page_shows_numbers_that_move_in_all_its_looks() {
     in_browser(move |mut browser| {
         browser.look(Look { width: 1440, height: 900, scheme: "light" });
         browser.open(&url);
-        browser.until(&format!("{READS} > 0 && state.points.length > 12"));
+        browser.until(&format!("{READS} > 0 && state.points.length > 12 && !!document.querySelector('.tile .muted')"));
         let before = browser.eval(READS).as_f64();
         let shown = browser.eval("document.querySelector('.tile .muted').textContent");
         browser.until(&format!("{READS} > {} && document.querySelector('.tile .muted').textContent !== {shown}", before.unwrap_or_default()));
@@ -112,6 +112,11 @@ async fn an_action_works_and_another_one_is_refused() {
     let looked = cache.clone();
     let published = cache.clone();
     in_browser(move |mut browser| {
+        browser.look(Look {
+            width: 1440,
+            height: 900,
+            scheme: "dark",
+        });
         browser.open(&url);
         browser.until("!document.querySelector('#invalidate').hidden");
         browser.eval("document.querySelector('#key').focus()");
@@ -159,6 +164,13 @@ async fn a_program_that_is_gone_is_told_of() {
         browser.until("document.querySelector('#live').dataset.state === 'on'");
         served.abort();
         browser.until("(look(), !document.querySelector('#lost').hidden)");
+        let verdict = browser.eval("document.querySelector('#verdict-title').textContent");
+        assert_eq!(verdict, json!("Not known."));
+        browser.look(Look {
+            width: 1440,
+            height: 900,
+            scheme: "dark",
+        });
         browser.picture("dashboard-lost");
         browser.forgive();
         browser

@@ -73,18 +73,20 @@ impl Browser {
     }
 
     fn attach(&mut self) {
-        let target = self.call("Target.createTarget", json!({"url": "about:blank"}));
+        let target = self.call("Target.createTarget", &json!({"url": "about:blank"}));
         let id = target["targetId"].clone();
         let flat = json!({"targetId": id, "flatten": true});
-        let attached = self.call("Target.attachToTarget", flat);
+        let attached = self.call("Target.attachToTarget", &flat);
         self.session = text(&attached["sessionId"]);
         for domain in ["Page", "Runtime", "Log", "Audits"] {
-            self.call(&format!("{domain}.enable"), json!({}));
+            self.call(&format!("{domain}.enable"), &json!({}));
         }
     }
 
+    /// Opens a page and waits until it has run.
     pub(crate) fn open(&mut self, url: &str) {
-        self.call("Page.navigate", json!({"url": url}));
+        self.call("Page.navigate", &json!({"url": url}));
+        self.until("document.readyState === 'complete' && location.protocol !== 'about:'");
     }
 
     pub(crate) fn look(&mut self, look: Look) {
@@ -96,21 +98,21 @@ impl Browser {
         let is_narrow = width < 600;
         let size =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_narrow});
-        self.call("Emulation.setDeviceMetricsOverride", size);
+        self.call("Emulation.setDeviceMetricsOverride", &size);
         let features = json!([
             {"name": "prefers-color-scheme", "value": scheme},
             {"name": "prefers-reduced-motion", "value": "reduce"},
         ]);
         self.call(
             "Emulation.setEmulatedMedia",
-            json!({ "features": features }),
+            &json!({ "features": features }),
         );
     }
 
     /// What an expression gives in the page.
     pub(crate) fn eval(&mut self, script: &str) -> Value {
         let asked = json!({"expression": script, "returnByValue": true, "awaitPromise": true});
-        let mut answer = self.call("Runtime.evaluate", asked);
+        let mut answer = self.call("Runtime.evaluate", &asked);
         let failed = &answer["exceptionDetails"];
         assert!(failed.is_null(), "`{script}`: {failed}");
         answer["result"]["value"].take()
@@ -142,18 +144,18 @@ impl Browser {
         for kind in ["keyDown", "keyUp"] {
             let event =
                 json!({"type": kind, "key": key, "text": written, "windowsVirtualKeyCode": code});
-            self.call("Input.dispatchKeyEvent", event);
+            self.call("Input.dispatchKeyEvent", &event);
         }
     }
 
     pub(crate) fn write(&mut self, text: &str) {
-        self.call("Input.insertText", json!({ "text": text }));
+        self.call("Input.insertText", &json!({ "text": text }));
     }
 
     /// The whole page as a PNG, in `target/pictures/`.
     pub(crate) fn picture(&mut self, name: &str) -> PathBuf {
         let asked = json!({"format": "png", "captureBeyondViewport": true});
-        let picture = self.call("Page.captureScreenshot", asked);
+        let picture = self.call("Page.captureScreenshot", &asked);
         let bytes = BASE64_STANDARD.decode(text(&picture["data"]));
         let bytes = bytes.expect("a picture in base64");
         let folder = pictures();
@@ -174,8 +176,7 @@ impl Browser {
         self.complaints.clear();
     }
 
-    #[allow(clippy::needless_pass_by_value, reason = "made for the call")]
-    fn call(&mut self, method: &str, params: Value) -> Value {
+    fn call(&mut self, method: &str, params: &Value) -> Value {
         self.last += 1;
         let mut command = json!({"id": self.last, "method": method, "params": params});
         if !self.session.is_empty() {
@@ -225,8 +226,10 @@ fn program() -> String {
             .output()
             .is_ok_and(|it| it.status.success())
     };
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    let found = names.into_iter().find(there).expect("these tests start `chromium`, which was not found: run `scripts/need-browser`, or install it (`apt-get install chromium`)");
+    let found = ["chromium", "chromium-browser", "google-chrome"]
+        .into_iter()
+        .find(there);
+    let found = found.expect("these tests start `chromium`, which was not found: run `scripts/need-browser`, or install it (`apt-get install chromium`)");
     found.to_owned()
 }
 
