@@ -212,6 +212,7 @@ async fn a_namespace_that_cannot_be_cleared_is_bypassed_until_it_is(world: World
 }
 
 /// How many entries are still to be acknowledged.
+#[allow(clippy::type_complexity, reason = "the answer of XPENDING")]
 fn pending(world: &World) -> u64 {
     let Some(server) = world.server() else {
         return 0;

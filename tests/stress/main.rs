@@ -175,6 +175,7 @@ fn run(way: Way, weather: Weather, seconds: u64, logs: Option<&Logs>) -> Outcome
 }
 
 /// Where the cache is.
+#[allow(clippy::large_enum_variant, reason = "there is one of it")]
 enum Site {
     Pair(Servers),
     Cluster(Shards),
