@@ -189,7 +189,7 @@ pub trait CachedExt: Future + Sized {
     }
 
     /// Also says how the cache answered. A future that makes no annotated call answers
-    /// [`Status::Bypass`].
+    /// [`Status::Bypass`](crate::Status::Bypass).
     ///
     /// # Cancel safety
     ///

@@ -18,6 +18,10 @@ pub(crate) enum Unpackable {
     #[cfg_attr(feature = "zstd", allow(dead_code, reason = "made without it"))]
     NotBuilt,
     /// It is not what was packed, or longer than is allowed.
+    #[cfg_attr(
+        not(feature = "zstd"),
+        allow(dead_code, reason = "nothing is unpacked")
+    )]
     Odd,
 }
 

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use crate::wire::codec::{Codec as _, Json, Msgpack};
 
-/// What stands under a key; [`Operator::inspect`] tells.
+/// What stands under a key; [`Operator::inspect`](crate::operator::Operator::inspect) tells.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Inspection {
