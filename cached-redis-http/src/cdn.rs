@@ -29,7 +29,7 @@ enum Dialect {
 /// except `Accept-Encoding`: not every CDN takes notice of `Vary`. Requests with `Cookie` or `Authorization` must pass
 /// by what it keeps: configure it so. The browser is told by `Cache-Control`, as without a CDN.
 ///
-/// What is kept is purged by a [`Purger`](crate::purge::Purger), which hears of the invalidations of writers that
+/// What is kept is purged by a `purge::Purger`, which hears of the invalidations of writers that
 /// [`publish`](cached_redis::docs::events). **Between an invalidation and its purge a CDN serves what was there before**,
 /// and `max_age` long if the writer does not publish.
 #[derive(Clone, Debug)]
