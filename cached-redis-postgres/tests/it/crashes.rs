@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cached_redis_postgres::{Feed, FeedState};
 
-use crate::support::{Shop, eventually, in_time, streams, tier};
+use crate::support::{Shop, UPDATE, eventually, in_time, streams, tier};
 
 #[tokio::test]
 async fn a_feed_that_dies_while_the_gate_holds_leaves_the_rest_to_the_next() {
@@ -14,25 +14,13 @@ async fn a_feed_that_dies_while_the_gate_holds_leaves_the_rest_to_the_next() {
     let cache = shop.cache().await;
     let feed = shop.feed(&cache).await;
     assert_eq!(shop.fill(&cache, 1).await, 0);
-    shop.postgres
-        .set("synchronous_standby_names = 'nobody'")
-        .await;
-    let writer = shop.postgres.connect().await;
-    let commit = tokio::spawn(async move {
-        writer
-            .batch_execute("UPDATE items SET n = 1 WHERE id = 1")
-            .await
-    });
+    let commit = shop.commit_unseen().await;
     eventually("the gate", async || feed.stats().gate_waits > 0).await;
     drop(feed);
     let feed = shop.feed(&cache).await;
     eventually("the gate of the next", async || feed.stats().gate_waits > 0).await;
     assert_eq!(shop.read(&cache, 1).await, 0);
-    shop.postgres
-        .run("ALTER SYSTEM RESET synchronous_standby_names")
-        .await;
-    shop.postgres.run("SELECT pg_reload_conf()").await;
-    in_time(commit).await.unwrap().unwrap();
+    shop.show(commit).await;
     shop.settle(&feed).await;
     assert_eq!(shop.read(&cache, 1).await, 1);
 }
@@ -46,9 +34,7 @@ async fn what_the_store_does_not_confirm_is_not_confirmed_to_the_slot() {
     assert_eq!(shop.fill(&cache, 1).await, 0);
     shop.settle(&feed).await;
     shop.redis.freeze();
-    shop.postgres
-        .run("UPDATE items SET n = 1 WHERE id = 1")
-        .await;
+    shop.postgres.run(UPDATE).await;
     let lsn = shop.lsn().await;
     eventually("two attempts", async || {
         feed.stats().deferred_invalidations > 1
@@ -75,9 +61,7 @@ async fn a_store_that_comes_back_is_told_what_it_missed() {
     let feed = shop.feed(&cache).await;
     assert_eq!(shop.fill(&cache, 1).await, 0);
     shop.redis.freeze();
-    shop.postgres
-        .run("UPDATE items SET n = 1 WHERE id = 1")
-        .await;
+    shop.postgres.run(UPDATE).await;
     eventually("an attempt", async || {
         feed.stats().deferred_invalidations > 0
     })
@@ -137,15 +121,7 @@ async fn a_server_that_crashes_keeps_what_was_committed() {
     let feed = shop.feed(&cache).await;
     assert_eq!(shop.fill(&cache, 1).await, 0);
     // Unseen by the feed when the server dies: its commit waits.
-    shop.postgres
-        .set("synchronous_standby_names = 'nobody'")
-        .await;
-    let writer = shop.postgres.connect().await;
-    let commit = tokio::spawn(async move {
-        writer
-            .batch_execute("UPDATE items SET n = 1 WHERE id = 1")
-            .await
-    });
+    let commit = shop.commit_unseen().await;
     eventually("the gate", async || feed.stats().gate_waits > 0).await;
     shop.postgres.crash();
     assert!(

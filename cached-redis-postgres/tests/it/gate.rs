@@ -2,10 +2,7 @@
 
 use cached_redis_postgres::Feed;
 
-use crate::support::{Shop, eventually, in_time, streams};
-
-const NOBODY: &str = "synchronous_standby_names = 'nobody'";
-const UPDATE: &str = "UPDATE items SET n = 1 WHERE id = 1";
+use crate::support::{Shop, eventually, streams};
 
 #[tokio::test]
 async fn a_commit_that_waits_for_a_standby_is_invalidated_only_when_it_is_visible() {
@@ -18,9 +15,7 @@ async fn a_commit_that_waits_for_a_standby_is_invalidated_only_when_it_is_visibl
     );
     shop.settle(&feed).await;
     let before = feed.stats();
-    shop.postgres.set(NOBODY).await;
-    let writer = shop.postgres.connect().await;
-    let commit = tokio::spawn(async move { writer.batch_execute(UPDATE).await });
+    let commit = shop.commit_unseen().await;
     eventually("the gate", async || {
         feed.stats().gate_waits > before.gate_waits
     })
@@ -47,11 +42,7 @@ async fn a_commit_that_waits_for_a_standby_is_invalidated_only_when_it_is_visibl
         shop.redis.bytes("it:item:1").is_some(),
         "not invalidated yet"
     );
-    shop.postgres
-        .run("ALTER SYSTEM RESET synchronous_standby_names")
-        .await;
-    shop.postgres.run("SELECT pg_reload_conf()").await;
-    in_time(commit).await.unwrap().unwrap();
+    shop.show(commit).await;
     shop.settle(&feed).await;
     assert_eq!(shop.read(&cache, 1).await, 1);
 }
@@ -67,19 +58,13 @@ async fn without_the_gate_the_old_value_stays() {
         .unwrap();
     streams(&feed).await;
     assert_eq!(shop.fill(&cache, 1).await, 0);
-    shop.postgres.set(NOBODY).await;
-    let writer = shop.postgres.connect().await;
-    let commit = tokio::spawn(async move { writer.batch_execute(UPDATE).await });
+    let commit = shop.commit_unseen().await;
     eventually("too early an invalidation", async || {
         feed.stats().transactions == 1
     })
     .await;
     assert_eq!(shop.fill(&cache, 1).await, 0);
-    shop.postgres
-        .run("ALTER SYSTEM RESET synchronous_standby_names")
-        .await;
-    shop.postgres.run("SELECT pg_reload_conf()").await;
-    in_time(commit).await.unwrap().unwrap();
+    shop.show(commit).await;
     shop.settle(&feed).await;
     assert_eq!(shop.read(&cache, 1).await, 0, "stale, until its TTL");
 }

@@ -2,7 +2,7 @@
 
 use cached_redis_postgres::{Feed, FeedState};
 
-use crate::support::{Shop, eventually, in_time, streams};
+use crate::support::{Shop, UPDATE, eventually, in_time, streams};
 
 #[tokio::test]
 async fn one_feed_reads_the_slot_and_another_takes_over() {
@@ -18,9 +18,7 @@ async fn one_feed_reads_the_slot_and_another_takes_over() {
     })
     .await;
     assert_eq!(shop.fill(&one, 1).await, 0);
-    shop.postgres
-        .run("UPDATE items SET n = 1 WHERE id = 1")
-        .await;
+    shop.postgres.run(UPDATE).await;
     // Also who only waits knows how far the other one is.
     shop.settle(&second).await;
     assert_eq!((shop.read(&two, 1).await, second.stats().messages), (1, 0));
@@ -41,9 +39,7 @@ async fn what_is_committed_while_nobody_reads_waits() {
     let cache = shop.cache().await;
     drop(shop.feed(&cache).await);
     assert_eq!(shop.fill(&cache, 1).await, 0);
-    shop.postgres
-        .run("UPDATE items SET n = 1 WHERE id = 1")
-        .await;
+    shop.postgres.run(UPDATE).await;
     let feed = shop.feed(&cache).await;
     shop.settle(&feed).await;
     assert_eq!(
@@ -63,9 +59,7 @@ async fn a_slot_that_was_dropped_is_made_anew_and_everything_goes() {
         shop.reader.batch_execute(drop_it).await.is_ok()
     })
     .await;
-    shop.postgres
-        .run("UPDATE items SET n = 1 WHERE id = 1")
-        .await;
+    shop.postgres.run(UPDATE).await;
     let feed = shop.feed(&cache).await;
     assert_eq!(
         (feed.stats().lost_slots, shop.read(&cache, 1).await),
@@ -81,9 +75,7 @@ async fn a_slot_whose_log_is_gone_is_made_anew_and_everything_goes() {
     shop.settle(&feed).await;
     drop(feed);
     assert_eq!(shop.fill(&cache, 1).await, 0);
-    shop.postgres
-        .run("UPDATE items SET n = 1 WHERE id = 1")
-        .await;
+    shop.postgres.run(UPDATE).await;
     shop.postgres.set("max_slot_wal_keep_size = '1MB'").await;
     let lost = "SELECT coalesce(wal_status, '') = 'lost' FROM pg_replication_slots WHERE slot_name = 'cached_redis'";
     eventually("the slot is lost", async || {

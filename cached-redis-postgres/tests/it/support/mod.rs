@@ -22,5 +22,5 @@ pub(crate) use patience::{eventually, in_time};
 pub(crate) use postgres::{Postgres, Session};
 pub(crate) use process::signal;
 pub(crate) use server::RedisServer;
-pub(crate) use shop::{Shop, item, item_of, items, streams};
+pub(crate) use shop::{Shop, UPDATE, item, item_of, items, streams};
 pub(crate) use tier::tier;

@@ -115,7 +115,11 @@ impl Postgres {
 
     /// Changes a setting while the server runs.
     pub(crate) async fn set(&self, setting: &str) {
-        self.run(&format!("ALTER SYSTEM SET {setting}")).await;
+        self.alter(&format!("SET {setting}")).await;
+    }
+
+    pub(crate) async fn alter(&self, change: &str) {
+        self.run(&format!("ALTER SYSTEM {change}")).await;
         self.run("SELECT pg_reload_conf()").await;
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use cached_redis::{Builder, Cache, redis_cached};
 use cached_redis_postgres::sql::{Kit, Table};
 use cached_redis_postgres::{Feed, FeedState, Lsn};
+use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 use tokio_postgres::types::PgLsn;
 
@@ -16,6 +17,11 @@ pub(crate) struct Shop {
     pub(crate) redis: RedisServer,
     pub(crate) reader: Session,
 }
+
+/// Gives the first item a 1.
+pub(crate) const UPDATE: &str = "UPDATE items SET n = 1 WHERE id = 1";
+
+pub(crate) type Commit = JoinHandle<Result<(), tokio_postgres::Error>>;
 
 /// How often an item was loaded.
 static LOADS: AtomicU64 = AtomicU64::new(0);
@@ -99,6 +105,22 @@ impl Shop {
             value = self.read(cache, id).await;
         }
         value
+    }
+
+    /// Gives the first item a 1, by a commit that has happened and that nobody sees: it waits for a standby that is
+    /// none. Ends when it is seen.
+    pub(crate) async fn commit_unseen(&self) -> Commit {
+        self.postgres
+            .set("synchronous_standby_names = 'nobody'")
+            .await;
+        let writer = self.postgres.connect().await;
+        tokio::spawn(async move { writer.batch_execute(UPDATE).await })
+    }
+
+    /// Lets everybody see it.
+    pub(crate) async fn show(&self, commit: Commit) {
+        self.postgres.alter("RESET synchronous_standby_names").await;
+        in_time(commit).await.unwrap().unwrap();
     }
 
     /// Waits until all is invalidated that was committed until now.
