@@ -20,6 +20,7 @@ use super::mode::Mode;
 use crate::error::{Error, StoreError};
 use crate::observe::registry;
 use crate::store::{Answer, Store as _};
+use crate::util::backoff::Backoff;
 use crate::wire::entry::Token;
 
 /// How often they are read. What is ordered is followed after this and a round trip.
@@ -33,9 +34,6 @@ const MARK: &[u8; 8] = b"#modes 1";
 
 /// Where its text begins.
 const TEXT: usize = MARK.len() + 16;
-
-/// How often a change is tried against those of others.
-const TRIES: u32 = 8;
 
 /// What an empty one lives on: nothing stands in its place soon.
 const SHORT: Duration = Duration::from_millis(1);
@@ -116,7 +114,8 @@ pub(crate) async fn change(
     mode: Option<(Mode, Duration)>,
 ) -> Result<bool, Error> {
     let (store, key) = (&inner.store, key(&inner.namespace));
-    for _ in 0..TRIES {
+    let mut backoff = Backoff::contention();
+    for _ in 0..inner.settings.update_attempts {
         let stands = store.get(&key).await?;
         let now = store.now_ms(&key);
         let mut orders = Orders::read(stands.as_ref()).at(now);
@@ -135,6 +134,7 @@ pub(crate) async fn change(
             }
             return Ok(before.is_some());
         }
+        sleep(backoff.next()).await;
     }
     Err(Error::Contended)
 }
