@@ -40,7 +40,8 @@ impl Cache {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), cached_redis::Error> {
     /// let cache = Cache::builder().url("memory://").build().await?;
-    /// cache.put("user:42", "Ann", Duration::from_secs(60)).await?;
+    /// let policy = Policy::new().ttl(Duration::from_secs(60));
+    /// cache.put(&policy, "user:42", &"Ann".to_owned()).await?;
     ///
     /// let found = cache.operator().inspect("user:42").await?;
     /// assert_eq!(found.standing.kind(), "value");
