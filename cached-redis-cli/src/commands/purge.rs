@@ -1,5 +1,5 @@
 //! Removes entries by the steps that writers take, so that what they promise holds: afterwards nobody serves what
-//! was loaded before, from its memory neither.
+//! was loaded before, from its memory neither. Only where the whole namespace goes, that takes its time.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
