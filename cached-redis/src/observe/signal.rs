@@ -4,6 +4,7 @@ use std::fmt;
 
 use tracing::Level;
 use tracing::field::display;
+use tracing::level_filters::LevelFilter;
 
 use crate::error::Unguarded;
 use crate::error::pending::Pending;
@@ -16,6 +17,11 @@ use crate::util::warning::say;
 
 /// Counts `event` and tells `tracing`.
 pub(crate) fn emit(counters: &Counters, warnings: &Warnings, site: &Site, event: &Event<'_>) {
+    if let Event::LocalHit = event
+        && !is_traced()
+    {
+        return counters.add(Count::LocalHits, 1);
+    }
     let signal = Signal::of(event);
     for (count, n) in signal.counts.into_iter().filter(|(_, n)| *n > 0) {
         counters.add(count, n);
@@ -32,6 +38,12 @@ pub(crate) fn emit(counters: &Counters, warnings: &Warnings, site: &Site, event:
         true => signal.tell(site.name, event),
         false => tracing::debug!(function = site.name, ?event, "as was told before"),
     }
+}
+
+/// Whether somebody may listen to what is of no interest but to `trace`: what is read without Redis is worth less
+/// than to ask the table.
+fn is_traced() -> bool {
+    cfg!(feature = "log") || LevelFilter::current() >= Level::TRACE
 }
 
 /// Tells that a cache ended with invalidations that the store has not confirmed.

@@ -221,35 +221,32 @@ impl Policy {
 
     /// The same as an error that costs nothing: every read asks this.
     fn checked_range(&self) -> Result<(), &'static str> {
-        let require = |is_met: bool, problem| is_met.then_some(()).ok_or(problem);
-        let ttl = self.ttl != Some(Duration::ZERO);
-        let jitter = self.jitter.is_none_or(|it| it.is_in_range());
-        let ahead = self.refresh_ahead.is_none_or(|it| it > 0.0 && it < 1.0);
-        let beta = self
-            .early_expiry
-            .is_none_or(|it| it > 0.0 && it.is_finite());
-        let audit = self.audit.is_none_or(|it| (0.0..=1.0).contains(&it));
-        let timeout = self.soft_timeout != Some(Duration::ZERO);
-        let packs = cfg!(feature = "zstd") || self.compress.is_none();
-        let local = self.local != Some(Duration::ZERO);
-        let lives = self
-            .local
-            .zip(self.ttl)
-            .is_none_or(|(local, ttl)| local <= ttl);
-        let audited = self.local.is_some() && self.audit == Some(1.0);
-        require(ttl, "a TTL must be more than zero")?;
-        require(jitter, "jitter must be at least 0 and below 1")?;
-        require(ahead, "refresh_ahead must be more than 0 and below 1")?;
-        require(beta, "early_expiry must be more than 0 and finite")?;
-        require(audit, "audit must be from 0 to 1")?;
-        require(timeout, "a timeout must be more than zero")?;
-        require(packs, "`compress` needs the feature `zstd`")?;
-        require(local, "`local` must be more than zero")?;
-        require(lives, "`local` must be no longer than the TTL")?;
-        require(
-            !audited,
-            "`local` beside `audit = 1`, which asks the source at each hit",
-        )
+        let lives_longer = |local| self.ttl.is_some_and(|ttl| local > ttl);
+        let is_share = |share: f64| share > 0.0 && share < 1.0;
+        let is_beta = |beta: f64| beta > 0.0 && beta.is_finite();
+        Err(if self.ttl.is_some_and(|it| it.is_zero()) {
+            "a TTL must be more than zero"
+        } else if self.jitter.is_some_and(|it| !it.is_in_range()) {
+            "jitter must be at least 0 and below 1"
+        } else if self.refresh_ahead.is_some_and(|it| !is_share(it)) {
+            "refresh_ahead must be more than 0 and below 1"
+        } else if self.early_expiry.is_some_and(|it| !is_beta(it)) {
+            "early_expiry must be more than 0 and finite"
+        } else if self.audit.is_some_and(|it| !(0.0..=1.0).contains(&it)) {
+            "audit must be from 0 to 1"
+        } else if self.soft_timeout.is_some_and(|it| it.is_zero()) {
+            "a timeout must be more than zero"
+        } else if cfg!(not(feature = "zstd")) && self.compress.is_some() {
+            "`compress` needs the feature `zstd`"
+        } else if self.local.is_some_and(|it| it.is_zero()) {
+            "`local` must be more than zero"
+        } else if self.local.is_some_and(lives_longer) {
+            "`local` must be no longer than the TTL"
+        } else if self.local.is_some() && self.audit == Some(1.0) {
+            "`local` beside `audit = 1`, which asks the source at each hit"
+        } else {
+            return Ok(());
+        })
     }
 
     /// Whether a reader has to know the age of an entry: an option says so, or may, in the policy of

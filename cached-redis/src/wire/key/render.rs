@@ -29,21 +29,11 @@ impl KeyWriter {
     }
 
     /// `<x>` where `x` is an integer
-    pub(super) fn number(&mut self, negative: bool, mut distance: u64) {
-        let (mut digits, mut at) = ([0; 20], 20);
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (distance % 10) as u8;
-            distance /= 10;
-            if distance == 0 {
-                break;
-            }
-        }
+    pub(super) fn number(&mut self, negative: bool, distance: u64) {
         if negative {
             self.text.push('-');
         }
-        self.text
-            .push_str(str::from_utf8(&digits[at..]).unwrap_or_default());
+        self.text.push_str(itoa::Buffer::new().format(distance));
     }
 
     /// `<x>` where `x` is an `Option`

@@ -8,7 +8,9 @@ const MOST: usize = 8;
 const LONGEST: usize = 1024;
 
 thread_local! {
-    /// The texts of calls before.
+    /// The text of the last call: most have no more than their key.
+    static LAST: Cell<String> = const { Cell::new(String::new()) };
+    /// The other texts of calls before.
     static ROOM: Cell<Vec<String>> = const { Cell::new(Vec::new()) };
     /// A list of tags of one of them.
     static LIST: Cell<Vec<String>> = const { Cell::new(Vec::new()) };
@@ -16,6 +18,11 @@ thread_local! {
 
 /// An empty text.
 pub(crate) fn text() -> String {
+    let mut last = LAST.try_with(Cell::take).unwrap_or_default();
+    if last.capacity() > 0 {
+        last.clear();
+        return last;
+    }
     let text = ROOM.try_with(|room| {
         let mut texts = room.take();
         let text = texts.pop();
@@ -34,10 +41,21 @@ pub(crate) fn list() -> Vec<String> {
 
 /// Hands a text on.
 pub(crate) fn give(text: String) {
+    if text.capacity() > LONGEST {
+        return;
+    }
     // In a thread that ends there is no next call.
+    let before = LAST.try_with(|last| last.replace(text));
+    if let Some(before) = before.ok().filter(|before| before.capacity() > 0) {
+        give_back(before);
+    }
+}
+
+/// Hands on one that was not taken since.
+fn give_back(text: String) {
     let _ = ROOM.try_with(|room| {
         let mut texts = room.take();
-        if texts.len() < MOST && text.capacity() <= LONGEST {
+        if texts.len() < MOST {
             texts.push(text);
         }
         room.set(texts);
