@@ -17,6 +17,8 @@ pub trait IdMap:
     /// What is kept under each key.
     type Value;
 
+    /// Makes room for so many.
+    fn reserve(&mut self, _more: usize) {}
     /// The value of `id`, if there is one.
     fn value(&self, id: &Self::Id) -> Option<&Self::Value>;
     /// Whether two ids have the same place.
@@ -31,6 +33,9 @@ where
     type Id = K;
     type Value = V;
 
+    fn reserve(&mut self, more: usize) {
+        Self::reserve(self, more);
+    }
     fn value(&self, id: &K) -> Option<&V> {
         self.get(id)
     }

@@ -1,10 +1,11 @@
 //! One call of a batch: its ids, each with its key.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
+
+use quick_cache::DefaultHashBuilder;
 
 use crate::engine::handle::{Cache, Inner};
 use crate::engine::label::Label;
@@ -101,15 +102,16 @@ impl Call {
     pub fn batch<K>(self, ids: Vec<K>, mut render: impl FnMut(&mut KeyWriter, &K)) -> Batch<K> {
         let requests = self.cache().and_then(|cache| {
             let own = cache.inner.function_tag(self.function);
-            let request = |id| {
+            let mut requests = Vec::with_capacity(ids.len());
+            let rendered = ids.iter().try_for_each(|id| {
                 let mut writer = KeyWriter::new(&cache.inner.namespace);
                 render(&mut writer, id);
                 let mut request = Request::of(writer.finish()?);
                 own.iter().for_each(|own| request.tags.add(own.to_string()));
-                Some(request)
-            };
-            let requests = ids.iter().map(request).collect();
-            self.rendered(&cache.inner, requests)
+                requests.push(request);
+                Some(())
+            });
+            self.rendered(&cache.inner, rendered.map(|()| requests))
         });
         Batch {
             requests,
@@ -195,7 +197,7 @@ impl<K> Batch<K> {
         let (Some(cache), Some(requests)) = (call.cache(), requests) else {
             return Err(ids);
         };
-        let (mut requests, ids) = grouped(ids.into_iter().zip(requests), same);
+        let (mut requests, ids) = grouped(ids, requests, same);
         for request in &mut requests {
             if request.tags.are_too_many() {
                 request.is_bypassed = true;
@@ -215,29 +217,37 @@ impl<K> Batch<K> {
 /// Each key once, with the tags of all of its ids, and beside it each of those once. A key whose ids are of
 /// different versions has none that could be compared.
 fn grouped<K>(
-    pairs: impl Iterator<Item = (K, Request)>,
+    ids: Vec<K>,
+    all: Vec<Request>,
     same: fn(&K, &K) -> bool,
 ) -> (Vec<Request>, Vec<Ids<K>>) {
-    let (mut requests, mut all) = (Vec::new(), Vec::new());
-    let mut places = HashMap::new();
-    for (id, request) in pairs {
-        match places.entry(request.key.clone()) {
-            Entry::Occupied(place) => {
-                let known: &mut Request = &mut requests[*place.get()];
-                known.tags.merge(&request.tags);
-                known.is_bypassed |= request.is_bypassed || known.version != request.version;
-                let ids: &mut Ids<K> = &mut all[*place.get()];
-                if !ids.iter().any(|known| same(known, &id)) {
-                    ids.others.push(id);
-                }
-            }
-            Entry::Vacant(place) => {
-                place.insert(all.len());
-                requests.push(request);
-                let others = Vec::new();
-                all.push(Ids { id, others });
-            }
+    let places = places(&all);
+    let mut requests = Vec::<Request>::with_capacity(all.len());
+    let mut groups = Vec::<Ids<K>>::with_capacity(all.len());
+    for ((id, request), place) in ids.into_iter().zip(all).zip(places) {
+        let Some(known) = requests.get_mut(place) else {
+            requests.push(request);
+            let others = Vec::new();
+            groups.push(Ids { id, others });
+            continue;
+        };
+        known.tags.merge(&request.tags);
+        known.is_bypassed |= request.is_bypassed || known.version != request.version;
+        let ids = &mut groups[place];
+        if !ids.iter().any(|known| same(known, &id)) {
+            ids.others.push(id);
         }
     }
-    (requests, all)
+    (requests, groups)
+}
+
+/// The place of the key of each among those that differ.
+fn places(requests: &[Request]) -> Vec<usize> {
+    let hasher = DefaultHashBuilder::default();
+    let mut known = HashMap::with_capacity_and_hasher(requests.len(), hasher);
+    let places = requests.iter().map(|request| {
+        let next = known.len();
+        *known.entry(request.key.as_str()).or_insert(next)
+    });
+    places.collect()
 }

@@ -125,10 +125,12 @@ where
         own: &own,
         collects: wish.place.is_some(),
     };
+    let mut found = OkOf::<P>::default();
+    found.reserve(requests.len());
     let mut reader = Reader {
         plan,
         load,
-        found: OkOf::<P>::default(),
+        found,
         began: None,
         pause: None,
         renewals: Vec::new(),
@@ -235,7 +237,8 @@ impl<'r, P: EachPlan, F: Loads<P>> Reader<'r, P, F> {
         &mut self,
         ones: Vec<One<'k, Id<P>>>,
     ) -> Result<Vec<One<'k, Id<P>>>, ErrorOf<P>> {
-        let mut rest = Vec::with_capacity(ones.len());
+        // Most often there are none.
+        let mut rest = Vec::new();
         for one in ones {
             rest.extend(self.serve(one)?);
         }
