@@ -238,6 +238,7 @@ kinds! {
     TrackingGoes "the server forgets whom it has told, and says so"
     LinkDies "its link dies"
     SlotMoves "the slot moves to another server"
+    OldOwnerHears "the old owner of the slot hears of an election"
     OldOwnerKnows "the old owner of the slot hears of the move"
     OldOwnerTrims "the old owner removes what it has of the slot"
 

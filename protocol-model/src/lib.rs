@@ -68,6 +68,8 @@
 //!   of the writer.
 //! * h1, h2: where the slot of a key moves, or a replica takes over, the bound is `delta` **and** the time that
 //!   the old owner needs to hear of it. A PING does not tell that (h3); `CLUSTER INFO` or the epoch does.
+//! * h6, h7: an old owner may hear that there was an election before it hears what that has changed. Then it is read
+//!   anew, and asked in vain; so it has to announce what it removes when it knows, as servers do that remove it then.
 //!
 //! * x1: what is checked needs no ticket, and may be kept although its fill was refused, as long as each entry
 //!   has a token of its own (x2b).

@@ -4,12 +4,13 @@
 //! server's answer is changed on its way: first alike for all, as if every process had a clock of
 //! its own and the right estimate; then for one process alone, whose estimate is wrong.
 
+use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cached_redis::{Cache, CachedExt as _, Status, redis_cached};
 
 use crate::support::{
-    Forwarder, Source, World, eventually, filled, in_time, on_redis, until_stale,
+    Forwarder, Source, World, eventually, filled, in_time, on_a_cluster, on_redis, until_stale,
 };
 
 on_redis!(
@@ -18,6 +19,7 @@ on_redis!(
     a_wrong_clock_revives_nothing,
     a_wrong_clock_lengthens_no_throttle,
 );
+on_a_cluster!(what_is_told_of_a_batch_is_by_the_clock_of_each_server);
 
 const MINUTE: i64 = 60;
 
@@ -163,5 +165,38 @@ async fn a_wrong_clock_lengthens_no_throttle(mut world: World) {
         eventually("the failure", failed).await;
         let new = async || right.scope(long(&source, 1)).await == Ok(2);
         eventually("the end of the throttle", new).await;
+    }
+}
+
+#[redis_cached(batch(id in ids), ttl = 600, key = "clocks-apart:many:<id>")]
+async fn read_many(ids: &[u64]) -> HashMap<u64, u64> {
+    ids.iter().map(|id| (*id, *id)).collect()
+}
+
+async fn what_is_told_of_a_batch_is_by_the_clock_of_each_server(mut world: World) {
+    let builder = world.patient();
+    let cluster = world.cluster();
+    // The clock of the first server, which has the first slots, is ahead.
+    let network = Forwarder::to(&cluster.nodes()[0]).await;
+    network.shift_clock(MINUTE);
+    let url = network.url();
+    let (_, ahead) = url.rsplit_once(':').expect("an address with a port");
+    let (first, ahead) = (cluster.nodes()[0].port(), ahead.parse().unwrap());
+    let map = move |host: &str, port| (port == first).then(|| (host.to_owned(), ahead));
+    let cache = builder.address_map(map).build().await.unwrap();
+    let ids: Vec<_> = (0..30).collect();
+    let owners = ids
+        .iter()
+        .map(|id| cluster.owner(&format!("it:clocks-apart:many:{id}")));
+    assert_eq!(owners.collect::<std::collections::BTreeSet<_>>().len(), 3);
+    cache.scope(read_many(&ids)).await;
+    filled(&cache, 30).await;
+    for id in ids {
+        let (_, info) = cache.scope(read_many(&[id]).with_info()).await;
+        assert_eq!(info.status(), Status::Hit);
+        assert!(
+            info.age().unwrap() < Duration::from_secs(30),
+            "{id}: {info:?}"
+        );
     }
 }

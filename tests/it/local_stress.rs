@@ -1,6 +1,7 @@
 //! Many processes with a level in memory, one of them behind a network that fails: nothing that is older than
 //! what had been invalidated `delta` before the read is served, nothing at all that the process itself had
-//! invalidated, and of what is checked nothing that anybody had.
+//! invalidated, and of what is checked nothing that anybody had. Once a settled invalidation has returned, nothing older
+//! is served anywhere.
 //!
 //! The same on a cluster, whose slots move and whose replicas take over. Until an old primary has learnt that it is
 //! none any more, it goes on answering: `delta` counts from then. How late reads were is measured and printed.
@@ -26,6 +27,7 @@ struct Returned {
     version: u64,
     at: Instant,
     process: usize,
+    settled: bool,
 }
 
 /// Each key with its committed version.
@@ -106,6 +108,8 @@ impl Truth {
             assert!(by < delta, "{version} of {key} is late by {by:?}");
             let own = self.missed(key, version, |it| is_older(it) && it.process == process);
             assert!(own.is_none(), "{version} of {key} is older than the own");
+            let settled = self.missed(key, version, |it| is_older(it) && it.settled);
+            assert!(settled.is_none(), "{version} of {key} had settled");
         }
     }
 }
@@ -158,9 +162,14 @@ async fn write(cache: Cache, truth: Arc<Truth>, process: usize) {
     let key = fastrand::usize(..KEYS);
     let (version, began) = (truth.commit(key), Instant::now());
     let name = format!("stressed:{key}");
-    let ended = match fastrand::bool() {
-        true => cache.invalidate(name).await,
-        false => cache.invalidate_tag(name).await,
+    let settled = fastrand::bool();
+    let request = match fastrand::bool() {
+        true => cache.invalidation().key(name),
+        false => cache.invalidation().tag(name),
+    };
+    let ended = match settled {
+        true => request.settled().send().await,
+        false => request.send().await,
     };
     let at = Instant::now();
     // In a window it may be confirmed by who is primary no more, and is repeated when that is known.
@@ -172,6 +181,7 @@ async fn write(cache: Cache, truth: Arc<Truth>, process: usize) {
                 version,
                 at,
                 process,
+                settled,
             },
         );
     }
@@ -226,6 +236,11 @@ impl Stress {
         while let Some(ended) = self.tasks.join_next().await {
             ended.unwrap();
         }
+        let keys = self.truth.keys.iter();
+        let returned = keys.map(|key| key.lock().unwrap().1.iter().filter(|it| it.settled).count());
+        let settled: usize = returned.sum();
+        assert!(settled > 0, "no settled invalidation has returned");
+        println!("{settled} invalidations had settled");
         *self.truth.late.lock().unwrap()
     }
 }
@@ -271,7 +286,8 @@ async fn on_a_cluster_none_is_older_than_that_since_the_old_owner_has_learnt_of_
     let world = World::on_this(&cluster);
     let stress = Stress::begin(|_| world.builder().on_failover(OnFailover::Epoch)).await;
     let mut shards = [[0, 3], [1, 4], [2, 5]];
-    let mut windows = Vec::new();
+    let (mut windows, mut moves) = (Vec::new(), Vec::new());
+    let whole = cluster.moves_whole_slots();
     let end = Instant::now() + Duration::from_secs(tier(6, 30));
     for round in 0.. {
         for _ in 0..4 {
@@ -279,9 +295,20 @@ async fn on_a_cluster_none_is_older_than_that_since_the_old_owner_has_learnt_of_
             let (slot, from) = some_slot(&cluster);
             let to = shards.map(|[primary, _]| primary);
             let to = to[fastrand::usize(..3)];
-            if to != from {
-                block_in_place(|| cluster.move_slot(slot, from, to));
+            if to == from {
+                continue;
             }
+            let begun = Instant::now();
+            match whole && fastrand::bool() {
+                // Until its old owner knows of it, that answers.
+                true => {
+                    stress.truth.opened();
+                    block_in_place(|| cluster.move_whole_slot(slot, from, to));
+                    stress.truth.closed();
+                }
+                false => block_in_place(|| cluster.move_slot(slot, from, to)),
+            }
+            moves.push(begun.elapsed());
         }
         if Instant::now() >= end {
             break;
@@ -303,7 +330,10 @@ async fn on_a_cluster_none_is_older_than_that_since_the_old_owner_has_learnt_of_
     let moved: Vec<_> = stress.caches.iter().map(|it| it.stats().local()).collect();
     let late = stress.end().await;
     println!(
-        "{} takeovers, the longest window {:?}; late by {late:?}, dropped {moved:?}",
+        "{} slots moved, in {:?} at most until the old owner knew; {} takeovers, the longest window {:?}; \
+         late by {late:?}, dropped {moved:?}",
+        moves.len(),
+        moves.iter().max().unwrap(),
         windows.len(),
         windows.iter().max().unwrap()
     );

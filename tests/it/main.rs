@@ -89,6 +89,7 @@ mod lock;
 mod log_floods;
 mod lost_generation;
 mod macros;
+mod many_processes;
 mod minimal_user;
 mod negative;
 mod nested;

@@ -164,6 +164,29 @@ impl Cluster {
         self.end_move(slot, from, to);
     }
 
+    /// Whether the servers can move a slot as a whole.
+    pub(crate) fn moves_whole_slots(&self) -> bool {
+        let known = ["COMMAND", "INFO", "cluster|migrateslots"];
+        let known: Vec<redis::Value> = self.nodes[0].run(&known);
+        known != [redis::Value::Nil]
+    }
+
+    /// Lets the servers move a slot as a whole; waits until its old owner knows that it is gone.
+    pub(crate) fn move_whole_slot(&self, slot: u16, from: usize, to: usize) {
+        let (name, id) = (slot.to_string(), self.id(to));
+        let words = [
+            "CLUSTER",
+            "MIGRATESLOTS",
+            "SLOTSRANGE",
+            &name,
+            &name,
+            "NODE",
+            &id,
+        ];
+        self.nodes[from].run::<()>(&words);
+        until("the slot is gone", || !owns(&self.nodes[from], slot));
+    }
+
     /// Waits until a node is a replica that has all of its primary.
     pub(crate) fn follows(&self, node: usize) {
         until("the replica follows", || {

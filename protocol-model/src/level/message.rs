@@ -13,8 +13,8 @@ pub(crate) enum Message {
     Reply(u8),
     Redirect,
     Pong {
-        /// The server knows that it has lost the slot.
-        lost: bool,
+        /// The server has heard of an election.
+        elected: bool,
     },
     Changed(u8),
     Flushed,

@@ -93,6 +93,10 @@ pub(crate) struct Move {
     pub(crate) asked: bool,
     /// Invalidations count from when the old owner knows of the move.
     pub(crate) from_known: bool,
+    /// The old owner hears of an election before it hears what that has changed.
+    pub(crate) elected_first: bool,
+    /// It removes what it has of the slot, and announces that, as soon as it knows of the move; else later.
+    pub(crate) trims_at_once: bool,
 }
 
 impl Level {

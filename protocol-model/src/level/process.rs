@@ -2,7 +2,7 @@
 
 use super::message::{Command, Message, Queue};
 use super::state::{Entry, Kept, NOW, Phase, Process, Reader, Stage};
-use super::{KEY, Level, Moment, Next, Steps, TAG, WRITERS};
+use super::{KEY, Level, Moment, Move, Next, Steps, TAG, WRITERS};
 use crate::event::{What, Who};
 use crate::local::{Life, Notice, Origin, Rule, Rules, Voids, is_current};
 use crate::state::Version;
@@ -122,13 +122,18 @@ impl Next<'_> {
                 self.wakes(reader, |item| !level.elsewhere[item])
             }
             Message::Redirect => self.moves(process, What::IsRedirected).into(),
-            Message::Pong { lost } => {
+            Message::Pong { elected } => {
                 let sent = self.at(process).ping.take().unwrap_or(NOW);
                 let level = self.level;
                 self.at(process).link.answered(level, sent, NOW);
-                match level.moves.is_some_and(|moves| moves.asked && lost) {
-                    true => self.moves(process, What::HearsOfMove).into(),
-                    false => What::IsAnswered.into(),
+                let is_news = elected && !self.at(process).told;
+                match level.moves.filter(|moves| moves.asked && is_news) {
+                    Some(Move {
+                        elected_first: true,
+                        ..
+                    }) => self.hears_of_election(process).into(),
+                    Some(_) => self.moves(process, What::HearsOfMove).into(),
+                    None => What::IsAnswered.into(),
                 }
             }
             Message::Changed(item) => {
@@ -177,6 +182,13 @@ impl Next<'_> {
         self.notes(process, Notice::Lost);
         self.connects(process);
         What::NoticesLoss
+    }
+
+    /// It leaves nothing that was read, and goes on asking the same server.
+    fn hears_of_election(&mut self, process: usize) -> What {
+        self.notes(process, Notice::Moved);
+        self.at(process).told = true;
+        What::HearsOfMove
     }
 
     /// It is told of another server on any connection, and leaves the one it has.

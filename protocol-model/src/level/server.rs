@@ -86,15 +86,20 @@ impl Moment {
     fn has_lost(&self, server: usize) -> bool {
         server == 0 && self.owner == Owner::Known
     }
+
+    fn knows_of_election(&self, server: usize) -> bool {
+        server == 0 && matches!(self.owner, Owner::Elected | Owner::Known)
+    }
 }
 
 impl Next<'_> {
     fn runs(&mut self, process: usize, command: Command) -> Did {
         let server = self.state.server_of(process);
         let lost = self.state.has_lost(server);
+        let elected = self.state.knows_of_election(server);
         self.state.processes[process].up.pop();
         let (message, did) = match command {
-            Command::Ping => (Message::Pong { lost }, What::PingRuns.into()),
+            Command::Ping => (Message::Pong { elected }, What::PingRuns.into()),
             Command::Get(_) if lost => (Message::Redirect, What::Redirects.into()),
             Command::Get(reader) => {
                 let level = self.level;

@@ -70,6 +70,8 @@ pub(crate) enum Owner {
     First,
     /// The second; the first has not heard of it and answers as before.
     Second,
+    /// The second; the first has heard of an election, and not that it has lost the slot.
+    Elected,
     /// The second, as the first knows.
     Known,
 }
@@ -116,6 +118,8 @@ pub(crate) struct Process {
     pub(crate) cut: bool,
     /// Its link goes to the second server.
     pub(crate) moved: bool,
+    /// The first server has told it of the election.
+    pub(crate) told: bool,
     /// The newest version whose invalidation was made here and has returned, confirmed or not.
     pub(crate) own: Version,
 }
@@ -182,6 +186,7 @@ impl Process {
             ping: None,
             cut: false,
             moved: false,
+            told: false,
             own: 0,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::message::Queue;
 use super::state::{Ago, Owner, Phase, Stage};
-use super::{ITEMS, Next, PROCESSES, Steps};
+use super::{ITEMS, Move, Next, PROCESSES, Steps};
 use crate::event::{What, Who};
 use crate::local::Settling;
 use crate::step::Did;
@@ -60,14 +60,30 @@ fn move_steps(steps: &mut Steps<'_>) {
             next.state.owner = Owner::Second;
             What::SlotMoves
         }),
-        Owner::Second => steps.add(Who::World, |next| {
-            next.state.owner = Owner::Known;
-            What::OldOwnerKnows
+        Owner::Second if steps.is(|moves| moves.elected_first) => steps.add(Who::World, |next| {
+            next.state.owner = Owner::Elected;
+            What::OldOwnerHears
         }),
+        Owner::Second | Owner::Elected => {
+            let trims = steps.is(|moves| moves.trims_at_once);
+            steps.add(Who::World, |next| {
+                next.state.owner = Owner::Known;
+                if trims {
+                    next.sets(0, None, None);
+                }
+                What::OldOwnerKnows
+            });
+        }
         Owner::Known => steps.add(Who::World, |next| {
             next.sets(0, None, None);
             What::OldOwnerTrims
         }),
+    }
+}
+
+impl Steps<'_> {
+    fn is(&self, so: impl Fn(Move) -> bool) -> bool {
+        self.level.moves.is_some_and(so)
     }
 }
 
@@ -76,7 +92,7 @@ impl Next<'_> {
     fn ticks(&mut self, processes: usize) -> Did {
         let level = self.level;
         let late = level.moves.is_some_and(|moves| moves.from_known);
-        let unknown = late && self.state.owner == Owner::Second;
+        let unknown = late && matches!(self.state.owner, Owner::Second | Owner::Elected);
         let state = &mut self.state;
         for process in 0..processes {
             for age in state.ages_of(process) {

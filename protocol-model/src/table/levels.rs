@@ -260,11 +260,27 @@ pub(super) fn tagging() -> Vec<Row> {
 
 /// The slot of the key moves, or a replica takes over, and for a while the old owner goes on as before.
 pub(super) fn moving() -> Vec<Row> {
-    let moves = |asked, from_known| Level {
-        moves: Some(Move { asked, from_known }),
+    let by = |moves| Level {
+        moves: Some(moves),
         // Fewer states; other rows have links that die.
         cuts: false,
         ..OTHER
+    };
+    let moves = |asked, from_known| {
+        by(Move {
+            asked,
+            from_known,
+            elected_first: false,
+            trims_at_once: false,
+        })
+    };
+    let elected_first = |trims_at_once| {
+        by(Move {
+            asked: true,
+            from_known: true,
+            elected_first: true,
+            trims_at_once,
+        })
     };
     vec![
         row(
@@ -305,6 +321,25 @@ pub(super) fn moving() -> Vec<Row> {
                 writers: OWN.writers,
                 ..moves(true, true)
             },
+        ),
+        row(
+            "h6",
+            "h1, and the old owner hears of an election first, is read again, and announces what it removes when it \
+             knows",
+            Holds(&[
+                What::HitsLocal,
+                What::OldOwnerHears,
+                What::HearsOfMove,
+                What::HearsOfChange,
+                What::IsRedirected,
+            ]),
+            elected_first(true),
+        ),
+        row(
+            "h7",
+            "h6, and it removes nothing then",
+            StaleRead,
+            elected_first(false),
         ),
     ]
 }

@@ -39,7 +39,7 @@ pub(super) struct Part<'a, K> {
 
 /// The entry that answers for one key, or is made of what was loaded for it.
 pub(super) struct Made {
-    /// Where somebody collects what is read.
+    /// Where somebody asks what was read.
     pub(super) request: Option<Request>,
     pub(super) entry: Bytes,
 }

@@ -123,7 +123,7 @@ where
         function,
         encoder,
         own: &own,
-        collects: wish.place.is_some(),
+        collects: wish.place.is_some() || wish.info,
     };
     let mut found = OkOf::<P>::default();
     found.reserve(requests.len());
@@ -298,7 +298,10 @@ impl<'r, P: EachPlan, F: Loads<P>> Reader<'r, P, F> {
         }
         if self.wish.info {
             let entry = made.map(|made| &*made.entry);
-            let info = CacheInfo::of(status, "", entry, self.inner.store.now_ms(""));
+            // Its age is by the clock of its own server.
+            let request = made.and_then(|made| made.request.as_ref());
+            let key = request.map_or("", |request| &request.key);
+            let info = CacheInfo::of(status, key, entry, self.inner.store.now_ms(key));
             control::report(self.summary.add(&info));
         }
     }

@@ -153,13 +153,30 @@ impl SlotMap {
             && (0..SLOTS as u16).all(|slot| self.owns_alike(other, slot))
     }
 
-    /// Whether `node` has a slot in this one that it does not have in the `next`.
-    pub(super) fn has_lost(&self, node: &Arc<Node>, next: &Self) -> bool {
-        let place = |map: &Self| map.nodes.iter().position(|it| Arc::ptr_eq(it, node));
-        let (own, later) = (place(self), place(next));
-        let has = |owner: &u16, place| Some(usize::from(*owner)) == place;
-        let mut slots = self.owners.iter().zip(next.owners.iter());
-        own.is_some() && slots.any(|(now, then)| has(now, own) && !has(then, later))
+    /// Who has a slot in this one that he does not have in the `next`. It is asked for each slot that moves, so each slot
+    /// is looked at once, whoever has it.
+    pub(super) fn losers(&self, next: &Self) -> impl Iterator<Item = &Arc<Node>> {
+        let place = |node| next.nodes.iter().position(|it| Arc::ptr_eq(it, node));
+        let later = self
+            .nodes
+            .iter()
+            .map(|node| place(node).map(|at| at as u16));
+        let later: Vec<_> = later.collect();
+        let mut lost = vec![false; later.len()];
+        for (now, then) in self
+            .owners
+            .iter()
+            .map(|at| usize::from(*at))
+            .zip(&next.owners[..])
+        {
+            if later.get(now).is_some_and(|later| *later != Some(*then)) {
+                lost[now] = true;
+            }
+        }
+        self.nodes
+            .iter()
+            .zip(lost)
+            .filter_map(|(node, lost)| lost.then_some(node))
     }
 
     fn owns_alike(&self, other: &Self, slot: u16) -> bool {

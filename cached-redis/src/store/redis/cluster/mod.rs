@@ -371,8 +371,8 @@ impl Shared {
         if let Some(next) = next(&now) {
             let next = Arc::new(next);
             self.map.store(Arc::clone(&next));
-            let losers = now.nodes().iter().filter(|node| now.has_lost(node, &next));
-            losers.for_each(|node| node.tracked.tracking.moved());
+            now.losers(&next)
+                .for_each(|node| node.tracked.tracking.moved());
         }
     }
 
