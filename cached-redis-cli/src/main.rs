@@ -36,7 +36,10 @@ fn main() -> ExitCode {
         Ok(Verdict::Bad) => ExitCode::from(1),
         Err(failure) => {
             // Nobody may be there to read it.
-            let _ = writeln!(std::io::stderr(), "{failure}");
+            let told = failure.to_string();
+            for line in told.lines() {
+                let _ = writeln!(std::io::stderr(), "{}", out::plain(line));
+            }
             ExitCode::from(2)
         }
     }

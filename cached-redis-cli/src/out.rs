@@ -1,6 +1,6 @@
 //! What is printed: for people as wide as their terminal is, for programs as JSON.
 //!
-//! Keys and values come from elsewhere, so no control character in them reaches the terminal.
+//! Keys and values come from elsewhere, so no character in them reaches the terminal that it obeys instead of showing it.
 
 use std::borrow::Cow;
 use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write as _};
@@ -83,14 +83,25 @@ impl Out {
     }
 
     pub(crate) fn json(&mut self, answer: &impl Serialize) -> Result<(), Failure> {
-        serde_json::to_writer_pretty(&mut self.writer, answer)?;
-        Ok(writeln!(self.writer)?)
+        self.data(&serde_json::to_string_pretty(answer)?)
     }
 
     /// One line of many.
     pub(crate) fn json_line(&mut self, answer: &impl Serialize) -> Result<(), Failure> {
-        serde_json::to_writer(&mut self.writer, answer)?;
-        Ok(writeln!(self.writer)?)
+        self.data(&serde_json::to_string(answer)?)
+    }
+
+    /// JSON, which escapes what is below a blank by itself.
+    fn data(&mut self, json: &str) -> Result<(), Failure> {
+        let escape = |c: char| match c > ' ' && is_obeyed(c) {
+            true => format!("\\u{:04x}", u32::from(c)),
+            false => c.to_string(),
+        };
+        let json: Cow<'_, str> = match json.is_ascii() {
+            true => json.into(),
+            false => json.chars().map(escape).collect::<String>().into(),
+        };
+        Ok(writeln!(self.writer, "{json}")?)
     }
 
     /// As it is.
@@ -113,12 +124,18 @@ fn width(is_terminal: bool) -> usize {
     width.map_or(usize::MAX, |width: usize| width.max(NARROWEST))
 }
 
-/// Without control characters, which a terminal might obey.
-fn plain(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
+/// Whether a terminal might obey it: control characters, and those that turn the direction of what follows or hide.
+fn is_obeyed(c: char) -> bool {
+    let turns = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    c.is_control() || turns
+}
+
+/// Without what a terminal might obey.
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_obeyed) {
         return text.into();
     }
-    let escape = |c: char| match c.is_control() {
+    let escape = |c: char| match is_obeyed(c) {
         true => c.escape_default().to_string(),
         false => c.to_string(),
     };
@@ -197,6 +214,7 @@ mod tests {
     #[test]
     fn no_control_character_reaches_a_terminal() {
         assert_eq!(plain("user:\u{1b}[2J\u{9b}x"), "user:\\u{1b}[2J\\u{9b}x");
+        assert_eq!(plain("a\u{202e}b\u{feff}"), "a\\u{202e}b\\u{feff}");
         assert_eq!(plain("Köln"), "Köln");
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::Verdict;
 use crate::args::Inspect;
 use crate::failure::Failure;
-use crate::out::{Out, size, time};
+use crate::out::{Out, plain, size, time};
 use crate::place::Site;
 
 /// How many bytes are shown of a value that nobody here can decode.
@@ -47,7 +47,7 @@ fn value(entry: &Entry) -> Value {
 }
 
 fn facts(found: &Inspection, value: Option<Value>) -> Vec<(&'static str, String)> {
-    let mut facts = vec![("key", found.key.clone())];
+    let mut facts = vec![("key", plain(&found.key).into_owned())];
     if let Some(function) = &found.function {
         facts.push(("function", function.clone()));
     }
@@ -132,7 +132,7 @@ fn tags(entry: &Entry) -> String {
             TagState::Barred => "barred by a writer",
             _ => "unknown",
         };
-        format!("{} {state}", tag.name)
+        format!("{} {state}", plain(&tag.name))
     });
     tags.collect::<Vec<_>>().join("\n")
 }

@@ -1,5 +1,5 @@
 //! Removes entries by the steps that writers take, so that what they promise holds: afterwards nobody serves what
-//! was loaded before, from its memory neither. Only where the whole namespace goes, that takes its time.
+//! was loaded before, from its memory neither.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -11,11 +11,14 @@ use serde::Serialize;
 use crate::Verdict;
 use crate::args::{Place, Purge, Target};
 use crate::failure::Failure;
-use crate::out::{Out, counted};
+use crate::out::{Out, counted, plain};
 use crate::place::Site;
 
 /// More keys than these are not removed by mistake.
 const MANY: usize = 1000;
+
+/// How many are counted by a dry run: they are all kept in memory.
+const COUNTED: usize = 100_000;
 
 /// How many keys are named of those that would go.
 const NAMED: usize = 10;
@@ -140,7 +143,7 @@ async fn of_pattern(
     counts: impl Fn(&Listed) -> bool,
 ) -> Result<Plan, Failure> {
     // No more are counted than it takes to know whether to ask.
-    let most = if args.dry_run { usize::MAX } else { MANY + 1 };
+    let most = if args.dry_run { COUNTED } else { MANY + 1 };
     let mut found = site.operator().list(pattern, most).await?;
     found.keys.retain(counts);
     let mut examples: Vec<_> = found.keys.iter().map(|it| it.key.clone()).collect();
@@ -163,7 +166,7 @@ fn agreed(args: &Purge, plan: &Plan) -> Result<(), Failure> {
     }
     if io::stdin().is_terminal() && io::stderr().is_terminal() {
         let mut answer = String::new();
-        write!(io::stderr(), "Remove {}? [y/N] ", plan.what)?;
+        write!(io::stderr(), "Remove {}? [y/N] ", plain(&plan.what))?;
         io::stdin().read_line(&mut answer)?;
         if matches!(answer.trim(), "y" | "Y" | "yes") {
             return Ok(());
@@ -183,7 +186,7 @@ async fn remove(site: &Site, what: &Target) -> Result<Invalidation, Failure> {
         Target::Tag { tags } => request.tags(tags).send().await?,
         Target::Pattern { pattern } => request.matching(pattern).send().await?,
         Target::Function { function } => site.operator().clear(function).await?,
-        Target::Namespace => site.cache.clear_namespace().await?,
+        Target::Namespace => site.operator().clear_namespace().await?,
     })
 }
 

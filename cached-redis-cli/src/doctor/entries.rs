@@ -39,6 +39,7 @@ pub(super) async fn look(site: &Site, args: &args::Doctor) -> Result<Vec<Finding
         "without a TTL, which the cache never does",
         "somebody has run PERSIST, or copied them: remove them by `purge key`",
     ));
+    findings.extend(epochs(keys));
     findings.extend(unguarded(args, keys));
     findings.extend(modes(site).await?);
     findings.extend(catalog(site));
@@ -61,6 +62,26 @@ fn odd<'a>(
     names.truncate(NAMED);
     let finding = format!("{what}: {count}, such as {}", names.join(", "));
     Some(Finding::of(level, check, finding, remedy))
+}
+
+/// That programs with epochs and programs without replace each other's entries.
+fn epochs(keys: &[Listed]) -> Option<Finding> {
+    let epochs = keys.iter().filter_map(|it| it.epoch);
+    let (without, with): (Vec<u32>, Vec<u32>) = epochs.partition(|epoch| *epoch == 0);
+    (!with.is_empty() && !without.is_empty()).then(|| {
+        let (with, without) = (
+            counted(with.len(), "entry has", "entries have"),
+            without.len(),
+        );
+        Finding::of(
+            Level::Warning,
+            "epochs",
+            format!(
+                "{with} an epoch, and {without} none: those of one program are misses to another"
+            ),
+            "give all programs of the namespace the same `on_failover`",
+        )
+    })
 }
 
 /// That writers in two phases were seen, of which nothing was said.

@@ -19,6 +19,8 @@ pub(super) fn look(patient: &Patient<'_>) -> Vec<Finding> {
         clock(patient),
         cluster(patient),
         replicas(patient),
+        cut_off(patient),
+        protocol(patient),
         tracking(patient),
         idle(patient),
     ];
@@ -140,6 +142,45 @@ fn replicas(patient: &Patient<'_>) -> Option<Finding> {
         ),
         _ => Finding::ok("replicas", told),
     })
+}
+
+/// Whether a primary that its replicas have lost goes on confirming.
+fn cut_off(patient: &Patient<'_>) -> Option<Finding> {
+    const CHECK: &str = "min-replicas-to-write";
+    let has_replicas = patient.number("connected_slaves")? > 0;
+    let least = patient.config(CHECK)?;
+    match (has_replicas, least) {
+        (false, "0") => None,
+        (true, "0") => Some(Finding::of(
+            Level::Note,
+            CHECK,
+            "0: a primary that is cut off while another one takes over goes on confirming invalidations, for whoever \
+             is cut off with it",
+            "CONFIG SET min-replicas-to-write 1, where there are enough: with fewer, nothing is cached",
+        )),
+        (true, _) => Some(Finding::ok(CHECK, least)),
+        (false, _) => Some(Finding::of(
+            Level::Error,
+            CHECK,
+            format!(
+                "{least}, and there are none: nothing is stored, and invalidations are deferred"
+            ),
+            "look at the replicas, or CONFIG SET min-replicas-to-write 0",
+        )),
+    }
+}
+
+fn protocol(patient: &Patient<'_>) -> Option<Finding> {
+    match patient.report.protocol {
+        Some(3) => Some(Finding::ok("protocol", "RESP3")),
+        _ if !patient.uses(Feature::Local) => None,
+        _ => Some(Finding::of(
+            Level::Warning,
+            "protocol",
+            "RESP2, which tells of no changes: what is kept in memory lives for `local_staleness` at most",
+            "if a proxy stands between, let programs connect to the server, or take one that speaks RESP3",
+        )),
+    }
 }
 
 fn tracking(patient: &Patient<'_>) -> Option<Finding> {

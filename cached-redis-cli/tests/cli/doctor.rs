@@ -1,9 +1,11 @@
 //! `doctor`: a healthy server, and one with all that it looks for.
 
+use cached_redis::OnFailover;
 use serde_json::Value;
 
-use crate::shop::{Shop, open};
-use crate::support::RedisServer;
+use crate::shop::{Shop, find, get_user, open};
+use crate::support::sentinel::Watched;
+use crate::support::{RedisServer, eventually};
 
 /// The findings of a level: what was looked at.
 fn checks(diagnosis: &Value, level: &str) -> Vec<String> {
@@ -34,6 +36,7 @@ async fn a_healthy_server_has_nothing_to_complain_of() {
         "memory: ",
         "eviction: volatile-lru",
         "persistence: none",
+        "protocol: RESP3",
         "login: default may run all",
     ] {
         assert!(told.contains(&format!("ok       {part}")), "{part}: {told}");
@@ -82,6 +85,54 @@ async fn a_spoilt_server_is_told_with_remedies_and_an_exit_code() {
         assert!(done.out.contains(part), "{part}: {}", done.out);
     }
     assert_eq!(shop.json(words)["level"], "error");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_that_differ_in_epochs_are_told_of() {
+    let server = RedisServer::start();
+    let with = |builder: cached_redis::Builder| builder.on_failover(OnFailover::Epoch);
+    let (bare, epochs) = (
+        Shop::at(&server.url()).await,
+        Shop::of(&server.url(), with).await,
+    );
+    bare.cache.scope(get_user(1)).await;
+    let told = bare.prints("doctor");
+    assert!(!told.contains("epochs: "), "{told}");
+    epochs.cache.scope(find("2")).await;
+    let filled = async || epochs.cache.stats().total().fills == 1;
+    eventually("the fill", filled).await;
+    let told = bare.prints("doctor");
+    let finding = "warning  epochs: 1 entry has an epoch, and 1 none";
+    assert!(told.contains(finding), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_is_asked_how_many_replicas_it_cannot_do_without() {
+    let watched = Watched::start().await;
+    let shop = Shop::at(&watched.url()).await;
+    let primary = &watched.servers[0];
+    let finding = |told: &str| {
+        let line = told
+            .lines()
+            .find(|line| line.contains("min-replicas-to-write: "));
+        line.map(|line| line[..33].to_owned())
+    };
+    let least = |number| primary.run::<()>(&["CONFIG", "SET", "min-replicas-to-write", number]);
+    let told = shop.prints("doctor");
+    assert_eq!(finding(&told).unwrap(), "note     min-replicas-to-write: 0");
+    least("1");
+    let told = shop.prints("doctor");
+    assert_eq!(finding(&told).unwrap(), "ok       min-replicas-to-write: 1");
+
+    let alone = RedisServer::start();
+    alone.run::<()>(&["CONFIG", "SET", "min-replicas-to-write", "2"]);
+    let shop = Shop::at(&alone.url()).await;
+    let done = shop.run("doctor");
+    assert_eq!(
+        finding(&done.out).unwrap(),
+        "error    min-replicas-to-write: 2"
+    );
+    assert_eq!(done.code, Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

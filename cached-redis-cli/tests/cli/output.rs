@@ -2,6 +2,9 @@
 
 use std::io::Read as _;
 use std::process::Stdio;
+use std::time::Duration;
+
+use cached_redis::Policy;
 
 use crate::shop::{Shop, bare, open, run};
 use crate::support::RedisServer;
@@ -44,15 +47,130 @@ async fn forty_columns_are_enough() {
     assert_eq!(help.code, Some(0));
 }
 
+/// What a terminal may obey, in a key; of which nothing is to be printed, in any form.
+const ODD: &str = "\u{1b}[2J\u{9b}x\u{202e}\nkind value";
+
 #[tokio::test(flavor = "multi_thread")]
-async fn no_control_character_of_a_key_is_printed() {
+async fn nothing_that_a_terminal_obeys_is_printed() {
     let (server, shop) = open().await;
-    server.plant("shop:\u{1b}[2Jodd", b"x");
-    let listed = shop.prints("ls");
+    server.plant(&format!("shop:{ODD}"), b"x");
+    let entry = shop.cache.entry(ODD).unwrap().tags([ODD]);
+    entry
+        .put(
+            &Policy::new().ttl(Duration::from_secs(600)),
+            &ODD.to_owned(),
+        )
+        .await
+        .unwrap();
+    for words in [
+        vec!["ls"],
+        vec!["--json", "ls"],
+        vec!["inspect", ODD],
+        vec!["--json", "inspect", ODD],
+        vec!["purge", "--dry-run", "key", ODD],
+        vec!["doctor"],
+        vec!["mode", ODD, "off"],
+        vec!["explain", ODD],
+        vec!["purge", "function", ODD],
+    ] {
+        let done = run(shop.command("").args(&words));
+        let all = format!("{}{}", done.out, done.err);
+        let obeyed = |c| matches!(c, '\u{1b}' | '\u{9b}' | '\u{202e}');
+        assert!(!all.is_empty() && !all.contains(obeyed), "{words:?}: {all}");
+        // No line of it is one that the command line seems to say.
+        assert!(
+            all.lines().all(|line| !line.starts_with("kind value")),
+            "{words:?}: {all}"
+        );
+    }
+}
+
+/// They are nobody's of this cache, so they are neither told nor removed, and nothing stops at them.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_are_no_text_are_in_nobodys_way() {
+    let (server, shop) = open().await;
+    let odd: &[u8] = b"shop:\xff\xfe";
+    let stands = |key: &[u8]| {
+        let mut exists = redis::cmd("EXISTS");
+        exists.arg(key).query::<u64>(&mut server.connect()).unwrap()
+    };
+    redis::cmd("SET")
+        .arg(odd)
+        .arg("x")
+        .exec(&mut server.connect())
+        .unwrap();
+    for words in ["ls", "doctor", "purge namespace --yes"] {
+        shop.prints(words);
+    }
+    assert_eq!((stands(odd), stands(b"shop:user:42")), (1, 0));
+}
+
+/// The login may look, and nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_may_only_read_looks_and_is_told_what_it_may_not() {
+    let (server, shop) = open().await;
+    server.run::<()>(&[
+        "ACL",
+        "SETUSER",
+        "eve",
+        "on",
+        ">look-only",
+        "~*",
+        "-@all",
+        "+@read",
+        "+@connection",
+        "+info",
+        "+time",
+        "+acl|whoami",
+        "+acl|dryrun",
+    ]);
+    let url = server.url_of("eve", "look-only");
+    let looks = |words: &str| run(shop.command(words).args(["--url", &url]));
+    for words in ["ls", "inspect user:42", "purge --dry-run namespace"] {
+        let done = looks(words);
+        assert_eq!(done.code, Some(0), "{words}: {}", done.err);
+    }
+    let sick = looks("doctor");
+    let told = "error    login: eve may not run UNLINK on shop:*: invalidations are lost";
     assert!(
-        listed.contains("\\u{1b}[2Jodd") && !listed.contains('\u{1b}'),
-        "{listed}"
+        sick.code == Some(1) && sick.out.contains(told),
+        "{}{}",
+        sick.out,
+        sick.err
     );
+    for words in [
+        "purge key user:42",
+        "purge namespace --yes",
+        "mode find off",
+    ] {
+        let done = looks(words);
+        assert_eq!(done.code, Some(2), "{words}: {}", done.out);
+        assert!(done.err.contains("NOPERM"), "{words}: {}", done.err);
+        assert!(!done.err.contains("look-only"), "{}", done.err);
+    }
+    assert_eq!(shop.run("inspect user:42").code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_of_an_address_that_is_wrong_is_printed() {
+    for url in [
+        "redis://:hun ter2@h",
+        "redis://ann:hun%ter2@h",
+        "http://ann:hunter2@h",
+        "redis://ann:hunter2@",
+        "redis://ann:hunter2@h:99999",
+        "redis://ann:hunter2@127.0.0.1:1",
+        "redis+cluster://ann:hunter2@127.0.0.1:1",
+        "redis+sentinel://ann:hunter2@127.0.0.1:1/shop",
+        "redis://ann:hunter2@h/0?password=hunter2",
+        "ann:hunter2@h",
+        "unix:///nobody?pass=hunter2",
+    ] {
+        let done = run(bare().args(["-n", "shop", "--timeout", "1s", "--url", url, "ls"]));
+        assert_eq!(done.code, Some(2), "{url}");
+        let is_told = done.err.contains("hun") || done.err.contains("ter2");
+        assert!(!done.err.is_empty() && !is_told, "{url}: {}", done.err);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

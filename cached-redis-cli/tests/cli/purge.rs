@@ -1,6 +1,7 @@
 //! `purge`: what it removes, and what it does not.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use cached_redis::{Cache, CachedExt as _, Status};
 
@@ -124,4 +125,16 @@ async fn tombstones_of_writers_under_way_are_spared() {
         assert_eq!(told["standing"]["writers"], 1);
     }
     drop(guard);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_of_everything_waits_until_no_memory_serves_it() {
+    let (server, shop) = open().await;
+    // What programs have agreed on.
+    let staleness = Duration::from_secs(3);
+    let millis = staleness.as_millis().to_string();
+    server.plant("shop:#local", millis.as_bytes());
+    let began = Instant::now();
+    shop.prints("purge namespace --yes");
+    assert!(began.elapsed() >= staleness);
 }

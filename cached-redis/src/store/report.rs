@@ -19,6 +19,8 @@ pub struct ServerReport {
     pub config: BTreeMap<String, String>,
     /// The lines of `CLUSTER INFO`; empty where there is no cluster.
     pub cluster: BTreeMap<String, String>,
+    /// The version of RESP that is spoken with it; `None`: it has no `HELLO`, which is so of RESP2, or is no server.
+    pub protocol: Option<u64>,
     /// The name of the login.
     pub user: Option<String>,
     /// Whether the login may run each command that was asked about, in that order; `None`: it may not ask.

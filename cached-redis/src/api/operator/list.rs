@@ -45,6 +45,8 @@ pub struct Listed {
     pub ttl: Option<Duration>,
     /// The codec of a value, or the number of one that is not built in.
     pub codec: Option<String>,
+    /// The [epoch](crate::OnFailover::Epoch) of an entry; 0: whoever wrote it has none.
+    pub epoch: Option<u32>,
     /// The function that has the key, by its template.
     pub function: Option<String>,
 }
@@ -109,6 +111,7 @@ fn listed(key: &str, head: &Head, now: u64, known: &[Known<'_>]) -> Listed {
         age: entry.map(|header| age(&header, now)),
         ttl: head.ttl,
         codec: entry.and_then(|header| codec(&header)),
+        epoch: entry.map(|header| header.epoch),
         function: of_key(known, key).map(|it| it.path.to_owned()),
     }
 }

@@ -1,10 +1,14 @@
-//! Removes all entries of a function.
+//! Removes all entries of a function, or of the namespace.
+
+use std::sync::Arc;
 
 use super::Operator;
 use crate::error::Error;
 use crate::observe::registry;
+use crate::util::moment::Moment;
 use crate::write::invalidation::Invalidation;
 use crate::write::request::{InvalidationRequest, entries_of};
+use crate::write::{clear, settle};
 
 impl Operator<'_> {
     /// Removes all entries of a function, as [`Cache::clear`](crate::Cache::clear) does, and waits until no process
@@ -35,5 +39,23 @@ impl Operator<'_> {
         };
         let request = InvalidationRequest::new(self.inner).of(entries);
         request.settled().send().await
+    }
+
+    /// Removes all that [`Cache::clear_namespace`](crate::Cache::clear_namespace) does, and waits until no process
+    /// serves it from its memory.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Cancel safety
+    ///
+    /// Polled once, it is done even if this future is dropped.
+    pub async fn clear_namespace(&self) -> Result<Invalidation, Error> {
+        let done = clear::namespace(self.inner).await;
+        if done == Invalidation::Done {
+            settle::settle(Arc::clone(self.inner), Moment::now()).await;
+        }
+        Ok(done)
     }
 }

@@ -56,6 +56,7 @@ impl Link {
             words(&[&["CONFIG", "GET"], SETTINGS].concat()),
             words(&["CLUSTER", "INFO"]),
             words(&["ACL", "WHOAMI"]),
+            words(&["HELLO"]),
         ];
         let mut answers = self.send(questions.into_iter()).await.into_iter();
         // A login that is asked for more than it may is told less.
@@ -64,11 +65,13 @@ impl Link {
         let config = answers.next().and_then(Answer::ok);
         let mut text = || answers.next()?.ok().and_then(|it| reply::text(it).ok());
         let (cluster, user) = (text(), text());
+        let hello = answers.next().and_then(Answer::ok);
         Ok(ServerReport {
             server: self.route.address.to_string(),
             info: info.as_deref().map(lines).unwrap_or_default(),
             config: config.map(pairs).unwrap_or_default(),
             cluster: cluster.as_deref().map(lines).unwrap_or_default(),
+            protocol: hello.and_then(protocol),
             allowed: self.allows(user.as_deref(), commands).await,
             user,
             round_trips: self.ping().await?,
@@ -124,6 +127,12 @@ fn lines(text: &str) -> BTreeMap<String, String> {
     lines
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
+}
+
+/// That of the connection, as the answer to `HELLO` names it.
+fn protocol(hello: Value) -> Option<u64> {
+    let mut told: BTreeMap<String, Value> = redis::from_redis_value(hello).ok()?;
+    reply::number(told.remove("proto")?)
 }
 
 fn pairs(answer: Value) -> BTreeMap<String, String> {
