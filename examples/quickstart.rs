@@ -129,7 +129,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "\nNext: REDIS_URL=redis://127.0.0.1 in front of this command, then `redis-cli --scan`;
       cargo run --example testing     how to test what is cached
       cargo run -p bookshop           a program on a real database, with its own check
-      cargo run -p web                a web application on SQLite"
+      cargo run -p storefront         a shop on the web, with all of it"
     );
     // The last fills may be under way: else the next run would wait for their leases.
     cache.flush().await?;

@@ -114,6 +114,7 @@ mod per_call;
 mod policies;
 mod read_only_server;
 mod readable_payloads;
+mod recipes;
 mod redis_gone;
 mod refresh_ahead;
 mod removed_as_one;

@@ -40,6 +40,7 @@ pages! {
     two_levels "Two levels",
     http "HTTP",
     web "In a web application",
+    recipes "Recipes",
     values "Values that live in Redis alone",
     events "Events",
     captured_changes "Captured changes",

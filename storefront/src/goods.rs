@@ -1,0 +1,128 @@
+//! What there is to buy: category, name, price in cents, a line about it.
+
+pub(crate) const GOODS: [(&str, &str, i64, &str); 24] = [
+    (
+        "tea",
+        "Assam Morning",
+        890,
+        "Malty and strong. Takes milk, forgives haste.",
+    ),
+    (
+        "tea",
+        "Cold Mountain Oolong",
+        1450,
+        "Rolled leaves that open over five infusions.",
+    ),
+    (
+        "tea",
+        "Earl of Nowhere",
+        990,
+        "Black tea with real bergamot, and no false modesty.",
+    ),
+    (
+        "tea",
+        "First Flush Darjeeling",
+        1690,
+        "Picked in March, gone by June.",
+    ),
+    (
+        "tea",
+        "Genmaicha",
+        780,
+        "Green tea with roasted rice. Tastes of a warm kitchen.",
+    ),
+    (
+        "tea",
+        "Jasmine Pearls",
+        1320,
+        "Scented over seven nights, rolled by hand.",
+    ),
+    (
+        "tea",
+        "Lapsang, Lightly Smoked",
+        1090,
+        "A campfire, seen from a sensible distance.",
+    ),
+    (
+        "tea",
+        "Rooibos of the Cape",
+        690,
+        "No caffeine, all evening.",
+    ),
+    (
+        "tea",
+        "Sencha Uji",
+        1590,
+        "Steamed, bright, and brewed at seventy degrees.",
+    ),
+    (
+        "tea",
+        "White Peony",
+        1780,
+        "Two leaves and a bud, dried and left alone.",
+    ),
+    (
+        "pots",
+        "Cast Iron Kettle",
+        6900,
+        "Holds a litre, and its heat for an hour.",
+    ),
+    (
+        "pots",
+        "Glass Pot",
+        3400,
+        "For flowering teas, and for the impatient.",
+    ),
+    (
+        "pots",
+        "Kyusu",
+        5200,
+        "Side handle, fine sieve, one serving done properly.",
+    ),
+    (
+        "pots",
+        "Porcelain Gaiwan",
+        2600,
+        "A cup, a lid, a saucer: nothing to break but all of it.",
+    ),
+    (
+        "pots",
+        "Stoneware Pot",
+        4100,
+        "Six cups, and a spout that does not drip.",
+    ),
+    (
+        "cups",
+        "Double Wall Glass",
+        1200,
+        "Hot inside, not outside.",
+    ),
+    (
+        "cups",
+        "Enamel Mug",
+        900,
+        "Survives camping, and colleagues.",
+    ),
+    ("cups", "Raku Bowl", 4800, "Each one is the only one."),
+    (
+        "cups",
+        "Tasting Set of Four",
+        2900,
+        "Small, white, and honest about colour.",
+    ),
+    ("cups", "Travel Flask", 3300, "Twelve hours hot, by test."),
+    (
+        "tools",
+        "Bamboo Whisk",
+        1400,
+        "A hundred tines for one bowl of matcha.",
+    ),
+    ("tools", "Pocket Scales", 2200, "To a tenth of a gram."),
+    ("tools", "Steel Infuser", 850, "Fine enough for rooibos."),
+    (
+        "tools",
+        "Three-Minute Glass",
+        1100,
+        "Sand, for people with a telephone.",
+    ),
+];
