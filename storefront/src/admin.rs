@@ -47,7 +47,7 @@ pub(crate) async fn change(
 
 #[derive(Deserialize)]
 pub(crate) struct Added {
-    name: String,
+    title: String,
     category: String,
     text: String,
     price: String,
@@ -64,17 +64,17 @@ pub(crate) async fn add(
     let is_known = goods::GOODS
         .iter()
         .any(|(category, ..)| *category == added.category);
-    if !is_known || added.name.trim().is_empty() {
+    if !is_known || added.title.trim().is_empty() {
         return Ok(refused("A product has a name, and one of the categories."));
     }
     let Added {
-        name,
+        title,
         category,
         text,
         ..
     } = added;
     let new = New {
-        name: name.trim().to_owned(),
+        name: title.trim().to_owned(),
         category,
         text,
         cents,

@@ -21,7 +21,7 @@ impl FromRow<'_, AnyRow> for User {
         Ok(Self {
             id: row.try_get("id")?,
             name: row.try_get("name")?,
-            is_admin: row.try_get("is_admin")?,
+            is_admin: row.try_get::<i64, _>("is_admin")? != 0,
         })
     }
 }

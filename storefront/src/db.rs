@@ -1,4 +1,5 @@
-//! The database: PostgreSQL where there is one, else a file of SQLite. One text of SQL serves both.
+//! The database: PostgreSQL where there is one, else a file of SQLite. One text of SQL serves both, with the types that
+//! sqlx has for any database: of SQLite it takes no `BOOLEAN`.
 
 use std::path::PathBuf;
 use std::{env, fs, process};
@@ -14,7 +15,7 @@ pub(crate) type Transaction = sqlx::Transaction<'static, sqlx::Any>;
 /// `NUMBER` is what each calls a key that it counts up itself.
 const SCHEMA: &str = "
     CREATE TABLE users (
-        id BIGINT PRIMARY KEY, name TEXT NOT NULL UNIQUE, password TEXT NOT NULL, is_admin BOOLEAN NOT NULL
+        id BIGINT PRIMARY KEY, name TEXT NOT NULL UNIQUE, password TEXT NOT NULL, is_admin BIGINT NOT NULL
     );
     CREATE TABLE products (
         id NUMBER, name TEXT NOT NULL, category TEXT NOT NULL, text TEXT NOT NULL,
@@ -95,7 +96,11 @@ async fn add_user(
     is_admin: bool,
 ) -> Result<()> {
     let insert = sqlx::query("INSERT INTO users VALUES ($1, $2, $3, $4)");
-    let insert = insert.bind(id).bind(name).bind(password).bind(is_admin);
+    let insert = insert
+        .bind(id)
+        .bind(name)
+        .bind(password)
+        .bind(i64::from(is_admin));
     insert.execute(&mut **tx).await.map(drop)
 }
 

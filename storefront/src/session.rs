@@ -136,7 +136,10 @@ fn is_own(headers: &HeaderMap, origin: Option<&str>) -> bool {
     match origin {
         Some(origin) => from == origin,
         None => {
-            let from: Option<Uri> = from.parse().ok();
+            let from: Option<Uri> = from
+                .parse()
+                .ok()
+                .filter(|from: &Uri| from.scheme().is_some());
             let authority = from.as_ref().and_then(Uri::authority);
             authority.is_some_and(|authority| Some(authority.as_str()) == text(header::HOST))
         }

@@ -24,12 +24,12 @@ fn row(product: &Product) -> Markup {
     html! {
         tr {
             td { a href={ "/products/" (product.id) } { (product.name) } }
-            td { (product.stock) }
+            td { (product.stock) span class="quiet" { " in stock" } }
             td {
                 form method="post" action={ "/admin/products/" (product.id) } class="row start" {
-                    label { span class="hidden" { "Price of " (product.name) ", in €" }
+                    label { span class="hidden" { "Price of " (product.name) ", in " } "€ "
                         input name="price" value=(amount) inputmode="decimal" size="7" required; }
-                    label { span class="hidden" { "Delivered of " (product.name) }
+                    label { span class="hidden" { "Delivered of " (product.name) } "+ "
                         input type="number" name="delivered" value="0" min="0" max="1000"; }
                     button type="submit" aria-label={ "Save " (product.name) } { "Save" }
                 }
@@ -41,7 +41,7 @@ fn row(product: &Product) -> Markup {
 fn new_product(frame: &Frame) -> Markup {
     html! {
         form method="post" action="/admin/products" class="narrow" {
-            label { "Name" input name="name" required maxlength="80"; }
+            label { "Name" input name="title" required maxlength="80"; }
             label { "Category"
                 select name="category" {
                     @for category in frame.categories.keys() { option value=(category) { (titled(category)) } }

@@ -11,10 +11,12 @@ const WIDE: Look = Look {
 };
 
 impl Browser {
-    /// Follows a link or presses a button, by its selector, and waits for the page that comes.
+    /// Follows a link or presses a button, by its selector, as the keyboard does, and waits for the page that
+    /// comes.
     fn click(&mut self, selector: &str) {
         self.eval("window.isOld = true");
-        self.eval(&format!("document.querySelector({selector:?}).click()"));
+        self.eval(&format!("document.querySelector({selector:?}).focus()"));
+        self.press("Enter");
         self.until("!window.isOld && document.readyState === 'complete'");
     }
 
@@ -139,7 +141,7 @@ fn a_clerk_adds_a_product_and_watches_the_cache_and_nobody_else_does() {
     browser.sign_in(&shop, "ada", "lovelace");
     browser.open(&format!("{}/admin", shop.url));
     for (name, value) in [
-        ("name", "<b>Pu'er & friends</b>"),
+        ("title", "<b>Pu'er & friends</b>"),
         ("text", "Old."),
         ("price", "30"),
     ] {
