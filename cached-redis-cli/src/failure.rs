@@ -6,6 +6,8 @@ use std::io;
 use cached_redis::Error;
 use cached_redis::catalog::ExplainError;
 
+use crate::out::plain;
+
 /// See the module. No message contains a password or a value.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -36,11 +38,11 @@ impl fmt::Display for Failure {
             Self::Told {
                 problem,
                 help: None,
-            } => write!(f, "error: {problem}"),
+            } => write!(f, "error: {}", plain(problem)),
             Self::Told {
                 problem,
                 help: Some(help),
-            } => write!(f, "error: {problem}\nhelp: {help}"),
+            } => write!(f, "error: {}\nhelp: {}", plain(problem), plain(help)),
             Self::Closed => Ok(()),
         }
     }

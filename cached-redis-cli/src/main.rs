@@ -36,10 +36,7 @@ fn main() -> ExitCode {
         Ok(Verdict::Bad) => ExitCode::from(1),
         Err(failure) => {
             // Nobody may be there to read it.
-            let told = failure.to_string();
-            for line in told.lines() {
-                let _ = writeln!(std::io::stderr(), "{}", out::plain(line));
-            }
+            let _ = writeln!(std::io::stderr(), "{failure}");
             ExitCode::from(2)
         }
     }

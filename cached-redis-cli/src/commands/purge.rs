@@ -197,7 +197,7 @@ async fn confirmed(site: &Site, done: Invalidation) -> Result<(), Failure> {
     }
     Err(Failure::with_help(
         "the store has not confirmed that all is removed",
-        "run it again: what is gone already does no harm",
+        "run it again: what is gone already does no harm. `doctor` tells whether this login may remove",
     ))
 }
 
