@@ -87,6 +87,18 @@ pub enum ConnectProblem {
     /// promoted, or the address leads to its primary, the cache connects.
     #[error("the server is a replica")]
     Replica,
+    /// Writes of the namespace wait in queues, and this cache was built without
+    /// [`write_behind`](crate::Builder::write_behind): its removals would take away values that are still to be written.
+    #[error("the namespace has write-behind, and the cache was built without `write_behind(true)`")]
+    WriteBehind,
+    /// The server may evict keys without a time to live, and so lose writes that wait in queues.
+    #[error(
+        "the server evicts by `{policy}`, and so writes that wait: set `maxmemory-policy noeviction`, or one of `volatile-*`"
+    )]
+    Evicts {
+        /// Its `maxmemory-policy`.
+        policy: String,
+    },
     /// The runtime that the cache is built in has no I/O driver or no timer.
     #[error("the runtime has no I/O driver or no timer: build it with `enable_all()`")]
     Runtime,
@@ -110,6 +122,6 @@ impl ConnectProblem {
             self,
             Cluster | NotCluster | Sentinel | NotSentinel | UnknownService
         );
-        is_of_address || matches!(self, Version { .. } | Runtime)
+        is_of_address || matches!(self, Version { .. } | Runtime | WriteBehind | Evicts { .. })
     }
 }

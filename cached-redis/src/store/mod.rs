@@ -30,6 +30,7 @@ pub(crate) mod log;
 pub(crate) mod mailbox;
 pub(crate) mod many;
 pub(crate) mod memory;
+pub(crate) mod queue;
 pub(crate) mod redis;
 pub(crate) mod size;
 pub(crate) mod slot;
@@ -43,7 +44,7 @@ pub(crate) mod tracked;
 
 pub(crate) use any::{AnyStore, Bare};
 pub(crate) use memory::MemoryLimits;
-pub(crate) use redis::{Identity, RedisSettings, Waiting};
+pub(crate) use redis::{Identity, PendingSettings, RedisSettings, Waiting};
 pub(crate) use steps::Store;
 
 /// What a store answers.

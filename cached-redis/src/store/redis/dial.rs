@@ -10,6 +10,7 @@ use tokio::net::{TcpStream, lookup_host};
 
 use super::failure;
 use super::sentinel::{self, Sentinels};
+use super::settings::PendingSettings;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use crate::error::ConnectProblem;
@@ -26,6 +27,7 @@ pub(super) struct Route {
     pub(super) sentinels: Sentinels,
     /// Whether it is to be a node of a cluster.
     pub(super) is_shard: bool,
+    pub(super) pending: PendingSettings,
 }
 
 pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}

@@ -1,6 +1,7 @@
 //! What a server says of itself: whether it can be used, and by what to know it again.
 
 use std::collections::HashMap;
+use std::sync::Once;
 
 use redis::Value;
 use xxhash_rust::xxh3::xxh3_64;
@@ -71,6 +72,25 @@ impl Facts {
         }
         let replica = matches!(self.tell(&["role"]), Some("slave" | "replica"));
         replica.then_some(ConnectProblem::Replica)
+    }
+
+    /// Refuses a server that may evict what has no time to live.
+    pub(super) fn evicts(&self) -> Result<(), ConnectProblem> {
+        static TOLD: Once = Once::new();
+        match self.tell(&["maxmemory_policy"]) {
+            Some(policy) if policy.starts_with("allkeys-") => {
+                let policy = policy.to_owned();
+                return Err(ConnectProblem::Evicts { policy });
+            }
+            Some(_) => {}
+            None => TOLD.call_once(|| {
+                crate::util::warning::error!(
+                    "the server does not tell its `maxmemory-policy`: with one of `allkeys-*` it may evict \
+                     writes that wait in queues, and they are lost"
+                );
+            }),
+        }
+        Ok(())
     }
 
     pub(super) fn identity(&self) -> Identity {

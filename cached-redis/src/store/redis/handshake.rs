@@ -16,6 +16,7 @@ use super::dial::{Route, dial};
 use super::facts::{Facts, Identity};
 use super::login::{config, info, log_in};
 use super::mux::Mux;
+use super::settings::PendingSettings;
 use super::tracking::{Standing, Tracking};
 use super::{epoch, failure, login, reply, script};
 use crate::error::{ConnectProblem, StoreError};
@@ -181,6 +182,9 @@ async fn prepare(
     pipeline.cmd("HELLO");
     pipeline.cmd("INFO").arg("server");
     pipeline.cmd("INFO").arg("replication");
+    if route.pending.allowed {
+        pipeline.cmd("INFO").arg("memory");
+    }
     pipeline.cmd("TIME");
     for script in script::LOADED {
         pipeline.cmd("SCRIPT").arg("LOAD").arg(script.source());
@@ -193,12 +197,13 @@ async fn prepare(
     let mut facts = Facts::default();
     answers
         .by_ref()
-        .take(3)
+        .take(3 + usize::from(route.pending.allowed))
         .for_each(|answer| facts.learn(answer));
     if let Some(problem) = facts.problem(route.is_shard) {
         return Err(problem);
     }
     selected?;
+    pending(&mut connection, &facts, route).await?;
     let server = answers.next().and_then(reply::time_ms);
     Ok(Opened {
         connection,
@@ -209,6 +214,38 @@ async fn prepare(
         number: 0,
         standing: Standing::Down,
     })
+}
+
+/// Where values may be pending, every process has to know, and the server must not evict them. On a cluster, where it
+/// stands in one slot, `build` and the first of them see to the former.
+async fn pending(
+    connection: &mut MultiplexedConnection,
+    facts: &Facts,
+    route: &Route,
+) -> Result<(), ConnectProblem> {
+    let PendingSettings { key, allowed } = &route.pending;
+    if *allowed {
+        facts.evicts()?;
+    }
+    if key.is_empty() || route.is_shard {
+        return Ok(());
+    }
+    let mut get = redis::pipe();
+    get.cmd("GET").arg(key);
+    let stands = send(connection, &get).await?.pop();
+    let is_marked = matches!(stands, Some(Value::BulkString(_)));
+    match (is_marked, allowed) {
+        (true, false) => Err(ConnectProblem::WriteBehind),
+        (false, true) => {
+            let mut set = redis::pipe();
+            set.cmd("SET").arg(key).arg(1);
+            match send(connection, &set).await?.pop() {
+                Some(Value::ServerError(error)) => Err(failure::of_server(&error)),
+                _ => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) async fn send(

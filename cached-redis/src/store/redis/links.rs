@@ -77,6 +77,16 @@ impl Links {
         }
     }
 
+    /// Whatever a script answers.
+    pub(super) async fn perform(&self, command: &Cmd) -> Answer<Value> {
+        match self.ask(command).await {
+            Err(StoreError::Server { code }) if code == script::UNKNOWN => {
+                self.ask(&script::in_full(command)).await
+            }
+            answer => answer,
+        }
+    }
+
     /// The number that a script answers.
     pub(super) async fn evaluate(&self, command: Cmd) -> Answer<i64> {
         let answer = match self.call(&command).await {

@@ -9,7 +9,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Context;
 use std::time::Duration;
@@ -50,6 +50,7 @@ mod many;
 mod monitor;
 mod mux;
 mod publish;
+mod queue;
 mod reply;
 mod script;
 mod send;
@@ -76,7 +77,7 @@ pub(crate) use link::Waiting;
 use links::Links;
 pub(crate) use sentinel::SentinelSettings;
 use sentinel::Sentinels;
-pub(crate) use settings::RedisSettings;
+pub(crate) use settings::{PendingSettings, RedisSettings};
 #[cfg(feature = "tls")]
 use tls::Tls;
 #[cfg(feature = "tls")]
@@ -97,6 +98,8 @@ pub(crate) struct RedisStore {
     first_failure: Option<ConnectProblem>,
     /// Entries of another epoch that were met.
     outdated: AtomicU64,
+    /// Whether all processes can know that values may be pending.
+    marked: AtomicBool,
 }
 
 impl RedisStore {
@@ -113,6 +116,7 @@ impl RedisStore {
             sentinels: Sentinels::of(&settings.sentinel),
             address,
             is_shard: false,
+            pending: settings.pending.clone(),
         });
         let tracking = Arc::new(Tracking::of(&settings));
         let role = Role::Steps(Steps {
@@ -143,6 +147,7 @@ impl RedisStore {
             tracking,
             settings: Box::new(settings),
             outdated: AtomicU64::new(0),
+            marked: AtomicBool::new(false),
         }
     }
 

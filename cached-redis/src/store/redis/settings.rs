@@ -8,6 +8,15 @@ use crate::store::redis::SentinelSettings;
 #[cfg(feature = "tls")]
 use crate::store::redis::TlsSettings;
 
+/// Whether values may be pending in the namespace, of which every process has to know.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PendingSettings {
+    /// Where it stands that they may; empty where nobody asks.
+    pub(crate) key: String,
+    /// Whether this process knows of them.
+    pub(crate) allowed: bool,
+}
+
 /// What a Redis store works with.
 #[derive(Debug, Clone)]
 pub(crate) struct RedisSettings {
@@ -28,6 +37,7 @@ pub(crate) struct RedisSettings {
     pub(crate) staleness_key: String,
     /// How long that is here.
     pub(crate) staleness: Duration,
+    pub(crate) pending: PendingSettings,
     /// How large an entry may be.
     pub(crate) value_bytes: u64,
 }
@@ -45,6 +55,7 @@ impl Default for RedisSettings {
             bars_key: String::new(),
             staleness_key: String::new(),
             staleness: defaults::LOCAL_STALENESS,
+            pending: PendingSettings::default(),
             value_bytes: defaults::MAX_VALUE_BYTES,
         }
     }

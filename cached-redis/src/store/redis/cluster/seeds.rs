@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::store::address::{ClusterAddress, Endpoint};
 use crate::store::redis::dial::Route;
 use crate::store::redis::sentinel::Sentinels;
-use crate::store::redis::settings::RedisSettings;
+use crate::store::redis::settings::{PendingSettings, RedisSettings};
 #[cfg(feature = "tls")]
 use crate::store::redis::tls::Tls;
 
@@ -14,6 +14,7 @@ pub(super) struct Seeds {
     pub(super) address: ClusterAddress,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
+    pending: PendingSettings,
 }
 
 impl Seeds {
@@ -22,6 +23,7 @@ impl Seeds {
             #[cfg(feature = "tls")]
             tls: Tls::of(&address.seeds[0], &settings.tls)?,
             address,
+            pending: settings.pending.clone(),
         })
     }
 
@@ -44,6 +46,7 @@ impl Seeds {
             tls: self.tls.clone(),
             sentinels: Sentinels::default(),
             is_shard: true,
+            pending: self.pending.clone(),
         }
     }
 }
