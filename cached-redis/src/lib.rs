@@ -21,7 +21,7 @@ mod util;
 mod wire;
 mod write;
 
-pub use cached_redis_macros::{invalidates, redis_cached, write_through};
+pub use cached_redis_macros::{invalidates, redis_cached, write_behind, write_through};
 
 pub use api::builder::Builder;
 pub use engine::context::{Current, Previous, current};
@@ -58,6 +58,14 @@ pub mod events {
     pub use crate::api::events::{
         Consumer, DurableEvents, Events, Invalidated, InvalidationListener, Notice,
     };
+}
+
+/// Writes that are accepted now and applied later. See [the page](crate::docs::write_behind).
+pub mod behind {
+    pub use crate::api::behind::{
+        DeadLetter, QueueDepth, WorkerSetup, WriteBehindQueue, WriteBehindWorker,
+    };
+    pub use crate::write::behind::id::WriteId;
 }
 
 /// Calls on a cache that take options, and what they give.

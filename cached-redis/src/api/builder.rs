@@ -19,7 +19,7 @@ use crate::protocol::journal::Journal;
 use crate::store::faults::Faults;
 #[cfg(feature = "testing")]
 use crate::store::trace::Trace;
-use crate::store::{AnyStore, MemoryLimits, RedisSettings};
+use crate::store::{AnyStore, MemoryLimits, PendingSettings, RedisSettings};
 use crate::wire::codec::Format;
 use crate::write::start;
 
@@ -264,6 +264,19 @@ impl Builder {
         self
     }
 
+    /// Whether functions of this namespace may be under [`#[write_behind]`](crate::write_behind): see
+    /// [write-behind](crate::docs::write_behind). Off by default.
+    ///
+    /// **Every process that uses the namespace must set it**, once one does: each of its removals then spares the
+    /// values that are still to be written to their source. A process that does not set it is refused a connection
+    /// once the namespace is in use so; on a cluster, `build` refuses it. So is a server that may evict keys without a
+    /// time to live; one that does not tell is warned of. It costs each invalidation a script in the place of `UNLINK`;
+    /// reads cost the same.
+    pub fn write_behind(mut self, write_behind: bool) -> Self {
+        self.settings.write_behind = write_behind;
+        self
+    }
+
     /// How much memory the [level in process memory](crate::docs::two_levels) of this cache may take, about: an
     /// entry counts as twice its encoded length, its key, and 100 bytes. 64 MiB by default, more than zero. It is
     /// kept in parts of 8 MiB at least, and a value that is encoded in more than 48 % of a part is not kept.
@@ -384,19 +397,25 @@ impl Builder {
             bars_key: format!("{namespace}:#sweep"),
             staleness_key: format!("{namespace}:#local"),
             staleness: settings.local_staleness,
+            pending: PendingSettings {
+                key: format!("{namespace}:#write-behind"),
+                allowed: settings.write_behind,
+            },
             ..self.redis
         };
         #[cfg(feature = "testing")]
         let (faults, deadline) = (self.faults, redis.deadline);
         let remembers = settings.on_failover != OnFailover::Ttl && !address.is_memory();
         let journal = Journal::new(settings.journal_keys, remembers);
-        journal.set_guarded(settings.guarded);
+        journal.set_guarded(settings.guarded || settings.write_behind);
         if let Some(store) = address.shared_name() {
             let realm = format!("{}\n{namespace}", self.process);
             journal.enrol(realm, &store);
         }
         let (memory, watch) = (self.memory, journal.clone());
         let store = AnyStore::open(address, redis, memory, self.require_connection, watch).await?;
+        let problem = "is off, and writes of the namespace wait in queues";
+        Error::require(!store.hides_pending().await, "write_behind", problem)?;
         let runtime = store.tasks();
         #[cfg(feature = "testing")]
         let store = store

@@ -9,6 +9,9 @@ pub mod stampedes {}
 #[doc = include_str!("writing.md")]
 pub mod writing {}
 
+#[doc = include_str!("write_behind.md")]
+pub mod write_behind {}
+
 #[doc = include_str!("keys.md")]
 pub mod keys {}
 

@@ -8,6 +8,7 @@ use crate::api::catalog::Catalog;
 use crate::api::events;
 use crate::engine::settings::{NOT_ADDITIVE, Settings};
 use crate::error::Error;
+use crate::observe::behind::write_behinds;
 use crate::observe::registry::{Function, write_throughs};
 use crate::policy::schema::Schema;
 use crate::policy::{LONGEST_TTL, defaults};
@@ -91,7 +92,8 @@ impl Builder {
 /// What the functions of the program ask for must be there.
 pub(super) fn functions(settings: &Settings) -> Result<(), Error> {
     policies(settings)?;
-    guarded(settings)
+    guarded(settings)?;
+    behind(settings)
 }
 
 /// Every function that asks the default cache must find its policy, and a TTL.
@@ -125,6 +127,27 @@ fn codec_of(function: &Function, settings: &Settings) -> Format {
         Some("bincode") => Format::Bincode,
         Some(_) => Format::Msgpack,
     }
+}
+
+/// Queues need a namespace that spares what is pending, and readers that look for it.
+fn behind(settings: &Settings) -> Result<(), Error> {
+    let catalog = Catalog::collect();
+    for behind in write_behinds().filter(|behind| !behind.function.info.bound) {
+        let path = behind.function.info.path;
+        let problem = "`#[write_behind]` needs `write_behind(true)` on the builder";
+        Error::require(settings.write_behind, path, problem)?;
+        let others = catalog.beside(behind);
+        if let Some((function, problem)) = others.first() {
+            return Err(Error::setting(*function, problem));
+        }
+        for reader in catalog.readers_of(behind) {
+            let policy = settings.resolve(&reader.info.policy).unwrap_or_default();
+            let problem =
+                "is kept in process memory, and its key is written behind: take `local` away";
+            Error::require(policy.local.is_none(), reader.info.path, problem)?;
+        }
+    }
+    Ok(())
 }
 
 /// A writer that asks for tombstones must find a namespace that spares them.

@@ -4,6 +4,7 @@
 //! runs, and mistakes that no single function shows can be found: a writer that invalidates what
 //! nobody reads, two types behind one key.
 
+mod behind;
 mod print;
 mod problems;
 mod types;
