@@ -6,6 +6,7 @@
 //! ```text
 //! cargo run -p bookshop
 //! REDIS_URL=redis://127.0.0.1 cargo run -p bookshop
+//! REDIS_URL=redis://127.0.0.1 cargo run -p bookshop -- 600     # for so many seconds: see `scripts/soak`
 //! ```
 //!
 //! * `shop.rs`: the annotated functions, which is all that caching takes
@@ -13,6 +14,7 @@
 //! * `db.rs`: the database, a file of SQLite
 //! * `traffic.rs`: what customers and clerks do, and the check of every read
 //! * `report.rs`: what came of it
+//! * `soak.rs`: what a long run holds on to
 //!
 //! The exit code is 1 if a read was stale.
 
@@ -20,6 +22,7 @@ mod db;
 mod model;
 mod report;
 mod shop;
+mod soak;
 mod traffic;
 
 use std::env;
@@ -27,7 +30,7 @@ use std::error::Error;
 use std::process::{self, ExitCode};
 use std::time::Duration;
 
-use cached_redis::Cache;
+use cached_redis::{Cache, OnFailover};
 
 use crate::db::Database;
 use crate::shop::Shop;
@@ -43,9 +46,15 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
 
     let database = Database::create().await?;
     let traffic = Traffic::new(Shop::new(database.clone(), cache.clone()));
-    let took = traffic.run().await?;
+    let time = env::args().nth(1).map(|seconds| seconds.parse());
+    let time = time.transpose()?.map(Duration::from_secs);
+    let watch = time.map(|time| soak::watch(cache.clone(), time));
+    let took = traffic.run(time).await?;
     database.close().await;
     cache.flush().await?;
+    if let Some(watch) = watch {
+        watch.await?;
+    }
 
     let fine = report::print(&traffic, &cache.stats(), took);
     Ok(if fine {
@@ -64,6 +73,9 @@ async fn open_cache() -> Result<Cache, cached_redis::Error> {
         .namespace(format!("bookshop-{}", process::id()))
         // Loads are checked here, not the patience of the machine.
         .deadline(Duration::from_secs(2))
+        .on_failover(OnFailover::Epoch)
+        .guarded(true)
+        .event_stream(1000)
         .require_connection(true)
         .build()
         .await?;

@@ -74,13 +74,18 @@ impl Traffic {
         }
     }
 
-    /// Opens the shop, and returns how long it took until everybody had left.
-    pub(crate) async fn run(&self) -> Result<Duration> {
+    /// Opens the shop, and returns how long it took until everybody had left: when they have done what they came
+    /// for, or after this time.
+    pub(crate) async fn run(&self, time: Option<Duration>) -> Result<Duration> {
         let started = Instant::now();
         let mut people = JoinSet::new();
         for person in 0..PEOPLE {
             let traffic = self.clone();
-            people.spawn(async move { traffic.visit(Rng::with_seed(person)).await });
+            let leaves = move |operations| match time {
+                Some(time) => started.elapsed() >= time,
+                None => operations >= OPERATIONS_EACH,
+            };
+            people.spawn(async move { traffic.visit(Rng::with_seed(person), leaves).await });
         }
         while let Some(left) = people.join_next().await {
             left.expect("nobody panics")?;
@@ -110,8 +115,10 @@ impl Traffic {
         (rows, total)
     }
 
-    async fn visit(&self, mut rng: Rng) -> Result<()> {
-        for _ in 0..OPERATIONS_EACH {
+    async fn visit(&self, mut rng: Rng, leaves: impl Fn(u64) -> bool) -> Result<()> {
+        let mut operations = 0;
+        while !leaves(operations) {
+            operations += 1;
             sleep(Duration::from_micros(rng.u64(0..PAUSE))).await;
             match rng.u32(0..100) {
                 0..8 => self.write(&mut rng).await?,

@@ -41,6 +41,7 @@ use proc_macro::TokenStream;
 /// | `soft_timeout = …` | inside the window of `stale_if_error`: wait so long for the load, then return the old value and let the load go on | off |
 /// | `timeout = …` | give a call up after so long, with an error that the function's error type makes of `cached_redis::error::Timeout` by `From` | off |
 /// | `audit = 0.001` | share of hits that are checked against the source in the background; the result is in `FunctionStats::fresh_ratio` | 0 |
+/// | `compress = "4 KiB"` | above [how many bytes](#sizes) of encoded value an entry is stored as Zstandard; needs the feature `zstd` of `cached-redis` | the builder's: not at all |
 /// | `local = "10s"` | how long this process keeps a value that it has read, decoded, and answers from memory: see `cached_redis::docs::two_levels` | not at all |
 /// | `checked` | keeps the decoded value, too, and asks Redis at each read whether it still stands: nothing is served late, and nothing but a header is sent. For what is `Clone` or an `Arc` | not at all |
 /// | `version = …` | path of an async function of the same arguments that tells the source's current version (anything with `Display`, or a `Result` of it): an entry of another version is a miss | none |
@@ -96,6 +97,11 @@ use proc_macro::TokenStream;
 /// Seconds (`300`, `0.25`), a string (`"250ms"`, `"30s"`, `"5m"`, `"1h30m"`, `"2d"`), or a const
 /// expression: a `Duration`, or a number of seconds. That is checked when the crate is compiled. A TTL of
 /// less than a millisecond, or beyond 64 bits of them, is a compile error.
+///
+/// # Sizes
+///
+/// Bytes (`4096`), a string (`"512 B"`, `"4 KiB"`, `"1 MiB"`; a KiB is 1,024 bytes), or a const expression of
+/// type `u64`.
 ///
 /// # Stale values and early refreshes
 ///

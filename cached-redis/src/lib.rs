@@ -33,7 +33,9 @@ pub use observe::status::Status;
 pub use policy::failover::OnFailover;
 pub use policy::schema::Schema;
 pub use policy::{Jitter, Policy};
-pub use read::control::{CacheInfo, CachedExt};
+pub use read::control::CachedExt;
+pub use read::info::CacheInfo;
+pub use read::reads::Reads;
 pub use wire::codec::Format;
 pub use wire::key::{Key, KeyName};
 pub use write::after_commit::{AfterCommit, after_commit};
@@ -43,7 +45,10 @@ pub use write::lock::Lock;
 
 /// Every annotated function of the program, and the checks over them.
 pub mod catalog {
-    pub use crate::api::catalog::{Catalog, Problem};
+    pub use crate::api::catalog::{
+        Advice, Catalog, ExplainError, Exported, ExportedAdvice, ExportedFunction, ExportedProblem,
+        ExportedWriter, Problem,
+    };
 }
 
 /// From values to bytes and back.
@@ -56,7 +61,8 @@ pub mod codec {
 /// What others are told of invalidations, and what they tell. See [the page](crate::docs::events).
 pub mod events {
     pub use crate::api::events::{
-        Consumer, DurableEvents, Events, Invalidated, InvalidationListener, Notice,
+        Consumer, DurableEvents, Events, Invalidated, InvalidationConsumer, InvalidationListener,
+        Notice,
     };
 }
 
@@ -65,7 +71,17 @@ pub mod behind {
     pub use crate::api::behind::{
         DeadLetter, QueueDepth, WorkerSetup, WriteBehindQueue, WriteBehindWorker,
     };
+    pub use crate::store::queue::Durability;
     pub use crate::write::behind::id::WriteId;
+}
+
+/// For people who operate a cache: what stands in the store, and switches that every process follows. See
+/// [the command line](crate::docs::command_line), which is made of it.
+pub mod operator {
+    pub use crate::api::operator::{
+        Entry, Inspection, Life, Listed, Listing, ModeOrder, Operator, Standing, TagFacts, TagState,
+    };
+    pub use crate::store::report::ServerReport;
 }
 
 /// Calls on a cache that take options, and what they give.
@@ -79,11 +95,17 @@ pub mod request {
 
 /// How a cache and its store get on.
 pub mod stats {
+    #[cfg(feature = "metrics")]
+    pub use crate::api::report::Reporting;
+    pub use crate::api::sample::{EntryCounts, FunctionEntries};
     pub use crate::error::pending::Pending;
     pub use crate::observe::local::LocalStats;
+    pub use crate::observe::openmetrics::openmetrics;
     pub use crate::observe::stats::{FunctionStats, Stats};
     pub use crate::store::health::{ConnectionError, Health};
-    pub use crate::store::stats::{BreakerState, StoreStats};
+    pub use crate::store::sample::{ServerSample, StoreSample};
+    pub use crate::store::stats::{BreakerState, RoundTrips, StoreStats};
+    pub use crate::util::histogram::Histogram;
 }
 
 /// The README's examples are tests as well.

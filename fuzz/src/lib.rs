@@ -14,6 +14,7 @@
 pub mod envelopes;
 pub mod keys;
 mod meter;
+pub mod packing;
 pub mod replies;
 pub mod run;
 pub mod templates;

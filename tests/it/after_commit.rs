@@ -38,6 +38,7 @@ on_redis!(
     a_commit_is_one_command,
     until_a_commit_is_answered_its_keys_are_bypassed,
     a_commit_that_redis_does_not_confirm_is_deferred_and_replayed,
+    a_commit_in_several_caches_that_redis_does_not_confirm_takes_one_deadline,
 );
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -622,4 +623,35 @@ async fn a_commit_that_redis_does_not_confirm_is_deferred_and_replayed(world: Wo
     for process in [&cache, &other] {
         assert_open(process, &source, 1).await;
     }
+}
+
+async fn a_commit_in_several_caches_that_redis_does_not_confirm_takes_one_deadline(
+    mut world: World,
+) {
+    let cache = async || {
+        let deadline = Duration::from_millis(500);
+        world.builder().deadline(deadline).build().await.unwrap()
+    };
+    let caches = [cache().await, cache().await, cache().await];
+    let watch = cache().await;
+    let after = caches[0].after_commit();
+    let writes = async {
+        for cache in &caches {
+            cache.invalidate("commit:1").await.unwrap();
+        }
+    };
+    after.scope(writes).await;
+    world.redis().freeze();
+    let two_deadlines = async {
+        for _ in 0..2 {
+            let late = watch.get::<u64>("commit:1").await;
+            assert!(late.is_err(), "{late:?}");
+        }
+    };
+    tokio::select! {
+        biased;
+        ended = after.commit() => assert_eq!(ended.unwrap(), Invalidation::Deferred),
+        () = two_deadlines => panic!("they were waited for one after the other"),
+    }
+    world.redis().thaw();
 }

@@ -1,4 +1,4 @@
-//! `Status` and the counters tell the same of a call: the table in the guide, row by row.
+//! `Status` and the counters tell the same of a call: the table of the page, row by row.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::support::{
 
 on_both_stores!(the_status_of_a_call_and_its_counters_are_those_of_the_table);
 
-const GUIDE: &str = include_str!("../../cached-redis/src/docs/guide.md");
+const PAGE: &str = include_str!("../../cached-redis/src/docs/operations.md");
 const HEADING: &str = "## How a call was answered";
 
 /// The function whose counters are looked at, unless a row is about an option.
@@ -291,7 +291,7 @@ async fn ask_beside(cache: &Cache, held: &Source) -> Asked {
 
 /// The cells of each row: the call, its status, whether there is a key, and its counters.
 fn table() -> Vec<[String; 4]> {
-    let section = GUIDE.split(HEADING).nth(1).expect("the guide has it");
+    let section = PAGE.split(HEADING).nth(1).expect("the page has it");
     let section = section.split("\n#").next().expect("there is a first part");
     let rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
     let cells = |row: &str| {

@@ -101,6 +101,11 @@ mod unsound {
         id
     }
 
+    #[redis_cached(ttl = 60, key = "catalog:{a}:{<id>}")]
+    pub(super) async fn with_two_hash_tags(id: u64) -> u64 {
+        id
+    }
+
     #[invalidates(tag = "catalog:<id>", tag = "c")]
     pub(super) async fn half_useless_tags(id: u64) {
         let _ = id;
@@ -160,6 +165,7 @@ async fn every_problem_is_found() {
     unsound::reads_labelled(1).await;
     unsound::written_without_its_version(1).await;
     unsound::reads_versioned(1).await;
+    unsound::with_two_hash_tags(1).await;
     assert_eq!(
         (
             unsound::twice::A::find(1).await,
@@ -180,6 +186,7 @@ async fn every_problem_is_found() {
             "`it::catalog::unsound::twice::find` has the same default key as `it::catalog::unsound::twice::find`: give each a `key`",
             "`it::catalog::unsound::unlabelled` writes through to \"catalog:labelled:<id>\", whose reader `it::catalog::unsound::reads_labelled` has other tags: it takes none of the values",
             "`it::catalog::unsound::wide` invalidates \"catalog:nobody:*\", which matches no cached function",
+            "`it::catalog::unsound::with_two_hash_tags` has more than one `{` in \"catalog:{a}:{<id>}\": a Redis Cluster goes by the first pair of braces alone, so leave one",
             "`it::catalog::unsound::written_to_nobody` writes through to \"catalog:sound:<id>:item\", which matches no cached function",
             "`it::catalog::unsound::written_without_its_version` writes through to \"catalog:versioned:<id>\", whose reader `it::catalog::unsound::reads_versioned` has a version: none of the values is kept",
         ]
@@ -291,6 +298,9 @@ async fn the_catalogue_is_also_data() {
             "value": "Result<Vec<u64>, String>",
             "ttl_ms": 300_000,
             "policy": null,
+            "compress": null,
+            "codec": null,
+            "parameters": [["id", "u64"]],
             "function": "it::catalog::unsound::sound",
             "file": "tests/it/catalog.rs",
             "line": null,

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-const DOCUMENT: &str = include_str!("../../cached-redis/src/docs/consistency.md");
+const DOCUMENT: &str = include_str!("../../cached-redis/src/docs/evidence.md");
 
 /// The rows of the table, without its head.
 fn rows() -> Vec<&'static str> {

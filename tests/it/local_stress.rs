@@ -1,14 +1,18 @@
 //! Many processes with a level in memory, one of them behind a network that fails: nothing that is older than
 //! what had been invalidated `delta` before the read is served, nothing at all that the process itself had
 //! invalidated, and of what is checked nothing that anybody had.
+//!
+//! The same on a cluster, whose slots move and whose replicas take over. Until an old primary has learnt that it is
+//! none any more, it goes on answering: `delta` counts from then. How late reads were is measured and printed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use cached_redis::{Cache, Invalidation, redis_cached};
-use tokio::task::JoinSet;
+use cached_redis::{Builder, Cache, Invalidation, OnFailover, redis_cached};
+use tokio::task::{JoinSet, block_in_place};
 
+use crate::support::cluster::Cluster;
 use crate::support::{Forwarder, World, eventually, on_redis, tier};
 
 on_redis!(no_read_is_older_than_was_agreed_on);
@@ -26,28 +30,83 @@ struct Returned {
 
 /// Each key with its committed version.
 #[derive(Default)]
-struct Truth([Mutex<(u64, Vec<Returned>)>; KEYS]);
+struct Truth {
+    keys: [Mutex<(u64, Vec<Returned>)>; KEYS],
+    windows: Mutex<Vec<Window>>,
+    late: Mutex<Late>,
+}
+
+/// In which somebody may answer who is primary no more: from when to when.
+#[derive(Clone, Copy)]
+struct Window(Instant, Option<Instant>);
+
+/// For how long after an invalidation something older was read, at most.
+#[derive(Clone, Copy, Debug, Default)]
+struct Late {
+    outside: Duration,
+    in_windows: Duration,
+}
 
 impl Truth {
     fn commit(&self, key: usize) -> u64 {
-        let mut truth = self.0[key].lock().unwrap();
+        let mut truth = self.keys[key].lock().unwrap();
         truth.0 += 1;
         truth.0
     }
 
     fn version(&self, key: usize) -> u64 {
-        self.0[key].lock().unwrap().0
+        self.keys[key].lock().unwrap().0
     }
 
     fn returned(&self, key: usize, returned: Returned) {
-        self.0[key].lock().unwrap().1.push(returned);
+        self.keys[key].lock().unwrap().1.push(returned);
     }
 
-    /// The newest version of those.
-    fn floor(&self, key: usize, of: impl Fn(&Returned) -> bool) -> u64 {
-        let truth = self.0[key].lock().unwrap();
-        let versions = truth.1.iter().filter(|returned| of(returned));
-        versions.map(|it| it.version).max().unwrap_or_default()
+    /// When the first invalidation of those had returned that a read of `version` has not seen.
+    fn missed(&self, key: usize, version: u64, of: impl Fn(&Returned) -> bool) -> Option<Instant> {
+        let truth = self.keys[key].lock().unwrap();
+        let missed = truth.1.iter().filter(|it| it.version > version && of(it));
+        missed.map(|it| it.at).min()
+    }
+
+    fn opened(&self) {
+        let window = Window(Instant::now(), None);
+        self.windows.lock().unwrap().push(window);
+    }
+
+    fn closed(&self) {
+        let mut windows = self.windows.lock().unwrap();
+        windows.last_mut().expect("it was opened").1 = Some(Instant::now());
+    }
+
+    /// Whether one was open after `since`, and `delta` before `now`.
+    fn is_in_a_window(&self, since: Instant, now: Instant, delta: Duration) -> bool {
+        let windows = self.windows.lock().unwrap();
+        let meets = |Window(opened, closed): &Window| {
+            *opened <= now && closed.is_none_or(|closed| closed >= since && now <= closed + delta)
+        };
+        windows.iter().any(meets)
+    }
+
+    /// Judges a read that began then.
+    fn judge(&self, key: usize, version: u64, began: Instant, delta: Duration, process: usize) {
+        let is_older = |it: &Returned| it.at <= began;
+        let Some(missed) = self.missed(key, version, is_older) else {
+            return;
+        };
+        let by = began - missed;
+        let is_in_a_window = self.is_in_a_window(missed, began, delta);
+        let mut late = self.late.lock().unwrap();
+        match is_in_a_window {
+            true => late.in_windows = late.in_windows.max(by),
+            false => late.outside = late.outside.max(by),
+        }
+        drop(late);
+        if !is_in_a_window {
+            assert!(by < delta, "{version} of {key} is late by {by:?}");
+            let own = self.missed(key, version, |it| is_older(it) && it.process == process);
+            assert!(own.is_none(), "{version} of {key} is older than the own");
+        }
     }
 }
 
@@ -87,34 +146,26 @@ async fn checked(truth: &Truth, key: usize) -> u64 {
 }
 
 async fn read(cache: Cache, truth: Arc<Truth>, process: usize) {
-    let key = fastrand::usize(..KEYS);
-    let begun = Instant::now();
-    let is_older = |by: Duration| move |it: &Returned| it.at + by <= begun;
-    let own = truth.floor(key, |it| it.process == process && it.at <= begun);
-    let (version, floor) = match fastrand::bool() {
-        true => {
-            let floor = truth.floor(key, is_older(DELTA));
-            (*cache.scope(local(&truth, key)).await, floor)
-        }
-        false => {
-            let floor = truth.floor(key, is_older(Duration::ZERO));
-            (cache.scope(checked(&truth, key)).await, floor)
-        }
+    let (key, began) = (fastrand::usize(..KEYS), Instant::now());
+    let (version, delta) = match fastrand::bool() {
+        true => (*cache.scope(local(&truth, key)).await, DELTA),
+        false => (cache.scope(checked(&truth, key)).await, Duration::ZERO),
     };
-    assert!(version >= floor, "{version} is older than {floor}");
-    assert!(version >= own, "{version} is older than the own {own}");
+    truth.judge(key, version, began, delta, process);
 }
 
 async fn write(cache: Cache, truth: Arc<Truth>, process: usize) {
     let key = fastrand::usize(..KEYS);
-    let version = truth.commit(key);
+    let (version, began) = (truth.commit(key), Instant::now());
     let name = format!("stressed:{key}");
     let ended = match fastrand::bool() {
         true => cache.invalidate(name).await,
         false => cache.invalidate_tag(name).await,
     };
-    if ended.unwrap() == Invalidation::Done {
-        let at = Instant::now();
+    let at = Instant::now();
+    // In a window it may be confirmed by who is primary no more, and is repeated when that is known.
+    let counts = !truth.is_in_a_window(began, at, Duration::ZERO);
+    if ended.unwrap() == Invalidation::Done && counts {
         truth.returned(
             key,
             Returned {
@@ -127,32 +178,68 @@ async fn write(cache: Cache, truth: Arc<Truth>, process: usize) {
     tokio::time::sleep(Duration::from_millis(fastrand::u64(..100))).await;
 }
 
+/// Processes that read and write.
+struct Stress {
+    truth: Arc<Truth>,
+    stop: Arc<AtomicBool>,
+    tasks: JoinSet<()>,
+    caches: Vec<Cache>,
+}
+
+impl Stress {
+    /// Begun by those that `builder` makes.
+    async fn begin(builder: impl Fn(usize) -> Builder) -> Self {
+        let (truth, stop) = (Arc::<Truth>::default(), Arc::<AtomicBool>::default());
+        let (mut tasks, mut caches) = (JoinSet::new(), Vec::new());
+        for process in 0..PROCESSES {
+            let builder = builder(process).local_staleness(DELTA);
+            let cache = builder.build().await.unwrap();
+            for task in 0..5 {
+                let (cache, truth, stop) = (cache.clone(), truth.clone(), stop.clone());
+                tasks.spawn(async move {
+                    while !stop.load(Ordering::Relaxed) {
+                        match task {
+                            0 => write(cache.clone(), truth.clone(), process).await,
+                            _ => read(cache.clone(), truth.clone(), process).await,
+                        }
+                    }
+                });
+            }
+            caches.push(cache);
+        }
+        Self {
+            truth,
+            stop,
+            tasks,
+            caches,
+        }
+    }
+
+    async fn end(mut self) -> Late {
+        // Else nothing was shown.
+        for cache in &self.caches {
+            let hits = cache.stats().total().local_hits;
+            let more = async || cache.stats().total().local_hits > hits;
+            eventually("a hit in memory", more).await;
+        }
+        self.stop.store(true, Ordering::Relaxed);
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.unwrap();
+        }
+        *self.truth.late.lock().unwrap()
+    }
+}
+
 async fn no_read_is_older_than_was_agreed_on(mut world: World) {
     let forwarder = Forwarder::to(world.redis()).await;
-    let (truth, stop) = (Arc::<Truth>::default(), Arc::<AtomicBool>::default());
-    let (mut tasks, mut caches) = (JoinSet::new(), Vec::new());
-    for process in 0..PROCESSES {
-        let builder = world.builder().local_staleness(DELTA);
-        let builder = match process {
-            0 => builder
-                .url(forwarder.url())
-                .deadline(Duration::from_millis(100)),
-            _ => builder,
-        };
-        let cache = builder.build().await.unwrap();
-        for task in 0..5 {
-            let (cache, truth, stop) = (cache.clone(), truth.clone(), stop.clone());
-            tasks.spawn(async move {
-                while !stop.load(Ordering::Relaxed) {
-                    match task {
-                        0 => write(cache.clone(), truth.clone(), process).await,
-                        _ => read(cache.clone(), truth.clone(), process).await,
-                    }
-                }
-            });
-        }
-        caches.push(cache);
-    }
+    let stress = Stress::begin(|process| match process {
+        0 => world
+            .builder()
+            .url(forwarder.url())
+            .deadline(Duration::from_millis(100)),
+        _ => world.builder(),
+    })
+    .await;
     let end = Instant::now() + Duration::from_secs(tier(2, 15));
     while Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -168,13 +255,57 @@ async fn no_read_is_older_than_was_agreed_on(mut world: World) {
             _ => {}
         }
     }
-    // Else nothing was shown.
-    for cache in &caches {
-        let hits = async || cache.stats().total().local_hits > 0;
-        eventually("a hit in memory", hits).await;
+    println!("late by {:?}", stress.end().await);
+}
+
+/// The slot of one of the keys, or of the tags.
+fn some_slot(cluster: &Cluster) -> (u16, usize) {
+    let kind = ["", "#tag:"][fastrand::usize(..2)];
+    let key = format!("it:{kind}stressed:{}", fastrand::usize(..KEYS));
+    (cluster.slot(&key), cluster.owner(&key))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_cluster_none_is_older_than_that_since_the_old_owner_has_learnt_of_it() {
+    let cluster = Cluster::start(3).with_replicas();
+    let world = World::on_this(&cluster);
+    let stress = Stress::begin(|_| world.builder().on_failover(OnFailover::Epoch)).await;
+    let mut shards = [[0, 3], [1, 4], [2, 5]];
+    let mut windows = Vec::new();
+    let end = Instant::now() + Duration::from_secs(tier(6, 30));
+    for round in 0.. {
+        for _ in 0..4 {
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(..300))).await;
+            let (slot, from) = some_slot(&cluster);
+            let to = shards.map(|[primary, _]| primary);
+            let to = to[fastrand::usize(..3)];
+            if to != from {
+                block_in_place(|| cluster.move_slot(slot, from, to));
+            }
+        }
+        if Instant::now() >= end {
+            break;
+        }
+        let [primary, replica] = shards[round % 3];
+        block_in_place(|| {
+            cluster.follows(replica);
+            cluster.cut_off(replica, primary);
+        });
+        tokio::time::sleep(DELTA).await;
+        stress.truth.opened();
+        let opened = Instant::now();
+        block_in_place(|| cluster.take_over(replica));
+        stress.truth.closed();
+        windows.push(opened.elapsed());
+        block_in_place(|| cluster.follows(primary));
+        shards[round % 3] = [replica, primary];
     }
-    stop.store(true, Ordering::Relaxed);
-    while let Some(ended) = tasks.join_next().await {
-        ended.unwrap();
-    }
+    let moved: Vec<_> = stress.caches.iter().map(|it| it.stats().local()).collect();
+    let late = stress.end().await;
+    println!(
+        "{} takeovers, the longest window {:?}; late by {late:?}, dropped {moved:?}",
+        windows.len(),
+        windows.iter().max().unwrap()
+    );
+    assert!(moved.iter().all(|local| local.moved > 0), "{moved:?}");
 }

@@ -8,6 +8,7 @@ mod support;
 mod additive_schema;
 #[cfg(feature = "testing")]
 mod additive_tags;
+mod advice;
 mod after_commit;
 #[cfg(feature = "testing")]
 mod answers;
@@ -28,6 +29,8 @@ mod catalog_types;
 mod checked;
 mod clocks_apart;
 mod commands;
+#[cfg(feature = "zstd")]
+mod compression;
 mod condition;
 mod configured_parameters;
 mod connecting;
@@ -35,6 +38,7 @@ mod connections;
 mod constant_times;
 mod current;
 mod cut_connections;
+mod dashboards;
 mod default_keys;
 #[cfg(feature = "testing")]
 mod deferred_and_shared;
@@ -68,6 +72,7 @@ mod held_batches;
 mod hidden_by_serde;
 #[cfg(feature = "testing")]
 mod ingestion;
+mod ingestion_durable;
 mod instances;
 mod instantiations;
 mod keys;
@@ -89,6 +94,7 @@ mod negative;
 mod nested;
 mod no_merged_invalidation;
 mod no_redis_at_start;
+mod numbers;
 mod odd_server;
 mod odd_settings;
 mod on_a_cluster;
@@ -97,6 +103,7 @@ mod one_load;
 mod one_load_without_redis;
 mod only_ok_is_kept;
 mod open_transactions;
+mod operator;
 #[cfg(feature = "testing")]
 mod overtaken_loads;
 mod owned_loads;
@@ -125,6 +132,8 @@ mod shapes_out_of_sight;
 mod shared_values;
 mod short_programs;
 mod silent_server;
+mod sizing;
+mod spans;
 mod stale_if_error;
 mod stale_while_revalidate;
 mod stampedes;

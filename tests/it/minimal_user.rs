@@ -1,4 +1,4 @@
-//! The Redis user of the guide may do all that the library does and nothing else; where a user may
+//! The Redis user of the page may do all that the library does and nothing else; where a user may
 //! do less, that costs hits and never a call.
 
 use std::time::Duration;
@@ -9,8 +9,8 @@ use cached_redis::{Builder, Cache, CachedExt as _, Policy, Status, invalidates, 
 use crate::support::{RedisServer, Source, World, eventually, filled, in_time, on_redis};
 
 on_redis!(
-    the_user_of_the_guide_may_do_all_that_is_needed,
-    the_user_of_the_guide_may_do_nothing_else,
+    the_user_of_the_page_may_do_all_that_is_needed,
+    the_user_of_the_page_may_do_nothing_else,
     a_command_that_is_not_allowed_never_fails_a_function,
     the_user_of_a_service_with_events_may_do_all_that_they_need,
 );
@@ -30,13 +30,13 @@ async fn write(source: &Source, id: u64) -> u64 {
     source.write()
 }
 
-/// What follows the name in the guide's line for an ACL file.
+/// What follows the name in the page's line for an ACL file.
 fn rules() -> Vec<&'static str> {
-    const GUIDE: &str = include_str!("../../cached-redis/src/docs/guide.md");
-    let mut lines = GUIDE
+    const PAGE: &str = include_str!("../../cached-redis/src/docs/redis.md");
+    let mut lines = PAGE
         .lines()
         .filter_map(|line| line.strip_prefix("user app "));
-    let rules = lines.next().expect("the guide has the line of a user");
+    let rules = lines.next().expect("the page has the line of a user");
     rules.split_whitespace().collect()
 }
 
@@ -60,7 +60,7 @@ fn builder(server: &RedisServer) -> Builder {
     builder.namespace("shop").deadline(Duration::from_secs(20))
 }
 
-async fn the_user_of_the_guide_may_do_all_that_is_needed(mut world: World) {
+async fn the_user_of_the_page_may_do_all_that_is_needed(mut world: World) {
     let server = world.redis();
     create(server, &rules());
     let lease = Duration::from_millis(300);
@@ -115,7 +115,7 @@ fn denied(server: &RedisServer) -> Vec<String> {
         .collect()
 }
 
-async fn the_user_of_the_guide_may_do_nothing_else(mut world: World) {
+async fn the_user_of_the_page_may_do_nothing_else(mut world: World) {
     let server = world.redis();
     create(server, &rules());
     let client = redis::Client::open(server.url_of("app", "password")).unwrap();

@@ -2,11 +2,17 @@
 //! keys alone, and what it has lost is not served.
 
 use cached_redis::testing::Faults;
-use cached_redis::{Cache, CachedExt as _, Invalidation, OnFailover, Policy, Status, redis_cached};
+use std::collections::{BTreeMap, HashMap};
+
+use cached_redis::stats::FunctionStats;
+use cached_redis::{
+    Cache, CachedExt as _, Invalidation, OnFailover, Policy, Status, invalidates, redis_cached,
+    write_through,
+};
 
 use crate::removed_as_one::{PAIRS, Scene, guarded, inner_keys, outer_keys, plain};
 use crate::support::cluster::Cluster;
-use crate::support::{Source, World, eventually, filled, on_a_cluster};
+use crate::support::{RedisServer, Source, World, eventually, filled, on_a_cluster};
 
 on_a_cluster!(
     keys_of_several_slots_are_removed_as_one_thing,
@@ -14,6 +20,11 @@ on_a_cluster!(
     a_pattern_with_a_hash_tag_bars_fills_in_its_slot_alone,
     what_a_server_that_is_away_does_not_confirm_holds_up_nothing_else,
     an_entry_that_has_moved_with_its_slot_is_of_another_epoch,
+    a_server_that_is_killed_takes_no_hit_from_the_others,
+    a_slot_on_its_way_does_not_store_what_was_written_through_and_opens_its_key,
+    a_sweep_that_a_slot_begins_to_move_under_is_repeated,
+    operations_cost_each_server_what_is_its_own,
+    what_was_read_is_kept_in_memory_of_each_server,
 );
 
 const POLICY: Policy = Policy::new().ttl(std::time::Duration::from_secs(600));
@@ -142,6 +153,259 @@ async fn an_entry_that_has_moved_with_its_slot_is_of_another_epoch(mut world: Wo
         cluster.move_slot(cluster.slot("it:slot:1"), from, (from + 1) % 3);
         assert_eq!(status(&cache, &source).await, (1, after), "{on_failover:?}");
     }
+}
+
+#[redis_cached(batch(id in ids), ttl = 600, key = "many:<id>")]
+async fn read_many(ids: &[u64]) -> HashMap<u64, u64> {
+    ids.iter().map(|id| (*id, *id)).collect()
+}
+
+/// Ids of which each server has some, by the server.
+fn ids_by_server(cluster: &Cluster, most: u64) -> [Vec<u64>; 3] {
+    let mut ids = [const { Vec::new() }; 3];
+    for id in 0..most {
+        ids[cluster.owner(&format!("it:many:{id}"))].push(id);
+    }
+    assert!(ids.iter().all(|ids| !ids.is_empty()));
+    ids
+}
+
+fn since(cache: &Cache, before: &FunctionStats) -> (u64, u64) {
+    let now = cache.stats().total();
+    (now.hits - before.hits, now.loads - before.loads)
+}
+
+async fn a_server_that_is_killed_takes_no_hit_from_the_others(mut world: World) {
+    let cache = world.cache().await;
+    let cluster = world.cluster();
+    let ids = ids_by_server(cluster, 60);
+    let all: Vec<_> = ids.iter().flatten().copied().collect();
+    cache.scope(read_many(&all)).await;
+    filled(&cache, 60).await;
+    let lost = 1;
+    cluster.kill(lost);
+    let (dead, alive) = (ids[lost].len() as u64, 60 - ids[lost].len() as u64);
+    let away = async || !cache.stats().store().connected;
+    eventually("its end to be noticed", away).await;
+    for _ in 0..3 {
+        let before = cache.stats().total();
+        assert_eq!(cache.scope(read_many(&all)).await.len(), 60);
+        assert_eq!(since(&cache, &before), (alive, 1), "one load of {dead} ids");
+        let before = cache.stats().total();
+        for id in &all {
+            cache.scope(read_many(&[*id])).await;
+        }
+        assert_eq!(since(&cache, &before), (alive, dead), "one by one");
+    }
+    // Nor does one that is to be loaded anew keep others from being stored.
+    let before = cache.stats().total().fills;
+    cache.scope(read_many(&all).refreshed()).await;
+    filled(&cache, before + alive).await;
+}
+
+#[write_through(ttl = 600, key = "slot:<id>", tags = [])]
+async fn written(id: u64) -> u64 {
+    id
+}
+
+async fn a_slot_on_its_way_does_not_store_what_was_written_through_and_opens_its_key(
+    mut world: World,
+) {
+    let cache = world.cache().await;
+    let cluster = world.cluster();
+    let (slot, from) = (cluster.slot("it:slot:1"), cluster.owner("it:slot:1"));
+    cluster.begin_move(slot, from, (from + 1) % 3);
+    assert_eq!(cache.scope(written(1)).await, 1);
+    let stats = cache.stats().total();
+    let counts = (
+        stats.refused_fills,
+        stats.unguarded_writes,
+        stats.deferred_invalidations,
+    );
+    assert_eq!(counts, (1, 0, 0));
+    // No tombstone is left.
+    assert_eq!(cache.get::<u64>("slot:1").await.unwrap(), None);
+    cluster.end_move(slot, from, (from + 1) % 3);
+    cache.scope(written(1)).await;
+    assert_eq!(cache.get::<u64>("slot:1").await.unwrap(), Some(1));
+}
+
+async fn a_sweep_that_a_slot_begins_to_move_under_is_repeated(mut world: World) {
+    let cache = world.cache().await;
+    cache.put(&POLICY, "slot:1", &1_u64).await.unwrap();
+    let cluster = world.cluster();
+    let (slot, from) = (cluster.slot("it:slot:1"), cluster.owner("it:slot:1"));
+    cluster.begin_move(slot, from, (from + 1) % 3);
+    cluster.nodes().iter().for_each(RedisServer::reset_commands);
+    let swept = cache.invalidation().matching("slot:*").send().await;
+    assert_eq!(swept.unwrap(), Invalidation::Deferred);
+    let bars = cluster.nodes().iter().map(|node| node.commands());
+    assert!(
+        bars.clone().all(|it| !it.contains_key("evalsha")),
+        "no bar is raised in vain"
+    );
+    assert!(cache.get::<u64>("slot:1").await.unwrap().is_none());
+    cluster.end_move(slot, from, (from + 1) % 3);
+    cache.flush().await.unwrap();
+    let left: u64 = cluster.run(&["EXISTS", "it:slot:1"]);
+    assert_eq!(left, 0);
+}
+
+#[invalidates("many:<a>", "many:<b>", "many:<c>")]
+async fn change(a: u64, b: u64, c: u64) {
+    let _ = (a, b, c);
+}
+
+/// What was run on each server since, by those commands that are of reads and writes.
+fn commands(cluster: &Cluster) -> [BTreeMap<String, u64>; 3] {
+    let nodes = cluster.nodes().iter();
+    let commands = nodes.map(|node| {
+        let mut commands = node.commands();
+        let is_of_steps =
+            |name: &str| matches!(name, "get" | "mget" | "set" | "evalsha" | "unlink");
+        commands.retain(|name, _| is_of_steps(name));
+        node.reset_commands();
+        commands
+    });
+    commands.collect::<Vec<_>>().try_into().unwrap()
+}
+
+fn costs<const N: usize>(costs: [(&str, u64); N]) -> BTreeMap<String, u64> {
+    costs.map(|(name, calls)| (name.to_owned(), calls)).into()
+}
+
+/// The look, the lease, and the script of the fill, which sets as well.
+fn miss() -> BTreeMap<String, u64> {
+    costs([("get", 1), ("set", 2), ("evalsha", 1)])
+}
+
+async fn operations_cost_each_server_what_is_its_own(mut world: World) {
+    let cache = world.patient_cache().await;
+    let cluster = world.cluster();
+    let ids = ids_by_server(cluster, 60).map(|ids| ids[0]);
+    commands(cluster);
+    for (server, id) in ids.into_iter().enumerate() {
+        let of_one = |own| {
+            let mut all = [const { BTreeMap::new() }; 3];
+            all[server] = own;
+            all
+        };
+        cache.scope(read_many(&[id])).await;
+        filled(&cache, server as u64 + 1).await;
+        assert_eq!(commands(cluster), of_one(miss()), "a miss");
+        cache.scope(read_many(&[id])).await;
+        assert_eq!(commands(cluster), of_one(costs([("get", 1)])), "a hit");
+    }
+    cache.scope(read_many(&ids)).await;
+    assert_eq!(
+        commands(cluster),
+        [(); 3].map(|()| costs([("get", 1)])),
+        "hits of a batch"
+    );
+    let [a, b, c] = ids;
+    cache.scope(change(a, b, c)).await;
+    let scripts = commands(cluster).map(|commands| commands["evalsha"]);
+    assert_eq!(scripts, [2; 3], "an invalidation: a tombstone, and its end");
+    cache.scope(read_many(&ids)).await;
+    filled(&cache, 6).await;
+    assert_eq!(
+        commands(cluster),
+        [(); 3].map(|()| miss()),
+        "misses of a batch"
+    );
+}
+
+#[redis_cached(
+    ttl = 600,
+    local = "60s",
+    key = "kept:<id>",
+    tags = "kept",
+    skip(source)
+)]
+async fn kept(source: &Source, id: u64) -> u64 {
+    source.load().await
+}
+
+/// Waits until all ids are answered in memory.
+async fn until_kept(cache: &Cache, source: &Source, ids: std::ops::Range<u64>) {
+    eventually("answers in memory", async || {
+        let mut all = true;
+        for id in ids.clone() {
+            let (_, info) = cache.scope(kept(source, id).with_info()).await;
+            all &= info.status() == Status::Local;
+        }
+        all
+    })
+    .await;
+}
+
+async fn what_was_read_is_kept_in_memory_of_each_server(mut world: World) {
+    let process = async || {
+        let builder = world.builder();
+        let builder = builder.local_staleness(std::time::Duration::from_secs(60));
+        builder.build().await.unwrap()
+    };
+    let (cache, writer, source) = (process().await, process().await, Source::new());
+    until_kept(&cache, &source, 0..20).await;
+    source.write();
+    // Announced, each by its server; by a tag all at once.
+    for id in 0..10 {
+        writer.invalidate(format!("kept:{id}")).await.unwrap();
+    }
+    for id in 0..10 {
+        eventually("the announcement", async || {
+            cache.scope(kept(&source, id)).await == 2
+        })
+        .await;
+    }
+    assert_eq!(cache.scope(kept(&source, 19)).await, 1, "it stands");
+    writer.invalidate_tag("kept").await.unwrap();
+    for id in 0..20 {
+        eventually("the announcement", async || {
+            cache.scope(kept(&source, id)).await == 2
+        })
+        .await;
+    }
+    // Here at once.
+    until_kept(&cache, &source, 0..20).await;
+    source.write();
+    cache.invalidate_tag("kept").await.unwrap();
+    assert_eq!(cache.scope(kept(&source, 5)).await, 3);
+    // A move costs what was read from the server that has lost a slot.
+    until_kept(&cache, &source, 0..20).await;
+    let moved = cache.stats().local().moved;
+    let cluster = world.cluster();
+    let from = cluster.owner("it:kept:0");
+    cluster.move_slot(cluster.slot("it:kept:0"), from, (from + 1) % 3);
+    eventually("the move", async || cache.stats().local().moved > moved).await;
+    until_kept(&cache, &source, 0..20).await;
+    assert_eq!(cache.scope(kept(&source, 0)).await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_primary_that_is_killed_is_followed_by_the_replica_that_is_elected() {
+    let mut cluster = Cluster::start(3).with_replicas();
+    let world = World::on_this(&cluster);
+    let cache = world
+        .builder()
+        .on_failover(OnFailover::Epoch)
+        .build()
+        .await
+        .unwrap();
+    let killed = cluster.owner("it:slot:1");
+    cache.put(&POLICY, "slot:1", &1_u64).await.unwrap();
+    let may = ["CONFIG", "SET", "cluster-replica-no-failover", "no"];
+    cluster.nodes()[killed + 3].run::<()>(&may);
+    cluster.kill(killed);
+    eventually("the election", async || {
+        cache.put(&POLICY, "slot:1", &2_u64).await.is_ok()
+            && cache.get::<u64>("slot:1").await.unwrap() == Some(2)
+    })
+    .await;
+    assert_eq!(cluster.owner("it:slot:1"), killed + 3);
+    cache.invalidate("slot:1").await.unwrap();
+    assert_eq!(cache.get::<u64>("slot:1").await.unwrap(), None);
+    assert!(cache.stats().store().connected);
 }
 
 #[redis_cached(ttl = 600, key = "tagged:<id>", tags = ["kind"], skip(source))]

@@ -1,4 +1,4 @@
-//! The command on the guide's page shows what an entry in JSON holds, whatever stands before it.
+//! The command on the page about codecs shows what an entry in JSON holds, whatever stands before it.
 
 use cached_redis::{current, redis_cached};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use crate::support::{World, filled, on_redis};
 
 on_redis!(the_command_on_the_page_shows_the_payload);
 
-const GUIDE: &str = include_str!("../../cached-redis/src/docs/guide.md");
+const PAGE: &str = include_str!("../../cached-redis/src/docs/codecs.md");
 
 #[derive(Deserialize, Serialize)]
 struct User {
@@ -26,7 +26,7 @@ async fn user(id: u32) -> User {
 
 /// The script in the quotation marks.
 fn script() -> &'static str {
-    let (_, command) = GUIDE.split_once("redis-cli --raw EVAL \"").unwrap();
+    let (_, command) = PAGE.split_once("redis-cli --raw EVAL \"").unwrap();
     command.split_once('"').unwrap().0
 }
 

@@ -1,13 +1,15 @@
 //! Servers that Sentinels watch: whichever is the primary is found, at the start and after a failover.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cached_redis::error::{AddressProblem, ConnectProblem};
 use cached_redis::{Builder, Cache, CachedExt as _, Error, Status, invalidates, redis_cached};
+use tracing::Level;
 
 use crate::support::impostor::{Impostor, bulk};
 use crate::support::sentinel::{SERVICE, Watched, url, watch, watching};
-use crate::support::{RedisServer, Source, eventually, in_time};
+use crate::support::{Log, RedisServer, Source, eventually, in_time};
 
 #[redis_cached(ttl = 600, key = "sentinel:<id>", skip(source))]
 async fn read(source: &Source, id: u64) -> u64 {
@@ -124,19 +126,93 @@ async fn a_sentinel_that_says_nothing_holds_nobody_up() {
 
 /// Says that the primary is on `port`, as was so after so many failovers.
 async fn saying(port: u16, epoch: u64) -> Impostor {
-    let about = [
-        ("ip", "127.0.0.1"),
-        ("port", &port.to_string()),
-        ("config-epoch", &epoch.to_string()),
-    ]
-    .map(|(name, value)| bulk(name) + &bulk(value))
-    .concat();
+    saying_each_time(move |_| (port, epoch)).await
+}
+
+/// Says to each question in turn on which port the primary is, and after how many failovers; announces none.
+async fn saying_each_time(
+    primary: impl Fn(usize) -> (u16, u64) + Send + Sync + 'static,
+) -> Impostor {
+    let asked = AtomicUsize::new(0);
     Impostor::answering(move |words| match words {
-        ["SENTINEL", "MASTER", SERVICE] => format!("*6\r\n{about}"),
+        ["SENTINEL", "MASTER", SERVICE] => {
+            let (port, epoch) = primary(asked.fetch_add(1, Ordering::Relaxed));
+            let fields = [
+                ("ip", "127.0.0.1".to_owned()),
+                ("port", port.to_string()),
+                ("config-epoch", epoch.to_string()),
+            ];
+            let fields = fields.map(|(name, value)| bulk(name) + &bulk(&value));
+            format!("*6\r\n{}", fields.concat())
+        }
         ["SENTINEL", "SENTINELS", SERVICE] => "*0\r\n".to_owned(),
+        ["SUBSCRIBE", channel] => {
+            format!("*3\r\n{}{}:1\r\n", bulk("subscribe"), bulk(channel))
+        }
         _ => "-ERR unknown command\r\n".to_owned(),
     })
     .await
+}
+
+/// What is loaded stands on `new` in the end, though `old` is a primary still.
+async fn is_left(cache: &Cache, old: &RedisServer, new: &RedisServer) {
+    let source = Source::new();
+    let there = async || {
+        cache.scope(read(&source, 1)).await;
+        stands(new)
+    };
+    eventually("the new primary", there).await;
+    assert!(
+        old.run::<Vec<redis::Value>>(&["ROLE"])[0] == redis::Value::BulkString(b"master".to_vec())
+    );
+}
+
+#[tokio::test]
+async fn a_failover_between_the_question_and_the_subscription_is_not_missed() {
+    let [old, new] = [RedisServer::start(), RedisServer::start()];
+    let (before, after) = ((old.port(), 1), (new.port(), 2));
+    let sentinel = saying_each_time(move |asked| if asked == 0 { before } else { after }).await;
+    let cache = connected(url(&[sentinel.port()])).await;
+    is_left(&cache, &old, &new).await;
+}
+
+#[tokio::test]
+async fn a_failover_that_a_silent_subscription_does_not_tell_is_asked_for() {
+    let [old, new] = [RedisServer::start(), RedisServer::start()];
+    let (before, after) = ((old.port(), 1), (new.port(), 2));
+    // To connect, and when it is subscribed to.
+    let sentinel = saying_each_time(move |asked| if asked < 2 { before } else { after }).await;
+    let cache = connected(url(&[sentinel.port()])).await;
+    is_left(&cache, &old, &new).await;
+}
+
+#[tokio::test]
+async fn a_server_under_another_name_of_the_same_failover_is_not_left() {
+    let [here, there] = [RedisServer::start(), RedisServer::start()];
+    let (before, after) = ((here.port(), 1), (there.port(), 1));
+    let sentinel = saying_each_time(move |asked| if asked == 0 { before } else { after }).await;
+    let (cache, source) = (connected(url(&[sentinel.port()])).await, Source::new());
+    for _ in 0..100 {
+        hits(&cache, &source).await;
+    }
+    assert_eq!(cache.stats().store().reconnects, 0);
+    assert!(!stands(&there));
+}
+
+#[tokio::test]
+async fn sentinels_that_refuse_to_be_listened_to_are_asked_and_that_is_told_with_the_remedy() {
+    let (log, _guard) = Log::collect();
+    let [old, new] = [RedisServer::start(), RedisServer::start()];
+    let sentinel = watching(&old, 1);
+    sentinel.run::<()>(&["ACL", "SETUSER", "default", "-subscribe"]);
+    let cache = connected(url(&[sentinel.port()])).await;
+    let remedy = "`&+switch-master`";
+    let told = async || log.count(Level::WARN, remedy) == 1;
+    eventually("it is told", told).await;
+    old.run::<()>(&["ACL", "SETUSER", "default", "-replicaof", "-slaveof"]);
+    follows(&sentinel, &new);
+    is_left(&cache, &old, &new).await;
+    assert!(log.text().contains("NOPERM"));
 }
 
 #[tokio::test]
@@ -167,14 +243,19 @@ async fn a_primary_is_left_when_a_sentinel_says_so_though_it_does_not_know_of_it
             .contains(" sub=1 ")
     };
     eventually("the subscription", subscribed).await;
-    let other = "127.0.0.1,1,0123456789012345678901234567890123456789,5";
-    let news = format!("{other},{SERVICE},127.0.0.1,{},5", new.port());
-    sentinel.run::<()>(&["PUBLISH", "__sentinel__:hello", &news]);
+    follows(&sentinel, &new);
     let there = async || {
         cache.scope(read(&source, 1)).await;
         stands(&new)
     };
     eventually("the new primary", there).await;
+}
+
+/// Another Sentinel tells it of a failover to `primary`.
+fn follows(sentinel: &RedisServer, primary: &RedisServer) {
+    let other = "127.0.0.1,1,0123456789012345678901234567890123456789,5";
+    let news = format!("{other},{SERVICE},127.0.0.1,{},5", primary.port());
+    sentinel.run::<()>(&["PUBLISH", "__sentinel__:hello", &news]);
 }
 
 #[tokio::test]
@@ -230,6 +311,23 @@ async fn sentinels_that_are_all_down_are_found_when_they_come() {
     hits(&cache, &source).await;
 }
 
+#[tokio::test]
+async fn a_sentinel_that_watches_nothing_yet_is_no_reason_to_give_up_while_others_are_down() {
+    let primary = RedisServer::start();
+    let blank = RedisServer::start_with(&["--sentinel"]);
+    let mut down = watching(&primary, 1);
+    down.kill();
+    let url = url(&[blank.port(), down.port()]);
+    let required = problem(builder(&url).require_connection(true)).await;
+    let unknown = ConnectProblem::NoSentinel(Box::new(ConnectProblem::UnknownService));
+    assert_eq!(required, unknown);
+    let (cache, source) = (builder(&url).build().await.unwrap(), Source::new());
+    cache.scope(read(&source, 1)).await;
+    down.restart();
+    watch(&down, &primary, 1);
+    hits(&cache, &source).await;
+}
+
 /// The line of the page about deployments.
 fn acl() -> Vec<&'static str> {
     const PAGE: &str = include_str!("../../cached-redis/src/docs/deployments.md");
@@ -244,6 +342,7 @@ async fn sentinels_have_a_login_of_their_own_and_the_servers_that_of_the_address
     primary.run::<()>(&["CONFIG", "SET", "requirepass", "data"]);
     let sentinel = watching(&primary, 1);
     sentinel.run::<()>(&[&["ACL", "SETUSER"], &acl()[1..]].concat());
+    sentinel.run::<()>(&["ACL", "SETUSER", "admin", "on", ">admin", "+client"]);
     sentinel.run::<()>(&["ACL", "SETUSER", "default", "off"]);
     let builder =
         builder(url(&[sentinel.port()]).replace("//", "//:data@")).require_connection(true);
@@ -263,5 +362,13 @@ async fn sentinels_have_a_login_of_their_own_and_the_servers_that_of_the_address
         !shown.contains("password") && !shown.contains("data"),
         "{shown}"
     );
-    hits(&right.build().await.unwrap(), &Source::new()).await;
+    let cache = right.build().await.unwrap();
+    hits(&cache, &Source::new()).await;
+    let admin = redis::Client::open(sentinel.url_of("admin", "admin")).unwrap();
+    let mut admin = admin.get_connection().unwrap();
+    let subscribed = async || {
+        let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut admin).unwrap();
+        list.contains(" user=watcher ") && list.contains(" sub=1 ")
+    };
+    eventually("the subscription", subscribed).await;
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use cached_redis::stats::{BreakerState, StoreStats};
-use cached_redis::{Cache, CachedExt as _, Status, redis_cached};
+use cached_redis::{Builder, Cache, CachedExt as _, Status, redis_cached};
 use tracing::Level;
 
 use crate::support::{Log, RedisServer, Source, eventually, in_time, unanswered};
@@ -22,8 +22,13 @@ async fn read(source: &Source, id: u64) -> u64 {
 
 /// With the settings that users have.
 async fn process(server: &RedisServer) -> Cache {
+    builder(server).build().await.unwrap()
+}
+
+/// What is asked is counted here.
+fn builder(server: &RedisServer) -> Builder {
     let builder = Cache::builder().url(server.url()).namespace("it");
-    builder.build().await.unwrap()
+    builder.follow_modes(false)
 }
 
 async fn hits(cache: &Cache, source: &Source) {
@@ -208,8 +213,7 @@ async fn a_server_that_is_gone_costs_no_call_more_than_a_deadline() {
 #[tokio::test]
 async fn the_number_of_failures_is_a_setting() {
     let server = RedisServer::start();
-    let builder = Cache::builder().url(server.url()).namespace("it");
-    let cache = builder.breaker_failures(2).build().await.unwrap();
+    let cache = builder(&server).breaker_failures(2).build().await.unwrap();
     let source = Source::new();
     hits(&cache, &source).await;
     let before = cache.stats().store();

@@ -174,6 +174,50 @@ async fn a_private_authority_that_was_not_given_is_not_trusted() {
     }
 }
 
+/// A cluster of one, and what it says of itself.
+fn cluster(authority: &Authority, says: &[&str]) -> TlsServer {
+    let cluster = [
+        "--tls-auth-clients",
+        "no",
+        "--tls-cluster",
+        "yes",
+        "--cluster-enabled",
+        "yes",
+    ];
+    let place = ["--cluster-announce-ip", "127.0.0.1"];
+    let server = TlsServer::start(
+        authority,
+        &authority.server(),
+        &[&cluster[..], &place, says].concat(),
+    );
+    let all = ["CLUSTER", "ADDSLOTSRANGE", "0", "16383"];
+    server.server.run::<()>(&all);
+    server
+}
+
+#[tokio::test]
+async fn a_node_of_a_cluster_is_known_by_the_host_name_that_it_announces() {
+    let authority = Authority::new("ours");
+    for (says, named) in [
+        (&["--cluster-announce-hostname", "localhost"][..], true),
+        (&[], false),
+    ] {
+        let server = cluster(&authority, says);
+        let is_ok = async || {
+            let info: String = server.server.run(&["CLUSTER", "INFO"]);
+            info.contains("cluster_state:ok")
+        };
+        eventually("a cluster", is_ok).await;
+        let url = server.url().replace("rediss://", "rediss+cluster://");
+        let builder = trusting(&server, &authority).url(url);
+        match named {
+            true => works(builder).await,
+            // Its address stands in no certificate.
+            false => assert_eq!(fails(builder).await, TlsProblem::Name),
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_certificate_for_another_name_is_refused() {
     let authority = Authority::new("ours");

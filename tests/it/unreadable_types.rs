@@ -340,7 +340,7 @@ async fn one_warning_names_the_function_and_the_remedy() {
         cache.scope(flattened_logged(id)).await;
     }
     filled(&cache, 20).await;
-    assert_eq!(log.count(Level::WARN, ""), 1, "{}", log.text());
+    assert_eq!(log.warnings(), 1, "{}", log.text());
     assert_eq!(
         log.count(Level::WARN, "flattened_logged"),
         1,

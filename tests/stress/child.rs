@@ -77,7 +77,7 @@ impl Task {
             floors: Floors::new(),
             log,
             until: Instant::now() + Duration::from_secs(self.seconds),
-            is_moving: self.weather == Weather::Moving,
+            has_windows: self.weather.has_windows(),
         };
         let mut workers = JoinSet::new();
         for _ in 0..share(READERS, self.index, PROCESSES) {
@@ -112,7 +112,7 @@ struct Worker {
     floors: Floors,
     log: Option<Log>,
     until: Instant,
-    is_moving: bool,
+    has_windows: bool,
 }
 
 #[derive(Default)]
@@ -164,7 +164,7 @@ impl Worker {
     }
 
     async fn windows(&self) -> u64 {
-        match self.is_moving {
+        match self.has_windows {
             true => self.truth.windows().await,
             false => 0,
         }

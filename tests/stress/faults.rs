@@ -16,16 +16,19 @@ pub(crate) enum Weather {
     Shared,
     /// On a cluster whose slots move, and whose replicas take over.
     Moving,
+    /// On a primary and a replica that Sentinels watch, with one failover after the other.
+    Watched,
 }
 
 impl Weather {
-    pub(crate) fn is_shared_out(self) -> bool {
-        matches!(self, Self::Shared | Self::Moving)
+    /// Whether two servers may answer at once, for a time.
+    pub(crate) fn has_windows(self) -> bool {
+        matches!(self, Self::Moving | Self::Watched)
     }
 
     /// Whether servers fail.
     pub(crate) fn is_rough(self) -> bool {
-        matches!(self, Self::Stormy | Self::Moving)
+        matches!(self, Self::Stormy | Self::Moving | Self::Watched)
     }
 }
 
@@ -33,10 +36,15 @@ impl FromStr for Weather {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        [Self::Calm, Self::Stormy, Self::Shared, Self::Moving]
-            .into_iter()
-            .find(|weather| weather.to_string() == text)
-            .ok_or(())
+        let all = [
+            Self::Calm,
+            Self::Stormy,
+            Self::Shared,
+            Self::Moving,
+            Self::Watched,
+        ];
+        let mut all = all.into_iter();
+        all.find(|weather| weather.to_string() == text).ok_or(())
     }
 }
 

@@ -113,7 +113,7 @@ impl Logs {
         let log: String = texts.map(|text| text.expect("a text")).collect();
         let server = match weather {
             Weather::Calm | Weather::Shared => Server::Lives,
-            Weather::Stormy | Weather::Moving => Server::Fails,
+            Weather::Stormy | Weather::Moving | Weather::Watched => Server::Fails,
         };
         match replay(&log, server) {
             // Each process reads, writes and takes steps, or nothing would be compared.

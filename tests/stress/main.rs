@@ -23,6 +23,9 @@
 //! and replicas that lack the newest invalidations take over. What begins or ends before the old primary
 //! has learnt of that is counted apart.
 //!
+//! And on a primary with a replica that Sentinels watch, while the primary hands over or is killed; what begins or ends
+//! before all have left an old primary is counted apart, too.
+//!
 //! Each is first done with a hand-written GET, SET and DEL. That must be caught with stale values, or
 //! the test could not see them. Under faults only those of its invalidations count that the server has
 //! confirmed.
@@ -31,7 +34,7 @@
 //! each answer of the store, where that lives all the time, and the floors once more, by one clock.
 //!
 //! `STRESS_LOG` is a folder for these logs to stay in. `STRESS_SECONDS` is how long a run with the cache takes: 5 by default and 6 under faults, 15 and 12 with
-//! `TESTS=all`. `STRESS_WEATHER` names the only one that is wanted: `Calm`, `Stormy`, `Shared` or `Moving`.
+//! `TESTS=all`. `STRESS_WEATHER` names the only one that is wanted: `Calm`, `Stormy`, `Shared`, `Moving` or `Watched`.
 
 mod annotated;
 mod by_hand;
@@ -45,6 +48,7 @@ mod subject;
 #[path = "../support/mod.rs"]
 mod support;
 mod truth;
+mod watched;
 
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
@@ -56,6 +60,7 @@ use shards::Shards;
 use subject::{Subject, Way};
 use support::{RedisServer, eventually, tier};
 use truth::Truth;
+use watched::{Trio, clients};
 
 const PROCESSES: usize = 3;
 /// Of each process.
@@ -83,6 +88,7 @@ fn main() -> ExitCode {
         (Weather::Stormy, tier([4, 6], [4, 12])),
         (Weather::Shared, tier([2, 4], [5, 15])),
         (Weather::Moving, tier([4, 6], [6, 20])),
+        (Weather::Watched, tier([4, 8], [6, 15])),
     ]
     .map(|(weather, seconds)| is_asked_for(weather) && compare(weather, seconds));
     match failed.contains(&true) {
@@ -94,7 +100,8 @@ fn main() -> ExitCode {
 /// Whether the test fails.
 fn compare(weather: Weather, [by_hand, ours]: [u64; 2]) -> bool {
     // The model's replay knows one server at a time.
-    let logs = (!weather.is_shared_out()).then(|| Logs::new(weather));
+    let is_one = matches!(weather, Weather::Calm | Weather::Stormy);
+    let logs = is_one.then(|| Logs::new(weather));
     let naive = run(Way::Naive, weather, by_hand, None);
     let ours = run(Way::Ours, weather, seconds().unwrap_or(ours), logs.as_ref());
     println!("{}", report::table(&naive, &ours));
@@ -140,9 +147,10 @@ fn run(way: Way, weather: Weather, seconds: u64, logs: Option<&Logs>) -> Outcome
         "{way:?}, {weather:?}: {PROCESSES} processes, {READERS} readers, {WRITERS} writers, {KEYS} keys, {seconds} s"
     );
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let mut servers = match weather.is_shared_out() {
-        true => Site::Cluster(Shards::start(weather.is_rough())),
-        false => Site::Pair(runtime.block_on(Servers::start())),
+    let mut servers = match weather {
+        Weather::Shared | Weather::Moving => Site::Cluster(Shards::start(weather.is_rough())),
+        Weather::Calm | Weather::Stormy => Site::Pair(runtime.block_on(Servers::start())),
+        Weather::Watched => Site::Watched(runtime.block_on(Trio::start())),
     };
     let source = RedisServer::start();
     let children: Vec<_> = (0..PROCESSES)
@@ -151,7 +159,7 @@ fn run(way: Way, weather: Weather, seconds: u64, logs: Option<&Logs>) -> Outcome
                 way,
                 weather,
                 index,
-                cache: servers.url(weather),
+                cache: servers.url(way, weather),
                 source: source.url(),
                 seconds,
             };
@@ -159,7 +167,7 @@ fn run(way: Way, weather: Weather, seconds: u64, logs: Option<&Logs>) -> Outcome
         })
         .collect();
     if weather.is_rough() {
-        runtime.block_on(servers.storm(Duration::from_secs(seconds), &source));
+        runtime.block_on(servers.storm(way, Duration::from_secs(seconds), &source));
     }
     let counts = children.into_iter().map(counts_of).sum();
     let at_rest = runtime.block_on(at_rest(way, weather, &servers, &source));
@@ -167,29 +175,34 @@ fn run(way: Way, weather: Weather, seconds: u64, logs: Option<&Logs>) -> Outcome
 }
 
 /// Where the cache is.
+#[allow(clippy::large_enum_variant, reason = "there is one of it")]
 enum Site {
     Pair(Servers),
     Cluster(Shards),
+    Watched(Trio),
 }
 
 impl Site {
-    fn url(&self, weather: Weather) -> String {
+    fn url(&self, way: Way, weather: Weather) -> String {
         match self {
             Self::Pair(pair) => pair.url(weather),
             Self::Cluster(cluster) => cluster.url(),
+            Self::Watched(trio) => trio.url(way),
         }
     }
 
     /// Without anything in between.
-    fn direct_url(&self) -> String {
+    fn direct_url(&self, way: Way) -> String {
         match self {
             Self::Pair(pair) => pair.primary().url(),
             Self::Cluster(cluster) => cluster.url(),
+            Self::Watched(trio) => trio.url(way),
         }
     }
 
-    async fn storm(&mut self, time: Duration, source: &RedisServer) {
+    async fn storm(&mut self, way: Way, time: Duration, source: &RedisServer) {
         match self {
+            Self::Watched(trio) => trio.storm(way, time, source).await,
             Self::Pair(pair) => pair.storm(time).await,
             Self::Cluster(cluster) => cluster.storm(time, source).await,
         }
@@ -199,6 +212,7 @@ impl Site {
         match self {
             Self::Pair(pair) => vec![pair.primary()],
             Self::Cluster(cluster) => cluster.servers(),
+            Self::Watched(trio) => vec![trio.primary()],
         }
     }
 }
@@ -226,14 +240,11 @@ fn counts_of(child: Child) -> Counts {
 /// What the cache holds now that nobody writes or loads.
 async fn at_rest(way: Way, weather: Weather, site: &Site, source: &RedisServer) -> AtRest {
     // What the processes had sent has run when the servers have closed their connections.
-    let is_left = |server: &RedisServer| {
-        let clients: String = server.run(&["CLIENT", "LIST", "TYPE", "normal"]);
-        clients.lines().count() == 1
-    };
+    let is_left = |server: &RedisServer| clients(server) == 0;
     let quiet = async || site.servers().into_iter().all(is_left);
     eventually("the connections of the processes to be gone", quiet).await;
     let truth = Truth::connect(&source.url()).await;
-    let subject = Subject::new(way, weather, &site.direct_url(), None).await;
+    let subject = Subject::new(way, weather, &site.direct_url(way), None).await;
     let mut found = AtRest::default();
     for key in 0..KEYS {
         if let Some(kept) = subject.kept(&truth, key).await {

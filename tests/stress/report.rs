@@ -136,6 +136,7 @@ pub(crate) fn failures(weather: Weather, naive: &Outcome, ours: &Outcome) -> Vec
         Weather::Calm | Weather::Shared => calm(ours).to_vec(),
         Weather::Stormy => stormy(ours).to_vec(),
         Weather::Moving => moving(ours).to_vec(),
+        Weather::Watched => watched(ours).to_vec(),
     };
     let rules = always(naive, ours).into_iter().chain(specific);
     let broken = rules.filter(|(holds, _)| !holds);
@@ -203,6 +204,18 @@ fn moving(ours: &Outcome) -> [Rule; 2] {
     let o = ours.counts;
     [
         (o.in_windows > 0, "no read met a takeover"),
+        (
+            o.dead_epochs > 0,
+            "no entry was met that another server has left",
+        ),
+    ]
+}
+
+fn watched(ours: &Outcome) -> [Rule; 3] {
+    let o = ours.counts;
+    [
+        (o.in_windows > 0, "no read met a failover"),
+        (o.deferred > 0, "no invalidation met a failover"),
         (
             o.dead_epochs > 0,
             "no entry was met that another server has left",

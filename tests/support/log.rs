@@ -41,6 +41,13 @@ impl Log {
         matching.count()
     }
 
+    /// How many warnings there are, but for those on options and servers, which any cache may be the first to tell.
+    pub(crate) fn warnings(&self) -> usize {
+        let advice = ["options do harm together", "has no `maxmemory`"];
+        let advice = advice.map(|text| self.count(Level::WARN, text));
+        self.count(Level::WARN, "") - advice.iter().sum::<usize>()
+    }
+
     fn push(&self, metadata: &Metadata<'_>, fields: impl FnOnce(&mut Fields)) {
         let mut line = Fields(format!("{} {}", metadata.level(), metadata.target()));
         fields(&mut line);
@@ -54,7 +61,11 @@ impl Subscriber for Log {
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
-        self.push(span.metadata(), |fields| span.record(fields));
+        self.push(span.metadata(), |fields| {
+            fields.0 += " ";
+            fields.0 += span.metadata().name();
+            span.record(fields);
+        });
         Id::from_u64(1)
     }
 

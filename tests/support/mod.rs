@@ -8,6 +8,7 @@ pub(crate) mod patience;
 pub(crate) mod process;
 #[path = "../../cached-redis/src/store/redis/server/program.rs"]
 pub(crate) mod program;
+pub(crate) mod prometheus;
 pub(crate) mod rows;
 pub(crate) mod sentinel;
 pub(crate) mod server;

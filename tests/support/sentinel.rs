@@ -1,5 +1,7 @@
 //! A primary with a replica, and three Sentinels that watch them.
 
+use std::collections::HashMap;
+
 use super::{RedisServer, eventually};
 
 /// What the Sentinels call it.
@@ -36,13 +38,35 @@ impl Watched {
 
     /// Waits until the Sentinels name the replica.
     pub(crate) async fn failed_over(&self) {
-        let port = self.servers[1].port().to_string();
+        self.names(&self.servers[1]).await;
+    }
+
+    /// Waits until they name that one.
+    pub(crate) async fn names(&self, server: &RedisServer) {
+        let port = server.port().to_string();
         let named = async || {
             let mut sentinels = self.sentinels.iter();
             sentinels.all(|sentinel| about(sentinel, "port") == port)
         };
         eventually("the failover", named).await;
     }
+}
+
+impl Watched {
+    /// Waits until they know of a replica that can take over.
+    pub(crate) async fn is_ready(&self) {
+        let is_ready = async || self.sentinels.iter().all(has_replica);
+        eventually("a replica that can take over", is_ready).await;
+    }
+}
+
+fn has_replica(sentinel: &RedisServer) -> bool {
+    let replicas: Vec<HashMap<String, String>> = sentinel.run(&["SENTINEL", "REPLICAS", SERVICE]);
+    replicas.iter().any(|replica| {
+        let says = |field: &str, what: &str| replica.get(field).is_some_and(|said| said == what);
+        let follows = says("role-reported", "slave") && says("master-link-status", "ok");
+        follows && says("flags", "slave")
+    })
 }
 
 /// A Sentinel that watches `primary`, which is down when so many say so.

@@ -32,6 +32,7 @@ impl Authority {
         Self { issuer, pem }
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "made for the call")]
     pub(crate) fn sign(&self, params: CertificateParams) -> Signed {
         let key = KeyPair::generate().unwrap();
         Signed {

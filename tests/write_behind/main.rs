@@ -6,7 +6,9 @@
 mod support;
 
 mod behaviour;
+mod beside;
 mod dead_letters;
+mod durability;
 mod killed;
 mod servers;
 mod shop;

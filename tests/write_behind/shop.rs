@@ -1,7 +1,7 @@
 //! The source, and the functions that read and write it.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use cached_redis::behind::{WorkerSetup, WriteId};
@@ -49,6 +49,7 @@ struct Inner {
     open: watch::Sender<bool>,
     /// Those that the source refuses, by their value.
     poison: Mutex<Option<u64>>,
+    away: AtomicBool,
     tries: AtomicU64,
 }
 
@@ -60,6 +61,7 @@ impl Db {
             loads: AtomicU64::new(0),
             open: watch::Sender::new(true),
             poison: Mutex::default(),
+            away: AtomicBool::new(false),
             tries: AtomicU64::new(0),
         }))
     }
@@ -71,6 +73,11 @@ impl Db {
     /// Refuses writes of this value; `None`: none any more.
     pub(crate) fn refuse(&self, pieces: Option<u64>) {
         *self.0.poison.lock().unwrap() = pieces;
+    }
+
+    /// Refuses everything, as long as it is so.
+    pub(crate) fn away(&self, away: bool) {
+        self.0.away.store(away, Ordering::Relaxed);
     }
 
     pub(crate) fn row(&self, id: u64) -> u64 {
@@ -107,7 +114,8 @@ impl Db {
         open.wait_for(|open| *open)
             .await
             .expect("the source is there");
-        if *self.0.poison.lock().unwrap() == Some(pieces) {
+        let is_away = self.0.away.load(Ordering::Relaxed);
+        if is_away || *self.0.poison.lock().unwrap() == Some(pieces) {
             return Err(DbError::Refused);
         }
         self.set(id, pieces);
@@ -131,6 +139,22 @@ pub(crate) async fn stock(db: &Db, id: u64) -> Stock {
 #[write_behind(queue = "stock", key = "{stock}:<id>", value = stock, max_queue = 16000)]
 pub(crate) async fn save(db: &Db, id: u64, stock: Stock) -> Result<(), DbError> {
     db.write(id, stock.pieces).await
+}
+
+#[redis_cached(batch(id in ids), ttl = 300, key = "{stock}:<id>", skip(db))]
+pub(crate) async fn stocks(db: &Db, ids: &[u64]) -> HashMap<u64, Stock> {
+    ids.iter().map(|id| (*id, db.row(*id).into())).collect()
+}
+
+/// Where entries are compressed.
+#[redis_cached(ttl = 300, compress = "1 KiB", key = "{note}:<id>", skip(db))]
+pub(crate) async fn note(db: &Db, id: u64) -> String {
+    db.row(id).to_string()
+}
+
+#[write_behind(queue = "note", key = "{note}:<id>", value = text)]
+pub(crate) async fn save_note(db: &Db, id: u64, text: String) -> Result<(), DbError> {
+    db.write(id, text.len() as u64).await
 }
 
 /// One that panics when it is applied.

@@ -111,6 +111,32 @@ async fn a_worker_that_has_lost_its_partition_gives_up(mut world: World) {
     worker.stop().await;
 }
 
+/// With the attempts and pauses that nobody has changed.
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_away_for_half_a_minute_costs_no_write() {
+    let (world, db) = (World::in_memory(), Db::new());
+    let cache = cache(&world).await;
+    db.away(true);
+    for pieces in 1..4 {
+        for id in 0..20 {
+            cache.scope(save(&db, id, pieces.into())).await.unwrap();
+        }
+    }
+    let worker = cache.write_behind_worker().provide(db.clone());
+    let worker = worker.start().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert!(db.tries() > 20 && db.log().is_empty(), "{}", db.tries());
+    assert_eq!(cache.scope(stock(&db, 1)).await, 3.into());
+    db.away(false);
+    flush(&cache, "stock").await;
+    for id in 0..20 {
+        assert_eq!(db.pieces(id), [1, 2, 3], "{id}");
+    }
+    let queue = cache.write_behind_queue("stock").unwrap();
+    assert!(queue.dead_letters().await.unwrap().is_empty());
+    worker.stop().await;
+}
+
 async fn what_cannot_work_is_refused(world: World) {
     let cache = cache(&world).await;
     let refused = |error: Error| error.to_string();

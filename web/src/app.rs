@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use cached_redis::{Cache, CacheInfo, CachedExt as _};
+use cached_redis_http::{BuildId, ConditionalGetLayer};
 use serde::Deserialize;
 use sqlx::SqlitePool;
 
@@ -19,11 +20,15 @@ pub(crate) struct App {
     cache: Cache,
 }
 
-pub(crate) fn router(db: SqlitePool, cache: Cache) -> Router {
+/// Whoever asks is in a header of their own, so the tag is of that, too.
+const USER: HeaderName = HeaderName::from_static("x-user");
+
+pub(crate) fn router(db: SqlitePool, cache: Cache, build: BuildId) -> Router {
     Router::new()
         .route("/notes", get(list).post(add))
         .route("/notes/{id}", get(find))
         .route("/notes/{id}/give/{to}", post(give))
+        .route_layer(ConditionalGetLayer::new(build).vary([USER]))
         .with_state(App { db, cache })
 }
 
@@ -64,10 +69,7 @@ impl<S: Sync> FromRequestParts<S> for User {
     type Rejection = StatusCode;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
-        let name = parts
-            .headers
-            .get("x-user")
-            .and_then(|name| name.to_str().ok());
+        let name = parts.headers.get(USER).and_then(|name| name.to_str().ok());
         let name = name.ok_or(StatusCode::UNAUTHORIZED)?;
         Ok(Self(name.to_owned()))
     }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! * `notes.rs`: the queries, which is where the attributes are
-//! * `app.rs`: the handlers, which know nothing of the cache but the header `x-cache`
+//! * `app.rs`: the handlers, which know nothing of the cache but the header `x-cache`, and the layer that answers 304
 //!
 //! The page about web applications in the documentation of `cached-redis` goes through it.
 
@@ -17,6 +17,7 @@ use std::env;
 use std::error::Error;
 
 use cached_redis::Cache;
+use cached_redis_http::BuildId;
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -29,7 +30,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(&address).await?;
     greet(&address);
-    axum::serve(listener, app::router(notes::open().await?, cache.clone()))
+    let build = BuildId::of_executable()?;
+    let router = app::router(notes::open().await?, cache.clone(), build);
+    axum::serve(listener, router)
         .with_graceful_shutdown(async {
             // Without a signal to wait for, it runs until it is killed.
             let _ = tokio::signal::ctrl_c().await;

@@ -15,6 +15,7 @@ pub(crate) mod ownership;
 pub(crate) mod policy;
 pub(crate) mod receiver;
 pub(crate) mod schema;
+pub(crate) mod size;
 pub(crate) mod tag;
 pub(crate) mod validate;
 pub(crate) mod when;

@@ -10,6 +10,7 @@ use crate::check::factor::{
 use crate::check::jitter::{self, Jitter};
 use crate::check::outer_names::refuse_outer_names;
 use crate::check::schema::Schema;
+use crate::check::size;
 use crate::parse::args::CachedArgs;
 use crate::parse::errors::Errors;
 use crate::parse::signature::Function;
@@ -23,6 +24,8 @@ pub(crate) enum Value {
     /// An expression goes through that const function.
     Life(Life, &'static str),
     Number(TokenStream),
+    /// A number of bytes, which goes through that const function.
+    Bytes(TokenStream, &'static str),
     Jitter(Jitter),
     Schema(Schema),
     Name(LitStr),
@@ -48,6 +51,7 @@ impl Policy {
         read.life("stale_if_error", window, true, "checked_window");
         read.life("soft_timeout", &args.soft_timeout, false, "checked_timeout");
         read.life("local", &args.local, false, "checked_local");
+        read.size("compress", &args.compress, "checked_compress");
         read.jitter(&args.jitter);
         read.factor(&REFRESH_AHEAD, &args.refresh_ahead);
         read.factor(&EARLY_EXPIRY, &args.early_expiry);
@@ -125,6 +129,13 @@ impl Reader<'_> {
         let number = factor(of, value, self.function, self.errors);
         self.policy
             .extend(number.map(|number| (of.name, Value::Number(number))));
+    }
+
+    fn size(&mut self, name: &'static str, value: &Option<Expr>, check: &'static str) {
+        let bytes = value.as_ref();
+        let bytes = bytes.and_then(|value| size::parse(name, value, self.function, self.errors));
+        self.policy
+            .extend(bytes.map(|bytes| (name, Value::Bytes(bytes, check))));
     }
 
     fn jitter(&mut self, value: &Option<Expr>) {

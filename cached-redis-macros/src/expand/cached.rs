@@ -164,6 +164,12 @@ fn setting(value: &Value, p: &TokenStream) -> TokenStream {
         Value::Nothing => TokenStream::new(),
         Value::Life(value, check) => life(value, check, p),
         Value::Number(number) => number.clone(),
+        Value::Bytes(bytes, check) => {
+            let first = bytes.clone().into_iter().next();
+            let span = first.map_or(here, |token| here.located_at(token.span()));
+            let (check, p) = (Ident::new(check, span), at(p, span));
+            quote_spanned!(span=> #p::#check(#bytes))
+        }
         Value::Jitter(Jitter { kind, share }) => {
             let kind = Ident::new(kind, here);
             quote_spanned!(here=> #p::Jitter::#kind(#share))

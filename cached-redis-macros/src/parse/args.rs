@@ -66,6 +66,7 @@ options! {
     "soft_timeout" soft_timeout: Expr = Written::expression;
     "timeout" timeout: Expr = Written::expression;
     "audit" audit: Expr = Written::expression;
+    "compress" compress: Expr = Written::expression, both;
     "local" local: Expr = Written::expression;
     "checked" checked: () = Written::flag;
     "version" version: Path = Written::function;

@@ -30,6 +30,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("when only_if cond", "condition"),
     ("early_refresh refresh prefetch", "refresh_ahead"),
     ("serializer format encoding", "codec"),
+    ("compression compressed gzip zstd", "compress"),
     ("client pool connection instance store", "cache"),
     ("label labels group groups depends_on", "tags tag"),
     ("tags", "tag"),

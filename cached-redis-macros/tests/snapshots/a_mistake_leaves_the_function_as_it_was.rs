@@ -1,5 +1,5 @@
 ::core::compile_error! {
-    "`tll` is no option of `#[redis_cached]`\n\nhelp: did you mean `ttl`? it takes `key`, `ttl`, `ttl_with`, `jitter`, `negative_ttl`, `stale_while_revalidate`, `stale_if_error`, `refresh_ahead`, `early_expiry`, `soft_timeout`, `timeout`, `audit`, `local`, `checked`, `version`, `tags`, `batch`, `skip`, `codec`, `schema`, `condition`, `unless`, `nested`, `cache`, `policy` and `crate`"
+    "`tll` is no option of `#[redis_cached]`\n\nhelp: did you mean `ttl`? it takes `key`, `ttl`, `ttl_with`, `jitter`, `negative_ttl`, `stale_while_revalidate`, `stale_if_error`, `refresh_ahead`, `early_expiry`, `soft_timeout`, `timeout`, `audit`, `compress`, `local`, `checked`, `version`, `tags`, `batch`, `skip`, `codec`, `schema`, `condition`, `unless`, `nested`, `cache`, `policy` and `crate`"
 }
 ::core::compile_error! {
     "`<idd>` names no parameter of `user`\n\nhelp: did you mean `<id>`? its parameters: `id`"

@@ -35,6 +35,7 @@ pub(crate) async fn search<T: Named, const N: usize>(
                             .__cached_redis_time(),
                     ),
                 )
+                .compress(facade::cached_redis::__private::checked_compress(4096u64))
                 .jitter(facade::cached_redis::__private::Jitter::around(0.05))
                 .named("hot"),
             codec: facade::cached_redis::__private::Some("msgpack"),

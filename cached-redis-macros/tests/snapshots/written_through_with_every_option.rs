@@ -23,6 +23,9 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
                         .negative_ttl(
                             ::cached_redis::__private::Duration::from_millis(0u64),
                         )
+                        .compress(
+                            ::cached_redis::__private::checked_compress(self::LIMIT),
+                        )
                         .jitter(::cached_redis::__private::Jitter::around(0.1))
                         .named("hot"),
                     codec: ::cached_redis::__private::Some("json"),

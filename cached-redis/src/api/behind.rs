@@ -18,6 +18,8 @@ use crate::wire::key;
 use crate::write::behind::worker::{Retries, Shared, Tasks};
 use crate::write::behind::{partition, partitions};
 
+const OFF: &str = "is off, and write-behind needs it";
+
 /// How many dead letters of a partition are told at once.
 const LISTED: u64 = 10_000;
 
@@ -43,9 +45,10 @@ impl Cache {
     /// # Errors
     ///
     /// [`Error::Setting`] for a name that no queue can have, and where the cache was built without
-    /// [`write_behind`](crate::Builder::write_behind).
+    /// [`write_behind`](crate::Builder::write_behind) and without [`guarded`](crate::Builder::guarded).
     pub fn write_behind_queue(&self, name: &str) -> Result<WriteBehindQueue, Error> {
-        enabled(&self.inner)?;
+        let spares = self.inner.settings.write_behind || self.inner.settings.guarded;
+        Error::require(spares, "write_behind", OFF)?;
         let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
         let is_name = !name.is_empty() && name.chars().all(allowed);
         let problem = "must be of letters, digits, `_`, `-` and `.`, and not empty";
@@ -58,8 +61,7 @@ impl Cache {
 }
 
 fn enabled(inner: &Inner) -> Result<(), Error> {
-    let problem = "is off, and write-behind needs it";
-    Error::require(inner.settings.write_behind, "write_behind", problem)
+    Error::require(inner.settings.write_behind, "write_behind", OFF)
 }
 
 /// A worker that is not started yet; made by [`Cache::write_behind_worker`].

@@ -7,19 +7,21 @@ use tokio::runtime::Handle as Runtime;
 
 use crate::engine::handle::{Cache, Inner};
 use crate::engine::mode::Mode;
+use crate::engine::orders;
 use crate::engine::settings::Settings;
 use crate::error::Error;
 #[cfg(feature = "testing")]
 use crate::observe::recorder::Recorder;
 use crate::policy::failover::OnFailover;
 use crate::policy::schema::Schema;
-use crate::policy::{Jitter, Policy};
+use crate::policy::{Jitter, LONGEST_TTL, Policy};
 use crate::protocol::journal::Journal;
 #[cfg(feature = "testing")]
 use crate::store::faults::Faults;
+use crate::store::queue::Durability;
 #[cfg(feature = "testing")]
 use crate::store::trace::Trace;
-use crate::store::{AnyStore, MemoryLimits, PendingSettings, RedisSettings};
+use crate::store::{AddressMap, AnyStore, MemoryLimits, PendingSettings, RedisSettings};
 use crate::wire::codec::Format;
 use crate::write::start;
 
@@ -145,6 +147,13 @@ impl Builder {
         self
     }
 
+    /// Above how many bytes of encoded value an entry is compressed, for policies that do not say so; see
+    /// [`Policy::compress`]. Not at all by default. Needs the feature `zstd`.
+    pub fn compress(mut self, above: u64) -> Self {
+        self.settings.defaults.compress = Some(above);
+        self
+    }
+
     /// How long one operation on Redis may take, queueing included; after that the function runs
     /// without the cache. 100 ms by default.
     pub fn deadline(mut self, deadline: Duration) -> Self {
@@ -190,6 +199,27 @@ impl Builder {
     /// [`url`](Self::url). None by default.
     pub fn sentinel_password(mut self, password: impl Into<String>) -> Self {
         self.redis.sentinel.password = Some(password.into());
+        self
+    }
+
+    /// Where to connect to the servers of a Redis Cluster, under `redis+cluster://`, that call themselves by other
+    /// addresses than lead to them from here: those of containers, or of a network behind a translation of addresses.
+    /// It is given the host and the port that a server has announced, and says where that is; `None`, as by default:
+    /// there. Those of the [`url`](Self::url) are taken as they are.
+    ///
+    /// ```
+    /// use cached_redis::Cache;
+    ///
+    /// let builder = Cache::builder()
+    ///     .url("redis+cluster://localhost:7001")
+    ///     // Each container has its port here.
+    ///     .address_map(|_, port| Some(("localhost".to_owned(), port)));
+    /// ```
+    pub fn address_map(
+        mut self,
+        map: impl Fn(&str, u16) -> Option<(String, u16)> + Send + Sync + 'static,
+    ) -> Self {
+        self.redis.address_map = AddressMap::new(map);
         self
     }
 
@@ -254,7 +284,7 @@ impl Builder {
 
     /// Whether writers of this namespace may use `guard`, `replica_lag` and
     /// [`begin_write`](Cache::begin_write): see
-    /// [two-phase writers](crate::docs::guide#two-phase-writers). Off by default.
+    /// [two-phase writers](crate::docs::two_phases#two-phase-writers). Off by default.
     ///
     /// **Every process that invalidates in the namespace must set it**: an invalidation of one that
     /// does not removes the tombstones of the others. It costs each invalidation a script in the
@@ -268,8 +298,9 @@ impl Builder {
     /// [write-behind](crate::docs::write_behind). Off by default.
     ///
     /// **Every process that uses the namespace must set it**, once one does: each of its removals then spares the
-    /// values that are still to be written to their source. A process that does not set it is refused a connection
-    /// once the namespace is in use so; on a cluster, `build` refuses it. So is a server that may evict keys without a
+    /// values that are still to be written to their source. A process that sets neither this nor
+    /// [`guarded`](Self::guarded) is refused a connection once the namespace is in use so; on a cluster, `build` refuses
+    /// it. So is a server that may evict keys without a
     /// time to live; one that does not tell is warned of. It costs each invalidation a script in the place of `UNLINK`;
     /// reads cost the same.
     pub fn write_behind(mut self, write_behind: bool) -> Self {
@@ -277,8 +308,23 @@ impl Builder {
         self
     }
 
+    /// What has to have happened to a [write behind](crate::docs::write_behind) before its call returns, and within what
+    /// time. [`Durability::Server`] by default. With anything else each queue has a connection of its own, on which
+    /// those that come together wait together; what is not reached in time is
+    /// [`StoreError::Timeout`](crate::error::StoreError::Timeout), and the write may be applied all the same.
+    ///
+    /// [`build`](Self::build) refuses a server that cannot do it, and zero: a time, or replicas of
+    /// [`Durability::Replicated`].
+    pub fn durability(mut self, durability: Durability, within: Duration) -> Self {
+        self.redis.pending.durability = durability;
+        // Added to the clock, a longer one would overflow it.
+        self.redis.pending.within = LONGEST_TTL.min(within);
+        self
+    }
+
     /// How much memory the [level in process memory](crate::docs::two_levels) of this cache may take, about: an
-    /// entry counts as twice its encoded length, its key, and 100 bytes. 64 MiB by default, more than zero. It is
+    /// entry counts as twice its encoded length (of a [compressed](Self::compress) one, once as it is stored and once
+    /// as it is decompressed), its key, and 100 bytes. 64 MiB by default, more than zero. It is
     /// kept in parts of 8 MiB at least, and a value that is encoded in more than 48 % of a part is not kept.
     pub fn local_bytes(mut self, bytes: u64) -> Self {
         self.settings.local_bytes = bytes;
@@ -305,6 +351,15 @@ impl Builder {
         self
     }
 
+    /// Whether functions follow the modes that an operator sets for all processes of the namespace, by
+    /// [`Operator::set_mode`](crate::operator::Operator::set_mode) or on the
+    /// [command line](crate::docs::command_line). `true` by default. They stand under `namespace:#modes`, which is
+    /// read when the cache is built and every 5 s, beside all calls.
+    pub fn follow_modes(mut self, follow: bool) -> Self {
+        self.settings.follow_modes = follow;
+        self
+    }
+
     /// Keeps the last events that this process publishes, about so many, in a stream, for
     /// [`durable_events`](Cache::durable_events): see [events](crate::docs::events). Off by default;
     /// every process that publishes should set it, and the same.
@@ -316,7 +371,7 @@ impl Builder {
         self
     }
 
-    /// How large an entry may be: an encoded value and some 50 bytes of header. 64 MiB by default, from
+    /// How large an entry may be: an encoded value, before it is [compressed](Self::compress), and some 50 bytes of header. 64 MiB by default, from
     /// 1 KiB to 512 MiB; of caches that share a `memory://NAME`, the first one's holds.
     ///
     /// A larger value is returned and not stored, and what it was to replace is removed; the first one of
@@ -390,8 +445,10 @@ impl Builder {
             .map_err(|_| Error::setting("runtime", "`build` needs a Tokio runtime"))?;
         let address = self.address()?;
         let namespace = self.checked_namespace(&address)?;
+        self.check_durability(&address)?;
         let settings = self.checked_settings(&namespace)?;
         check::functions(&settings)?;
+        check::advise(&settings);
         let redis = RedisSettings {
             epoch_key: settings.on_failover.epoch_key(&namespace),
             bars_key: format!("{namespace}:#sweep"),
@@ -400,11 +457,14 @@ impl Builder {
             pending: PendingSettings {
                 key: format!("{namespace}:#write-behind"),
                 allowed: settings.write_behind,
+                spared: settings.write_behind || settings.guarded,
+                ..self.redis.pending
             },
             ..self.redis
         };
         #[cfg(feature = "testing")]
         let (faults, deadline) = (self.faults, redis.deadline);
+        let follows = settings.follow_modes && !address.is_memory();
         let remembers = settings.on_failover != OnFailover::Ttl && !address.is_memory();
         let journal = Journal::new(settings.journal_keys, remembers);
         journal.set_guarded(settings.guarded || settings.write_behind);
@@ -425,6 +485,9 @@ impl Builder {
         start::start(&inner);
         for (function, mode) in &self.modes {
             inner.modes.set(function, *mode)?;
+        }
+        if follows {
+            orders::begin(&inner).await;
         }
         Ok(Cache { inner })
     }

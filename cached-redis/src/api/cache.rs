@@ -76,6 +76,12 @@ impl Cache {
         tokio::spawn(self.scope(future))
     }
 
+    /// What all keys of this cache begin with: see [`Builder::namespace`].
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.inner.namespace
+    }
+
     /// Waits until the store has confirmed all deferred invalidations and events, and until nothing is
     /// under way in the background that calls have left there: fills, refreshes, invalidations. Not longer
     /// than [`flush_timeout`](crate::Builder::flush_timeout).
@@ -115,7 +121,8 @@ impl Cache {
         }
     }
 
-    /// How much the function of this name, with or without its module, uses this cache.
+    /// How much the function of this name, with or without its module, uses this cache now: what an operator has
+    /// set for all processes, or else what this one has.
     ///
     /// # Errors
     ///
@@ -125,7 +132,8 @@ impl Cache {
         Ok(self.inner.modes.of(&function.site))
     }
 
-    /// Changes how much a function uses this cache, from its next call on: see [`Mode`].
+    /// Changes how much a function uses this cache, from its next call on: see [`Mode`]. What an operator
+    /// [has set](crate::operator::Operator::set_mode) has precedence, for its time.
     ///
     /// # Errors
     ///
@@ -159,9 +167,9 @@ impl Cache {
         self.inner.health()
     }
 
-    /// Every annotated function of the program.
+    /// Every annotated function of the program, with [advice](Catalog::advice) for this cache.
     pub fn catalog(&self) -> Catalog {
-        Catalog::collect()
+        Catalog::collect().advised(&self.inner)
     }
 
     pub(crate) fn key(&self, key: impl AsRef<str>) -> String {

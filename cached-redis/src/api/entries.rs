@@ -23,7 +23,7 @@ use crate::wire::version::source_version;
 
 impl Cache {
     /// The entries of many `ids`, each under its `key`, to be read with options. What
-    /// [batches](crate::docs::guide#batches) do, without the attribute. Ids of one key share its entry.
+    /// [batches](crate::docs::batches#batches) do, without the attribute. Ids of one key share its entry.
     ///
     /// ```
     /// # use std::{collections::HashMap, io, time::Duration};

@@ -3,6 +3,7 @@
 use crate::engine::handle::Cache;
 use crate::error::Error;
 use crate::observe::registry;
+use crate::write::clear;
 use crate::write::invalidate;
 use crate::write::invalidation::Invalidation;
 use crate::write::request::{InvalidationRequest, entries_of};
@@ -91,7 +92,40 @@ impl Cache {
     /// Polled once, the invalidation is sent even if this future is dropped.
     pub async fn clear(&self, function: &str) -> Result<Invalidation, Error> {
         let function = registry::function(function)?;
-        let entries = entries_of(function, &self.inner.namespace);
+        let entries = entries_of(
+            function.info.template,
+            !function.info.tags.is_empty(),
+            &self.inner.namespace,
+        );
         invalidate::invalidate(&self.inner, &function.site, entries).await
+    }
+
+    /// Removes all entries of the namespace, of all functions and all processes: for a source that was
+    /// restored from a backup, say, or when it is not known what has changed. Once this has returned
+    /// [`Invalidation::Done`], all that [`invalidate`](Self::invalidate) promises holds for every key.
+    ///
+    /// The store is scanned from one end to the other, and from then on each read loads: expect the load of
+    /// an empty cache. Locks, streams of events and what other programs keep beside stay. It does not wait
+    /// for the commit of a [transaction](crate::AfterCommit) around it.
+    ///
+    /// ```
+    /// # use cached_redis::Cache;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), cached_redis::Error> {
+    /// # let cache = Cache::builder().url("memory://").build().await?;
+    /// cache.clear_namespace().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// None at present: what the store does not confirm is [`Invalidation::Deferred`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Polled once, it is done even if this future is dropped.
+    pub async fn clear_namespace(&self) -> Result<Invalidation, Error> {
+        Ok(clear::namespace(&self.inner).await)
     }
 }

@@ -8,6 +8,10 @@ pub(crate) mod entries;
 pub(crate) mod entry;
 pub(crate) mod events;
 pub(crate) mod invalidation;
+pub(crate) mod operator;
 pub(crate) mod read;
+#[cfg(feature = "metrics")]
+pub(crate) mod report;
+pub(crate) mod sample;
 pub(crate) mod warm;
 pub(crate) mod write;

@@ -14,7 +14,8 @@ use tokio::time::timeout;
 
 use crate::engine::handle::Cache;
 use crate::observe::status::Status;
-use crate::read::control::{CacheInfo, CachedExt as _};
+use crate::read::control::CachedExt as _;
+use crate::read::info::CacheInfo;
 
 /// How many errors a warm-up keeps.
 const ERRORS: usize = 16;
@@ -22,7 +23,7 @@ const ERRORS: usize = 16;
 impl Cache {
     /// Calls an annotated function for each of `items`, with this cache in scope, so that later
     /// readers find its values: await what this returns. See
-    /// [warming up](crate::docs::guide#warming-up).
+    /// [warming up](crate::docs::reading#warming-up).
     ///
     /// ```
     /// # use std::convert::Infallible;

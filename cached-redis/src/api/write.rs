@@ -95,7 +95,7 @@ impl EntryRequest<'_> {
     }
 
     /// Replaces the value by what `change` makes of it, and returns the new one: an optimistic read-modify-write that loses no update, however many callers in however many
-    /// processes there are. See [updating a cached value](crate::docs::guide#updating-a-cached-value).
+    /// processes there are. See [updating a cached value](crate::docs::values#updating-a-cached-value).
     ///
     /// `change` gets `None` where nothing stands: never stored, past its TTL, evicted or
     /// invalidated. It may
@@ -164,7 +164,7 @@ impl Cache {
     /// Begins a write in two phases: from now on until it is finished, `keys` are loaded by everybody
     /// for themselves and not stored, so that even if this process dies right after its commit no
     /// old value outlives it. What `#[invalidates(…, guard)]` does, without the attribute; see
-    /// [two-phase writers](crate::docs::guide#two-phase-writers).
+    /// [two-phase writers](crate::docs::two_phases#two-phase-writers).
     ///
     /// ```
     /// # use cached_redis::Cache;

@@ -175,7 +175,7 @@ fn links_lead_to_pages_and_headings_that_exist() {
 
 #[test]
 fn the_table_of_counters_names_each_of_them() {
-    let guide = include_str!("guide.md");
+    let operations = include_str!("operations.md");
     let stats = format!("{:?}", FunctionStats::default());
     let fields = stats
         .split([',', '{'])
@@ -183,10 +183,130 @@ fn the_table_of_counters_names_each_of_them() {
     for (name, _) in fields.filter(|(name, _)| name.trim() != "function") {
         let named = format!("`{}`", name.trim());
         assert!(
-            guide
+            operations
                 .lines()
                 .any(|line| line.starts_with("| `") && line.contains(&named)),
             "{named}"
         );
     }
+}
+
+/// Names of pages that stand as `open NAME close` in `text`.
+fn names<'a>(text: &'a str, open: &'a str, close: char) -> Vec<&'a str> {
+    text.split(open)
+        .skip(1)
+        .filter_map(|rest| rest.split(close).next())
+        .collect()
+}
+
+#[test]
+fn the_front_page_names_all_pages_in_their_order() {
+    let listed = include_str!("mod.rs").split("pages! {\n    []").nth(1);
+    let listed = listed
+        .and_then(|rest| rest.split("\n}").next())
+        .expect("the list");
+    let listed = listed.lines().filter(|line| line.ends_with("\","));
+    let listed: Vec<_> = listed
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    let map = include_str!("front.md")
+        .split("# Where to find what")
+        .nth(1)
+        .expect("the map");
+    assert_eq!(names(map, "[`docs::", '`')[..listed.len()], listed);
+    for name in pages().keys() {
+        let is_no_page = ["README", "front", "testing_failure"].contains(&name.as_str());
+        assert!(is_no_page || listed.contains(&name.as_str()), "{name}");
+    }
+}
+
+#[test]
+fn the_page_of_settings_names_each_of_them() {
+    let page = include_str!("configuration.md");
+    let builder = include_str!("../api/builder.rs");
+    let builder = builder.split("impl Builder").nth(1).expect("its methods");
+    let hidden = ["process", "trace"];
+    for part in builder.split("pub fn ").skip(1) {
+        let name = part.split(['(', '<']).next().expect("a name");
+        let takes_self = part
+            .split(')')
+            .next()
+            .is_some_and(|it| it.contains("mut self"));
+        let named = page.contains(&format!("`{name}`"));
+        assert!(!takes_self || hidden.contains(&name) || named, "`{name}`");
+    }
+}
+
+/// The messages in a source, whatever their level: the last literal of each macro, and each of the table of events.
+fn messages(source: &str, is_table: bool) -> Vec<String> {
+    let source = source
+        .split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or("");
+    let mut found = Vec::new();
+    for level in ["warn", "error", "info", "debug"] {
+        let (call, said) = (format!("{level}!("), format!("{level}("));
+        for (at, _) in source.match_indices(level) {
+            let rest = &source[at..];
+            if let Some(rest) = rest.strip_prefix(&call) {
+                found.extend(literals(rest).pop());
+            } else if let Some(rest) = rest.strip_prefix(&said).filter(|_| is_table) {
+                found.extend(literals(rest));
+            }
+        }
+    }
+    // Of those that no one need read: the table's kinds, and what is put together elsewhere.
+    found.retain(|text| !["", "cache", "events", "{text}"].contains(&text.as_str()));
+    found
+}
+
+/// The string literals up to the parenthesis that closes.
+fn literals(rest: &str) -> Vec<String> {
+    let (mut found, mut depth, mut chars) = (Vec::new(), 1, rest.chars().peekable());
+    while let Some(c) = chars.next().filter(|_| depth > 0) {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            '"' => found.push(literal(&mut chars)),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// One of them, behind its first quote.
+fn literal(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> String {
+    let mut text = String::new();
+    while let Some(c) = chars.next().filter(|c| *c != '"') {
+        match (c, chars.peek()) {
+            ('\\', Some('\n')) => while chars.next_if(|c| c.is_whitespace()).is_some() {},
+            ('\\', Some(_)) => text.extend(chars.next()),
+            _ => text.push(c),
+        }
+    }
+    text
+}
+
+#[test]
+fn every_message_is_on_the_page_of_operations() {
+    let page = include_str!("operations.md");
+    let mut texts = Vec::new();
+    sources(&source(), &mut texts);
+    let is_told = |name: &str| {
+        !name.contains("/tests")
+            && !name.ends_with("checks.rs")
+            && !name.ends_with("util/warning.rs")
+    };
+    texts.retain(|(name, _)| is_told(name));
+    let mut count = 0;
+    for (name, text) in &texts {
+        for message in messages(text, name.ends_with("observe/signal.rs")) {
+            assert!(
+                page.contains(&message),
+                "{name}: \"{message}\" is not in operations.md"
+            );
+            count += 1;
+        }
+    }
+    assert!(count > 60, "only {count} messages were found");
 }

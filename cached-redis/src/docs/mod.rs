@@ -1,53 +1,71 @@
-//! Long pages: how to use it, which option for what, how keys and tags work, what is promised.
+//! Long pages, in the order in which they are read: from the first attribute to production, and what is promised.
 
-#[doc = include_str!("guide.md")]
-pub mod guide {}
+/// The pages in their order. Each has the one before and the one after at its foot.
+macro_rules! pages {
+    ([$($before:ident $back:literal)?] $(#[$more:meta])* $name:ident $title:literal,) => {
+        #[doc = include_str!(concat!(stringify!($name), ".md"))]
+        $(#[$more])*
+        #[doc = concat!("\n\n---\n\n", $("← [", $back, "](crate::docs::", stringify!($before), ")")?)]
+        pub mod $name {}
+    };
+    (
+        [$($before:ident $back:literal)?] $(#[$more:meta])* $name:ident $title:literal,
+        $(#[$later:meta])* $next:ident $ahead:literal, $($rest:tt)*
+    ) => {
+        #[doc = include_str!(concat!(stringify!($name), ".md"))]
+        $(#[$more])*
+        #[doc = concat!(
+            "\n\n---\n\n", $("← [", $back, "](crate::docs::", stringify!($before), ") · ",)?
+            "[", $ahead, "](crate::docs::", stringify!($next), ") →"
+        )]
+        pub mod $name {}
+        pages!([$name $title] $(#[$later])* $next $ahead, $($rest)*);
+    };
+}
 
-#[doc = include_str!("stampedes.md")]
-pub mod stampedes {}
-
-#[doc = include_str!("writing.md")]
-pub mod writing {}
-
-#[doc = include_str!("write_behind.md")]
-pub mod write_behind {}
-
-#[doc = include_str!("keys.md")]
-pub mod keys {}
-
-#[doc = include_str!("tags.md")]
-pub mod tags {}
-
-#[doc = include_str!("versions.md")]
-pub mod versions {}
-
-#[doc = include_str!("consistency.md")]
-pub mod consistency {}
-
-#[doc = include_str!("two_levels.md")]
-pub mod two_levels {}
-
-#[doc = include_str!("outages.md")]
-pub mod outages {}
-
-#[doc = include_str!("deployments.md")]
-pub mod deployments {}
-
-#[doc = include_str!("strategies.md")]
-pub mod strategies {}
-
-#[doc = include_str!("web.md")]
-pub mod web {}
-
-#[doc = include_str!("testing.md")]
-#[cfg_attr(feature = "testing", doc = include_str!("testing_failure.md"))]
-pub mod testing {}
-
-#[doc = include_str!("rollout.md")]
-pub mod rollout {}
-
-#[doc = include_str!("events.md")]
-pub mod events {}
+pages! {
+    []
+    start "Start",
+    promise "The promise in one page",
+    strategies "Strategies by name",
+    reading "Reading",
+    keys "Keys",
+    invalidating "Invalidating",
+    writing "Writing",
+    two_phases "Two phases",
+    tags "Tags",
+    batches "Batches",
+    stampedes "Freshness",
+    versions "Versions",
+    two_levels "Two levels",
+    http "HTTP",
+    web "In a web application",
+    values "Values that live in Redis alone",
+    write_behind "Write-behind",
+    events "Events",
+    captured_changes "Captured changes",
+    jobs "Background jobs",
+    codecs "Codecs and changing types",
+    configuration "Configuration",
+    operations "Operations",
+    command_line "Command line",
+    metrics "Metrics and traces",
+    troubleshooting "Troubleshooting",
+    redis "Redis",
+    deployments "Deployments",
+    outages "Outages",
+    rollout "Rollout and audits",
+    performance "Performance",
+    #[cfg_attr(feature = "testing", doc = include_str!("testing_failure.md"))]
+    testing "Testing",
+    comparison "Comparison and migration",
+    faq "Questions",
+    glossary "Glossary",
+    consistency "Consistency in detail",
+    evidence "Evidence",
+}
 
 #[cfg(test)]
 mod checks;
+#[cfg(test)]
+mod pictures;

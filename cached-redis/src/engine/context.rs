@@ -25,6 +25,7 @@ use crate::engine::handle::Inner;
 use crate::engine::tags::Stamp;
 use crate::observe::event::Event;
 use crate::observe::registry::Function;
+use crate::observe::span::LoadSpan;
 use crate::protocol::flight::Flights;
 use crate::wire::codec;
 use crate::wire::entry::{self, Header, Live};
@@ -43,6 +44,8 @@ pub(crate) struct Loading {
     said: Mutex<Said>,
     /// The entry that the result is to replace, if there is one, and whether it may be of another shape.
     previous: Option<(Live, bool)>,
+    /// How long an entry may be once it is unpacked.
+    most: u64,
     /// Whether what inner calls are served is no matter of this load.
     isolated: bool,
     /// What it loads for its cache, in order.
@@ -109,6 +112,7 @@ impl Loading {
             namespace: cache.namespace.clone(),
             said: Mutex::default(),
             previous,
+            most: cache.settings.value_bytes,
             isolated,
             led,
             outer: LOADING.try_with(Arc::clone).ok(),
@@ -122,6 +126,7 @@ impl Loading {
             namespace: self.namespace.clone(),
             said: Mutex::default(),
             previous: None,
+            most: self.most,
             isolated,
             led: Vec::new(),
             outer: Some(Arc::clone(self)),
@@ -154,6 +159,7 @@ impl Loading {
 /// double in size at each level.
 pub(crate) async fn run<F: Future>(
     loading: Option<&Arc<Loading>>,
+    span: LoadSpan,
     load: impl FnOnce() -> F,
 ) -> (F::Output, Said) {
     let mut load = pin!(Some(load()));
@@ -161,7 +167,11 @@ pub(crate) async fn run<F: Future>(
         loading,
         load: load.as_mut(),
     };
-    let output = poll_fn(|context| scoped.poll(context)).await;
+    let polled = |context: &mut Context<'_>| {
+        let _entered = span.enter();
+        scoped.poll(context)
+    };
+    let output = poll_fn(polled).await;
     let said = loading.map(|loading| std::mem::take(&mut *loading.lock()));
     (output, said.unwrap_or_default())
 }
@@ -229,9 +239,19 @@ impl fmt::Debug for Loading {
     }
 }
 
-/// Whether a load runs around this, of whichever cache.
+/// Tells the loads apart that run at one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LoadId(usize);
+
+/// The load that runs around this, of whichever cache.
+pub(crate) fn innermost() -> Option<LoadId> {
+    let id = LOADING.try_with(|load| LoadId(Arc::as_ptr(load).addr()));
+    id.ok()
+}
+
+/// Whether there is one.
 pub(crate) fn is_inside_any() -> bool {
-    LOADING.try_with(|_| ()).is_ok()
+    innermost().is_some()
 }
 
 /// Whether a call that runs here is inside of a load of `key`.
@@ -405,7 +425,8 @@ impl Current {
     pub fn previous<T: Serialize + DeserializeOwned>(&self) -> Option<Previous<T>> {
         let loading = self.0.as_ref()?;
         let (live, additive) = loading.previous.as_ref()?;
-        let value = codec::decode_builtin(&live.header, live.payload(), *additive)?;
+        let payload = live.unpacked(loading.most).ok()?;
+        let value = codec::decode_builtin(&live.header, &payload, *additive)?;
         let extensions = entry::extensions(&live.entry)?;
         Some(Previous {
             value,
@@ -459,18 +480,24 @@ mod tests {
         let load = |isolated| Loading::new(&cache.inner, isolated, None, Vec::new());
         let inner = async { current().do_not_store() };
         let outer = async {
-            let ((), said) = run(Some(&load(false)), || inner).await;
+            let ((), said) = run(Some(&load(false)), LoadSpan::of("load"), || inner).await;
             assert!(said.do_not_store);
             current().ttl(Duration::from_secs(1));
         };
-        let ((), said) = run(Some(&load(false)), || outer).await;
+        let ((), said) = run(Some(&load(false)), LoadSpan::of("load"), || outer).await;
         assert_eq!(
             (said.ttl, said.do_not_store),
             (Some(Duration::from_secs(1)), false)
         );
-        let ((), said) = run(Some(&load(false)), || async { served_stale() }).await;
+        let ((), said) = run(Some(&load(false)), LoadSpan::of("load"), || async {
+            served_stale();
+        })
+        .await;
         assert!(said.stale);
-        let ((), said) = run(Some(&load(true)), || async { served_stale() }).await;
+        let ((), said) = run(Some(&load(true)), LoadSpan::of("load"), || async {
+            served_stale();
+        })
+        .await;
         assert!(!said.stale);
     }
 

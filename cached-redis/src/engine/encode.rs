@@ -1,5 +1,6 @@
 //! Between a value and its entry.
 
+use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::wire::codec::{
 };
 use crate::wire::entry::{Header, Kind, Live, Token};
 use crate::wire::extension::Extensions;
+use crate::wire::packing::{self, Unpackable};
 
 /// How long an entry without a value waits for the next load at most.
 const MARKER_LIFE: Duration = Duration::from_secs(60);
@@ -131,7 +133,16 @@ impl<'a> Encoder<'a> {
         }
         let codec = codec.choose(self.inner.settings.format);
         let additive = || self.is_additive();
-        codec::decode_checked(&codec, &live.header, live.payload(), additive).map(Some)
+        let payload = self.unpacked(live)?;
+        codec::decode_checked(&codec, &live.header, &payload, additive).map(Some)
+    }
+
+    fn unpacked<'l>(&self, live: &'l Live) -> Option<Cow<'l, [u8]>> {
+        let unpacked = live.unpacked(self.inner.settings.value_bytes);
+        if let Err(Unpackable::NotBuilt) = unpacked {
+            self.emit(&Event::Packed);
+        }
+        unpacked.ok()
     }
 
     /// Whether it would decode the entry, as far as that can be told without doing it.
@@ -269,7 +280,8 @@ impl<'a> Encoder<'a> {
         basis: &Basis,
     ) -> Option<EncodedEntry> {
         self.function.keeps(result.type_name(), self.origin);
-        let life = self.life(result.value().is_none(), ttl)?;
+        let policy = self.inner.settings.resolve(self.policy)?;
+        let life = life(policy, result.value().is_none(), ttl)?;
         let mut header = Header {
             epoch: basis.epoch,
             load_time: u32::try_from(loaded.took.as_micros() / 100).unwrap_or(u32::MAX),
@@ -277,7 +289,10 @@ impl<'a> Encoder<'a> {
             soft_ttl: life.soft_ttl,
             ..Header::new(Kind::Negative, Token::next())
         };
-        let mut payload = Vec::new();
+        if loaded.took > life.kept {
+            self.emit(&Event::Outlasted(self.function.outlasted.first()));
+        }
+        let (mut payload, mut packed) = (Vec::new(), false);
         if let Some(value) = result.value() {
             let encoded = match self.payload(value) {
                 Ok(encoded) => encoded,
@@ -292,10 +307,11 @@ impl<'a> Encoder<'a> {
             header.kind = Kind::Value;
             header.codec = encoded.codec;
             header.fingerprint = encoded.fingerprint;
-            payload = encoded.payload;
+            (payload, packed) = self.packed(encoded.payload, policy.compress);
         }
         let mut extensions = Extensions {
             window: life.windowed && header.kind == Kind::Value,
+            packed,
             version: self.version,
             origin: self.origin,
             validator: loaded.said.validator.as_deref(),
@@ -333,13 +349,21 @@ impl<'a> Encoder<'a> {
 
     /// That of an entry, or long enough for the next load where each value tells its own.
     fn marker_life(&self) -> Option<Life> {
-        let told = || self.life(false, Some(MARKER_LIFE));
-        self.life(false, None).or_else(told)
+        let policy = self.inner.settings.resolve(self.policy)?;
+        let told = || life(policy, false, Some(MARKER_LIFE));
+        life(policy, false, None).or_else(told)
     }
 
-    fn life(&self, negative: bool, ttl: Option<Duration>) -> Option<Life> {
-        let policy = self.inner.settings.resolve(self.policy)?;
-        policy.lasting(ttl.filter(|_| !negative)).life(negative)
+    /// The payload, packed if it is longer than `above` and shorter then. One that is too large for the store
+    /// stays so: nobody would unpack it.
+    fn packed(&self, payload: Vec<u8>, above: Option<u64>) -> (Vec<u8>, bool) {
+        let length = payload.len() as u64;
+        let is_meant = above.is_some_and(|above| length > above);
+        let packed = match is_meant && length <= self.inner.settings.value_bytes {
+            true => packing::pack(&payload),
+            false => None,
+        };
+        packed.map_or((payload, false), |packed| (packed, true))
     }
 
     fn payload(&self, value: &dyn Sample) -> Result<Encoded, CodecError> {
@@ -364,4 +388,8 @@ impl<'a> Encoder<'a> {
     fn emit(&self, event: &Event<'_>) {
         self.inner.emit(&self.function.site, event);
     }
+}
+
+fn life(policy: Policy, negative: bool, ttl: Option<Duration>) -> Option<Life> {
+    policy.lasting(ttl.filter(|_| !negative)).life(negative)
 }

@@ -181,15 +181,13 @@ pub(crate) fn sent(
     encoded: &EncodedEntry,
 ) -> Fill {
     let tagged = !encoded.basis.stamp.is_empty();
+    let size = encoded.entry.len();
     let (event, sent) = match answer {
         // Who waited has to load once more, with the tags that this one names.
         Ok(Filled::Stored) if encoded.is_marker => (Event::Marked, Sent::Marked),
-        Ok(Filled::Stored) => (Event::Fill, Sent::Stored { tagged }),
-        Ok(refused) => (Event::filled(*refused), Sent::Refused),
-        Err(error) => {
-            let size = encoded.entry.len();
-            (inner.not_stored(site, key, size, error), Sent::Failed)
-        }
+        Ok(Filled::Stored) => (Event::Fill(size), Sent::Stored { tagged }),
+        Ok(refused) => (Event::filled(*refused, size), Sent::Refused),
+        Err(error) => (inner.not_stored(site, key, size, error), Sent::Failed),
     };
     if let Ok(Filled::Stored) = answer {
         inner.journal.changed(key);

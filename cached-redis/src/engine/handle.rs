@@ -28,6 +28,8 @@ use crate::protocol::outbox::Outbox;
 use crate::protocol::renewal::Renewals;
 use crate::store::AnyStore;
 use crate::store::health::{Health, State};
+use crate::store::sample::StoreSample;
+use crate::util::lock::Mutex;
 use crate::util::tasks::Tasks;
 use crate::wire::tag;
 
@@ -93,6 +95,8 @@ pub(crate) struct Inner {
     pub(crate) runtime: Arc<Tasks>,
     /// When this cache was built.
     begun: SystemTime,
+    /// How full the store was when somebody asked last.
+    pub(crate) sample: Mutex<Option<StoreSample>>,
 }
 
 impl Inner {
@@ -145,6 +149,7 @@ impl Inner {
             warnings: Warnings::new(),
             sites,
             begun: SystemTime::now(),
+            sample: Mutex::default(),
             settings,
             runtime,
         })
@@ -168,6 +173,11 @@ impl Inner {
         )
     }
 
+    /// The name of what has this slot.
+    pub(crate) fn function_at(&self, slot: usize) -> &'static str {
+        self.sites.get(slot).map_or("", |site| site.name)
+    }
+
     pub(crate) fn counters(&self, site: &Site) -> &Counters {
         // Code loaded after this cache was built is counted with the direct calls.
         self.counters.get(site.slot()).unwrap_or(&self.counters[0])
@@ -176,6 +186,8 @@ impl Inner {
     pub(crate) fn stats(&self) -> Stats {
         let rows = self.sites.iter().zip(&self.counters);
         Stats {
+            namespace: self.namespace.clone(),
+            sample: self.sample.lock().clone(),
             functions: rows
                 .map(|(site, counters)| counters.snapshot(site.name))
                 .collect(),

@@ -16,9 +16,10 @@ use crate::engine::handle::Inner;
 use crate::engine::tags::{Basis, Stamp};
 use crate::observe::status::Filled;
 use crate::store::{Answer, Store as _};
+use crate::util::moment::Moment;
 use crate::wire::entry::{Header, Token};
 
-/// When a lease was certainly there, by the store's clock in ms, of many keys by one: it is asked for when it is refused.
+/// When a lease was certainly there, of many keys by one: it is asked for when it is refused.
 #[derive(Clone)]
 pub(crate) struct Pulse(Arc<AtomicU64>);
 
@@ -27,13 +28,13 @@ const TAKEN: u64 = u64::MAX;
 
 impl Pulse {
     /// Of a lease that is asked for now.
-    pub(crate) fn new(inner: &Inner) -> Self {
-        Self(Arc::new(AtomicU64::new(inner.store.now_ms(""))))
+    pub(crate) fn begun() -> Self {
+        Self(Arc::new(AtomicU64::new(Moment::now().0)))
     }
 
     /// It was renewed, as was asked at that time.
-    pub(crate) fn renewed(&self, asked_ms: u64) {
-        self.0.store(asked_ms, Ordering::Relaxed);
+    pub(crate) fn renewed(&self, asked: Moment) {
+        self.0.store(asked.0, Ordering::Relaxed);
     }
 
     /// It was gone when it was to be renewed; nobody will renew it any more.
@@ -45,9 +46,8 @@ impl Pulse {
 
     /// Why a fill under it is refused.
     pub(crate) fn refused(&self, inner: &Inner) -> Filled {
-        let renewed_ms = self.0.load(Ordering::Relaxed);
-        let since = inner.store.now_ms("").saturating_sub(renewed_ms);
-        match u128::from(since) < inner.settings.lease.as_millis() {
+        let renewed = Moment(self.0.load(Ordering::Relaxed));
+        match renewed.elapsed() < inner.settings.lease {
             true => Filled::Overtaken,
             false => Filled::Lapsed,
         }
@@ -79,7 +79,7 @@ impl Lease {
             // Before it is sent: a later one begins anew, and this lease may outlive an invalidation.
             basis: Basis::of(inner.store.epoch(key)),
             held: true,
-            pulse: Pulse::new(inner),
+            pulse: Pulse::begun(),
             heartbeat: None,
         }
     }
@@ -211,9 +211,9 @@ async fn heartbeat(inner: Arc<Inner>, key: String, token: Token, pulse: Pulse) {
     loop {
         tokio::time::sleep(inner.settings.lease / 3).await;
         // Without an answer the next beat tries again; a lease that is gone needs no more beats.
-        let asked_ms = inner.store.now_ms("");
+        let asked = Moment::now();
         match inner.store.extend(&key, token, inner.settings.lease).await {
-            Ok(true) => pulse.renewed(asked_ms),
+            Ok(true) => pulse.renewed(asked),
             Ok(false) => return pulse.gone(&inner),
             Err(_) => {}
         }

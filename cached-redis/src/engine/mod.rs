@@ -14,6 +14,7 @@ pub(crate) mod label;
 pub(crate) mod lease;
 pub(crate) mod local;
 pub(crate) mod mode;
+pub(crate) mod orders;
 pub(crate) mod oversize;
 pub(crate) mod plan;
 pub(crate) mod remove;

@@ -31,7 +31,8 @@
 //! A scan gives every key that stands from its beginning to its end. A bar that did not stand until its
 //! end, as the server was replaced, had no room for it, or the process was suspended, has proved nothing:
 //! the removal has failed, and the journal repeats it. All of that holds on one server only: whoever
-//! relies on it must know that the server has not changed meanwhile.
+//! relies on it must know that the server has not changed meanwhile, and in a cluster that no slot has moved from
+//! before the bar until after it: what has begun to move then, or has moved, fails it as well.
 //!
 //! A load of this process that had lost its lease cannot store its result. Nobody should wait for that
 //! one, though, and no scan finds it; so the flights that are in the air when a pass begins are abandoned
@@ -123,19 +124,28 @@ impl<'a> Sweep<'a> {
     }
 
     async fn run(mut self) -> Answer<()> {
-        let begun = self.raise().await.map(drop);
-        let swept = match begun {
-            Ok(()) => self.passes().await,
-            error => error,
-        };
-        // Unanswered, it runs out by itself.
-        let stood = self.inner.store.bar(self.bar, None, &self.prefixes()).await;
-        let ended = swept.and_then(|()| stood?.then_some(()).ok_or(StoreError::Lost));
+        let ended = self.behind_a_bar().await;
         let done = ended.is_ok();
         for ((_, site), keys) in self.patterns.iter().zip(self.removed) {
             self.inner.emit(site, &Event::Swept { keys, done });
         }
         ended
+    }
+
+    async fn behind_a_bar(&mut self) -> Answer<()> {
+        let store = &self.inner.store;
+        let layout = store.layout().await?;
+        let swept = match self.raise().await {
+            Ok(_) => self.passes().await,
+            Err(error) => Err(error),
+        };
+        // Unanswered, it runs out by itself.
+        let stood = store.bar(self.bar, None, &self.prefixes()).await;
+        swept?;
+        match stood? && store.layout().await? == layout {
+            true => Ok(()),
+            false => Err(StoreError::Lost),
+        }
     }
 
     async fn passes(&mut self) -> Answer<()> {

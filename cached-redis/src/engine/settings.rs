@@ -38,8 +38,12 @@ pub(crate) struct Settings {
     pub(crate) local_staleness: Duration,
     /// How much room such a level has.
     pub(crate) local_bytes: u64,
+    /// The longest encoded value that is stored, and so the longest that is unpacked.
+    pub(crate) value_bytes: u64,
     /// How long a guarded write bars its keys after its last sign of life.
     pub(crate) hold: Duration,
+    /// Whether functions follow what an operator orders.
+    pub(crate) follow_modes: bool,
     /// Where events go.
     pub(crate) outlet: Outlet,
     #[cfg(feature = "testing")]
@@ -65,7 +69,9 @@ impl Default for Settings {
             write_behind: false,
             local_staleness: defaults::LOCAL_STALENESS,
             local_bytes: defaults::LOCAL_BYTES,
+            value_bytes: defaults::MAX_VALUE_BYTES,
             hold: defaults::HOLD,
+            follow_modes: true,
             outlet: Outlet::default(),
             #[cfg(feature = "testing")]
             recorder: None,

@@ -99,14 +99,14 @@ impl<'a> Source<'a> {
         let (inner, level) = (self.inner, &self.inner.level);
         let tickets: Vec<_> = keys.iter().map(|key| level.ticket(key)).collect();
         let shown = inner.store.read_tracked(keys).await?;
-        if let Some(sent) = shown.sent {
-            for ((key, ticket), entry) in keys.iter().zip(tickets).zip(&shown.entries) {
-                let else_ = inner.settings.local_staleness;
-                let kept = |entry| Kept::of(&inner.store, key, else_, entry);
-                let kept = entry.as_ref().and_then(kept);
-                if let Some((kept, rest)) = kept {
-                    level.keep(key, ticket, (sent, local), kept, rest);
-                }
+        let answers = shown.entries.iter().zip(&shown.seen);
+        for ((key, ticket), (entry, seen)) in keys.iter().zip(tickets).zip(answers) {
+            let (Some(entry), Some(seen)) = (entry, seen) else {
+                continue;
+            };
+            let else_ = inner.settings.local_staleness;
+            if let Some((kept, rest)) = Kept::of(&inner.store, key, else_, entry) {
+                level.keep(key, ticket, (seen, local), kept, rest);
             }
         }
         Ok(shown.entries)

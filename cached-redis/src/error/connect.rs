@@ -58,6 +58,11 @@ pub enum ConnectProblem {
     /// No server of the cluster is known that has the keys: the one that was asked is in none yet, or is no more.
     #[error("no server of the cluster is known to have the slots")]
     NoSlots,
+    /// The user may not ask who is in the cluster.
+    #[error(
+        "the user may not ask who is in the cluster: give him `+cluster|slots +cluster|info +cluster|nodes`"
+    )]
+    ClusterRights,
     /// The server is a Sentinel, which holds no data.
     #[error(
         "the server is a Sentinel: write redis+sentinel://host:port/service, as it calls what it watches"
@@ -88,7 +93,8 @@ pub enum ConnectProblem {
     #[error("the server is a replica")]
     Replica,
     /// Writes of the namespace wait in queues, and this cache was built without
-    /// [`write_behind`](crate::Builder::write_behind): its removals would take away values that are still to be written.
+    /// [`write_behind`](crate::Builder::write_behind) and without [`guarded`](crate::Builder::guarded): its removals would
+    /// take away values that are still to be written.
     #[error("the namespace has write-behind, and the cache was built without `write_behind(true)`")]
     WriteBehind,
     /// The server may evict keys without a time to live, and so lose writes that wait in queues.
@@ -99,6 +105,18 @@ pub enum ConnectProblem {
         /// Its `maxmemory-policy`.
         policy: String,
     },
+    /// Writes are to be [synced](crate::behind::Durability::Synced) before they are accepted, and the server is older than
+    /// Redis 7.2, which has `WAITAOF`; every Valkey has it.
+    #[error("the server (version {found}) has no `WAITAOF`, which `Durability::Synced` needs")]
+    NoWaitAof {
+        /// What the server says.
+        found: String,
+    },
+    /// The same, and the server keeps no append-only file.
+    #[error(
+        "the server has no append-only file, which `Durability::Synced` needs: set `appendonly yes`"
+    )]
+    NoAof,
     /// The runtime that the cache is built in has no I/O driver or no timer.
     #[error("the runtime has no I/O driver or no timer: build it with `enable_all()`")]
     Runtime,
@@ -122,6 +140,10 @@ impl ConnectProblem {
             self,
             Cluster | NotCluster | Sentinel | NotSentinel | UnknownService
         );
-        is_of_address || matches!(self, Version { .. } | Runtime | WriteBehind | Evicts { .. })
+        is_of_address
+            || matches!(
+                self,
+                Version { .. } | Runtime | WriteBehind | Evicts { .. } | NoWaitAof { .. } | NoAof
+            )
     }
 }

@@ -59,6 +59,15 @@ pub enum Error {
     /// Another cache has been installed already; it stays.
     #[error("a cache is installed already")]
     AlreadyInstalled,
+    /// The numbers of two caches of one namespace cannot be told apart: give each a namespace of its own, or tell
+    /// those of one.
+    #[error(
+        "two caches have the namespace `{namespace}`, so their numbers cannot be told apart: give each one of its own"
+    )]
+    SameNamespace {
+        /// The namespace of both.
+        namespace: String,
+    },
     /// No cached function of the program has this name.
     #[error("no cached function is named `{function}`")]
     UnknownFunction {
@@ -71,7 +80,7 @@ pub enum Error {
         /// The name.
         function: String,
         /// The paths of those that have it.
-        candidates: Vec<&'static str>,
+        candidates: Vec<Cow<'static, str>>,
     },
     /// No codec can read the value back, or the policy does not let it be kept.
     #[error("the value cannot be kept")]

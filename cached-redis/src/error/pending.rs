@@ -1,12 +1,15 @@
 //! What still waits for the store.
 
 use std::fmt;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
 
 /// Invalidations that the store has not confirmed yet, for which this process bypasses the cache; and
 /// events that it has not.
 ///
 /// Its `Display` is a short text, such as `3 keys`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Pending {
     /// How many keys.
@@ -21,6 +24,10 @@ pub struct Pending {
     /// How many fills, refreshes and invalidations were under way when [`Cache::flush`](crate::Cache::flush)
     /// gave up; 0 in [`Stats`](crate::stats::Stats).
     pub tasks: usize,
+    /// For how long there have been invalidations that wait, without a break: the oldest one is no older.
+    /// `None` while none waits.
+    #[serde(rename = "oldest_seconds", serialize_with = "as_seconds_if_any")]
+    pub oldest: Option<Duration>,
 }
 
 impl Pending {
@@ -39,6 +46,7 @@ impl fmt::Display for Pending {
             namespace,
             events,
             tasks,
+            oldest: _,
         } = self;
         let plural = |count| if count == 1 { "" } else { "s" };
         let all = if *namespace {
@@ -58,4 +66,16 @@ impl fmt::Display for Pending {
         }
         Ok(())
     }
+}
+
+/// Times are numbers of seconds in all that is serialized.
+pub(crate) fn as_seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
+}
+
+pub(crate) fn as_seconds_if_any<S: Serializer>(
+    time: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    time.map(|time| time.as_secs_f64()).serialize(serializer)
 }

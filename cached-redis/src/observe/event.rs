@@ -38,10 +38,13 @@ pub(crate) enum Event<'a> {
     Nested(bool),
     /// A call took longer than its `timeout` and was given up.
     TimedOut,
-    /// The function returned.
-    Loaded(Duration),
-    /// The result was stored.
-    Fill,
+    /// The function returned, after so long.
+    Loaded { took: Duration, failed: bool },
+    /// It took longer than its result is kept.
+    /// Whether it is the first one of its function.
+    Outlasted(bool),
+    /// The result was stored, as an entry of so many bytes.
+    Fill(usize),
     /// The result has a tag that was not known before; the tag was stored for the next load.
     Marked,
     /// The lease was gone when the result came: something invalidated the key during the load. Or
@@ -52,6 +55,8 @@ pub(crate) enum Event<'a> {
     Lapsed,
     /// What stood under the key is no entry of this function's type.
     Undecodable,
+    /// It is compressed, which this build cannot read.
+    Packed,
     /// A tag of the entry that was found has been invalidated since, or its generation was lost.
     Outdated,
     /// The codec cannot read this value back; MessagePack keeps this function's values from now on.
@@ -137,6 +142,8 @@ pub(crate) enum Event<'a> {
     Malformed(Malformed, bool),
     /// Messages of other services may have been missed.
     IngestionGap,
+    /// Entries of a stream of invalidations were gone before they were read, so everything goes.
+    ConsumptionGap,
 }
 
 impl Event<'_> {
@@ -152,10 +159,10 @@ impl Event<'_> {
         }
     }
 
-    /// A fill was answered.
-    pub(crate) fn filled(filled: Filled) -> Self {
+    /// The fill of an entry of so many bytes was answered.
+    pub(crate) fn filled(filled: Filled, size: usize) -> Self {
         match filled {
-            Filled::Stored => Self::Fill,
+            Filled::Stored => Self::Fill(size),
             Filled::Overtaken => Self::Refused,
             Filled::Lapsed => Self::Lapsed,
         }

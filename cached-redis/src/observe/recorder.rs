@@ -99,9 +99,11 @@ recorded! {
         /// A call took longer than its `timeout` and was given up.
         TimedOut = Event::TimedOut,
         /// The function returned.
-        Load = Event::Loaded(_),
+        Load = Event::Loaded { .. },
+        /// The load took longer than its result is kept.
+        Outlasted = Event::Outlasted(_),
         /// The result was stored.
-        Fill = Event::Fill,
+        Fill = Event::Fill(_),
         /// The result has a tag that was not known before; the tag was stored for the next load.
         Marked = Event::Marked,
         /// The result was not stored, because the key was invalidated during the load.
@@ -110,6 +112,8 @@ recorded! {
         LapsedFill = Event::Lapsed,
         /// What stood under the key is no entry of this function's type.
         Undecodable = Event::Undecodable,
+        /// It is compressed, which this build cannot read.
+        Packed = Event::Packed,
         /// A tag of the entry that stood under the key has been invalidated, or its generation was lost.
         Outdated = Event::Outdated,
         /// The codec cannot read values of this type back; MessagePack keeps them from now on.
@@ -186,6 +190,8 @@ recorded! {
         Malformed = Event::Malformed(..),
         /// Messages of other services may have been missed.
         IngestionGap = Event::IngestionGap,
+        /// Entries of a stream of invalidations were gone before they were read.
+        ConsumptionGap = Event::ConsumptionGap,
     }
 }
 
@@ -290,10 +296,10 @@ mod tests {
             let recorder = recorder.clone();
             async move { recorder.wait_for(Recorded::Fill, 2).await }
         });
-        recorder.record("read", &Event::Fill);
+        recorder.record("read", &Event::Fill(64));
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        recorder.record("read", &Event::Fill);
+        recorder.record("read", &Event::Fill(64));
         waiting.await.unwrap();
         recorder.wait_for(Recorded::Fill, 2).await;
     }

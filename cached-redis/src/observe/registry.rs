@@ -95,6 +95,8 @@ pub struct Function {
     pub(crate) unlabelled: Once,
     /// Whether it was told already that its codec cannot tell additive changes.
     pub(crate) exact: Once,
+    /// Whether it was told already that its loads take longer than their results are kept.
+    pub(crate) outlasted: Once,
     /// Whether another function, or this one in another type, has the same key by no wish of its author;
     /// it then runs uncached.
     pub(crate) conflicting: AtomicBool,
@@ -117,6 +119,7 @@ impl Function {
             nested: Once(AtomicBool::new(false)),
             unlabelled: Once(AtomicBool::new(false)),
             exact: Once(AtomicBool::new(false)),
+            outlasted: Once(AtomicBool::new(false)),
             conflicting: AtomicBool::new(false),
             instances: Instances::new(),
             value: OnceLock::new(),
@@ -341,7 +344,7 @@ pub(crate) fn function(name: &str) -> Result<&'static Function, Error> {
         }),
         candidates => Err(Error::AmbiguousFunction {
             function: name.to_owned(),
-            candidates: candidates.iter().map(|it| it.info.path).collect(),
+            candidates: candidates.iter().map(|it| it.info.path.into()).collect(),
         }),
     }
 }

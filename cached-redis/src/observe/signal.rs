@@ -11,6 +11,7 @@ use crate::observe::event::Event;
 use crate::observe::registry::Site;
 use crate::observe::stats::{Count, Counters};
 use crate::observe::warnings::Warnings;
+use crate::util::histogram::Buckets;
 use crate::util::warning::say;
 
 /// Counts `event` and tells `tracing`.
@@ -19,7 +20,10 @@ pub(crate) fn emit(counters: &Counters, warnings: &Warnings, site: &Site, event:
     for (count, n) in signal.counts.into_iter().filter(|(_, n)| *n > 0) {
         counters.add(count, n);
     }
-    if let Event::Hit | Event::Fill | Event::Miss | Event::Invalidated(_) | Event::Replayed(_) =
+    if let Some((buckets, size)) = signal.measured {
+        buckets(counters).record(size);
+    }
+    if let Event::Hit | Event::Fill(_) | Event::Miss | Event::Invalidated(_) | Event::Replayed(_) =
         event
     {
         warnings.answered();
@@ -42,11 +46,16 @@ pub(crate) fn abandoned(pending: Pending) {
     );
 }
 
+/// One of the histograms.
+type Chosen = fn(&Counters) -> &Buckets;
+
 /// What becomes of an event: one line of the table says all of it.
 struct Signal<'a> {
     level: Level,
     text: &'static str,
-    counts: [(Count, u64); 2],
+    counts: [(Count, u64); 3],
+    /// What it adds to, and how much.
+    measured: Option<(Chosen, u64)>,
     keys: Option<usize>,
     error: Option<&'a dyn fmt::Display>,
     reader: Option<&'static str>,
@@ -58,7 +67,8 @@ const fn says<'a>(level: Level, text: &'static str) -> Signal<'a> {
     Signal {
         level,
         text,
-        counts: [(Count::Errors, 0); 2],
+        counts: [(Count::Errors, 0); 3],
+        measured: None,
         keys: None,
         error: None,
         reader: None,
@@ -97,7 +107,12 @@ impl<'a> Signal<'a> {
     }
 
     const fn counts(mut self, count: Count, n: u64) -> Self {
-        self.counts = [(count, n), self.counts[0]];
+        self.counts = [(count, n), self.counts[0], self.counts[1]];
+        self
+    }
+
+    const fn measured(mut self, buckets: fn(&Counters) -> &Buckets, size: u64) -> Self {
+        self.measured = Some((buckets, size));
         self
     }
 
@@ -145,14 +160,27 @@ impl<'a> Signal<'a> {
             E::Nested(first) => warn("a load calls this function for the very key that it loads: the inner call runs without the cache")
             .first(*first),
             E::TimedOut => debug("cache").count(C::Timeouts),
-            E::Loaded(took) => counted(C::Loads).counts(C::LoadMicros, took.as_micros() as u64),
-            E::Fill => counted(C::Fills),
+            E::Loaded { took, failed } => {
+                let micros = took.as_micros() as u64;
+                counted(C::Loads)
+                    .counts(C::LoadMicros, micros)
+                    .counts(C::LoadErrors, u64::from(*failed))
+                    .measured(|counters| &counters.load_times, micros)
+            }
+            E::Outlasted(first) => warn("a result took longer to load than it is kept: make its TTL longer, or do not cache it")
+                .first(*first),
+            E::Fill(size) => {
+                counted(C::Fills).measured(|counters| &counters.value_bytes, *size as u64)
+            }
             E::Marked => trace("cache"),
             E::Refused => debug("cache").count(C::RefusedFills),
             E::Lapsed => debug("a lease was not renewed in time and its result is not stored: is the runtime blocked?")
             .count(C::LapsedFills),
             E::Undecodable => debug("an entry could not be read and is replaced")
                 .count(C::Undecodable),
+            E::Packed => warn("an entry is compressed, and is a miss to a program without the feature `zstd` of `cached-redis`: turn \
+                 it on in all programs of the namespace")
+            .floods(),
             E::Outdated => counted(C::Outdated),
             E::FellBack { error, compared: true } => warn("the codec cannot read this type back, MessagePack is used from now on; \
                  write `codec = msgpack` to choose it yourself")
@@ -280,6 +308,10 @@ impl<'a> Signal<'a> {
                 .first(*first),
             E::IngestionGap => warn("messages that should invalidate something may have been missed: readers may see old \
                  values until their TTL")
+            .floods()
+            .count(C::IngestionGaps),
+            E::ConsumptionGap => error("entries of a stream of invalidations were gone before they were read: the whole \
+                 namespace is removed")
             .floods()
             .count(C::IngestionGaps),
         }

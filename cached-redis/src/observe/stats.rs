@@ -4,9 +4,13 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::error::pending::Pending;
+use serde::Serialize;
+
+use crate::error::pending::{Pending, as_seconds};
 use crate::observe::local::LocalStats;
+use crate::store::sample::StoreSample;
 use crate::store::stats::StoreStats;
+use crate::util::histogram::{self, Buckets, Histogram};
 use crate::util::thread;
 
 /// From one table: what is counted, the public row of a function, how it is read and added up.
@@ -18,15 +22,31 @@ macro_rules! counters {
             $($count,)+
         }
 
-        const COUNTS: usize = [$(Count::$count),+].len();
+        pub(crate) const COUNTS: usize = [$(Count::$count),+].len();
+
+        impl Count {
+            #[cfg(test)]
+            pub(crate) const ALL: &[Self] = &[$(Self::$count),+];
+        }
 
         /// What one function did with the cache since the cache was built.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
         #[non_exhaustive]
         pub struct FunctionStats {
             /// `module::function`; `(direct)` for calls without an attribute.
             pub function: &'static str,
             $($(#[$doc])+ pub $field: $type,)+
+            /// The times of those loads, in seconds.
+            pub load_times: Histogram,
+            /// The sizes of the entries that were stored, in bytes: encoded values, each with some 50 bytes of
+            /// header.
+            pub value_bytes: Histogram,
+        }
+
+        impl Default for FunctionStats {
+            fn default() -> Self {
+                Counters::default().snapshot("")
+            }
         }
 
         impl Counters {
@@ -34,15 +54,19 @@ macro_rules! counters {
                 FunctionStats {
                     function,
                     $($field: <$type>::counted(self.get(Count::$count)),)+
+                    load_times: self.load_times.snapshot(),
+                    value_bytes: self.value_bytes.snapshot(),
                 }
             }
         }
 
         impl FunctionStats {
-            fn plus(self, other: &Self) -> Self {
+            pub(crate) fn plus(self, other: &Self) -> Self {
                 Self {
                     function: self.function,
                     $($field: self.$field + other.$field,)+
+                    load_times: self.load_times + other.load_times,
+                    value_bytes: self.value_bytes + other.value_bytes,
                 }
             }
         }
@@ -96,7 +120,10 @@ counters! {
     Timeouts => timeouts: u64,
     /// Times that the function ran to its end on behalf of the cache.
     Loads => loads: u64,
+    /// Those of them that gave an error.
+    LoadErrors => load_errors: u64,
     /// The time of those loads together.
+    #[serde(rename = "load_time_seconds", serialize_with = "as_seconds")]
     LoadMicros => load_time: Duration,
     /// Results that were stored.
     Fills => fills: u64,
@@ -161,14 +188,18 @@ counters! {
     Ingested => ingested_messages: u64,
     /// Messages of others that, in whole or in part, could not be understood or served.
     Malformed => malformed_messages: u64,
-    /// Times that messages of others may have been missed: a connection was lost, or they came too
-    /// fast.
+    /// Times that messages of others may have been missed: a connection was lost, they came too fast, or a
+    /// stream was cut before it was read.
     IngestionGaps => ingestion_gaps: u64,
 }
 
 /// The counters of one function. Every hit writes to them, so threads have stripes of their own.
-#[derive(Default)]
-pub(crate) struct Counters([Stripe; STRIPES]);
+pub(crate) struct Counters {
+    stripes: [Stripe; STRIPES],
+    /// Loads and fills are too rare to need stripes.
+    pub(crate) load_times: Buckets,
+    pub(crate) value_bytes: Buckets,
+}
 
 const STRIPES: usize = 8;
 
@@ -182,15 +213,25 @@ impl Default for Stripe {
     }
 }
 
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            stripes: Default::default(),
+            load_times: Buckets::of(&histogram::LOADS),
+            value_bytes: Buckets::of(&histogram::BYTES),
+        }
+    }
+}
+
 impl Counters {
     pub(crate) fn add(&self, count: Count, n: u64) {
-        let Stripe(counts) = &self.0[thread::number() % STRIPES];
+        let Stripe(counts) = &self.stripes[thread::number() % STRIPES];
         counts[count as usize].fetch_add(n, Ordering::Relaxed);
     }
 
     fn get(&self, count: Count) -> u64 {
         let count = count as usize;
-        let stripes = self.0.iter();
+        let stripes = self.stripes.iter();
         stripes
             .map(|Stripe(counts)| counts[count].load(Ordering::Relaxed))
             .sum()
@@ -206,6 +247,18 @@ impl Counters {
 }
 
 impl FunctionStats {
+    /// The time that loads would have taken in the place of the answers from the cache, by the mean of those
+    /// that ran; zero while none has run.
+    #[must_use]
+    pub fn time_saved(&self) -> Duration {
+        let mean = self.load_times.mean().unwrap_or_default();
+        Duration::try_from_secs_f64(self.answered() as f64 * mean).unwrap_or(Duration::MAX)
+    }
+
+    fn answered(&self) -> u64 {
+        self.hits + self.local_hits + self.stale + self.joined + self.shadow_hits
+    }
+
     /// Values of the cache that were as fresh as the source, as a share of those that were compared;
     /// `None` when none was. Less than 1 means that something changes the source without invalidating.
     #[must_use]
@@ -218,7 +271,7 @@ impl FunctionStats {
     /// all reads; 0 when there were none.
     #[must_use]
     pub fn hit_rate(&self) -> f64 {
-        let answered = self.hits + self.local_hits + self.stale + self.joined + self.shadow_hits;
+        let answered = self.answered();
         let reads = answered + self.misses + self.bypasses;
         if reads == 0 {
             0.0
@@ -230,17 +283,33 @@ impl FunctionStats {
 
 /// What a cache did since it was built, per function.
 ///
-/// Its `Display` is a table.
-#[derive(Clone, Debug, Default)]
+/// Its `Display` is a table. It serializes as an object with `namespace`, `functions`, `store`, `local`,
+/// `pending` and `sample`; times are in seconds there, under names that say so.
+#[derive(Clone, Debug, Default, Serialize)]
 #[must_use]
 pub struct Stats {
+    pub(crate) namespace: String,
     pub(crate) functions: Vec<FunctionStats>,
     pub(crate) store: StoreStats,
     pub(crate) local: LocalStats,
     pub(crate) pending: Pending,
+    pub(crate) sample: Option<StoreSample>,
 }
 
 impl Stats {
+    /// The first part of all keys of the cache.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// What the store had when [`Cache::store_sample`](crate::Cache::store_sample) was called last; `None` before
+    /// that.
+    #[must_use]
+    pub fn sample(&self) -> Option<&StoreSample> {
+        self.sample.as_ref()
+    }
+
     /// One row for each annotated function and writer, and one, `(direct)`, for the rest.
     #[must_use]
     pub fn functions(&self) -> &[FunctionStats] {

@@ -1,6 +1,6 @@
 //! How calls and fills ended.
 
-/// How the cache answered a call; the [counters](crate::docs::guide#how-a-call-was-answered) tell the same.
+/// How the cache answered a call; the [counters](crate::docs::operations#how-a-call-was-answered) tell the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {

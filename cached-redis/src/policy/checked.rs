@@ -148,6 +148,21 @@ checked! {
     checked_local: "a time in process memory", refused;
 }
 
+/// Checks that there is what compresses.
+///
+/// # Panics
+///
+/// When there is not; evaluated in a `const`, that is a compile error.
+#[doc(hidden)]
+#[must_use]
+#[track_caller]
+pub const fn checked_compress(above: u64) -> u64 {
+    if cfg!(not(feature = "zstd")) {
+        panic!("`compress` needs the feature `zstd` of `cached-redis`");
+    }
+    above
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,7 +23,7 @@ pub enum OnFailover {
     ///
     /// The number of the epoch stands under `namespace:#epoch`, without a TTL. A lost one is replaced
     /// by a higher one, from the seconds of the server's clock, so
-    /// [eviction](crate::docs::consistency#eviction) costs entries and never the promise. All processes
+    /// [eviction](crate::docs::redis#eviction) costs entries and never the promise. All processes
     /// of a namespace should have the same setting: what is written under another one is dead to them.
     ///
     /// The login must be allowed `EVAL`, `INFO`, `TIME`, and `GET` and `SET` of that key. Where the

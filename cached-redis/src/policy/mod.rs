@@ -17,8 +17,8 @@ mod jitter;
 pub(crate) mod schema;
 
 pub use checked::{
-    Written, checked_local, checked_negative_ttl, checked_replica_lag, checked_timeout,
-    checked_ttl, checked_window,
+    Written, checked_compress, checked_local, checked_negative_ttl, checked_replica_lag,
+    checked_timeout, checked_ttl, checked_window,
 };
 pub use jitter::Jitter;
 
@@ -151,6 +151,13 @@ policy! {
         /// default.
         schema(schema: Schema);
 
+        /// Above how many bytes of encoded value an entry is stored as Zstandard; not at all by default, and
+        /// not where that does not make it smaller. 0 compresses whatever gets smaller, `u64::MAX` nothing.
+        ///
+        /// Needs the feature `zstd`: without it [`Builder::build`](crate::Builder::build) fails, and entries that
+        /// others have compressed are misses, with a warning. See [codecs](crate::docs::codecs#compression).
+        compress(above: u64);
+
         /// For how long this process keeps an entry that it has read, decoded, and serves it without asking
         /// Redis; not at all by default. More than zero and no longer than the TTL. See
         /// [two levels](crate::docs::two_levels).
@@ -223,6 +230,7 @@ impl Policy {
             .is_none_or(|it| it > 0.0 && it.is_finite());
         let audit = self.audit.is_none_or(|it| (0.0..=1.0).contains(&it));
         let timeout = self.soft_timeout != Some(Duration::ZERO);
+        let packs = cfg!(feature = "zstd") || self.compress.is_none();
         let local = self.local != Some(Duration::ZERO);
         let lives = self
             .local
@@ -235,6 +243,7 @@ impl Policy {
         require(beta, "early_expiry must be more than 0 and finite")?;
         require(audit, "audit must be from 0 to 1")?;
         require(timeout, "a timeout must be more than zero")?;
+        require(packs, "`compress` needs the feature `zstd`")?;
         require(local, "`local` must be more than zero")?;
         require(lives, "`local` must be no longer than the TTL")?;
         require(
@@ -404,6 +413,14 @@ mod tests {
         assert_eq!((long.soft_ttl, long.kept), (0, LONGEST_TTL));
         let odd = policy.stale_if_error(Duration::MAX).life(false).unwrap();
         assert_eq!(odd.kept, 10 * SECOND + LONGEST_TTL);
+    }
+
+    #[test]
+    fn compress_needs_what_compresses() {
+        let refused = Policy::new().compress(1).check("p").is_err();
+        assert_eq!(refused, !cfg!(feature = "zstd"));
+        let panics = std::panic::catch_unwind(|| checked_compress(1)).is_err();
+        assert_eq!(panics, refused);
     }
 
     #[test]

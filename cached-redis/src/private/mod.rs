@@ -23,8 +23,8 @@ pub use crate::observe::registry::{
 };
 pub use crate::policy::schema::Schema;
 pub use crate::policy::{
-    Jitter, Policy, Written, checked_local, checked_negative_ttl, checked_replica_lag,
-    checked_timeout, checked_ttl, checked_window,
+    Jitter, Policy, Written, checked_compress, checked_local, checked_negative_ttl,
+    checked_replica_lag, checked_timeout, checked_ttl, checked_window,
 };
 pub use crate::private::detach::{Held, held, sent};
 pub use crate::private::refusal::{Acceptance, Refusal};

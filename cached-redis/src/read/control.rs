@@ -2,13 +2,12 @@
 //!
 //! They travel in a task-local to the first annotated call that the future makes, which takes them
 //! away, so that calls inside it are not affected. A call without wishes pays one look at an
-//! unset task-local.
+//! unset task-local, which also leads to whoever collects [what is read](crate::read::reads).
 
 use std::cell::{Cell, RefCell};
-use std::time::Duration;
 
-use crate::observe::status::Status;
-use crate::wire::entry::Header;
+use crate::read::info::CacheInfo;
+use crate::read::reads::{Place, Reading, Reads};
 
 tokio::task_local! {
     static CONTROL: Control;
@@ -32,27 +31,65 @@ pub(crate) struct Wish {
     pub(crate) mode: Mode,
     /// Whether anybody reads the [`CacheInfo`].
     pub(crate) info: bool,
+    /// Where it is collected.
+    pub(crate) place: Option<Place>,
+}
+
+impl Wish {
+    /// Whether anybody wants to know how the call goes.
+    pub(crate) fn is_told(&self) -> bool {
+        self.info || self.place.is_some()
+    }
 }
 
 #[derive(Default)]
 struct Control {
     wish: Cell<Option<Wish>>,
     info: RefCell<CacheInfo>,
+    /// Also for the calls that follow.
+    reads: Option<Reading>,
 }
 
 /// Takes the wish that is meant for the call that starts now.
 pub(crate) fn take() -> Wish {
-    CONTROL
-        .try_with(|control| control.wish.take())
-        .ok()
-        .flatten()
-        .unwrap_or_default()
+    let taken = CONTROL.try_with(|control| Wish {
+        place: control.reads.as_ref().and_then(Reading::begin),
+        ..control.wish.take().unwrap_or_default()
+    });
+    taken.unwrap_or_default()
+}
+
+/// The place of a read that takes no wishes. Until it says more it is a bypass.
+pub(crate) fn begin() -> Option<Place> {
+    let place = CONTROL.try_with(|control| control.reads.as_ref()?.begin());
+    place.ok().flatten()
 }
 
 /// Says how the call that took its wish went.
 pub(crate) fn report(info: CacheInfo) {
     // Without the task-local nobody asked.
     let _ = CONTROL.try_with(|control| control.info.replace(info));
+}
+
+/// Says how the part of it went that `key` is.
+pub(crate) fn collect(place: Option<Place>, key: &str, info: impl FnOnce() -> CacheInfo) {
+    let Some(place) = place else { return };
+    let _ = CONTROL.try_with(|control| {
+        if let Some(reads) = &control.reads {
+            reads.tell(place, key, info());
+        }
+    });
+}
+
+/// Those that are collected here.
+fn reads_here() -> Option<Reading> {
+    let reads = CONTROL.try_with(|control| control.reads.clone());
+    reads.ok().flatten()
+}
+
+/// What was read so far, if that is collected.
+pub(crate) fn read_so_far() -> Option<Reads> {
+    reads_here().map(|reads| reads.read())
 }
 
 /// Runs `future` so that its first annotated call gets `wish`.
@@ -64,13 +101,16 @@ fn with<F: Future>(
     // Handed on as it is, it would have its place six times, and calls inside of calls multiply that.
     let future = Box::pin(future);
     async move {
-        let outer = take();
+        let outer = CONTROL.try_with(|control| control.wish.take());
+        let outer = outer.ok().flatten().unwrap_or_default();
         let wish = Wish {
             mode: mode.max(outer.mode),
             info: info || outer.info,
+            place: None,
         };
         let control = Control {
             wish: Cell::new(Some(wish)),
+            reads: reads_here(),
             ..Control::default()
         };
         let (output, info) = CONTROL
@@ -83,6 +123,20 @@ fn with<F: Future>(
             report(info.clone());
         }
         (output, info)
+    }
+}
+
+/// Runs `future` where what is read is told to `reads`.
+fn among<F: Future>(reads: Option<Reading>, future: F) -> impl Future<Output = F::Output> {
+    let future = Box::pin(future);
+    async move {
+        // Where it runs, and not where it was made.
+        let reads = reads.map(Reading::here);
+        let control = Control {
+            reads,
+            ..Control::default()
+        };
+        CONTROL.scope(control, future).await
     }
 }
 
@@ -135,7 +189,7 @@ pub trait CachedExt: Future + Sized {
     }
 
     /// Also says how the cache answered. A future that makes no annotated call answers
-    /// [`Status::Bypass`].
+    /// [`Status::Bypass`](crate::Status::Bypass).
     ///
     /// # Cancel safety
     ///
@@ -143,87 +197,82 @@ pub trait CachedExt: Future + Sized {
     fn with_info(self) -> impl Future<Output = (Self::Output, CacheInfo)> {
         with(Mode::Cached, true, self)
     }
+
+    /// Also says of each cached read that the future makes how the cache answered: what a response is made of, say.
+    /// See [`Reads`] for what counts as one.
+    ///
+    /// ```
+    /// use cached_redis::{Cache, CachedExt as _, redis_cached};
+    ///
+    /// #[redis_cached(ttl = 60, key = "square:<n>")]
+    /// async fn square(n: u64) -> u64 {
+    ///     n * n
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), cached_redis::Error> {
+    /// let cache = Cache::builder().url("memory://").namespace("shop").build().await?;
+    /// let page = async { square(3).await + square(4).await };
+    /// let (sum, reads) = cache.scope(page.with_reads()).await;
+    ///
+    /// assert_eq!(sum, 25);
+    /// let keys: Vec<_> = reads.iter().filter_map(|read| read.key()).collect();
+    /// assert_eq!(keys, ["shop:square:3", "shop:square:4"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// As cancel safe as the future itself.
+    fn with_reads(self) -> impl Future<Output = (Self::Output, Reads)> {
+        let reads = Reading::default();
+        let future = among(Some(reads.clone()), self);
+        async move {
+            let (outer, place) = (reads_here(), begin());
+            let output = future.await;
+            let reads = reads.read();
+            if let (Some(outer), Some(place)) = (outer, place) {
+                outer.include(place, &reads);
+            }
+            (output, reads)
+        }
+    }
+
+    /// Counts what the future reads among the [`Reads`] that are collected where this is called: for a future that
+    /// is spawned, which else nobody hears of.
+    ///
+    /// ```
+    /// # use cached_redis::{CachedExt as _, redis_cached};
+    /// # #[redis_cached(ttl = 60, key = "square:<n>")]
+    /// # async fn square(n: u64) -> u64 {
+    /// #     n * n
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let page = async {
+    ///     let task = tokio::spawn(square(3).collected());
+    ///     task.await.unwrap()
+    /// };
+    /// let (nine, reads) = page.with_reads().await;
+    /// assert_eq!((nine, reads.iter().count()), (9, 1));
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// As cancel safe as the future itself.
+    fn collected(self) -> impl Future<Output = Self::Output> {
+        among(reads_here().filter(Reading::is_here), self)
+    }
 }
 
 impl<F: Future> CachedExt for F {}
 
-/// How the cache answered a call, and what it knows about the entry.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[must_use]
-pub struct CacheInfo {
-    pub(crate) status: Status,
-    pub(crate) key: Option<String>,
-    pub(crate) age: Option<Duration>,
-    pub(crate) time_left: Option<Duration>,
-    pub(crate) version: Option<u128>,
-}
-
-impl CacheInfo {
-    /// `header`: that of the entry which answers, or is made of the answer.
-    pub(crate) fn of(status: Status, key: &str, header: Option<&Header>, now_ms: u64) -> Self {
-        let key = (status != Status::Bypass).then(|| key.to_owned());
-        let Some(header) = header else {
-            return Self {
-                status,
-                key,
-                ..Self::default()
-            };
-        };
-        let age = Duration::from_millis(now_ms.saturating_sub(header.filled_at));
-        let life = (header.soft_ttl > 0).then(|| Duration::from_millis(header.soft_ttl.into()));
-        Self {
-            status,
-            key,
-            age: Some(age),
-            time_left: life.map(|life| life.saturating_sub(age)),
-            version: Some(header.token.number()),
-        }
-    }
-
-    /// Whether an entry has answered, or was made of the answer.
-    pub(crate) fn has_entry(&self) -> bool {
-        self.age.is_some()
-    }
-
-    /// Where the answer came from.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        self.status
-    }
-
-    /// The full key, namespace included; `None` when the cache took no part, and for a
-    /// [batch](crate::docs::guide#batches), which has many.
-    #[must_use]
-    pub fn key(&self) -> Option<&str> {
-        self.key.as_deref()
-    }
-
-    /// How long ago the entry was filled, by the store's clock; `None` where there is none: the cache
-    /// took no part, or the result is an error or not to be kept.
-    #[must_use]
-    pub fn age(&self) -> Option<Duration> {
-        self.age
-    }
-
-    /// How long the entry stays fresh, by the store's clock: zero for a stale one; `None` also for a TTL beyond 49 days,
-    /// which entries do not record. It is the entry's own TTL that is counted, [jitter](crate::Jitter) included,
-    /// which by default makes it up to 5 % longer than the one that was asked for.
-    #[must_use]
-    pub fn time_left(&self) -> Option<Duration> {
-        self.time_left
-    }
-
-    /// A number that is new for every stored value, fit for an `ETag`; `None` where there is no entry, and
-    /// for a batch.
-    #[must_use]
-    pub fn version(&self) -> Option<u128> {
-        self.version
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::status::Status;
 
     #[tokio::test]
     async fn wishes_meet_and_the_first_call_takes_them() {

@@ -164,7 +164,7 @@ impl<'a> Driver<'a> {
                     At::Audit(status)
                 }
                 Freshness::Fresh => {
-                    self.reader.serve(&shown.header, status);
+                    self.reader.serve(&shown, status);
                     return true;
                 }
                 Freshness::Early => At::Renew(status),
@@ -231,7 +231,7 @@ impl<'a> Driver<'a> {
     fn serve(&mut self, status: Status) -> Do<'a> {
         self.at = At::Search;
         if let Some(kept) = self.kept.take() {
-            self.reader.serve(&kept.header, status);
+            self.reader.serve(&kept, status);
         }
         Do::Serve
     }

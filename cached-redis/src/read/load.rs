@@ -8,6 +8,7 @@ use crate::engine::context::{self, Loading};
 use crate::engine::plan::{AnyPlan, ErrorOf, OkOf, ResultOf, ReturnOf};
 use crate::engine::shape::Shape as _;
 use crate::engine::tags::Stamp;
+use crate::observe::span::LoadSpan;
 use crate::read::background::Job;
 use crate::read::right::{Running, Told};
 
@@ -20,7 +21,8 @@ where
     P: AnyPlan,
     F: Load<P>,
 {
-    let (returned, said) = context::run(running.loading.as_ref(), || load.run()).await;
+    let (loading, span) = (running.loading.as_ref(), running.span());
+    let (returned, said) = context::run(loading, span, || load.run()).await;
     let result = P::Shape::result(returned);
     let settled = plan.show(running.format(), &result, |outcome| {
         running.settle(said, outcome)
@@ -36,7 +38,7 @@ pub(crate) async fn without_cache<F: Future>(
     inside: Option<Arc<Loading>>,
     load: impl FnOnce() -> F,
 ) -> F::Output {
-    let (returned, said) = context::run(inside.as_ref(), load).await;
+    let (returned, said) = context::run(inside.as_ref(), LoadSpan::default(), load).await;
     if let Some(inside) = inside {
         said.hand_on(inside.flights(), &Stamp::default());
     }

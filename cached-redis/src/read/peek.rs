@@ -12,7 +12,9 @@ use crate::engine::{context, tags};
 use crate::error::{Error, StoreError};
 use crate::observe::event::Event;
 use crate::observe::registry::DIRECT;
+use crate::observe::status::Status;
 use crate::protocol::freshness;
+use crate::read::{control, reader};
 use crate::store::Store as _;
 use crate::wire::codec::FromCache;
 use crate::wire::entry::{Header, Kind, Live};
@@ -23,7 +25,7 @@ pub(crate) async fn peek<T>(inner: &Inner, key: &str, label: &Label) -> Result<O
 where
     T: Serialize + DeserializeOwned,
 {
-    let now_ms = inner.store.now_ms(key);
+    let (now_ms, place) = (inner.store.now_ms(key), control::begin());
     let live = look(inner, key, &label.tags).await?.filter(|live| {
         matches!(live.header.kind, Kind::Value | Kind::Pending)
             && !freshness::is_past_ttl(&live.header, now_ms)
@@ -36,7 +38,11 @@ where
     let encoder = Encoder::new(inner, &DIRECT, &DIRECT.info.policy, FromCache);
     let value = encoder.decode(FromCache, &live);
     let event = match value.is_some() {
-        true => Event::Hit,
+        true => {
+            let info = || reader::info(inner, key, &label.tags, Status::Hit, Some(&live.entry));
+            control::collect(place, key, info);
+            Event::Hit
+        }
         false => Event::Undecodable,
     };
     inner.emit(&DIRECT.site, &event);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use crate::engine::context;
@@ -15,12 +16,13 @@ use crate::policy::Policy;
 use crate::protocol::flight::Flight;
 use crate::protocol::freshness::{self, Freshness};
 use crate::read::call::Call;
-use crate::read::control::{self, CacheInfo, Wish};
+use crate::read::control::{self, Wish};
+use crate::read::info::CacheInfo;
 use crate::read::local;
 use crate::read::search::Lookup;
 use crate::store::Store as _;
 use crate::wire::codec::Format;
-use crate::wire::entry::{Header, Live};
+use crate::wire::entry::Live;
 use crate::wire::extension::WINDOW;
 use crate::wire::tag::Tags;
 
@@ -111,31 +113,55 @@ impl<'a> Reader<'a> {
     }
 
     /// Counts an entry that is served.
-    pub(crate) fn serve(&self, header: &Header, status: Status) {
-        context::served(header);
+    pub(crate) fn serve(&self, live: &Live, status: Status) {
+        context::served(&live.header);
         if status == Status::Stale {
             context::served_stale();
         }
-        self.answered(status, Some(header));
+        self.answered(status, Some(&live.entry));
     }
 
     /// Counts an answer, and describes it to whoever asked. A load is one as soon as it begins: it may
     /// fail, or be given up.
-    pub(crate) fn answered(&self, status: Status, header: Option<&Header>) {
+    pub(crate) fn answered(&self, status: Status, entry: Option<&Bytes>) {
         self.emit(&Event::of(status));
-        self.describe(status, header);
+        self.describe(status, entry);
     }
 
     /// Describes an answer that has been counted.
-    pub(crate) fn describe(&self, status: Status, header: Option<&Header>) {
+    pub(crate) fn describe(&self, status: Status, entry: Option<&Bytes>) {
+        if self.wish.is_told() {
+            self.tell(status, entry);
+        }
+    }
+
+    #[inline(never)]
+    fn tell(&self, status: Status, entry: Option<&Bytes>) {
+        let info = info(self.inner, self.key, self.tags, status, entry);
+        control::collect(self.wish.place, self.key, || info.clone());
         if self.wish.info {
-            let now_ms = self.inner.store.now_ms(self.key);
-            control::report(CacheInfo::of(status, self.key, header, now_ms));
+            control::report(info);
         }
     }
 
     pub(crate) fn emit(&self, event: &Event<'_>) {
         self.inner.emit(&self.encoder.function.site, event);
+    }
+}
+
+/// What there is to tell of an answer.
+pub(crate) fn info(
+    inner: &Inner,
+    key: &str,
+    tags: &Tags,
+    status: Status,
+    entry: Option<&Bytes>,
+) -> CacheInfo {
+    let (now_ms, entry) = (inner.store.now_ms(key), entry.map(Bytes::as_ref));
+    let info = CacheInfo::of(status, key, entry, now_ms);
+    match info.has_entry() {
+        true => info.tagged(&inner.namespace, tags, entry),
+        false => info,
     }
 }
 

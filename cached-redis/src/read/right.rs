@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::engine::context::{self, Loading, Said};
@@ -11,6 +12,7 @@ use crate::engine::lease::Lease;
 use crate::engine::plan::Outcome;
 use crate::engine::tags::{Basis, Stamp};
 use crate::observe::event::Event;
+use crate::observe::span::LoadSpan;
 use crate::observe::status::Status;
 use crate::policy::Policy;
 use crate::protocol::bypass::BypassLoad;
@@ -22,7 +24,7 @@ use crate::read::renew::Renewal;
 use crate::store::Store as _;
 use crate::util::boxed::Boxed;
 use crate::wire::codec::Format;
-use crate::wire::entry::{Header, Live};
+use crate::wire::entry::Live;
 
 /// What lets a read load. Dropped, it is given back.
 pub(crate) enum Right {
@@ -65,8 +67,8 @@ pub(crate) struct Settled<'a> {
 
 /// What the caller is told who waits for a renewal in a task of its own.
 pub(crate) struct Told {
-    /// That of the entry which was made of the result.
-    header: Option<Header>,
+    /// The one that was made of the result.
+    entry: Option<Bytes>,
     basis: Basis,
     said: Said,
 }
@@ -87,6 +89,12 @@ impl<'a> Running<'a> {
         self.own.as_ref().map(format).unwrap_or_default()
     }
 
+    /// What it is in a trace; without a cache it is nothing.
+    pub(crate) fn span(&self) -> LoadSpan {
+        let span = |own: &Own<'_>| LoadSpan::of(own.reader.encoder.function.site.name);
+        self.own.as_ref().map(span).unwrap_or_default()
+    }
+
     /// Ends it.
     pub(crate) fn settle(self, said: Said, outcome: Outcome<'_>) -> Settled<'a> {
         match (self.own, self.loading) {
@@ -105,7 +113,7 @@ impl Told {
     pub(crate) fn tell(&self, reader: &Reader<'_>, is_ok: bool) {
         self.said.hand_on(&reader.inner.flights, &self.basis.stamp);
         if is_ok {
-            reader.describe(Status::Miss, self.header.as_ref());
+            reader.describe(Status::Miss, self.entry.as_ref());
         }
     }
 }
@@ -171,7 +179,8 @@ impl<'a> Reader<'a> {
 impl<'a> Own<'a> {
     fn settle(self, said: Said, outcome: Outcome<'_>) -> Settled<'a> {
         let took = self.started.elapsed();
-        self.reader.emit(&Event::Loaded(took));
+        let failed = matches!(outcome, Outcome::Failed(_));
+        self.reader.emit(&Event::Loaded { took, failed });
         let loaded = Loaded { took, said };
         let (reader, flights) = (self.reader, &self.reader.inner.flights);
         match self.right {
@@ -215,7 +224,7 @@ impl<'a> Reader<'a> {
         }
         match self.encoded(&outcome, loaded, lease.basis()) {
             Ok(encoded) => {
-                self.describe(Status::Miss, Some(&encoded.header));
+                self.describe(Status::Miss, Some(&encoded.entry));
                 self.fill(FillRight::Lease(*lease), Some(flight), (), encoded);
             }
             // Not to be kept: those who waited share the next load instead of queueing for leases.
@@ -230,7 +239,7 @@ impl<'a> Reader<'a> {
         outcome: Outcome<'_>,
     ) -> Option<Boxed<'a, ()>> {
         let encoded = self.encoded(&outcome, loaded, right.basis()).ok()?;
-        self.describe(Status::Miss, Some(&encoded.header));
+        self.describe(Status::Miss, Some(&encoded.entry));
         let task = self.fill(right, None, (), encoded);
         // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
         Some(Box::pin(async { drop(task.await) }))
@@ -239,7 +248,7 @@ impl<'a> Reader<'a> {
     fn renewed(self, mut renewal: Renewal, loaded: Loaded, outcome: Outcome<'_>) -> Settled<'a> {
         let encoded = self.encoded(&outcome, &loaded, &renewal.basis);
         let told = Told {
-            header: encoded.as_ref().ok().map(|encoded| encoded.header),
+            entry: encoded.as_ref().ok().map(|encoded| encoded.entry.clone()),
             basis: renewal.basis.clone(),
             said: loaded.said,
         };

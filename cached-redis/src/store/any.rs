@@ -5,13 +5,17 @@ use std::task::Context;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 
 use crate::error::Error;
 use crate::store::address::Address;
+use crate::store::head::Head;
 use crate::store::health::State;
 use crate::store::many::{Asked, Filling, Granted, many};
 use crate::store::memory::{MemoryLimits, MemoryStore};
 use crate::store::redis::{RedisSettings, RedisStore, Waiting};
+use crate::store::report::ServerReport;
+use crate::store::sample::ServerSample;
 use crate::store::stats::StoreStats;
 use crate::store::steps::steps;
 use crate::store::tracked::{Keeper, Shown};
@@ -162,6 +166,67 @@ impl AnyStore {
         }
     }
 
+    /// Another one for each move of keys between its servers: keys that move may pass by a scan.
+    pub(crate) async fn layout(&self) -> Answer<u64> {
+        match self.bare() {
+            Bare::Memory(_) => Ok(0),
+            Bare::Redis(store) => store.layout().await,
+        }
+    }
+
+    /// Whether the servers are there that all of `keys` belong to; of one alone that is found out by asking it.
+    pub(crate) fn reaches(&self, keys: &[String]) -> bool {
+        match self.bare() {
+            Bare::Memory(_) => true,
+            Bare::Redis(store) => store.reaches(keys),
+        }
+    }
+
+    /// How full it is.
+    pub(crate) async fn sample(&self) -> Answer<Vec<ServerSample>> {
+        match self.bare() {
+            Bare::Memory(store) => Ok(vec![store.sample()]),
+            Bare::Redis(store) => store.sample().await,
+        }
+    }
+
+    /// The servers that have said that their memory has no limit.
+    pub(crate) fn unbounded(&self) -> Vec<String> {
+        match self.bare() {
+            Bare::Memory(_) => Vec::new(),
+            Bare::Redis(store) => store.unbounded(),
+        }
+    }
+
+    /// How many bytes each of `keys` has as its value.
+    pub(crate) async fn lengths(&self, keys: &[String]) -> Answer<Vec<u64>> {
+        match self.bare() {
+            Bare::Memory(store) => Ok(store.lengths(keys)),
+            Bare::Redis(store) => store.lengths(keys).await,
+        }
+    }
+
+    /// The beginning of what stands under each of `keys`, of so many bytes if a number is given, else all of it;
+    /// its length and its life.
+    pub(crate) async fn heads(
+        &self,
+        keys: &[String],
+        most: Option<usize>,
+    ) -> Answer<Vec<Option<Head>>> {
+        match self.bare() {
+            Bare::Memory(store) => Ok(store.heads(keys)),
+            Bare::Redis(store) => store.heads(keys, most).await,
+        }
+    }
+
+    /// What each server says of itself, and whether the login may run `commands` there.
+    pub(crate) async fn reports(&self, commands: &[Vec<String>]) -> Answer<Vec<ServerReport>> {
+        match self.bare() {
+            Bare::Memory(store) => Ok(vec![store.report(commands.len())]),
+            Bare::Redis(store) => store.reports(commands).await,
+        }
+    }
+
     /// This store with faults before it, if there are any.
     #[cfg(feature = "testing")]
     pub(crate) fn with_faults(
@@ -259,8 +324,17 @@ impl AnyStore {
         async move {
             dispatch!(self, store => store.read_tracked(keys).await, {
                 let entries = carried(store.get_all(keys)).await?;
-                Ok(Shown { sent: None, entries })
+                Ok(Shown::all(entries, None))
             })
+        }
+    }
+
+    /// The same as [`get_all`](Store::get_all), where a server that is away costs its own keys alone.
+    pub(crate) async fn get_each(&self, keys: &[&str]) -> Vec<Answer<Option<Bytes>>> {
+        match self.get_all(keys).await {
+            Ok(all) => all.into_iter().map(Ok).collect(),
+            Err(_) if self.is_shared_out() => join_all(keys.iter().map(|key| self.get(key))).await,
+            Err(error) => vec![Err(error); keys.len()],
         }
     }
 

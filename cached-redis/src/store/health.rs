@@ -3,20 +3,24 @@
 use std::fmt;
 use std::time::SystemTime;
 
+use serde::{Serialize, Serializer};
+
 use crate::error::ConnectProblem;
 use crate::error::pending::Pending;
+use crate::store::sample::unix_ms;
 use crate::store::stats::BreakerState;
 use crate::util::lock::Mutex;
 
 /// How a cache and its store get on at the moment; [`Cache::health`](crate::Cache::health) makes it.
 ///
 /// Its `Display` is one line, without a password.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Health {
     /// Whether there is a connection. A `memory://` store needs none and has it always.
     pub connected: bool,
-    /// Since when that is so.
+    /// Since when that is so; `since_ms` since the Unix epoch where it is serialized.
+    #[serde(rename = "since_ms", serialize_with = "unix_ms")]
     pub since: SystemTime,
     /// Why there was no connection when there was none last; it stays when there is one again.
     pub last_error: Option<ConnectionError>,
@@ -28,14 +32,16 @@ pub struct Health {
 }
 
 /// Why there was no connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ConnectionError {
     /// The address without user, password and query.
     pub address: String,
-    /// What the problem was.
+    /// What the problem was; its text where it is serialized.
+    #[serde(serialize_with = "as_text")]
     pub problem: ConnectProblem,
-    /// When it was met last.
+    /// When it was met last; `at_ms` where it is serialized.
+    #[serde(rename = "at_ms", serialize_with = "unix_ms")]
     pub at: SystemTime,
 }
 
@@ -61,6 +67,10 @@ impl fmt::Display for Health {
             None => Ok(()),
         }
     }
+}
+
+fn as_text<S: Serializer>(problem: &ConnectProblem, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(problem)
 }
 
 /// What a connection has to tell of itself.

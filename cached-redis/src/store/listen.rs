@@ -48,13 +48,16 @@ impl AnyStore {
         }
     }
 
-    /// Takes an entry of a log off what is pending in a group.
-    pub(crate) async fn acknowledge(&self, reader: &Reader, id: &str) -> Answer<()> {
-        match self.bare() {
-            Bare::Memory(store) => store.acknowledge(reader, id),
-            Bare::Redis(store) => return store.acknowledge(reader, id).await,
+    /// Takes entries of a log off what is pending in a group.
+    pub(crate) async fn acknowledge(&self, reader: &Reader, ids: &[String]) -> Answer<()> {
+        match (self.bare(), ids) {
+            (_, []) => Ok(()),
+            (Bare::Memory(store), ids) => {
+                ids.iter().for_each(|id| store.acknowledge(reader, id));
+                Ok(())
+            }
+            (Bare::Redis(store), ids) => store.acknowledge(reader, ids).await,
         }
-        Ok(())
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) const BATCH: usize = 64;
 pub(crate) struct Reader {
     /// Where the log stands.
     pub(crate) log: String,
+    /// The name of the field that holds the message.
+    pub(crate) field: &'static str,
     pub(crate) group: String,
     pub(crate) consumer: String,
     /// Whether a group that is new begins with the oldest entry there is, or with the next one.

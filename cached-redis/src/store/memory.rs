@@ -15,6 +15,9 @@ use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::bars::Bars;
+use super::head::Head;
+use super::report::ServerReport;
+use super::sample::ServerSample;
 use crate::error::Error;
 use crate::util::lock::{Mutex, MutexGuard};
 use crate::wire::entry::{Token, is_pending};
@@ -32,7 +35,7 @@ use feed::Feeds;
 pub(super) use feed::MemoryLog;
 use queue::Queues;
 pub(crate) use shard::MemoryLimits;
-use shard::{Change, Shard, carries, shard, shard_count, step_in};
+use shard::{Change, Shard, alive, carries, shard, shard_count, step_in};
 
 /// See the module.
 pub(crate) struct MemoryStore {
@@ -46,6 +49,7 @@ pub(crate) struct MemoryStore {
     epoch_ms: u64,
     feeds: Feeds,
     value_bytes: u64,
+    most_bytes: Option<u64>,
 }
 
 impl MemoryStore {
@@ -83,6 +87,7 @@ impl MemoryStore {
             epoch_ms: unix_ms(),
             feeds: Feeds::default(),
             value_bytes: limits.value_bytes,
+            most_bytes: limits.bytes,
         })
     }
 
@@ -119,6 +124,63 @@ impl MemoryStore {
             step_in(shard.expect("it was locked"), key, &decide)
         };
         keys.iter().map(&mut one).collect()
+    }
+
+    /// How full it is; shard by shard.
+    pub(super) fn sample(&self) -> ServerSample {
+        let each = self.shards.iter().map(|shard| {
+            let shard = shard.lock();
+            let sizes = shard.iter().map(|(key, slot)| key.len() + slot.bytes.len());
+            (shard.len() as u64, sizes.sum::<usize>() as u64)
+        });
+        let (keys, used_memory) = each.fold((0, 0), |(keys, bytes), (more, larger)| {
+            (keys + more, bytes + larger)
+        });
+        ServerSample {
+            server: "memory".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            keys,
+            used_memory,
+            max_memory: self.most_bytes,
+            eviction_policy: "least read".to_owned(),
+            evicted_keys: 0,
+            expired_keys: 0,
+        }
+    }
+
+    /// How many bytes stand under each of `keys`.
+    pub(super) fn lengths(&self, keys: &[String]) -> Vec<u64> {
+        let length = |standing: Option<&Bytes>| (Change::Keep, standing.map_or(0, Bytes::len));
+        let lengths = keys.iter().map(|key| self.step(key, length) as u64);
+        lengths.collect()
+    }
+
+    /// What stands under each of `keys`.
+    pub(super) fn heads(&self, keys: &[String]) -> Vec<Option<Head>> {
+        let head = |key: &String| {
+            let mut shard = self.lock(key);
+            let bytes = alive(&mut shard, key)?.clone();
+            let ttl = shard
+                .peek(key.as_str())?
+                .expires
+                .duration_since(Instant::now());
+            Some(Head {
+                length: bytes.len() as u64,
+                bytes: Some(bytes),
+                ttl: Some(ttl),
+            })
+        };
+        keys.iter().map(head).collect()
+    }
+
+    /// What there is to say of it: everybody may do everything.
+    pub(super) fn report(&self, commands: usize) -> ServerReport {
+        ServerReport {
+            server: "memory".to_owned(),
+            allowed: vec![Some(true); commands],
+            clock_ahead_ms: Some(0),
+            ..ServerReport::default()
+        }
     }
 
     fn clock_ms(&self) -> u64 {

@@ -24,6 +24,7 @@ mod conformance;
 pub(crate) mod faults;
 #[cfg(feature = "testing")]
 pub(crate) mod faulty;
+pub(crate) mod head;
 pub(crate) mod health;
 mod listen;
 pub(crate) mod log;
@@ -32,6 +33,8 @@ pub(crate) mod many;
 pub(crate) mod memory;
 pub(crate) mod queue;
 pub(crate) mod redis;
+pub(crate) mod report;
+pub(crate) mod sample;
 pub(crate) mod size;
 pub(crate) mod slot;
 pub(crate) mod stats;
@@ -44,7 +47,7 @@ pub(crate) mod tracked;
 
 pub(crate) use any::{AnyStore, Bare};
 pub(crate) use memory::MemoryLimits;
-pub(crate) use redis::{Identity, PendingSettings, RedisSettings, Waiting};
+pub(crate) use redis::{AddressMap, Identity, PendingSettings, RedisSettings, Waiting};
 pub(crate) use steps::Store;
 
 /// What a store answers.
@@ -83,10 +86,9 @@ pub(crate) struct Retention {
     pub(crate) log: String,
     /// How many it keeps: about as many on Redis, exactly as many in memory.
     pub(crate) most: u64,
+    /// The name of the field of an entry that holds the message.
+    pub(crate) field: &'static str,
 }
-
-/// The name of the field of a log's entry that holds the message.
-pub(crate) const FIELD: &str = "event";
 
 /// Who must know of connections. A store in memory has none to tell of.
 pub(crate) trait Watch: Send + Sync + 'static {
@@ -115,9 +117,9 @@ pub(crate) trait Watch: Send + Sync + 'static {
         true
     }
 
-    /// What was asked at `sent` is answered, by the same server as before. `false`: the connection is of no
-    /// use any more.
-    fn answered(&self, _sent: Moment) -> bool {
+    /// What was asked at `sent` is answered, by the same server as before, which has heard of so many elections of
+    /// its cluster. `false`: the connection is of no use any more.
+    fn answered(&self, _sent: Moment, _epoch: Option<u64>) -> bool {
         true
     }
 }

@@ -13,6 +13,26 @@ use crate::wire::entry::Token;
 /// How many partitions a queue has: fixed, since a key must not change its partition while writes of it wait.
 pub(crate) const PARTITIONS: u32 = 16;
 
+/// What has to have happened to a write before its call returns; see
+/// [`Builder::durability`](crate::Builder::durability).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Durability {
+    /// The server has it. Whether it has it on its disk is a matter of its `appendfsync`.
+    #[default]
+    Server,
+    /// So many replicas have it too, in their memory: `WAIT`.
+    Replicated {
+        /// How many; one at least.
+        replicas: u32,
+    },
+    /// It is on the disk of the server, and of so many replicas: `WAITAOF`, which Redis has since 7.2, and Valkey.
+    Synced {
+        /// How many; 0 for the server alone.
+        replicas: u32,
+    },
+}
+
 /// The names of a partition's keys.
 #[derive(Clone, Debug)]
 pub(crate) struct Partition {

@@ -12,7 +12,7 @@
 //! | [`HeldClock`] | moves Tokio's paused clock, and lets everything that comes due run |
 //! | [`Recorder`] | everything that a cache did, in order |
 //! | [`Trace`] | the steps of reads and of the store under some keys, for a replay |
-//! | [`publish`] | a message as another program sends it |
+//! | [`publish`], [`append`] | a message as another program sends it |
 //!
 //! ```
 //! use cached_redis::testing::{Faults, Recorded, Recorder};
@@ -52,4 +52,4 @@ pub use crate::observe::recorder::{Record, Recorded, Recorder};
 pub use crate::store::faults::{Faults, Injected};
 pub use crate::store::trace::Trace;
 pub use clock::HeldClock;
-pub use message::publish;
+pub use message::{append, publish};

@@ -1,9 +1,10 @@
 //! What belongs to no cache: tasks and where they live, pauses, a clock, threads, locks that tests can schedule,
-//! and warnings.
+//! histograms, and warnings.
 
 pub(crate) mod background;
 pub(crate) mod backoff;
 pub(crate) mod boxed;
+pub(crate) mod histogram;
 pub(crate) mod liveness;
 pub(crate) mod lock;
 pub(crate) mod moment;

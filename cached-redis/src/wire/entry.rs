@@ -4,6 +4,7 @@
 //! One Redis string: 48 bytes of header, little endian, then extensions, then the encoded value.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -11,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 
 use crate::wire::extension::{self, Extensions};
+use crate::wire::packing::{self, Unpackable};
 
 /// First byte of every entry.
 pub(crate) const MAGIC: u8 = 0xCA;
@@ -77,6 +79,17 @@ impl Kind {
             _ => return None,
         })
     }
+
+    /// What people call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::Negative => "negative",
+            Self::Lease => "lease",
+            Self::Tombstone => "tombstone",
+            Self::Pending => "pending",
+        }
+    }
 }
 
 /// The first 48 bytes of an entry.
@@ -127,13 +140,25 @@ impl Header {
         self.kind == Kind::Pending
     }
 
+    /// Whether its payload is packed.
+    pub(crate) fn is_packed(&self) -> bool {
+        self.flags & extension::PACKED != 0
+    }
+
     /// The header and the payload behind it, or nothing if this is no entry of this layout.
     pub(crate) fn parse(entry: &[u8]) -> Option<(Self, &[u8])> {
-        let (header, rest) = entry.split_first_chunk::<HEADER>()?;
+        let (_, rest) = entry.split_at_checked(HEADER)?;
+        let parsed = Self::peek(entry)?;
+        Some((parsed, parsed.payload(rest)?))
+    }
+
+    /// The header of an entry of which maybe no more was read.
+    pub(crate) fn peek(entry: &[u8]) -> Option<Self> {
+        let (header, _) = entry.split_first_chunk::<HEADER>()?;
         if header[0] != MAGIC || header[2] != LAYOUT || header[47] != 0 {
             return None;
         }
-        let parsed = Self {
+        Some(Self {
             kind: Kind::parse(header[1])?,
             flags: header[3],
             fingerprint: u32::from_le_bytes(field(header, 4)),
@@ -144,8 +169,7 @@ impl Header {
             soft_ttl: u32::from_le_bytes(field(header, 40)),
             codec: header[46],
             extensions: u16::from_le_bytes(field(header, 44)),
-        };
-        Some((parsed, parsed.payload(rest)?))
+        })
     }
 
     /// What follows header and extensions, if it is what this kind may have. A tombstone is obeyed
@@ -239,6 +263,21 @@ impl Live {
     pub(crate) fn payload(&self) -> &[u8] {
         let at = HEADER + usize::from(self.header.extensions);
         self.entry.get(at..).unwrap_or_default()
+    }
+
+    /// The encoded value, if that is `most` bytes at most where it is packed.
+    pub(crate) fn unpacked(&self, most: u64) -> Result<Cow<'_, [u8]>, Unpackable> {
+        match self.header.is_packed() {
+            true => packing::unpack(self.payload(), most).map(Cow::Owned),
+            false => Ok(Cow::Borrowed(self.payload())),
+        }
+    }
+
+    /// About how many bytes its value takes.
+    pub(crate) fn value_bytes(&self) -> usize {
+        let packed = self.header.is_packed().then(|| self.payload());
+        let unpacked = packed.and_then(packing::unpacked_length);
+        unpacked.map_or(self.entry.len(), |unpacked| unpacked as usize)
     }
 
     /// The version of the source that it was made of.

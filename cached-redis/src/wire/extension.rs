@@ -17,12 +17,15 @@ pub(crate) struct Extensions<'a> {
     pub(crate) named: Vec<&'a str>,
     /// It lives longer than it is fresh.
     pub(crate) window: bool,
+    /// Its payload is [packed](crate::wire::packing).
+    pub(crate) packed: bool,
     /// What the loader tells this value from others by.
     pub(crate) validator: Option<&'a str>,
 }
 
 pub(crate) const TAGS: u8 = 1;
 const VERSION: u8 = 2;
+pub(crate) const PACKED: u8 = 4;
 const ORIGIN: u8 = 8;
 const NAMED: u8 = 32;
 pub(crate) const WINDOW: u8 = 64;
@@ -35,7 +38,7 @@ impl<'a> Extensions<'a> {
     /// The parts that `flags` announce, if `bytes` are these and nothing else.
     pub(crate) fn parse(flags: u8, bytes: &'a [u8]) -> Option<Self> {
         let has = |flag| flags & flag != 0;
-        let known = TAGS | VERSION | ORIGIN | NAMED | WINDOW | VALIDATOR;
+        let known = TAGS | VERSION | PACKED | ORIGIN | NAMED | WINDOW | VALIDATOR;
         // Nobody could tell whether names without a stamp are still of the same generation.
         if flags & !known != 0 || has(NAMED) && !has(TAGS) {
             return None;
@@ -47,6 +50,7 @@ impl<'a> Extensions<'a> {
             origin: part(has(ORIGIN), || take(&mut rest).map(u64::from_le_bytes))?,
             named: part(has(NAMED), || names(&mut rest))?.unwrap_or_default(),
             window: has(WINDOW),
+            packed: has(PACKED),
             validator: part(has(VALIDATOR), || text(&mut rest))?,
         };
         rest.is_empty().then_some(parsed)
@@ -57,6 +61,7 @@ impl<'a> Extensions<'a> {
         let flag = |is: bool, flag| if is { flag } else { 0 };
         flag(self.stamp.is_some(), TAGS)
             | flag(self.version.is_some(), VERSION)
+            | flag(self.packed, PACKED)
             | flag(self.origin.is_some(), ORIGIN)
             | flag(!self.named.is_empty(), NAMED)
             | flag(self.window, WINDOW)
@@ -119,16 +124,18 @@ mod tests {
             origin: Some(43),
             named: vec!["team:7", "ü"],
             window: true,
+            packed: true,
             validator: Some("\"abc\""),
         }
     }
 
     #[test]
     fn every_part_comes_back_with_and_without_the_others() {
-        for without in 0..64 {
+        for without in 0..128 {
             let mut parts = all();
             parts.version = parts.version.filter(|_| without & 1 == 0);
             parts.window = without & 2 == 0;
+            parts.packed = without & 64 == 0;
             parts.validator = parts.validator.filter(|_| without & 4 == 0);
             parts.origin = parts.origin.filter(|_| without & 32 == 0);
             if without & 8 != 0 {
@@ -170,7 +177,7 @@ mod tests {
     #[test]
     fn odd_parts_are_none() {
         for (what, flags, bytes) in [
-            ("an unknown flag", 4, &b""[..]),
+            ("an unknown flag", 16, &b""[..]),
             ("names without a stamp", NAMED, b"\x01\x01\x00a"),
             ("no names", TAGS | NAMED, b"12345678\x00"),
             (

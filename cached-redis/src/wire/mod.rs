@@ -11,6 +11,7 @@ pub(crate) mod form;
 pub(crate) mod key;
 pub(crate) mod lock;
 pub(crate) mod message;
+pub(crate) mod packing;
 pub(crate) mod resp;
 pub(crate) mod tag;
 pub(crate) mod targets;

@@ -72,6 +72,9 @@ impl Generation {
     }
 }
 
+/// The stamp of an entry that is dead on purpose and only names tags for the next load.
+pub(crate) const DEAD: [u8; 8] = [0; 8];
+
 /// The stamp of these tags on an entry of `epoch`, whatever their order: functions that share entries need
 /// not name theirs in the same one. Generations in that epoch too count as they stand.
 pub(crate) fn hash(tags: &mut [(&String, Generation)], epoch: u32) -> [u8; 8] {
@@ -83,7 +86,7 @@ pub(crate) fn hash(tags: &mut [(&String, Generation)], epoch: u32) -> [u8; 8] {
         hash.update(&(key.len() as u64).to_le_bytes());
         hash.update(key.as_bytes());
     }
-    // Zero is the stamp of an entry that is dead on purpose and only names tags for the next load.
+    // Zero is that of what is dead.
     hash.digest().max(1).to_le_bytes()
 }
 

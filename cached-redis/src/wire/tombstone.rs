@@ -110,6 +110,16 @@ impl Tombstone {
         Some((header.extended(&extensions, &[]), life))
     }
 
+    /// The writers, in the order in which they were added or last extended.
+    pub(crate) fn writers(&self) -> Vec<Token> {
+        let tokens = self.holders.iter().map(|holder| holder.0);
+        tokens.filter(|token| *token != NOBODY).collect()
+    }
+
+    pub(crate) fn has_hold_off(&self) -> bool {
+        self.holders.iter().any(|holder| holder.0 == NOBODY)
+    }
+
     /// How many writers there are beside `token`.
     fn others(&self, token: Token) -> usize {
         let other = |holder: &&(Token, u64)| holder.0 != token && holder.0 != NOBODY;
@@ -134,16 +144,6 @@ fn holder(bytes: &[u8]) -> Option<(Token, u64)> {
 
 #[cfg(test)]
 impl Tombstone {
-    /// The writers, in the order in which they were added or last extended.
-    pub(crate) fn writers(&self) -> Vec<Token> {
-        let tokens = self.holders.iter().map(|holder| holder.0);
-        tokens.filter(|token| *token != NOBODY).collect()
-    }
-
-    pub(crate) fn has_hold_off(&self) -> bool {
-        self.holders.iter().any(|holder| holder.0 == NOBODY)
-    }
-
     pub(crate) fn is_tainted(&self) -> bool {
         self.tainted
     }

@@ -24,6 +24,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
+
 use crate::engine::handle::{self, Inner};
 use crate::engine::transaction;
 use crate::error::Error;
@@ -183,11 +185,9 @@ impl AfterCommit {
     ///
     /// Polled once, everything is sent even if this future is dropped.
     pub async fn commit(self) -> Result<Invalidation, Error> {
-        let mut outcome = Invalidation::Done;
-        for sent in self.transaction.send() {
-            outcome = outcome.and(sent.await);
-        }
-        Ok(outcome)
+        // Together: one after the other, each that is not answered would take a deadline of its own.
+        let ended = join_all(self.transaction.send()).await.into_iter();
+        Ok(ended.fold(Invalidation::Done, Invalidation::and))
     }
 
     /// Awaits `commit`, the commit of the transaction, and then sends all that was collected, however

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::yield_now;
+use tracing::Span;
 
 use crate::engine::handle::Inner;
 use crate::engine::remove;
 use crate::error::StoreError;
 use crate::observe::event::Event;
 use crate::observe::registry::{DIRECT, Site};
+use crate::observe::span;
 use crate::protocol::journal::Attempt;
 use crate::protocol::outbox::Announcement;
 use crate::store::Answer;
@@ -38,6 +40,8 @@ pub(crate) struct Sending {
     hold_off: Option<Duration>,
     /// What others are to hear of it.
     events: Vec<Announcement>,
+    /// It lasts as long as this.
+    span: Span,
     ended: bool,
 }
 
@@ -73,6 +77,7 @@ impl Sending {
             targets: Arc::clone(targets),
             shares: vec![Share::of(site, targets)],
             hold_off,
+            span: span::invalidation(site.name, targets),
             events: event.into_iter().collect(),
             ended: false,
         }
@@ -103,6 +108,7 @@ impl Sending {
         };
         Self {
             inner: Arc::clone(inner),
+            span: span::invalidation(named(&shares), &targets),
             targets,
             shares,
             hold_off,
@@ -164,6 +170,8 @@ impl Sending {
 
     fn end(&mut self, attempt: Attempt, confirmed: &Answer<()>) -> Invalidation {
         self.ended = true;
+        let span = self.span.clone();
+        let _entered = span.enter();
         match confirmed {
             Ok(()) => {
                 // A sweep has told how many keys it has removed.
@@ -200,12 +208,12 @@ impl Sending {
         }
     }
 
-    /// Ends with the value that was written in the place of what stood there.
-    pub(crate) async fn stored(mut self, attempt: Attempt) -> Invalidation {
+    /// Ends with the value that was written in the place of what stood there, an entry of so many bytes.
+    pub(crate) async fn stored(mut self, attempt: Attempt, size: usize) -> Invalidation {
         self.ended = true;
         let ended = match self.inner.journal.replaced(attempt, &self.targets) {
             true => {
-                self.tell(|share| share.keys, |_| Event::Fill);
+                self.tell(|share| share.keys, |_| Event::Fill(size));
                 Invalidation::Done
             }
             false => self.defer(attempt, &StoreError::Lost),
@@ -233,6 +241,13 @@ impl Sending {
             self.inner.emit(site, &event(count));
         }
     }
+}
+
+/// The writer, or the first of several.
+fn named(shares: &[Share]) -> &'static str {
+    shares
+        .first()
+        .map_or(DIRECT.site.name, |share| share.site.name)
 }
 
 impl Drop for Sending {

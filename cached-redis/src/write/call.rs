@@ -4,7 +4,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use crate::engine::encode::EncodedEntry;
 use crate::engine::handle::{self, Cache};
@@ -281,12 +281,14 @@ impl Future for Ended {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        while let Some(sent) = self.0.last_mut() {
-            // A failure has been counted and told; the function's own result is what the caller gets.
-            let _ = ready!(Pin::new(sent).poll(context));
-            self.0.pop();
+        // Together: one after the other, each that is not answered would take a deadline of its own. A failure
+        // has been counted and told; the function's own result is what the caller gets.
+        self.0
+            .retain_mut(|sent| Pin::new(sent).poll(context).is_pending());
+        match self.0.is_empty() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
         }
-        Poll::Ready(())
     }
 }
 

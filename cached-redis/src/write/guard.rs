@@ -299,6 +299,7 @@ impl GuardedWrite {
         written: Option<EncodedEntry>,
     ) -> Invalidation {
         let attempt = self.inner.journal.begin();
+        let size = written.as_ref().map_or(0, |written| written.entry.len());
         let ended = match written {
             Some(written) => self.put(written).await,
             None => self.open(hold_off).await,
@@ -323,7 +324,7 @@ impl GuardedWrite {
         // Loads that began before the tombstone stood cannot be stored any more.
         self.inner.flights.abandon_all(self.keys());
         match ended {
-            Put::Stored => sending.stored(attempt).await,
+            Put::Stored => sending.stored(attempt, size).await,
             Put::Ended | Put::Lapsed => sending.answered(attempt, Ok(())).await,
         }
     }
@@ -350,6 +351,8 @@ impl GuardedWrite {
                         return self.open(None).await;
                     }
                     Ok(Put::Stored) if store.epoch(key) != epoch => return Err(StoreError::Lost),
+                    // The bars of its slot are not where it is.
+                    Err(error) if error.is_apart() => self.open(None).await?,
                     put => put?,
                 }
             }

@@ -113,7 +113,7 @@ where
     inner.emit(
         &DIRECT.site,
         &match &filled {
-            Ok(filled) => Event::filled(*filled),
+            Ok(filled) => Event::filled(*filled, size),
             Err(error) => inner.not_stored(&DIRECT.site, key, size, error),
         },
     );

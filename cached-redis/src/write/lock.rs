@@ -37,7 +37,7 @@ const MARK: &str = "#lock:";
 
 impl Cache {
     /// Takes the lock of `key`, waiting for whoever holds it for at most the
-    /// [`wait_budget`](crate::Builder::wait_budget). See [locks](crate::docs::guide#locks) for what it
+    /// [`wait_budget`](crate::Builder::wait_budget). See [locks](crate::docs::values#locks) for what it
     /// is good for and what not.
     ///
     /// Locks have nothing to do with the entry under the same key; they stand under

@@ -6,6 +6,7 @@ pub(crate) mod attempt;
 pub(crate) mod attributes;
 pub(crate) mod behind;
 pub(crate) mod call;
+pub(crate) mod clear;
 pub(crate) mod dispatch;
 pub(crate) mod guard;
 pub(crate) mod invalidate;

@@ -65,6 +65,10 @@ async fn round(inner: &Inner) -> Answer<()> {
 async fn attempt(inner: &Inner, work: &Work) -> Answer<()> {
     let journal = &inner.journal;
     let settled = match &work.target {
+        // What can go only as a whole is not sent in part, again and again.
+        Target::Some(targets) if !inner.store.reaches(&targets.keys) => {
+            return Err(StoreError::Unavailable);
+        }
         Target::Some(targets) => {
             let patterns = targets.patterns.iter();
             let swept = patterns.map(|pattern| (pattern, &DIRECT.site)).collect();

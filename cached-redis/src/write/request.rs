@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::engine::handle::Inner;
 use crate::error::{Error, Unguarded};
-use crate::observe::registry::{self, DIRECT, Function};
+use crate::observe::registry::{self, DIRECT};
 use crate::wire::key::{self, Pattern};
 use crate::wire::tag;
 use crate::wire::targets::Targets;
@@ -65,7 +65,7 @@ impl<'a> InvalidationRequest<'a> {
     /// else for itself.
     ///
     /// The store is scanned from one end to the other, whatever the number of keys that match; see
-    /// [patterns](crate::docs::guide#patterns). Build the pattern with [`Key`](crate::Key) when it
+    /// [patterns](crate::docs::invalidating#patterns). Build the pattern with [`Key`](crate::Key) when it
     /// contains foreign values: a `*` in one of them is then no wildcard.
     pub fn matching(mut self, pattern: impl AsRef<str>) -> Self {
         let pattern = Pattern::new(&self.inner.namespace, pattern.as_ref());
@@ -78,11 +78,16 @@ impl<'a> InvalidationRequest<'a> {
     /// # Errors
     ///
     /// [`Error::UnknownFunction`] and [`Error::AmbiguousFunction`].
-    pub fn function(mut self, name: &str) -> Result<Self, Error> {
-        let function = registry::function(name)?;
-        let entries = entries_of(function, &self.inner.namespace);
-        self.targets.extend(entries);
-        Ok(self)
+    pub fn function(self, name: &str) -> Result<Self, Error> {
+        let info = &registry::function(name)?.info;
+        let is_tagged = !info.tags.is_empty();
+        let entries = entries_of(info.template, is_tagged, &self.inner.namespace);
+        Ok(self.of(entries))
+    }
+
+    pub(crate) fn of(mut self, targets: Targets) -> Self {
+        self.targets.extend(targets);
+        self
     }
 
     /// For so long afterwards nobody stores what is loaded under the keys: a source whose replicas lag may
@@ -149,11 +154,10 @@ impl fmt::Debug for InvalidationRequest<'_> {
     }
 }
 
-/// All that a function can have stored, and those that share its template.
-pub(crate) fn entries_of(function: &Function, namespace: &str) -> Targets {
-    let template = function.info.template;
-    match function.info.tags.is_empty() {
-        true => Pattern::of_template(namespace, template).into(),
-        false => vec![tag::function_key(namespace, template)].into(),
+/// All that a function of this template can have stored, and those that share it.
+pub(crate) fn entries_of(template: &str, is_tagged: bool, namespace: &str) -> Targets {
+    match is_tagged {
+        false => Pattern::of_template(namespace, template).into(),
+        true => vec![tag::function_key(namespace, template)].into(),
     }
 }

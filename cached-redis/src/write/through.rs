@@ -49,6 +49,7 @@ use crate::engine::verdict;
 use crate::observe::event::Event;
 use crate::observe::instance::Instance;
 use crate::observe::registry::{DIRECT, DIRECT_THROUGH, Function, WriteThrough};
+use crate::observe::span::LoadSpan;
 use crate::policy::Policy;
 use crate::store::Store as _;
 use crate::wire::codec::FromCache;
@@ -236,7 +237,7 @@ where
         return write().await;
     };
     let loading = Loading::new(inner, policy.isolated, None, Vec::new());
-    let (returned, said) = context::run(Some(&loading), write).await;
+    let (returned, said) = context::run(Some(&loading), LoadSpan::default(), write).await;
     let (result, format) = (P::Shape::result(returned), inner.settings.format);
     let describes = plan.describes(format);
     let encoded = plan.show(format, &result, |outcome| {

@@ -244,6 +244,7 @@ impl<'a> Update<'a> {
         if !self.inner.journal.stands(pass) || store.epoch(&self.key) != epoch {
             return Ok(false);
         }
+        let size = encoded.entry.len();
         let stored = self.send(right.token(), encoded).await?;
         let filled = match stored {
             true if store.epoch(&self.key) == epoch => Filled::Stored,
@@ -254,7 +255,7 @@ impl<'a> Update<'a> {
             right.replaced();
             self.inner.journal.changed(&self.key);
         }
-        self.emit(&Event::filled(filled));
+        self.emit(&Event::filled(filled, size));
         Ok(filled == Filled::Stored)
     }
 

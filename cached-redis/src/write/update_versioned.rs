@@ -16,7 +16,7 @@ use crate::write::removal::Removal;
 
 impl Cache {
     /// Runs `update`, which writes to the source of `key`, under the [lock](Self::lock) of the key, and
-    /// invalidates the key however that ends, and publishes that. See [locks](crate::docs::guide#locks).
+    /// invalidates the key however that ends, and publishes that. See [locks](crate::docs::values#locks).
     ///
     /// `update` gets the new version, a number greater than that of every update of the key before.
     /// Written beside the row, it is the check that keeps a stalled writer out as well; a lock alone

@@ -18,7 +18,8 @@ type Seen = (u16, String, Value);
 impl World {
     async fn new() -> Self {
         let cache = Cache::builder().url("memory://").build().await.unwrap();
-        let router = router(notes::open().await.unwrap(), cache.clone());
+        let build = BuildId::new("test");
+        let router = router(notes::open().await.unwrap(), cache.clone(), build);
         Self { router, cache }
     }
 
@@ -149,4 +150,22 @@ async fn a_transaction_that_finds_nothing_invalidates_nothing() {
 #[tokio::test]
 async fn every_writer_has_a_reader_and_every_reader_a_writer() {
     cached_redis::assert_catalog!();
+}
+
+#[tokio::test]
+async fn a_browser_that_has_the_page_is_told_so_until_it_has_changed_and_nobody_else_is() {
+    let world = World::new().await;
+    let asked = async |user, etag: &str| {
+        let request = Request::get("/notes").header("x-user", user);
+        let request = request.header("if-none-match", etag).body(Body::empty());
+        let answer = world.router.clone().oneshot(request.unwrap());
+        let response = world.cache.scope(answer).await.unwrap();
+        let etag = response.headers()["etag"].to_str().unwrap().to_owned();
+        (response.status().as_u16(), etag)
+    };
+    let (_, etag) = asked("ada", "\"none\"").await;
+    assert_eq!(asked("ada", &etag).await.0, 304);
+    assert_eq!(asked("ben", &etag).await.0, 200);
+    world.send("POST", "/notes", "ada", "another").await;
+    assert_eq!(asked("ada", &etag).await.0, 200);
 }

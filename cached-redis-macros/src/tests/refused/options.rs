@@ -3,6 +3,20 @@
 use super::refused;
 
 refused! {
+    compress_that_is_no_size:
+        r#"#[redis_cached(ttl = 5, compress = «"4 kB"», key = "user:<id>")]
+           async fn user(id: u64) -> String { load().await }"#
+            => "`compress` is no number of bytes",
+                r#"write a number of bytes (`4096`), a string of `B`, `KiB` or `MiB` ("4 KiB", which is 4,096 bytes), or a const expression of type `u64`"#
+        r#"#[redis_cached(ttl = 5, compress = «-1», key = "user:<id>")]
+           async fn user(id: u64) -> String { load().await }"#
+            => "`compress` is no number of bytes",
+                r#"write a number of bytes (`4096`), a string of `B`, `KiB` or `MiB` ("4 KiB", which is 4,096 bytes), or a const expression of type `u64`"#
+        r#"#[redis_cached(ttl = 5, «gzip» = 1, key = "user:<id>")]
+           async fn user(id: u64) -> String { load().await }"#
+            => "`gzip` is no option of `#[redis_cached]`",
+                "write `compress = …`";
+
     huge_ttl:
         r#"#[redis_cached(ttl = «18446744073709552», key = "user:<id>", negative_ttl = «"300000000000d"»)]
            async fn user(id: u64) -> String { load().await }"#
@@ -75,7 +89,7 @@ refused! {
             => "`db` is no parameter of `user`",
                 "its parameters: `id` and `tenant`"
             => "`cash` is no option of `#[redis_cached]`",
-                "did you mean `cache`? it takes `key`, `ttl`, `ttl_with`, `jitter`, `negative_ttl`, `stale_while_revalidate`, `stale_if_error`, `refresh_ahead`, `early_expiry`, `soft_timeout`, `timeout`, `audit`, `local`, `checked`, `version`, `tags`, `batch`, `skip`, `codec`, `schema`, `condition`, `unless`, `nested`, `cache`, `policy` and `crate`"
+                "did you mean `cache`? it takes `key`, `ttl`, `ttl_with`, `jitter`, `negative_ttl`, `stale_while_revalidate`, `stale_if_error`, `refresh_ahead`, `early_expiry`, `soft_timeout`, `timeout`, `audit`, `compress`, `local`, `checked`, `version`, `tags`, `batch`, `skip`, `codec`, `schema`, `condition`, `unless`, `nested`, `cache`, `policy` and `crate`"
             => "a cached function cannot return a reference",
                 "return an owned value, such as `String` for `&str`";
 
@@ -142,7 +156,7 @@ refused! {
         r#"#[redis_cached(ttl = 5, key = "user:<id>", «jiter» = 0.1, «labels» = ["team"])]
            async fn user(id: u64) -> String { load().await }"#
             => "`jiter` is no option of `#[redis_cached]`",
-                "did you mean `jitter`? it takes `key`, `ttl`, `ttl_with`, `jitter`, `negative_ttl`, `stale_while_revalidate`, `stale_if_error`, `refresh_ahead`, `early_expiry`, `soft_timeout`, `timeout`, `audit`, `local`, `checked`, `version`, `tags`, `batch`, `skip`, `codec`, `schema`, `condition`, `unless`, `nested`, `cache`, `policy` and `crate`"
+                "did you mean `jitter`? it takes `key`, `ttl`, `ttl_with`, `jitter`, `negative_ttl`, `stale_while_revalidate`, `stale_if_error`, `refresh_ahead`, `early_expiry`, `soft_timeout`, `timeout`, `audit`, `compress`, `local`, `checked`, `version`, `tags`, `batch`, `skip`, `codec`, `schema`, `condition`, `unless`, `nested`, `cache`, `policy` and `crate`"
             => "`labels` is no option of `#[redis_cached]`",
                 r#"write `tags = ["team:<team>"]`"#;
 

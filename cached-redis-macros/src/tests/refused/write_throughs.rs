@@ -45,7 +45,7 @@ refused! {
             => "`replica_lag` is an option of `#[invalidates]`, not of `#[write_through]`",
                 "remove it, or put it on a function under `#[invalidates]`"
             => "`tll` is no option of `#[write_through]`",
-                "did you mean `ttl`? it takes `key`, `ttl`, `ttl_with`, `jitter`, `negative_ttl`, `stale_while_revalidate`, `stale_if_error`, `tags`, `codec`, `unless`, `cache`, `policy`, `crate` and `settled`";
+                "did you mean `ttl`? it takes `key`, `ttl`, `ttl_with`, `jitter`, `negative_ttl`, `stale_while_revalidate`, `stale_if_error`, `compress`, `tags`, `codec`, `unless`, `cache`, `policy`, `crate` and `settled`";
 
     write_through_unknown_parameter:
         r#"#[write_through(key = «"user:<name>"», ttl = 60, tags = [])]

@@ -1,10 +1,11 @@
 //! Refuses what cannot be meant, before anything is started.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::Builder;
-use crate::api::catalog::Catalog;
+use crate::api::catalog::{Advice, Catalog};
 use crate::api::events;
 use crate::engine::settings::{NOT_ADDITIVE, Settings};
 use crate::error::Error;
@@ -15,7 +16,9 @@ use crate::policy::{LONGEST_TTL, defaults};
 use crate::store::address::Address;
 #[cfg(feature = "testing")]
 use crate::store::faults::Faults;
+use crate::store::queue::Durability;
 use crate::store::size;
+use crate::util::lock::Mutex;
 use crate::wire::codec::{Codec as _, Format};
 
 /// The shortest lease whose heartbeat, at a third of it, still has room for a round trip; and the
@@ -48,6 +51,22 @@ impl Builder {
         Ok(namespace)
     }
 
+    /// What no store in memory has, or what can never be reached, is refused.
+    pub(super) fn check_durability(&self, address: &Address) -> Result<(), Error> {
+        let (level, within) = (self.redis.pending.durability, self.redis.pending.within);
+        if level == Durability::Server {
+            return Ok(());
+        }
+        let problem = "needs a server: `memory://` is gone with its process";
+        Error::require(!address.is_memory(), "durability", problem)?;
+        let is_possible = level != Durability::Replicated { replicas: 0 } && !within.is_zero();
+        Error::require(
+            is_possible,
+            "durability",
+            "needs a time, and a replica at least",
+        )
+    }
+
     pub(super) fn checked_settings(&self, namespace: &str) -> Result<Settings, Error> {
         self.redis.check()?;
         #[cfg(feature = "testing")]
@@ -66,6 +85,7 @@ impl Builder {
         let fits = size::MOST.contains(&self.redis.value_bytes);
         let problem = "must be from 1 KiB to 512 MiB, the longest string of Redis";
         Error::require(fits, "max_value_bytes", problem)?;
+        settings.value_bytes = self.redis.value_bytes;
         Error::require(self.event_stream != Some(0), "event_stream", not_zero)?;
         settings.defaults.check("defaults")?;
         let is_exact = settings.defaults.schema != Some(Schema::Additive);
@@ -136,7 +156,7 @@ fn behind(settings: &Settings) -> Result<(), Error> {
         let path = behind.function.info.path;
         let problem = "`#[write_behind]` needs `write_behind(true)` on the builder";
         Error::require(settings.write_behind, path, problem)?;
-        let others = catalog.beside(behind);
+        let others = catalog.in_the_way_of(behind);
         if let Some((function, problem)) = others.first() {
             return Err(Error::setting(*function, problem));
         }
@@ -161,4 +181,22 @@ fn guarded(settings: &Settings) -> Result<(), Error> {
         let problem = "`guard` and `replica_lag` need `guarded(true)` on the builder";
         Err(Error::setting(writer.info.path, problem))
     })
+}
+
+/// Tells what is not wrong and does harm all the same: once in a process, however many caches it builds.
+pub(super) fn advise(settings: &Settings) {
+    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    for advice in Catalog::collect().of_settings(settings) {
+        let is_new = TOLD.lock().insert(advice.to_string());
+        if is_new {
+            let Advice {
+                kind,
+                function,
+                finding,
+                remedy,
+                ..
+            } = advice;
+            tracing::warn!(function, kind, finding, remedy, "options do harm together");
+        }
+    }
 }

@@ -19,7 +19,7 @@ impl Catalog {
     }
 
     /// The functions that are in its way, and why.
-    pub(crate) fn beside(&self, behind: &WriteBehind) -> Vec<(&'static str, &'static str)> {
+    pub(crate) fn in_the_way_of(&self, behind: &WriteBehind) -> Vec<(&'static str, &'static str)> {
         let keys = Template::pattern(behind.function.info.template);
         let meets = |target: &&str| Template::pattern(target).meets(&keys);
         let mut found = Vec::new();
@@ -43,7 +43,7 @@ impl Catalog {
     pub(super) fn behind(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for behind in write_behinds() {
-            let beside = self.beside(behind).into_iter();
+            let beside = self.in_the_way_of(behind).into_iter();
             problems.extend(beside.map(|(path, text)| Problem::new(path, text.to_owned())));
             for reader in self.readers_of(behind) {
                 let Some([a, b]) = differ(&behind.function, reader) else {

@@ -4,18 +4,26 @@
 //! runs, and mistakes that no single function shows can be found: a writer that invalidates what
 //! nobody reads, two types behind one key.
 
+mod advice;
 mod behind;
+mod explain;
+mod export;
 mod print;
 mod problems;
 mod types;
 
+pub use self::advice::Advice;
+pub use self::explain::ExplainError;
+pub use self::export::{
+    Exported, ExportedAdvice, ExportedFunction, ExportedProblem, ExportedWriter,
+};
 pub use self::problems::Problem;
 use crate::observe::registry::{Function, Writer, registered};
 
 /// Every annotated function of the program.
 ///
 /// Its `Display` is for people: the [problems](Catalog::problems), and then the key conventions of the
-/// program, from its source. It serializes as an object with the lists `problems` and `functions`, for
+/// program, from its source. It serializes as an object with the lists `problems`, [`advice`](Catalog::advice) and `functions`, for
 /// programs that compare or publish them.
 #[derive(Clone, Debug)]
 #[must_use]
@@ -24,6 +32,8 @@ pub struct Catalog {
     writers: Vec<&'static Writer>,
     /// The templates that are read by other programs.
     elsewhere: Vec<String>,
+    /// What is known of the cache that was asked for it.
+    advice: Vec<Advice>,
 }
 
 impl Catalog {
@@ -33,6 +43,7 @@ impl Catalog {
             functions,
             writers,
             elsewhere: Vec::new(),
+            advice: Vec::new(),
         }
     }
 

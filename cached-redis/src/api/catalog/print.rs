@@ -7,14 +7,15 @@ use serde::{Serialize, Serializer};
 
 use super::problems::tags;
 use super::types::of;
-use super::{Catalog, Problem};
+use super::{Advice, Catalog, Problem};
 use crate::observe::registry::{Function, FunctionInfo, Guard, Writer};
 use crate::wire::template::{Holds, Template};
 
 /// The catalogue as data.
 #[derive(Serialize)]
-struct Data {
+struct Data<'a> {
     problems: Vec<Problem>,
+    advice: &'a [Advice],
     functions: Vec<Row>,
 }
 
@@ -27,6 +28,10 @@ struct Row {
     #[serde(rename = "ttl_ms", serialize_with = "millis")]
     ttl: Option<Duration>,
     policy: Option<&'static str>,
+    /// Above how many bytes of value entries are compressed.
+    compress: Option<u64>,
+    codec: Option<&'static str>,
+    parameters: &'static [(&'static str, &'static str)],
     function: &'static str,
     file: &'static str,
     line: u32,
@@ -85,6 +90,9 @@ impl Row {
             value: info.value,
             ttl: info.policy.ttl,
             policy: info.policy.name,
+            compress: info.policy.compress,
+            codec: info.codec,
+            parameters: info.parameters,
             function: info.path,
             file: info.file,
             line: info.line,
@@ -146,7 +154,7 @@ impl Table {
             [
                 row.key.to_owned(),
                 lasting(row),
-                row.value.to_owned(),
+                kept(row),
                 row.function[module.len()..].to_owned(),
                 format!("{}:{}", &row.file[folder.len()..], row.line),
             ]
@@ -202,6 +210,13 @@ impl Wrote {
     }
 }
 
+fn kept(row: &Row) -> String {
+    let packed = row
+        .compress
+        .map(|above| format!(", compressed above {above} B"));
+    format!("{}{}", row.value, packed.unwrap_or_default())
+}
+
 fn lasting(row: &Row) -> String {
     match (row.ttl, row.policy) {
         (Some(ttl), _) => format!("{ttl:?}"),
@@ -232,6 +247,7 @@ impl Serialize for Catalog {
         let (problems, functions) = (self.problems(), self.rows());
         Data {
             problems,
+            advice: &self.advice,
             functions,
         }
         .serialize(serializer)

@@ -33,7 +33,8 @@ impl Catalog {
     /// * a parameter that is an open transaction, on a function that keeps what it saw there: a type called
     ///   `…Transaction` that has a lifetime or other arguments, is behind `&mut` or a lock, or is written
     ///   with the crate of a database's driver; and `DatabaseTransaction`. A `&BankTransaction` is none,
-    /// * two functions with the same default key.
+    /// * two functions with the same default key,
+    /// * more than one `{` in a template: a Redis Cluster goes by the first pair of braces alone.
     #[must_use]
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = self.useless_targets();
@@ -44,6 +45,7 @@ impl Catalog {
         let clashes = |(a, b): (&Reader, &Reader)| Problem::maybe(&a.function.info, clash(a, b));
         problems.extend(pairs(&readers).filter_map(clashes));
         problems.extend(self.in_transactions());
+        problems.extend(self.with_several_hash_tags());
         problems
     }
 
@@ -142,6 +144,21 @@ impl Catalog {
                  is a transaction's"
             );
             Some(Problem::new(function.info.path, text))
+        };
+        functions.filter_map(problem).collect()
+    }
+
+    /// Functions whose keys have a hash tag that is none.
+    fn with_several_hash_tags(&self) -> Vec<Problem> {
+        let functions = self.functions.iter().copied().chain(throughs());
+        let problem = |function: &Function| {
+            let template = function.info.template;
+            let text = format!(
+                "has more than one `{{` in \"{template}\": a Redis Cluster goes by the first pair of braces alone, \
+                 so leave one"
+            );
+            let has_several = template.matches('{').count() > 1;
+            has_several.then(|| Problem::new(function.info.path, text))
         };
         functions.filter_map(problem).collect()
     }

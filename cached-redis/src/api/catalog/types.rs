@@ -144,12 +144,12 @@ fn inside(text: &str) -> String {
 }
 
 /// The type inside of one wrapper.
-fn within<'t>(ty: &'t str, wrapper: &str) -> Option<&'t str> {
+pub(super) fn within<'t>(ty: &'t str, wrapper: &str) -> Option<&'t str> {
     ty.strip_prefix(wrapper)?.strip_suffix('>')
 }
 
 /// The type without spaces, pointers, references and lifetimes, and without the paths of its names.
-fn bare(text: &str, with_paths: bool) -> String {
+pub(super) fn bare(text: &str, with_paths: bool) -> String {
     let is_kept = |word: &&str| !word.starts_with('\'') && !matches!(*word, "&" | "mut" | " ");
     let mut words = words(text).filter(is_kept).peekable();
     let (mut bare, mut open) = (String::new(), Vec::new());

@@ -11,7 +11,7 @@ use futures_core::Stream;
 use tokio::sync::mpsc;
 
 use super::live::Notice;
-use super::stream_key;
+use super::{FIELD, stream_key};
 use crate::engine::handle::{Cache, Inner};
 use crate::error::Error;
 use crate::store::log::{Entry, Reader};
@@ -69,14 +69,20 @@ impl Consumer {
         self
     }
 
-    fn reader(self, namespace: &str) -> Reader {
+    pub(super) fn reader(
+        self,
+        log: String,
+        field: &'static str,
+        readable: fn(&[u8]) -> bool,
+    ) -> Reader {
         Reader {
-            log: stream_key(namespace),
+            log,
+            field,
+            readable,
             group: self.group,
             consumer: self.name,
             from_start: self.from_start,
             claim_after: self.claim_after.max(SHORTEST_CLAIM),
-            readable: |message| Invalidated::decode(message, None).is_some(),
         }
     }
 }
@@ -102,7 +108,9 @@ pub struct DurableEvents {
 impl DurableEvents {
     pub(crate) async fn open(cache: &Cache, consumer: Consumer) -> Self {
         let inner = Arc::clone(&cache.inner);
-        let reader = Arc::new(consumer.reader(&inner.namespace));
+        let is_event = |message: &[u8]| Invalidated::decode(message, None).is_some();
+        let reader = consumer.reader(stream_key(&inner.namespace), FIELD, is_event);
+        let reader = Arc::new(reader);
         let (entries, follower) = inner.store.follow(&reader, &inner.runtime).await;
         Self {
             inner,
@@ -135,7 +143,8 @@ impl DurableEvents {
         let Some(id) = &event.entry else {
             return Ok(());
         };
-        Ok(self.inner.store.acknowledge(&self.reader, id).await?)
+        let ids = std::slice::from_ref(id);
+        Ok(self.inner.store.acknowledge(&self.reader, ids).await?)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where a cache is asked for events.
 
-use super::{Consumer, DurableEvents, Events, InvalidationListener};
+use super::{Consumer, DurableEvents, Events, InvalidationConsumer, InvalidationListener};
 use crate::engine::handle::Cache;
 
 impl Cache {
@@ -62,6 +62,30 @@ impl Cache {
     /// Dropped early, nothing remains.
     pub async fn listen_for_invalidations(&self, channel: &str) -> InvalidationListener {
         InvalidationListener::open(&self.inner, channel).await
+    }
+
+    /// Invalidates what the entries of a stream name, until it is dropped: the way for programs in any
+    /// language that must not be missed. See [events](crate::docs::events#invalidating-for-certain).
+    ///
+    /// An entry's field `message` is what a message of
+    /// [`listen_for_invalidations`](Self::listen_for_invalidations) is. Each entry is acknowledged once its
+    /// invalidation is [`Done`](crate::Invalidation::Done), and comes again until then: to whoever has the same
+    /// name when it starts anew, and else to another consumer of the group. Give the group the name of the
+    /// namespace, and each process a name of its own; a group that is new begins with the oldest entry.
+    /// Where entries were gone before they were read, the [whole namespace](Self::clear_namespace) is removed,
+    /// told by an error and counted as `ingestion_gaps`.
+    ///
+    /// On Redis it has a connection of its own, which is made again whenever it is lost.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, the group may have been made.
+    pub async fn consume_invalidations(
+        &self,
+        stream: &str,
+        consumer: Consumer,
+    ) -> InvalidationConsumer {
+        InvalidationConsumer::open(&self.inner, stream, consumer).await
     }
 
     /// What the events of this cache have in their field `by`: a random text, new for each cache.

@@ -1,5 +1,6 @@
 //! What is kept, and how much room it takes.
 
+use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,18 +9,27 @@ use quick_cache::sync::Cache;
 use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
 
 use crate::protocol::local::Life;
+use crate::store::tracked::Lane;
 use crate::store::{AnyStore, Store as _};
 use crate::util::moment::Moment;
 use crate::wire::entry::{Header, Kind, Live};
 use crate::wire::tag::Generation;
 
-/// By full keys.
-pub(super) type Items = Cache<Box<str>, Item, Weight, DefaultHashBuilder, Evicted>;
+/// By full keys. A hit counts the item alone as in use, and not the connection that all of them have in common.
+pub(super) type Items = Cache<Box<str>, Arc<Item>, Weight, DefaultHashBuilder, Evicted>;
 
-#[derive(Clone)]
 pub(super) struct Item {
     pub(super) kept: Kept,
-    pub(super) life: Life<Moment>,
+    /// Over which connection it was read, and for how long it may be served by that; `None`: only if the store is
+    /// asked.
+    pub(super) life: Option<(Arc<Lane>, Life<Moment>)>,
+}
+
+impl Item {
+    pub(super) fn is_of(&self, lane: &Lane) -> bool {
+        let own = self.life.as_ref().map(|(own, _)| Arc::as_ptr(own));
+        own.is_some_and(|own| ptr::eq(own, lane))
+    }
 }
 
 /// What stands under a key and may be kept: nothing, a lease and a tombstone may not.
@@ -63,8 +73,8 @@ impl Kept {
 
     fn bytes(&self) -> usize {
         match self {
-            // Its value takes about as much room.
-            Self::Entry(live) => live.entry.len() * 2,
+            // Its value takes about as much room as its encoded form.
+            Self::Entry(live) => live.entry.len() + live.value_bytes(),
             Self::Generation(generation) => generation.bytes().len(),
         }
     }
@@ -83,14 +93,14 @@ fn rest(header: &Header, now_ms: u64) -> Option<Duration> {
 #[derive(Clone)]
 pub(super) struct Evicted;
 
-impl Lifecycle<Box<str>, Item> for Evicted {
-    type RequestState = Vec<(Box<str>, Item)>;
+impl Lifecycle<Box<str>, Arc<Item>> for Evicted {
+    type RequestState = Vec<(Box<str>, Arc<Item>)>;
 
     fn begin_request(&self) -> Self::RequestState {
         Vec::new()
     }
 
-    fn on_evict(&self, gone: &mut Self::RequestState, key: Box<str>, item: Item) {
+    fn on_evict(&self, gone: &mut Self::RequestState, key: Box<str>, item: Arc<Item>) {
         gone.push((key, item));
     }
 }
@@ -98,8 +108,8 @@ impl Lifecycle<Box<str>, Item> for Evicted {
 #[derive(Clone)]
 pub(super) struct Weight;
 
-impl Weighter<Box<str>, Item> for Weight {
-    fn weight(&self, key: &Box<str>, item: &Item) -> u64 {
+impl Weighter<Box<str>, Arc<Item>> for Weight {
+    fn weight(&self, key: &Box<str>, item: &Arc<Item>) -> u64 {
         /// Of what surrounds each.
         const AROUND: usize = 100;
         (key.len() + item.kept.bytes() + AROUND) as u64

@@ -9,21 +9,20 @@
 //! In memory the store itself is asked each time. What is kept there is the decoded value alone, which is of
 //! use as long as the token of its entry stands.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::observe::local::{Drops, LocalStats};
 use crate::protocol::local::{AllRules, Life, Link, Notice, Origin, Shard, Ticket, Voids};
-use crate::store::tracked::Keeper;
+use crate::store::tracked::{Keeper, Lane, Seen};
 use crate::util::lock::Mutex;
 use crate::util::moment::Moment;
 use crate::wire::entry::Live;
-use crate::wire::key::Pattern;
 use crate::wire::tag::Generation;
 use crate::wire::targets::Targets;
 
@@ -37,11 +36,8 @@ const SHARDS: usize = 64;
 
 /// See the module.
 pub(crate) struct Level {
-    link: Mutex<Link<Moment>>,
-    /// The same for hits.
-    era: AtomicU32,
-    /// 0: none.
-    horizon: AtomicU64,
+    /// Those that things are read over: one to each server.
+    lanes: Mutex<Vec<Weak<Lane>>>,
     delta: Duration,
     /// Whether anybody has ever asked for a ticket.
     is_used: AtomicBool,
@@ -58,9 +54,7 @@ impl Level {
     /// horizon.
     pub(crate) fn new(bytes: u64, delta: Duration) -> Arc<Self> {
         Arc::new(Self {
-            link: Mutex::new(Link::new()),
-            era: AtomicU32::new(0),
-            horizon: AtomicU64::new(0),
+            lanes: Mutex::default(),
             delta,
             is_used: AtomicBool::new(false),
             shards: [const { Mutex::new(Shard { drops: 0 }) }; SHARDS],
@@ -87,35 +81,40 @@ impl Level {
     }
 
     fn item(&self, key: &str, local: Duration, now: Moment) -> Option<Kept> {
-        let Item { kept, life } = self.items.get()?.get(key)?;
-        let lasts = |life: Life<_>| life.lasts(&AllRules, &self.seen(), now, self.delta);
-        (now.since(life.sent) < local && lasts(life)).then_some(kept)
+        let item = self.items.get()?.get(key)?;
+        let (lane, life) = item.life.as_ref()?;
+        let lasts = || life.lasts(&AllRules, &link_of(lane), now, self.delta);
+        (now.since(life.sent) < local && lasts()).then(|| item.kept.clone())
     }
 
-    /// What a read notes before it sends its command.
-    pub(crate) fn ticket(&self, key: &str) -> Ticket {
+    /// What a read notes before it asks the store, which notes the era before it sends the command.
+    pub(crate) fn ticket(&self, key: &str) -> Shard {
         // Before: whoever sees nothing of it was answered before the command is sent.
         self.is_used.store(true, Ordering::SeqCst);
-        let link = self.seen();
-        self.shard(key).lock().ticket(&link)
+        *self.shard(key).lock()
     }
 
-    /// Keeps what was read by a command that was sent then, has `rest` to live in the store, and is served for
-    /// `local` at most; unless its ticket is void.
+    /// Keeps what was read, has `rest` to live in the store, and is served for `local` at most; unless its ticket
+    /// is void.
     pub(crate) fn keep(
         &self,
         key: &str,
-        ticket: Ticket,
-        (sent, local): (Moment, Duration),
+        then: Shard,
+        (seen, local): (&Seen, Duration),
         kept: Kept,
         rest: Duration,
     ) {
+        let ticket = Ticket {
+            era: seen.era,
+            drops: then.drops,
+        };
         let shard = self.shard(key).lock();
-        let link = self.seen();
+        let link = link_of(&seen.lane);
         let gone = shard
             .keeps(&AllRules, &link, ticket, Origin::Read)
             .then(|| {
-                let life = Life::new(&AllRules, &link, sent, local, rest);
+                let life = Life::new(&AllRules, &link, seen.sent, local, rest);
+                let life = Some((Arc::clone(&seen.lane), life));
                 self.insert(key, Item { kept, life })
             });
         drop(shard);
@@ -125,8 +124,8 @@ impl Level {
 
     /// The entry that is kept under `key`, whether or not it may be served.
     pub(crate) fn known(&self, key: &str) -> Option<Arc<Live>> {
-        match self.items.get()?.get(key)?.kept {
-            Kept::Entry(live) => Some(live),
+        match &self.items.get()?.get(key)?.kept {
+            Kept::Entry(live) => Some(Arc::clone(live)),
             Kept::Generation(_) => None,
         }
     }
@@ -145,18 +144,16 @@ impl Level {
     pub(crate) fn share_on(&self, key: &str, live: &mut Live) {
         if !self.share(key, live) {
             let kept = Kept::entry(live);
-            let now = Moment::now();
-            let life = Life::new(&AllRules, &self.seen(), now, Duration::ZERO, Duration::ZERO);
             self.is_used.store(true, Ordering::SeqCst);
-            drop(self.insert(key, Item { kept, life }));
+            drop(self.insert(key, Item { kept, life: None }));
         }
     }
 
     /// Gives what had to go.
-    fn insert(&self, key: &str, item: Item) -> Vec<(Box<str>, Item)> {
+    fn insert(&self, key: &str, item: Item) -> Vec<(Box<str>, Arc<Item>)> {
         let items = self.items.get_or_init(|| items::new(self.bytes));
         let replaced = items.remove(key);
-        let mut gone = items.insert_with_lifecycle(key.into(), item);
+        let mut gone = items.insert_with_lifecycle(key.into(), Arc::new(item));
         let refused = gone.iter().filter(|(gone, _)| **gone == *key).count() as u64;
         self.drops.refused(refused);
         self.drops.evicted(gone.len() as u64 - refused);
@@ -164,35 +161,25 @@ impl Level {
         gone
     }
 
-    /// What hits see of the link.
-    fn seen(&self) -> Link<Moment> {
-        // First: no item is ever taken to be of the connection after its own.
-        let horizon = self.horizon.load(Ordering::Acquire);
-        Link {
-            horizon: (horizon > 0).then_some(Moment(horizon)),
-            era: self.era.load(Ordering::Acquire),
-        }
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Link<Moment>)) {
-        let mut link = self.link.lock();
-        change(&mut link);
-        self.era.store(link.era, Ordering::Release);
-        let horizon = link.horizon.map_or(0, |horizon| horizon.0.max(1));
-        self.horizon.store(horizon, Ordering::Release);
-    }
-
     fn shard(&self, key: &str) -> &Mutex<Shard> {
         &self.shards[xxh3_64(key.as_bytes()) as usize % SHARDS]
     }
 
-    /// Drops what `notice` voids; how many.
+    /// Drops what `notice` of a key voids; how many.
     fn hear(&self, notice: Notice<&str>) -> u64 {
         match notice.voids(&AllRules) {
-            Voids::Nothing => 0,
             Voids::Item(key) => self.drop_item(key),
-            Voids::All => self.drop_all(),
+            Voids::All | Voids::Nothing => 0,
         }
+    }
+
+    /// The same of one of a connection.
+    fn hear_of(&self, lane: &Lane, notice: Notice<&str>) -> u64 {
+        if notice.voids(&AllRules) != Voids::All {
+            return 0;
+        }
+        change(lane, Link::void);
+        self.drop_those(|_, item| item.is_of(lane))
     }
 
     fn drop_item(&self, key: &str) -> u64 {
@@ -207,35 +194,57 @@ impl Level {
         discard(dropped.into_iter().collect())
     }
 
-    fn drop_all(&self) -> u64 {
-        self.change(Link::void);
-        let items = self.items.get().into_iter();
-        discard(items.flat_map(Items::drain).collect())
+    /// What was asked for meanwhile may be among them, too.
+    fn drop_all_if(&self, is_gone: impl Fn(&str) -> bool) -> u64 {
+        self.shards.iter().for_each(|shard| shard.lock().void());
+        self.drop_those(|key, _| is_gone(key))
     }
 
-    /// What was asked for meanwhile may match too.
-    fn drop_matching(&self, patterns: &[Pattern]) -> u64 {
-        self.shards.iter().for_each(|shard| shard.lock().void());
-        let Some(items) = self.items.get() else {
-            return 0;
-        };
-        let matches = |key: &str| patterns.iter().any(|pattern| pattern.matches(key));
-        let matching = items.iter().filter(|(key, _)| matches(key));
-        let matching: Vec<_> = matching.map(|(key, _)| key).collect();
-        let dropped = matching.iter().filter_map(|key| items.remove(&**key));
-        discard(dropped.collect())
+    fn drop_those(&self, is_gone: impl Fn(&str, &Item) -> bool) -> u64 {
+        let gone = RefCell::new(Vec::new());
+        if let Some(items) = self.items.get() {
+            items.retain(|key, item| {
+                let is_gone = is_gone(key, item);
+                // Dropped when nothing is locked.
+                gone.borrow_mut().extend(is_gone.then(|| Arc::clone(item)));
+                !is_gone
+            });
+        }
+        discard(gone.into_inner())
+    }
+
+    /// The oldest one.
+    fn horizon(&self) -> Option<Moment> {
+        let lanes = self.lanes.lock();
+        lanes
+            .iter()
+            .filter_map(|lane| lane.upgrade()?.seen().1)
+            .min()
     }
 
     pub(crate) fn stats(&self) -> LocalStats {
-        let horizon = self.seen().horizon;
         let items = self.items.get();
         LocalStats {
             entries: items.map_or(0, Items::len) as u64,
             bytes: items.map_or(0, Items::weight),
-            horizon: horizon.map(|horizon| Moment::now().since(horizon)),
+            horizon: self.horizon().map(Moment::elapsed),
             ..self.drops.snapshot()
         }
     }
+}
+
+/// A connection, as hits see it.
+fn link_of(lane: &Lane) -> Link<Moment> {
+    let (era, horizon) = lane.seen();
+    Link { era, horizon }
+}
+
+fn change(lane: &Lane, change: impl FnOnce(&mut Link<Moment>)) {
+    lane.change(|(era, horizon)| {
+        let mut link = Link { era, horizon };
+        change(&mut link);
+        (link.era, link.horizon)
+    });
 }
 
 /// Drops values of users where a panic of theirs would end what serves all others, such as the task that keeps
@@ -248,6 +257,12 @@ fn discard<T>(values: Vec<T>) -> u64 {
 }
 
 impl Keeper for Level {
+    fn opened(&self, lane: &Arc<Lane>) {
+        let mut lanes = self.lanes.lock();
+        lanes.retain(|lane| lane.strong_count() > 0);
+        lanes.push(Arc::downgrade(lane));
+    }
+
     fn changed(&self, key: &[u8]) {
         // Ours are text.
         if let Ok(key) = str::from_utf8(key) {
@@ -255,20 +270,20 @@ impl Keeper for Level {
         }
     }
 
-    fn flushed(&self) {
-        self.drops.flushed(self.hear(Notice::Flushed));
+    fn flushed(&self, lane: &Lane) {
+        self.drops.flushed(self.hear_of(lane, Notice::Flushed));
     }
 
-    fn lost(&self) {
-        self.drops.lost(self.hear(Notice::Lost));
+    fn lost(&self, lane: &Lane) {
+        self.drops.lost(self.hear_of(lane, Notice::Lost));
     }
 
-    fn moved(&self) {
-        self.drops.moved(self.hear(Notice::Moved));
+    fn moved(&self, lane: &Lane) {
+        self.drops.moved(self.hear_of(lane, Notice::Moved));
     }
 
-    fn answered(&self, sent: Moment) {
-        self.change(|link| link.answered(&AllRules, sent, Moment::now()));
+    fn answered(&self, lane: &Lane, sent: Moment) {
+        change(lane, |link| link.answered(&AllRules, sent, Moment::now()));
     }
 
     fn replaced(&self, key: &str) {
@@ -276,15 +291,16 @@ impl Keeper for Level {
     }
 
     fn cleared(&self) {
-        self.drops.replaced(self.hear(Notice::Flushed));
+        self.drops.replaced(self.drop_all_if(|_| true));
     }
 
     fn confirmed(&self, targets: &Targets) {
         let keys = targets.keys.iter();
         let dropped: u64 = keys.map(|key| self.hear(Notice::Confirmed(key))).sum();
-        let matching = match targets.patterns.as_slice() {
-            [] => 0,
-            patterns => self.drop_matching(patterns),
+        let matches = |key: &str| targets.patterns.iter().any(|pattern| pattern.matches(key));
+        let matching = match targets.patterns.is_empty() {
+            true => 0,
+            false => self.drop_all_if(matches),
         };
         self.drops.replaced(dropped + matching);
     }

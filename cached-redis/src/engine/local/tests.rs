@@ -1,7 +1,10 @@
+use std::ops::Deref;
+
 use bytes::Bytes;
 
 use super::*;
 use crate::wire::entry::{Header, Kind, Token};
+use crate::wire::key::Pattern;
 
 const SECOND: Duration = Duration::from_secs(1);
 const SENT: Moment = Moment(1_000_000_000_000);
@@ -17,13 +20,45 @@ fn entry(bytes: usize) -> Kept {
     Kept::entry(&mut Live::new(header, entry))
 }
 
-fn level() -> Arc<Level> {
-    Level::new(1 << 20, SECOND)
+/// A level that is read over one connection.
+struct Scene {
+    level: Arc<Level>,
+    lane: Arc<Lane>,
 }
 
-fn keep(level: &Level, key: &str, local: Duration) {
-    let ticket = level.ticket(key);
-    level.keep(key, ticket, (SENT, local), entry(1), 10 * SECOND);
+impl Deref for Scene {
+    type Target = Arc<Level>;
+
+    fn deref(&self) -> &Arc<Level> {
+        &self.level
+    }
+}
+
+impl Scene {
+    fn seen(&self) -> Seen {
+        Seen {
+            sent: SENT,
+            ..Seen::now(&self.lane)
+        }
+    }
+
+    /// Over another connection.
+    fn beside(&self) -> Self {
+        let (level, lane) = (Arc::clone(&self.level), Arc::default());
+        level.opened(&lane);
+        Self { level, lane }
+    }
+}
+
+fn level() -> Scene {
+    let (level, lane) = (Level::new(1 << 20, SECOND), Arc::default());
+    level.opened(&lane);
+    Scene { level, lane }
+}
+
+fn keep(level: &Scene, key: &str, local: Duration) {
+    let (ticket, seen) = (level.ticket(key), level.seen());
+    level.keep(key, ticket, (&seen, local), entry(1), 10 * SECOND);
 }
 
 fn serves(level: &Level, key: &str, local: Duration, now: Moment) -> bool {
@@ -32,8 +67,8 @@ fn serves(level: &Level, key: &str, local: Duration, now: Moment) -> bool {
 
 #[test]
 fn an_answer_is_kept_only_if_nothing_was_announced_since_its_command_was_sent() {
-    type Announce = fn(&Level);
-    let announced: [(Announce, bool); 8] = [
+    type Announce = fn(&Scene);
+    let announced: [(Announce, bool); 10] = [
         (|_| {}, true),
         (|level| level.changed(b"app:k"), false),
         (|level| level.confirmed(&vec![KEY.to_owned()].into()), false),
@@ -42,15 +77,17 @@ fn an_answer_is_kept_only_if_nothing_was_announced_since_its_command_was_sent() 
             false,
         ),
         (|level| level.replaced(KEY), false),
-        (Keeper::flushed, false),
-        (Keeper::lost, false),
-        (Keeper::moved, false),
+        (|level| level.flushed(&level.lane), false),
+        (|level| level.lost(&level.lane), false),
+        (|level| level.moved(&level.lane), false),
+        (|level| level.moved(&level.beside().lane), true),
+        (|level| level.cleared(), false),
     ];
     for (at, (announce, kept)) in announced.into_iter().enumerate() {
         let level = level();
-        let ticket = level.ticket(KEY);
+        let (ticket, seen) = (level.ticket(KEY), level.seen());
         announce(&level);
-        level.keep(KEY, ticket, (SENT, SECOND), entry(1), SECOND);
+        level.keep(KEY, ticket, (&seen, SECOND), entry(1), SECOND);
         assert_eq!(serves(&level, KEY, SECOND, SENT), kept, "{at}");
         keep(&level, KEY, SECOND);
         assert!(serves(&level, KEY, SECOND, SENT), "{at}: asked for later");
@@ -69,9 +106,9 @@ fn what_is_dropped_is_counted_by_its_reason() {
     level.changed(b"app:a");
     level.changed(&[0xFF]);
     level.confirmed(&Pattern::new("app", "b*").into());
-    level.lost();
+    level.lost(&level.lane);
     keep(&level, KEY, SECOND);
-    level.flushed();
+    level.flushed(&level.lane);
     let stats = level.stats();
     assert_eq!((stats.changed, stats.replaced), (1, 1), "{stats:?}");
     assert_eq!((stats.lost, stats.flushed, stats.moved), (2, 1, 0));
@@ -84,18 +121,38 @@ fn nothing_is_served_beyond_delta_after_the_horizon() {
     keep(&level, KEY, 10 * SECOND);
     assert!(serves(&level, KEY, 10 * SECOND, after(SECOND)));
     assert!(!serves(&level, KEY, 10 * SECOND, after(SECOND * 2)));
-    level.answered(after(SECOND * 3 / 2));
+    level.answered(&level.lane, after(SECOND * 3 / 2));
     assert!(serves(&level, KEY, 10 * SECOND, after(SECOND * 2)));
     assert!(!serves(&level, KEY, 10 * SECOND, after(SECOND * 3)));
-    level.lost();
-    level.answered(after(SECOND * 2));
+    level.lost(&level.lane);
+    level.answered(&level.lane, after(SECOND * 2));
     assert!(!serves(&level, KEY, 10 * SECOND, after(SECOND * 2)));
+}
+
+#[test]
+fn each_connection_has_a_horizon_and_an_end_of_its_own() {
+    let (level, local) = (level(), 10 * SECOND);
+    let other = level.beside();
+    keep(&level, "app:a", local);
+    keep(&other, "app:b", local);
+    level.answered(&other.lane, after(SECOND));
+    let late = after(SECOND * 3 / 2);
+    assert!(!serves(&level, "app:a", local, late));
+    assert!(serves(&level, "app:b", local, late));
+    level.answered(&level.lane, late);
+    level.moved(&other.lane);
+    assert!(serves(&level, "app:a", local, late));
+    assert!(!serves(&level, "app:b", local, late));
+    let stats = level.stats();
+    assert_eq!((stats.moved, stats.entries), (1, 1), "{stats:?}");
+    drop(other);
+    assert!(level.stats().horizon.is_some());
 }
 
 #[test]
 fn each_reader_is_served_for_its_own_time() {
     let level = level();
-    level.answered(after(3 * SECOND));
+    level.answered(&level.lane, after(3 * SECOND));
     keep(&level, KEY, 3 * SECOND);
     assert!(serves(&level, KEY, 3 * SECOND, after(2 * SECOND)));
     assert!(!serves(&level, KEY, SECOND, after(SECOND)));
@@ -106,15 +163,21 @@ fn each_reader_is_served_for_its_own_time() {
 fn what_is_larger_than_a_part_is_refused_and_counted() {
     let level = level();
     let ticket = level.ticket(KEY);
-    level.keep(KEY, ticket, (SENT, SECOND), entry(1 << 20), SECOND);
+    level.keep(KEY, ticket, (&level.seen(), SECOND), entry(1 << 20), SECOND);
     assert!(!serves(&level, KEY, SECOND, SENT));
-    level.keep(KEY, ticket, (SENT, SECOND), entry(1 << 18), SECOND);
+    level.keep(KEY, ticket, (&level.seen(), SECOND), entry(1 << 18), SECOND);
     assert!(serves(&level, KEY, SECOND, SENT));
     assert_eq!(level.stats().refused, 1);
     for key in 0..100 {
         let key = format!("app:{key}");
         let ticket = level.ticket(&key);
-        level.keep(&key, ticket, (SENT, SECOND), entry(1 << 16), SECOND);
+        level.keep(
+            &key,
+            ticket,
+            (&level.seen(), SECOND),
+            entry(1 << 16),
+            SECOND,
+        );
     }
     let stats = level.stats();
     assert!(stats.bytes <= 1 << 20 && stats.entries > 1, "{stats:?}");
@@ -152,16 +215,22 @@ impl Drop for Asks {
 #[test]
 fn values_are_dropped_where_no_lock_is_held() {
     let level = level();
-    let drops: [fn(&Level); 5] = [
+    let drops: [fn(&Scene); 5] = [
         |level| level.changed(b"app:k"),
-        Keeper::flushed,
+        |level| level.flushed(&level.lane),
         |level| level.confirmed(&Pattern::new("app", "*").into()),
         |level| keep(level, KEY, SECOND),
         |level| {
             for key in 0..200 {
                 let key = format!("app:{key}");
                 let ticket = level.ticket(&key);
-                level.keep(&key, ticket, (SENT, SECOND), entry(1 << 14), SECOND);
+                level.keep(
+                    &key,
+                    ticket,
+                    (&level.seen(), SECOND),
+                    entry(1 << 14),
+                    SECOND,
+                );
             }
         },
     ];
@@ -170,7 +239,7 @@ fn values_are_dropped_where_no_lock_is_held() {
         let live = level.known(KEY).unwrap();
         let kept = live.decoded.clone().unwrap();
         drop(live);
-        assert!(kept.set(Arc::new(Asks(level.clone()))).is_ok());
+        assert!(kept.set(Arc::new(Asks(Arc::clone(&level.level)))).is_ok());
         drop(kept);
         drops(&level);
     }

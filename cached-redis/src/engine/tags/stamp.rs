@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::slice;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use super::Generations;
 use super::look::{self, is_barred};
 use crate::engine::handle::Inner;
@@ -12,7 +14,7 @@ use crate::policy::Policy;
 use crate::store::{Answer, Store as _};
 use crate::wire::entry::{Live, extensions};
 use crate::wire::extension::{Extensions, MOST_NAMED};
-use crate::wire::tag::{Generation, Tags, hash, name, named_key};
+use crate::wire::tag::{DEAD, Generation, Tags, hash, name, named_key};
 
 /// How long a generation lives at least: one that is lost takes the entries of its tag along.
 const SHORTEST_LIFE: Duration = Duration::from_secs(60 * 60);
@@ -155,7 +157,7 @@ impl Stamp {
     pub(crate) fn marker<'a>(&'a self, namespace: &str, more: &'a [String]) -> Extensions<'a> {
         let named = self.keys[self.known..].iter().chain(more);
         Extensions {
-            stamp: Some([0; 8]),
+            stamp: Some(DEAD),
             named: named.filter_map(|key| name(namespace, key)).collect(),
             ..Extensions::default()
         }
@@ -198,7 +200,11 @@ impl Stamps {
         if keys.is_empty() {
             return Ok(Self::default());
         }
-        let read = generations(inner, keys.into_iter().collect(), policy).await?;
+        let keys: Vec<_> = keys.into_iter().collect();
+        let read = match generations(inner, keys.clone(), policy).await {
+            Err(_) if inner.store.is_shared_out() => each(inner, keys, policy).await,
+            read => read?,
+        };
         let read = read.into_iter();
         Ok(Self(
             read.filter_map(|(key, found)| Some((key, found?)))
@@ -241,6 +247,19 @@ async fn generations(
         (key, known.map(|generation| generation.in_epoch(epoch)))
     });
     Ok(counted.collect())
+}
+
+/// The same, where a server that is away costs its own tags alone.
+async fn each(
+    inner: &Inner,
+    keys: Vec<String>,
+    policy: &Policy,
+) -> Vec<(String, Option<Generation>)> {
+    let each = keys
+        .into_iter()
+        .map(|key| generations(inner, vec![key], policy));
+    let read = join_all(each).await.into_iter();
+    read.flat_map(Result::unwrap_or_default).collect()
 }
 
 /// Twice as long as the longest life of an entry, which is less than twice the TTL whatever its

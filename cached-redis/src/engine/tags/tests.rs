@@ -236,7 +236,7 @@ async fn clearing_a_tagged_function_drops_its_entries_by_one_key() {
     assert_eq!(keys, ["app:#fn:members:<>", "app:#tag:users"]);
 
     let before = stamp(inner, &call.tags, None).await;
-    let entries = entries_of(&MEMBERS, "app");
+    let entries = entries_of(MEMBERS.info.template, true, "app");
     invalidate(inner, &MEMBERS.site, entries).await.unwrap();
     let basis = Basis {
         epoch: 0,

@@ -107,6 +107,8 @@ struct State {
     kept: Book<u64>,
     /// What the server before had confirmed of late, to be removed once more.
     repeats: Book<u64>,
+    /// Since when anything is kept, without a break.
+    busy_since: Option<Instant>,
     /// What writes that are not committed yet are changing, and how many of them.
     held: HashMap<String, usize>,
     /// The same of patterns, each as often as it is held.
@@ -159,6 +161,7 @@ impl Journal {
                 server: None,
                 kept: Book::new(bound),
                 repeats: Book::new(bound),
+                busy_since: None,
                 held: HashMap::new(),
                 held_patterns: Vec::new(),
                 hold_off: None,
@@ -292,7 +295,7 @@ impl Journal {
             deferred: settle(&mut state.kept),
             repeated: settle(&mut state.repeats),
         };
-        self.publish(&state);
+        self.publish(&mut state);
         Some(settled)
     }
 
@@ -307,8 +310,15 @@ impl Journal {
         state.hold_off = state.hold_off.max(hold_off);
         let before = state.kept.keys.is_folded();
         state.kept.add_together(attempt.number, targets);
-        self.publish(&state);
+        self.publish(&mut state);
         state.kept.keys.is_folded() && !before
+    }
+
+    /// The store has not confirmed that everything in the namespace was removed: keeps that.
+    pub(crate) fn keep_all(&self, attempt: Attempt) {
+        let mut state = self.state.lock();
+        state.kept.keys.fold(attempt.number, 1);
+        self.publish(&mut state);
     }
 
     /// Lets reads bypass them as often as they are [released](Self::release).
@@ -318,7 +328,7 @@ impl Journal {
             *state.held.entry(key.clone()).or_default() += 1;
         }
         state.held_patterns.extend_from_slice(&targets.patterns);
-        self.publish(&state);
+        self.publish(&mut state);
     }
 
     fn release<'a>(&self, keys: impl Iterator<Item = &'a String>, patterns: &[Pattern]) {
@@ -336,7 +346,7 @@ impl Journal {
                 state.held.remove(key);
             }
         }
-        self.publish(&state);
+        self.publish(&mut state);
     }
 
     /// What to remove next; `None` if nothing is kept.
@@ -378,6 +388,7 @@ impl Journal {
             keys: state.books().map(|book| book.keys.len()).sum(),
             patterns: state.books().map(Book::patterns).sum(),
             namespace: state.books().any(|book| book.keys.is_folded()),
+            oldest: state.busy_since.map(|since| since.elapsed()),
             ..Pending::default()
         }
     }
@@ -399,8 +410,9 @@ impl Journal {
     }
 
     /// Tells the readers, here and in the siblings, under the lock.
-    fn publish(&self, state: &State) {
+    fn publish(&self, state: &mut State) {
         let busy = !state.is_idle();
+        state.busy_since = busy.then(|| state.busy_since.unwrap_or_else(Instant::now));
         let bars = busy || !state.held.is_empty() || !state.held_patterns.is_empty();
         let before = self.bars.load(Ordering::Relaxed);
         self.life.store(state.life, Ordering::Relaxed);
@@ -484,7 +496,7 @@ impl Watch for Journal {
         if changed {
             state.life += 1;
             let keys = state.keep_recent();
-            self.publish(&state);
+            self.publish(&mut state);
             if keys > 0 {
                 crate::util::warning::warn!(
                     keys,

@@ -113,7 +113,7 @@ impl Journal {
         let knows = |server| state.server.as_ref().is_some_and(|own| own.is(server));
         if !server.is_some_and(knows) {
             state.keep_recent();
-            self.publish(&state);
+            self.publish(&mut state);
         }
     }
 
@@ -135,8 +135,8 @@ impl Journal {
         };
         let (mut own, mut its) = (self.state.lock(), heir.state.lock());
         its.inherit(&mut own);
-        heir.publish(&its);
-        self.publish(&own);
+        heir.publish(&mut its);
+        self.publish(&mut own);
     }
 }
 

@@ -5,8 +5,9 @@ use std::mem;
 
 use super::Reader;
 use super::call::{Ids, Item};
+use super::load::Made;
 use super::loads::Loads;
-use super::plan::{EachPlan, Id, Value};
+use super::plan::{EachPlan, Id, Plan, Value};
 use super::renew::{Renewal, Work};
 use super::steps::{self, One, split};
 use crate::engine::context;
@@ -22,15 +23,27 @@ pub(super) struct Kept<P: EachPlan> {
     ids: Ids<Id<P>>,
     value: Option<Value<P>>,
     live: Live,
+    made: Made,
     status: Status,
 }
 
 impl<P: EachPlan> Kept<P> {
-    fn new(item: Item<'_, Id<P>>, value: Option<Value<P>>, live: Live, status: Status) -> Self {
+    fn new(
+        plan: &Plan<'_, P>,
+        item: Item<'_, Id<P>>,
+        value: Option<Value<P>>,
+        live: Live,
+        status: Status,
+    ) -> Self {
+        let made = Made {
+            request: plan.asked(&item),
+            entry: live.entry.clone(),
+        };
         Self {
             ids: item.ids,
             value,
             live,
+            made,
             status,
         }
     }
@@ -72,7 +85,7 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
                 };
                 if !F::DETACHES {
                     let renewal = renewal();
-                    let kept = Kept::new(one.item, value, live, status);
+                    let kept = Kept::new(&self.plan, one.item, value, live, status);
                     self.kept.push((renewal, kept));
                     return None;
                 }
@@ -80,7 +93,7 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
                 status
             }
         };
-        self.answer(Kept::new(one.item, value, live, status));
+        self.answer(Kept::new(&self.plan, one.item, value, live, status));
         None
     }
 
@@ -90,7 +103,7 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
         if kept.status == Status::Stale {
             context::served_stale();
         }
-        self.answered(kept.status, Some(&kept.live.header));
+        self.answered(kept.status, Some(&kept.made));
         let mut ids = kept.ids.into_iter();
         let first = ids.next().zip(kept.value);
         // Each has one of its own: values need not be `Clone`.
@@ -124,7 +137,7 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
             one.lookup.lost();
             return Some(one);
         };
-        self.answer(Kept::new(one.item, value, live, Status::Stale));
+        self.answer(Kept::new(&self.plan, one.item, value, live, Status::Stale));
         None
     }
 

@@ -110,8 +110,8 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
     /// Tells it to the load that the caller is a part of, and to whoever asked.
     pub(super) fn tell(&mut self, ran: &Ran<P>) {
         ran.said.hand_on(&self.inner.flights, &ran.stamp);
-        for header in &ran.headers {
-            self.describe(Status::Miss, header.as_ref());
+        for made in &ran.made {
+            self.describe(Status::Miss, made.as_ref());
         }
     }
 

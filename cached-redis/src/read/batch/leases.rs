@@ -18,6 +18,7 @@ use crate::observe::status::Filled;
 use crate::policy::Policy;
 use crate::store::many::{Asked, Filling, Granted};
 use crate::store::{Answer, Store as _};
+use crate::util::moment::Moment;
 use crate::wire::entry::{Header, Token};
 
 /// Leases that are asked for or granted. Dropping them releases them: the asking or the load failed,
@@ -45,7 +46,7 @@ impl Leases {
             epochs: Epochs::note(inner, keys),
             stamps: Stamps::default(),
             held: Vec::new(),
-            pulse: Pulse::new(inner),
+            pulse: Pulse::begun(),
             heartbeat: None,
         }
     }
@@ -279,10 +280,10 @@ impl Claims {
 async fn heartbeat(inner: Arc<Inner>, mut keys: Vec<String>, token: Token, pulse: Pulse) {
     while !keys.is_empty() {
         tokio::time::sleep(inner.settings.lease / 3).await;
-        let (life, asked_ms) = (inner.settings.lease, inner.store.now_ms(""));
+        let (life, asked) = (inner.settings.lease, Moment::now());
         let stands = inner.store.extend_all(&keys, token, life).await;
         if stands.contains(&Ok(true)) {
-            pulse.renewed(asked_ms);
+            pulse.renewed(asked);
         }
         // Without an answer the next beat tries again; a lease that is gone needs no more beats.
         let mut stands = stands.iter();

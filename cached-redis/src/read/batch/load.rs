@@ -4,10 +4,11 @@ use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::slice;
 
+use bytes::Bytes;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::call::Item;
+use super::call::{Item, Request};
 use super::fill::{self, Fill};
 use super::leases::{Claims, Leases};
 use super::plan::{EachPlan, Id, Plan};
@@ -19,9 +20,10 @@ use crate::engine::shape::Shape as _;
 use crate::engine::tags::{Basis, Stamp, Stamps};
 use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
+use crate::observe::span::LoadSpan;
 use crate::protocol::flight::{Flight, Landing};
 use crate::protocol::renewal::Permit;
-use crate::wire::entry::{Header, Token};
+use crate::wire::entry::Token;
 use crate::wire::tag::Tags;
 
 /// The ids of one key, of those that a load is for, with the right to replace what stands there.
@@ -35,13 +37,20 @@ pub(super) struct Part<'a, K> {
     pub(super) permit: Option<Permit>,
 }
 
+/// The entry that answers for one key, or is made of what was loaded for it.
+pub(super) struct Made {
+    /// Where somebody collects what is read.
+    pub(super) request: Option<Request>,
+    pub(super) entry: Bytes,
+}
+
 /// A load that has ended.
 pub(crate) struct Ran<P: EachPlan> {
     pub(super) result: Result<OkOf<P>, ErrorOf<P>>,
     pub(super) said: Said,
     pub(super) stamp: Stamp,
-    /// Those of the entries that were made of the results.
-    pub(super) headers: Vec<Option<Header>>,
+    /// The entries that were made of the results.
+    pub(super) made: Vec<Option<Made>>,
 }
 
 impl<P: EachPlan> Plan<'_, P> {
@@ -68,14 +77,17 @@ impl<P: EachPlan> Plan<'_, P> {
         context::carry(&self.inner.flights, unread.copied().cloned());
         let started = Instant::now();
         let loading = Loading::new(self.inner, self.policy().isolated, None, keys);
-        let (returned, mut said) = context::run(Some(&loading), || load(ids)).await;
+        let span = LoadSpan::of(self.function.site.name);
+        let (returned, mut said) = context::run(Some(&loading), span, || load(ids)).await;
         let took = started.elapsed();
-        self.emit(&Event::Loaded(took));
+        let result = P::Shape::result(returned);
+        let failed = result.is_err();
+        self.emit(&Event::Loaded { took, failed });
         // There is no value alone that it could be told by.
         said.validator = None;
         let stamp = stamps.of(&Tags::default(), tags.into_iter().chain(&said.tags));
         let loaded = Loaded { took, said };
-        (P::Shape::result(returned), loaded, stamp)
+        (result, loaded, stamp)
     }
 
     /// Loads for all of `parts`, and replaces what stands under their keys.
@@ -93,7 +105,7 @@ impl<P: EachPlan> Plan<'_, P> {
         let items = parts.iter().map(|part| part.item);
         let run = self.run(items, leases.stamps(), load);
         let (result, loaded, stamp) = run.await;
-        let (headers, removal) = match &result {
+        let (made, removal) = match &result {
             Ok(values) => self.store(values, &loaded, parts, leases, claims),
             Err(error) => {
                 self.failed(parts, leases, claims, &self.failure(error));
@@ -108,7 +120,7 @@ impl<P: EachPlan> Plan<'_, P> {
             result,
             said: loaded.said,
             stamp,
-            headers,
+            made,
         }
     }
 
@@ -138,7 +150,7 @@ impl<P: EachPlan> Plan<'_, P> {
         flights.for_each(|flight| flight.land(landing.clone()));
     }
 
-    /// Sends the fills; the headers of the entries, and the task where entries are removed.
+    /// Sends the fills; the entries, and the task where entries are removed.
     fn store(
         &self,
         values: &OkOf<P>,
@@ -146,14 +158,17 @@ impl<P: EachPlan> Plan<'_, P> {
         parts: Vec<Part<'_, Id<P>>>,
         leases: Leases,
         claims: Option<Claims>,
-    ) -> (Vec<Option<Header>>, Option<JoinHandle<()>>) {
+    ) -> (Vec<Option<Made>>, Option<JoinHandle<()>>) {
         let items = parts.iter().map(|part| part.item);
         let encoded = self.encoded(values, items, loaded, &leases);
         let (mut fills, mut discarded, mut held) = (Vec::new(), Vec::new(), Vec::new());
-        let mut headers = Vec::with_capacity(parts.len());
+        let mut made = Vec::with_capacity(parts.len());
         for (part, encoded) in parts.into_iter().zip(encoded) {
             let (key, token, mut permit) = (&part.item.request.key, part.token, part.permit);
-            headers.push(encoded.as_ref().ok().map(|encoded| encoded.header));
+            made.push(encoded.as_ref().ok().map(|encoded| Made {
+                request: self.asked(part.item),
+                entry: encoded.entry.clone(),
+            }));
             let mut flight = part.flight;
             match (encoded, &mut permit) {
                 (Ok(encoded), permit) => {
@@ -174,7 +189,7 @@ impl<P: EachPlan> Plan<'_, P> {
         }
         let (site, is_removed) = (&self.function.site, !discarded.is_empty());
         let task = fill::send(self.inner, site, leases, fills, discarded, (claims, held));
-        (headers, is_removed.then_some(task))
+        (made, is_removed.then_some(task))
     }
 
     /// The entries of what was loaded for each of `items`: of its tags, and of those that the load has said.

@@ -117,6 +117,7 @@ struct Owned<P> {
     describes: bool,
     origin: Option<u64>,
     own: P,
+    collects: bool,
 }
 
 impl<P: Clone> Owned<P> {
@@ -128,6 +129,7 @@ impl<P: Clone> Owned<P> {
             describes: plan.encoder.describes,
             origin: plan.encoder.origin,
             own: plan.own.clone(),
+            collects: plan.collects,
         }
     }
 
@@ -145,6 +147,7 @@ impl<P: Clone> Owned<P> {
                 origin: self.origin,
             },
             own: &self.own,
+            collects: self.collects,
         }
     }
 }

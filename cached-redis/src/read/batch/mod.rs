@@ -41,11 +41,12 @@ use crate::observe::status::Status;
 use crate::policy::Policy;
 use crate::protocol::read::Step;
 use crate::read::control::{self, Mode, Wish};
+use crate::read::info::CacheInfo;
 use crate::read::load::without_cache;
 use crate::read::pause::Pause;
+use crate::read::reader;
 use crate::read::search::{Lookup, Rights};
 use crate::store::Store as _;
-use crate::wire::entry::Header;
 
 mod answer;
 mod call;
@@ -66,7 +67,8 @@ mod wait;
 
 use answer::Kept;
 pub use call::Batch;
-use call::{Ids, Item, Target};
+use call::{Ids, Item, Request, Target};
+use load::Made;
 pub(crate) use loads::Loads;
 pub use map::Each;
 pub(crate) use map::Many;
@@ -112,11 +114,16 @@ where
         version: None,
         origin,
     };
+    // Bypasses, until they are answered.
+    for request in &requests {
+        control::collect(wish.place, &request.key, CacheInfo::default);
+    }
     let plan = Plan {
         inner: &inner,
         function,
         encoder,
         own: &own,
+        collects: wish.place.is_some(),
     };
     let mut reader = Reader {
         plan,
@@ -270,16 +277,26 @@ impl<'r, P: EachPlan, F: Loads<P>> Reader<'r, P, F> {
     }
 
     /// Counts an answer, as single reads do, and describes it to whoever asked.
-    fn answered(&mut self, status: Status, header: Option<&Header>) {
+    fn answered(&mut self, status: Status, made: Option<&Made>) {
         self.emit(&Event::of(status));
-        self.describe(status, header);
+        self.describe(status, made);
     }
 
     /// Describes an answer that has been counted.
-    fn describe(&mut self, status: Status, header: Option<&Header>) {
+    fn describe(&mut self, status: Status, made: Option<&Made>) {
+        if let Some(Made {
+            request: Some(request),
+            entry,
+        }) = made
+        {
+            let Request { key, tags, .. } = request;
+            let info = || reader::info(self.inner, key, tags, status, Some(entry));
+            control::collect(self.wish.place, key, info);
+        }
         if self.wish.info {
-            let now_ms = self.inner.store.now_ms("");
-            control::report(self.summary.add(status, header, now_ms));
+            let entry = made.map(|made| &*made.entry);
+            let info = CacheInfo::of(status, "", entry, self.inner.store.now_ms(""));
+            control::report(self.summary.add(&info));
         }
     }
 }

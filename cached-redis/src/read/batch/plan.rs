@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::call::Item;
+use super::call::{Item, Request};
 use super::map::{self, Many};
 use crate::engine::copies;
 use crate::engine::encode::Encoder;
@@ -109,9 +109,16 @@ pub(crate) struct Plan<'a, P> {
     pub(super) function: &'static Function,
     pub(super) encoder: Encoder<'a>,
     pub(super) own: &'a P,
+    /// Whether what is read is collected, for which each answer needs its request.
+    pub(super) collects: bool,
 }
 
 impl<'a, P: EachPlan> Plan<'a, P> {
+    /// What is told of the answer for `item`.
+    pub(super) fn asked(&self, item: &Item<'_, Id<P>>) -> Option<Request> {
+        self.collects.then(|| item.request.clone())
+    }
+
     /// What makes and reads the entry of `item`.
     pub(super) fn encoder<'i>(&'i self, item: &'i Item<'_, Id<P>>) -> Encoder<'i> {
         Encoder {

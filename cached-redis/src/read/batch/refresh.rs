@@ -7,6 +7,7 @@ use super::Reader;
 use super::call::{Item, Request};
 use super::fill::{self, Fill};
 use super::leases::Leases;
+use super::load::Made;
 use super::loads::Loads;
 use super::plan::{EachPlan, Id};
 use super::steps;
@@ -19,7 +20,6 @@ use crate::protocol::freshness::Freshness;
 use crate::protocol::read::Step;
 use crate::read::reader;
 use crate::read::search::Seen;
-use crate::store::Store as _;
 use crate::wire::entry::{Live, Token};
 
 /// The entries that the cache would have answered from, by key.
@@ -86,7 +86,11 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
         let mut fills = Vec::with_capacity(rights.len());
         for ((item, token), encoded) in rights.into_iter().zip(encoded) {
             if let Ok(encoded) = encoded {
-                self.describe(Status::Miss, Some(&encoded.header));
+                let made = Made {
+                    request: self.asked(item),
+                    entry: encoded.entry.clone(),
+                };
+                self.describe(Status::Miss, Some(&made));
                 fills.push(Fill::over(item.request.key.clone(), token, encoded, None));
             }
         }
@@ -116,14 +120,15 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
         };
         let free: Vec<_> = requests.filter(free).collect();
         let keys: Vec<_> = free.iter().map(|request| request.key.as_str()).collect();
-        let entries = match self.inner.store.get_all(&keys).await {
-            Ok(entries) => entries,
-            Err(error) => {
-                self.failed(&error);
-                return rights;
-            }
-        };
-        let tags = free.iter().zip(&entries).map(|(request, entry)| {
+        let entries = self.inner.store.get_each(&keys).await;
+        if let Some(error) = entries.iter().find_map(|entry| entry.as_ref().err()) {
+            self.failed(error);
+        }
+        let found = free.into_iter().zip(entries);
+        let found: Vec<_> = found
+            .filter_map(|(one, entry)| Some((one, entry.ok()?)))
+            .collect();
+        let tags = found.iter().map(|(request, entry)| {
             let entry = entry.as_deref().unwrap_or_default();
             tags::keys(self.inner, &request.tags, entry)
         });
@@ -132,7 +137,8 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
         let read = leases.read_tags(self.encoder.policy, all).await;
         read.unwrap_or_else(|error| self.failed(&error));
         let mut others = Vec::new();
-        for ((key, entry), tags) in keys.into_iter().zip(entries).zip(tags) {
+        for ((request, entry), tags) in found.into_iter().zip(tags) {
+            let key = request.key.as_str();
             if !leases.stamps().covers(&tags) {
                 continue;
             }

@@ -2,7 +2,10 @@
 //! flow that does not depend on the type of the values, so it is compiled once.
 
 use std::collections::HashSet;
+use std::slice;
 use std::sync::Arc;
+
+use futures_util::future::join_all;
 
 use super::call::Item;
 use super::leases::{Claims, Leases};
@@ -14,6 +17,7 @@ use crate::observe::registry::Function;
 use crate::policy::Policy;
 use crate::protocol::read::Step;
 use crate::read::search::{Answer, At, Lookup, Rights, Seen};
+use crate::store::Store as _;
 use crate::store::many::{Asked, Granted};
 use crate::wire::entry::Live;
 
@@ -72,13 +76,33 @@ pub(super) async fn look<K>(inner: &Inner, function: &Function, ones: &mut [One<
         one.hear(answer);
     }
     let looking = at(ones, |step| matches!(step, Step::Look { .. }));
-    let mut seen = seen(inner, function, &looking).await.map(Vec::into_iter);
-    if let Err(error) = &seen {
+    let seen = seen_each(inner, function, &looking).await;
+    if let Some(error) = seen.iter().find_map(|seen| seen.as_ref().err()) {
         inner.emit(&function.site, &Event::Away(error));
     }
-    for one in looking {
-        let seen = seen.as_mut().ok().and_then(Iterator::next);
+    for (one, seen) in looking.into_iter().zip(seen) {
         one.hear(seen.map_or(Answer::Away, |seen| one.lookup.answer(seen)));
+    }
+}
+
+/// The same of each, where a server that is away costs its own keys alone.
+async fn seen_each<K>(
+    inner: &Inner,
+    function: &Function,
+    ones: &[&mut One<'_, K>],
+) -> Vec<Result<Seen, StoreError>> {
+    match seen(inner, function, ones).await {
+        Ok(seen) => seen.into_iter().map(Ok).collect(),
+        Err(error) if !inner.store.is_shared_out() => {
+            ones.iter().map(|_| Err(error.clone())).collect()
+        }
+        Err(_) => {
+            let each = ones.iter().map(async |one| {
+                let mut seen = seen(inner, function, slice::from_ref(one)).await?;
+                seen.pop().ok_or(StoreError::Answer)
+            });
+            join_all(each).await
+        }
     }
 }
 

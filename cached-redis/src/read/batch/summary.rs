@@ -1,25 +1,20 @@
 //! What `.with_info()` says of a batch: how far from the cache it had to go for any of its ids.
 
 use crate::observe::status::Status;
-use crate::read::control::CacheInfo;
-use crate::wire::entry::Header;
+use crate::read::info::CacheInfo;
 
 #[derive(Default)]
 pub(super) struct Summary(Option<CacheInfo>);
 
 impl Summary {
     /// One more id was answered, or its load begins.
-    pub(super) fn add(
-        &mut self,
-        status: Status,
-        header: Option<&Header>,
-        now_ms: u64,
-    ) -> CacheInfo {
-        let info = CacheInfo::of(status, "", header, now_ms);
+    pub(super) fn add(&mut self, one: &CacheInfo) -> CacheInfo {
         self.merge(CacheInfo {
             key: None,
             version: None,
-            ..info
+            content: None,
+            tags: Vec::new(),
+            ..one.clone()
         });
         self.0.clone().unwrap_or_default()
     }

@@ -3,11 +3,27 @@
 use std::sync::Once;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{Pipeline, Value};
+use redis::{Cmd, Value};
 
-use super::{failure, handshake, reply};
+use super::settings::RedisSettings;
+use super::{failure, reply};
 use crate::error::ConnectProblem;
+
+/// What the connection is good for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing: there is none, it leads elsewhere, or it is to be made anew.
+    #[default]
+    Down,
+    /// Changes are announced there.
+    Announces,
+    /// The server announces none.
+    Silent,
+    /// Nothing may be kept, since less was agreed on.
+    Refused,
+    /// Nor while it is not known what was.
+    Unagreed,
+}
 
 /// What is asked for here.
 pub(super) struct Agreement {
@@ -18,12 +34,11 @@ pub(super) struct Agreement {
 }
 
 impl Agreement {
-    pub(super) fn new(key: String, staleness: Duration) -> Self {
-        let told = Once::new();
+    pub(super) fn of(settings: &RedisSettings) -> Self {
         Self {
-            key,
-            staleness,
-            told,
+            key: settings.staleness_key.clone(),
+            staleness: settings.staleness,
+            told: Once::new(),
         }
     }
 
@@ -32,33 +47,15 @@ impl Agreement {
         self.staleness.as_nanos().div_ceil(1_000_000) as u64
     }
 
-    /// Asks for it where nothing stands. `false`: that may not be written.
-    pub(super) async fn propose(
-        &self,
-        connection: &mut MultiplexedConnection,
-    ) -> Result<bool, ConnectProblem> {
-        // A server that is full, or a login that may only read, can be asked for what stands.
-        let mut ask = redis::pipe();
-        self.ask(&mut ask);
-        let stands = handshake::send(connection, &ask).await?;
-        if stands.first() != Some(&Value::Nil) {
-            return Ok(true);
-        }
-        let mut propose = redis::pipe();
-        propose
-            .cmd("SET")
-            .arg(&self.key)
-            .arg(self.least())
-            .arg("NX");
-        match handshake::send(connection, &propose).await?.first() {
-            Some(Value::ServerError(error)) if is_refusal(error.code()) => Ok(false),
-            Some(Value::ServerError(error)) => Err(failure::of_server(error)),
-            _ => Ok(true),
-        }
+    pub(super) fn question(&self) -> Cmd {
+        redis::cmd("GET").arg(&self.key).clone()
     }
 
-    pub(super) fn ask(&self, commands: &mut Pipeline) {
-        commands.cmd("GET").arg(&self.key);
+    /// Where nothing stands.
+    pub(super) fn proposal(&self) -> Cmd {
+        let mut command = redis::cmd("SET");
+        command.arg(&self.key).arg(self.least()).arg("NX");
+        command
     }
 
     /// Whether what stands, which is known to others from now on, is enough.
@@ -69,16 +66,21 @@ impl Agreement {
             }
             stands => stands.cloned().and_then(reply::number).unwrap_or(0),
         };
+        Ok(self.is_met_by(agreed))
+    }
+
+    /// The same of what stands for certain; 0: what cannot be read.
+    pub(super) fn is_met_by(&self, agreed: u64) -> bool {
         let is_met = agreed >= self.least();
         if !is_met {
             self.told.call_once(|| refused(self.least(), agreed));
         }
-        Ok(is_met)
+        is_met
     }
 }
 
 /// Whether it is of this key or user, and would be repeated.
-fn is_refusal(code: &str) -> bool {
+pub(super) fn is_refusal(code: &str) -> bool {
     matches!(code, "NOPERM" | "WRONGTYPE")
 }
 

@@ -5,7 +5,7 @@
 //! first attempt, as `build` does.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -45,6 +45,8 @@ pub(super) struct Shared {
     pub(super) clock_offset: AtomicI64,
     /// That of the last connection; 0 = none yet, or not asked for.
     pub(super) epoch: AtomicU32,
+    /// Whether the memory of the server has a limit.
+    pub(super) is_bounded: AtomicBool,
     /// How many connections there were.
     pub(super) made: AtomicU64,
     /// How the first attempt of the task ended; `None` until then.
@@ -89,6 +91,7 @@ impl Connection {
             breaker: Breaker::new(settings.breaker_failures),
             clock_offset: AtomicI64::new(0),
             epoch: AtomicU32::new(0),
+            is_bounded: AtomicBool::new(true),
             made: AtomicU64::new(0),
             tried: watch::Sender::new(None),
             last: Mutex::default(),
@@ -175,6 +178,11 @@ impl Connection {
     /// last of them.
     pub(super) fn made(&self) -> u64 {
         self.shared.made.load(Ordering::Acquire)
+    }
+
+    /// Whether the memory of the server has a limit, as far as it was told.
+    pub(super) fn is_bounded(&self) -> bool {
+        self.shared.is_bounded.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_up(&self) -> bool {

@@ -17,6 +17,7 @@ use super::dial::Route;
 use super::facts::Identity;
 use super::handshake::{self, Opened};
 use super::monitor::Monitor;
+use super::sentinel::Primary;
 use super::tracking::{Steps, Tracking};
 use super::{RedisSettings, reply, sentinel};
 use crate::error::{ConnectProblem, StoreError};
@@ -98,14 +99,16 @@ impl Connector {
         let mut backoff = Backoff::long();
         loop {
             match self.connect().await {
-                Ok(opened) => {
+                Ok(mut opened) => {
                     told = None;
+                    let primary = opened.primary.take();
                     let since = Instant::now();
                     let Some((out, monitor, driver)) = self.hand_out(task, opened) else {
                         return;
                     };
                     self.shared.tried.send_replace(Some(Ok(())));
-                    self.wait_for_end(out, monitor, driver).await;
+                    self.wait_for_end(out, monitor, driver, primary.as_ref())
+                        .await;
                     if since.elapsed() >= STABLE {
                         backoff = Backoff::long();
                     }
@@ -145,7 +148,8 @@ impl Connector {
         }
         let server = opened.identity;
         let changed = last.server.as_ref().is_some_and(|last| !last.is(&server));
-        let monitor = Monitor::new(opened.connection.clone(), &server);
+        let asks_for_elections = self.route.is_shard && matches!(self.role, Role::Tracked(_));
+        let monitor = Monitor::new(opened.connection.clone(), &server, asks_for_elections);
         // Before the connection can be seen, or any other be looked at again: no answer over it may be judged by
         // an older epoch.
         shared.epoch.store(opened.epoch, Ordering::Release);
@@ -159,6 +163,10 @@ impl Connector {
         last.server = Some(server);
         let offset = opened.clock_offset.unwrap_or(0);
         shared.clock_offset.store(offset, Ordering::Relaxed);
+        let address = &self.route.address;
+        if shared.is_bounded.swap(opened.is_bounded, Ordering::Relaxed) && !opened.is_bounded {
+            tracing::warn!(%address, "the server has no `maxmemory`: set one, and a `maxmemory-policy`, before its host runs out of memory");
+        }
         shared.made.fetch_add(1, Ordering::Release);
         shared.breaker.reset();
         shared.batches.start(opened.number);
@@ -183,7 +191,13 @@ impl Connector {
 
     /// Until the connection is lost, leads to another server, or has carried no answer for so long that
     /// another one may do better.
-    async fn wait_for_end(&self, out: Out<'_>, mut monitor: Monitor, mut driver: Background) {
+    async fn wait_for_end(
+        &self,
+        out: Out<'_>,
+        mut monitor: Monitor,
+        mut driver: Background,
+        primary: Option<&Primary>,
+    ) {
         let probing = Probing {
             deadline: self.settings.deadline,
             patience: self.settings.connect_timeout.saturating_mul(3),
@@ -201,7 +215,7 @@ impl Connector {
                 }
             }
             () = monitor.keep(self.role.watch(), || self.shared.is_live(&out.live)) => {}
-            () = sentinel::switched(&self.route) => {}
+            () = sentinel::overtaken(&self.route, primary) => {}
             () = self.shared.breaker.watch(&self.route.address, probing, probe) => {}
         }
         drop(out);

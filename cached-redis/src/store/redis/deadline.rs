@@ -30,6 +30,7 @@ use tokio::sync::Notify;
 use super::batch::Batches;
 use crate::error::StoreError;
 use crate::store::Answer;
+use crate::store::stats::Measured;
 use crate::util::liveness::PATIENCE;
 use crate::util::lock::Mutex;
 use crate::util::thread::number;
@@ -40,7 +41,11 @@ const SHORTEST_TICK: Duration = Duration::from_millis(1);
 const LISTS: usize = 16;
 
 /// That of all connections of a store. Dropped, it ends its thread.
-pub(super) struct Deadline(Arc<Ticks>);
+pub(super) struct Deadline {
+    ticks: Arc<Ticks>,
+    /// How long operations took.
+    pub(super) measured: Measured,
+}
 
 impl Deadline {
     /// Starts the thread.
@@ -52,50 +57,50 @@ impl Deadline {
         let giver = thread.spawn(move || given.give(tick))?;
         // It is the first.
         let _ = ticks.giver.set(giver.thread().clone());
-        Ok(Self(ticks))
+        Ok(Self {
+            ticks,
+            measured: Measured::default(),
+        })
     }
 
     /// What `operation` answers, or that it took too long. Taken where it is: an async function keeps
     /// two places for a future that is handed to it, and those of commands are large.
-    pub(super) fn limit<F: Future>(
-        &self,
-        operation: Pin<&mut F>,
-    ) -> impl Future<Output = Answer<F::Output>> {
-        self.within(self.0.age(), operation)
+    pub(super) async fn limit<F: Future>(&self, operation: Pin<&mut F>) -> Answer<F::Output> {
+        self.within(&mut self.age(), operation).await
     }
 
     /// The same for one that goes on with what is as old as that.
     pub(super) fn within<F: Future>(
         &self,
-        age: Age<'_>,
+        age: &mut Age<'_>,
         operation: Pin<&mut F>,
     ) -> impl Future<Output = Answer<F::Output>> {
-        self.0.limit(age, operation)
+        self.ticks.limit(age, operation)
     }
 
     /// What is sent together has it, too, until it is dropped.
     pub(super) fn bounds(&self, batches: &Arc<Batches>) {
-        self.0.batches.lock().push(Arc::downgrade(batches));
+        self.ticks.batches.lock().push(Arc::downgrade(batches));
     }
 
     #[cfg(test)]
     pub(super) fn is_asleep(&self) -> bool {
-        self.0.mark.load(Ordering::SeqCst) == ASLEEP
+        self.ticks.mark.load(Ordering::SeqCst) == ASLEEP
     }
 
     /// The same of what was sent before, and is told.
     pub(super) fn begin(&self) -> Lived {
-        self.0.begin()
+        self.ticks.begin()
     }
 
     /// As of an [age](Age::is_too_great).
     pub(super) fn is_too_long(&self, lived: &mut Lived) -> bool {
-        self.0.is_too_long(lived)
+        self.ticks.is_too_long(lived)
     }
 
     /// The age of a read that has just begun.
     pub(super) fn age(&self) -> Age<'_> {
-        self.0.age()
+        self.ticks.age()
     }
 }
 
@@ -125,8 +130,8 @@ impl Age<'_> {
 
 impl Drop for Deadline {
     fn drop(&mut self) {
-        self.0.ended.store(true, Ordering::SeqCst);
-        self.0.wake();
+        self.ticks.ended.store(true, Ordering::SeqCst);
+        self.ticks.wake();
     }
 }
 
@@ -197,7 +202,7 @@ impl Ticks {
 
     async fn limit<F: Future>(
         &self,
-        mut age: Age<'_>,
+        age: &mut Age<'_>,
         mut operation: Pin<&mut F>,
     ) -> Answer<F::Output> {
         let List(list) = &self.lists[number() % LISTS];

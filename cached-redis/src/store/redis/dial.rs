@@ -2,14 +2,18 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 
+#[cfg(feature = "tls")]
+use super::cluster::Name;
 use super::failure;
-use super::sentinel::{self, Sentinels};
+use super::sentinel::{self, Primary, Sentinels};
 use super::settings::PendingSettings;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
@@ -25,31 +29,53 @@ pub(super) struct Route {
     #[cfg(feature = "tls")]
     pub(super) tls: Option<Tls>,
     pub(super) sentinels: Sentinels,
+    /// What the certificate of a node of a cluster is for, if that is not its host.
+    #[cfg(feature = "tls")]
+    pub(super) name: Option<Name>,
     /// Whether it is to be a node of a cluster.
     pub(super) is_shard: bool,
     pub(super) pending: PendingSettings,
 }
+
+/// Where a connection is to lead beside those of the steps, asked whenever one is made.
+pub(super) type Way = Box<dyn Fn() -> Result<Arc<Route>, ConnectProblem> + Send + Sync>;
 
 pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<W: AsyncRead + AsyncWrite + Unpin + Send> Wire for W {}
 
 pub(super) async fn dial(route: &Route) -> Result<Box<dyn Wire>, ConnectProblem> {
-    match &route.address.endpoint {
-        Endpoint::Tcp { host, port, .. } => dial_to(host, *port, route).await,
+    Ok(dial_found(route).await?.0)
+}
+
+/// The same, and what Sentinels have led to, if they were asked.
+pub(super) async fn dial_found(
+    route: &Route,
+) -> Result<(Box<dyn Wire>, Option<Primary>), ConnectProblem> {
+    let stream = match &route.address.endpoint {
+        Endpoint::Tcp { host, port, .. } => dial_to(host, *port, route).await?,
         Endpoint::Sentinel(service) => {
-            let (host, port) = sentinel::primary(service, route).await?;
-            dial_to(&host, port, route).await
+            let primary = sentinel::primary(service, route).await?;
+            let (host, port) = &primary.place;
+            return Ok((dial_to(host, *port, route).await?, Some(primary)));
         }
-        #[cfg(unix)]
-        Endpoint::Unix(path) => match tokio::net::UnixStream::connect(path).await {
-            Ok(stream) => Ok(Box::new(stream)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ConnectProblem::NoSocket),
-            Err(error) => Err(failure::of_system(&error)),
-        },
-        #[cfg(not(unix))]
-        Endpoint::Unix(_) => Err(ConnectProblem::Io(io::ErrorKind::Unsupported)),
+        Endpoint::Unix(path) => unix(path).await?,
+    };
+    Ok((stream, None))
+}
+
+#[cfg(unix)]
+async fn unix(path: &Path) -> Result<Box<dyn Wire>, ConnectProblem> {
+    match tokio::net::UnixStream::connect(path).await {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ConnectProblem::NoSocket),
+        Err(error) => Err(failure::of_system(&error)),
     }
+}
+
+#[cfg(not(unix))]
+async fn unix(_: &Path) -> Result<Box<dyn Wire>, ConnectProblem> {
+    Err(ConnectProblem::Io(io::ErrorKind::Unsupported))
 }
 
 /// To one of the hosts that the route leads to.
@@ -59,9 +85,13 @@ pub(super) async fn dial_to(
     route: &Route,
 ) -> Result<Box<dyn Wire>, ConnectProblem> {
     let stream = tcp(host, port).await?;
+    #[cfg(not(feature = "tls"))]
+    let _: &Route = route;
     #[cfg(feature = "tls")]
     if let Some(tls) = &route.tls {
-        return Ok(Box::new(tls.secure(host, stream).await?));
+        let name = route.name.as_ref().and_then(Name::get);
+        let name = name.as_deref().unwrap_or(host);
+        return Ok(Box::new(tls.secure(name, stream).await?));
     }
     Ok(Box::new(stream))
 }

@@ -48,7 +48,7 @@ impl Facts {
     }
 
     /// The first of `names` that the server tells: other servers have other names for the same.
-    fn tell(&self, names: &[&str]) -> Option<&str> {
+    pub(super) fn tell(&self, names: &[&str]) -> Option<&str> {
         names
             .iter()
             .find_map(|name| self.0.get(*name))
@@ -66,7 +66,7 @@ impl Facts {
         }
         // Valkey tells the version of Redis that it is compatible with under the first name.
         let version = self.tell(&["redis_version", "version"]).unwrap_or_default();
-        if major(version).is_some_and(|major| major < OLDEST) {
+        if numbers(version).is_some_and(|(major, _)| major < OLDEST) {
             let found = version.to_owned();
             return Some(ConnectProblem::Version { found });
         }
@@ -93,6 +93,24 @@ impl Facts {
         Ok(())
     }
 
+    /// Refuses a server that cannot say when a write is on its disk. One that says nothing of itself is taken as it is.
+    pub(super) fn syncs(&self) -> Result<(), ConnectProblem> {
+        let version = self.tell(&["redis_version"]).unwrap_or_default();
+        if numbers(version).is_some_and(|numbers| numbers < (7, 2)) {
+            let found = version.to_owned();
+            return Err(ConnectProblem::NoWaitAof { found });
+        }
+        match self.tell(&["aof_enabled"]) {
+            Some("0") => Err(ConnectProblem::NoAof),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether its memory has a limit; one that does not say so has one.
+    pub(super) fn is_bounded(&self) -> bool {
+        self.tell(&["maxmemory"]) != Some("0")
+    }
+
     pub(super) fn identity(&self) -> Identity {
         let told = |name| self.tell(&[name]).map(str::to_owned);
         Identity {
@@ -102,13 +120,12 @@ impl Facts {
     }
 }
 
-/// The first number of a version, which has nothing but numbers.
-fn major(version: &str) -> Option<u32> {
-    let plain = version
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let major = version.split('.').next()?;
-    major.parse().ok().filter(|_| plain)
+/// The first numbers of a version, which has nothing but numbers.
+fn numbers(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.split('.').map(str::parse::<u32>);
+    let (major, minor) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+    let plain = numbers.all(|number| number.is_ok());
+    plain.then_some((major, minor))
 }
 
 /// Which life of which server a connection leads to.

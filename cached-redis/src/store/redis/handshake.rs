@@ -11,15 +11,18 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use redis::aio::{MultiplexedConnection, PubSub};
 use redis::{AsyncConnectionConfig, Pipeline, ProtocolVersion, PushInfo, Value};
 
+use super::agreement::Standing;
 use super::batch::Batches;
-use super::dial::{Route, dial};
+use super::dial::{Route, dial, dial_found};
 use super::facts::{Facts, Identity};
 use super::login::{config, info, log_in};
 use super::mux::Mux;
+use super::sentinel::Primary;
 use super::settings::PendingSettings;
-use super::tracking::{Standing, Tracking};
+use super::tracking::Tracking;
 use super::{epoch, failure, login, reply, script};
 use crate::error::{ConnectProblem, StoreError};
+use crate::store::queue::Durability;
 use crate::util::background::Background;
 
 pub(super) struct Opened {
@@ -32,8 +35,12 @@ pub(super) struct Opened {
     pub(super) epoch: u32,
     /// Which life of which server this is.
     pub(super) identity: Identity,
+    /// Whether its memory has a limit, or it does not say so.
+    pub(super) is_bounded: bool,
     /// Under which reads are collected for it.
     pub(super) number: u64,
+    /// Where Sentinels have led to, if they were asked.
+    pub(super) primary: Option<Primary>,
     /// What it is good for, if it was opened for announcements.
     pub(super) standing: Standing,
 }
@@ -113,11 +120,16 @@ async fn start(
     config: AsyncConnectionConfig,
 ) -> Result<Opened, ConnectProblem> {
     let info = info(route.address.login.as_ref(), protocol);
-    let stream = Mux::new(dial(route).await?, Arc::clone(batches));
+    let (stream, primary) = dial_found(route).await?;
+    let stream = Mux::new(stream, Arc::clone(batches));
     let number = stream.number();
     let (connection, driver) = log_in(&info, config, stream).await?;
     let prepared = prepare(connection, driver, route).await?;
-    Ok(Opened { number, ..prepared })
+    Ok(Opened {
+        number,
+        primary,
+        ..prepared
+    })
 }
 
 /// A connection for commands that block, and so for one user. What it carries is the same under
@@ -182,9 +194,7 @@ async fn prepare(
     pipeline.cmd("HELLO");
     pipeline.cmd("INFO").arg("server");
     pipeline.cmd("INFO").arg("replication");
-    if route.pending.allowed {
-        pipeline.cmd("INFO").arg("memory");
-    }
+    pipeline.cmd("INFO").arg("memory");
     pipeline.cmd("TIME");
     for script in script::LOADED {
         pipeline.cmd("SCRIPT").arg("LOAD").arg(script.source());
@@ -197,7 +207,7 @@ async fn prepare(
     let mut facts = Facts::default();
     answers
         .by_ref()
-        .take(3 + usize::from(route.pending.allowed))
+        .take(4)
         .for_each(|answer| facts.learn(answer));
     if let Some(problem) = facts.problem(route.is_shard) {
         return Err(problem);
@@ -211,7 +221,9 @@ async fn prepare(
         clock_offset: server.map(|server| offset(server, asked, answered)),
         epoch: 0,
         identity: facts.identity(),
+        is_bounded: facts.is_bounded(),
         number: 0,
+        primary: None,
         standing: Standing::Down,
     })
 }
@@ -223,9 +235,15 @@ async fn pending(
     facts: &Facts,
     route: &Route,
 ) -> Result<(), ConnectProblem> {
-    let PendingSettings { key, allowed } = &route.pending;
+    let PendingSettings {
+        key,
+        allowed,
+        spared,
+        ..
+    } = &route.pending;
     if *allowed {
         facts.evicts()?;
+        durable(connection, &route.pending).await?;
     }
     if key.is_empty() || route.is_shard {
         return Ok(());
@@ -234,9 +252,9 @@ async fn pending(
     get.cmd("GET").arg(key);
     let stands = send(connection, &get).await?.pop();
     let is_marked = matches!(stands, Some(Value::BulkString(_)));
-    match (is_marked, allowed) {
-        (true, false) => Err(ConnectProblem::WriteBehind),
-        (false, true) => {
+    match is_marked {
+        true if !spared => Err(ConnectProblem::WriteBehind),
+        false if *allowed => {
             let mut set = redis::pipe();
             set.cmd("SET").arg(key).arg(1);
             match send(connection, &set).await?.pop() {
@@ -246,6 +264,23 @@ async fn pending(
         }
         _ => Ok(()),
     }
+}
+
+/// Where writes are to be synced before they are accepted, the server must be able to.
+async fn durable(
+    connection: &mut MultiplexedConnection,
+    pending: &PendingSettings,
+) -> Result<(), ConnectProblem> {
+    if !matches!(pending.durability, Durability::Synced { .. }) {
+        return Ok(());
+    }
+    let mut ask = redis::pipe();
+    ask.cmd("INFO").arg("server");
+    ask.cmd("INFO").arg("persistence");
+    let mut facts = Facts::default();
+    let answers = send(connection, &ask).await?.into_iter();
+    answers.for_each(|answer| facts.learn(answer));
+    facts.syncs()
 }
 
 pub(super) async fn send(

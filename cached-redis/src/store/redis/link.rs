@@ -15,9 +15,10 @@ use super::connector::Role;
 use super::deadline::{Age, Deadline, Lived};
 use super::dial::Route;
 use super::settings::RedisSettings;
-use super::{reply, send};
+use super::{reply, script, send};
 use crate::error::StoreError;
 use crate::store::many::MOST;
+use crate::store::stats::{Measuring, Operation};
 use crate::store::{Answer, Told};
 use crate::util::tasks::Tasks;
 
@@ -25,6 +26,7 @@ use crate::util::tasks::Tasks;
 pub(crate) struct Waiting {
     join: Join,
     lived: Lived,
+    measuring: Option<Measuring>,
 }
 
 /// Commands of more bytes go by the client, one by one.
@@ -56,9 +58,16 @@ impl Link {
     }
 
     pub(super) async fn ask(&self, command: &Cmd) -> Answer<Value> {
+        self.ask_within(&mut self.deadline.age(), command).await
+    }
+
+    async fn ask_within(&self, age: &mut Age<'_>, command: &Cmd) -> Answer<Value> {
         let mut connection = self.connection.current().await?;
+        let measuring = measured(command);
         let sent = pin!(connection.send_packed_command(command));
-        self.judged(self.deadline.limit(sent).await.and_then(reply::value))
+        let answer = self.deadline.within(age, sent).await;
+        self.deadline.measured.end(measuring);
+        self.judged(answer.and_then(reply::value))
     }
 
     /// Sends commands, at most [`MOST`] in one write; the answer to each. Those to scripts go this way alone.
@@ -77,8 +86,10 @@ impl Link {
 
     async fn write(&self, commands: Vec<Cmd>) -> Answer<Vec<Answer<Value>>> {
         let mut connection = self.connection.current().await?;
+        let measuring = Measuring::begin(Operation::Command);
         let sent = pin!(send::all(&mut connection, commands.into_iter()));
         let answers = self.deadline.limit(sent).await.unwrap_or_else(Err);
+        self.deadline.measured.end(measuring);
         // The first refusal speaks for the server; the answers themselves go on to their commands.
         let refusal = match &answers {
             Ok(answers) => answers.iter().find_map(|answer| answer.as_ref().err()),
@@ -89,13 +100,26 @@ impl Link {
     }
 
     /// Asks what has a string, a number or nothing as its answer, past the client.
+    /// A script that the server has forgotten is sent in full within the same deadline.
     pub(super) async fn call(&self, command: &Cmd) -> Answer<Option<Bytes>> {
+        let mut age = self.deadline.age();
+        match self.call_once(command, &mut age).await {
+            Err(StoreError::Server { code }) if code == script::UNKNOWN => {
+                self.call_once(&script::in_full(command), &mut age).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn call_once(&self, command: &Cmd, age: &mut Age<'_>) -> Answer<Option<Bytes>> {
         if is_large(command) {
-            return reply::string(self.ask(command).await?);
+            return reply::string(self.ask_within(age, command).await?);
         }
         let (batches, mut reply) = (self.connection.batches(), None);
         let join = |waker: &Waker| batches.call(command, waker);
-        self.entered(|| true, join, |answer| reply = answer).await?;
+        let measuring = measured(command);
+        self.entered(age, measuring, || true, join, |answer| reply = answer)
+            .await?;
         Ok(reply)
     }
 
@@ -105,7 +129,12 @@ impl Link {
         let join = self.connection.batches().tell(command, told)?;
         // After that: the thread may be about to sleep.
         let lived = self.deadline.begin();
-        Some(Waiting { join, lived })
+        let measuring = Some(Measuring::begin(Operation::Command));
+        Some(Waiting {
+            join,
+            lived,
+            measuring,
+        })
     }
 
     /// To be called whenever a caller is polled who waits until that is told: it has his deadline then. Whether
@@ -116,6 +145,11 @@ impl Link {
         if is_late {
             self.connection.batches().late(&waiting.join);
             self.connection.missed();
+        }
+        if (has_ended || is_late)
+            && let Some(measuring) = waiting.measuring.take()
+        {
+            self.deadline.measured.end(measuring);
         }
         has_ended || is_late
     }
@@ -146,24 +180,32 @@ impl Link {
         let batches = self.connection.batches();
         let is_let = || keys.len() == 1 || !batches.refuses();
         let join = |waker: &Waker| batches.join(keys, waker);
-        self.entered(is_let, join, got).await
+        let operation = match keys {
+            [_] => Operation::Get,
+            _ => Operation::Mget,
+        };
+        let measuring = Measuring::begin(operation);
+        self.entered(&mut self.deadline.age(), measuring, is_let, join, got)
+            .await
     }
 
     /// Has a place among what is sent, again if that was not; `false`: once that is let no more.
     async fn entered(
         &self,
+        age: &mut Age<'_>,
+        measuring: Measuring,
         is_let: impl Fn() -> bool,
         enter: impl Fn(&Waker) -> Option<Join>,
         mut got: impl FnMut(Option<Bytes>),
     ) -> Answer<bool> {
         // However often it starts over.
-        let mut age = self.deadline.age();
         while is_let() {
             if age.is_too_great() {
                 return Err(StoreError::Timeout);
             }
             self.connection.admitted().await?;
-            if let Some(answer) = self.joined(&enter, &mut age, &mut got).await {
+            if let Some(answer) = self.joined(&enter, age, &mut got).await {
+                self.deadline.measured.end(measuring);
                 return answer.map(|()| true);
             }
         }
@@ -205,6 +247,15 @@ impl Link {
         self.connection.ended(&answer);
         answer
     }
+}
+
+/// As what it is measured, from now on.
+fn measured(command: &Cmd) -> Measuring {
+    let operation = match script::is_run_by(command) {
+        true => Operation::Script,
+        false => Operation::Command,
+    };
+    Measuring::begin(operation)
 }
 
 /// Whether it would hold up those who are written together with it, and is to be copied once at most.

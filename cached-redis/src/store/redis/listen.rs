@@ -16,8 +16,8 @@ use redis::{Msg, Value};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::dial::Way;
 use super::handshake;
-use super::links::Way;
 use super::{RedisStore, failure};
 use crate::error::ConnectProblem;
 use crate::store::mailbox::{Heard, Mailbox, Slot, mailbox};

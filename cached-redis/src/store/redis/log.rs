@@ -14,12 +14,12 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Value};
 use tokio::time::timeout;
 
+use super::dial::Way;
 use super::handshake;
-use super::links::Way;
 use super::{RedisStore, reply, send};
 use crate::error::{ConnectProblem, StoreError};
+use crate::store::Answer;
 use crate::store::log::{BATCH, Batch, Log, Reader};
-use crate::store::{Answer, FIELD};
 use crate::util::background::Background;
 
 /// The longest time that a read waits for entries: the server's silence is noticed after it.
@@ -49,8 +49,12 @@ impl RedisStore {
         }
     }
 
-    pub(in crate::store) async fn acknowledge(&self, reader: &Reader, id: &str) -> Answer<()> {
-        self.links.ask(&acknowledge(reader, &[id])).await.map(drop)
+    pub(in crate::store) async fn acknowledge(
+        &self,
+        reader: &Reader,
+        ids: &[String],
+    ) -> Answer<()> {
+        self.links.ask(&acknowledge(reader, ids)).await.map(drop)
     }
 }
 
@@ -76,19 +80,21 @@ impl Log for RedisLog {
     async fn pending(&mut self, after: &str) -> Answer<Batch> {
         let entries = self.ask(read(&self.reader, None, after)).await?;
         Ok(Batch {
-            entries: of_one_log(entries)?,
+            entries: of_one_log(entries, self.reader.field)?,
             ..Batch::default()
         })
     }
 
     async fn fresh(&mut self, wait: Duration) -> Answer<Batch> {
         let wait = wait.clamp(Duration::from_millis(1), LONGEST_WAIT);
-        let Reader { log, group, .. } = &*self.reader;
+        let Reader {
+            log, group, field, ..
+        } = &*self.reader;
         let info = |what| redis::cmd("XINFO").arg(what).arg(log).clone();
         let read = read(&self.reader, Some(wait), ">");
         let commands = [info("STREAM"), info("GROUPS"), read];
         let [stream, groups, entries] = self.send(commands, wait).await?;
-        let entries = of_one_log(entries?)?;
+        let entries = of_one_log(entries?, field)?;
         // A user who may not ask is told of no holes.
         let hole = stream.ok().zip(groups.ok());
         let hole = hole
@@ -107,6 +113,7 @@ impl Log for RedisLog {
             group,
             consumer,
             claim_after,
+            field,
             ..
         } = &*self.reader;
         let mut command = redis::cmd("XAUTOCLAIM");
@@ -117,13 +124,12 @@ impl Log for RedisLog {
         self.claimed = reply::text(next)?;
         Ok(Batch {
             gap: !reply::list(gone)?.is_empty(),
-            entries: entries_of(entries)?,
+            entries: entries_of(entries, field)?,
             more: self.claimed != START,
         })
     }
 
     async fn acknowledge(&mut self, ids: Vec<String>) -> Answer<()> {
-        let ids: Vec<_> = ids.iter().map(String::as_str).collect();
         let command = acknowledge(&self.reader, &ids);
         self.ask(command).await.map(drop)
     }
@@ -165,7 +171,7 @@ fn read(reader: &Reader, wait: Option<Duration>, after: &str) -> Cmd {
     command
 }
 
-fn acknowledge(reader: &Reader, ids: &[&str]) -> Cmd {
+fn acknowledge(reader: &Reader, ids: &[String]) -> Cmd {
     let mut command = redis::cmd("XACK");
     command.arg(&reader.log).arg(&reader.group).arg(ids);
     command
@@ -174,29 +180,31 @@ fn acknowledge(reader: &Reader, ids: &[&str]) -> Cmd {
 type Entries = Vec<(String, Option<Bytes>)>;
 
 /// The answer to a read of one log; nothing where there was nothing in time.
-fn of_one_log(value: Value) -> Answer<Entries> {
+fn of_one_log(value: Value, field: &str) -> Answer<Entries> {
     match reply::list(value)?.pop() {
         Some(log) => {
             let [_, entries] = reply::some(log)?;
-            entries_of(entries)
+            entries_of(entries, field)
         }
         None => Ok(Vec::new()),
     }
 }
 
-fn entries_of(value: Value) -> Answer<Entries> {
+fn entries_of(value: Value, field: &str) -> Answer<Entries> {
     let entry = |value| {
         let [id, fields] = reply::some(value)?;
-        Ok((reply::text(id)?, message(fields)?))
+        Ok((reply::text(id)?, message(fields, field)?))
     };
     reply::list(value)?.into_iter().map(entry).collect()
 }
 
-/// The field of ours; `None` where there is none, or the entry is no longer there.
-fn message(fields: Value) -> Answer<Option<Bytes>> {
-    match find(reply::list(fields)?, FIELD) {
-        Some(value) => reply::bytes(value),
-        None => Ok(None),
+/// The field of ours, or nothing where there is none; `None` where the entry is no longer there.
+fn message(fields: Value, field: &str) -> Answer<Option<Bytes>> {
+    let fields = reply::list(fields)?;
+    match (fields.is_empty(), find(fields, field)) {
+        (true, _) => Ok(None),
+        (false, Some(value)) => reply::bytes(value),
+        (false, None) => Ok(Some(Bytes::new())),
     }
 }
 

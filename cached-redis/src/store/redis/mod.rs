@@ -9,8 +9,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::task::Context;
 use std::time::Duration;
 
@@ -37,10 +37,13 @@ mod connection;
 mod connector;
 mod deadline;
 mod dial;
+mod durable;
 mod epoch;
 mod facts;
 mod failure;
 mod handshake;
+mod head;
+mod kept;
 mod link;
 mod links;
 mod listen;
@@ -49,9 +52,12 @@ mod login;
 mod many;
 mod monitor;
 mod mux;
+mod pact;
 mod publish;
 mod queue;
 mod reply;
+mod report;
+mod sample;
 mod script;
 mod send;
 mod sentinel;
@@ -67,10 +73,12 @@ mod tracking;
 #[cfg(test)]
 pub(crate) mod trio;
 
+pub(crate) use cluster::AddressMap;
 use cluster::Cluster;
 use connector::Role;
 use deadline::Deadline;
 use dial::Route;
+use durable::Groups;
 pub(crate) use facts::Identity;
 use link::Link;
 pub(crate) use link::Waiting;
@@ -82,6 +90,7 @@ pub(crate) use settings::{PendingSettings, RedisSettings};
 use tls::Tls;
 #[cfg(feature = "tls")]
 pub(crate) use tls::TlsSettings;
+use tracked::Tracked;
 use tracking::{Steps, Tracking};
 
 /// How many keys one step of a scan looks at: little enough to hold nobody up.
@@ -90,9 +99,6 @@ const SCANNED: u32 = 500;
 /// See the module. Dropping it ends its tasks and closes its connection.
 pub(crate) struct RedisStore {
     links: Links,
-    /// For reads that a level in memory keeps, from the first of them on.
-    tracked: OnceLock<Box<Link>>,
-    tracking: Arc<Tracking>,
     settings: Box<RedisSettings>,
     /// Why the first attempt to connect came to nothing.
     first_failure: Option<ConnectProblem>,
@@ -100,6 +106,10 @@ pub(crate) struct RedisStore {
     outdated: AtomicU64,
     /// Whether all processes can know that values may be pending.
     marked: AtomicBool,
+    /// Writes that are to be on more than this server.
+    groups: Groups,
+    /// It measures what goes over any of the connections.
+    deadline: Arc<Deadline>,
 }
 
 impl RedisStore {
@@ -115,16 +125,19 @@ impl RedisStore {
             tls: Tls::of(&address, &settings.tls)?,
             sentinels: Sentinels::of(&settings.sentinel),
             address,
+            #[cfg(feature = "tls")]
+            name: None,
             is_shard: false,
             pending: settings.pending.clone(),
         });
-        let tracking = Arc::new(Tracking::of(&settings));
+        let tracking = Arc::new(Tracking::of(&settings, None));
         let role = Role::Steps(Steps {
             watch,
             tracking: Arc::clone(&tracking),
         });
         let link = Link::start(route, &settings, role, &deadline, Tasks::here());
-        Ok(Self::on(Links::Server(link), tracking, settings).await)
+        let links = Links::Server(link, Tracked::new(tracking));
+        Ok(Self::on(links, settings, deadline).await)
     }
 
     /// The same for a cluster.
@@ -134,20 +147,19 @@ impl RedisStore {
         watch: Arc<dyn Watch>,
     ) -> Result<Self, Error> {
         let deadline = deadline(&settings)?;
-        let tracking = Arc::new(Tracking::of(&settings));
-        let cluster = Cluster::open(address, settings.clone(), deadline, watch)?;
-        Ok(Self::on(Links::Cluster(cluster), tracking, settings).await)
+        let cluster = Cluster::open(address, settings.clone(), Arc::clone(&deadline), watch)?;
+        Ok(Self::on(Links::Cluster(cluster), settings, deadline).await)
     }
 
-    async fn on(links: Links, tracking: Arc<Tracking>, settings: RedisSettings) -> Self {
+    async fn on(links: Links, settings: RedisSettings, deadline: Arc<Deadline>) -> Self {
         Self {
             first_failure: links.first_attempt().await,
             links,
-            tracked: OnceLock::new(),
-            tracking,
             settings: Box::new(settings),
             outdated: AtomicU64::new(0),
             marked: AtomicBool::new(false),
+            groups: Groups::default(),
+            deadline,
         }
     }
 
@@ -173,21 +185,26 @@ impl RedisStore {
 
     #[cfg(test)]
     fn link(&self) -> &Link {
+        self.server().0
+    }
+
+    #[cfg(test)]
+    fn server(&self) -> (&Link, &Tracked) {
         match &self.links {
-            Links::Server(link) => link,
+            Links::Server(link, tracked) => (link, tracked),
             Links::Cluster(_) => panic!("it is of several servers"),
         }
     }
 
     /// Those of several servers have to be followed, by whoever waits for them.
     pub(crate) fn takes_removals(&self) -> bool {
-        matches!(&self.links, Links::Server(link) if link.connection.admits())
+        matches!(&self.links, Links::Server(link, _) if link.connection.admits())
     }
 
     /// See [`AnyStore::remove`](super::AnyStore::remove).
     pub(crate) fn remove(&self, keys: &[String], told: Arc<dyn Told>) -> Option<Waiting> {
         match &self.links {
-            Links::Server(link) => link.tell(&command::unlink(keys), told),
+            Links::Server(link, _) => link.tell(&command::unlink(keys), told),
             Links::Cluster(_) => None,
         }
     }
@@ -195,7 +212,7 @@ impl RedisStore {
     /// See [`AnyStore::attend`](super::AnyStore::attend).
     pub(crate) fn attend(&self, waiting: &mut Waiting, context: &Context<'_>) -> bool {
         match &self.links {
-            Links::Server(link) => link.attend(waiting, context),
+            Links::Server(link, _) => link.attend(waiting, context),
             Links::Cluster(_) => true,
         }
     }
@@ -204,20 +221,25 @@ impl RedisStore {
         self.links.bars(&self.settings.bars_key, key)
     }
 
+    /// See [`AnyStore::layout`](super::AnyStore::layout).
+    pub(crate) async fn layout(&self) -> Answer<u64> {
+        self.links.layout().await
+    }
+
+    /// See [`AnyStore::reaches`](super::AnyStore::reaches).
+    pub(crate) fn reaches(&self, keys: &[String]) -> bool {
+        self.links.reaches(keys)
+    }
+
     pub(crate) fn condition(&self) -> State {
         self.links.condition()
     }
 
     pub(crate) fn stats(&self) -> StoreStats {
-        let own = self.links.stats();
-        let tracked = self.tracked.get().map(|link| link.connection.stats());
-        let tracked = tracked.unwrap_or_default();
         StoreStats {
             outdated: self.outdated.load(Ordering::Relaxed),
-            attempted: own.attempted + tracked.attempted,
-            timeouts: own.timeouts + tracked.timeouts,
-            lost: own.lost + tracked.lost,
-            ..own
+            round_trips: self.deadline.measured.snapshot(),
+            ..self.links.stats()
         }
     }
 }
@@ -312,7 +334,7 @@ impl Store for RedisStore {
         let hold = millis(hold).to_string();
         let args = [token.as_bytes(), hold.as_bytes()];
         self.links
-            .run_all(&script::BEGIN, keys, &args)
+            .run_on(&script::BEGIN, keys, &args)
             .await
             .map(drop)
     }
@@ -320,13 +342,13 @@ impl Store for RedisStore {
     async fn hold(&self, keys: &[String], token: Token, hold: Duration) -> Answer<bool> {
         let hold = millis(hold).to_string();
         let args = [token.as_bytes(), hold.as_bytes()];
-        self.links.run_all(&script::HOLD, keys, &args).await
+        self.links.run_on(&script::HOLD, keys, &args).await
     }
 
     async fn end(&self, keys: &[String], token: Token, hold_off: Option<Duration>) -> Answer<bool> {
         let hold_off = millis_or_zero(hold_off);
         let args = [token.as_bytes(), hold_off.as_bytes()];
-        self.links.run_all(&script::END, keys, &args).await
+        self.links.run_on(&script::END, keys, &args).await
     }
 
     async fn put(&self, key: &str, token: Token, entry: Bytes, ttl: Duration) -> Answer<Put> {
@@ -389,7 +411,7 @@ impl Store for RedisStore {
         }
         self.outdated.fetch_add(1, Ordering::Relaxed);
         // Others know of a later one: agree on it anew, with a new connection.
-        if let Links::Server(link) = &self.links
+        if let Links::Server(link, _) = &self.links
             && epoch > current
             && current != 0
         {

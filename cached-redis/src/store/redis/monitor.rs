@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
+use redis::{Cmd, Value};
 use tokio::time::{Instant, sleep};
 
 use super::facts::{Facts, Identity};
@@ -26,6 +27,8 @@ pub(super) struct Monitor {
     connection: MultiplexedConnection,
     /// What is compared; `None`: the server did not tell it, so it is not asked for it either.
     history: Option<String>,
+    /// Whether it is asked for the elections of its cluster, too.
+    asks_for_elections: bool,
     seen: Seen,
 }
 
@@ -45,12 +48,17 @@ impl Seen {
 }
 
 impl Monitor {
-    pub(super) fn new(connection: MultiplexedConnection, server: &Identity) -> Self {
+    pub(super) fn new(
+        connection: MultiplexedConnection,
+        server: &Identity,
+        asks_for_elections: bool,
+    ) -> Self {
         let history = server.history.clone();
         Self {
             connection,
             seen: Seen(Arc::new(Mutex::new(history.is_some().then(Instant::now)))),
             history,
+            asks_for_elections,
         }
     }
 
@@ -66,8 +74,8 @@ impl Monitor {
             let sent = Moment::now();
             if self.history.is_some() {
                 match self.ask().await {
-                    Ok(facts) if self.is_other(&facts) => return,
-                    Ok(_) if is_live() && !watch.answered(sent) => return,
+                    Ok((facts, _)) if self.is_other(&facts) => return,
+                    Ok((_, epoch)) if is_live() && !watch.answered(sent, epoch) => return,
                     Err(StoreError::Lost) => break,
                     _ => self.seen.now(),
                 }
@@ -86,17 +94,25 @@ impl Monitor {
         };
         let mut question = redis::cmd("GET");
         question.arg(key);
-        let answer = self.connection.send_packed_command(&question).await;
-        reply::value(answer).map_or(true, |value| {
+        self.send(&question).await.map_or(true, |value| {
             watch.agrees(reply::number(value).unwrap_or(0))
         })
     }
 
-    async fn ask(&mut self) -> Answer<Facts> {
+    /// What the server says of itself, and of elections.
+    async fn ask(&mut self) -> Answer<(Facts, Option<u64>)> {
         let mut question = redis::cmd("INFO");
         question.arg("replication");
-        let answer = self.connection.send_packed_command(&question).await;
-        reply::value(answer).map(Facts::of)
+        let facts = self.send(&question).await.map(Facts::of)?;
+        let epoch = match self.asks_for_elections {
+            true => epoch(self.send(&elections()).await?),
+            false => None,
+        };
+        Ok((facts, epoch))
+    }
+
+    async fn send(&mut self, question: &Cmd) -> Answer<Value> {
+        reply::value(self.connection.send_packed_command(question).await)
     }
 
     fn is_other(&self, facts: &Facts) -> bool {
@@ -106,4 +122,17 @@ impl Monitor {
     pub(super) fn seen(&self) -> Seen {
         self.seen.clone()
     }
+}
+
+/// What a server of a cluster knows of elections, and of slots that were moved.
+pub(super) fn elections() -> Cmd {
+    redis::cmd("CLUSTER").arg("INFO").clone()
+}
+
+/// How far that goes; `None`: it does not say, or does not take itself to be among those that decide.
+pub(super) fn epoch(info: Value) -> Option<u64> {
+    let info = reply::text(info).ok()?;
+    let line = |name: &str| info.lines().find_map(|line| line.strip_prefix(name));
+    line("cluster_state:").filter(|state| state.trim() == "ok")?;
+    line("cluster_current_epoch:")?.trim().parse().ok()
 }

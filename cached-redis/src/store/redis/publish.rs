@@ -7,7 +7,7 @@ use redis::{Cmd, Value};
 
 use super::links::Links;
 use super::reply;
-use crate::store::{Answer, FIELD, Outlet, Retention};
+use crate::store::{Answer, Outlet, Retention};
 
 pub(super) async fn publish(links: &Links, outlet: &Outlet, message: &[u8]) -> Answer<()> {
     let send = redis::cmd("PUBLISH")
@@ -33,6 +33,6 @@ fn append(retention: &Retention, message: &[u8]) -> Cmd {
     let mut command = redis::cmd("XADD");
     command.arg(&retention.log);
     command.arg("MAXLEN").arg("~").arg(retention.most);
-    command.arg("*").arg(FIELD).arg(message);
+    command.arg("*").arg(retention.field).arg(message);
     command
 }

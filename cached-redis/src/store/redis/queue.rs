@@ -8,7 +8,7 @@ use redis::{Cmd, Value};
 
 use super::{PendingSettings, RedisStore, reply, script};
 use crate::error::StoreError;
-use crate::store::queue::{Accepted, Dead, Depth, Offer, Partition, Queued, Taken};
+use crate::store::queue::{Accepted, Dead, Depth, Durability, Offer, Partition, Queued, Taken};
 use crate::store::{Answer, Store as _, size};
 use crate::wire::entry::Token;
 use crate::wire::lock;
@@ -29,8 +29,8 @@ impl RedisStore {
 
     /// Whether values may be pending of which this process does not know; asked of a cluster, as far as it answers.
     pub(in crate::store) async fn hides_pending(&self) -> bool {
-        let PendingSettings { key, allowed } = &self.settings.pending;
-        if *allowed || key.is_empty() || !self.is_shared_out() {
+        let PendingSettings { key, spared, .. } = &self.settings.pending;
+        if *spared || key.is_empty() || !self.is_shared_out() {
             return false;
         }
         self.get(key).await.is_ok_and(|stands| stands.is_some())
@@ -58,12 +58,24 @@ impl RedisStore {
                 number.as_bytes(),
             ],
         );
-        match size::judged(self.links.evaluate(command).await, length)? {
+        match size::judged(self.written(at, &command).await, length)? {
             1 => Ok(Accepted::Yes),
             0 => Ok(Accepted::Full),
             -1 => Ok(Accepted::Blocked),
             -2 => Ok(Accepted::Barred),
             _ => Err(StoreError::Answer),
+        }
+    }
+
+    async fn written(&self, at: &Partition, command: &Cmd) -> Answer<i64> {
+        match self.settings.pending.durability {
+            Durability::Server => self.links.evaluate(command.clone()).await,
+            _ => {
+                let (links, queue) = (&self.links, &at.channel);
+                self.groups
+                    .write(links, &self.settings, queue, command)
+                    .await
+            }
         }
     }
 
@@ -195,9 +207,18 @@ mod tests {
     use crate::error::ConnectProblem;
 
     fn settings(allowed: bool) -> RedisSettings {
+        of(allowed, allowed)
+    }
+
+    fn of(allowed: bool, spared: bool) -> RedisSettings {
         let key = "ns:#write-behind".to_owned();
         RedisSettings {
-            pending: PendingSettings { key, allowed },
+            pending: PendingSettings {
+                key,
+                allowed,
+                spared,
+                ..PendingSettings::default()
+            },
             ..RedisSettings::default()
         }
     }
@@ -219,6 +240,17 @@ mod tests {
         eventually(async || refused()).await;
         assert!(!plain.is_connected());
         assert!(store(&server.url(), settings(true)).await.is_connected());
+    }
+
+    #[tokio::test]
+    async fn a_process_that_spares_what_is_pending_is_let_in_and_marks_nothing() {
+        let server = Server::start();
+        let sparing = store(&server.url(), of(false, true)).await;
+        assert!(sparing.is_connected() && !sparing.hides_pending().await);
+        assert!(store(&server.url(), settings(false)).await.is_connected());
+        assert!(store(&server.url(), settings(true)).await.is_connected());
+        let sparing = store(&server.url(), of(false, true)).await;
+        assert!(sparing.is_connected());
     }
 
     #[tokio::test]

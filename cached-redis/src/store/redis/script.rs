@@ -76,10 +76,14 @@ impl Script {
     }
 }
 
+/// Whether `command` runs a script.
+pub(super) fn is_run_by(command: &Cmd) -> bool {
+    is(command, b"EVALSHA") || is(command, b"EVAL")
+}
+
 /// The first of the keys that `command` names; of those for which it does not matter, whatever they name first.
 pub(super) fn key(command: &Cmd) -> &[u8] {
-    let is_script = is(command, b"EVALSHA") || is(command, b"EVAL");
-    let first = if is_script { 3 } else { 1 };
+    let first = if is_run_by(command) { 3 } else { 1 };
     match command.args_iter().nth(first) {
         Some(Arg::Simple(key)) => key,
         _ => b"",

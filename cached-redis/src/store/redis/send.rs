@@ -1,5 +1,7 @@
 //! Many commands in one write.
 
+use std::pin::Pin;
+
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, Value};
 
@@ -57,4 +59,12 @@ async fn write(
             .collect()),
         false => Err(StoreError::Answer),
     }
+}
+
+/// Of a type that says nothing of all that it is made of: whether a future can be sent to another thread, the
+/// compiler would else have to find out through more levels than it is allowed to.
+pub(super) fn apart<'a, T>(
+    future: impl Future<Output = T> + Send + 'a,
+) -> Pin<Box<dyn Future<Output = T> + Send + 'a>> {
+    Box::pin(future)
 }

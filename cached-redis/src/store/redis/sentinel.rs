@@ -6,11 +6,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::pending;
+use std::future::{pending, ready};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{Stream, StreamExt as _};
 use redis::aio::PubSub;
 use redis::{FromRedisValue, ProtocolVersion, RedisConnectionInfo, Value};
 use tokio::time::{sleep, timeout};
@@ -21,11 +22,14 @@ use crate::error::ConnectProblem;
 use crate::store::address::{self, Endpoint, Login, Service};
 use crate::util::backoff::Backoff;
 use crate::util::lock::Mutex;
+use crate::util::warning::warn;
 
 /// How long the others are waited for, once one has answered.
 const LATE: Duration = Duration::from_millis(200);
-/// How long an attempt to subscribe may take.
+/// How long an attempt to subscribe may take, and a question beside the connection that is there.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// After how long without news they are asked again.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// What the builder was given.
 #[derive(Clone, Default)]
@@ -49,6 +53,8 @@ pub(super) struct Sentinels {
     login: Option<Login>,
     /// Where others are than those of the address, and some of these.
     learned: Mutex<Vec<Place>>,
+    /// Whether it was told that they refuse to be listened to.
+    is_told: AtomicBool,
 }
 
 impl Sentinels {
@@ -57,6 +63,7 @@ impl Sentinels {
         Self {
             login: address::login(user, password),
             learned: Mutex::default(),
+            is_told: AtomicBool::new(false),
         }
     }
 
@@ -71,47 +78,75 @@ impl Sentinels {
         places
     }
 
+    /// That one of them could not be listened to, once, where it is a matter of permissions.
+    fn tell(&self, problem: &ConnectProblem, route: &Route) {
+        if !matches!(problem, ConnectProblem::Server { .. })
+            || self.is_told.swap(true, Ordering::Relaxed)
+        {
+            return;
+        }
+        warn!(
+            address = %route.address,
+            %problem,
+            "a Sentinel does not let its failovers be listened for, and is asked every few seconds instead: its user needs \
+             `+subscribe` and `&+switch-master`"
+        );
+    }
+
     fn info(&self) -> RedisConnectionInfo {
         login::info(self.login.as_ref(), ProtocolVersion::RESP2)
     }
 }
 
-/// What one of them knows.
-struct Report {
-    primary: Place,
+/// Where it is.
+pub(super) struct Primary {
+    pub(super) place: Place,
     /// Counts failovers.
     epoch: u64,
+}
+
+/// What one of them knows.
+struct Report {
+    primary: Primary,
     sentinels: Vec<Place>,
 }
 
-/// The host and the port of the primary.
-pub(super) async fn primary(service: &Service, route: &Route) -> Result<Place, ConnectProblem> {
+/// What the one of them says that knows of the latest failover.
+pub(super) async fn primary(service: &Service, route: &Route) -> Result<Primary, ConnectProblem> {
     let places = route.sentinels.places(service);
     let mut asked: FuturesUnordered<_> = places
         .iter()
         .map(|place| ask(place, service, route))
         .collect();
-    let (mut latest, mut failure) = (None::<Report>, None::<ConnectProblem>);
+    let (mut latest, mut problems) = (None::<Report>, Vec::new());
     let mut patience = Duration::MAX;
     while let Ok(Some(answer)) = timeout(patience, asked.next()).await {
         match answer {
             Ok(report) => {
                 patience = LATE;
-                let is_later = |latest: &Report| latest.epoch < report.epoch;
+                let is_later = |latest: &Report| latest.primary.epoch < report.primary.epoch;
                 if latest.as_ref().is_none_or(is_later) {
                     latest = Some(report);
                 }
             }
-            Err(problem) if problem.is_lasting() => failure = Some(problem),
-            Err(problem) => {
-                failure.get_or_insert_with(|| ConnectProblem::NoSentinel(Box::new(problem)));
-            }
+            Err(problem) => problems.push(problem),
         }
     }
     drop(asked);
-    let report = latest.ok_or_else(|| failure.unwrap_or(ConnectProblem::Timeout))?;
+    let report = latest.ok_or_else(|| nobody_knows(problems))?;
     *route.sentinels.learned.lock() = report.sentinels;
     Ok(report.primary)
+}
+
+/// Lasting, if all of them say so: one that is blank proves nothing while others are away.
+fn nobody_knows(mut problems: Vec<ConnectProblem>) -> ConnectProblem {
+    problems.sort_by_key(|problem| !problem.is_lasting());
+    let all_last = problems.iter().all(ConnectProblem::is_lasting);
+    match problems.into_iter().next() {
+        Some(problem) if all_last => problem,
+        Some(problem) => ConnectProblem::NoSentinel(Box::new(problem)),
+        None => ConnectProblem::Timeout,
+    }
 }
 
 async fn ask(place: &Place, service: &Service, route: &Route) -> Result<Report, ConnectProblem> {
@@ -129,11 +164,11 @@ async fn ask(place: &Place, service: &Service, route: &Route) -> Result<Report, 
     let others: Vec<Fields> = answer(answers.next())?;
     let mut sentinels: Vec<_> = others.iter().filter_map(place_of).collect();
     sentinels.push(place.clone());
-    Ok(Report {
-        primary: place_of(&primary).ok_or(ConnectProblem::Protocol)?,
+    let primary = Primary {
+        place: place_of(&primary).ok_or(ConnectProblem::Protocol)?,
         epoch: number(&primary, "config-epoch").unwrap_or(0),
-        sentinels,
-    })
+    };
+    Ok(Report { primary, sentinels })
 }
 
 type Fields = HashMap<String, String>;
@@ -158,24 +193,57 @@ fn number(fields: &Fields, name: &str) -> Option<u64> {
     fields.get(name)?.parse().ok()
 }
 
-/// Ends when a Sentinel says that another server has become the primary, and never where none is asked. It is a hint:
-/// what is missed shows at the server itself, which is gone or a replica.
-pub(super) async fn switched(route: &Route) {
-    let Endpoint::Sentinel(service) = &route.address.endpoint else {
+/// Ends when another server than `primary` has become the primary, and never where no Sentinel is asked. It is a
+/// hint: what is missed shows at the server itself, which is gone or a replica.
+pub(super) async fn overtaken(route: &Route, primary: Option<&Primary>) {
+    let (Endpoint::Sentinel(service), Some(primary)) = (&route.address.endpoint, primary) else {
         return pending().await;
     };
     let mut backoff = Backoff::long();
     loop {
         for place in route.sentinels.places(service) {
-            let subscribed = timeout(PATIENCE, subscribe(&place, route)).await;
-            if let Ok(Ok(subscription)) = subscribed
-                && is_announced(subscription, &service.name).await
-            {
+            if hears(&place, service, route, primary).await {
                 return;
             }
         }
+        if is_overtaken(service, route, primary).await {
+            return;
+        }
         sleep(backoff.next()).await;
     }
+}
+
+/// Listens to one Sentinel for as long as it lives. Whether there is another primary.
+async fn hears(place: &Place, service: &Service, route: &Route, primary: &Primary) -> bool {
+    let subscribed = timeout(PATIENCE, subscribe(place, route)).await;
+    let mut switches = match subscribed.unwrap_or(Err(ConnectProblem::Timeout)) {
+        Ok(subscription) => Box::pin(announced(subscription, service)),
+        Err(problem) => {
+            route.sentinels.tell(&problem, route);
+            return false;
+        }
+    };
+    route.sentinels.is_told.store(false, Ordering::Relaxed);
+    // What has happened since the question that led here was announced to others, and so is what happens while
+    // the subscription is cut off and does not know it.
+    while !is_overtaken(service, route, primary).await {
+        match timeout(SILENCE, switches.next()).await {
+            Ok(switch) => return switch.is_some(),
+            Err(_) => {
+                let lives = timeout(PATIENCE, ask(place, service, route)).await;
+                if !matches!(lives, Ok(Ok(_))) {
+                    return false;
+                }
+            }
+        }
+    }
+    true
+}
+
+/// Whether the Sentinels know of a later failover, to another server: names of the same one may differ.
+async fn is_overtaken(service: &Service, route: &Route, primary: &Primary) -> bool {
+    let now = timeout(PATIENCE, self::primary(service, route)).await;
+    matches!(now, Ok(Ok(now)) if now.epoch > primary.epoch && now.place != primary.place)
 }
 
 async fn subscribe(place: &Place, route: &Route) -> Result<PubSub, ConnectProblem> {
@@ -187,15 +255,12 @@ async fn subscribe(place: &Place, route: &Route) -> Result<PubSub, ConnectProble
     Ok(subscription)
 }
 
-/// `false`: the subscription has ended.
-async fn is_announced(subscription: PubSub, service: &str) -> bool {
-    let messages = subscription.into_on_message();
+/// The failovers of `service`.
+fn announced(subscription: PubSub, service: &Service) -> impl Stream<Item = ()> {
     let of = |message: redis::Msg| {
         let mut words = message.get_payload_bytes().split(|byte| *byte == b' ');
-        words.next() == Some(service.as_bytes())
+        let is_ours = words.next() == Some(service.name.as_bytes());
+        ready(is_ours.then_some(()))
     };
-    let mut switches = messages
-        .map(of)
-        .filter(|is_ours| std::future::ready(*is_ours));
-    switches.next().await.is_some()
+    subscription.into_on_message().filter_map(of)
 }

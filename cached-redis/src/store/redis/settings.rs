@@ -4,17 +4,23 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::policy::defaults;
-use crate::store::redis::SentinelSettings;
+use crate::store::queue::Durability;
 #[cfg(feature = "tls")]
 use crate::store::redis::TlsSettings;
+use crate::store::redis::{AddressMap, SentinelSettings};
 
 /// Whether values may be pending in the namespace, of which every process has to know.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PendingSettings {
     /// Where it stands that they may; empty where nobody asks.
     pub(crate) key: String,
-    /// Whether this process knows of them.
+    /// Whether this process may write them, and so lets all others know.
     pub(crate) allowed: bool,
+    /// Whether its removals spare them.
+    pub(crate) spared: bool,
+    /// What it takes for one to be accepted, and within what time.
+    pub(crate) durability: Durability,
+    pub(crate) within: Duration,
 }
 
 /// What a Redis store works with.
@@ -27,6 +33,8 @@ pub(crate) struct RedisSettings {
     #[cfg(feature = "tls")]
     pub(crate) tls: TlsSettings,
     pub(crate) sentinel: SentinelSettings,
+    /// Where the servers of a cluster are.
+    pub(crate) address_map: AddressMap,
     /// After how many operations in a row without an answer none is attempted any more.
     pub(crate) breaker_failures: u32,
     /// Where the epoch stands, if there are epochs.
@@ -50,6 +58,7 @@ impl Default for RedisSettings {
             #[cfg(feature = "tls")]
             tls: TlsSettings::default(),
             sentinel: SentinelSettings::default(),
+            address_map: AddressMap::default(),
             breaker_failures: defaults::BREAKER_FAILURES,
             epoch_key: None,
             bars_key: String::new(),

@@ -1,111 +1,110 @@
-//! Reads for a level in process memory, over a connection of their own.
+//! Reads for a level in process memory, over a connection of their own to each server.
 //!
 //! It is opened by the first of them, and only what is kept is read there: the server remembers each key
 //! that was. Where it is of no use, the connection of the steps is read instead, and nothing is kept of
-//! that; but where the server announces nothing at all, for as long as may be served unannounced. On a cluster
-//! nothing is kept yet.
+//! that; but where the server announces nothing at all, for as long as may be served unannounced.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
-use super::RedisStore;
+use bytes::Bytes;
+
+use super::agreement::Standing;
 use super::connector::Role;
 use super::link::Link;
-use super::links::Links;
-use super::tracking::Standing;
+use super::settings::RedisSettings;
+use super::tracking::Tracking;
 use crate::error::StoreError;
-use crate::policy::defaults::LONGEST_STALENESS;
-use crate::store::tracked::{Keeper, Shown};
-use crate::store::{Answer, Store as _};
-use crate::util::moment::Moment;
+use crate::store::Answer;
+use crate::store::stats::StoreStats;
+use crate::store::tracked::Seen;
 
-impl RedisStore {
-    pub(in crate::store) fn track(&self, keeper: Arc<dyn Keeper>) {
-        self.tracking.set_keeper(keeper);
+/// That of one server.
+pub(super) struct Tracked {
+    pub(super) tracking: Arc<Tracking>,
+    /// From the first read on.
+    link: OnceLock<Box<Link>>,
+}
+
+/// How keys can be read.
+pub(super) enum Read {
+    Here(Vec<Option<Bytes>>, Seen),
+    /// Over the connection of the steps; `None`: nothing of that may be kept.
+    Elsewhere(Option<Seen>),
+}
+
+impl Tracked {
+    pub(super) fn new(tracking: Arc<Tracking>) -> Self {
+        let link = OnceLock::new();
+        Self { tracking, link }
     }
 
-    pub(in crate::store) async fn read_tracked(&self, keys: &[&str]) -> Answer<Shown> {
-        // Nothing is sent, so nothing is answered.
-        if keys.is_empty() {
-            return Ok(Shown::default());
-        }
-        if let Links::Cluster(_) = &self.links {
-            self.tracking.is_on_a_cluster();
-            return self.read_untracked(keys, None).await;
-        }
-        let sent = Moment::now();
-        self.tracking.used(sent);
-        let Some(link) = self.tracked() else {
-            return self.read_untracked(keys, None).await;
+    /// Reads `keys` of the server where `steps` lead.
+    pub(super) async fn read(
+        &self,
+        steps: &Link,
+        settings: &RedisSettings,
+        keys: &[&str],
+    ) -> Answer<Read> {
+        let seen = self.tracking.used();
+        let Some(link) = self.link(steps, settings) else {
+            return Ok(Read::Elsewhere(None));
         };
         match self.tracking.standing() {
-            Standing::Silent => return self.read_untracked(keys, Some(sent)).await,
-            Standing::Refused => return self.read_untracked(keys, None).await,
+            Standing::Silent => return Ok(Read::Elsewhere(Some(seen))),
+            Standing::Refused | Standing::Unagreed => return Ok(Read::Elsewhere(None)),
             Standing::Down if link.connection.is_up() => {
                 // A server that says nothing of itself is asked by nobody else.
                 if self.tracking.is_useless() {
                     link.connection.abandon();
                 }
-                return self.read_untracked(keys, None).await;
+                return Ok(Read::Elsewhere(None));
             }
             Standing::Down | Standing::Announces => {}
         }
         let made = link.connection.made();
         match link.read_all(keys).await {
-            Ok(entries) if link.connection.made() == made && self.tracking.vouches(sent) => {
-                let sent = Some(sent);
-                Ok(Shown { sent, entries })
+            Ok(entries) if link.connection.made() == made && self.tracking.vouches(seen.sent) => {
+                Ok(Read::Here(entries, seen))
             }
-            Ok(_) | Err(StoreError::Unavailable | StoreError::Lost) => {
-                self.read_untracked(keys, None).await
-            }
+            Ok(_) | Err(StoreError::Unavailable | StoreError::Lost) => Ok(Read::Elsewhere(None)),
             Err(error) => Err(error),
         }
     }
 
-    async fn read_untracked(&self, keys: &[&str], sent: Option<Moment>) -> Answer<Shown> {
-        let entries = self.get_all(keys).await?;
-        Ok(Shown { sent, entries })
-    }
-
-    /// The greater of what was agreed on and what is asked for here; of what cannot be read, the longest.
-    pub(in crate::store) async fn staleness(&self) -> Answer<Duration> {
-        let agreed = match self.get(&self.settings.staleness_key).await? {
-            None => Duration::ZERO,
-            Some(text) => std::str::from_utf8(&text)
-                .ok()
-                .and_then(|text| text.parse().ok())
-                .map_or(LONGEST_STALENESS, Duration::from_millis),
-        };
-        Ok(agreed.max(self.settings.staleness).min(LONGEST_STALENESS))
-    }
-
     /// The connection, if anybody wants it; without one of the steps none is begun.
-    fn tracked(&self) -> Option<&Link> {
-        let Links::Server(steps) = &self.links else {
-            return None;
-        };
+    fn link(&self, steps: &Link, settings: &RedisSettings) -> Option<&Link> {
         let is_wanted = || self.tracking.is_wanted() && steps.connection.is_up();
-        let begun = match self.tracked.get() {
-            None if is_wanted() => Some(self.tracked.get_or_init(|| self.open_tracked(steps))),
+        let begun = match self.link.get() {
+            None if is_wanted() => Some(self.link.get_or_init(|| self.open(steps, settings))),
             begun => begun,
         };
         begun.map(|begun| &**begun)
     }
 
-    fn open_tracked(&self, steps: &Link) -> Box<Link> {
+    fn open(&self, steps: &Link, settings: &RedisSettings) -> Box<Link> {
         let role = Role::Tracked(Arc::clone(&self.tracking));
         let (route, tasks) = (
             Arc::clone(&steps.route),
             Arc::clone(steps.connection.tasks()),
         );
-        Box::new(Link::start(
-            route,
-            &self.settings,
-            role,
-            &steps.deadline,
-            tasks,
-        ))
+        Box::new(Link::start(route, settings, role, &steps.deadline, tasks))
+    }
+
+    /// Those of the steps, and what is counted of its own.
+    pub(super) fn beside(&self, steps: StoreStats) -> StoreStats {
+        let own = self.link.get().map(|link| link.connection.stats());
+        let own = own.unwrap_or_default();
+        StoreStats {
+            attempted: steps.attempted + own.attempted,
+            timeouts: steps.timeouts + own.timeouts,
+            lost: steps.lost + own.lost,
+            ..steps
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_begun(&self) -> bool {
+        self.link.get().is_some()
     }
 }
 

@@ -10,50 +10,39 @@
 //!
 //! How long something may be served unannounced is [agreed on](super::agreement): whoever asks for more than what
 //! stands there keeps nothing, since those who wait it out would wait too short a time. Whether it still stands is
-//! asked with each sign of life: if not, all is dropped, and it is agreed on anew.
+//! asked with each sign of life: if not, all is dropped, and it is agreed on anew. Those of a cluster have a [pact].
+//!
+//! A server of a cluster may answer for a slot that others have by now. So there an answer to a read is no sign of
+//! life: that is the question how far the server knows of elections and moves. Whatever is new there voids all that
+//! was read from it, and so does each key that it has not got.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once, OnceLock};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{PushInfo, PushKind, Value};
+use redis::{Pipeline, PushInfo, PushKind, Value};
 use tokio::time::Instant;
 
-use super::agreement::Agreement;
+use super::agreement::{Agreement, Standing, is_refusal};
 use super::facts::Identity;
-use super::handshake;
+use super::pact::{Pact, Use};
 use super::settings::RedisSettings;
+use super::{failure, handshake, monitor};
 use crate::error::ConnectProblem;
 use crate::store::Watch;
-use crate::store::tracked::Keeper;
+use crate::store::tracked::{Keeper, Lane, Seen};
 use crate::util::lock::Mutex;
 use crate::util::moment::Moment;
-
-/// After so long without a read nothing is asked more often than elsewhere.
-const IDLE: Duration = Duration::from_secs(60);
-
-/// What the connection is good for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// Nothing: there is none, it leads elsewhere, or it is to be made anew.
-    #[default]
-    Down,
-    /// Changes are announced there.
-    Announces,
-    /// The server announces none.
-    Silent,
-    /// Nothing may be kept, since less was agreed on.
-    Refused,
-}
 
 /// See the module.
 pub(super) struct Tracking {
     agreement: Agreement,
+    /// With the others of a cluster; `None`: it is the only one.
+    pact: Option<Arc<Pact>>,
     keeper: OnceLock<Arc<dyn Keeper>>,
+    lane: Arc<Lane>,
     state: Mutex<State>,
-    /// When it was last read over.
-    used: AtomicU64,
+    used: Use,
     told: Once,
 }
 
@@ -66,37 +55,39 @@ struct State {
     server: Identity,
     /// Where the steps go.
     steps: Identity,
+    /// How far a server of a cluster has heard of elections and moves.
+    epoch: Option<u64>,
 }
 
 impl Tracking {
-    pub(super) fn of(settings: &RedisSettings) -> Self {
-        let key = settings.staleness_key.clone();
+    pub(super) fn of(settings: &RedisSettings, pact: Option<Arc<Pact>>) -> Self {
         Self {
-            agreement: Agreement::new(key, settings.staleness),
+            agreement: Agreement::of(settings),
+            pact,
             keeper: OnceLock::new(),
+            lane: Arc::default(),
             state: Mutex::default(),
-            used: AtomicU64::new(0),
+            used: Use::default(),
             told: Once::new(),
         }
     }
 
     /// Who is told from now on, unless somebody is told already.
     pub(super) fn set_keeper(&self, keeper: Arc<dyn Keeper>) {
-        let _ = self.keeper.set(keeper);
-    }
-
-    /// It is read over at this moment.
-    pub(super) fn used(&self, now: Moment) {
-        self.used.store(now.0, Ordering::Relaxed);
-    }
-
-    /// Nothing is kept.
-    pub(super) fn is_on_a_cluster(&self) {
-        self.told.call_once(|| {
-            crate::util::warning::warn!(
-                "on a Redis Cluster nothing is kept in memory yet: functions with `local` ask it each time"
-            );
+        self.keeper.get_or_init(|| {
+            keeper.opened(&self.lane);
+            keeper
         });
+    }
+
+    /// It is read over at this moment; to be noted before anything is sent.
+    pub(super) fn used(&self) -> Seen {
+        let seen = Seen::now(&self.lane);
+        self.used.noted(seen.sent);
+        if let Some(pact) = &self.pact {
+            pact.used(seen.sent);
+        }
+        seen
     }
 
     pub(super) fn is_wanted(&self) -> bool {
@@ -105,7 +96,12 @@ impl Tracking {
 
     pub(super) fn standing(&self) -> Standing {
         let state = self.state.lock();
+        let pact = self
+            .pact
+            .as_ref()
+            .map_or(Standing::Announces, |pact| pact.standing());
         match state.standing {
+            _ if pact != Standing::Announces => pact,
             Standing::Announces if !state.server.is(&state.steps) => Standing::Down,
             standing => standing,
         }
@@ -113,15 +109,35 @@ impl Tracking {
 
     /// Whether what was sent at `sent` and is answered has shown something to be kept.
     pub(super) fn vouches(&self, sent: Moment) -> bool {
-        self.hear(sent) == Standing::Announces
+        match self.pact {
+            None => self.hear(sent),
+            Some(_) => self.standing() == Standing::Announces,
+        }
     }
 
-    fn hear(&self, sent: Moment) -> Standing {
-        let standing = self.standing();
-        if standing == Standing::Announces {
-            self.tell(|keeper| keeper.answered(sent));
+    fn hear(&self, sent: Moment) -> bool {
+        let announces = self.standing() == Standing::Announces;
+        if announces {
+            self.tell(|keeper, lane| keeper.answered(lane, sent));
         }
-        standing
+        announces
+    }
+
+    /// The same of a server of a cluster.
+    fn hear_of(&self, epoch: Option<u64>, sent: Moment) {
+        let known = std::mem::replace(&mut self.state.lock().epoch, epoch);
+        match epoch.is_some() && epoch == known {
+            true => drop(self.hear(sent)),
+            false => {
+                self.moved();
+                self.pact.iter().for_each(|pact| pact.doubted.notify_one());
+            }
+        }
+    }
+
+    /// Others may have by now what was read there.
+    pub(super) fn moved(&self) {
+        self.tell(|keeper, lane| keeper.moved(lane));
     }
 
     /// Whether another connection may be of more use. While nobody knows where the steps go, none is.
@@ -131,13 +147,13 @@ impl Tracking {
         match state.standing {
             Standing::Down => true,
             Standing::Announces => steps.is(steps) && !server.is(steps),
-            Standing::Silent | Standing::Refused => false,
+            Standing::Silent | Standing::Refused | Standing::Unagreed => false,
         }
     }
 
-    fn tell(&self, tell: impl FnOnce(&dyn Keeper)) {
+    fn tell(&self, tell: impl FnOnce(&dyn Keeper, &Lane)) {
         if let Some(keeper) = self.keeper.get() {
-            tell(&**keeper);
+            tell(&**keeper, &self.lane);
         }
     }
 
@@ -147,14 +163,14 @@ impl Tracking {
         connection: &mut MultiplexedConnection,
         hears: bool,
     ) -> Result<Standing, ConnectProblem> {
-        let may_write = self.agreement.propose(connection).await?;
-        self.state.lock().is_outdated = false;
-        let mut commands = redis::pipe();
-        if hears {
-            commands.cmd("CLIENT").arg("TRACKING").arg("ON");
+        if self.pact.is_some() {
+            return self.begin_in_a_cluster(connection, hears).await;
         }
+        let may_write = self.propose(connection).await?;
+        self.state.lock().is_outdated = false;
+        let mut commands = announce(hears);
         // Only now: it may be gone again.
-        self.agreement.ask(&mut commands);
+        commands.add_command(self.agreement.question());
         let answers = handshake::send(connection, &commands).await?;
         let announces = hears && answers.first() == Some(&Value::Okay);
         Ok(match answers.last() {
@@ -162,6 +178,44 @@ impl Tracking {
             stands if !self.agreement.is_met(stands)? => Standing::Refused,
             _ if announces => Standing::Announces,
             _ => Standing::Silent,
+        })
+    }
+
+    /// Asks for it where nothing stands. `false`: that may not be written.
+    async fn propose(
+        &self,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<bool, ConnectProblem> {
+        // A server that is full, or a login that may only read, can be asked for what stands.
+        let mut ask = redis::pipe();
+        ask.add_command(self.agreement.question());
+        let stands = handshake::send(connection, &ask).await?;
+        if stands.first() != Some(&Value::Nil) {
+            return Ok(true);
+        }
+        let mut propose = redis::pipe();
+        propose.add_command(self.agreement.proposal());
+        match handshake::send(connection, &propose).await?.first() {
+            Some(Value::ServerError(error)) if is_refusal(error.code()) => Ok(false),
+            Some(Value::ServerError(error)) => Err(failure::of_server(error)),
+            _ => Ok(true),
+        }
+    }
+
+    async fn begin_in_a_cluster(
+        &self,
+        connection: &mut MultiplexedConnection,
+        hears: bool,
+    ) -> Result<Standing, ConnectProblem> {
+        self.state.lock().is_outdated = false;
+        let mut commands = announce(hears);
+        commands.add_command(monitor::elections());
+        let mut answers = handshake::send(connection, &commands).await?;
+        let epoch = answers.pop().and_then(monitor::epoch);
+        self.state.lock().epoch = epoch;
+        Ok(match hears && answers.first() == Some(&Value::Okay) {
+            true => Standing::Announces,
+            false => Standing::Silent,
         })
     }
 
@@ -175,7 +229,7 @@ impl Tracking {
         };
         for key in keys {
             if let Value::BulkString(key) = key {
-                self.tell(|keeper| keeper.changed(key));
+                self.tell(|keeper, _| keeper.changed(key));
             }
         }
     }
@@ -186,7 +240,7 @@ impl Tracking {
         state.standing = Standing::Down;
         state.is_outdated = true;
         drop(state);
-        self.tell(Keeper::flushed);
+        self.tell(|keeper, lane| keeper.flushed(lane));
     }
 
     /// Before the connection can be used.
@@ -223,24 +277,23 @@ impl Watch for Tracking {
 
     fn lost(&self, _seen: Instant) {
         self.state.lock().standing = Standing::Down;
-        self.tell(Keeper::lost);
+        self.tell(|keeper, lane| keeper.lost(lane));
     }
 
     fn period(&self) -> Duration {
-        let idle = Moment(self.used.load(Ordering::Relaxed)).elapsed();
-        match idle < IDLE {
-            true => self.agreement.staleness / 3,
-            false => Duration::MAX,
-        }
+        self.used.period(self.agreement.staleness)
     }
 
-    fn answered(&self, sent: Moment) -> bool {
-        self.hear(sent);
+    fn answered(&self, sent: Moment, epoch: Option<u64>) -> bool {
+        match self.pact {
+            None => drop(self.hear(sent)),
+            Some(_) => self.hear_of(epoch, sent),
+        }
         !self.is_useless()
     }
 
     fn agreement(&self) -> Option<&str> {
-        Some(&self.agreement.key)
+        self.pact.is_none().then_some(&self.agreement.key)
     }
 
     /// It may be agreed on by now, too.
@@ -248,6 +301,14 @@ impl Watch for Tracking {
         let is_refused = self.state.lock().standing == Standing::Refused;
         (number < self.agreement.least()) == is_refused
     }
+}
+
+fn announce(hears: bool) -> Pipeline {
+    let mut commands = redis::pipe();
+    if hears {
+        commands.cmd("CLIENT").arg("TRACKING").arg("ON");
+    }
+    commands
 }
 
 fn silent(staleness: u64) {
@@ -272,7 +333,7 @@ impl Watch for Steps {
 
     /// The epoch may be another one, whatever the server.
     fn connected(&self, changed: bool) {
-        self.tracking.tell(Keeper::moved);
+        self.tracking.moved();
         self.watch.connected(changed);
     }
 
@@ -280,22 +341,5 @@ impl Watch for Steps {
     fn lost(&self, seen: Instant) {
         self.tracking.steps_go_to(&Identity::default());
         self.watch.lost(seen);
-    }
-}
-
-#[cfg(all(test, feature = "testing"))]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn an_idle_connection_is_asked_no_more_often_than_any_other() {
-        let tracking = Tracking::of(&RedisSettings {
-            staleness: Duration::from_secs(3),
-            ..RedisSettings::default()
-        });
-        tracking.used(Moment::now());
-        assert_eq!(tracking.period(), Duration::from_secs(1));
-        tokio::time::advance(IDLE).await;
-        assert_eq!(tracking.period(), Duration::MAX);
     }
 }

@@ -66,6 +66,7 @@ fn extensions() -> Extensions<'static> {
         origin: None,
         named: vec!["team:7", "users"],
         window: true,
+        packed: false,
         validator: Some("\"v7-a\""),
     }
 }
@@ -128,6 +129,23 @@ fn extensions_of_layout_1_decode_for_ever() {
     };
     assert_eq!(plain, value());
     assert_eq!(super::extensions(&bytes(IN_A_TYPE_1)), Some(in_a_type()));
+}
+
+const PACKED_1: &str = "\
+    ca560104efbeaddeefcdab89674523012a00000000000000\
+    07000000d20400007bdc207497010000e093040000000100\
+    28b52ffd2432450000106869010015392c127717d4";
+
+#[test]
+fn packed_payloads_of_layout_1_decode_for_ever() {
+    let entry = bytes(PACKED_1);
+    let (header, _) = Header::parse(&entry).unwrap();
+    let live = Live::new(header, entry.into());
+    let unpacked = live.unpacked(1000);
+    match cfg!(feature = "zstd") {
+        true => assert_eq!(unpacked.as_deref(), Ok(&b"hi".repeat(25)[..])),
+        false => assert_eq!(unpacked, Err(Unpackable::NotBuilt)),
+    }
 }
 
 #[test]

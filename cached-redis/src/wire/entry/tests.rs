@@ -33,7 +33,7 @@ fn odd_headers_are_no_entries() {
         ("an unknown kind", with(1, b'X')),
         ("an unknown layout", with(2, 2)),
         ("layout 0", with(2, 0)),
-        ("an unknown flag", with(3, 4)),
+        ("an unknown flag", with(3, 16)),
         ("a flag without its extension", with(3, 1)),
         ("extensions", with(44, 1)),
         ("many extensions", with(45, 0xFF)),

@@ -128,6 +128,18 @@ impl Key {
         self
     }
 
+    /// The key under which the entry stands in Redis: with the namespace before it, and cut short with a hash at its
+    /// end if it is longer than 512 bytes.
+    ///
+    /// ```
+    /// # use cached_redis::Key;
+    /// assert_eq!(Key::new("user:").value(42).in_namespace("shop"), "shop:user:42");
+    /// ```
+    #[must_use]
+    pub fn in_namespace(&self, namespace: &str) -> String {
+        full_key(namespace, self.as_ref())
+    }
+
     /// Appends the stable name of a type, as `<T>` does.
     ///
     /// ```

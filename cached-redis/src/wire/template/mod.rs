@@ -2,6 +2,7 @@
 //! by the attributes; here it is known to be well formed.
 
 mod automaton;
+pub(crate) mod values;
 
 use self::automaton::Automaton;
 

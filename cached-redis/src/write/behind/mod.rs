@@ -2,7 +2,7 @@
 //!
 //! It must not be lost, not be overtaken by a later one of its key, and be seen by every read from then on. So its
 //! value and its arguments are stored in **one step**: the value as a *pending* entry under the key, which nothing
-//! but the end of this very write or a later one replaces, the arguments at the end of the queue. See rules 41 to 46
+//! but the end of this very write or a later one replaces, the arguments at the end of the queue. See rules 43 to 48
 //! of the architecture, and `wb` of the model.
 //!
 //! ```text
@@ -23,6 +23,7 @@ use crate::engine::handle::{self, Cache, Inner};
 use crate::error::Busy;
 use crate::observe::behind::WriteBehind;
 use crate::observe::event::Event;
+use crate::store::Store as _;
 use crate::store::queue::{Accepted, Offer, PARTITIONS, Partition};
 use crate::util::backoff::Backoff;
 use crate::wire::codec::{Checked, Msgpack, Sample as _};
@@ -73,6 +74,13 @@ impl Behind {
         self.key = key.finish();
     }
 
+    /// About what the clock of the store says.
+    fn now_ms(&self) -> u64 {
+        let key = self.key.as_deref().unwrap_or_default();
+        let store = self.cache.as_ref().map(|cache| &cache.inner.store);
+        store.map_or(0, |store| store.now_ms(key))
+    }
+
     /// Not generic, so that it is compiled once.
     async fn accept(self, entry: Option<Bytes>, arguments: Option<Bytes>) -> Result<(), Busy> {
         let Self { behind, cache, key } = self;
@@ -113,12 +121,17 @@ where
     A: Serialize + DeserializeOwned,
     V: Serialize + DeserializeOwned,
 {
-    let entry = encoded(Kind::Pending, value(arguments));
-    behind.accept(entry, encoded(Kind::Value, arguments))
+    let pending = Header {
+        filled_at: behind.now_ms(),
+        ..Header::new(Kind::Pending, Token::next())
+    };
+    let entry = encoded(pending, value(arguments));
+    let stored = Header::new(Kind::Value, Token::next());
+    behind.accept(entry, encoded(stored, arguments))
 }
 
 /// In the codec that every reader knows, whatever its own is.
-fn encoded<T: Serialize + DeserializeOwned>(kind: Kind, value: &T) -> Option<Bytes> {
+fn encoded<T: Serialize + DeserializeOwned>(header: Header, value: &T) -> Option<Bytes> {
     let value = Checked {
         codec: Msgpack,
         value,
@@ -128,7 +141,7 @@ fn encoded<T: Serialize + DeserializeOwned>(kind: Kind, value: &T) -> Option<Byt
     let header = Header {
         codec: encoded.codec,
         fingerprint: encoded.fingerprint,
-        ..Header::new(kind, Token::next())
+        ..header
     };
     Some(header.extended(&[], &encoded.payload))
 }

@@ -26,7 +26,7 @@ impl Cluster {
             ..StoreStats::default()
         };
         map.nodes().iter().fold(begun, |all, node| {
-            let one = node.link.connection.stats();
+            let one = node.tracked.beside(node.link.connection.stats());
             StoreStats {
                 connected: all.connected && one.connected,
                 breaker: worse(all.breaker, one.breaker),
@@ -35,7 +35,7 @@ impl Cluster {
                 timeouts: all.timeouts + one.timeouts,
                 lost: all.lost + one.lost,
                 reconnects: all.reconnects + one.reconnects,
-                outdated: 0,
+                ..StoreStats::default()
             }
         })
     }

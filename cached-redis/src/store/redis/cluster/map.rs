@@ -153,6 +153,15 @@ impl SlotMap {
             && (0..SLOTS as u16).all(|slot| self.owns_alike(other, slot))
     }
 
+    /// Whether `node` has a slot in this one that it does not have in the `next`.
+    pub(super) fn has_lost(&self, node: &Arc<Node>, next: &Self) -> bool {
+        let place = |map: &Self| map.nodes.iter().position(|it| Arc::ptr_eq(it, node));
+        let (own, later) = (place(self), place(next));
+        let has = |owner: &u16, place| Some(usize::from(*owner)) == place;
+        let mut slots = self.owners.iter().zip(next.owners.iter());
+        own.is_some() && slots.any(|(now, then)| has(now, own) && !has(then, later))
+    }
+
     fn owns_alike(&self, other: &Self, slot: u16) -> bool {
         match (self.owner(slot), other.owner(slot)) {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),

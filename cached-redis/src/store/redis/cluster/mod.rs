@@ -18,7 +18,9 @@ use tokio::time::timeout;
 
 use super::connection::Connection;
 use super::deadline::{Age, Deadline};
-use super::links::{Way, apart};
+use super::dial::Way;
+use super::pact::Pact;
+use super::send::apart;
 use super::settings::RedisSettings;
 use super::{reply, script};
 use crate::error::{ConnectProblem, Error, StoreError};
@@ -31,7 +33,9 @@ use crate::util::tasks::Tasks;
 
 mod errand;
 mod health;
+mod local;
 mod map;
+mod names;
 mod node;
 mod peer;
 mod redirect;
@@ -43,6 +47,9 @@ mod topology;
 
 use errand::{Errand, deliver, grouped};
 use map::SlotMap;
+pub(crate) use names::AddressMap;
+#[cfg(feature = "tls")]
+pub(super) use names::Name;
 pub(super) use node::Node;
 use node::Nodes;
 use redirect::{Redirect, is_doubtful};
@@ -60,7 +67,8 @@ pub(super) struct Shared {
     changing: Mutex<()>,
     nodes: Nodes,
     /// That somebody has doubted what the map says.
-    doubted: Notify,
+    doubted: Arc<Notify>,
+    pact: Arc<Pact>,
     /// How the first attempt to learn it ended; `None` until then.
     tried: watch::Sender<Option<Result<(), ConnectProblem>>>,
     condition: Condition,
@@ -76,16 +84,21 @@ impl Cluster {
     ) -> Result<Self, Error> {
         let tasks = Tasks::here();
         let seeds = Seeds::new(address, &settings)?;
+        let doubted = Arc::default();
+        let pact = Arc::new(Pact::new(&settings, &doubted));
         let shared = Arc::new(Shared {
             map: ArcSwap::from_pointee(SlotMap::unknown()),
             changing: Mutex::default(),
-            nodes: Nodes::new(seeds, settings, deadline, watch, &tasks),
-            doubted: Notify::new(),
+            nodes: Nodes::new(seeds, settings, deadline, watch, &pact, &tasks),
+            doubted,
+            pact,
             tried: watch::Sender::new(None),
             condition: Condition::begun(),
         });
         let begun = Arc::clone(&shared);
         tasks.house(move || refresh::refresh(Arc::clone(&begun)));
+        let begun = Arc::clone(&shared);
+        tasks.house(move || local::agree(Arc::clone(&begun)));
         Ok(Self { shared, tasks })
     }
 
@@ -151,13 +164,7 @@ impl Cluster {
 
     /// Each server is asked for its own.
     pub(super) async fn read_all(&self, keys: &[&str]) -> Answer<Vec<Option<Bytes>>> {
-        let owned = |(at, key): (usize, &&str)| Ok((self.owner(slot(key))?, at));
-        let owned = keys
-            .iter()
-            .enumerate()
-            .map(owned)
-            .collect::<Answer<Vec<_>>>()?;
-        let groups = grouped(owned.into_iter());
+        let groups = grouped(self.owned(keys)?.into_iter());
         let asked = groups.iter().map(async |(node, places)| {
             let keys: Vec<_> = places.iter().map(|at| keys[*at]).collect();
             match node.link.read_all(&keys).await {
@@ -172,6 +179,12 @@ impl Cluster {
             }
         }
         Ok(entries)
+    }
+
+    /// The servers of `keys`, with the place of each.
+    fn owned(&self, keys: &[&str]) -> Answer<Vec<(Arc<Node>, usize)>> {
+        let owned = |(at, key): (usize, &&str)| Ok((self.owner(slot(key))?, at));
+        keys.iter().enumerate().map(owned).collect()
     }
 
     /// One of them may have moved, or be on its way.
@@ -250,7 +263,7 @@ impl Cluster {
         commands: &[Cmd],
         asked: &[Option<Arc<Node>>],
         answers: &mut [Answer<Value>],
-        age: Age<'_>,
+        mut age: Age<'_>,
     ) {
         let mut errands = Vec::new();
         for (at, (answer, asked)) in answers.iter().zip(asked).enumerate() {
@@ -273,7 +286,7 @@ impl Cluster {
         }
         let places: Vec<_> = errands.iter().map(|errand| errand.at).collect();
         let delivery = pin!(deliver(errands.into_iter(), commands));
-        match self.shared.nodes.deadline.within(age, delivery).await {
+        match self.shared.nodes.deadline.within(&mut age, delivery).await {
             Ok(again) => {
                 for (at, mut answer) in again {
                     self.note(&answer);
@@ -287,6 +300,11 @@ impl Cluster {
                 }
             }
         }
+    }
+
+    /// Those that have slots.
+    pub(super) fn nodes(&self) -> Vec<Arc<Node>> {
+        self.shared.map.load().nodes().to_vec()
     }
 
     fn owner(&self, slot: u16) -> Answer<Arc<Node>> {
@@ -346,11 +364,25 @@ impl Cluster {
 }
 
 impl Shared {
-    /// Replaces the map, if `next` makes one.
+    /// Replaces the map, if `next` makes one. Who has lost a slot is not told any more of what stands there.
     fn change(&self, next: impl FnOnce(&SlotMap) -> Option<SlotMap>) {
         let _changing = self.changing.lock();
-        if let Some(next) = next(&self.map.load()) {
-            self.map.store(Arc::new(next));
+        let now = self.map.load_full();
+        if let Some(next) = next(&now) {
+            let next = Arc::new(next);
+            self.map.store(Arc::clone(&next));
+            let losers = now.nodes().iter().filter(|node| now.has_lost(node, &next));
+            losers.for_each(|node| node.tracked.tracking.moved());
+        }
+    }
+
+    /// What the answer of a server says of others.
+    fn learn_of<T>(&self, answer: &Answer<T>, asked: &Node) {
+        if is_doubtful(answer) {
+            self.doubted.notify_one();
+        }
+        if let Some(redirect) = Redirect::of(answer, &asked.peer) {
+            self.learn_from(&redirect);
         }
     }
 

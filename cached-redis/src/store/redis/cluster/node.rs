@@ -2,7 +2,7 @@
 //! it has been named by nobody for a while.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use super::peer::Peer;
@@ -12,8 +12,11 @@ use crate::store::Watch;
 use crate::store::redis::connector::Role;
 use crate::store::redis::deadline::Deadline;
 use crate::store::redis::link::Link;
+use crate::store::redis::pact::Pact;
 use crate::store::redis::settings::RedisSettings;
+use crate::store::redis::tracked::Tracked;
 use crate::store::redis::tracking::{Steps, Tracking};
+use crate::store::tracked::Keeper;
 use crate::util::lock::Mutex;
 use crate::util::moment::Moment;
 use crate::util::tasks::Tasks;
@@ -24,6 +27,7 @@ const UNNAMED: Duration = Duration::from_secs(60);
 /// One of them.
 pub(in crate::store::redis) struct Node {
     pub(in crate::store::redis) link: Link,
+    pub(super) tracked: Tracked,
     pub(super) peer: Peer,
 }
 
@@ -34,6 +38,8 @@ pub(super) struct Nodes {
     pub(super) settings: RedisSettings,
     pub(super) deadline: Arc<Deadline>,
     shards: Arc<Shards>,
+    pact: Arc<Pact>,
+    keeper: OnceLock<Arc<dyn Keeper>>,
     tasks: Weak<Tasks>,
 }
 
@@ -48,6 +54,7 @@ impl Nodes {
         settings: RedisSettings,
         deadline: Arc<Deadline>,
         watch: Arc<dyn Watch>,
+        pact: &Arc<Pact>,
         tasks: &Arc<Tasks>,
     ) -> Self {
         Self {
@@ -56,6 +63,8 @@ impl Nodes {
             settings,
             deadline,
             shards: Arc::new(Shards::new(watch)),
+            pact: Arc::clone(pact),
+            keeper: OnceLock::new(),
             tasks: Arc::downgrade(tasks),
         }
     }
@@ -78,15 +87,36 @@ impl Nodes {
 
     fn open(&self, peer: &Peer, replaces: bool) -> Option<Node> {
         let tasks = self.tasks.upgrade()?.beside();
+        let tracking = Arc::new(Tracking::of(&self.settings, Some(Arc::clone(&self.pact))));
+        if let Some(keeper) = self.keeper.get() {
+            tracking.set_keeper(Arc::clone(keeper));
+        }
         let steps = Steps {
             watch: Arc::new(Shard::new(Arc::clone(&self.shards), replaces)),
-            tracking: Arc::new(Tracking::of(&self.settings)),
+            tracking: Arc::clone(&tracking),
         };
         let (route, role) = (Arc::new(self.seeds.route(peer)), Role::Steps(steps));
         Some(Node {
             link: Link::start(route, &self.settings, role, &self.deadline, tasks),
+            tracked: Tracked::new(tracking),
             peer: peer.clone(),
         })
+    }
+
+    /// Who keeps what is read over tracked connections, of these and of later ones.
+    pub(super) fn track(&self, keeper: Arc<dyn Keeper>) {
+        let known = self.known.lock();
+        let keeper = self.keeper.get_or_init(|| keeper);
+        for known in known.values() {
+            known.node.tracked.tracking.set_keeper(Arc::clone(keeper));
+        }
+    }
+
+    /// Nothing of what was read from any of them may be served any more.
+    pub(super) fn all_moved(&self) {
+        let known = self.known.lock();
+        let nodes = known.values();
+        nodes.for_each(|known| known.node.tracked.tracking.moved());
     }
 
     /// Closes those that were not `named` for a while.

@@ -3,11 +3,12 @@
 //! No operation waits for it. One at a time asks a server that it is connected to, any of them, then the next; if
 //! none answers, the seeds of the address, whose names are looked up anew.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::select_ok;
-use redis::Value;
+use redis::{ServerError, Value};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Shared;
@@ -92,8 +93,10 @@ impl Shared {
                 questions.add_command(question);
             }
             let answers = handshake::send(&mut connection, &questions).await?;
-            if let Some(Value::ServerError(error)) = answers.first() {
-                return Err(failure::of_server(error));
+            for answer in &answers {
+                if let Value::ServerError(error) = answer {
+                    return Err(refusal(error));
+                }
             }
             let told = Topology::told(answers, &peer).ok();
             let told = told.filter(|told| told.is_newer(epoch));
@@ -104,7 +107,9 @@ impl Shared {
     }
 
     /// What was told to one who knew what was known `then`.
-    fn adopt(&self, told: Topology, then: &SlotMap) {
+    fn adopt(&self, mut told: Topology, then: &SlotMap) {
+        // Before any of them is connected to.
+        self.nodes.seeds.names.learn(mem::take(&mut told.names));
         self.change(|now| {
             let replaces = now.version > 0;
             let map = SlotMap::of(told, |peer| self.nodes.at(peer, replaces))?;
@@ -130,5 +135,12 @@ impl Shared {
             %address, %problem,
             "cannot learn who has which slots of the cluster, going on trying"
         );
+    }
+}
+
+fn refusal(error: &ServerError) -> ConnectProblem {
+    match failure::of_server(error) {
+        ConnectProblem::Server { code } if code == "NOPERM" => ConnectProblem::ClusterRights,
+        problem => problem,
     }
 }

@@ -10,6 +10,8 @@ use crate::error::{ConnectProblem, StoreError};
 use crate::store::Store as _;
 use crate::store::slot::slot;
 
+mod outages;
+
 const TTL: Duration = Duration::from_secs(60);
 
 async fn put(store: &RedisStore, key: &str, value: &str) {
@@ -145,18 +147,6 @@ async fn a_key_on_its_way_is_found_where_it_is() {
     assert_eq!(get(&store, key).await, None);
     trio.end_move(key, to);
     assert_eq!(get(&store, other).await, None);
-}
-
-#[tokio::test]
-async fn nothing_of_a_cluster_is_kept_in_memory() {
-    let trio = Trio::start().await;
-    let store = trio.store().await;
-    let keys = Trio::keys();
-    put(&store, &keys[0], "value").await;
-    let keys = keys.each_ref().map(|key| &**key);
-    let shown = store.read_tracked(&keys).await.unwrap();
-    assert_eq!(shown.sent, None);
-    assert_eq!(shown.entries, [Some(Bytes::from("value")), None, None]);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What a server says of its cluster: who has which slots.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use redis::{Cmd, Value};
@@ -17,6 +18,8 @@ pub(super) type Share = (RangeInclusive<u16>, Peer);
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Topology {
     pub(super) shares: Vec<Share>,
+    /// The host names that they and their replicas have announced.
+    pub(super) names: Vec<(Peer, String)>,
     /// It grows with each election, and each slot that is moved: one that knows of fewer is behind.
     pub(super) epoch: u64,
     /// Whether it takes itself to be among those that decide.
@@ -32,9 +35,10 @@ impl Topology {
     pub(super) fn told(answers: Vec<Value>, asked: &Peer) -> Answer<Self> {
         let answers: [_; 2] = answers.try_into().map_err(|_| StoreError::Answer)?;
         let [slots, info] = answers;
-        let shares = reply::list(slots)?.into_iter();
-        let shares: Answer<Vec<_>> = shares.map(|share| share_of(share, asked)).collect();
-        let shares: Vec<_> = shares?.into_iter().flatten().collect();
+        let (mut shares, mut names) = (Vec::new(), Vec::new());
+        for share in reply::list(slots)? {
+            shares.extend(share_of(share, asked, &mut names)?);
+        }
         if shares.is_empty() {
             return Err(StoreError::Unavailable);
         }
@@ -43,6 +47,7 @@ impl Topology {
         let epoch = line("cluster_current_epoch:").and_then(|epoch| epoch.trim().parse().ok());
         Ok(Self {
             shares,
+            names,
             epoch: epoch.ok_or(StoreError::Answer)?,
             is_ok: line("cluster_state:").is_some_and(|state| state.trim() == "ok"),
         })
@@ -55,18 +60,35 @@ impl Topology {
 }
 
 /// `None`: it does not know where their primary is.
-fn share_of(share: Value, asked: &Peer) -> Answer<Option<Share>> {
+fn share_of(share: Value, asked: &Peer, names: &mut Vec<(Peer, String)>) -> Answer<Option<Share>> {
     let mut parts = reply::list(share)?.into_iter();
     let mut next = || parts.next().ok_or(StoreError::Answer);
-    let (first, last, primary) = (slot(next()?)?, slot(next()?)?, next()?);
-    let mut primary = reply::list(primary)?.into_iter();
-    let mut next = || primary.next().ok_or(StoreError::Answer);
+    let (first, last) = (slot(next()?)?, slot(next()?)?);
+    let mut servers = Vec::new();
+    for server in parts {
+        let (peer, name) = server_of(server, asked)?;
+        names.extend(peer.clone().zip(name));
+        servers.push(peer);
+    }
+    let primary = servers.into_iter().next().ok_or(StoreError::Answer)?;
+    Ok(primary.map(|peer| (first..=last, peer)))
+}
+
+/// Where it is, and what host name it has announced.
+fn server_of(server: Value, asked: &Peer) -> Answer<(Option<Peer>, Option<String>)> {
+    let mut parts = reply::list(server)?.into_iter();
+    let mut next = || parts.next().ok_or(StoreError::Answer);
     let host = reply::bytes(next()?)?;
     let host = host.as_deref().map(std::str::from_utf8).transpose();
+    let host = host.map_err(|_| StoreError::Answer)?;
     let port = reply::number(next()?).and_then(|port| u16::try_from(port).ok());
-    let port = port.ok_or(StoreError::Answer)?;
-    let peer = Peer::named(host.map_err(|_| StoreError::Answer)?, port, asked);
-    Ok(peer.map(|peer| (first..=last, peer)))
+    let peer = Peer::named(host, port.ok_or(StoreError::Answer)?, asked);
+    // Behind its number.
+    let more: HashMap<String, String> = (parts.nth(1).map(redis::from_redis_value))
+        .and_then(Result::ok)
+        .unwrap_or_default();
+    let name = more.get("hostname").filter(|name| !name.is_empty());
+    Ok((peer, name.cloned()))
 }
 
 fn slot(value: Value) -> Answer<u16> {
@@ -100,6 +122,22 @@ mod tests {
             assert_eq!(told(unnamed), at("asked"), "{unnamed:?}");
         }
         assert_eq!(told("$1\r\n?\r\n"), Err(StoreError::Unavailable));
+    }
+
+    #[test]
+    fn host_names_are_told_beside_addresses_under_either_protocol() {
+        let more = [
+            "*2\r\n$8\r\nhostname\r\n$1\r\nh\r\n",
+            "%1\r\n$8\r\nhostname\r\n$1\r\nh\r\n",
+        ];
+        for more in more {
+            let one = |host: &str| format!("*4\r\n$1\r\n{host}\r\n:6380\r\n$1\r\nx\r\n{more}");
+            let slots = format!("*1\r\n*4\r\n:0\r\n:99\r\n{}{}", one("a"), one("b"));
+            let told = read(slots.as_bytes(), INFO).unwrap();
+            assert_eq!(told.shares, [(0..=99, Peer::new("a", 6380))]);
+            let named = ["a", "b"].map(|host| (Peer::new(host, 6380), "h".to_owned()));
+            assert_eq!(told.names, named, "{more}");
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ fn an_operation_ends_between_one_deadline_and_nine_eighths_of_it() {
     for ms in DEADLINES_MS {
         let deadline = Duration::from_millis(ms);
         let (ticks, tick) = ticks(deadline);
-        let mut late = pin!(async { ticks.limit(ticks.age(), pin!(pending::<()>())).await });
+        let mut late = pin!(async { ticks.limit(&mut ticks.age(), pin!(pending::<()>())).await });
         let mut lived = 0;
         while poll(late.as_mut()).is_pending() {
             ticks.tick();
@@ -42,7 +42,8 @@ fn an_answer_in_time_is_passed_on() {
         false => Poll::Pending,
     });
     let mut answer = pin!(answer);
-    let mut limited = pin!(ticks.limit(ticks.age(), answer.as_mut()));
+    let mut age = ticks.age();
+    let mut limited = pin!(ticks.limit(&mut age, answer.as_mut()));
     for _ in 0..PARTS {
         assert!(poll(limited.as_mut()).is_pending());
         ticks.tick();
@@ -54,7 +55,7 @@ fn an_answer_in_time_is_passed_on() {
 #[test]
 fn while_its_runtime_is_starved_an_operation_does_not_grow_old() {
     let (ticks, _) = ticks(Duration::from_millis(80));
-    let mut late = pin!(async { ticks.limit(ticks.age(), pin!(pending::<()>())).await });
+    let mut late = pin!(async { ticks.limit(&mut ticks.age(), pin!(pending::<()>())).await });
     for _ in 0..PARTS {
         assert!(poll(late.as_mut()).is_pending());
         (0..100).for_each(|_| _ = ticks.tick());
@@ -89,7 +90,7 @@ fn a_deadline_holds_where_no_runtime_is_driven() {
 #[test]
 fn its_thread_ends_with_it() {
     let limit = Deadline::new(Duration::from_millis(8)).unwrap();
-    let ticks = Arc::downgrade(&limit.0);
+    let ticks = Arc::downgrade(&limit.ticks);
     drop(limit);
     while ticks.strong_count() > 0 {
         thread::yield_now();

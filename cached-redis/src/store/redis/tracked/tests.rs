@@ -7,7 +7,7 @@ use super::super::{RedisSettings, RedisStore};
 use crate::error::StoreError;
 use crate::policy::defaults::LONGEST_STALENESS;
 use crate::store::Store as _;
-use crate::store::tracked::Keeper;
+use crate::store::tracked::{Keeper, Lane};
 use crate::util::lock::Mutex;
 use crate::util::moment::Moment;
 
@@ -47,19 +47,19 @@ impl Keeper for Notes {
         self.changed.lock().push(key);
     }
 
-    fn flushed(&self) {
+    fn flushed(&self, _: &Lane) {
         self.flushed.fetch_add(1, Ordering::SeqCst);
     }
 
-    fn lost(&self) {
+    fn lost(&self, _: &Lane) {
         self.lost.fetch_add(1, Ordering::SeqCst);
     }
 
-    fn moved(&self) {
+    fn moved(&self, _: &Lane) {
         self.moved.fetch_add(1, Ordering::SeqCst);
     }
 
-    fn answered(&self, sent: Moment) {
+    fn answered(&self, _: &Lane, sent: Moment) {
         self.answered.lock().push(sent);
     }
 }
@@ -81,7 +81,7 @@ async fn keeping(url: &str, settings: RedisSettings) -> (RedisStore, Arc<Notes>)
 }
 
 async fn is_kept(store: &RedisStore, key: &str) -> bool {
-    matches!(store.read_tracked(&[key]).await, Ok(shown) if shown.sent.is_some())
+    matches!(store.read_tracked(&[key]).await, Ok(shown) if shown.seen[0].is_some())
 }
 
 async fn until_kept(store: &RedisStore) {
@@ -104,7 +104,7 @@ async fn a_change_is_announced_before_any_later_answer() {
         let key = format!("k{round}");
         server.command(&[b"SET", key.as_bytes(), b"old"]);
         let read = store.read_tracked(&[&key, "other"]).await.unwrap();
-        assert!(read.sent.is_some() && read.entries[0].as_deref() == Some(b"old"));
+        assert!(read.seen[0].is_some() && read.entries[0].as_deref() == Some(b"old"));
         // By others, and over the connection of the steps.
         match round % 2 {
             0 => drop(server.command(&[b"DEL", key.as_bytes()])),
@@ -119,7 +119,7 @@ async fn a_change_is_announced_before_any_later_answer() {
 async fn nobody_who_keeps_nothing_has_a_second_connection() {
     let server = Server::start();
     let store = store(&server.url(), settings()).await;
-    assert!(!is_kept(&store, "k").await && store.tracked.get().is_none());
+    assert!(!is_kept(&store, "k").await && !store.server().1.is_begun());
     assert_eq!(links(&server), 0);
     assert_eq!(server.command(&[b"EXISTS", KEY.as_bytes()]), ":0");
 }
@@ -200,7 +200,10 @@ async fn what_was_agreed_on_can_be_read_without_the_right_to_write_it() {
     let url = logged_in(&server, &[&format!("%R~{KEY}"), "~any", "+@all"]);
     let (store, _) = keeping(&url, settings()).await;
     until_kept(&store).await;
-    assert_eq!(store.tracking.standing(), super::Standing::Announces);
+    assert_eq!(
+        store.server().1.tracking.standing(),
+        super::Standing::Announces
+    );
 }
 
 #[tokio::test]
@@ -231,7 +234,7 @@ async fn who_asks_for_nothing_hears_nothing() {
     server.signal("-STOP");
     let stopped = Moment::now();
     let shown = store.read_tracked(&[]).await.unwrap();
-    assert!(shown.sent.is_none() && shown.entries.is_empty());
+    assert!(shown.seen.is_empty() && shown.entries.is_empty());
     assert!(notes.horizon() < Some(stopped));
     server.signal("-CONT");
 }
@@ -321,7 +324,7 @@ async fn who_asks_for_more_than_was_agreed_on_keeps_nothing_and_others_do() {
     until_kept(&less).await;
     eventually(async || {
         assert!(!is_kept(&more, "k").await);
-        more.tracking.standing() == super::Standing::Refused
+        more.server().1.tracking.standing() == super::Standing::Refused
     })
     .await;
     assert!(!is_kept(&more, "k").await && notes.horizon().is_none());
@@ -402,7 +405,7 @@ async fn nothing_is_kept_of_another_server_than_that_of_the_steps() {
     let horizon = notes.horizon();
     eventually(async || {
         let shown = store.read_tracked(&["k"]).await.unwrap();
-        assert_eq!(shown.sent, None);
+        assert!(shown.seen[0].is_none());
         assert_eq!(shown.entries[0].as_deref(), Some(first.url().as_bytes()));
         proxy.accepted() >= 4
     })

@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod emit;
+mod error;
+mod feed;
+mod lsn;
+mod message;
+pub mod sql;
+
+#[cfg(feature = "sqlx")]
+pub use emit::sqlx;
+pub use emit::{commit, emit};
+pub use error::Error;
+pub use feed::{Builder, Feed, FeedState, FeedStats};
+pub use lsn::Lsn;

@@ -1,0 +1,10 @@
+//! Behaviour, on real servers: `cargo test -p cached-redis-postgres --all-features`.
+
+mod crashes;
+mod emits;
+mod feed;
+mod gate;
+mod kit;
+mod slots;
+mod stress;
+mod support;

@@ -1,0 +1,231 @@
+//! Durable ingestion: what other programs ask for is done at least once, whoever crashes.
+
+use std::time::Duration;
+
+use cached_redis::events::{Consumer, InvalidationConsumer};
+use cached_redis::testing::{Recorded, Recorder};
+use cached_redis::{Cache, Invalidation, redis_cached, testing};
+
+use crate::support::{
+    Rows, Source, World, eventually, filled, in_time, on_both_stores, on_redis, tier,
+};
+
+on_both_stores!(
+    what_was_asked_for_before_anybody_consumed_is_done,
+    messages_that_cannot_be_understood_do_not_come_again_and_the_rest_is_served,
+    no_read_after_a_consumed_invalidation_is_stale,
+    what_a_crashed_consumer_was_given_is_done_by_another,
+    a_cleared_namespace_loads_everything_anew,
+);
+
+on_redis!(
+    an_entry_is_acknowledged_only_when_its_invalidation_is_confirmed,
+    entries_that_were_cut_off_unread_remove_the_whole_namespace,
+    an_entry_without_a_message_is_refused_and_removes_nothing,
+    a_namespace_that_cannot_be_cleared_is_bypassed_until_it_is,
+);
+
+const STREAM: &str = "cache_invalidations";
+const LONG: Duration = Duration::from_secs(600);
+
+#[redis_cached(ttl = 60, key = "user:<id>", skip(source))]
+async fn read(source: &Source, id: u64) -> u64 {
+    source.load().await
+}
+
+#[redis_cached(ttl = 60, key = "row:<id>", skip(rows))]
+async fn read_row(rows: &Rows, id: usize) -> u64 {
+    rows.load(id).await
+}
+
+async fn consume(cache: &Cache, name: &str) -> InvalidationConsumer {
+    let consumer = Consumer::new("it", name).claim_after(LONG);
+    cache.consume_invalidations(STREAM, consumer).await
+}
+
+/// Appends a message as any program does: past the cache.
+async fn append(world: &World, cache: &Cache, message: &str) {
+    match world.server() {
+        Some(server) => server.run(&["XADD", STREAM, "*", "message", message]),
+        None => testing::append(cache, STREAM, message).await.unwrap(),
+    }
+}
+
+async fn ingested(cache: &Cache, messages: u64) {
+    let all = async || cache.stats().total().ingested_messages >= messages;
+    eventually("the messages", all).await;
+}
+
+async fn what_was_asked_for_before_anybody_consumed_is_done(world: World) {
+    let cache = world.cache().await;
+    let source = Source::new();
+    assert_eq!(cache.scope(read(&source, 1)).await, 1);
+    filled(&cache, 1).await;
+    source.write();
+    append(&world, &cache, "user:1").await;
+    append(
+        &world,
+        &cache,
+        r#"{"keys": ["user:2"], "tags": ["team:7"], "patterns": ["user:3*"]}"#,
+    )
+    .await;
+    let _consumer = consume(&cache, "one").await;
+    ingested(&cache, 2).await;
+    assert_eq!(cache.scope(read(&source, 1)).await, 2);
+}
+
+async fn messages_that_cannot_be_understood_do_not_come_again_and_the_rest_is_served(world: World) {
+    let cache = world.cache().await;
+    let consumer = consume(&cache, "one").await;
+    for odd in [
+        "{",
+        "{}",
+        r##"{"keys": ["#tag:x"]}"##,
+        r#"{"patterns": ["*"]}"#,
+    ] {
+        append(&world, &cache, odd).await;
+    }
+    append(&world, &cache, "user:1").await;
+    ingested(&cache, 1).await;
+    assert_eq!(cache.stats().total().malformed_messages, 4);
+    acknowledged(&world).await;
+    drop(consumer);
+    let _again = consume(&cache, "one").await;
+    append(&world, &cache, "user:2").await;
+    ingested(&cache, 2).await;
+    assert_eq!(cache.stats().total().malformed_messages, 4);
+}
+
+async fn no_read_after_a_consumed_invalidation_is_stale(world: World) {
+    let (here, there) = (world.cache().await, world.cache().await);
+    let _consumer = consume(&here, "one").await;
+    let rows = Rows::new(4);
+    let readers = rows.readers(&there, 3, async |rows, id| read_row(&rows, id).await);
+    for message in 1..=tier(30, 100) {
+        let id = fastrand::usize(rows.ids());
+        let version = rows.write(id);
+        append(&world, &here, &format!("row:{id}")).await;
+        ingested(&here, message).await;
+        rows.acknowledge(id, version);
+    }
+    readers.stop().await;
+}
+
+async fn what_a_crashed_consumer_was_given_is_done_by_another(world: World) {
+    let (crashing, other) = (world.cache().await, world.cache().await);
+    drop(consume(&crashing, "one").await);
+    for number in 0..200 {
+        append(&world, &crashing, &format!("key:{number}")).await;
+    }
+    let consumer = consume(&crashing, "one").await;
+    ingested(&crashing, 1).await;
+    drop(consumer);
+    let one = crashing.stats().total().ingested_messages;
+    let short = Consumer::new("it", "two").claim_after(Duration::from_millis(10));
+    let _consumer = other.consume_invalidations(STREAM, short).await;
+    let all = async || other.stats().total().ingested_messages + one >= 200;
+    eventually("all that is left", all).await;
+    acknowledged(&world).await;
+}
+
+async fn a_cleared_namespace_loads_everything_anew(world: World) {
+    let cache = world.cache().await;
+    let source = Source::new();
+    for id in 0..20 {
+        cache.scope(read(&source, id)).await;
+    }
+    filled(&cache, 20).await;
+    source.write();
+    assert_eq!(cache.clear_namespace().await.unwrap(), Invalidation::Done);
+    for id in 0..20 {
+        assert_eq!(cache.scope(read(&source, id)).await, 2);
+    }
+}
+
+async fn an_entry_is_acknowledged_only_when_its_invalidation_is_confirmed(world: World) {
+    let cache = world.cache().await;
+    let _consumer = consume(&cache, "one").await;
+    let server = world.server().unwrap();
+    server.run::<()>(&["ACL", "SETUSER", "default", "-unlink"]);
+    append(&world, &cache, "user:1").await;
+    let deferred = async || cache.stats().total().deferred_invalidations >= 2;
+    eventually("a second attempt", deferred).await;
+    assert_eq!(pending(&world), 1);
+    assert_eq!(cache.stats().total().ingested_messages, 0);
+    server.run::<()>(&["ACL", "SETUSER", "default", "+unlink"]);
+    ingested(&cache, 1).await;
+    acknowledged(&world).await;
+}
+
+async fn entries_that_were_cut_off_unread_remove_the_whole_namespace(world: World) {
+    let recorder = Recorder::new();
+    let cache = world.builder().recorder(recorder.clone()).build();
+    let cache = cache.await.unwrap();
+    let source = Source::new();
+    cache.scope(read(&source, 1)).await;
+    filled(&cache, 1).await;
+    drop(consume(&cache, "one").await);
+    source.write();
+    append(&world, &cache, "user:1").await;
+    append(&world, &cache, "other:1").await;
+    let server = world.server().unwrap();
+    server.run::<u64>(&["XTRIM", STREAM, "MAXLEN", "1"]);
+    let _consumer = consume(&cache, "one").await;
+    in_time(recorder.wait_for(Recorded::ConsumptionGap, 1)).await;
+    ingested(&cache, 1).await;
+    assert_eq!(cache.scope(read(&source, 1)).await, 2);
+}
+
+async fn an_entry_without_a_message_is_refused_and_removes_nothing(world: World) {
+    let cache = world.cache().await;
+    let source = Source::new();
+    cache.scope(read(&source, 1)).await;
+    filled(&cache, 1).await;
+    let _consumer = consume(&cache, "one").await;
+    let server = world.server().unwrap();
+    server.run::<String>(&["XADD", STREAM, "*", "key", "user:1"]);
+    append(&world, &cache, "user:2").await;
+    ingested(&cache, 1).await;
+    let total = cache.stats().total();
+    assert_eq!((total.malformed_messages, total.ingestion_gaps), (1, 0));
+    source.write();
+    assert_eq!(cache.scope(read(&source, 1)).await, 1);
+}
+
+async fn a_namespace_that_cannot_be_cleared_is_bypassed_until_it_is(world: World) {
+    let cache = world.cache().await;
+    let source = Source::new();
+    cache.scope(read(&source, 1)).await;
+    filled(&cache, 1).await;
+    source.write();
+    let server = world.server().unwrap();
+    server.run::<()>(&["ACL", "SETUSER", "default", "-scan"]);
+    assert_eq!(
+        cache.clear_namespace().await.unwrap(),
+        Invalidation::Deferred
+    );
+    assert!(cache.stats().pending_invalidations().namespace);
+    assert_eq!(cache.scope(read(&source, 1)).await, 2);
+    server.run::<()>(&["ACL", "SETUSER", "default", "+scan"]);
+    in_time(cache.flush()).await.unwrap();
+    assert_eq!(cache.scope(read(&source, 1)).await, 2);
+}
+
+/// How many entries are still to be acknowledged.
+#[allow(clippy::type_complexity, reason = "the answer of XPENDING")]
+fn pending(world: &World) -> u64 {
+    let Some(server) = world.server() else {
+        return 0;
+    };
+    let (pending, ..): (
+        u64,
+        Option<String>,
+        Option<String>,
+        Option<Vec<(String, u64)>>,
+    ) = server.run(&["XPENDING", STREAM, "it"]);
+    pending
+}
+
+async fn acknowledged(world: &World) {
+    eventually("all are acknowledged", async || pending(world) == 0).await;
+}
