@@ -277,6 +277,7 @@ pub fn write_through(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `key = "{stock}:<id>"` | the key of the functions that read it. It begins with the queue in braces: on a cluster, entry and queue are then on one server |
 /// | `value = stock` | the parameter that readers get until the write was applied. What they load afterwards is the source's |
 /// | `max_queue = 16000` | how many writes may wait, a sixteenth of them in each partition; beyond, calls return `Busy` |
+/// | `max_lag = "30s"` | how old the oldest write of the same partition may be; beyond, calls return `Busy`. Without it, any |
 /// | `coalesce` | of the writes of a key that wait only the last one is run: for arguments that are the whole new state, never for changes of it |
 /// | `cache = CACHE` | another cache than the installed one |
 /// | `crate = path` | where `cached_redis` is, if it goes by another name |

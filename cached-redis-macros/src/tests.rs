@@ -110,6 +110,7 @@ fn written_behind_with_every_option() {
             key = "{stock}:<id>:<place:?>",
             value = stock,
             max_queue = 50,
+            max_lag = "30s",
             coalesce,
             cache = CACHE,
             crate = other::path

@@ -4,7 +4,9 @@ use proc_macro2::{Ident, Span};
 use quote::ToTokens as _;
 use syn::{Expr, ExprLit, ExprPath, Lit, LitStr, Pat, Path, Type};
 
+use crate::check::duration::{self, Life};
 use crate::check::key::{Key, Outcome};
+use crate::check::outer_names::refuse_outer_names;
 use crate::check::validate::known_before;
 use crate::parse::args::BehindArgs;
 use crate::parse::errors::Errors;
@@ -27,6 +29,7 @@ pub(crate) struct Behind {
     pub(crate) value: usize,
     pub(crate) output: Type,
     pub(crate) max_queue: u64,
+    pub(crate) max_lag: Option<Life>,
     pub(crate) coalesce: bool,
     pub(crate) cache: Option<Expr>,
     pub(crate) krate: Option<Path>,
@@ -51,6 +54,7 @@ impl Behind {
         let inputs = is_plain.then(|| inputs(function, errors)).flatten();
         let value = value(&args, inputs.as_deref(), errors);
         let max_queue = max_queue(&args, errors);
+        let max_lag = max_lag(&args, function, errors);
         let output = output(function, errors);
         Some(Self {
             queue: queue?.value(),
@@ -59,6 +63,7 @@ impl Behind {
             value: value?,
             output: output?,
             max_queue: max_queue?,
+            max_lag: max_lag?,
             coalesce: args.coalesce.is_some(),
             cache: args.cache,
             krate: args.krate,
@@ -237,6 +242,18 @@ fn max_queue(args: &BehindArgs, errors: &mut Errors) -> Option<u64> {
         let help = format!("write how many writes may wait, such as `max_queue = {MAX_QUEUE}`");
         errors.refused(written, "`max_queue` is no number of writes", help)
     })
+}
+
+/// `Some(None)`: nothing was said.
+fn max_lag(args: &BehindArgs, function: &Function, errors: &mut Errors) -> Option<Option<Life>> {
+    let Some(written) = &args.max_lag else {
+        return (!args.meant("max_lag")).then_some(None);
+    };
+    let life = duration::parse("max_lag", written, false, errors)?;
+    if let Life::Const(value) = &life {
+        refuse_outer_names("max_lag", value, function, errors);
+    }
+    Some(Some(life))
 }
 
 /// The caller gets what it returns before it has run.

@@ -7,6 +7,7 @@ use syn::Index;
 use super::key::key_writer;
 use super::{on_instance, parameters, place, private, start, string};
 use crate::check::behind::{Behind, Input};
+use crate::check::duration::Life;
 use crate::parse::signature::Function;
 use crate::parse::syntax::at;
 use crate::parse::text;
@@ -120,6 +121,13 @@ fn registered(behind: &Behind, function: &Function, p: &TokenStream) -> TokenStr
     let bound = behind.cache.is_some();
     let queue = string(&behind.queue);
     let (max_queue, coalesce) = (behind.max_queue, behind.coalesce);
+    let max_lag = match &behind.max_lag {
+        None => quote_spanned!(here=> #p::None),
+        Some(Life::Millis(lag)) => {
+            quote_spanned!(here=> #p::Some(::core::time::Duration::from_millis(#lag)))
+        }
+        Some(Life::Const(lag)) => quote_spanned!(here=> #p::Some(#lag)),
+    };
     quote_spanned! {here=> {
         static __CACHED_REDIS_WRITE_BEHIND: #p::WriteBehind = #p::WriteBehind::new(
             #p::FunctionInfo {
@@ -140,6 +148,7 @@ fn registered(behind: &Behind, function: &Function, p: &TokenStream) -> TokenStr
             #p::BehindInfo {
                 queue: #queue,
                 max_queue: #max_queue,
+                max_lag: #max_lag,
                 coalesce: #coalesce,
                 apply: __apply,
                 needs: __needs,

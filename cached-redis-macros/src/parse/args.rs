@@ -113,6 +113,7 @@ options! {
     "key" key: LitStr = Written::string;
     "value" value: Expr = Written::expression;
     "max_queue" max_queue: Expr = Written::expression;
+    "max_lag" max_lag: Expr = Written::expression;
     "coalesce" coalesce: () = Written::flag;
     "cache" cache: Expr = Written::expression;
     "crate" krate: Path = Written::krate;

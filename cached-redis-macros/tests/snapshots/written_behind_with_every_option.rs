@@ -66,6 +66,9 @@ pub(crate) async fn save(
             other::path::__private::BehindInfo {
                 queue: "stock",
                 max_queue: 50u64,
+                max_lag: other::path::__private::Some(
+                    ::core::time::Duration::from_millis(30000u64),
+                ),
                 coalesce: true,
                 apply: __apply,
                 needs: __needs,

@@ -25,6 +25,9 @@ pub enum Busy {
     /// As many writes wait as may. It may succeed when some of them were applied.
     #[error("as many writes wait as the queue may hold")]
     Full,
+    /// The oldest write of its partition waits for longer than `max_lag`. It may succeed when that was applied.
+    #[error("the oldest write of the queue waits for too long")]
+    Late,
     /// As many writes of this key wait behind a dead letter as may: an operator has to look at it.
     #[error("writes of this key are held up by one that has failed")]
     Blocked,

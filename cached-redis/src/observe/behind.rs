@@ -4,6 +4,7 @@ use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -29,6 +30,8 @@ pub struct BehindInfo {
     pub queue: &'static str,
     /// How many writes may wait there.
     pub max_queue: u64,
+    /// How old the oldest of these may be.
+    pub max_lag: Option<Duration>,
     /// Whether only the last of the writes of a key that wait is run.
     pub coalesce: bool,
     /// Runs the function.

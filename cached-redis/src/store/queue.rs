@@ -5,6 +5,8 @@
 //! whoever works on it next finds all that is left, in its order. One that fails for good becomes a **dead
 //! letter**, together with those of its key that are behind it, and later ones queue up there.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::{Answer, AnyStore, Bare};
@@ -78,6 +80,8 @@ pub(crate) struct Offer<'a> {
     /// How many writes may wait, and how many dead letters one key may have.
     pub(crate) most: u64,
     pub(crate) most_dead: u64,
+    /// How old the oldest write may be that waits.
+    pub(crate) most_lag: Option<Duration>,
 }
 
 /// What became of an offer.
@@ -86,6 +90,8 @@ pub(crate) enum Accepted {
     Yes,
     /// Too many wait already.
     Full,
+    /// The oldest waits for too long.
+    Late,
     /// Too many of its key are dead letters.
     Blocked,
     /// A writer in two phases bars the key, or many keys are being removed at once.

@@ -93,6 +93,12 @@ refused! {
             => "`max_queue` is no number of writes",
                 "write how many writes may wait, such as `max_queue = 16000`";
 
+    write_behind_lag_of_nothing:
+        r#"#[write_behind(queue = "stock", key = "{stock}:<id>", value = stock, max_lag = «0»)]
+           async fn save(id: u64, stock: Stock) -> Result<(), E> { body().await }"#
+            => "`max_lag` is less than a millisecond",
+                "write seconds (`300`, `0.25`), a string (\"250ms\", \"5m\", \"1h30m\"), or a const `Duration` expression";
+
     write_behind_options_of_others:
         r#"#[write_behind(queue = "stock", key = "{stock}:<id>", value = stock, «ttl» = 5, «tags» = [])]
            async fn save(id: u64, stock: Stock) -> Result<(), E> { body().await }"#

@@ -13,6 +13,7 @@ suite! {
     the_end_of_a_write_removes_what_stands_where_its_own_was_gone
     no_step_takes_the_place_of_what_is_pending
     a_queue_that_is_full_and_a_key_that_is_barred_accept_nothing
+    a_queue_whose_oldest_write_waits_for_too_long_accepts_nothing
     a_dead_letter_takes_the_later_writes_of_its_key_with_it_and_no_others
     dead_letters_go_back_in_their_order_under_new_numbers
     dead_letters_are_forgotten_one_by_one_and_the_last_takes_what_is_pending
@@ -34,6 +35,15 @@ fn pending(number: u8) -> Bytes {
 }
 
 async fn offer(subject: &Subject, key: &str, number: u8) -> Accepted {
+    offer_within(subject, key, number, None).await
+}
+
+async fn offer_within(
+    subject: &Subject,
+    key: &str,
+    number: u8,
+    most_lag: Option<Duration>,
+) -> Accepted {
     let offer = Offer {
         key,
         entry: pending(number),
@@ -41,6 +51,7 @@ async fn offer(subject: &Subject, key: &str, number: u8) -> Accepted {
         arguments: Bytes::from(vec![number, 0, 0xFF, b'\n']),
         most: 4,
         most_dead: 3,
+        most_lag,
     };
     subject.store.enqueue(&at(), &offer).await.unwrap()
 }
@@ -206,6 +217,21 @@ async fn a_queue_that_is_full_and_a_key_that_is_barred_accept_nothing(subject: S
     assert_eq!(applied(&subject).await, Some(1));
     assert_eq!(offer(&subject, L, 7).await, Accepted::Yes);
     assert_eq!(store.depth(&at()).await.unwrap().queued, 4);
+}
+
+async fn a_queue_whose_oldest_write_waits_for_too_long_accepts_nothing(subject: Subject) {
+    let lag = Some(Duration::from_millis(1));
+    assert_eq!(offer_within(&subject, K, 1, lag).await, Accepted::Yes);
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(offer_within(&subject, L, 2, lag).await, Accepted::Late);
+    assert_eq!(stands(&subject, L).await, None);
+    assert_eq!(
+        offer_within(&subject, L, 3, Some(LONG)).await,
+        Accepted::Yes
+    );
+    assert_eq!(applied(&subject).await, Some(1));
+    assert_eq!(applied(&subject).await, Some(3));
+    assert_eq!(offer_within(&subject, L, 4, lag).await, Accepted::Yes);
 }
 
 /// `K` has the dead letters 1, 3 and 4.

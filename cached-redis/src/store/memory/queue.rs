@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::MemoryStore;
 use super::shard::Change;
@@ -18,16 +19,24 @@ pub(super) type Queues = HashMap<String, Queue>;
 #[derive(Default)]
 pub(super) struct Queue {
     last: u64,
-    waiting: VecDeque<Queued>,
+    waiting: VecDeque<Waiting>,
     dead: VecDeque<Dead>,
     tries: HashMap<u64, u64>,
+}
+
+struct Waiting {
+    write: Queued,
+    since: Instant,
 }
 
 impl Queue {
     fn append(&mut self, write: Queued) {
         self.last += 1;
         let number = self.last;
-        self.waiting.push_back(Queued { number, ..write });
+        self.waiting.push_back(Waiting {
+            write: Queued { number, ..write },
+            since: Instant::now(),
+        });
     }
 
     fn dead_of(&self, key: &str) -> u64 {
@@ -89,7 +98,7 @@ impl MemoryStore {
         }
         Ok(self.queue(at, |queue| match queue.waiting.front() {
             None => Taken::Nothing,
-            Some(write) => {
+            Some(Waiting { write, .. }) => {
                 let tries = queue.tries.entry(write.number).or_default();
                 *tries += 1;
                 Taken::Write(write.clone(), *tries)
@@ -102,7 +111,7 @@ impl MemoryStore {
             let stood = self.queue(at, |queue| {
                 queue.tries.remove(&write.number);
                 let before = queue.waiting.len();
-                queue.waiting.retain(|one| one.number != write.number);
+                queue.waiting.retain(|one| one.write.number != write.number);
                 before > queue.waiting.len()
             });
             let stays = |bytes: &Bytes| match is_pending(bytes) {
@@ -124,21 +133,22 @@ impl MemoryStore {
         most: u64,
     ) -> Answer<Option<u64>> {
         Ok(self.queue(at, |queue| {
-            let first = queue.waiting.iter().find(|write| write.number == number);
+            let mut waiting = queue.waiting.iter().map(|one| &one.write);
+            let first = waiting.find(|write| write.number == number);
             let Some(key) = first.map(|write| write.key.clone()) else {
                 return Some(0);
             };
             let goes = |write: &Queued| write.key == key && write.number >= number;
-            let count = queue.waiting.iter().filter(|write| goes(write)).count() as u64;
+            let count = queue.waiting.iter().filter(|one| goes(&one.write)).count() as u64;
             if queue.dead.len() as u64 + count > most {
                 return None;
             }
             let (dead, waiting) = std::mem::take(&mut queue.waiting)
                 .into_iter()
-                .partition::<VecDeque<_>, _>(|write| goes(write));
+                .partition::<VecDeque<_>, _>(|one| goes(&one.write));
             queue.waiting = waiting;
             queue.tries.remove(&number);
-            for write in dead {
+            for Waiting { write, .. } in dead {
                 let why = if write.number == number { why } else { BEHIND };
                 let why = why.to_owned();
                 queue.dead.push_back(Dead { write, why });
@@ -193,6 +203,15 @@ fn accept(queue: &mut Queue, offer: &Offer<'_>) -> Accepted {
     }
     if dead == 0 && queue.waiting.len() as u64 >= offer.most {
         return Accepted::Full;
+    }
+    let oldest = queue.waiting.front().filter(|_| dead == 0);
+    let is_late = |oldest: &Waiting| {
+        offer
+            .most_lag
+            .is_some_and(|lag| oldest.since.elapsed() > lag)
+    };
+    if oldest.is_some_and(is_late) {
+        return Accepted::Late;
     }
     let token = envelope_token(&offer.entry).and_then(|token| token.try_into().ok());
     let write = Queued {

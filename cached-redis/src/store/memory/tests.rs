@@ -136,6 +136,7 @@ async fn what_is_pending_does_not_leave_for_room() {
         arguments: Bytes::new(),
         most: 1,
         most_dead: 1,
+        most_lag: None,
     };
     assert_eq!(store.enqueue(&at, &offer), Ok(Accepted::Yes));
     for number in 0..1000 {

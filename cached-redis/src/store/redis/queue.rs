@@ -45,6 +45,8 @@ impl RedisStore {
         size::check(length, self.settings.value_bytes)?;
         self.mark().await?;
         let (most, most_dead) = (offer.most.to_string(), offer.most_dead.to_string());
+        let lag = offer.most_lag.map_or(0, |lag| lag.as_millis().max(1));
+        let lag = lag.to_string();
         let number = at.number.to_string();
         let command = script::ENQUEUE.on(
             &[offer.key, &at.queue, &at.dead, &at.held],
@@ -56,6 +58,7 @@ impl RedisStore {
                 most_dead.as_bytes(),
                 at.channel.as_bytes(),
                 number.as_bytes(),
+                lag.as_bytes(),
             ],
         );
         match size::judged(self.written(at, &command).await, length)? {
@@ -63,6 +66,7 @@ impl RedisStore {
             0 => Ok(Accepted::Full),
             -1 => Ok(Accepted::Blocked),
             -2 => Ok(Accepted::Barred),
+            -3 => Ok(Accepted::Late),
             _ => Err(StoreError::Answer),
         }
     }

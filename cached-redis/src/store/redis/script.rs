@@ -50,7 +50,7 @@ scripts! {
         LOCK: "fencing", "lock";
         EXTEND_LOCK: "fencing", "extend_lock";
         UNLOCK: "fencing", "unlock";
-        ENQUEUE: "enqueue";
+        ENQUEUE: "clock", "enqueue";
         TAKE: "fencing", "take";
         FINISH: "finish";
         BURY: "bury";

@@ -161,6 +161,7 @@ async fn enqueue(
         arguments,
         most: share(behind.info.max_queue),
         most_dead: MOST_DEAD,
+        most_lag: behind.info.max_lag,
     };
     let until = Instant::now() + inner.settings.wait;
     let mut pause = Backoff::contention();
@@ -179,6 +180,7 @@ async fn enqueue(
             Ok(())
         }
         Accepted::Full => Err(Busy::Full),
+        Accepted::Late => Err(Busy::Late),
         Accepted::Blocked => Err(Busy::Blocked),
         Accepted::Barred => Err(Busy::Barred),
     }

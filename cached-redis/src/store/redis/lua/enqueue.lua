@@ -12,7 +12,8 @@
 -- ARGV[5]  how many dead letters a key may have
 -- ARGV[6]  the channel of the queue
 -- ARGV[7]  the number of the partition
--- Result   1 accepted; 0 too many wait, -1 too many dead letters of this key, -2 it is barred
+-- ARGV[8]  how old the oldest may be that waits, in ms, or 0
+-- Result   1 accepted; 0 too many wait, -1 too many dead letters of this key, -2 it is barred, -3 the oldest is too old
 
 local seen = redis.call('GETRANGE', KEYS[1], 0, 2) -- fails on what is no string, and belongs to somebody else
 if seen == '\202T\1' then
@@ -24,6 +25,12 @@ if dead >= tonumber(ARGV[5]) then
 end
 if dead == 0 and redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[4]) then
   return 0
+end
+if dead == 0 and ARGV[8] ~= '0' then
+  local first = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
+  if first and now_ms() - string.match(first[1], '%d+') > tonumber(ARGV[8]) then
+    return -3
+  end
 end
 local token = string.sub(ARGV[1], 9, 24)
 -- A full server refuses the first of these, and then nothing has changed.
