@@ -11,7 +11,7 @@ use clap_complete::Shell;
 /// Keys, tags and patterns are given without the namespace.
 ///
 /// Exit codes: 0, done; 1, the answer is bad news (`doctor` found an error, two catalogues differ, nothing stands
-/// under a key); 2, it could not be done.
+/// under a key, there are dead letters); 2, it could not be done.
 #[derive(Debug, Parser)]
 #[command(name = "cached-redis", version, max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -72,6 +72,8 @@ pub(crate) enum Command {
     Mode(Mode),
     /// Print invalidations as they are published.
     Tail(Tail),
+    /// Writes of a queue that have failed for good: see them, put them back, or drop them.
+    DeadLetters(DeadLetters),
     /// Print a catalogue, or compare two.
     #[command(args_conflicts_with_subcommands = true)]
     Catalog(Catalog),
@@ -209,6 +211,38 @@ pub(crate) struct Tail {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct DeadLetters {
+    #[command(subcommand)]
+    pub(crate) what: Letters,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Letters {
+    /// How many writes wait, and each dead letter. Exits with 1 if there is one.
+    List {
+        /// The queue, as its functions name it.
+        queue: String,
+    },
+    /// Put all dead letters of a key back to the end of the queue, in their order.
+    Retry {
+        /// The queue, as its functions name it.
+        queue: String,
+        /// The key.
+        key: String,
+    },
+    /// Forget the oldest dead letter of a key: this write is lost.
+    Drop {
+        /// The queue, as its functions name it.
+        queue: String,
+        /// The key.
+        key: String,
+        /// Do it.
+        #[arg(short, long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Catalog {
     /// The catalogue; else that of `--catalog`.
     #[arg(value_hint = ValueHint::FilePath)]
@@ -259,6 +293,8 @@ pub(crate) enum Feature {
     Events,
     /// Events that wait for their consumer.
     DurableEvents,
+    /// `#[write_behind]`.
+    WriteBehind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

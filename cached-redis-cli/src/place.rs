@@ -43,7 +43,7 @@ impl Place {
             .connect_timeout(self.timeout)
             .deadline(self.timeout)
             .on_failover(epochs)
-            // Nobody knows from here whether the writers are guarded: their tombstones are spared.
+            // Nobody knows from here whether the writers are guarded, or write behind: what they need is spared.
             .guarded(true)
             .follow_modes(false);
         if let Some(file) = &self.tls_ca {

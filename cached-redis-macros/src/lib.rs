@@ -253,13 +253,55 @@ pub fn write_through(args: TokenStream, item: TokenStream) -> TokenStream {
     entry::write_through(args.into(), &item.into()).into()
 }
 
+/// Accepts the call into a queue, and returns; a worker runs the function later.
+///
+/// From then on every read of `key` returns the argument `value`, in every process, until it was applied. Calls are
+/// applied in their order for each key, and each at least once: it is tried again until the function returns `Ok`, or
+/// becomes a dead letter that an operator has to look at. It needs
+/// [`write_behind(true)`](https://docs.rs/cached-redis/latest/cached_redis/struct.Builder.html#method.write_behind) on
+/// the builder, and a worker, in this process or another one.
+///
+/// ```text
+/// #[write_behind(queue = "stock", key = "{stock}:<id>", value = stock)]
+/// async fn save_stock(db: &Db, id: u64, stock: Stock) -> Result<(), DbError> { … }
+/// ```
+///
+/// The [page](https://docs.rs/cached-redis/latest/cached_redis/docs/write_behind) has the promise, what it assumes, and how
+/// to deploy it.
+///
+/// # Options
+///
+/// | option | meaning |
+/// |---|---|
+/// | `queue = "stock"` | the name of the queue. Functions may share one; each has 16 partitions, by key |
+/// | `key = "{stock}:<id>"` | the key of the functions that read it. It begins with the queue in braces: on a cluster, entry and queue are then on one server |
+/// | `value = stock` | the parameter that readers get until the write was applied. What they load afterwards is the source's |
+/// | `max_queue = 16000` | how many writes may wait, a sixteenth of them in each partition; beyond, calls return `Busy` |
+/// | `max_lag = "30s"` | how old the oldest write of the same partition may be; beyond, calls return `Busy`. Without it, any |
+/// | `coalesce` | of the writes of a key that wait only the last one is run: for arguments that are the whole new state, never for changes of it |
+/// | `cache = CACHE` | another cache than the installed one |
+/// | `crate = path` | where `cached_redis` is, if it goes by another name |
+///
+/// # The function
+///
+/// It is a free function of types that have a name, and returns `Result<(), E>`, where `E` is made of
+/// [`Busy`](https://docs.rs/cached-redis/latest/cached_redis/error/enum.Busy.html) by `From`. What it takes by value is
+/// stored, and so a serde type; what it takes as `&T` the worker
+/// [provides](https://docs.rs/cached-redis/latest/cached_redis/behind/struct.WorkerSetup.html#method.provide).
+/// Without a cache it is run as it is.
+#[proc_macro_attribute]
+pub fn write_behind(args: TokenStream, item: TokenStream) -> TokenStream {
+    entry::write_behind(args.into(), &item.into()).into()
+}
+
 /// The same over `proc_macro2`, which unit tests can call.
 mod entry {
     use proc_macro2::TokenStream;
 
+    use crate::check::behind::Behind;
     use crate::check::validate::{Cached, Invalidates};
     use crate::expand;
-    use crate::parse::args::{CachedArgs, InvalidatesArgs};
+    use crate::parse::args::{BehindArgs, CachedArgs, InvalidatesArgs};
     use crate::parse::cfg;
     use crate::parse::errors::Errors;
     use crate::parse::signature::Function;
@@ -274,6 +316,10 @@ mod entry {
 
     pub(crate) fn write_through(args: TokenStream, item: &TokenStream) -> TokenStream {
         expanded(try_write_through, args, item)
+    }
+
+    pub(crate) fn write_behind(args: TokenStream, item: &TokenStream) -> TokenStream {
+        expanded(try_write_behind, args, item)
     }
 
     /// Of arguments and item; `None` where something was refused.
@@ -315,6 +361,19 @@ mod entry {
         cfg::each(&function, errors, |function, errors| {
             let checked = Cached::through(args.clone(), function, errors)?;
             Some(expand::write_through(&checked, function))
+        })
+    }
+
+    pub(crate) fn try_write_behind(
+        args: TokenStream,
+        item: &TokenStream,
+        errors: &mut Errors,
+    ) -> Option<TokenStream> {
+        let args = BehindArgs::parse(args, errors);
+        let function = Function::parse(item.clone(), "write_behind", errors)?;
+        cfg::each(&function, errors, |function, errors| {
+            let checked = Behind::new(args.clone(), function, errors)?;
+            Some(expand::write_behind(&checked, function))
         })
     }
 

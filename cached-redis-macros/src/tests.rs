@@ -103,6 +103,30 @@ fn invalidates_keys_and_tags() {
 }
 
 #[test]
+fn written_behind_with_every_option() {
+    let expansion = entry::write_behind(
+        quote!(
+            queue = "stock",
+            key = "{stock}:<id>:<place:?>",
+            value = stock,
+            max_queue = 50,
+            max_lag = "30s",
+            coalesce,
+            cache = CACHE,
+            crate = other::path
+        ),
+        &quote! {
+            /// Says so.
+            pub(crate) async fn save(db: &Db, id: u64, mut stock: Stock, place: Option<String>) -> Result<(), DbError> {
+                stock.settle();
+                db.save(id, stock, place).await
+            }
+        },
+    );
+    assert_snapshot("written_behind_with_every_option", expansion);
+}
+
+#[test]
 fn cached_batch() {
     let expansion = entry::cached(
         quote!(batch(id in ids), ttl = 300, key = "user:<tenant>:<id>", skip(db), unless = result.banned),

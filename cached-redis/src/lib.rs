@@ -21,7 +21,7 @@ mod util;
 mod wire;
 mod write;
 
-pub use cached_redis_macros::{invalidates, redis_cached, write_through};
+pub use cached_redis_macros::{invalidates, redis_cached, write_behind, write_through};
 
 pub use api::builder::Builder;
 pub use engine::context::{Current, Previous, current};
@@ -64,6 +64,15 @@ pub mod events {
         Consumer, DurableEvents, Events, Invalidated, InvalidationConsumer, InvalidationListener,
         Notice,
     };
+}
+
+/// Writes that are accepted now and applied later. See [the page](crate::docs::write_behind).
+pub mod behind {
+    pub use crate::api::behind::{
+        DeadLetter, QueueDepth, WorkerSetup, WriteBehindQueue, WriteBehindWorker,
+    };
+    pub use crate::store::queue::Durability;
+    pub use crate::write::behind::id::WriteId;
 }
 
 /// For people who operate a cache: what stands in the store, and switches that every process follows. See

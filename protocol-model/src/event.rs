@@ -258,6 +258,24 @@ kinds! {
     TriesAgain "is refused and begins anew"
     RunsOutOfTries "is refused and gives up"
     IsInDoubt "cannot know whether it has updated, and says so"
+
+    // Write-behind
+    Accepted "'s write {v} is pending and queued, and it is told so"
+    HalfAccepted "'s write {v} is queued, and not yet pending"
+    OwnsQueue "owns the queue from now on"
+    TakesWrite "takes the write {v}"
+    Applies "commits the write {v}, if the source does not know its number"
+    Buries "has failed too often with {v}: a dead letter"
+    Finishes "'s end of {v} runs in Redis"
+    WorkerDies "dies"
+    OwnerLapses "the owner of the queue has given no sign of life for too long"
+    Retries "an operator puts the dead letters into the queue again"
+    ServesPending "finds the write {v} pending and returns it"
+    PassesPending "cannot read what is pending: it loads, to store nothing"
+    SparesPending "a removal leaves the pending entry alone"
+    Removes "a removal runs"
+    RunsOut "what stands under the key runs out"
+    PendingEvicted "the pending entry is evicted"
 }
 
 /// What breaks the promise.
@@ -295,6 +313,16 @@ pub enum Flaw {
         /// How often it counts.
         times: u8,
     },
+    /// An accepted write was never applied.
+    Lost {
+        /// Which.
+        write: Version,
+    },
+    /// A write was applied after a later one.
+    Backwards {
+        /// Which.
+        row: Version,
+    },
 }
 
 impl Flaw {
@@ -304,6 +332,8 @@ impl Flaw {
             Self::StaleRead { .. } | Self::StaleLocal { .. } => "stale read",
             Self::Stranded { .. } => "stranded",
             Self::Miscounted { .. } => "miscounted",
+            Self::Lost { .. } => "lost",
+            Self::Backwards { .. } => "backwards",
         }
     }
 }
@@ -335,6 +365,11 @@ impl fmt::Display for Flaw {
                 f,
                 "U{updater}'s update counts {times} times, and its caller was told otherwise"
             ),
+            Self::Lost { write } => write!(
+                f,
+                "the write v{write} was accepted, and is applied by nobody"
+            ),
+            Self::Backwards { row } => write!(f, "v{row} was applied after a later write"),
         }
     }
 }

@@ -34,7 +34,9 @@
 //! `update`, where the value in the cache is the truth, is a model of its own ([`Updates`]): three
 //! callers read, change and put back one value. Each update must count as often as its caller was told.
 //! So are the removal of several keys whose functions call one another ([`Sweeps`]), and a slot of a cluster
-//! that goes to another server ([`Moves`]).
+//! that goes to another server ([`Moves`]). And so is write-behind ([`Behind`]), whose promise is another one: a
+//! read returns the last write that was accepted before it or a later one, and each is applied, none after a
+//! later one.
 //!
 //! The [`table`] lists the configurations: the protocol as shipped, in several worlds; its parts; and
 //! **broken twins**, each of which leaves one rule out. The twins are as important as the rest. A
@@ -134,6 +136,7 @@
 //! own: the checker explores whatever implements [`Model`].
 
 mod actor;
+mod behind;
 mod bypass;
 mod check;
 mod checker;
@@ -171,6 +174,7 @@ mod world;
 mod writer;
 
 pub use actor::*;
+pub use behind::Behind;
 pub use check::Checks;
 pub use checker::{Model, Outcome, Step, StepOf, explore};
 pub use config::*;

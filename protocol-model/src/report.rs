@@ -142,6 +142,7 @@ impl Finding {
             Subject::Updates(updates) => explore(&updates),
             Subject::Sweeps(sweeps) => explore(&sweeps),
             Subject::Moves(moves) => explore(&moves),
+            Subject::Behind(behind) => explore(&behind),
             Subject::Checks(checks) => match row.verdict {
                 Verdict::Holds(_) => (checks.parts(bounds == Bounds::Full).iter())
                     .map(explore)
@@ -203,6 +204,8 @@ impl Verdict {
             Self::StaleRead => "stale read",
             Self::Stranded => "stranded",
             Self::Miscounted => "miscounted",
+            Self::Lost => "lost",
+            Self::Backwards => "backwards",
         }
     }
 }

@@ -15,7 +15,9 @@ const SHOWN: usize = 128;
 pub(super) async fn run(site: &Site, args: &Inspect, out: &mut Out) -> Result<Verdict, Failure> {
     let found = site.operator().inspect(&args.key).await?;
     let value = match &found.standing {
-        Standing::Entry(entry) if !args.no_value && !entry.negative => Some(value(entry)),
+        Standing::Entry(entry) | Standing::Pending(entry) if !args.no_value && !entry.negative => {
+            Some(value(entry))
+        }
         _ => None,
     };
     match out.json {
@@ -51,7 +53,8 @@ fn facts(found: &Inspection, value: Option<Value>) -> Vec<(&'static str, String)
     if let Some(function) = &found.function {
         facts.push(("function", function.clone()));
     }
-    facts.push(("kind", kind(found)));
+    let kind = found.standing.kind();
+    facts.push(("kind", told(found)));
     if found.standing == Standing::Nothing {
         return facts;
     }
@@ -60,11 +63,14 @@ fn facts(found: &Inspection, value: Option<Value>) -> Vec<(&'static str, String)
         "ends",
         match found.ttl {
             Some(left) => format!("in {}", time(left)),
+            None if kind == "pending" => "when it was written to its source".to_owned(),
             None => "never, which nothing of the cache does".to_owned(),
         },
     ));
-    if let Standing::Entry(entry) = &found.standing {
-        facts.extend(of_entry(entry));
+    match &found.standing {
+        Standing::Entry(entry) => facts.extend(of_entry(entry)),
+        Standing::Pending(entry) => facts.push(("age", time(entry.age))),
+        _ => {}
     }
     if let Some(value) = value {
         facts.push(("value", shown(&value)));
@@ -72,11 +78,12 @@ fn facts(found: &Inspection, value: Option<Value>) -> Vec<(&'static str, String)
     facts
 }
 
-fn kind(found: &Inspection) -> String {
+fn told(found: &Inspection) -> String {
     let told = match &found.standing {
         Standing::Nothing => ": the next reader loads",
         Standing::Entry(entry) if entry.negative => ": a known absence",
         Standing::Lease => ": somebody is loading",
+        Standing::Pending(_) => ": it is still to be written to its source",
         Standing::Foreign => ": the cache has not written this, and takes it for a miss",
         Standing::Tombstone { writers, hold_off } => {
             let hold_off = if *hold_off {

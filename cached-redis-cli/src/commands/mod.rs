@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::out::Out;
 
 mod catalog;
+mod dead_letters;
 mod explain;
 mod inspect;
 mod ls;
@@ -25,6 +26,7 @@ pub(crate) async fn run(arguments: &Arguments, out: &mut Out) -> Result<Verdict,
         Command::Purge(it) => purge::run(place, it, out).await,
         Command::Mode(it) => mode::run(&place.open().await?, it, out).await,
         Command::Tail(it) => tail::run(&place.open().await?, it, out).await,
+        Command::DeadLetters(it) => dead_letters::run(&place.open().await?, it, out).await,
         Command::Catalog(it) => catalog::run(place, it, out),
         Command::Doctor(it) => doctor::run(&place.open().await?, it, out).await,
         Command::Completions { shell } => {

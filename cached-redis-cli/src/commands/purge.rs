@@ -105,7 +105,8 @@ fn pattern_of(function: &ExportedFunction) -> String {
 async fn of_keys(site: &Site, keys: &[String]) -> Result<Plan, Failure> {
     let mut examples = Vec::new();
     for key in keys {
-        if site.operator().inspect(key).await?.standing != Standing::Nothing {
+        let found = site.operator().inspect(key).await?;
+        if !matches!(found.standing, Standing::Nothing | Standing::Pending(_)) {
             examples.push(key.clone());
         }
     }
@@ -145,7 +146,8 @@ async fn of_pattern(
     // No more are counted than it takes to know whether to ask.
     let most = if args.dry_run { COUNTED } else { MANY + 1 };
     let mut found = site.operator().list(pattern, most).await?;
-    found.keys.retain(counts);
+    // What is pending stays.
+    found.keys.retain(|it| it.kind != "pending" && counts(it));
     let mut examples: Vec<_> = found.keys.iter().map(|it| it.key.clone()).collect();
     examples.sort_unstable();
     examples.truncate(NAMED);

@@ -33,7 +33,7 @@ pub(super) async fn look(site: &Site, args: &args::Doctor) -> Result<Vec<Finding
     ));
     findings.extend(odd(
         keys.iter()
-            .filter(|it| it.kind != "foreign" && it.ttl.is_none()),
+            .filter(|it| !matches!(it.kind, "foreign" | "pending") && it.ttl.is_none()),
         Level::Warning,
         "endless",
         "without a TTL, which the cache never does",

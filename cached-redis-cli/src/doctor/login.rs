@@ -30,8 +30,11 @@ const fn of(feature: Feature, command: &'static str, without: &'static str) -> N
 }
 
 const MISS: &str = "nothing is stored";
+const WRITES: Feature = Feature::WriteBehind;
+const REFUSED: &str = "writes are not accepted";
+const UNAPPLIED: &str = "writes are not applied";
 
-/// `<key>` stands for a key of the namespace, `<events>` and `<stream>` for those of events.
+/// `<key>` stands for a key of the namespace, `<events>` and `<stream>` for those of events, `<queue>` for one of writes.
 const NEEDS: &[Need] = &[
     base("GET <key>", Level::Error, "nothing is ever found"),
     base(
@@ -94,6 +97,15 @@ const NEEDS: &[Need] = &[
         "XAUTOCLAIM <stream> g c 1 0",
         "events of one who died stay",
     ),
+    of(WRITES, "XADD <queue> * k x", REFUSED),
+    of(WRITES, "XLEN <queue>", REFUSED),
+    of(WRITES, "HGET <queue> x", REFUSED),
+    of(WRITES, "HINCRBY <queue> x 1", REFUSED),
+    of(WRITES, "PUBLISH <queue> x", REFUSED),
+    of(WRITES, "SUBSCRIBE <queue>", "workers look once a second"),
+    of(WRITES, "XRANGE <queue> - +", UNAPPLIED),
+    of(WRITES, "XDEL <queue> 0-1", UNAPPLIED),
+    of(WRITES, "HDEL <queue> x", UNAPPLIED),
 ];
 
 /// All that is asked about, in their order.
@@ -102,6 +114,7 @@ pub(super) fn commands(namespace: &str) -> Vec<String> {
         ("<key>", "doctor"),
         ("<events>", "#events"),
         ("<stream>", "#stream"),
+        ("<queue>", "#queue:{q}"),
     ];
     let command = |need: &Need| {
         let command = need.command.to_owned();
@@ -142,9 +155,11 @@ pub(super) fn look(patient: &Patient<'_>, namespace: &str) -> Vec<Finding> {
 
 fn finding(need: &Need, user: &str, namespace: &str) -> Finding {
     let command = name(need.command);
-    let channel = match need.command.contains("<events>") {
-        true => format!(" &{namespace}:#events"),
-        false => String::new(),
+    let is_of_channel = command.ends_with("SUBSCRIBE") || command == "PUBLISH";
+    let channel = match need.feature {
+        Some(WRITES) if is_of_channel => format!(" &{namespace}:#queue:*"),
+        _ if is_of_channel => format!(" &{namespace}:#events"),
+        _ => String::new(),
     };
     Finding::of(
         need.level,

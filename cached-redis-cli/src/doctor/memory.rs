@@ -43,7 +43,7 @@ fn room(used: u64, most: u64) -> Finding {
 
 /// What a policy does to what the programs use: the table of the page about Redis.
 fn eviction(patient: &Patient<'_>, policy: &str, is_bounded: bool) -> Vec<Finding> {
-    use Feature::{DurableEvents, Guard, Lock, Update};
+    use Feature::{DurableEvents, Guard, Lock, Update, WriteBehind};
     let is_lost = [
         (
             Guard,
@@ -64,6 +64,11 @@ fn eviction(patient: &Patient<'_>, policy: &str, is_bounded: bool) -> Vec<Findin
             DurableEvents,
             policy.starts_with("allkeys-"),
             "the stream of events may go",
+        ),
+        (
+            WriteBehind,
+            policy.starts_with("allkeys-"),
+            "writes that wait may go, so caches refuse to connect",
         ),
     ];
     let is_lost = is_lost

@@ -22,7 +22,7 @@ async fn a_healthy_server_has_nothing_to_complain_of() {
         RedisServer::start_with(&["--maxmemory", "1gb", "--maxmemory-policy", "volatile-lru"]);
     let shop = Shop::at(&server.url()).await;
     shop.fill().await;
-    let words = "doctor --uses tags,guard,local,lock,events,durable-events";
+    let words = "doctor --uses tags,guard,local,lock,events,durable-events,write-behind";
     let diagnosis = shop.json(words);
     assert!(checks(&diagnosis, "error").is_empty(), "{diagnosis:#}");
     // On a busy machine a round trip may take long.

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod catalogs;
+mod dead_letters;
 mod doctor;
 mod modes;
 mod output;

@@ -35,13 +35,14 @@ const fn counter(
 }
 
 #[rustfmt::skip]
-const COUNTERS: [Counter; 12] = [
+const COUNTERS: [Counter; 13] = [
     counter(Bad, "stale_audits", |row| row.stale_audits, "stale value", "found by audits"),
     counter(Bad, "lost_invalidations", |row| row.lost_invalidations, "invalidation", "lost: its key could not be rendered"),
     counter(Warning, "deferred_invalidations", |row| row.deferred_invalidations, "invalidation", "deferred: the store did not confirm"),
     counter(Good, "replayed_invalidations", |row| row.replayed_invalidations, "deferred invalidation", "replayed"),
     counter(Warning, "unguarded_writes", |row| row.unguarded_writes, "write", "made without the guard asked for"),
     counter(Warning, "lost_locks", |row| row.lost_locks, "lock", "lost before the release"),
+    counter(Bad, "dead_letters", |row| row.dead_letters, "write", "given up until an operator looks"),
     counter(Warning, "lost_events", |row| row.lost_events, "event", "lost: no room to keep it"),
     counter(Warning, "ingestion_gaps", |row| row.ingestion_gaps, "gap", "met in the messages of others"),
     counter(Warning, "unstorable", |row| row.unstorable, "value", "not stored: no codec can keep it"),

@@ -14,7 +14,18 @@ const SIGILS: &[char] = &['$', '#', '@', '%'];
 impl Template {
     /// Refuses texts that would be a placeholder elsewhere, and name something here.
     pub(crate) fn checked(
+        self,
+        function: &Function,
+        outcome: Outcome,
+        errors: &mut Errors,
+    ) -> Self {
+        self.checked_after("", function, outcome, errors)
+    }
+
+    /// The same behind a hash tag that stands at the beginning, whatever it is called.
+    pub(crate) fn checked_after(
         mut self,
+        tag: &str,
         function: &Function,
         outcome: Outcome,
         errors: &mut Errors,
@@ -23,7 +34,7 @@ impl Template {
         names.extend(function.receiver.map(|_| "self".to_owned()));
         names.extend((outcome != Outcome::Unknown).then(|| "result".to_owned()));
         let texts = self.parts.iter().filter_map(|part| match part {
-            Part::Text(text) => Some(text),
+            Part::Text(text) => Some(text.strip_prefix(tag).unwrap_or(text)),
             Part::Placeholder(_) => None,
         });
         for (written, ours) in texts.filter_map(|text| placeholder(text, &names)) {

@@ -1,6 +1,7 @@
 //! Arguments and function → values that cannot be wrong. The messages that need both stand here.
 
 pub(crate) mod batch;
+pub(crate) mod behind;
 pub(crate) mod content;
 pub(crate) mod coverage;
 pub(crate) mod duration;

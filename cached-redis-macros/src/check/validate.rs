@@ -291,7 +291,7 @@ fn written_tags(args: &CachedArgs, function: &Function, errors: &mut Errors) -> 
     tags.into_iter().collect()
 }
 
-fn known_before(
+pub(crate) fn known_before(
     what: &str,
     literal: &LitStr,
     key: Option<Key>,

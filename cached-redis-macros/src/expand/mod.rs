@@ -8,6 +8,7 @@ mod cached;
 mod invalidates;
 mod key;
 mod version;
+mod write_behind;
 mod write_through;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
@@ -24,6 +25,7 @@ use crate::parse::text;
 
 pub(crate) use cached::cached;
 pub(crate) use invalidates::invalidates;
+pub(crate) use write_behind::write_behind;
 pub(crate) use write_through::write_through;
 
 /// `::cached_redis::__private`, or what `crate = …` names.

@@ -106,6 +106,21 @@ options! {
     unread_when: bool;
 }
 
+options! {
+    /// `#[write_behind(…)]` as written.
+    BehindArgs;
+    "queue" queue: LitStr = Written::string;
+    "key" key: LitStr = Written::string;
+    "value" value: Expr = Written::expression;
+    "max_queue" max_queue: Expr = Written::expression;
+    "max_lag" max_lag: Expr = Written::expression;
+    "coalesce" coalesce: () = Written::flag;
+    "cache" cache: Expr = Written::expression;
+    "crate" krate: Path = Written::krate;
+    /// Options that were meant and could not be read.
+    unread: Vec<String>;
+}
+
 const CACHED: Options = Options {
     attribute: "redis_cached",
     before: "",
@@ -124,7 +139,13 @@ const INVALIDATES: Options = Options {
     known: InvalidatesArgs::KNOWN[0],
 };
 
-const ALL: &[&Options] = &[&CACHED, &INVALIDATES, &WRITE_THROUGH];
+const WRITE_BEHIND: Options = Options {
+    attribute: "write_behind",
+    before: "",
+    known: BehindArgs::KNOWN[0],
+};
+
+const ALL: &[&Options] = &[&CACHED, &INVALIDATES, &WRITE_THROUGH, &WRITE_BEHIND];
 
 impl CachedArgs {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
@@ -138,28 +159,8 @@ impl CachedArgs {
 
     fn parse_for(options: &Options, tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut args = Self::default();
-        for piece in pieces(tokens, errors) {
-            match piece {
-                Piece::Key(key) => {
-                    let help = format!("write `key = {:?}`", key.value());
-                    errors.refuse(&key, "a key without its name", help);
-                    args.unread.push("key".to_owned());
-                }
-                Piece::Option(option)
-                    if options.known.contains(&option.name.to_string().as_str()) =>
-                {
-                    let name = option.name.to_string();
-                    if !args.set(option, errors) {
-                        args.unread.push(name);
-                    }
-                }
-                Piece::Option(option) => {
-                    // A misspelt `ttl` is one mistake, and not a missing one as well.
-                    let meant = words::refuse(&option.name, options, ALL, errors);
-                    args.unread.extend(meant.map(str::to_owned));
-                }
-            }
-        }
+        let set = |option, errors: &mut Errors| args.set(option, errors);
+        args.unread = named(options, tokens, errors, set);
         args
     }
 
@@ -170,6 +171,51 @@ impl CachedArgs {
             .iter()
             .any(|unread| options.contains(&unread.as_str()))
     }
+}
+
+impl BehindArgs {
+    pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
+        let mut args = Self::default();
+        let set = |option, errors: &mut Errors| args.set(option, errors);
+        args.unread = named(&WRITE_BEHIND, tokens, errors, set);
+        args
+    }
+
+    /// See [`CachedArgs::meant`].
+    pub(crate) fn meant(&self, option: &str) -> bool {
+        self.unread.iter().any(|unread| unread == option)
+    }
+}
+
+/// Reads options that all have a name; those that were meant and could not be read.
+fn named(
+    options: &Options,
+    tokens: TokenStream,
+    errors: &mut Errors,
+    mut set: impl FnMut(Written, &mut Errors) -> bool,
+) -> Vec<String> {
+    let mut unread = Vec::new();
+    for piece in pieces(tokens, errors) {
+        match piece {
+            Piece::Key(key) => {
+                let help = format!("write `key = {:?}`", key.value());
+                errors.refuse(&key, "a key without its name", help);
+                unread.push("key".to_owned());
+            }
+            Piece::Option(option) if options.known.contains(&option.name.to_string().as_str()) => {
+                let name = option.name.to_string();
+                if !set(option, errors) {
+                    unread.push(name);
+                }
+            }
+            Piece::Option(option) => {
+                // A misspelt `ttl` is one mistake, and not a missing one as well.
+                let meant = words::refuse(&option.name, options, ALL, errors);
+                unread.extend(meant.map(str::to_owned));
+            }
+        }
+    }
+    unread
 }
 
 impl InvalidatesArgs {

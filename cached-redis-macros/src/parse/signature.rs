@@ -214,6 +214,17 @@ impl Function {
         }
     }
 
+    /// The function under another name, for itself alone.
+    pub(crate) fn renamed(&self, name: &Ident) -> TokenStream {
+        let signature = Signature {
+            ident: name.clone(),
+            ..self.signature.clone()
+        };
+        let (statements, braces) = self.statements();
+        let body = braced(statements, braces);
+        quote!(#signature #body)
+    }
+
     /// The function with `statements` in the place of the user's.
     pub(crate) fn with(&self, statements: &TokenStream) -> TokenStream {
         let Self {

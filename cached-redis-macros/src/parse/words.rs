@@ -46,7 +46,7 @@ pub(crate) fn form(option: &(impl ToString + ?Sized)) -> String {
         "tag" => "`tag = \"team:<team>\"`, once for each".to_owned(),
         "skip" => "`skip(…)`".to_owned(),
         "batch" => "`batch(id in ids)`".to_owned(),
-        flag @ ("publish" | "settled") => format!("`{flag}`"),
+        flag @ ("publish" | "settled" | "coalesce") => format!("`{flag}`"),
         "negative_ttl" => "`negative_ttl = 0`, which keeps no `None`".to_owned(),
         option => format!("`{option} = …`"),
     }

@@ -14,13 +14,14 @@ use crate::error::Error;
 use crate::observe::recorder::Recorder;
 use crate::policy::failover::OnFailover;
 use crate::policy::schema::Schema;
-use crate::policy::{Jitter, Policy};
+use crate::policy::{Jitter, LONGEST_TTL, Policy};
 use crate::protocol::journal::Journal;
 #[cfg(feature = "testing")]
 use crate::store::faults::Faults;
+use crate::store::queue::Durability;
 #[cfg(feature = "testing")]
 use crate::store::trace::Trace;
-use crate::store::{AddressMap, AnyStore, MemoryLimits, RedisSettings};
+use crate::store::{AddressMap, AnyStore, MemoryLimits, PendingSettings, RedisSettings};
 use crate::wire::codec::Format;
 use crate::write::start;
 
@@ -293,6 +294,34 @@ impl Builder {
         self
     }
 
+    /// Whether functions of this namespace may be under [`#[write_behind]`](crate::write_behind): see
+    /// [write-behind](crate::docs::write_behind). Off by default.
+    ///
+    /// **Every process that uses the namespace must set it**, once one does: each of its removals then spares the
+    /// values that are still to be written to their source. A process that sets neither this nor
+    /// [`guarded`](Self::guarded) is refused a connection once the namespace is in use so; on a cluster, `build` refuses
+    /// it. So is a server that may evict keys without a
+    /// time to live; one that does not tell is warned of. It costs each invalidation a script in the place of `UNLINK`;
+    /// reads cost the same.
+    pub fn write_behind(mut self, write_behind: bool) -> Self {
+        self.settings.write_behind = write_behind;
+        self
+    }
+
+    /// What has to have happened to a [write behind](crate::docs::write_behind) before its call returns, and within what
+    /// time. [`Durability::Server`] by default. With anything else each queue has a connection of its own, on which
+    /// those that come together wait together; what is not reached in time is
+    /// [`StoreError::Timeout`](crate::error::StoreError::Timeout), and the write may be applied all the same.
+    ///
+    /// [`build`](Self::build) refuses a server that cannot do it, and zero: a time, or replicas of
+    /// [`Durability::Replicated`].
+    pub fn durability(mut self, durability: Durability, within: Duration) -> Self {
+        self.redis.pending.durability = durability;
+        // Added to the clock, a longer one would overflow it.
+        self.redis.pending.within = LONGEST_TTL.min(within);
+        self
+    }
+
     /// How much memory the [level in process memory](crate::docs::two_levels) of this cache may take, about: an
     /// entry counts as twice its encoded length (of a [compressed](Self::compress) one, once as it is stored and once
     /// as it is decompressed), its key, and 100 bytes. 64 MiB by default, more than zero. It is
@@ -416,6 +445,7 @@ impl Builder {
             .map_err(|_| Error::setting("runtime", "`build` needs a Tokio runtime"))?;
         let address = self.address()?;
         let namespace = self.checked_namespace(&address)?;
+        self.check_durability(&address)?;
         let settings = self.checked_settings(&namespace)?;
         check::functions(&settings)?;
         check::advise(&settings);
@@ -424,6 +454,12 @@ impl Builder {
             bars_key: format!("{namespace}:#sweep"),
             staleness_key: format!("{namespace}:#local"),
             staleness: settings.local_staleness,
+            pending: PendingSettings {
+                key: format!("{namespace}:#write-behind"),
+                allowed: settings.write_behind,
+                spared: settings.write_behind || settings.guarded,
+                ..self.redis.pending
+            },
             ..self.redis
         };
         #[cfg(feature = "testing")]
@@ -431,13 +467,15 @@ impl Builder {
         let follows = settings.follow_modes && !address.is_memory();
         let remembers = settings.on_failover != OnFailover::Ttl && !address.is_memory();
         let journal = Journal::new(settings.journal_keys, remembers);
-        journal.set_guarded(settings.guarded);
+        journal.set_guarded(settings.guarded || settings.write_behind);
         if let Some(store) = address.shared_name() {
             let realm = format!("{}\n{namespace}", self.process);
             journal.enrol(realm, &store);
         }
         let (memory, watch) = (self.memory, journal.clone());
         let store = AnyStore::open(address, redis, memory, self.require_connection, watch).await?;
+        let problem = "is off, and writes of the namespace wait in queues";
+        Error::require(!store.hides_pending().await, "write_behind", problem)?;
         let runtime = store.tasks();
         #[cfg(feature = "testing")]
         let store = store

@@ -1,5 +1,6 @@
 //! What users hold: the cache and its builder, the catalogue, events.
 
+pub(crate) mod behind;
 pub(crate) mod builder;
 pub(crate) mod cache;
 pub(crate) mod catalog;

@@ -42,6 +42,7 @@ pages! {
     web "In a web application",
     recipes "Recipes",
     values "Values that live in Redis alone",
+    write_behind "Write-behind",
     events "Events",
     captured_changes "Captured changes",
     jobs "Background jobs",

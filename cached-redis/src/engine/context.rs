@@ -28,7 +28,7 @@ use crate::observe::registry::Function;
 use crate::observe::span::LoadSpan;
 use crate::protocol::flight::Flights;
 use crate::wire::codec;
-use crate::wire::entry::{self, Live};
+use crate::wire::entry::{self, Header, Live};
 use crate::wire::tag::{self, Generation};
 
 tokio::task_local! {
@@ -281,6 +281,14 @@ pub(crate) fn carried_over<F: Future>(awaited: bool, future: F) -> impl Future<O
             Some(inside) => LOADING.scope(inside, future).await,
             None => future.await,
         }
+    }
+}
+
+/// An entry is served. What is made of one that is still to be written to the source is not stored: nobody
+/// would invalidate it if the write came to nothing.
+pub(crate) fn served(header: &Header) {
+    if header.is_pending() {
+        served_stale();
     }
 }
 

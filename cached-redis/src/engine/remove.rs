@@ -310,6 +310,8 @@ async fn begin(inner: &Inner, key: &[String], token: Token) -> Answer<()> {
             at_once(inner, key, None).await?;
             inner.store.begin(key, token, BAR).await
         }
+        // It is spared.
+        Err(error) if error.is_pending() => Ok(()),
         begun => begun,
     }
 }

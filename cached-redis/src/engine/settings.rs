@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) flush_timeout: Duration,
     /// Whether tombstones may stand in this namespace, so that every invalidation has to spare them.
     pub(crate) guarded: bool,
+    /// Whether values may be pending in this namespace, so that every removal has to spare them.
+    pub(crate) write_behind: bool,
     /// For how long after an invalidation a level in process memory may serve what is older.
     pub(crate) local_staleness: Duration,
     /// How much room such a level has.
@@ -64,6 +66,7 @@ impl Default for Settings {
             journal_keys: defaults::JOURNAL_KEYS,
             flush_timeout: defaults::FLUSH_TIMEOUT,
             guarded: false,
+            write_behind: false,
             local_staleness: defaults::LOCAL_STALENESS,
             local_bytes: defaults::LOCAL_BYTES,
             value_bytes: defaults::MAX_VALUE_BYTES,

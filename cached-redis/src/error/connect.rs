@@ -92,6 +92,31 @@ pub enum ConnectProblem {
     /// promoted, or the address leads to its primary, the cache connects.
     #[error("the server is a replica")]
     Replica,
+    /// Writes of the namespace wait in queues, and this cache was built without
+    /// [`write_behind`](crate::Builder::write_behind) and without [`guarded`](crate::Builder::guarded): its removals would
+    /// take away values that are still to be written.
+    #[error("the namespace has write-behind, and the cache was built without `write_behind(true)`")]
+    WriteBehind,
+    /// The server may evict keys without a time to live, and so lose writes that wait in queues.
+    #[error(
+        "the server evicts by `{policy}`, and so writes that wait: set `maxmemory-policy noeviction`, or one of `volatile-*`"
+    )]
+    Evicts {
+        /// Its `maxmemory-policy`.
+        policy: String,
+    },
+    /// Writes are to be [synced](crate::behind::Durability::Synced) before they are accepted, and the server is older than
+    /// Redis 7.2, which has `WAITAOF`; every Valkey has it.
+    #[error("the server (version {found}) has no `WAITAOF`, which `Durability::Synced` needs")]
+    NoWaitAof {
+        /// What the server says.
+        found: String,
+    },
+    /// The same, and the server keeps no append-only file.
+    #[error(
+        "the server has no append-only file, which `Durability::Synced` needs: set `appendonly yes`"
+    )]
+    NoAof,
     /// The runtime that the cache is built in has no I/O driver or no timer.
     #[error("the runtime has no I/O driver or no timer: build it with `enable_all()`")]
     Runtime,
@@ -115,6 +140,10 @@ impl ConnectProblem {
             self,
             Cluster | NotCluster | Sentinel | NotSentinel | UnknownService
         );
-        is_of_address || matches!(self, Version { .. } | Runtime)
+        is_of_address
+            || matches!(
+                self,
+                Version { .. } | Runtime | WriteBehind | Evicts { .. } | NoWaitAof { .. } | NoAof
+            )
     }
 }

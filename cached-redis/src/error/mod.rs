@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use crate::error::pending::Pending;
 
+mod busy;
 mod connect;
 pub(crate) mod conversion;
 pub(crate) mod pending;
 
+pub use busy::Busy;
 pub use connect::ConnectProblem;
 
 /// Why a cache could not be built, or a direct call on it failed.
@@ -224,6 +226,16 @@ impl StoreError {
 
     pub(crate) fn is_barred(&self) -> bool {
         matches!(self, Self::Server { code } if code == "BARRED")
+    }
+
+    /// A write of the key waits in a queue.
+    pub(crate) fn pending() -> Self {
+        let code = "PENDING".to_owned();
+        Self::Server { code }
+    }
+
+    pub(crate) fn is_pending(&self) -> bool {
+        matches!(self, Self::Server { code } if code == "PENDING")
     }
 
     /// Of the keys of one step some have moved to another server of a cluster, and others are yet to.

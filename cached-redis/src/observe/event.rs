@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::error::{StoreError, Unguarded};
+use crate::error::{Busy, StoreError, Unguarded};
 use crate::observe::status::{Filled, Status};
 use crate::wire::codec::CodecError;
 
@@ -113,6 +113,20 @@ pub(crate) enum Event<'a> {
     WriteRefused(&'a Unguarded),
     /// A lock was lost while its holder still worked under it.
     LockLost,
+    /// A write was accepted into its queue.
+    Accepted,
+    /// A write was not accepted.
+    NotAccepted(&'a Busy),
+    /// A write that had waited was applied.
+    Applied,
+    /// A write that had waited was left out, as a later one of its key waits too.
+    Coalesced,
+    /// The function of a write that had waited has failed, or panicked.
+    NotApplied,
+    /// A write has become a dead letter, and those of its key that waited behind it with it.
+    Buried { why: &'static str, writes: u64 },
+    /// There are as many dead letters as there may be: the write holds up its partition.
+    GraveFull,
     /// An invalidation could not even be attempted, since its key could not be rendered.
     LostKey,
     /// An event of an invalidation was published.

@@ -1,5 +1,6 @@
 //! What a process says of its cache: the functions it has, events, counters, and the record of a test.
 
+pub(crate) mod behind;
 pub(crate) mod event;
 pub(crate) mod families;
 pub(crate) mod instance;

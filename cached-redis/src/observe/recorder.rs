@@ -164,6 +164,20 @@ recorded! {
         LockLost = Event::LockLost,
         /// A write that must be guarded could not be, and its function did not run.
         WriteRefused = Event::WriteRefused(_),
+        /// A write was accepted into its queue.
+        Accepted = Event::Accepted,
+        /// A write was not accepted into its queue.
+        NotAccepted = Event::NotAccepted(_),
+        /// A write of the queue was applied.
+        Applied = Event::Applied,
+        /// A write of the queue was left out, as a later one of its key waits too.
+        Coalesced = Event::Coalesced,
+        /// A write of the queue has failed.
+        NotApplied = Event::NotApplied,
+        /// A write of the queue has become a dead letter.
+        Buried = Event::Buried { .. },
+        /// There are as many dead letters as there may be.
+        GraveFull = Event::GraveFull,
         /// An event of an invalidation was published.
         Published = Event::Published,
         /// An event is sent later: the store did not confirm it, or not yet its invalidation.

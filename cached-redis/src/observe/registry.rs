@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::observe::behind::{WriteBehind, write_behinds};
 use crate::observe::instance::Instances;
 use crate::policy::Policy;
 use crate::wire::template::Template;
@@ -195,6 +196,8 @@ pub struct Writer {
     pub(crate) through: bool,
     /// Whether it waits until no process serves what was there before.
     pub(crate) settled: bool,
+    /// Whether its calls wait in a queue.
+    pub(crate) behind: bool,
 }
 
 impl Writer {
@@ -207,7 +210,31 @@ impl Writer {
             site,
             through,
             settled: false,
+            behind: false,
         }
+    }
+
+    /// One that has a key of its own, as a cached function.
+    const fn of(info: &FunctionInfo, targets: &'static [&'static str]) -> Self {
+        Self::new(WriterInfo {
+            path: info.path,
+            file: info.file,
+            line: info.line,
+            targets,
+            tags: &[],
+            when: When::Always,
+            bound: info.bound,
+            guard: None,
+            replica_lag: None,
+            publish: false,
+        })
+    }
+
+    /// The same, whose calls wait in a queue.
+    pub(crate) const fn behind(info: &FunctionInfo, targets: &'static [&'static str]) -> Self {
+        let mut writer = Self::of(info, targets);
+        writer.behind = true;
+        writer
     }
 
     /// The same, which waits until no process serves what was there before.
@@ -231,18 +258,7 @@ impl WriteThrough {
     /// Made in a static by the attribute.
     #[must_use]
     pub const fn new(info: FunctionInfo, targets: &'static [&'static str]) -> Self {
-        let mut writer = Writer::new(WriterInfo {
-            path: info.path,
-            file: info.file,
-            line: info.line,
-            targets,
-            tags: &[],
-            when: When::Always,
-            bound: info.bound,
-            guard: None,
-            replica_lag: None,
-            publish: false,
-        });
+        let mut writer = Writer::of(&info, targets);
         writer.through = true;
         let function = Function::new(info);
         Self { function, writer }
@@ -265,6 +281,8 @@ pub enum Registered {
     Writer(&'static Writer),
     /// A writer whose value is stored.
     Through(&'static WriteThrough),
+    /// A writer whose calls wait in a queue.
+    Behind(&'static WriteBehind),
 }
 
 inventory::collect!(Registered);
@@ -300,6 +318,7 @@ pub(crate) fn registered() -> (Vec<&'static Function>, Vec<&'static Writer>) {
             Registered::Cached(function) => functions.push(*function),
             Registered::Writer(writer) => writers.push(*writer),
             Registered::Through(through) => writers.push(&through.writer),
+            Registered::Behind(behind) => writers.push(&behind.writer),
         }
     }
     functions.sort_by_key(|function| (function.info.file, function.info.line));
@@ -343,9 +362,11 @@ pub(crate) fn sites() -> Vec<&'static Site> {
     for (slot, site) in sites.iter().enumerate() {
         site.slot.store(slot, Ordering::Relaxed);
     }
-    for through in write_throughs() {
-        let slot = through.writer.site.slot();
-        through.function.site.slot.store(slot, Ordering::Relaxed);
+    let throughs = write_throughs().map(|it| (&it.function, &it.writer));
+    let behinds = write_behinds().map(|it| (&it.function, &it.writer));
+    for (function, writer) in throughs.chain(behinds) {
+        let slot = writer.site.slot();
+        function.site.slot.store(slot, Ordering::Relaxed);
     }
     sites
 }

@@ -281,6 +281,24 @@ impl<'a> Signal<'a> {
             E::LockLost => warn("a lock was lost before it was released: others may hold it now")
             .floods()
             .count(C::LostLocks),
+            E::Accepted => counted(C::AcceptedWrites),
+            E::NotAccepted(busy) => warn("a write was not accepted into its queue")
+                .floods()
+                .error(busy)
+                .count(C::RefusedWrites),
+            E::Applied => counted(C::AppliedWrites),
+            E::Coalesced => counted(C::CoalescedWrites),
+            E::NotApplied => warn("a write of the queue has failed and is tried again")
+                .floods()
+                .count(C::FailedWrites),
+            E::Buried { why, writes } => error("a write of the queue is given up and is a dead letter now, as are those of its key that \
+                 were behind it: an operator has to put them back, or drop them")
+            .error(why)
+            .counts(C::DeadLetters, *writes),
+            E::GraveFull => error("there are as many dead letters as there may be: a write that has failed for good holds up \
+                 all others of its partition")
+            .floods()
+            .count(C::FailedWrites),
             E::LostKey => error("the key of an invalidation could not be rendered: readers may see the old value until its TTL")
             .floods()
             .count(C::LostInvalidations),

@@ -165,6 +165,18 @@ counters! {
     UnguardedWrites => unguarded_writes: u64,
     /// Locks that were lost before they were released.
     LostLocks => lost_locks: u64,
+    /// Writes that were accepted into their queue.
+    AcceptedWrites => accepted_writes: u64,
+    /// Writes that were not, so that their callers were told so.
+    RefusedWrites => refused_writes: u64,
+    /// Writes of the queue that were applied by this process.
+    AppliedWrites => applied_writes: u64,
+    /// Writes of the queue that it left out, as a later one of the same key waited too.
+    CoalescedWrites => coalesced_writes: u64,
+    /// Times that a write of the queue failed in this process; it is tried again.
+    FailedWrites => failed_writes: u64,
+    /// Writes that this process has made dead letters, those behind them included.
+    DeadLetters => dead_letters: u64,
     /// Events of invalidations that the store has confirmed.
     Published => published_events: u64,
     /// Events that the store did not confirm at once, or whose invalidation it did not, so that they

@@ -16,6 +16,7 @@ pub use inventory;
 pub use crate::api::catalog::assert_catalog;
 pub use crate::engine::handle::Cache;
 pub use crate::engine::id_map::IdMap;
+pub use crate::observe::behind::{Applied, Applying, BehindInfo, Need, WriteBehind};
 pub use crate::observe::instance::{Instance, definition};
 pub use crate::observe::registry::{
     Function, FunctionInfo, Guard, Registered, When, WriteThrough, Writer, WriterInfo,
@@ -26,12 +27,14 @@ pub use crate::policy::{
     checked_replica_lag, checked_timeout, checked_ttl, checked_window,
 };
 pub use crate::private::detach::{Held, held, sent};
-pub use crate::private::refusal::Refusal;
+pub use crate::private::refusal::{Acceptance, Refusal};
 pub use crate::read::batch::{Batch, Each};
 pub use crate::read::call::Call;
+pub use crate::util::boxed::Boxed;
 pub use crate::wire::key::{KeyName, KeyWriter, part};
 pub use crate::wire::version::source_version;
 pub use crate::write::attributes::Attributes;
+pub use crate::write::behind::Behind;
 pub use crate::write::call::Write;
 pub use crate::write::through::Through;
 pub use futures_util::future::join_all;
@@ -65,6 +68,7 @@ use serde::de::DeserializeOwned;
 use crate::engine::plan::{AnyPlan, ErrorOf, OkOf, Plan, ReturnOf};
 use crate::engine::shape::{Kept, Shape};
 use crate::engine::verdict::Verdict;
+use crate::error::Busy;
 use crate::read::batch::plan::{EachPlan, Id};
 use crate::read::batch::{self, Many};
 use crate::read::load::{Detached, InPlace};
@@ -166,6 +170,19 @@ where
     let policy = through.policy();
     let future = crate::write::through::write(through, policy, plan, write);
     Outlined { future }
+}
+
+/// Accepts a call of a function under `#[write_behind]` into its queue.
+pub fn write_behind<A, V>(
+    behind: Behind,
+    arguments: &A,
+    value: fn(&A) -> &V,
+) -> impl Future<Output = Result<(), Busy>> + Send + use<A, V>
+where
+    A: Serialize + DeserializeOwned,
+    V: Cacheable,
+{
+    crate::write::behind::write(behind, arguments, value)
 }
 
 /// A copy of an argument for one load of a batch, which may load more than once.

@@ -14,16 +14,19 @@ use crate::observe::event::Event;
 use crate::observe::registry::Function;
 use crate::policy::Policy;
 use crate::read::peek;
-use crate::wire::entry::{Live, Token};
+use crate::wire::entry::{Header, Live, Token};
 use crate::wire::tag::Tags;
 
 /// How long a committed write has to bring its invalidation to the store.
 const GRACE: Duration = Duration::from_millis(100);
 
 /// Whether a hit belongs to the share that is audited.
-pub(crate) fn is_drawn(policy: &Policy) -> bool {
+pub(crate) fn is_drawn(policy: &Policy, header: &Header) -> bool {
     // An open transaction sees what is not for others to be compared with.
-    let is_drawn = |share| fastrand::f64() < share && !transaction::is_open();
+    let is_drawn = |share| {
+        // What is pending is newer than its source.
+        fastrand::f64() < share && !transaction::is_open() && !header.is_pending()
+    };
     policy.audit.is_some_and(is_drawn)
 }
 

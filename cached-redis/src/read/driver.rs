@@ -158,7 +158,8 @@ impl<'a> Driver<'a> {
             At::ShadowFound => self.shadow(freshness),
             At::Found(status) => match freshness {
                 Freshness::Fresh
-                    if self.detaches && audit::is_drawn(self.reader.encoder.policy) =>
+                    if self.detaches
+                        && audit::is_drawn(self.reader.encoder.policy, &shown.header) =>
                 {
                     At::Audit(status)
                 }

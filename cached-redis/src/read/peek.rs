@@ -8,7 +8,7 @@ use crate::engine::encode::Encoder;
 use crate::engine::handle::Inner;
 use crate::engine::label::Label;
 use crate::engine::source::Source;
-use crate::engine::tags;
+use crate::engine::{context, tags};
 use crate::error::{Error, StoreError};
 use crate::observe::event::Event;
 use crate::observe::registry::DIRECT;
@@ -27,13 +27,14 @@ where
 {
     let (now_ms, place) = (inner.store.now_ms(key), control::begin());
     let live = look(inner, key, &label.tags).await?.filter(|live| {
-        live.header.kind == Kind::Value
+        matches!(live.header.kind, Kind::Value | Kind::Pending)
             && !freshness::is_past_ttl(&live.header, now_ms)
             && label.fits(live)
     });
     let Some(live) = live else {
         return Ok(None);
     };
+    context::served(&live.header);
     let encoder = Encoder::new(inner, &DIRECT, &DIRECT.info.policy, FromCache);
     let value = encoder.decode(FromCache, &live);
     let event = match value.is_some() {
@@ -85,7 +86,9 @@ pub(crate) async fn standing(
 
 fn live(inner: &Inner, key: &str, entry: Bytes) -> Option<Live> {
     let (header, _) = Header::parse(&entry)?;
-    let has_value = matches!(header.kind, Kind::Value | Kind::Negative);
-    let is_live = has_value && inner.store.is_current(key, header.epoch);
+    let is_live = match header.kind {
+        Kind::Value | Kind::Negative => inner.store.is_current(key, header.epoch),
+        kind => kind == Kind::Pending,
+    };
     is_live.then_some(Live::new(header, entry))
 }

@@ -114,6 +114,7 @@ impl<'a> Reader<'a> {
 
     /// Counts an entry that is served.
     pub(crate) fn serve(&self, live: &Live, status: Status) {
+        context::served(&live.header);
         if status == Status::Stale {
             context::served_stale();
         }
@@ -171,6 +172,9 @@ pub(crate) fn judge(encoder: &Encoder<'_>, live: &Live) -> Freshness {
         inner, key, policy, ..
     } = encoder;
     let header = &live.header;
+    if header.is_pending() {
+        return Freshness::Fresh;
+    }
     if encoder.version.is_some() && live.version() != encoder.version {
         return Freshness::Dead;
     }

@@ -86,7 +86,8 @@ impl Seen {
             Kind::Value | Kind::Negative if !inner.store.is_current(key, header.epoch) => {
                 Self::Dead(Over::Dead(entry))
             }
-            Kind::Value | Kind::Negative => Self::Live(Live::new(header, entry)),
+            // What is pending is of no epoch: it is newer than its source.
+            Kind::Value | Kind::Negative | Kind::Pending => Self::Live(Live::new(header, entry)),
             // One of another epoch as well: its load runs, and what it stores will be dead.
             Kind::Lease => Self::Leased,
             Kind::Tombstone => Self::Barred,
@@ -100,8 +101,16 @@ impl Seen {
             Life::Barred => Self::Barred,
             Life::Dead => {
                 inner.emit(&function.site, &Event::Outdated);
-                Self::Dead(Over::Dead(live.entry))
+                Self::replaceable(live, |live| Over::Dead(live.entry))
             }
+        }
+    }
+
+    /// What an entry is that its reader has no use for. No lease takes the place of what is pending.
+    fn replaceable(live: Live, over: fn(Live) -> Over) -> Self {
+        match live.header.is_pending() {
+            true => Self::Barred,
+            false => Self::Dead(over(live)),
         }
     }
 }
@@ -173,7 +182,7 @@ impl<'a> Lookup<'a> {
     /// What was found last could not be decoded: replace it.
     pub(crate) fn undecodable(&mut self, live: Live) {
         self.emit(&Event::Undecodable);
-        self.unusable(Seen::Dead(Over::Dead(live.entry)));
+        self.unusable(Seen::replaceable(live, |live| Over::Dead(live.entry)));
     }
 
     fn unusable(&mut self, seen: Seen) {
@@ -184,7 +193,7 @@ impl<'a> Lookup<'a> {
 
     /// What was found last is too old, or of another version of the source: replace it.
     pub(crate) fn outdated(&mut self, live: Live) {
-        self.unusable(Seen::Dead(Over::Outdated(live)));
+        self.unusable(Seen::replaceable(live, Over::Outdated));
     }
 
     /// What was found last is past its TTL. The reader holds its value and serves it if no load

@@ -139,6 +139,7 @@ macro_rules! suite {
 mod bars;
 mod locks;
 mod many;
+mod queues;
 mod tags;
 mod tombstones;
 

@@ -20,11 +20,12 @@ use super::report::ServerReport;
 use super::sample::ServerSample;
 use crate::error::Error;
 use crate::util::lock::{Mutex, MutexGuard};
-use crate::wire::entry::Token;
+use crate::wire::entry::{Token, is_pending};
 use crate::wire::lock::Record;
 use crate::wire::tombstone::Tombstone;
 
 mod feed;
+mod queue;
 mod shard;
 mod steps;
 #[cfg(test)]
@@ -32,6 +33,7 @@ mod tests;
 
 use feed::Feeds;
 pub(super) use feed::MemoryLog;
+use queue::Queues;
 pub(crate) use shard::MemoryLimits;
 use shard::{Change, Shard, alive, carries, shard, shard_count, step_in};
 
@@ -40,6 +42,8 @@ pub(crate) struct MemoryStore {
     shards: Box<[Mutex<Shard>]>,
     /// Locked after a shard.
     bars: Mutex<Bars>,
+    /// Locked after a shard as well.
+    queues: Mutex<Queues>,
     /// Where tokio's clock stood at `epoch_ms`.
     origin: Instant,
     epoch_ms: u64,
@@ -78,6 +82,7 @@ impl MemoryStore {
                 .map(|_| Mutex::new(shard(limits, count)))
                 .collect(),
             bars: Mutex::default(),
+            queues: Mutex::default(),
             origin: Instant::now(),
             epoch_ms: unix_ms(),
             feeds: Feeds::default(),
@@ -182,6 +187,10 @@ impl MemoryStore {
         self.epoch_ms + self.origin.elapsed().as_millis() as u64
     }
 
+    fn clock_us(&self) -> u64 {
+        self.epoch_ms * 1000 + self.origin.elapsed().as_micros() as u64
+    }
+
     fn is_barred(&self, key: &str) -> bool {
         self.bars.lock().hold_up(key, self.clock_ms())
     }
@@ -195,16 +204,20 @@ impl MemoryStore {
     }
 
     /// Lets `change` see and change the tombstone under each key, at a time in ms; one without
-    /// holders is none, and then nothing stands any more. `None` leaves the key as it was. Whether
-    /// all changes said so.
+    /// holders is none, and then nothing stands any more. `None` leaves the key as it was. What is
+    /// pending stays, which says `pending`. Whether all changes said so.
     fn step_all(
         &self,
         keys: &[String],
         token: Token,
+        pending: bool,
         change: impl Fn(&mut Tombstone, u64) -> Option<bool>,
     ) -> bool {
         // Every key has its turn, whatever became of the others.
         let done = self.step_each(keys, |standing| {
+            if standing.is_some_and(|bytes| is_pending(bytes)) {
+                return (Change::Keep, pending);
+            }
             let now = self.clock_ms();
             let mut tombstone = Tombstone::read(standing, now);
             let Some(done) = change(&mut tombstone, now) else {
@@ -219,7 +232,7 @@ impl MemoryStore {
     /// stand there.
     fn step_lock<R>(&self, key: &str, change: impl FnOnce(&mut Record, u64) -> R) -> Option<R> {
         self.step(key, |standing| {
-            let now = self.epoch_ms * 1000 + self.origin.elapsed().as_micros() as u64;
+            let now = self.clock_us();
             let Some(before) = Record::read(standing) else {
                 return (Change::Keep, None);
             };

@@ -31,6 +31,7 @@ pub(crate) mod log;
 pub(crate) mod mailbox;
 pub(crate) mod many;
 pub(crate) mod memory;
+pub(crate) mod queue;
 pub(crate) mod redis;
 pub(crate) mod report;
 pub(crate) mod sample;
@@ -46,7 +47,7 @@ pub(crate) mod tracked;
 
 pub(crate) use any::{AnyStore, Bare};
 pub(crate) use memory::MemoryLimits;
-pub(crate) use redis::{AddressMap, Identity, RedisSettings, Waiting};
+pub(crate) use redis::{AddressMap, Identity, PendingSettings, RedisSettings, Waiting};
 pub(crate) use steps::Store;
 
 /// What a store answers.

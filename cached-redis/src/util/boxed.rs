@@ -4,4 +4,4 @@
 use std::pin::Pin;
 
 /// A future that can be sent.
-pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

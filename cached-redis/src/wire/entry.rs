@@ -64,6 +64,8 @@ pub(crate) enum Kind {
     Lease = b'L',
     /// Nobody may fill.
     Tombstone = b'T',
+    /// A value that is still to be written to the source. Nothing takes its place but the end of that.
+    Pending = b'P',
 }
 
 impl Kind {
@@ -73,6 +75,7 @@ impl Kind {
             b'N' => Self::Negative,
             b'L' => Self::Lease,
             b'T' => Self::Tombstone,
+            b'P' => Self::Pending,
             _ => return None,
         })
     }
@@ -84,6 +87,7 @@ impl Kind {
             Self::Negative => "negative",
             Self::Lease => "lease",
             Self::Tombstone => "tombstone",
+            Self::Pending => "pending",
         }
     }
 }
@@ -131,6 +135,11 @@ impl Header {
         self.flags & extension::TAGS != 0
     }
 
+    /// Whether what it heads is still to be written to the source.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.kind == Kind::Pending
+    }
+
     /// Whether its payload is packed.
     pub(crate) fn is_packed(&self) -> bool {
         self.flags & extension::PACKED != 0
@@ -172,10 +181,11 @@ impl Header {
             Kind::Value | Kind::Negative => {
                 plain || Extensions::parse(self.flags, extensions).is_some()
             }
-            Kind::Lease => plain,
+            Kind::Lease | Kind::Pending => plain,
             Kind::Tombstone => true,
         };
-        (sound && (self.kind == Kind::Value || payload.is_empty())).then_some(payload)
+        let has_value = matches!(self.kind, Kind::Value | Kind::Pending);
+        (sound && (has_value || payload.is_empty())).then_some(payload)
     }
 
     /// The bytes of a lease.
@@ -211,6 +221,11 @@ impl Header {
         header[46] = self.codec;
         header
     }
+}
+
+/// Whether `entry` is a value that is still to be written to the source.
+pub(crate) fn is_pending(entry: &[u8]) -> bool {
+    entry.get(..3) == Some(&[MAGIC, Kind::Pending as u8, LAYOUT])
 }
 
 /// The value of an entry, decoded by the first of those who share it.

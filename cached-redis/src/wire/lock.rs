@@ -93,6 +93,11 @@ impl Record {
         (text.into(), REMEMBERED + left)
     }
 
+    /// Whether `holder` has it.
+    pub(crate) fn is_of(&self, holder: Token, now: u64) -> bool {
+        self.is_held(&name(holder), now)
+    }
+
     fn is_held(&self, holder: &str, now: u64) -> bool {
         self.holder == holder && self.deadline > now
     }

@@ -98,6 +98,16 @@ impl Cache {
     }
 }
 
+/// Asks once for a lock under this whole key; else for how long somebody else has it.
+pub(crate) async fn ask_once(inner: &Arc<Inner>, key: &str) -> Answer<Result<Lock, Duration>> {
+    let mut asking = Asking::new(inner, key.to_owned());
+    let asked = Instant::now();
+    Ok(match asking.ask().await? {
+        Grant::Ours(number) => Ok(asking.granted(number, asked)),
+        Grant::Theirs(left) => Err(left),
+    })
+}
+
 /// A lock that is asked for. Dropping it releases it: an answer that never came may have been a
 /// grant.
 struct Asking {
@@ -144,6 +154,7 @@ impl Asking {
         };
         Lock {
             number,
+            holder: self.holder,
             until,
             release,
             task: self.inner.runtime.spawn(holding.run()),
@@ -169,6 +180,7 @@ impl Drop for Asking {
 #[must_use = "dropped at once, the lock is released at once"]
 pub struct Lock {
     number: u64,
+    pub(crate) holder: Token,
     /// Until when it is held for certain.
     until: watch::Receiver<Instant>,
     /// Closing it releases the lock.

@@ -4,6 +4,7 @@
 pub(crate) mod after_commit;
 pub(crate) mod attempt;
 pub(crate) mod attributes;
+pub(crate) mod behind;
 pub(crate) mod call;
 pub(crate) mod clear;
 pub(crate) mod dispatch;

@@ -149,7 +149,7 @@ impl<'a> Update<'a> {
                 let header = Header::parse(&entry).map(|(header, _)| header);
                 let header = header.ok_or_else(|| self.unreadable())?;
                 match header.kind {
-                    Kind::Lease | Kind::Tombstone => return Ok(None),
+                    Kind::Lease | Kind::Tombstone | Kind::Pending => return Ok(None),
                     Kind::Value | Kind::Negative
                         if self.inner.store.is_current(&self.key, header.epoch) =>
                     {

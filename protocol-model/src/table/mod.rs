@@ -1,5 +1,6 @@
 //! The configurations, what is expected of each, and what must have been seen to happen.
 
+use crate::behind::Behind;
 use crate::check::Checks;
 use crate::config::Config;
 use crate::event::What;
@@ -8,6 +9,7 @@ use crate::moving::Moves;
 use crate::sweep::Sweeps;
 use crate::update::Updates;
 
+mod behind;
 mod committing;
 mod dying;
 mod lagging;
@@ -50,6 +52,8 @@ pub enum Subject {
     Level(Level),
     /// One whose entries are checked.
     Checks(Checks),
+    /// Write-behind.
+    Behind(Behind),
 }
 
 /// What an exploration should find.
@@ -63,6 +67,10 @@ pub enum Verdict {
     Stranded,
     /// An update that was lost, or counts twice.
     Miscounted,
+    /// An accepted write that was never applied.
+    Lost,
+    /// A write that was applied after a later one.
+    Backwards,
 }
 
 const fn row(name: &'static str, about: &'static str, verdict: Verdict, config: Config) -> Row {
@@ -99,6 +107,7 @@ pub fn table() -> Vec<Row> {
         levels::moving(),
         levels::tagging(),
         strict::checked(),
+        behind::rows(),
     ]
     .concat()
 }

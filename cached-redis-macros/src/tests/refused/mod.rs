@@ -9,13 +9,14 @@ mod invalidations;
 mod keys;
 mod options;
 mod tags;
+mod write_behinds;
 mod write_throughs;
 
 use std::ops::Range;
 
 use proc_macro2::{TokenStream, TokenTree};
 
-use crate::entry::{Attribute, try_cached, try_invalidates, try_write_through};
+use crate::entry::{Attribute, try_cached, try_invalidates, try_write_behind, try_write_through};
 use crate::parse::errors::Errors;
 
 /// Where an error of the whole attribute stands.
@@ -83,6 +84,7 @@ fn read(text: &str) -> (Attribute, TokenStream, TokenStream) {
         Some("redis_cached") => try_cached,
         Some("invalidates") => try_invalidates,
         Some("write_through") => try_write_through,
+        Some("write_behind") => try_write_behind,
         name => panic!("{name:?} is no attribute"),
     };
     let args = match written.next() {

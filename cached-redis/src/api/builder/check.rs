@@ -9,12 +9,14 @@ use crate::api::catalog::{Advice, Catalog};
 use crate::api::events;
 use crate::engine::settings::{NOT_ADDITIVE, Settings};
 use crate::error::Error;
+use crate::observe::behind::write_behinds;
 use crate::observe::registry::{Function, write_throughs};
 use crate::policy::schema::Schema;
 use crate::policy::{LONGEST_TTL, defaults};
 use crate::store::address::Address;
 #[cfg(feature = "testing")]
 use crate::store::faults::Faults;
+use crate::store::queue::Durability;
 use crate::store::size;
 use crate::util::lock::Mutex;
 use crate::wire::codec::{Codec as _, Format};
@@ -47,6 +49,22 @@ impl Builder {
         let is_allowed = !namespace.is_empty() && namespace.chars().all(allowed);
         Error::require(is_allowed, "namespace", problem)?;
         Ok(namespace)
+    }
+
+    /// What no store in memory has, or what can never be reached, is refused.
+    pub(super) fn check_durability(&self, address: &Address) -> Result<(), Error> {
+        let (level, within) = (self.redis.pending.durability, self.redis.pending.within);
+        if level == Durability::Server {
+            return Ok(());
+        }
+        let problem = "needs a server: `memory://` is gone with its process";
+        Error::require(!address.is_memory(), "durability", problem)?;
+        let is_possible = level != Durability::Replicated { replicas: 0 } && !within.is_zero();
+        Error::require(
+            is_possible,
+            "durability",
+            "needs a time, and a replica at least",
+        )
     }
 
     pub(super) fn checked_settings(&self, namespace: &str) -> Result<Settings, Error> {
@@ -94,7 +112,8 @@ impl Builder {
 /// What the functions of the program ask for must be there.
 pub(super) fn functions(settings: &Settings) -> Result<(), Error> {
     policies(settings)?;
-    guarded(settings)
+    guarded(settings)?;
+    behind(settings)
 }
 
 /// Every function that asks the default cache must find its policy, and a TTL.
@@ -128,6 +147,27 @@ fn codec_of(function: &Function, settings: &Settings) -> Format {
         Some("bincode") => Format::Bincode,
         Some(_) => Format::Msgpack,
     }
+}
+
+/// Queues need a namespace that spares what is pending, and readers that look for it.
+fn behind(settings: &Settings) -> Result<(), Error> {
+    let catalog = Catalog::collect();
+    for behind in write_behinds().filter(|behind| !behind.function.info.bound) {
+        let path = behind.function.info.path;
+        let problem = "`#[write_behind]` needs `write_behind(true)` on the builder";
+        Error::require(settings.write_behind, path, problem)?;
+        let others = catalog.in_the_way_of(behind);
+        if let Some((function, problem)) = others.first() {
+            return Err(Error::setting(*function, problem));
+        }
+        for reader in catalog.readers_of(behind) {
+            let policy = settings.resolve(&reader.info.policy).unwrap_or_default();
+            let problem =
+                "is kept in process memory, and its key is written behind: take `local` away";
+            Error::require(policy.local.is_none(), reader.info.path, problem)?;
+        }
+    }
+    Ok(())
 }
 
 /// A writer that asks for tombstones must find a namespace that spares them.

@@ -5,6 +5,7 @@
 //! nobody reads, two types behind one key.
 
 mod advice;
+mod behind;
 mod explain;
 mod export;
 mod print;

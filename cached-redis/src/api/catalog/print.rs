@@ -104,6 +104,7 @@ impl Row {
 impl Wrote {
     fn of(writer: &Writer) -> Self {
         let through = writer.through.then(|| "write-through".to_owned());
+        let behind = writer.behind.then(|| "write-behind".to_owned());
         let writer = &writer.info;
         let guard = writer.guard.map(|guard| match guard {
             Guard::Prefer => "guard".to_owned(),
@@ -111,7 +112,7 @@ impl Wrote {
         });
         let lag = writer.replica_lag.map(|lag| format!("replica lag {lag:?}"));
         let publish = writer.publish.then(|| "published".to_owned());
-        let does = [through, guard, lag, publish];
+        let does = [through, behind, guard, lag, publish];
         Self {
             function: writer.path,
             does: does.into_iter().flatten().collect(),

@@ -28,6 +28,8 @@ impl Catalog {
     /// * two functions with one key template and different tags: neither takes the other's entries,
     /// * a `#[write_through]` whose type or tags are not those of a reader of its key, or whose reader has a
     ///   version,
+    /// * a `#[write_behind]` whose type is not that of a reader of its key, or whose reader has tags or a version;
+    ///   another writer of its key that guards it or writes it through,
     /// * a parameter that is an open transaction, on a function that keeps what it saw there: a type called
     ///   `…Transaction` that has a lifetime or other arguments, is behind `&mut` or a lock, or is written
     ///   with the crate of a database's driver; and `DatabaseTransaction`. A `&BankTransaction` is none,
@@ -38,6 +40,7 @@ impl Catalog {
         let mut problems = self.useless_targets();
         problems.extend(self.useless_tags());
         problems.extend(self.written_otherwise());
+        problems.extend(self.behind());
         let readers: Vec<_> = self.functions.iter().map(|one| Reader::of(one)).collect();
         let clashes = |(a, b): (&Reader, &Reader)| Problem::maybe(&a.function.info, clash(a, b));
         problems.extend(pairs(&readers).filter_map(clashes));
@@ -55,9 +58,10 @@ impl Catalog {
         for writer in &self.writers {
             let useless = |target: &&&str| !is_read(&Template::pattern(target));
             for target in writer.info.targets.iter().filter(useless) {
-                let does = match writer.through {
-                    true => "writes through to",
-                    false => "invalidates",
+                let does = match (writer.through, writer.behind) {
+                    (true, _) => "writes through to",
+                    (_, true) => "writes behind to",
+                    _ => "invalidates",
                 };
                 let text = format!("{does} \"{target}\", which matches no cached function");
                 let keys = |info: &FunctionInfo| vec![info.template];
@@ -168,7 +172,7 @@ fn throughs() -> Vec<&'static Function> {
 }
 
 /// The keys that a function is known to have.
-fn surely(info: &FunctionInfo) -> Template {
+pub(super) fn surely(info: &FunctionInfo) -> Template {
     of(info, info.template, Holds::Nothing)
 }
 
@@ -277,7 +281,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    fn new(function: &'static str, text: String) -> Self {
+    pub(super) fn new(function: &'static str, text: String) -> Self {
         Self { function, text }
     }
 

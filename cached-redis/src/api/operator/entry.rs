@@ -20,7 +20,7 @@ pub struct Inspection {
     pub standing: Standing,
     /// How many bytes that is.
     pub bytes: u64,
-    /// For how long it stands; `None`: it has no end, which nothing of the cache has.
+    /// For how long it stands; `None`: it has no end, which of the cache only what is pending has.
     #[serde(rename = "ttl_ms", serialize_with = "millis")]
     pub ttl: Option<Duration>,
 }
@@ -36,6 +36,8 @@ pub enum Standing {
     Entry(Entry),
     /// Somebody is loading.
     Lease,
+    /// A value that is still to be [written to its source](crate::docs::write_behind).
+    Pending(Entry),
     /// Nobody may fill.
     Tombstone {
         /// How many writers have it stand.
@@ -53,7 +55,7 @@ pub enum Standing {
 pub struct Entry {
     /// Whether it is a known absence.
     pub negative: bool,
-    /// Since when it stands, by the clock of the server.
+    /// Since when it stands, by the clock of the server; of what is pending, about.
     #[serde(rename = "age_ms", serialize_with = "whole_millis")]
     pub age: Duration,
     /// For how long it is fresh; zero past its TTL, `None`: as long as it stands.
@@ -120,7 +122,7 @@ pub enum Life {
 }
 
 impl Standing {
-    /// `nothing`, `value`, `negative`, `lease`, `tombstone` or `foreign`.
+    /// `nothing`, `value`, `negative`, `lease`, `pending`, `tombstone` or `foreign`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -128,6 +130,7 @@ impl Standing {
             Self::Entry(entry) if entry.negative => "negative",
             Self::Entry(_) => "value",
             Self::Lease => "lease",
+            Self::Pending(_) => "pending",
             Self::Tombstone { .. } => "tombstone",
             Self::Foreign => "foreign",
         }

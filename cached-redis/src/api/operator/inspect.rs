@@ -61,14 +61,19 @@ impl Operator<'_> {
         let Some((header, payload)) = Header::parse(bytes) else {
             return Ok(Standing::Foreign);
         };
+        let read = || Entry {
+            payload: Bytes::copy_from_slice(payload),
+            ..entry(&header, bytes, now)
+        };
         match header.kind {
             Kind::Lease => Ok(Standing::Lease),
             Kind::Tombstone => Ok(tombstone(bytes, now)),
+            Kind::Pending => Ok(Standing::Pending(Entry {
+                life: Life::Alive,
+                ..read()
+            })),
             Kind::Value | Kind::Negative => {
-                let mut entry = Entry {
-                    payload: Bytes::copy_from_slice(payload),
-                    ..entry(&header, bytes, now)
-                };
+                let mut entry = read();
                 let epoch = self.epoch(key).await?;
                 // In a cluster nobody can tell whether others have epochs.
                 let is_known = header.epoch != 0 || !self.inner.store.is_shared_out();
@@ -119,7 +124,7 @@ pub(super) fn age(header: &Header, now: u64) -> Duration {
 pub(super) fn codec(header: &Header) -> Option<String> {
     /// It is known also where it is not built in.
     const BINCODE: u8 = 1;
-    (header.kind == Kind::Value).then(|| match header.codec {
+    matches!(header.kind, Kind::Value | Kind::Pending).then(|| match header.codec {
         BINCODE => "bincode".to_owned(),
         id if id == Msgpack.id() => "msgpack".to_owned(),
         id if id == Json.id() => "json".to_owned(),

@@ -33,14 +33,14 @@ pub struct Listing {
 pub struct Listed {
     /// The key, without the namespace.
     pub key: String,
-    /// `value`, `negative`, `lease`, `tombstone` or `foreign`.
+    /// `value`, `negative`, `lease`, `pending`, `tombstone` or `foreign`.
     pub kind: &'static str,
     /// How many bytes stand there.
     pub bytes: u64,
     /// Since when an entry stands, by the clock of the server.
     #[serde(rename = "age_ms", serialize_with = "millis")]
     pub age: Option<Duration>,
-    /// For how long it stands; `None`: it has no end, which nothing of the cache has.
+    /// For how long it stands; `None`: it has no end, which of the cache only what is pending has.
     #[serde(rename = "ttl_ms", serialize_with = "millis")]
     pub ttl: Option<Duration>,
     /// The codec of a value, or the number of one that is not built in.
@@ -103,7 +103,8 @@ impl Operator<'_> {
 
 fn listed(key: &str, head: &Head, now: u64, known: &[Known<'_>]) -> Listed {
     let header = head.bytes.as_deref().and_then(Header::peek);
-    let entry = header.filter(|it| matches!(it.kind, Kind::Value | Kind::Negative));
+    let of_entry = |it: &Header| matches!(it.kind, Kind::Value | Kind::Negative | Kind::Pending);
+    let entry = header.filter(of_entry);
     Listed {
         key: key.to_owned(),
         kind: header.map_or("foreign", |it| it.kind.name()),

@@ -149,6 +149,30 @@ pub(super) static COUNTED: &[Counted] = &[
         &[("", |row| row.lost_locks)],
     ),
     several(
+        "queued_writes",
+        "Calls that write behind, by whether their queue has accepted them.",
+        "result",
+        &[
+            ("accepted", |row| row.accepted_writes),
+            ("refused", |row| row.refused_writes),
+        ],
+    ),
+    several(
+        "queue_attempts",
+        "What became of writes that were taken from their queue.",
+        "result",
+        &[
+            ("applied", |row| row.applied_writes),
+            ("coalesced", |row| row.coalesced_writes),
+            ("failed", |row| row.failed_writes),
+        ],
+    ),
+    one(
+        "dead_letters",
+        "Writes that were given up until an operator looks.",
+        &[("", |row| row.dead_letters)],
+    ),
+    several(
         "events",
         "Events of invalidations, by whether they were published.",
         "result",

@@ -73,7 +73,7 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
             }
             Freshness::IfError => Status::Stale,
             // No caller is to pay for it.
-            Freshness::Fresh if F::DETACHES && audit::is_drawn(encoder.policy) => {
+            Freshness::Fresh if F::DETACHES && audit::is_drawn(encoder.policy, &live.header) => {
                 self.audits.push(renewal());
                 one.lookup.status(&live)
             }
@@ -99,6 +99,7 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
 
     /// Answers the ids of an entry.
     fn answer(&mut self, kept: Kept<P>) {
+        context::served(&kept.live.header);
         if kept.status == Status::Stale {
             context::served_stale();
         }

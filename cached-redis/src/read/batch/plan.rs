@@ -71,7 +71,7 @@ where
     fn decode(&self, encoder: &Encoder<'_>, live: &Live) -> Option<Option<map::Value<S>>> {
         let decode = || encoder.decode(self.codec, live);
         match live.header.kind {
-            Kind::Value => {
+            Kind::Value | Kind::Pending => {
                 let value = || decode()?.map(S::restored);
                 let reads = || encoder.reads(self.codec, live);
                 copies::read(self.shape.sharing_each(), reads, live, value).map(Some)

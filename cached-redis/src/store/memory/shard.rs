@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use quick_cache::unsync::{Cache, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use quick_cache::unsync::Cache;
+use quick_cache::{DefaultHashBuilder, Lifecycle, OptionsBuilder, Weighter};
 use tokio::time::Instant;
 
 use crate::policy::defaults;
 use crate::store::{bounded, envelope_token};
-use crate::wire::entry::Token;
+use crate::wire::entry::{Token, is_pending};
 use crate::wire::tombstone::Tombstone;
 
 /// How much a memory store may hold; beyond it, entries that are read least leave.
@@ -33,7 +33,7 @@ impl Default for MemoryLimits {
     }
 }
 
-pub(super) type Shard = Cache<Box<str>, Slot, Cost>;
+pub(super) type Shard = Cache<Box<str>, Slot, Cost, DefaultHashBuilder, Pinned>;
 
 pub(super) struct Slot {
     pub(super) bytes: Bytes,
@@ -44,6 +44,8 @@ pub(super) struct Slot {
 pub(super) enum Change {
     Keep,
     Set(Bytes, Duration),
+    /// Puts something there that has no time to live.
+    Stay(Bytes),
     /// Leaves what stands there at least so much time.
     Prolong(Duration),
     Remove,
@@ -68,10 +70,8 @@ pub(super) fn step_in<R>(
     match change {
         Change::Keep => {}
         Change::Remove => drop(shard.remove(key)),
-        Change::Set(bytes, ttl) => {
-            let expires = Instant::now() + bounded(ttl);
-            shard.insert(key.into(), Slot { bytes, expires });
-        }
+        Change::Set(bytes, ttl) => put(shard, key, bytes, ttl),
+        Change::Stay(bytes) => put(shard, key, bytes, Duration::MAX),
         Change::Prolong(ttl) => {
             if let Some(mut slot) = shard.peek_mut(key) {
                 slot.expires = slot.expires.max(Instant::now() + bounded(ttl));
@@ -79,6 +79,11 @@ pub(super) fn step_in<R>(
         }
     }
     result
+}
+
+fn put(shard: &mut Shard, key: &str, bytes: Bytes, ttl: Duration) {
+    let expires = Instant::now() + bounded(ttl);
+    shard.insert(key.into(), Slot { bytes, expires });
 }
 
 /// What stands under `key`; an entry whose time is over leaves at this look.
@@ -90,8 +95,9 @@ pub(super) fn alive<'shard>(shard: &'shard mut Shard, key: &str) -> Option<&'sha
     shard.get(key).map(|slot| &slot.bytes)
 }
 
+/// Whether `bytes` are of this token, and may be replaced by who has it.
 pub(super) fn carries(bytes: &[u8], token: &[u8]) -> bool {
-    bytes.get(8..24) == Some(token)
+    bytes.get(8..24) == Some(token) && !is_pending(bytes)
 }
 
 pub(super) fn same(standing: &[u8], seen: &[u8]) -> bool {
@@ -99,6 +105,20 @@ pub(super) fn same(standing: &[u8], seen: &[u8]) -> bool {
         Some(token) => carries(standing, token),
         None => standing == seen,
     }
+}
+
+/// What is still to be written to its source does not leave for room.
+#[derive(Clone)]
+pub(super) struct Pinned;
+
+impl Lifecycle<Box<str>, Slot> for Pinned {
+    type RequestState = ();
+
+    fn is_pinned(&self, _key: &Box<str>, slot: &Slot) -> bool {
+        is_pending(&slot.bytes)
+    }
+
+    fn begin_request(&self) {}
 }
 
 /// One weight for both bounds: a share of the bytes is put aside for every entry, so that the bytes
@@ -141,7 +161,7 @@ pub(super) fn shard(limits: MemoryLimits, count: usize) -> Shard {
         .build()
         .expect("both capacities are set");
     let hasher = DefaultHashBuilder::default();
-    Shard::with_options(options, cost, hasher, DefaultLifecycle::default())
+    Shard::with_options(options, cost, hasher, Pinned)
 }
 
 /// A power of two; few enough that a shard still has room for a large entry.

@@ -8,7 +8,7 @@ use super::MemoryStore;
 use super::shard::{Change, alive, carries, same};
 use crate::error::StoreError;
 use crate::store::{Answer, Outlet, Put, Store, bounded, millis, size};
-use crate::wire::entry::Token;
+use crate::wire::entry::{Token, is_pending};
 use crate::wire::lock::Grant;
 use crate::wire::tag::Generation;
 use crate::wire::tombstone::Tombstone;
@@ -58,7 +58,9 @@ impl Store for MemoryStore {
         ttl: Duration,
     ) -> Answer<bool> {
         Ok(self.step(key, |standing| match standing {
-            Some(bytes) if same(bytes, &seen) => (Change::Set(lease, ttl), true),
+            Some(bytes) if same(bytes, &seen) && !is_pending(bytes) => {
+                (Change::Set(lease, ttl), true)
+            }
             Some(bytes) => (Change::Keep, same(bytes, &lease)),
             None => (Change::Keep, false),
         }))
@@ -66,7 +68,7 @@ impl Store for MemoryStore {
 
     async fn seize(&self, key: &str, lease: Bytes, ttl: Duration) -> Answer<bool> {
         Ok(self.step(key, |standing| match standing {
-            Some(bytes) if Tombstone::stands(bytes) => (Change::Keep, false),
+            Some(bytes) if Tombstone::stands(bytes) || is_pending(bytes) => (Change::Keep, false),
             _ => (Change::Set(lease, ttl), true),
         }))
     }
@@ -118,21 +120,28 @@ impl Store for MemoryStore {
     }
 
     async fn begin(&self, keys: &[String], token: Token, hold: Duration) -> Answer<()> {
-        let begun = self.step_all(keys, token, |tombstone, now| {
+        let pending =
+            |key: &String| alive(&mut self.lock(key), key).is_some_and(|it| is_pending(it));
+        let pending = keys.iter().any(pending);
+        let begun = self.step_all(keys, token, false, |tombstone, now| {
             tombstone.begin(token, now + millis(hold)).then_some(true)
         });
         let code = "FULL".to_owned();
-        begun.then_some(()).ok_or(StoreError::Server { code })
+        match begun {
+            false if pending => Err(StoreError::pending()),
+            false => Err(StoreError::Server { code }),
+            true => Ok(()),
+        }
     }
 
     async fn hold(&self, keys: &[String], token: Token, hold: Duration) -> Answer<bool> {
-        Ok(self.step_all(keys, token, |tombstone, now| {
+        Ok(self.step_all(keys, token, false, |tombstone, now| {
             tombstone.hold(token, now + millis(hold)).then_some(true)
         }))
     }
 
     async fn end(&self, keys: &[String], token: Token, hold_off: Option<Duration>) -> Answer<bool> {
-        Ok(self.step_all(keys, token, |tombstone, now| {
+        Ok(self.step_all(keys, token, true, |tombstone, now| {
             Some(tombstone.end(token, hold_off.map(|time| now + millis(time))))
         }))
     }
@@ -142,6 +151,9 @@ impl Store for MemoryStore {
         Ok(self.step(key, |standing| {
             if standing.is_some_and(|bytes| same(bytes, &entry)) {
                 return (Change::Keep, Put::Stored);
+            }
+            if standing.is_some_and(|bytes| is_pending(bytes)) {
+                return (Change::Keep, Put::Lapsed);
             }
             let now = self.clock_ms();
             let mut tombstone = Tombstone::read(standing, now);
@@ -157,7 +169,7 @@ impl Store for MemoryStore {
     }
 
     async fn invalidate_guarded(&self, keys: &[String], hold_off: Option<Duration>) -> Answer<()> {
-        self.step_all(keys, Token::next(), |tombstone, now| {
+        self.step_all(keys, Token::next(), true, |tombstone, now| {
             tombstone.interfere(hold_off.map(|time| now + millis(time)));
             Some(true)
         });

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::store::Store as _;
+use crate::store::queue::{Accepted, Offer, Partition};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -116,4 +117,34 @@ fn limits_of_zero_are_refused() {
         let refused = MemoryStore::private(limits(entries, bytes));
         assert!(matches!(refused, Err(Error::Setting { .. })));
     }
+}
+
+#[tokio::test]
+async fn what_is_pending_does_not_leave_for_room() {
+    let limits = MemoryLimits {
+        entries: 20,
+        ..MemoryLimits::default()
+    };
+    let store = MemoryStore::new(limits).unwrap();
+    let at = Partition::new("ns", "q", 0);
+    let mut entry = vec![0; 48];
+    entry[..3].copy_from_slice(b"\xCAP\x01");
+    let offer = Offer {
+        key: "{q}:k",
+        entry: entry.into(),
+        function: "save",
+        arguments: Bytes::new(),
+        most: 1,
+        most_dead: 1,
+        most_lag: None,
+    };
+    assert_eq!(store.enqueue(&at, &offer), Ok(Accepted::Yes));
+    for number in 0..1000 {
+        let key = format!("other{number}");
+        store
+            .seize(&key, Bytes::new(), Duration::from_secs(60))
+            .await
+            .unwrap();
+    }
+    assert_eq!(store.get("{q}:k").await, Ok(Some(offer.entry)));
 }

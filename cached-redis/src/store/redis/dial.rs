@@ -14,6 +14,7 @@ use tokio::net::{TcpStream, lookup_host};
 use super::cluster::Name;
 use super::failure;
 use super::sentinel::{self, Primary, Sentinels};
+use super::settings::PendingSettings;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use crate::error::ConnectProblem;
@@ -33,6 +34,7 @@ pub(super) struct Route {
     pub(super) name: Option<Name>,
     /// Whether it is to be a node of a cluster.
     pub(super) is_shard: bool,
+    pub(super) pending: PendingSettings,
 }
 
 /// Where a connection is to lead beside those of the steps, asked whenever one is made.

@@ -1,6 +1,7 @@
 //! What a server says of itself: whether it can be used, and by what to know it again.
 
 use std::collections::HashMap;
+use std::sync::Once;
 
 use redis::Value;
 use xxhash_rust::xxh3::xxh3_64;
@@ -65,12 +66,44 @@ impl Facts {
         }
         // Valkey tells the version of Redis that it is compatible with under the first name.
         let version = self.tell(&["redis_version", "version"]).unwrap_or_default();
-        if major(version).is_some_and(|major| major < OLDEST) {
+        if numbers(version).is_some_and(|(major, _)| major < OLDEST) {
             let found = version.to_owned();
             return Some(ConnectProblem::Version { found });
         }
         let replica = matches!(self.tell(&["role"]), Some("slave" | "replica"));
         replica.then_some(ConnectProblem::Replica)
+    }
+
+    /// Refuses a server that may evict what has no time to live.
+    pub(super) fn evicts(&self) -> Result<(), ConnectProblem> {
+        static TOLD: Once = Once::new();
+        match self.tell(&["maxmemory_policy"]) {
+            Some(policy) if policy.starts_with("allkeys-") => {
+                let policy = policy.to_owned();
+                return Err(ConnectProblem::Evicts { policy });
+            }
+            Some(_) => {}
+            None => TOLD.call_once(|| {
+                crate::util::warning::error!(
+                    "the server does not tell its `maxmemory-policy`: with one of `allkeys-*` it may evict \
+                     writes that wait in queues, and they are lost"
+                );
+            }),
+        }
+        Ok(())
+    }
+
+    /// Refuses a server that cannot say when a write is on its disk. One that says nothing of itself is taken as it is.
+    pub(super) fn syncs(&self) -> Result<(), ConnectProblem> {
+        let version = self.tell(&["redis_version"]).unwrap_or_default();
+        if numbers(version).is_some_and(|numbers| numbers < (7, 2)) {
+            let found = version.to_owned();
+            return Err(ConnectProblem::NoWaitAof { found });
+        }
+        match self.tell(&["aof_enabled"]) {
+            Some("0") => Err(ConnectProblem::NoAof),
+            _ => Ok(()),
+        }
     }
 
     /// Whether its memory has a limit; one that does not say so has one.
@@ -87,13 +120,12 @@ impl Facts {
     }
 }
 
-/// The first number of a version, which has nothing but numbers.
-fn major(version: &str) -> Option<u32> {
-    let plain = version
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let major = version.split('.').next()?;
-    major.parse().ok().filter(|_| plain)
+/// The first numbers of a version, which has nothing but numbers.
+fn numbers(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.split('.').map(str::parse::<u32>);
+    let (major, minor) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+    let plain = numbers.all(|number| number.is_ok());
+    plain.then_some((major, minor))
 }
 
 /// Which life of which server a connection leads to.

@@ -18,9 +18,11 @@ use super::facts::{Facts, Identity};
 use super::login::{config, info, log_in};
 use super::mux::Mux;
 use super::sentinel::Primary;
+use super::settings::PendingSettings;
 use super::tracking::Tracking;
 use super::{epoch, failure, login, reply, script};
 use crate::error::{ConnectProblem, StoreError};
+use crate::store::queue::Durability;
 use crate::util::background::Background;
 
 pub(super) struct Opened {
@@ -211,6 +213,7 @@ async fn prepare(
         return Err(problem);
     }
     selected?;
+    pending(&mut connection, &facts, route).await?;
     let server = answers.next().and_then(reply::time_ms);
     Ok(Opened {
         connection,
@@ -223,6 +226,61 @@ async fn prepare(
         primary: None,
         standing: Standing::Down,
     })
+}
+
+/// Where values may be pending, every process has to know, and the server must not evict them. On a cluster, where it
+/// stands in one slot, `build` and the first of them see to the former.
+async fn pending(
+    connection: &mut MultiplexedConnection,
+    facts: &Facts,
+    route: &Route,
+) -> Result<(), ConnectProblem> {
+    let PendingSettings {
+        key,
+        allowed,
+        spared,
+        ..
+    } = &route.pending;
+    if *allowed {
+        facts.evicts()?;
+        durable(connection, &route.pending).await?;
+    }
+    if key.is_empty() || route.is_shard {
+        return Ok(());
+    }
+    let mut get = redis::pipe();
+    get.cmd("GET").arg(key);
+    let stands = send(connection, &get).await?.pop();
+    let is_marked = matches!(stands, Some(Value::BulkString(_)));
+    match is_marked {
+        true if !spared => Err(ConnectProblem::WriteBehind),
+        false if *allowed => {
+            let mut set = redis::pipe();
+            set.cmd("SET").arg(key).arg(1);
+            match send(connection, &set).await?.pop() {
+                Some(Value::ServerError(error)) => Err(failure::of_server(&error)),
+                _ => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Where writes are to be synced before they are accepted, the server must be able to.
+async fn durable(
+    connection: &mut MultiplexedConnection,
+    pending: &PendingSettings,
+) -> Result<(), ConnectProblem> {
+    if !matches!(pending.durability, Durability::Synced { .. }) {
+        return Ok(());
+    }
+    let mut ask = redis::pipe();
+    ask.cmd("INFO").arg("server");
+    ask.cmd("INFO").arg("persistence");
+    let mut facts = Facts::default();
+    let answers = send(connection, &ask).await?.into_iter();
+    answers.for_each(|answer| facts.learn(answer));
+    facts.syncs()
 }
 
 pub(super) async fn send(

@@ -12,7 +12,7 @@ use super::cluster::Cluster;
 use super::connection::Connection;
 use super::dial::Way;
 use super::link::Link;
-use super::script::Script;
+use super::script::{self, Script};
 use super::send::apart;
 use super::settings::RedisSettings;
 use super::tracked::{Read, Tracked};
@@ -92,6 +92,16 @@ impl Links {
         match self {
             Self::Server(link, _) => link.send(commands.into_iter()).await,
             Self::Cluster(cluster) => apart(cluster.send_to(key, commands)).await,
+        }
+    }
+
+    /// Whatever a script answers.
+    pub(super) async fn perform(&self, command: &Cmd) -> Answer<Value> {
+        match self.ask(command).await {
+            Err(StoreError::Server { code }) if code == script::UNKNOWN => {
+                self.ask(&script::in_full(command)).await
+            }
+            answer => answer,
         }
     }
 

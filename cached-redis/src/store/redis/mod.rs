@@ -10,7 +10,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Context;
 use std::time::Duration;
 
@@ -37,6 +37,7 @@ mod connection;
 mod connector;
 mod deadline;
 mod dial;
+mod durable;
 mod epoch;
 mod facts;
 mod failure;
@@ -53,6 +54,7 @@ mod monitor;
 mod mux;
 mod pact;
 mod publish;
+mod queue;
 mod reply;
 mod report;
 mod sample;
@@ -76,13 +78,14 @@ use cluster::Cluster;
 use connector::Role;
 use deadline::Deadline;
 use dial::Route;
+use durable::Groups;
 pub(crate) use facts::Identity;
 use link::Link;
 pub(crate) use link::Waiting;
 use links::Links;
 pub(crate) use sentinel::SentinelSettings;
 use sentinel::Sentinels;
-pub(crate) use settings::RedisSettings;
+pub(crate) use settings::{PendingSettings, RedisSettings};
 #[cfg(feature = "tls")]
 use tls::Tls;
 #[cfg(feature = "tls")]
@@ -101,6 +104,10 @@ pub(crate) struct RedisStore {
     first_failure: Option<ConnectProblem>,
     /// Entries of another epoch that were met.
     outdated: AtomicU64,
+    /// Whether all processes can know that values may be pending.
+    marked: AtomicBool,
+    /// Writes that are to be on more than this server.
+    groups: Groups,
     /// It measures what goes over any of the connections.
     deadline: Arc<Deadline>,
 }
@@ -121,6 +128,7 @@ impl RedisStore {
             #[cfg(feature = "tls")]
             name: None,
             is_shard: false,
+            pending: settings.pending.clone(),
         });
         let tracking = Arc::new(Tracking::of(&settings, None));
         let role = Role::Steps(Steps {
@@ -149,6 +157,8 @@ impl RedisStore {
             links,
             settings: Box::new(settings),
             outdated: AtomicU64::new(0),
+            marked: AtomicBool::new(false),
+            groups: Groups::default(),
             deadline,
         }
     }

@@ -43,13 +43,19 @@ scripts! {
         INVALIDATE: "clock", "tombstone", "invalidate", "each";
         STAMP: "stamp";
     ]
-    /// Of the few who want them: epochs, sweeps, locks.
+    /// Of the few who want them: epochs, sweeps, locks, queues.
     RARE [
         EPOCH: "epoch";
         BAR: "clock", "bars", "bar";
         LOCK: "fencing", "lock";
         EXTEND_LOCK: "fencing", "extend_lock";
         UNLOCK: "fencing", "unlock";
+        ENQUEUE: "clock", "enqueue";
+        TAKE: "fencing", "take";
+        FINISH: "finish";
+        BURY: "bury";
+        RETRY_DEAD: "retry_dead";
+        DROP_DEAD: "drop_dead";
     ]
 }
 

@@ -4,9 +4,24 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::policy::defaults;
+use crate::store::queue::Durability;
 #[cfg(feature = "tls")]
 use crate::store::redis::TlsSettings;
 use crate::store::redis::{AddressMap, SentinelSettings};
+
+/// Whether values may be pending in the namespace, of which every process has to know.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PendingSettings {
+    /// Where it stands that they may; empty where nobody asks.
+    pub(crate) key: String,
+    /// Whether this process may write them, and so lets all others know.
+    pub(crate) allowed: bool,
+    /// Whether its removals spare them.
+    pub(crate) spared: bool,
+    /// What it takes for one to be accepted, and within what time.
+    pub(crate) durability: Durability,
+    pub(crate) within: Duration,
+}
 
 /// What a Redis store works with.
 #[derive(Debug, Clone)]
@@ -30,6 +45,7 @@ pub(crate) struct RedisSettings {
     pub(crate) staleness_key: String,
     /// How long that is here.
     pub(crate) staleness: Duration,
+    pub(crate) pending: PendingSettings,
     /// How large an entry may be.
     pub(crate) value_bytes: u64,
 }
@@ -48,6 +64,7 @@ impl Default for RedisSettings {
             bars_key: String::new(),
             staleness_key: String::new(),
             staleness: defaults::LOCAL_STALENESS,
+            pending: PendingSettings::default(),
             value_bytes: defaults::MAX_VALUE_BYTES,
         }
     }

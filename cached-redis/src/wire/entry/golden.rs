@@ -20,6 +20,14 @@ fn value() -> Header {
     }
 }
 
+fn pending() -> Header {
+    Header {
+        fingerprint: 0xDEAD_BEEF,
+        codec: 2,
+        ..header(Kind::Pending)
+    }
+}
+
 fn negative() -> Header {
     Header {
         load_time: 15,
@@ -38,6 +46,10 @@ const NEGATIVE_1: &str = "\
 const LEASE_1: &str = "\
     ca4c010000000000efcdab89674523012a00000000000000\
     000000000000000000000000000000000000000000000000";
+const PENDING_1: &str = "\
+    ca500100efbeaddeefcdab89674523012a00000000000000\
+    000000000000000000000000000000000000000000000200\
+    68690a";
 
 const TAGGED_1: &str = "\
     ca5601e3efbeaddeefcdab89674523012a00000000000000\
@@ -90,6 +102,7 @@ fn entries_of_layout_1_decode_for_ever() {
         (VALUE_1, value(), &b"hi\n"[..]),
         (NEGATIVE_1, negative(), b""),
         (LEASE_1, lease, b""),
+        (PENDING_1, pending(), b"hi\n"),
     ] {
         assert_eq!(Header::parse(&bytes(golden)), Some((header, payload)));
     }
@@ -100,6 +113,7 @@ fn entries_are_written_in_layout_1() {
     assert_eq!(hex(&value().extended(&[], b"hi\n")), VALUE_1);
     assert_eq!(hex(&negative().extended(&[], b"")), NEGATIVE_1);
     assert_eq!(hex(&Header::lease(header(Kind::Lease).token)), LEASE_1);
+    assert_eq!(hex(&pending().extended(&[], b"hi\n")), PENDING_1);
 }
 
 #[test]
@@ -140,4 +154,17 @@ fn extensions_are_written_in_layout_1() {
     assert_eq!(hex(&tagged), TAGGED_1);
     let in_a_type = negative().entry(&in_a_type(), b"").unwrap();
     assert_eq!(hex(&in_a_type), IN_A_TYPE_1);
+}
+
+#[test]
+fn what_is_pending_is_known_by_its_first_bytes() {
+    assert!(is_pending(&bytes(PENDING_1)));
+    for other in [VALUE_1, NEGATIVE_1, LEASE_1, TAGGED_1] {
+        assert!(!is_pending(&bytes(other)));
+    }
+    assert!(!is_pending(b"") && !is_pending(b"P"));
+    // It has no extensions: a flag that is not known makes it none.
+    let mut odd = bytes(PENDING_1);
+    odd[3] = 1;
+    assert_eq!(Header::parse(&odd), None);
 }

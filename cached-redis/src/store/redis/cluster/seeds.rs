@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::store::address::{ClusterAddress, Endpoint};
 use crate::store::redis::dial::Route;
 use crate::store::redis::sentinel::Sentinels;
-use crate::store::redis::settings::RedisSettings;
+use crate::store::redis::settings::{PendingSettings, RedisSettings};
 #[cfg(feature = "tls")]
 use crate::store::redis::tls::Tls;
 
@@ -21,6 +21,7 @@ pub(super) struct Seeds {
     pub(super) names: Arc<Names>,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
+    pending: PendingSettings,
 }
 
 impl Seeds {
@@ -33,6 +34,7 @@ impl Seeds {
             map: settings.address_map.clone(),
             names: Arc::default(),
             address,
+            pending: settings.pending.clone(),
         })
     }
 
@@ -67,6 +69,7 @@ impl Seeds {
             tls: self.tls.clone(),
             sentinels: Sentinels::default(),
             is_shard: true,
+            pending: self.pending.clone(),
         }
     }
 }

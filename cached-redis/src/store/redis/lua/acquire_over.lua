@@ -7,9 +7,12 @@
 -- ARGV[4]  the whole entry, where ARGV[3] is ""
 -- Result   1 the lease stands (also when this is a repetition), 0 something else does
 
-local token = redis.call('GETRANGE', KEYS[1], 8, 23)
+local seen = redis.call('GETRANGE', KEYS[1], 0, 23)
+local token = string.sub(seen, 9)
 local stands
-if ARGV[3] ~= '' then
+if string.sub(seen, 1, 3) == '\202P\1' then
+  return 0
+elseif ARGV[3] ~= '' then
   stands = token == ARGV[3]
 else
   stands = redis.call('STRLEN', KEYS[1]) == #ARGV[4] and redis.call('GET', KEYS[1]) == ARGV[4]

@@ -7,6 +7,9 @@
 
 local function step()
   local seen = look(redis.call) -- fails on what is no string, and belongs to somebody else
+  if is_pending(seen) then
+    return 1
+  end
   if ARGV[2] == '0' and is_of(seen, ARGV[1]) then
     redis.call('UNLINK', key)
     return 1

@@ -8,8 +8,9 @@
 -- Result   1 the entry stands (also when this is a repetition), 0 something else does; or an error if
 --          the key is barred
 
-local token = redis.call('GETRANGE', KEYS[1], 8, 23)
-if token == ARGV[1] then
+local seen = redis.call('GETRANGE', KEYS[1], 0, 23)
+local token = string.sub(seen, 9)
+if token == ARGV[1] and string.sub(seen, 2, 2) ~= 'P' then
   if is_barred(KEYS[2], KEYS[1]) then
     return redis.error_reply('BARRED a sweep runs')
   end

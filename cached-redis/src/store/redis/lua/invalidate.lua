@@ -1,4 +1,4 @@
--- Removes whatever stands there but a tombstone, which others still need.
+-- Removes whatever stands there but a tombstone, which others still need, and what is pending.
 --
 -- KEYS     the keys
 -- ARGV[1]  a new token
@@ -7,6 +7,9 @@
 
 local function step()
   local seen = look(redis.pcall)
+  if is_pending(seen) then
+    return 1
+  end
   if ARGV[2] == '0' and not stands(seen) then
     redis.call('UNLINK', key)
     return 1

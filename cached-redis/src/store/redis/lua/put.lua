@@ -14,6 +14,9 @@ local seen = look(redis.call) -- fails on what is no string, and belongs to some
 if string.sub(seen, 9, 24) == string.sub(ARGV[2], 9, 24) then
   return 2
 end
+if is_pending(seen) then
+  return 0
+end
 local now = now_ms()
 local holders, tainted = read(seen, now)
 if #holders == 1 and holders[1][1] == ARGV[1] and not tainted

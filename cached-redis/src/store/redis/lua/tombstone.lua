@@ -14,6 +14,11 @@ local function stands(seen)
   return type(seen) == 'string' and string.sub(seen, 1, 3) == '\202T\1'
 end
 
+-- Whether it is of a value that is still to be written to the source, which stays.
+local function is_pending(seen)
+  return type(seen) == 'string' and string.sub(seen, 1, 3) == '\202P\1'
+end
+
 -- Whether it is all of one with a single writer, who has this token.
 local function is_of(seen, token)
   return #seen == 72 and stands(seen) and string.sub(seen, 49, 64) == token
