@@ -152,15 +152,15 @@ impl Browser {
         self.call("Input.insertText", &json!({ "text": text }));
     }
 
-    /// The whole page as a PNG, in `target/pictures/`.
+    /// The whole page as a PNG, in `target/pictures/`; a name may begin with a folder.
     pub(crate) fn picture(&mut self, name: &str) -> PathBuf {
         let asked = json!({"format": "png", "captureBeyondViewport": true});
         let picture = self.call("Page.captureScreenshot", &asked);
         let bytes = BASE64_STANDARD.decode(text(&picture["data"]));
         let bytes = bytes.expect("a picture in base64");
-        let folder = pictures();
-        fs::create_dir_all(&folder).expect("a folder for pictures");
-        let path = folder.join(format!("{name}.png"));
+        let path = pictures().join(format!("{name}.png"));
+        let folder = path.parent().expect("a folder");
+        fs::create_dir_all(folder).expect("a folder for pictures");
         fs::write(&path, bytes).expect("the picture is written");
         path
     }
