@@ -292,6 +292,13 @@ fn every_message_is_on_its_page() {
     let page = include_str!("log.md");
     let mut texts = Vec::new();
     sources(&source(), &mut texts);
+    for companion in ["cached-redis-http", "cached-redis-postgres"] {
+        let folder = source().join("../..").join(companion).join("src");
+        // A package of this crate alone is without them.
+        if folder.exists() {
+            sources(&folder, &mut texts);
+        }
+    }
     let is_told = |name: &str| {
         !name.contains("/tests")
             && !name.ends_with("checks.rs")
