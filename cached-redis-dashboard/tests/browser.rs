@@ -2,24 +2,40 @@
 
 #[path = "../../tests/support/browser.rs"]
 mod browser;
+#[allow(
+    dead_code,
+    reason = "shared with the tests of the library, which use more of it"
+)]
+#[path = "../../tests/support/process.rs"]
+mod process;
+#[path = "../../cached-redis/src/store/redis/server/program.rs"]
+mod program;
+#[allow(dead_code, reason = "as above")]
+#[path = "../../tests/support/server.rs"]
+mod server;
 #[path = "../examples/dashboard/shop.rs"]
 mod shop;
 
+use std::time::Duration;
+
 use axum::Router;
 use browser::{Browser, Look};
-use cached_redis::Cache;
+use cached_redis::{Cache, Policy};
 use cached_redis_dashboard::{Action, Dashboard};
+use process::signal;
 use serde_json::json;
+use server::RedisServer;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 /// A shop with customers, and its dashboard, in which a key may be invalidated and nothing be cleared.
 async fn shop() -> (Cache, String, AbortHandle) {
-    let cache = Cache::builder()
-        .url("memory://")
-        .namespace("shop")
-        .guarded(true);
-    let cache = cache.build().await.expect("a cache in memory");
+    shop_at("memory://").await
+}
+
+async fn shop_at(url: &str) -> (Cache, String, AbortHandle) {
+    let cache = Cache::builder().url(url).namespace("shop").guarded(true);
+    let cache = cache.build().await.expect("a cache");
     for customer in 0..12 {
         cache.spawn(shop::visit(customer));
     }
@@ -75,6 +91,35 @@ async fn the_page_shows_numbers_that_move_in_all_its_looks() {
         browser
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_real_redis_numbers_move_and_an_action_removes_what_stands_there() {
+    let server = RedisServer::start();
+    let (cache, url, _) = shop_at(&server.url()).await;
+    let policy = Policy::new().ttl(Duration::from_secs(600));
+    let stored = cache.put(&policy, "note:1", &"a note".to_owned()).await;
+    assert!(stored.expect("the store answers"));
+    assert!(server.bytes("shop:note:1").is_some());
+    in_browser(move |mut browser| {
+        browser.look(Look {
+            width: 1440,
+            height: 900,
+            scheme: "light",
+        });
+        browser.open(&url);
+        browser.until(&format!("{READS} > 0"));
+        let before = browser.eval(READS).as_f64().unwrap_or_default();
+        browser.until(&format!("{READS} > {before}"));
+        browser.eval("document.querySelector('#key').focus()");
+        browser.write("note:1");
+        browser.press("Enter");
+        browser.until("document.querySelector('#told').textContent.includes('is invalidated')");
+        browser.picture("dashboard-redis");
+        browser
+    })
+    .await;
+    assert!(server.bytes("shop:note:1").is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -67,7 +67,10 @@ fn pictures_are_those_of_their_sources() {
     let mut drawn = 0;
     for file in fs::read_dir(folder().join("pictures")).expect("the folder of pictures") {
         let file = file.expect("a file").path();
-        if file.extension().is_none_or(|extension| extension != "pikchr") {
+        if file
+            .extension()
+            .is_none_or(|extension| extension != "pikchr")
+        {
             continue;
         }
         let name = file.file_stem().expect("a name").to_string_lossy();
