@@ -54,8 +54,8 @@ const QUESTIONS: [(&str, &str, &str); 20] = [
     ),
     (
         "What is the URL of a cluster?",
-        "faq",
-        "A cluster is `redis+cluster://a,b,c`",
+        "deployments",
+        "redis+cluster://a:7001,b:7002,c:7003",
     ),
     (
         "How do I get an ETag in axum?",
