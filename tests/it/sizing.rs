@@ -16,7 +16,7 @@ const TOLERANCE: f64 = 0.2;
 
 /// The table of sizes: of the value, and in Redis.
 fn table() -> Vec<(usize, f64)> {
-    let page = include_str!("../../cached-redis/src/docs/operations.md");
+    let page = include_str!("../../cached-redis/src/docs/redis.md");
     let table = page
         .split("| encoded value, bytes |")
         .nth(1)

@@ -143,3 +143,16 @@ async fn the_doctor_changes_nothing() {
     shop.run("doctor --uses local,events,durable-events");
     assert_eq!(keys(), before);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_brings_back_what_programs_do_not_repeat() {
+    let server = RedisServer::start_with(&["--appendonly", "yes"]);
+    let shop = Shop::at(&server.url()).await;
+    for (words, told) in [
+        ("doctor --on-failover ttl", "warning  persistence: a log"),
+        ("doctor --on-failover replay", "ok       persistence: a log"),
+    ] {
+        let printed = shop.prints(words);
+        assert!(printed.contains(told), "{words}: {printed}");
+    }
+}

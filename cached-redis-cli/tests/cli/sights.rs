@@ -157,3 +157,19 @@ async fn a_key_is_explained_without_a_server() {
         without.err
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_sorted_as_is_asked_for() {
+    let (server, shop) = open().await;
+    server.plant("shop:abc", b"x"); // without an end
+    server.plant("shop:zoo", &[b'x'; 5000]);
+    let sorted = |words: &str| {
+        let listed = shop.json(words);
+        let keys = listed["keys"].as_array().unwrap().iter();
+        keys.map(|it| it["key"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(sorted("ls")[0], "abc");
+    assert_eq!(sorted("ls --sort size")[0], "zoo");
+    assert_eq!(sorted("ls --sort ttl")[3..], ["abc", "zoo"]);
+}

@@ -88,7 +88,7 @@ impl Cache {
     ///
     /// For the end of a program. What is left there when its runtime ends is lost: an invalidation, so that
     /// others read what it should have removed until its TTL; or a fill, so that the next program
-    /// [waits](crate::docs::stampedes#programs-that-end) for its lease.
+    /// [waits](crate::docs::loads#programs-that-end) for its lease.
     ///
     /// # Errors
     ///

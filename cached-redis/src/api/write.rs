@@ -156,7 +156,7 @@ impl EntryRequest<'_> {
 
 impl Cache {
     /// Collects what the functions inside a transaction invalidate, to send it when the transaction has
-    /// been committed; see [writing safely](crate::docs::writing#transactions).
+    /// been committed; see [writing safely](crate::docs::transactions#transactions).
     pub fn after_commit(&self) -> AfterCommit {
         AfterCommit::new(Some(Arc::clone(&self.inner)))
     }

@@ -41,7 +41,7 @@ fn source() -> PathBuf {
 }
 
 /// The pages by name, and the README.
-fn pages() -> BTreeMap<String, String> {
+pub(super) fn pages() -> BTreeMap<String, String> {
     let mut pages = BTreeMap::from([(
         "README".to_owned(),
         include_str!("../../README.md").to_owned(),
@@ -110,14 +110,14 @@ fn anchor(heading: &str) -> String {
 }
 
 /// The targets of `](…)` in a text.
-fn links(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn links(text: &str) -> impl Iterator<Item = &str> {
     text.split("](")
         .skip(1)
         .filter_map(|rest| rest.split(')').next())
 }
 
 /// The page and the heading that a link on `here` leads to, where it leads to one of a page.
-fn target<'a>(here: &'a str, link: &'a str) -> Option<(&'a str, &'a str)> {
+pub(super) fn target<'a>(here: &'a str, link: &'a str) -> Option<(&'a str, &'a str)> {
     let pages = [
         "crate::docs::",
         "docs::",
@@ -288,10 +288,17 @@ fn literal(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> String {
 }
 
 #[test]
-fn every_message_is_on_the_page_of_operations() {
-    let page = include_str!("operations.md");
+fn every_message_is_on_its_page() {
+    let page = include_str!("log.md");
     let mut texts = Vec::new();
     sources(&source(), &mut texts);
+    for companion in ["cached-redis-http", "cached-redis-postgres"] {
+        let folder = source().join("../..").join(companion).join("src");
+        // A package of this crate alone is without them.
+        if folder.exists() {
+            sources(&folder, &mut texts);
+        }
+    }
     let is_told = |name: &str| {
         !name.contains("/tests")
             && !name.ends_with("checks.rs")
@@ -303,7 +310,7 @@ fn every_message_is_on_the_page_of_operations() {
         for message in messages(text, name.ends_with("observe/signal.rs")) {
             assert!(
                 page.contains(&message),
-                "{name}: \"{message}\" is not in operations.md"
+                "{name}: \"{message}\" is not in log.md"
             );
             count += 1;
         }

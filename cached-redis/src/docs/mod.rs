@@ -30,12 +30,16 @@ pages! {
     strategies "Strategies by name",
     reading "Reading",
     keys "Keys",
+    catalog "The catalogue",
     invalidating "Invalidating",
     writing "Writing",
+    transactions "Transactions",
     two_phases "Two phases",
     tags "Tags",
+    nested "Nested calls",
     batches "Batches",
     stampedes "Freshness",
+    loads "Where loads run",
     versions "Versions",
     two_levels "Two levels",
     http "HTTP",
@@ -44,17 +48,20 @@ pages! {
     values "Values that live in Redis alone",
     write_behind "Write-behind",
     events "Events",
+    messages "Invalidating from elsewhere",
     captured_changes "Captured changes",
     jobs "Background jobs",
     codecs "Codecs and changing types",
     configuration "Configuration",
     operations "Operations",
+    log "Log messages",
     command_line "Command line",
     metrics "Metrics and traces",
     troubleshooting "Troubleshooting",
     redis "Redis",
     deployments "Deployments",
     outages "Outages",
+    deploying "Deploy and roll back",
     rollout "Rollout and audits",
     performance "Performance",
     #[cfg_attr(feature = "testing", doc = include_str!("testing_failure.md"))]
@@ -70,3 +77,5 @@ pages! {
 mod checks;
 #[cfg(test)]
 mod pictures;
+#[cfg(test)]
+mod questions;

@@ -39,11 +39,40 @@ fn draw(source: &str) -> String {
     )
 }
 
+/// The same as a file, which has colours of its own: those that whoever looks at it has chosen.
+fn as_file(picture: &str) -> String {
+    const COLOURS: &str = "<style>svg{color:#1f2328;--bg:#fff;--quote-bg:#eaeef2;font-family:sans-serif}\
+         @media(prefers-color-scheme:dark){svg{color:#e6edf3;--bg:#0d1117;--quote-bg:#30363d}}</style>";
+    let inside = picture.trim_start_matches("<div>");
+    let inside = inside.trim_end_matches("</div>");
+    let (title, drawn) = inside.split_once("</title>").expect("a title");
+    format!("{title}</title>{COLOURS}{drawn}\n")
+}
+
+#[test]
+fn the_house_is_that_of_its_source() {
+    let pictures = folder().join("pictures");
+    let source = fs::read_to_string(pictures.join("house.pikchr")).expect("text");
+    let (drawn, file) = (as_file(&draw(&source)), pictures.join("house.svg"));
+    if env::var_os("BLESS").is_some() {
+        fs::write(&file, drawn).expect("written");
+    } else {
+        let shown = fs::read_to_string(&file).expect("the picture");
+        assert_eq!(shown, drawn, "BLESS=1 draws it anew");
+    }
+}
+
 #[test]
 fn pictures_are_those_of_their_sources() {
     let mut drawn = 0;
     for file in fs::read_dir(folder().join("pictures")).expect("the folder of pictures") {
         let file = file.expect("a file").path();
+        if file
+            .extension()
+            .is_none_or(|extension| extension != "pikchr")
+        {
+            continue;
+        }
         let name = file.file_stem().expect("a name").to_string_lossy();
         let (open, close) = (format!("<!-- picture: {name} -->\n"), "\n<!-- end -->");
         let picture = draw(&fs::read_to_string(&file).expect("text"));

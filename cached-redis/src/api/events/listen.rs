@@ -50,7 +50,7 @@ impl Cache {
     }
 
     /// Invalidates what the messages on a channel name, until the listener is dropped: the way for
-    /// programs in any language. See [events](crate::docs::events#invalidating-from-elsewhere).
+    /// programs in any language. See [events](crate::docs::messages#invalidating-from-elsewhere).
     ///
     /// A message is the text of one key, without the namespace, or JSON:
     /// `{"keys": ["user:42"], "tags": ["team:7"], "patterns": ["user:42:*"]}`. On Redis the listener has
@@ -65,7 +65,7 @@ impl Cache {
     }
 
     /// Invalidates what the entries of a stream name, until it is dropped: the way for programs in any
-    /// language that must not be missed. See [events](crate::docs::events#invalidating-for-certain).
+    /// language that must not be missed. See [events](crate::docs::messages#invalidating-for-certain).
     ///
     /// An entry's field `message` is what a message of
     /// [`listen_for_invalidations`](Self::listen_for_invalidations) is. Each entry is acknowledged once its
