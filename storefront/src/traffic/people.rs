@@ -78,7 +78,7 @@ impl Person {
             match fastrand::u8(0..100) {
                 0..50 => {
                     self.read(&format!("/products/{product}"), Read::Nearby)
-                        .await?
+                        .await?;
                 }
                 50..75 => self.read(pick(&SHELVES), Read::Exactly).await?,
                 75..85 => self.read("/", Read::Exactly).await?,
