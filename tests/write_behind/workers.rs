@@ -122,8 +122,8 @@ async fn a_source_that_is_away_for_half_a_minute_costs_no_write() {
             cache.scope(save(&db, id, pieces.into())).await.unwrap();
         }
     }
-    let worker = cache.write_behind_worker().provide(db.clone());
-    let worker = worker.start().await.unwrap();
+    let worker = cache.write_behind_worker().queue("stock");
+    let worker = worker.provide(db.clone()).start().await.unwrap();
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert!(db.tries() > 20 && db.log().is_empty(), "{}", db.tries());
     assert_eq!(cache.scope(stock(&db, 1)).await, 3.into());
@@ -140,7 +140,8 @@ async fn a_source_that_is_away_for_half_a_minute_costs_no_write() {
 async fn what_cannot_work_is_refused(world: World) {
     let cache = cache(&world).await;
     let refused = |error: Error| error.to_string();
-    let without = cache.write_behind_worker().start().await.unwrap_err();
+    let without = cache.write_behind_worker().queue("stock");
+    let without = without.start().await.unwrap_err();
     assert!(refused(without).contains("Db"), "names the type");
     let unknown = worker(&cache, &Db::new())
         .queue("stocks")

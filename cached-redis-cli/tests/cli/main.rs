@@ -2,7 +2,6 @@
 
 mod addresses;
 mod catalogs;
-mod dead_letters;
 mod doctor;
 mod modes;
 mod output;

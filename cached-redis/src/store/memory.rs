@@ -166,8 +166,8 @@ impl MemoryStore {
                 .duration_since(Instant::now());
             Some(Head {
                 length: bytes.len() as u64,
+                ttl: (!is_pending(&bytes)).then_some(ttl),
                 bytes: Some(bytes),
-                ttl: Some(ttl),
             })
         };
         keys.iter().map(head).collect()

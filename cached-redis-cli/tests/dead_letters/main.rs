@@ -1,4 +1,12 @@
-//! Writes that wait in queues: what the command line shows of them, and what it spares.
+//! Writes that wait in queues: what the command line shows of them, and what it spares. A program of its own, since
+//! the catalogue of one with queues has more in it.
+
+#[allow(dead_code, reason = "shared with the other tests")]
+#[path = "../cli/shop.rs"]
+mod shop;
+#[allow(dead_code, unused_imports, reason = "shared with the other tests")]
+#[path = "../cli/support/mod.rs"]
+mod support;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
