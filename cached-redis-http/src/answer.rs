@@ -74,12 +74,17 @@ fn validator<B: Body>(
     Some((asked.etag(&vary, reads)?, vary))
 }
 
-/// Whether nothing can be read any more while the body is sent. That of a `HEAD` may be gone already, together with
-/// its length if that was not known.
+/// Whether nothing can be read any more while the body is sent, whatever length the handler has told. That of a `HEAD`
+/// may be gone already, together with its length if that was not known.
 fn is_complete<B: Body>(asked: &Asked, response: &Response<B>) -> bool {
-    let is_told = response.headers().contains_key(header::CONTENT_LENGTH);
     let length = response.body().size_hint().exact();
-    is_told || length.is_some_and(|length| length > 0 || !asked.is_head)
+    match asked.is_head {
+        true => {
+            response.headers().contains_key(header::CONTENT_LENGTH)
+                || length.is_some_and(|length| length > 0)
+        }
+        false => length.is_some(),
+    }
 }
 
 /// The names that `headers` have in `Vary`, with `own`; `None` if the response varies with more than headers.

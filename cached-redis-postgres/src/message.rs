@@ -1,7 +1,7 @@
 //! Messages as they stand in the write-ahead log: JSON, so that every language can write them.
 
 use cached_redis::request::Collected;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// How messages are told from those of others.
 pub(crate) const PREFIX: &str = "cached_redis";
@@ -16,15 +16,21 @@ pub(crate) struct Message {
     /// Whose keys these are; nobody's in particular: those of all who listen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) namespace: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "names")]
     pub(crate) keys: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "names")]
     pub(crate) tags: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "names")]
     pub(crate) patterns: Vec<String>,
     /// All there is in the namespace.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) everything: bool,
+}
+
+/// What SQL makes of `NULL`, in the place of a list or in it, names nothing; the rest holds.
+fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let names = Option::<Vec<Option<String>>>::deserialize(deserializer)?;
+    Ok(names.into_iter().flatten().flatten().collect())
 }
 
 /// Why a message, or a part of it, is not served.
@@ -95,6 +101,13 @@ impl Message {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// How much room its names take, in about as many bytes as a short one has.
+    pub(crate) fn weight(&self) -> usize {
+        let all = [&self.keys, &self.tags, &self.patterns];
+        let bytes: usize = all.into_iter().flatten().map(String::len).sum();
+        self.len() + bytes / 64
+    }
+
     /// How many names it has.
     pub(crate) fn len(&self) -> usize {
         self.keys.len() + self.tags.len() + self.patterns.len()
@@ -132,6 +145,12 @@ mod tests {
     fn what_can_be_served_of_a_message_is_and_the_rest_is_told() {
         for (content, message, wrong) in [
             (r#"{"keys":["a","b"],"more":7}"#, keys(&["a", "b"]), None),
+            (
+                r#"{"keys":["a",null,"b"],"tags":null}"#,
+                keys(&["a", "b"]),
+                None,
+            ),
+            (r#"{"keys":null}"#, keys(&[]), Some(Malformed::Nothing)),
             (
                 r##"{"keys":["a","#x"]}"##,
                 keys(&["a"]),

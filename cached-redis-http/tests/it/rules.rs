@@ -106,6 +106,7 @@ async fn what_has_no_tag_is_kept_by_nobody() {
         ("/changing/1", "one key that gave two values"),
         ("/get/1", "an entry that is not there"),
         ("/stream/1", "a body that is not complete"),
+        ("/told/1", "the same, with its length"),
         (&set_cookie(), "a cookie"),
         ("/with/vary/*", "it varies with anything"),
         ("/with/vary/accept,_*", "the same"),
@@ -113,7 +114,8 @@ async fn what_has_no_tag_is_kept_by_nobody() {
         let asked = world.ask(path, "*").await;
         assert!(asked.is_not_kept(), "{why}: {asked:?}");
         assert_ne!(asked.status, 304, "{why}");
-        if path != "/stream/1" {
+        // Of a `HEAD` there may be no body that tells it.
+        if !["/stream/1", "/told/1"].contains(&path) {
             let head = world.send("HEAD", path, &[]).await;
             assert!(head.is_not_kept(), "{why}: {head:?}");
         }

@@ -123,6 +123,7 @@ pub(crate) fn router(db: Arc<Db>) -> Router {
         .route("/changing/{id}", get(show_changing))
         .route("/with/{name}/{value}", get(show_with))
         .route("/stream/{id}", get(show_stream))
+        .route("/told/{id}", get(show_told))
         .route("/spawned/{id}", get(show_spawned))
         .route("/inside/{id}", get(show_inside))
         .route("/early/{id}", get(show_early))
@@ -187,6 +188,13 @@ async fn show_with(State(db): Shown, Path((name, value)): Path<(String, String)>
 async fn show_stream(State(db): Shown, Path(id): Path<u64>) -> Body {
     let text = article(&db, id).await.unwrap_or_default();
     Body::from_stream(futures_util::stream::iter([Ok::<_, std::io::Error>(text)]))
+}
+
+/// Its length is told, and what it is made of may still be read.
+async fn show_told(State(db): Shown, Path(id): Path<u64>) -> Response {
+    let length = article(&db, id).await.unwrap_or_default().len();
+    let body = show_stream(State(db), Path(id)).await;
+    ([("content-length", length.to_string())], body).into_response()
 }
 
 async fn show_spawned(

@@ -202,6 +202,18 @@ impl Shared {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the log is now another one than before; then nothing is known of its places.
+    fn is_moved_to(&self, history: &str) -> bool {
+        let mut record = self.record();
+        let before = record.history.replace(history.to_owned());
+        let is_moved = before.is_some_and(|before| before != history);
+        if is_moved {
+            record.stats.applied = None;
+            self.applied.send_replace(Lsn::default());
+        }
+        is_moved
+    }
+
     /// All that ends before it is invalidated.
     fn apply(&self, end: Lsn) {
         self.record().stats.applied = Some(end);

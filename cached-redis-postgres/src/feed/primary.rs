@@ -25,6 +25,8 @@ pub(super) struct Primary {
     look: Statement,
     target: Target,
     pub(super) identity: Identity,
+    /// Which server, and which of its timelines: places in the log of others say nothing of this one.
+    pub(super) history: String,
 }
 
 /// How a slot stands.
@@ -50,6 +52,9 @@ pub(super) struct Look {
     /// By the clock of the server, which tells the times of commits too.
     pub(super) now: SystemTime,
 }
+
+const HISTORY: &str = "SELECT system_identifier || ' ' || left(pg_walfile_name(pg_current_wal_lsn()), 8) \
+     FROM pg_control_system()";
 
 const LOOK: &str = "SELECT pg_is_in_recovery(), pg_current_snapshot()::text, \
      extract(epoch FROM clock_timestamp())::float8";
@@ -86,14 +91,18 @@ impl Primary {
                 return Err(error);
             }
         };
-        let primary = Self {
+        let mut primary = Self {
             client,
             connection,
             look,
             target: target.clone(),
             identity,
+            history: String::new(),
         };
         primary.check().await?;
+        // No standby could say it.
+        let history = primary.client.query_one(HISTORY, &[]);
+        primary.history = target.in_time(history).await??.try_get(0)?;
         Ok(primary)
     }
 

@@ -206,12 +206,10 @@ impl<'a> Session<'a> {
         self.round = Instant::now() + ROUND;
         if let Some(retained) = self.primary.retained(&self.taken.slot).await? {
             let mut record = self.follower.shared.record();
+            let is_first = record.stats.retained_wal_bytes.is_none();
             record.stats.retained_wal_bytes = retained.bytes;
             record.stats.retained_wal_limit_bytes = retained.limit;
-            if retained.limit.is_none()
-                && record.stats.connections == 1
-                && record.stats.transactions == 0
-            {
+            if is_first && retained.limit.is_none() {
                 tracing::warn!(
                     "max_slot_wal_keep_size is not set: a slot that nobody reads makes the server keep its log \
                      until the disk is full"

@@ -66,6 +66,8 @@ pub(super) struct Record {
     /// When the oldest that waits was committed, and by how much the clock of the server is ahead of ours.
     pub(super) oldest: Option<SystemTime>,
     pub(super) ahead_seconds: f64,
+    /// Whose log was read last.
+    pub(super) history: Option<String>,
 }
 
 impl Record {

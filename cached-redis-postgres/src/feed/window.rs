@@ -11,7 +11,7 @@ use super::stream::Event;
 use crate::Lsn;
 use crate::message::{Malformed, Message, PREFIX};
 
-/// How many names a transaction may have before it stands for the whole namespace.
+/// How many names a transaction may have before it stands for the whole namespace; a long one counts as several.
 const MOST_NAMES: usize = 200_000;
 
 /// How many names and transactions wait at most; then no more are read.
@@ -35,6 +35,8 @@ pub(super) struct Transaction {
     pub(super) committed: SystemTime,
     pub(super) message: Message,
     pub(super) messages: u64,
+    /// Of its messages, all together.
+    weight: usize,
     /// Whether it was looked at before it was visible.
     has_waited: bool,
     is_visible: bool,
@@ -49,6 +51,7 @@ impl Transaction {
             committed,
             message: Message::default(),
             messages: 0,
+            weight: 0,
             has_waited: false,
             is_visible: xid.is_none(),
             is_done: false,
@@ -57,8 +60,9 @@ impl Transaction {
 
     fn add(&mut self, message: Message) {
         self.messages += 1;
+        self.weight += message.weight();
         self.message.extend(message);
-        if self.message.len() > MOST_NAMES {
+        if self.weight > MOST_NAMES && !self.message.everything {
             tracing::warn!(
                 "a transaction names more keys than are invalidated one by one: the whole namespace is removed"
             );
@@ -66,6 +70,9 @@ impl Transaction {
                 everything: true,
                 ..Message::default()
             });
+        }
+        if self.message.everything {
+            self.weight = 0;
         }
     }
 }
@@ -132,7 +139,7 @@ impl Window {
         match last {
             Some(last) if transaction.is_done => last.end = last.end.max(end),
             _ => {
-                self.size += transaction.message.len() + 1;
+                self.size += transaction.weight + 1;
                 self.closed.push_back(transaction);
             }
         }
@@ -180,7 +187,7 @@ impl Window {
         while self.closed.front().is_some_and(|it| it.is_done)
             && let Some(done) = self.closed.pop_front()
         {
-            self.size -= done.message.len() + 1;
+            self.size -= done.weight + 1;
             end = Some(done.end);
         }
         end
@@ -316,6 +323,17 @@ mod tests {
                 .all(|it| it.message.everything && it.message.keys.is_empty())
         );
         assert!(window.has_room());
+    }
+
+    #[test]
+    fn names_that_are_long_are_everything_sooner() {
+        let mut window = Window::default();
+        let long = "x".repeat(64 * MOST_NAMES);
+        transaction(&mut window, 1, 10, &format!("{{\"keys\":[\"{long}\"]}}"));
+        window.look(&Snapshot::parse("12:12:").unwrap());
+        assert!(window.visible().all(|it| it.message.everything));
+        window.done();
+        assert_eq!((window.confirm(), window.size), (Some(Lsn(10)), 0));
     }
 
     #[test]

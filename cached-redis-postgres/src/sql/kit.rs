@@ -41,7 +41,8 @@ impl Kit {
         Self::default()
     }
 
-    /// The schema that the functions stand in, which must be there.
+    /// The schema that the functions stand in, which must be there. All roles are granted its `USAGE`, as all that
+    /// write to a table run its triggers.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = schema.into();
         self
@@ -68,14 +69,20 @@ impl Kit {
     }
 
     /// All of it, for `psql`: first [`objects`](Self::objects), and at the end the slot, which no transaction
-    /// that has written can make. A [feed](crate::Feed) makes a slot that is missing by itself.
+    /// that has written can make. What was committed before a new slot is not in it, so the first message there is
+    /// that everything is outdated. A [feed](crate::Feed) makes a slot that is missing by itself.
     #[must_use]
     pub fn sql(&self) -> String {
         let (slot, objects) = (literal(&self.slot), self.objects());
         format!(
             "{objects}\n\
-             SELECT pg_create_logical_replication_slot({slot}, 'pgoutput')\n\
-             WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = {slot});\n"
+             -- A new slot does not know what was committed before.\n\
+             WITH made AS MATERIALIZED (\n\
+             \x20   SELECT pg_create_logical_replication_slot({slot}, 'pgoutput')\n\
+             \x20   WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = {slot})\n\
+             )\n\
+             SELECT {}.cached_redis_invalidate_everything() FROM made;\n",
+            identifier(&self.schema)
         )
     }
 
@@ -121,10 +128,12 @@ impl Kit {
     fn functions(&self) -> String {
         let schema = identifier(&self.schema);
         let (emit, prefix) = (format!("{schema}.cached_redis_emit"), literal(PREFIX));
+        // A session may take backslashes for escapes.
+        let (reserved, percent) = (literal(RESERVED), literal(r"%\1"));
         let escape = body(&format!(
-            "\n    SELECT CASE WHEN value !~ '{RESERVED}' THEN value ELSE (\n\
-             \x20       SELECT string_agg(CASE WHEN c ~ '{RESERVED}'\n\
-             \x20           THEN upper(regexp_replace(encode(convert_to(c, 'UTF8'), 'hex'), '(..)', '%\\1', 'g'))\n\
+            "\n    SELECT CASE WHEN value !~ {reserved} THEN value ELSE (\n\
+             \x20       SELECT string_agg(CASE WHEN c ~ {reserved}\n\
+             \x20           THEN upper(regexp_replace(encode(convert_to(c, 'UTF8'), 'hex'), '(..)', {percent}, 'g'))\n\
              \x20           ELSE c END, '' ORDER BY n)\n\
              \x20       FROM regexp_split_to_table(value, '') WITH ORDINALITY AS each(c, n)\n\
              \x20   ) END\n"
@@ -171,7 +180,19 @@ impl Kit {
                  \x20   {schema}.cached_redis_invalidate_matching(text[]),\n\
                  \x20   {schema}.cached_redis_invalidate_everything() TO PUBLIC;\n"
             ),
+            self.usage(),
         ]
         .concat()
+    }
+
+    /// Whoever writes to a table runs its triggers. In `public` all may do so, unless that was taken from them.
+    fn usage(&self) -> String {
+        match self.schema == "public" {
+            true => String::new(),
+            false => format!(
+                "GRANT USAGE ON SCHEMA {} TO PUBLIC;\n",
+                identifier(&self.schema)
+            ),
+        }
     }
 }

@@ -6,8 +6,8 @@ use super::quote::{body, identifier, literal};
 use super::template::Template;
 use super::{Kit, TableError};
 
-/// What a change of a table invalidates. Its triggers fire for whoever writes, also for rows that logical
-/// replication brings.
+/// What a change of a table invalidates. Its triggers fire for whoever writes; for rows that logical replication
+/// brings only those [per row](Table::per_row) do.
 ///
 /// ```
 /// use cached_redis_postgres::sql::{Kit, Table};
@@ -63,8 +63,10 @@ impl Table {
         self
     }
 
-    /// A message for each row, in the place of one for each statement: for partitions and children of other
-    /// tables, where PostgreSQL has no other triggers with the rows.
+    /// A message for each row, in the place of one for each statement: for a partitioned table, which is refused
+    /// without it since who writes to a partition itself fires no trigger of the whole; for partitions and
+    /// children of other tables, where PostgreSQL has no other triggers with the rows; and for a table that logical
+    /// replication writes to.
     pub fn per_row(mut self) -> Self {
         self.per_row = true;
         self
@@ -81,9 +83,12 @@ impl Table {
         let mut sql = triggers.check();
         match self.per_row {
             true => sql += &triggers.per_row(),
-            false => CHANGES
-                .iter()
-                .for_each(|(change, rows)| sql += &triggers.per_statement(change, rows)),
+            false => {
+                sql += &triggers.check_whole();
+                CHANGES
+                    .iter()
+                    .for_each(|(change, rows)| sql += &triggers.per_statement(change, rows));
+            }
         }
         Ok(sql + &triggers.truncate())
     }
@@ -151,9 +156,29 @@ impl<'a> Triggers<'a> {
              \x20           'write a trigger of your own that calls cached_redis_invalidate';\n\
              \x20   END IF;\n\
              END ",
-            table_text = self.label.replace('\'', "''").replace('%', "%%"),
+            table_text = self.text(),
         ));
         format!("DO {check};\n\n")
+    }
+
+    /// Refuses a partitioned table: nobody would be told of what is written to its partitions by their names.
+    fn check_whole(&self) -> String {
+        let check = body(&format!(
+            "\nBEGIN\n\
+             \x20   IF EXISTS (SELECT FROM pg_class WHERE oid = {}::regclass AND relkind = 'p') THEN\n\
+             \x20       RAISE EXCEPTION 'cached-redis: {} is partitioned, and its partitions can be written to by their names' USING HINT =\n\
+             \x20           'make its triggers per row: --per-row';\n\
+             \x20   END IF;\n\
+             END ",
+            literal(&self.table),
+            self.text(),
+        ));
+        format!("DO {check};\n\n")
+    }
+
+    /// The table in the format of a message.
+    fn text(&self) -> String {
+        self.label.replace('\'', "''").replace('%', "%%")
     }
 
     /// The name of a function, which has room for 63 bytes.

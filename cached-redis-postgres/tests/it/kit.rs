@@ -242,3 +242,59 @@ async fn a_role_with_a_password_follows_the_database() {
     let told = wrong.stats().last_error.unwrap();
     assert!(told.contains("28P01") && !told.contains("wrong"), "{told}");
 }
+
+#[tokio::test]
+async fn a_key_is_escaped_whatever_a_session_takes_backslashes_for() {
+    let postgres = Postgres::start();
+    let session = installed(&postgres).await;
+    session
+        .batch_execute("SET standard_conforming_strings = off")
+        .await
+        .unwrap();
+    let text = r"a:b\c]d";
+    let row = session
+        .query_one("SELECT cached_redis_escape($1)", &[&text])
+        .await;
+    assert_eq!(
+        row.unwrap().get::<_, &str>(0),
+        Key::new("").value(text).as_ref()
+    );
+}
+
+#[tokio::test]
+async fn a_role_that_may_write_may_run_the_triggers_of_a_kit_in_a_schema_of_its_own() {
+    let postgres = Postgres::start();
+    let session = postgres.connect().await;
+    let kit = Kit::new().schema("cache");
+    let schema =
+        "CREATE SCHEMA cache; CREATE ROLE clerk LOGIN; CREATE TABLE items (id int, shelf text);
+         GRANT INSERT ON items TO clerk";
+    let triggers = items().sql(&kit).unwrap();
+    for sql in [schema, &kit.objects(), &triggers] {
+        session.batch_execute(sql).await.unwrap();
+    }
+    let clerk = postgres.connect_as("clerk").await;
+    let insert = clerk.batch_execute("INSERT INTO items VALUES (1, 'a')");
+    insert.await.unwrap();
+}
+
+#[tokio::test]
+async fn who_writes_to_a_partition_by_its_name_is_heard_and_a_kit_that_would_not_hear_is_refused() {
+    let shop = Shop::open().await;
+    let schema = "CREATE TABLE parts (id int, n int) PARTITION BY RANGE (id);
+         CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (1) TO (10)";
+    shop.reader.batch_execute(schema).await.unwrap();
+    let parts = Table::new("parts").key("part:<id>");
+    let sql = parts.sql(&Kit::new()).unwrap();
+    let refused = shop.reader.batch_execute(&sql).await.unwrap_err();
+    let refused = refused.as_db_error().unwrap();
+    assert!(refused.message().contains("partitioned"), "{refused:?}");
+    assert!(refused.hint().unwrap().contains("--per-row"), "{refused:?}");
+    let sql = parts.per_row().sql(&Kit::new()).unwrap();
+    shop.reader.batch_execute(&sql).await.unwrap();
+    let cache = shop.cache().await;
+    let feed = shop.feed(&cache).await;
+    shop.postgres.run("INSERT INTO parts_1 VALUES (1, 1)").await;
+    shop.settle(&feed).await;
+    assert_eq!(feed.stats().messages, 1);
+}

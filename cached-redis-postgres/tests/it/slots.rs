@@ -1,5 +1,6 @@
 //! Slots: one reader, who is replaced; and what is done when one is lost.
 
+use cached_redis_postgres::sql::Kit;
 use cached_redis_postgres::{Feed, FeedState};
 
 use crate::support::{Shop, UPDATE, eventually, in_time, streams};
@@ -198,4 +199,80 @@ async fn of_many_feeds_one_makes_the_slot_and_none_is_left_over() {
             .get::<_, i64>(0),
         1
     );
+}
+
+#[tokio::test]
+async fn after_a_failover_everything_goes_and_places_in_the_other_log_are_not_waited_for() {
+    let mut shop = Shop::open().await;
+    let cache = shop.cache().await;
+    let feed = shop.feed(&cache).await;
+    shop.settle(&feed).await;
+    shop.postgres.crash();
+    let standby = shop.postgres.copy();
+    shop.postgres.restart();
+    shop.reader = shop.postgres.connect().await;
+    // What the standby does not have, and readers have seen.
+    shop.postgres.run(UPDATE).await;
+    for _ in 0..2 {
+        shop.postgres
+            .run("SELECT cached_redis_invalidate(ARRAY['x']); SELECT pg_switch_wal()")
+            .await;
+    }
+    shop.settle(&feed).await;
+    assert_eq!(shop.fill(&cache, 1).await, 1);
+    shop.postgres.crash();
+    let before = feed.stats();
+    shop.postgres.promote(&standby).await;
+    shop.reader = shop.postgres.connect().await;
+    eventually("it is read again", async || {
+        let stats = feed.stats();
+        stats.connections > before.connections && stats.state == FeedState::Streaming
+    })
+    .await;
+    assert_eq!(shop.fill(&cache, 1).await, 0);
+    let commit = shop.commit_unseen().await;
+    eventually("it has come", async || {
+        feed.stats().gate_waits > before.gate_waits
+    })
+    .await;
+    let lsn = shop.lsn().await;
+    assert!(Some(lsn) < before.applied, "the other log was longer");
+    tokio::select! {
+        biased;
+        () = feed.wait_for(lsn) => panic!("it is not invalidated yet"),
+        () = async {} => {}
+    }
+    shop.show(commit).await;
+    in_time(feed.wait_for(lsn)).await;
+    assert_eq!(shop.read(&cache, 1).await, 1);
+}
+
+#[tokio::test]
+async fn a_slot_that_was_made_by_hand_after_one_was_lost_begins_with_everything() {
+    let shop = Shop::open().await;
+    let cache = shop.cache().await;
+    drop(shop.feed(&cache).await);
+    assert_eq!(shop.fill(&cache, 1).await, 0);
+    let drop_it = "SELECT pg_drop_replication_slot('cached_redis')";
+    eventually("a free slot", async || {
+        shop.reader.batch_execute(drop_it).await.is_ok()
+    })
+    .await;
+    shop.postgres.run(UPDATE).await;
+    for everything in [1, 0] {
+        let mut psql = shop.postgres.psql();
+        let made = psql.arg("-c").arg(made_slot()).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let feed = shop.feed(&cache).await;
+        shop.settle(&feed).await;
+        assert_eq!(feed.stats().messages, everything);
+        assert_eq!(shop.read(&cache, 1).await, 1);
+    }
+}
+
+/// The last statement of the kit.
+fn made_slot() -> String {
+    let sql = Kit::new().sql();
+    let at = sql.find("WITH made").expect("the slot is made last");
+    sql[at..].to_owned()
 }

@@ -149,6 +149,22 @@ impl Postgres {
         self.child.wait().expect("the server ends");
     }
 
+    /// Puts what it has on disk, stopped as it is, aside.
+    pub(crate) fn copy(&self) -> PathBuf {
+        let copy = self.dir.with_extension("copy");
+        run(as_owner("cp").arg("-a").arg(&self.dir).arg(&copy));
+        copy
+    }
+
+    /// Starts again from a copy, as a standby that becomes the primary with a timeline of its own.
+    pub(crate) async fn promote(&mut self, copy: &Path) {
+        run(as_owner("rm").arg("-rf").arg(&self.dir));
+        run(as_owner("mv").arg(copy).arg(&self.dir));
+        run(as_owner("touch").arg(self.dir.join("standby.signal")));
+        self.restart();
+        self.run("SELECT pg_promote()").await;
+    }
+
     /// Starts it again, where it was.
     pub(crate) fn restart(&mut self) {
         self.child = spawn(&self.dir);
