@@ -65,7 +65,7 @@ impl Prometheus {
         let dir = std::env::temp_dir().join(name);
         fs::create_dir_all(&dir).expect("a directory for it");
         let config = format!(
-            "global: {{ scrape_interval: 500ms, scrape_timeout: 500ms }}\n\
+            "global: {{ scrape_interval: 1s, scrape_timeout: 1s }}\n\
              scrape_configs: [{{ job_name: it, static_configs: [{{ targets: ['127.0.0.1:{target}'] }}] }}]\n"
         );
         fs::write(dir.join("prometheus.yml"), config).expect("a file");

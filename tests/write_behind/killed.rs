@@ -3,13 +3,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use cached_redis::behind::WriteId;
 use cached_redis::error::Busy;
 use cached_redis::{Cache, redis_cached, write_behind};
+use rustix::fs::{FlockOperation, flock};
 
 use crate::shop::flush;
 use crate::support::{World, on_a_cluster, on_redis, signal, tier};
@@ -31,13 +32,6 @@ on_a_cluster!(each_write_is_applied_once_and_in_its_order_on_a_cluster);
 struct Rows(PathBuf);
 
 impl Rows {
-    fn new(name: &str) -> Kept {
-        let file = format!("write-behind-{name}-{}", std::process::id());
-        let rows = Self(std::env::temp_dir().join(file));
-        File::create(&rows.0).unwrap();
-        Kept(rows)
-    }
-
     /// As a transaction: the row and the number, or neither.
     fn write(&self, id: u64, pieces: u64, number: &WriteId) {
         let mut file = OpenOptions::new()
@@ -45,7 +39,7 @@ impl Rows {
             .append(true)
             .open(&self.0)
             .unwrap();
-        file.lock().unwrap();
+        flock(&file, FlockOperation::LockExclusive).unwrap();
         let last = lines(&mut file)
             .into_iter()
             .filter(|line| line[2] == u64::from(number.partition));
@@ -71,6 +65,15 @@ impl Rows {
 
 /// The file goes with this.
 struct Kept(Rows);
+
+impl Kept {
+    fn new(name: &str) -> Self {
+        let file = format!("write-behind-{name}-{}", std::process::id());
+        let rows = Rows(std::env::temp_dir().join(file));
+        File::create(&rows.0).unwrap();
+        Self(rows)
+    }
+}
 
 impl Drop for Kept {
     fn drop(&mut self) {
@@ -104,19 +107,15 @@ async fn pauses() {
 }
 
 #[redis_cached(ttl = 300, key = "{killed}:<id>", skip(rows))]
-async fn row(rows: &Path, id: u64) -> u64 {
-    Rows(rows.to_owned())
-        .pieces(id)
-        .last()
-        .copied()
-        .unwrap_or(0)
+async fn row(rows: &Rows, id: u64) -> u64 {
+    rows.pieces(id).last().copied().unwrap_or(0)
 }
 
 #[write_behind(queue = "killed", key = "{killed}:<id>", value = pieces)]
-async fn set(rows: &PathBuf, id: u64, pieces: u64) -> Result<(), Busy> {
+async fn set(rows: &Rows, id: u64, pieces: u64) -> Result<(), Busy> {
     pauses().await;
     let number = WriteId::current().expect("it is a worker that applies it");
-    Rows(rows.clone()).write(id, pieces, &number);
+    rows.write(id, pieces, &number);
     pauses().await;
     Ok(())
 }
@@ -135,7 +134,11 @@ async fn worker_to_be_killed() {
         return;
     };
     let setup = connected(url).await.write_behind_worker().queue("killed");
-    let _worker = setup.provide(PathBuf::from(rows)).start().await.unwrap();
+    let _worker = setup
+        .provide(Rows(PathBuf::from(rows)))
+        .start()
+        .await
+        .unwrap();
     std::future::pending().await
 }
 
@@ -169,8 +172,8 @@ impl Drop for Worker {
 async fn write_all(cache: &Cache, rows: &Rows, from: u64, to: u64) {
     for pieces in from..to {
         for id in 0..KEYS {
-            cache.scope(set(&rows.0, id, pieces)).await.unwrap();
-            assert!(cache.scope(row(&rows.0, id)).await >= pieces);
+            cache.scope(set(rows, id, pieces)).await.unwrap();
+            assert!(cache.scope(row(rows, id)).await >= pieces);
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
@@ -183,7 +186,7 @@ fn assert_applied(rows: &Rows, to: u64) {
 }
 
 async fn killed_again_and_again(world: &World, name: &str, kills: u64) {
-    let (rows, cache) = (Rows::new(name), connected(world.url().to_owned()).await);
+    let (rows, cache) = (Kept::new(name), connected(world.url().to_owned()).await);
     let start = || Worker::start(world.url(), &rows);
     let mut workers = [start(), start()];
     let writes = 10;
@@ -206,7 +209,7 @@ async fn each_write_is_applied_once_and_in_its_order_on_a_cluster(world: World) 
 
 async fn a_suspended_worker_that_goes_on_applies_nothing_after_its_successor(world: World) {
     let (rows, cache) = (
-        Rows::new("suspended"),
+        Kept::new("suspended"),
         connected(world.url().to_owned()).await,
     );
     let (mut old, mut to) = (Worker::start(world.url(), &rows), 1);

@@ -32,6 +32,7 @@ pub(crate) mod mailbox;
 pub(crate) mod many;
 pub(crate) mod memory;
 pub(crate) mod queue;
+mod queues;
 pub(crate) mod redis;
 pub(crate) mod report;
 pub(crate) mod sample;

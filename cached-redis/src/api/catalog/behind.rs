@@ -25,7 +25,7 @@ impl Catalog {
         let mut found = Vec::new();
         for writer in &self.writers {
             let stores = writer.through || writer.info.needs_guarded();
-            if stores && writer.info.targets.iter().any(|target| meets(target)) {
+            if stores && writer.info.targets.iter().any(meets) {
                 let problem = "bars or stores a key that is written behind: of one key, all writers that do more than \
                                invalidate are under `#[write_behind]`";
                 found.push((writer.info.path, problem));
