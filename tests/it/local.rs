@@ -635,10 +635,8 @@ async fn what_another_process_changes_is_announced(world: World) {
         .await;
     }
     let local = here.stats().local();
-    assert!(
-        local.changed >= WAYS.len() as u64 && local.replaced == 0,
-        "{local:?}"
-    );
+    // An own fill may be confirmed after its entry was read and kept: that one is counted as `replaced`.
+    assert!(local.changed >= WAYS.len() as u64, "{local:?}");
 }
 
 #[redis_cached(ttl = 60, local = 60, key = "local:large", skip(source))]
