@@ -145,6 +145,24 @@ async fn worker_to_be_killed() {
 struct Worker(Child);
 
 impl Worker {
+    /// Not inside of a transaction: nobody else would have the lock until it goes on.
+    fn suspend(&self, rows: &Rows) {
+        let file = File::open(&rows.0).unwrap();
+        flock(&file, FlockOperation::LockExclusive).unwrap();
+        signal(&self.0, "STOP");
+        while !self.is_suspended() {
+            std::thread::yield_now();
+        }
+    }
+
+    /// All of its threads.
+    fn is_suspended(&self) -> bool {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.0.id())).unwrap();
+        let mut stats =
+            tasks.map(|task| std::fs::read_to_string(task.unwrap().path().join("stat")));
+        stats.all(|stat| stat.is_ok_and(|stat| stat.contains(") T ")))
+    }
+
     fn start(url: &str, rows: &Rows) -> Self {
         let started = Command::new(std::env::current_exe().expect("this program has a path"))
             .args([
@@ -215,7 +233,7 @@ async fn a_suspended_worker_that_goes_on_applies_nothing_after_its_successor(wor
     let (mut old, mut to) = (Worker::start(world.url(), &rows), 1);
     for _ in 0..tier(5, 40) {
         write_all(&cache, &rows, to, to + 10).await;
-        signal(&old.0, "STOP");
+        old.suspend(&rows);
         let new = Worker::start(world.url(), &rows);
         write_all(&cache, &rows, to + 10, to + 20).await;
         flush(&cache, "killed").await;
