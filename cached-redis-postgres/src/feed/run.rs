@@ -74,15 +74,15 @@ impl Follower {
     async fn session(&self) -> Result<(), Error> {
         let primary = Primary::connect(&self.target).await?;
         self.shared.record().stats.connections += 1;
-        let is_moved = self.shared.is_moved_to(&primary.history);
-        let taken = self.take(&primary).await?;
-        if is_moved {
+        // Before it waits for the slot, and before anything else may fail: it is told of once.
+        if self.shared.is_moved_to(&primary.history) {
             tracing::warn!(
                 "the database is another one, or was promoted: commits that readers saw may be lost with the other, and \
                  the whole namespace is removed"
             );
             self.clear().await;
         }
+        let taken = self.take(&primary).await?;
         let stream = Stream::open(&self.target, &taken.slot, &primary.identity).await?;
         self.enter(FeedState::Streaming);
         let settled = Session::new(self, &primary, stream, &taken).run().await;

@@ -55,11 +55,7 @@ async fn a_slot_that_was_dropped_is_made_anew_and_everything_goes() {
     let cache = shop.cache().await;
     drop(shop.feed(&cache).await);
     assert_eq!(shop.fill(&cache, 1).await, 0);
-    let drop_it = "SELECT pg_drop_replication_slot('cached_redis')";
-    eventually("a free slot", async || {
-        shop.reader.batch_execute(drop_it).await.is_ok()
-    })
-    .await;
+    shop.drop_slot().await;
     shop.postgres.run(UPDATE).await;
     let feed = shop.feed(&cache).await;
     assert_eq!(
@@ -102,11 +98,7 @@ async fn what_was_running_when_a_slot_was_made_is_waited_for_and_everything_goes
     let shop = Shop::open().await;
     let cache = shop.cache().await;
     drop(shop.feed(&cache).await);
-    let drop_it = "SELECT pg_drop_replication_slot('cached_redis')";
-    eventually("a free slot", async || {
-        shop.reader.batch_execute(drop_it).await.is_ok()
-    })
-    .await;
+    shop.drop_slot().await;
     // It waits for this one, and runs on when it sees that there is another: none of them is known to the slot.
     let (first, second) = (shop.postgres.connect().await, shop.postgres.connect().await);
     first
@@ -248,16 +240,38 @@ async fn after_a_failover_everything_goes_and_places_in_the_other_log_are_not_wa
 }
 
 #[tokio::test]
+async fn after_a_failover_who_only_waits_for_the_slot_removes_everything_too() {
+    let mut shop = Shop::open().await;
+    let other = shop.builder().namespace("other").build();
+    let (one, two) = (shop.cache().await, other.await.unwrap());
+    let _first = shop.feed(&one).await;
+    let second = Feed::builder(shop.postgres.url()).start(&two).await;
+    let second = second.unwrap();
+    eventually("the second waits", async || {
+        second.stats().state == FeedState::Waiting
+    })
+    .await;
+    let keys = ["it:item:1", "other:item:1"];
+    for (cache, key) in [&one, &two].into_iter().zip(keys) {
+        shop.read(cache, 1).await;
+        eventually("the entry", async || shop.redis.bytes(key).is_some()).await;
+    }
+    shop.postgres.crash();
+    let standby = shop.postgres.copy();
+    shop.postgres.promote(&standby).await;
+    eventually("both are gone", async || {
+        !keys.iter().any(|key| shop.redis.bytes(key).is_some())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_slot_that_was_made_by_hand_after_one_was_lost_begins_with_everything() {
     let shop = Shop::open().await;
     let cache = shop.cache().await;
     drop(shop.feed(&cache).await);
     assert_eq!(shop.fill(&cache, 1).await, 0);
-    let drop_it = "SELECT pg_drop_replication_slot('cached_redis')";
-    eventually("a free slot", async || {
-        shop.reader.batch_execute(drop_it).await.is_ok()
-    })
-    .await;
+    shop.drop_slot().await;
     shop.postgres.run(UPDATE).await;
     assert!(make_slot(&shop).contains("(1 row)"), "it says so");
     let feed = shop.feed(&cache).await;
@@ -270,13 +284,9 @@ async fn a_slot_that_was_made_by_hand_after_one_was_lost_begins_with_everything(
 /// Runs the last statement of the kit.
 fn make_slot(shop: &Shop) -> String {
     let mut psql = shop.postgres.psql();
-    let made = psql.arg("-c").arg(made_slot()).output().unwrap();
-    assert!(made.status.success(), "{made:?}");
-    String::from_utf8_lossy(&made.stdout).into_owned()
-}
-
-fn made_slot() -> String {
     let sql = Kit::new().sql();
     let at = sql.find("WITH made").expect("the slot is made last");
-    sql[at..].to_owned()
+    let made = psql.arg("-c").arg(&sql[at..]).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    String::from_utf8_lossy(&made.stdout).into_owned()
 }

@@ -128,6 +128,15 @@ impl Shop {
         in_time(feed.wait_for(self.lsn().await)).await;
     }
 
+    /// Drops the slot, as soon as nobody reads it.
+    pub(crate) async fn drop_slot(&self) {
+        let drop_it = "SELECT pg_drop_replication_slot('cached_redis')";
+        eventually("a free slot", async || {
+            self.reader.batch_execute(drop_it).await.is_ok()
+        })
+        .await;
+    }
+
     pub(crate) async fn lsn(&self) -> Lsn {
         let row = self
             .reader
