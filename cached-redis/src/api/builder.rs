@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle as Runtime;
 
+use crate::api::catalog::Catalog;
 use crate::engine::handle::{Cache, Inner};
 use crate::engine::mode::Mode;
 use crate::engine::orders;
@@ -447,8 +448,9 @@ impl Builder {
         let namespace = self.checked_namespace(&address)?;
         self.check_durability(&address)?;
         let settings = self.checked_settings(&namespace)?;
-        check::functions(&settings)?;
-        check::advise(&settings);
+        let catalog = Catalog::collect();
+        check::functions(&catalog, &settings)?;
+        check::advise(&catalog, &settings);
         let redis = RedisSettings {
             epoch_key: settings.on_failover.epoch_key(&namespace),
             bars_key: format!("{namespace}:#sweep"),

@@ -105,8 +105,8 @@ impl Cache {
     /// [`Invalidation::Done`], all that [`invalidate`](Self::invalidate) promises holds for every key.
     ///
     /// The store is scanned from one end to the other, and from then on each read loads: expect the load of
-    /// an empty cache. Locks, streams of events and what other programs keep beside stay. It does not wait
-    /// for the commit of a [transaction](crate::AfterCommit) around it.
+    /// an empty cache. Locks, streams of events, [writes that wait](crate::docs::write_behind) and what other
+    /// programs keep beside stay. It does not wait for the commit of a [transaction](crate::AfterCommit) around it.
     ///
     /// ```
     /// # use cached_redis::Cache;

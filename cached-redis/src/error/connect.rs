@@ -136,14 +136,10 @@ impl ConnectProblem {
     /// lead anywhere.
     pub(crate) fn is_lasting(&self) -> bool {
         use ConnectProblem::*;
-        let is_of_address = matches!(
-            self,
-            Cluster | NotCluster | Sentinel | NotSentinel | UnknownService
-        );
-        is_of_address
-            || matches!(
-                self,
-                Version { .. } | Runtime | WriteBehind | Evicts { .. } | NoWaitAof { .. } | NoAof
-            )
+        match self {
+            Cluster | NotCluster | Sentinel | NotSentinel | UnknownService => true,
+            WriteBehind | Evicts { .. } | NoWaitAof { .. } | NoAof => true,
+            _ => matches!(self, Version { .. } | Runtime),
+        }
     }
 }

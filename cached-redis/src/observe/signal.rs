@@ -40,8 +40,8 @@ pub(crate) fn emit(counters: &Counters, warnings: &Warnings, site: &Site, event:
     }
 }
 
-/// Whether somebody may listen to what is of no interest but to `trace`: what is read without Redis is worth less
-/// than to ask the table.
+/// Whether somebody may listen at `trace`, which is all that is told of a hit in process memory: to ask the table would
+/// cost a good part of that.
 fn is_traced() -> bool {
     cfg!(feature = "log") || LevelFilter::current() >= Level::TRACE
 }

@@ -100,7 +100,8 @@ impl CacheInfo {
 
     /// A hash of the value as it is encoded: the same for equal data that was loaded anew, and so fit for an
     /// `ETag`. A `HashMap` in it may be encoded in another order each time; a `BTreeMap` is not. `None` where there
-    /// is no entry, for a batch, and of a value that is still to be [written](crate::docs::write_behind) to its source. It is no defence against values that somebody has made to collide.
+    /// is no entry, for a batch, and of a value that is still to be [written](crate::docs::write_behind) to its source.
+    /// It is no defence against values that somebody has made to collide.
     #[must_use]
     pub fn content(&self) -> Option<u128> {
         self.content
@@ -117,7 +118,7 @@ impl CacheInfo {
 /// What tells a value from others; `None` of an entry that has none and only names tags, and of what its source does
 /// not have yet: that may come to nothing.
 fn content(entry: &[u8], header: &Header, payload: &[u8]) -> Option<u128> {
-    // Of what is pending there are none.
+    // What is pending has no extensions.
     let is_marker = extensions(entry)?.stamp == Some(tag::DEAD);
     let mut hash = Xxh3::new();
     hash.update(&[header.kind as u8, header.codec]);

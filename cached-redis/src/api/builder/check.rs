@@ -110,15 +110,14 @@ impl Builder {
 }
 
 /// What the functions of the program ask for must be there.
-pub(super) fn functions(settings: &Settings) -> Result<(), Error> {
-    policies(settings)?;
-    guarded(settings)?;
-    behind(settings)
+pub(super) fn functions(catalog: &Catalog, settings: &Settings) -> Result<(), Error> {
+    policies(catalog, settings)?;
+    guarded(catalog, settings)?;
+    behind(catalog, settings)
 }
 
 /// Every function that asks the default cache must find its policy, and a TTL.
-fn policies(settings: &Settings) -> Result<(), Error> {
-    let catalog = Catalog::collect();
+fn policies(catalog: &Catalog, settings: &Settings) -> Result<(), Error> {
     let through = write_throughs().map(|through| &through.function);
     let functions = catalog.functions().iter().copied().chain(through);
     for function in functions.filter(|function| !function.info.bound) {
@@ -150,8 +149,7 @@ fn codec_of(function: &Function, settings: &Settings) -> Format {
 }
 
 /// Queues need a namespace that spares what is pending, and readers that look for it.
-fn behind(settings: &Settings) -> Result<(), Error> {
-    let catalog = Catalog::collect();
+fn behind(catalog: &Catalog, settings: &Settings) -> Result<(), Error> {
     for behind in write_behinds().filter(|behind| !behind.function.info.bound) {
         let path = behind.function.info.path;
         let problem = "`#[write_behind]` needs `write_behind(true)` on the builder";
@@ -171,8 +169,7 @@ fn behind(settings: &Settings) -> Result<(), Error> {
 }
 
 /// A writer that asks for tombstones must find a namespace that spares them.
-fn guarded(settings: &Settings) -> Result<(), Error> {
-    let catalog = Catalog::collect();
+fn guarded(catalog: &Catalog, settings: &Settings) -> Result<(), Error> {
     let unguarded = catalog
         .writers()
         .iter()
@@ -184,9 +181,9 @@ fn guarded(settings: &Settings) -> Result<(), Error> {
 }
 
 /// Tells what is not wrong and does harm all the same: once in a process, however many caches it builds.
-pub(super) fn advise(settings: &Settings) {
+pub(super) fn advise(catalog: &Catalog, settings: &Settings) {
     static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    for advice in Catalog::collect().of_settings(settings) {
+    for advice in catalog.of_settings(settings) {
         let is_new = TOLD.lock().insert(advice.to_string());
         if is_new {
             let Advice {

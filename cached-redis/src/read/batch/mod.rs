@@ -123,7 +123,7 @@ where
         function,
         encoder,
         own: &own,
-        collects: wish.place.is_some() || wish.info,
+        collects: wish.is_told(),
     };
     let mut found = OkOf::<P>::default();
     found.reserve(requests.len());

@@ -37,6 +37,14 @@ pub(super) struct Route {
     pub(super) pending: PendingSettings,
 }
 
+impl Route {
+    /// The key that tells whether values may be pending, where a server alone has all keys.
+    pub(super) fn marker(&self) -> Option<&str> {
+        let key = &*self.pending.key;
+        (!key.is_empty() && !self.is_shard).then_some(key)
+    }
+}
+
 /// Where a connection is to lead beside those of the steps, asked whenever one is made.
 pub(super) type Way = Box<dyn Fn() -> Result<Arc<Route>, ConnectProblem> + Send + Sync>;
 

@@ -18,11 +18,9 @@ use super::facts::{Facts, Identity};
 use super::login::{config, info, log_in};
 use super::mux::Mux;
 use super::sentinel::Primary;
-use super::settings::PendingSettings;
 use super::tracking::Tracking;
 use super::{epoch, failure, login, reply, script};
 use crate::error::{ConnectProblem, StoreError};
-use crate::store::queue::Durability;
 use crate::util::background::Background;
 
 pub(super) struct Opened {
@@ -192,9 +190,15 @@ async fn prepare(
     let database = route.address.database;
     let mut pipeline = introduction(database);
     pipeline.cmd("HELLO");
-    pipeline.cmd("INFO").arg("server");
-    pipeline.cmd("INFO").arg("replication");
-    pipeline.cmd("INFO").arg("memory");
+    let mut sections = vec!["server", "replication", "memory"];
+    sections.extend(route.pending.is_synced().then_some("persistence"));
+    for section in &sections {
+        pipeline.cmd("INFO").arg(*section);
+    }
+    let marker = route.marker();
+    if let Some(key) = marker {
+        pipeline.cmd("GET").arg(key);
+    }
     pipeline.cmd("TIME");
     for script in script::LOADED {
         pipeline.cmd("SCRIPT").arg("LOAD").arg(script.source());
@@ -207,13 +211,15 @@ async fn prepare(
     let mut facts = Facts::default();
     answers
         .by_ref()
-        .take(4)
+        .take(1 + sections.len())
         .for_each(|answer| facts.learn(answer));
     if let Some(problem) = facts.problem(route.is_shard) {
         return Err(problem);
     }
     selected?;
-    pending(&mut connection, &facts, route).await?;
+    let marked = marker.and_then(|_| answers.next());
+    let is_marked = matches!(marked, Some(Value::BulkString(_)));
+    pending(&mut connection, &facts, route, is_marked).await?;
     let server = answers.next().and_then(reply::time_ms);
     Ok(Opened {
         connection,
@@ -234,53 +240,29 @@ async fn pending(
     connection: &mut MultiplexedConnection,
     facts: &Facts,
     route: &Route,
+    is_marked: bool,
 ) -> Result<(), ConnectProblem> {
-    let PendingSettings {
-        key,
-        allowed,
-        spared,
-        ..
-    } = &route.pending;
-    if *allowed {
+    let pending = &route.pending;
+    if pending.allowed {
         facts.evicts()?;
-        durable(connection, &route.pending).await?;
     }
-    if key.is_empty() || route.is_shard {
-        return Ok(());
+    if pending.is_synced() {
+        facts.syncs()?;
     }
-    let mut get = redis::pipe();
-    get.cmd("GET").arg(key);
-    let stands = send(connection, &get).await?.pop();
-    let is_marked = matches!(stands, Some(Value::BulkString(_)));
-    match is_marked {
-        true if !spared => Err(ConnectProblem::WriteBehind),
-        false if *allowed => {
-            let mut set = redis::pipe();
-            set.cmd("SET").arg(key).arg(1);
-            match send(connection, &set).await?.pop() {
-                Some(Value::ServerError(error)) => Err(failure::of_server(&error)),
-                _ => Ok(()),
-            }
-        }
+    match route.marker() {
+        Some(_) if is_marked && !pending.spared => Err(ConnectProblem::WriteBehind),
+        Some(key) if !is_marked && pending.allowed => mark(connection, key).await,
         _ => Ok(()),
     }
 }
 
-/// Where writes are to be synced before they are accepted, the server must be able to.
-async fn durable(
-    connection: &mut MultiplexedConnection,
-    pending: &PendingSettings,
-) -> Result<(), ConnectProblem> {
-    if !matches!(pending.durability, Durability::Synced { .. }) {
-        return Ok(());
+async fn mark(connection: &mut MultiplexedConnection, key: &str) -> Result<(), ConnectProblem> {
+    let mut set = redis::pipe();
+    set.cmd("SET").arg(key).arg(1);
+    match send(connection, &set).await?.pop() {
+        Some(Value::ServerError(error)) => Err(failure::of_server(&error)),
+        _ => Ok(()),
     }
-    let mut ask = redis::pipe();
-    ask.cmd("INFO").arg("server");
-    ask.cmd("INFO").arg("persistence");
-    let mut facts = Facts::default();
-    let answers = send(connection, &ask).await?.into_iter();
-    answers.for_each(|answer| facts.learn(answer));
-    facts.syncs()
 }
 
 pub(super) async fn send(

@@ -23,6 +23,13 @@ pub(crate) struct PendingSettings {
     pub(crate) within: Duration,
 }
 
+impl PendingSettings {
+    /// Whether they are to be on disks before they are accepted.
+    pub(super) fn is_synced(&self) -> bool {
+        self.allowed && matches!(self.durability, Durability::Synced { .. })
+    }
+}
+
 /// What a Redis store works with.
 #[derive(Debug, Clone)]
 pub(crate) struct RedisSettings {

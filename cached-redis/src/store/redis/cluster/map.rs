@@ -156,27 +156,17 @@ impl SlotMap {
     /// Who has a slot in this one that he does not have in the `next`. It is asked for each slot that moves, so each slot
     /// is looked at once, whoever has it.
     pub(super) fn losers(&self, next: &Self) -> impl Iterator<Item = &Arc<Node>> {
-        let place = |node| next.nodes.iter().position(|it| Arc::ptr_eq(it, node));
-        let later = self
-            .nodes
-            .iter()
-            .map(|node| place(node).map(|at| at as u16));
-        let later: Vec<_> = later.collect();
+        let place = |node: &Arc<Node>| next.nodes.iter().position(|it| Arc::ptr_eq(it, node));
+        let later: Vec<_> = self.nodes.iter().map(place).collect();
         let mut lost = vec![false; later.len()];
-        for (now, then) in self
-            .owners
-            .iter()
-            .map(|at| usize::from(*at))
-            .zip(&next.owners[..])
-        {
-            if later.get(now).is_some_and(|later| *later != Some(*then)) {
+        for (now, then) in self.owners.iter().zip(&next.owners[..]) {
+            let (now, then) = (usize::from(*now), usize::from(*then));
+            if later.get(now).is_some_and(|later| *later != Some(then)) {
                 lost[now] = true;
             }
         }
-        self.nodes
-            .iter()
-            .zip(lost)
-            .filter_map(|(node, lost)| lost.then_some(node))
+        let each = self.nodes.iter().zip(lost);
+        each.filter_map(|(node, lost)| lost.then_some(node))
     }
 
     fn owns_alike(&self, other: &Self, slot: u16) -> bool {
