@@ -1,5 +1,5 @@
 //! Every page of the site, as `scripts/book` has built it, in a headless Chromium at three widths: nothing is cut, nothing is
-//! wider than the page, no page is longer than five screens. The pictures are in `target/pictures/docs/`.
+//! wider than the page, no page but two is longer than five screens of 1440 by 900. The pictures are in `target/pictures/docs/`.
 //!
 //! `scripts/book look` builds the site and runs this.
 

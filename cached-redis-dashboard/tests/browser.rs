@@ -63,6 +63,24 @@ async fn in_browser(steps: impl FnOnce(Browser) -> Browser + Send + 'static) {
     steps.await.expect("the steps in the browser");
 }
 
+const WIDE: Look = Look {
+    width: 1440,
+    height: 900,
+    scheme: "light",
+};
+const DARK: Look = Look {
+    scheme: "dark",
+    ..WIDE
+};
+
+/// Types a key into the form, and waits until it is invalidated.
+fn invalidate(browser: &mut Browser, key: &str) {
+    browser.eval("document.querySelector('#key').focus()");
+    browser.write(key);
+    browser.press("Enter");
+    browser.until("document.querySelector('#told').textContent.includes('is invalidated')");
+}
+
 const READS: &str =
     "(state.now ? state.now.stats.functions.reduce((n, row) => n + reads(row), 0) : 0)";
 
@@ -70,7 +88,7 @@ const READS: &str =
 async fn the_page_shows_numbers_that_move_in_all_its_looks() {
     let (_cache, url, _) = shop().await;
     in_browser(move |mut browser| {
-        browser.look(Look { width: 1440, height: 900, scheme: "light" });
+        browser.look(WIDE);
         browser.open(&url);
         browser.until(&format!("{READS} > 0 && state.points.length > 12 && !!document.querySelector('.tile .muted')"));
         let before = browser.eval(READS).as_f64();
@@ -85,7 +103,7 @@ async fn the_page_shows_numbers_that_move_in_all_its_looks() {
                 browser.picture(&format!("dashboard-{width}-{scheme}"));
             }
         }
-        browser.look(Look { width: 1440, height: 900, scheme: "light" });
+        browser.look(WIDE);
         browser.eval("toggle('browser::shop::search')");
         browser.picture("dashboard-function");
         browser
@@ -102,19 +120,12 @@ async fn on_a_real_redis_numbers_move_and_an_action_removes_what_stands_there() 
     assert!(stored.expect("the store answers"));
     assert!(server.bytes("shop:note:1").is_some());
     in_browser(move |mut browser| {
-        browser.look(Look {
-            width: 1440,
-            height: 900,
-            scheme: "light",
-        });
+        browser.look(WIDE);
         browser.open(&url);
         browser.until(&format!("{READS} > 0"));
         let before = browser.eval(READS).as_f64().unwrap_or_default();
         browser.until(&format!("{READS} > {before}"));
-        browser.eval("document.querySelector('#key').focus()");
-        browser.write("note:1");
-        browser.press("Enter");
-        browser.until("document.querySelector('#told').textContent.includes('is invalidated')");
+        invalidate(&mut browser, "note:1");
         browser.picture("dashboard-redis");
         browser
     })
@@ -157,17 +168,10 @@ async fn an_action_works_and_another_one_is_refused() {
     let looked = cache.clone();
     let published = cache.clone();
     in_browser(move |mut browser| {
-        browser.look(Look {
-            width: 1440,
-            height: 900,
-            scheme: "dark",
-        });
+        browser.look(DARK);
         browser.open(&url);
         browser.until("!document.querySelector('#invalidate').hidden");
-        browser.eval("document.querySelector('#key').focus()");
-        browser.write("price:<img src=x onerror=alert(1)>");
-        browser.press("Enter");
-        browser.until("document.querySelector('#told').textContent.includes('is invalidated')");
+        invalidate(&mut browser, "price:<img src=x onerror=alert(1)>");
         let told = browser.eval("document.querySelector('#told').innerHTML");
         assert_eq!(
             told,
@@ -211,11 +215,7 @@ async fn a_program_that_is_gone_is_told_of() {
         browser.until("(look(), !document.querySelector('#lost').hidden)");
         let verdict = browser.eval("document.querySelector('#verdict-title').textContent");
         assert_eq!(verdict, json!("Not known."));
-        browser.look(Look {
-            width: 1440,
-            height: 900,
-            scheme: "dark",
-        });
+        browser.look(DARK);
         browser.picture("dashboard-lost");
         browser.forgive();
         browser

@@ -12,7 +12,7 @@
 //!
 //! * `shop.rs`, `customer.rs`: the queries, which is where the attributes are
 //! * `app.rs`: the routes, the layer that answers 304, the dashboard
-//! * `browse.rs`, `basket.rs`, `admin.rs`: the handlers, which know nothing of the cache
+//! * `browse.rs`, `basket.rs`, `admin.rs`: the handlers, which know nothing of the cache but for the commit of an order
 //! * `session.rs`: who asks; `pages/`: what they see; `db.rs`, `goods.rs`: the database
 //! * `traffic/`: what customers and clerks do, and the check of every price that a page shows
 

@@ -40,9 +40,13 @@ impl Settings {
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<(Task, Self), Failed> {
         let (task, is_local) = parse(arguments)?;
-        let scratch = variable("DATABASE_URL")
-            .is_none()
-            .then(|| Scratch::new("shop"));
+        let (database, scratch) = match variable("DATABASE_URL") {
+            Some(url) => (url, None),
+            None => {
+                let scratch = Scratch::new("shop");
+                (scratch.url(), Some(scratch))
+            }
+        };
         let own = || match &scratch {
             // A database that is new must not meet the entries of another.
             Some(_) => format!("storefront-{}", process::id()),
@@ -54,10 +58,7 @@ impl Settings {
             address: variable("ADDRESS").unwrap_or_else(|| "127.0.0.1:3000".to_owned()),
             origin: variable("ORIGIN"),
             secret: variable("SESSION_SECRET").unwrap_or_else(new_secret),
-            database: match &scratch {
-                Some(scratch) => scratch.url(),
-                None => variable("DATABASE_URL").unwrap_or_default(),
-            },
+            database,
             is_local,
             _scratch: scratch,
         };

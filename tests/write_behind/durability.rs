@@ -53,7 +53,7 @@ async fn a_write_returns_once_a_replica_has_it_and_reads_do_not_wait_for_that() 
     cache.scope(save(&db, 1, 1.into())).await.unwrap();
     assert_eq!(waiting(&replica), 1);
     replica.freeze();
-    let writing = tokio::spawn(cache.clone().save_first(db.clone(), 2));
+    let writing = tokio::spawn(save_first(cache.clone(), db.clone(), 2));
     for _ in 0..3 {
         eventually("the value", async || {
             cache.scope(stock(&db, 1)).await == 2.into()
@@ -66,15 +66,9 @@ async fn a_write_returns_once_a_replica_has_it_and_reads_do_not_wait_for_that() 
     assert_eq!(waiting(&replica), 2);
 }
 
-trait Owned {
-    /// Saves row 1, in a task.
-    fn save_first(self, db: Db, pieces: u64) -> impl Future<Output = Result<(), DbError>> + Send;
-}
-
-impl Owned for Cache {
-    async fn save_first(self, db: Db, pieces: u64) -> Result<(), DbError> {
-        self.scope(save(&db, 1, pieces.into())).await
-    }
+/// Saves row 1, in a task.
+async fn save_first(cache: Cache, db: Db, pieces: u64) -> Result<(), DbError> {
+    cache.scope(save(&db, 1, pieces.into())).await
 }
 
 #[tokio::test]
@@ -85,7 +79,7 @@ async fn writes_that_come_together_wait_together() {
     server.reset_commands();
     let mut writes = JoinSet::new();
     for pieces in 1..=40 {
-        writes.spawn(cache.clone().save_first(db.clone(), pieces));
+        writes.spawn(save_first(cache.clone(), db.clone(), pieces));
     }
     let accepted: Result<Vec<()>, _> = writes.join_all().await.into_iter().collect();
     accepted.unwrap();
@@ -100,7 +94,6 @@ async fn writes_that_come_together_wait_together() {
     worker.stop().await;
 }
 
-/// Also where the connection on which they wait is lost, and that of all else is not.
 #[tokio::test]
 async fn the_next_write_has_a_new_connection() {
     let (server, replica, db) = (RedisServer::start(), RedisServer::start(), Db::new());
@@ -125,9 +118,21 @@ async fn on_a_cluster_the_replicas_of_the_queues_server_count() {
     for pieces in 1..4 {
         cache.scope(save(&db, 1, pieces.into())).await.unwrap();
     }
+    // That of another server has nothing to say.
+    let owner = cluster.owner("it:#queue:{stock}:0");
+    let replica = &cluster.nodes()[owner + 3];
+    replica.freeze();
+    let writing = tokio::spawn(save_first(cache.clone(), db.clone(), 4));
+    eventually("the value", async || {
+        cache.scope(stock(&db, 1)).await == 4.into()
+    })
+    .await;
+    assert!(!writing.is_finished(), "its own replica does not have it");
+    replica.thaw();
+    writing.await.unwrap().unwrap();
     let worker = worker(&cache, &db).start().await.unwrap();
     flush(&cache, "stock").await;
-    assert_eq!(db.pieces(1), [1, 2, 3]);
+    assert_eq!(db.pieces(1), [1, 2, 3, 4]);
     worker.stop().await;
 }
 

@@ -76,11 +76,7 @@ async fn open() -> Result<SqlitePool> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let cache = Cache::builder()
-        .url("memory://")
-        .namespace("recipe")
-        .build()
-        .await?;
+    let cache = Cache::builder().url("memory://").build().await?;
     cache.clone().install()?;
     let db = open().await?;
     assert_eq!(
