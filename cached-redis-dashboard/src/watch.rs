@@ -157,3 +157,17 @@ async fn watch(state: Arc<State>) {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn that_events_may_be_missing_is_told() {
+        let cache = Cache::builder().url("memory://").build();
+        let watch = Watch::new(cache.await.expect("a cache in memory"));
+        watch.state.heard(Notice::Gap);
+        let told = serde_json::to_value(watch.events_after(0, false)).expect("JSON");
+        assert_eq!(told[0]["kind"], "gap");
+    }
+}

@@ -1,11 +1,14 @@
 //! Requests and answers, without a browser.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use cached_redis::{Cache, Mode, redis_cached};
 use cached_redis_dashboard::{ACTION_HEADER, Action, Dashboard, Error};
 use http::request::Builder;
 use http::{Request, Response, StatusCode};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 use tower::ServiceExt as _;
 
 #[redis_cached(key = "square:<n>", ttl = "1m")]
@@ -40,6 +43,11 @@ async fn ask(dashboard: &Dashboard, request: Builder, body: &Value) -> (StatusCo
 async fn get(dashboard: &Dashboard, path: &str) -> Response<Bytes> {
     let request = Request::get(path).body(Bytes::new());
     dashboard.respond(request.expect("a request")).await
+}
+
+async fn snapshot(dashboard: &Dashboard) -> Value {
+    let answer = get(dashboard, "/api/snapshot").await;
+    serde_json::from_slice(answer.body()).expect("JSON")
 }
 
 fn invalidate() -> Value {
@@ -153,6 +161,35 @@ async fn events_are_told_once_and_name_keys_only_where_they_may() {
             "of another process"
         );
     }
+}
+
+/// Two looks of the task at the counters, and time for the answer of the store.
+const LOOKS: Duration = Duration::from_secs(5);
+
+#[test]
+fn a_dashboard_goes_on_when_its_runtime_has_ended() {
+    let runtime = || {
+        let builder = &mut tokio::runtime::Builder::new_current_thread();
+        let builder = builder.enable_all().start_paused(true);
+        builder.build().expect("a runtime")
+    };
+    let dashboard = runtime().block_on(async { Dashboard::new(cache().await) });
+    runtime().block_on(async {
+        assert_eq!(snapshot(&dashboard).await["points"], json!([]));
+        sleep(LOOKS).await;
+        assert_ne!(snapshot(&dashboard).await["points"], json!([]));
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_store_is_asked_how_full_it_is_only_while_somebody_looks() {
+    let cache = cache().await;
+    let dashboard = Dashboard::new(cache.clone());
+    sleep(LOOKS * 10).await;
+    assert_eq!(cache.stats().sample(), None);
+    snapshot(&dashboard).await;
+    sleep(LOOKS * 3).await;
+    assert!(cache.stats().sample().is_some());
 }
 
 #[tokio::test]
@@ -328,6 +365,11 @@ async fn what_cannot_be_understood_is_said_to_be_so() {
             "minutes",
         ),
         (json!({"action": "clear", "function": "cube"}), 404, "cube"),
+        (
+            json!({"action": "set_mode", "function": "cube", "mode": "off", "minutes": 1}),
+            404,
+            "cube",
+        ),
         (json!("x".repeat(17 * 1024)), 413, "16 KiB"),
     ] {
         let (got, told) = ask(&dashboard, action(), &asked).await;
