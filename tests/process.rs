@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cached_redis::{
     Builder, Cache, CachedExt as _, Error, Policy, Schema, Status, after_commit, invalidates,
-    redis_cached,
+    redis_cached, write_through,
 };
 use tracing::Level;
 
@@ -36,6 +36,22 @@ async fn by_policy(id: u64) -> u64 {
 
 #[invalidates("process:elsewhere:<id>")]
 async fn write_elsewhere(id: u64) {}
+
+#[invalidates("process:both:<id>", guard)]
+async fn write_both_guarded(id: u64) {}
+
+#[invalidates("process:both:<id>")]
+async fn write_both_bare(id: u64) {}
+
+/// It bars its key by itself.
+#[write_through(ttl = 60, key = "process:both:<id>", tags = [])]
+async fn write_both_through(id: u64) -> u64 {
+    id
+}
+
+/// Of another cache, of which nothing is known here.
+#[invalidates("process:both:<id>", cache = cache)]
+async fn write_both_elsewhere(cache: &Cache, id: u64) {}
 
 fn invalidated(cache: &Cache) -> u64 {
     cache.stats().total().invalidations
@@ -101,13 +117,13 @@ async fn before_a_cache_is_installed_functions_run_and_afterwards_they_are_cache
 
 #[test]
 fn the_catalogue_of_this_program_is_sound() {
-    cached_redis::assert_catalog!(elsewhere = ["process:elsewhere:<id>"]);
+    cached_redis::assert_catalog!(elsewhere = ["process:elsewhere:<id>", "process:both:<id>"]);
 }
 
 #[tokio::test]
 async fn the_catalogue_shows_every_function_of_this_program() {
     let catalog = builder().build().await.unwrap().catalog();
-    let catalog = catalog.elsewhere(["process:elsewhere:<id>"]);
+    let catalog = catalog.elsewhere(["process:elsewhere:<id>", "process:both:<id>"]);
     assert_eq!(catalog.problems(), []);
     let printed = catalog.to_string();
     let lines = printed.lines().map(|line| match line.rsplit_once(".rs:") {
@@ -126,6 +142,20 @@ async fn the_catalogue_shows_every_function_of_this_program() {
             "  invalidated by write_guarded (guard required, replica lag 2s)",
         ]
     );
+}
+
+#[tokio::test]
+async fn advice_is_given_about_writers_that_differ_and_only_about_what_is_of_this_cache() {
+    let catalog = builder().build().await.unwrap().catalog();
+    let advice: Vec<_> = catalog.advice().iter().map(ToString::to_string).collect();
+    let [bare] = &advice[..] else {
+        panic!("{advice:?}");
+    };
+    let begin = "`process::write_both_bare` invalidates without `guard` what `process::write_both_guarded` writes";
+    assert!(bare.starts_with(begin), "{bare}");
+    // They are there to be looked at.
+    let _ = (write_both_guarded, write_both_bare);
+    let _ = (write_both_through, write_both_elsewhere);
 }
 
 #[tokio::test]

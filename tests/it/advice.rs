@@ -20,11 +20,18 @@ async fn odd(id: u64) -> Option<u64> {
 #[redis_cached(
     ttl = 60,
     stale_if_error = 20,
+    stale_while_revalidate = 0,
     negative_ttl = 10,
     key = "advice:even:<id>"
 )]
 async fn even(id: u64) -> Option<u64> {
     Some(id)
+}
+
+/// Of another cache, whose lease is not known here.
+#[redis_cached(ttl = 60, stale_if_error = 2, key = "advice:elsewhere:<id>", skip(cache), cache = cache)]
+async fn elsewhere(cache: &Cache, id: u64) -> u64 {
+    id
 }
 
 #[redis_cached(ttl = "20ms", key = "advice:slow:<id>", skip(source))]
@@ -106,11 +113,12 @@ async fn a_ttl_below_the_time_of_the_loads_is_told_when_they_have_shown_it() {
 }
 
 #[tokio::test]
-async fn writers_of_another_cache_are_no_business_of_this_one() {
+async fn functions_of_another_cache_are_no_business_of_this_one() {
     let cache = Cache::builder().url("memory://").build().await.unwrap();
     assert_eq!(about(&cache, "bare"), [""; 0]);
+    assert_eq!(about(&cache, "elsewhere"), [""; 0]);
     // They are there to be looked at.
-    let _ = (guarded, bare, odd, even);
+    let _ = (guarded, bare, elsewhere, odd, even);
 }
 
 /// In a process of its own the first cache tells it; here another test's may have.

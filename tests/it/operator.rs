@@ -12,6 +12,7 @@ on_both_stores!(
     keys_are_listed_by_their_headers,
     a_tag_that_was_invalidated_is_gone_and_its_entry_dead,
     a_mode_that_is_ordered_is_in_force_at_once_and_for_its_time,
+    a_process_that_follows_no_orders_goes_its_own_way,
     of_two_operators_neither_undoes_the_others,
     a_mode_without_end_is_refused,
 );
@@ -109,6 +110,20 @@ async fn a_mode_that_is_ordered_is_in_force_at_once_and_for_its_time(world: Worl
     let over = async || cache.mode("operator::number").unwrap() == Mode::Shadow;
     eventually("the end of the order", over).await;
     assert_eq!(operator.modes().await.unwrap(), []);
+}
+
+async fn a_process_that_follows_no_orders_goes_its_own_way(world: World) {
+    let builder = world.builder().follow_modes(false);
+    let orders = async |cache: &Cache, mode| {
+        let life = Duration::from_secs(100);
+        let order = cache.operator().set_mode("operator::number", mode, life);
+        order.await.unwrap();
+        assert_eq!(cache.mode("operator::number").unwrap(), Mode::On);
+    };
+    let cache = builder.clone().build().await.unwrap();
+    orders(&cache, Mode::Off).await;
+    // One that is started afterwards does not either.
+    orders(&builder.build().await.unwrap(), Mode::Shadow).await;
 }
 
 async fn of_two_operators_neither_undoes_the_others(world: World) {
