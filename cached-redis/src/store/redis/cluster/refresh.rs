@@ -21,9 +21,6 @@ use crate::store::redis::dial::Route;
 use crate::store::redis::{failure, handshake};
 use crate::util::backoff::Backoff;
 
-/// How long it is left alone while nothing is wrong.
-const PERIOD: Duration = Duration::from_secs(60);
-
 /// Many who lose the same server shall not ask at the same moment.
 const SPREAD: Duration = Duration::from_millis(100);
 
@@ -43,7 +40,7 @@ pub(super) async fn refresh(shared: Arc<Shared>) {
         sleep(backoff.next()).await;
         if shared.is_whole() {
             let since = Instant::now();
-            let period = PERIOD.mul_f64(0.8 + 0.4 * fastrand::f64());
+            let period = shared.nodes.settings.refresh.mul_f64(0.8 + 0.4 * fastrand::f64());
             if timeout(period, shared.doubted.notified()).await.is_ok() {
                 sleep(SPREAD.mul_f64(fastrand::f64())).await;
             }
