@@ -394,8 +394,7 @@ async fn a_primary_that_is_killed_is_followed_by_the_replica_that_is_elected() {
         .unwrap();
     let killed = cluster.owner("it:slot:1");
     cache.put(&POLICY, "slot:1", &1_u64).await.unwrap();
-    let may = ["CONFIG", "SET", "cluster-replica-no-failover", "no"];
-    cluster.nodes()[killed + 3].run::<()>(&may);
+    cluster.may_be_elected(killed + 3);
     cluster.kill(killed);
     eventually("the election", async || {
         cache.put(&POLICY, "slot:1", &2_u64).await.is_ok()
