@@ -9,10 +9,11 @@ use cached_redis::{
     Cache, CachedExt as _, Invalidation, OnFailover, Policy, Status, invalidates, redis_cached,
     write_through,
 };
+use tracing::Level;
 
 use crate::removed_as_one::{PAIRS, Scene, guarded, inner_keys, outer_keys, plain};
 use crate::support::cluster::Cluster;
-use crate::support::{RedisServer, Source, World, eventually, filled, on_a_cluster};
+use crate::support::{Log, RedisServer, Source, World, eventually, filled, on_a_cluster};
 
 on_a_cluster!(
     keys_of_several_slots_are_removed_as_one_thing,
@@ -461,4 +462,58 @@ async fn without_an_epoch_that_tag_shows_the_old_value() {
         1,
         "or this test cannot see"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_primary_has_confirmed_is_repeated_on_a_replica_that_takes_its_place_without_it() {
+    let mut cluster = Cluster::start(3).with_replicas();
+    let world = World::on_this(&cluster);
+    let cache = world.cache().await;
+    cache.put(&POLICY, "slot:1", &1_u64).await.unwrap();
+    let primary = cluster.owner("it:slot:1");
+    let replica = primary + 3;
+    let has_it = async || keys_of(&cluster, replica) == 1;
+    eventually("the replica to have it", has_it).await;
+    cluster.cut_off(replica, primary);
+    let removed = cache.invalidate("slot:1").await.unwrap();
+    assert_eq!(removed, Invalidation::Done);
+    cluster.kill(primary);
+    cluster.take_over(replica);
+    let repeated = async || {
+        let read = cache.get::<u64>("slot:1").await;
+        assert!(!matches!(read, Ok(Some(_))), "before it is repeated");
+        cache.stats().total().repeated_invalidations > 0
+    };
+    eventually("the repetition", repeated).await;
+    assert_eq!(keys_of(&cluster, replica), 0);
+}
+
+fn keys_of(cluster: &Cluster, node: usize) -> u64 {
+    cluster.nodes()[node].run(&["DBSIZE"])
+}
+
+#[tokio::test]
+async fn what_goes_together_is_not_sent_in_part_again_and_again_while_a_server_is_away() {
+    let (log, _guard) = Log::collect();
+    let mut world = World::on_cluster();
+    let cache = world.cache().await;
+    let cluster = world.cluster();
+    let (lost, beside) = (cluster.owner("it:lost"), elsewhere(cluster, "it:lost"));
+    cluster.kill(lost);
+    let both = cache.invalidation().keys(["lost", &beside]).send().await;
+    assert_eq!(both.unwrap(), Invalidation::Deferred);
+    let tried = async |more| {
+        let count = || log.count(Level::DEBUG, "deferred invalidations still wait");
+        let enough = count() + more;
+        eventually("attempts", async || count() >= enough).await;
+    };
+    let away = async || !cache.stats().store().connected;
+    eventually("its end to be noticed", away).await;
+    // One may have begun before.
+    tried(2).await;
+    let alive = &cluster.nodes()[cluster.owner(&format!("it:{beside}"))];
+    alive.reset_commands();
+    tried(3).await;
+    let commands = alive.commands();
+    assert!(!commands.contains_key("evalsha"), "{commands:?}");
 }

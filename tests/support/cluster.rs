@@ -40,8 +40,9 @@ impl Cluster {
             node.run::<()>(&["CLUSTER", "ADDSLOTSRANGE", &first, &last]);
             // Else each thinks that it has won its slots in the same vote.
             node.run::<()>(&["CLUSTER", "SET-CONFIG-EPOCH", &(at + 1).to_string()]);
-            cluster.introduce(node);
         }
+        let nodes = cluster.nodes.iter();
+        nodes.for_each(|node| cluster.introduce(node));
         cluster.agree();
         cluster
     }

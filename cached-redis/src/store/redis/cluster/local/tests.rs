@@ -219,7 +219,9 @@ async fn what_a_slot_took_along_unannounced_counts_no_more_when_it_is_learnt_ane
     let (store, notes) = keeping(&trio, often).await;
     let key = key_of(0, "lost");
     set(&trio, &key, "value");
-    let lane = until_kept(&store, std::slice::from_ref(&key)).await.remove(0);
+    let lane = until_kept(&store, std::slice::from_ref(&key))
+        .await
+        .remove(0);
     let before = notes.of(&lane);
     // It is the one that was elected last, and so takes the slot without another election. Who had it loses it
     // with its keys when he hears of that.
