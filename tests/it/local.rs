@@ -13,7 +13,7 @@ use cached_redis::{
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::support::{
-    Failed, Source, World, eventually, filled, new_process, on_both_stores, on_redis,
+    Failed, RedisServer, Source, World, eventually, filled, new_process, on_both_stores, on_redis,
 };
 
 on_both_stores!(
@@ -91,13 +91,13 @@ async fn the_third_read_is_answered_in_memory(world: World) {
         filled(&cache, 1).await;
         let (read, status) = status!(user(&source, 7));
         assert_eq!(status, Status::Hit, "loads are not kept, reads are");
-        let asked = world.server().map(|server| server.commands());
+        let commands = || world.servers().map(RedisServer::commands);
+        let asked: Vec<_> = commands().collect();
         let (kept, status) = status!(user(&source, 7));
         assert_eq!(status, Status::Local);
         assert!(Arc::ptr_eq(&read.unwrap(), kept.as_ref().ok().unwrap()));
         assert_eq!(kept.unwrap(), loaded.unwrap());
-        let commands = world.server().map(|server| server.commands());
-        assert_eq!(commands, asked);
+        assert_eq!(commands().collect::<Vec<_>>(), asked);
     };
     cache.scope(calls).await;
     let (stats, local) = (cache.stats().total(), cache.stats().local());
@@ -162,7 +162,7 @@ async fn what_can_be_neither_shared_nor_cloned_is_decoded_each_time(world: World
             let (value, status) = status!(opaque(1));
             assert_eq!(value, loaded);
             // In memory there is nothing but the decoded value to save.
-            let asks = read == 0 || world.server().is_none();
+            let asks = read == 0 || world.is_in_memory();
             assert_eq!(status == Status::Hit, asks);
         }
     };
@@ -212,7 +212,10 @@ async fn an_absence_is_kept(world: World) {
         let (value, status) = status!(absent(1));
         assert!(value.unwrap().is_none());
         // There is nothing to decode.
-        let expected = world.server().map_or(Status::Hit, |_| Status::Local);
+        let expected = match world.is_in_memory() {
+            true => Status::Hit,
+            false => Status::Local,
+        };
         assert_eq!(status, expected);
     };
     cache.scope(calls).await;
@@ -361,7 +364,7 @@ async fn what_this_process_stores_is_seen_at_once(world: World) {
     };
     assert_eq!(read().await.unwrap(), 1);
     eventually("an answer in memory", async || {
-        status!(read()).1 == Status::Local || world.server().is_none()
+        status!(read()).1 == Status::Local || world.is_in_memory()
     })
     .await;
     let entry = || cache.entry("local:n").policy(&POLICY);
@@ -566,12 +569,13 @@ fn silent_in(world: &World, process: &str) -> Builder {
     let builder = world
         .builder_in(process)
         .local_staleness(Duration::from_secs(60));
-    let Some(server) = world.server() else {
+    if world.is_in_memory() {
         return builder;
-    };
+    }
     let rules = ["on", ">pw", "~*", "&*", "+@all", "-client|tracking"];
-    server.run::<()>(&[&["ACL", "SETUSER", "silent"], &rules[..]].concat());
-    builder.url(server.url_of("silent", "pw"))
+    let user = [&["ACL", "SETUSER", "silent"], &rules[..]].concat();
+    world.servers().for_each(|server| server.run(&user));
+    builder.url(world.url_of("silent", "pw"))
 }
 
 #[redis_cached(ttl = 60, local = 60, key = "local:inner", skip(source))]

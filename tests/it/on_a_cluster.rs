@@ -9,10 +9,11 @@ use cached_redis::{
     Cache, CachedExt as _, Invalidation, OnFailover, Policy, Status, invalidates, redis_cached,
     write_through,
 };
+use tracing::Level;
 
 use crate::removed_as_one::{PAIRS, Scene, guarded, inner_keys, outer_keys, plain};
 use crate::support::cluster::Cluster;
-use crate::support::{RedisServer, Source, World, eventually, filled, on_a_cluster};
+use crate::support::{Log, RedisServer, Source, World, eventually, filled, on_a_cluster};
 
 on_a_cluster!(
     keys_of_several_slots_are_removed_as_one_thing,
@@ -28,6 +29,9 @@ on_a_cluster!(
 );
 
 const POLICY: Policy = Policy::new().ttl(std::time::Duration::from_secs(600));
+
+/// For what is repeated with pauses, on a machine that may be busy.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
 async fn keys_of_several_slots_are_removed_as_one_thing(world: World) {
     for set in [plain, guarded] {
@@ -88,12 +92,8 @@ fn elsewhere(cluster: &Cluster, of: &str) -> String {
 
 async fn what_a_server_that_is_away_does_not_confirm_holds_up_nothing_else(mut world: World) {
     let faults = Faults::seeded(1);
-    let cache = world
-        .builder()
-        .faults(faults.clone())
-        .build()
-        .await
-        .unwrap();
+    let builder = world.builder().faults(faults.clone());
+    let cache = builder.flush_timeout(PATIENCE).build().await.unwrap();
     let cluster = world.cluster();
     let lost = cluster.owner("it:lost");
     let (kept, beside) = (
@@ -231,7 +231,8 @@ async fn a_slot_on_its_way_does_not_store_what_was_written_through_and_opens_its
 }
 
 async fn a_sweep_that_a_slot_begins_to_move_under_is_repeated(mut world: World) {
-    let cache = world.cache().await;
+    let builder = world.builder().flush_timeout(PATIENCE);
+    let cache = builder.build().await.unwrap();
     cache.put(&POLICY, "slot:1", &1_u64).await.unwrap();
     let cluster = world.cluster();
     let (slot, from) = (cluster.slot("it:slot:1"), cluster.owner("it:slot:1"));
@@ -394,8 +395,7 @@ async fn a_primary_that_is_killed_is_followed_by_the_replica_that_is_elected() {
         .unwrap();
     let killed = cluster.owner("it:slot:1");
     cache.put(&POLICY, "slot:1", &1_u64).await.unwrap();
-    let may = ["CONFIG", "SET", "cluster-replica-no-failover", "no"];
-    cluster.nodes()[killed + 3].run::<()>(&may);
+    cluster.may_be_elected(killed + 3);
     cluster.kill(killed);
     eventually("the election", async || {
         cache.put(&POLICY, "slot:1", &2_u64).await.is_ok()
@@ -462,4 +462,58 @@ async fn without_an_epoch_that_tag_shows_the_old_value() {
         1,
         "or this test cannot see"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_primary_has_confirmed_is_repeated_on_a_replica_that_takes_its_place_without_it() {
+    let mut cluster = Cluster::start(3).with_replicas();
+    let world = World::on_this(&cluster);
+    let cache = world.cache().await;
+    cache.put(&POLICY, "slot:1", &1_u64).await.unwrap();
+    let primary = cluster.owner("it:slot:1");
+    let replica = primary + 3;
+    let has_it = async || keys_of(&cluster, replica) == 1;
+    eventually("the replica to have it", has_it).await;
+    cluster.cut_off(replica, primary);
+    let removed = cache.invalidate("slot:1").await.unwrap();
+    assert_eq!(removed, Invalidation::Done);
+    cluster.kill(primary);
+    cluster.take_over(replica);
+    let repeated = async || {
+        let read = cache.get::<u64>("slot:1").await;
+        assert!(!matches!(read, Ok(Some(_))), "before it is repeated");
+        cache.stats().total().repeated_invalidations > 0
+    };
+    eventually("the repetition", repeated).await;
+    assert_eq!(keys_of(&cluster, replica), 0);
+}
+
+fn keys_of(cluster: &Cluster, node: usize) -> u64 {
+    cluster.nodes()[node].run(&["DBSIZE"])
+}
+
+#[tokio::test]
+async fn what_goes_together_is_not_sent_in_part_again_and_again_while_a_server_is_away() {
+    let (log, _guard) = Log::collect();
+    let mut world = World::on_cluster();
+    let cache = world.cache().await;
+    let cluster = world.cluster();
+    let (lost, beside) = (cluster.owner("it:lost"), elsewhere(cluster, "it:lost"));
+    cluster.kill(lost);
+    let both = cache.invalidation().keys(["lost", &beside]).send().await;
+    assert_eq!(both.unwrap(), Invalidation::Deferred);
+    let tried = async |more| {
+        let count = || log.count(Level::DEBUG, "deferred invalidations still wait");
+        let enough = count() + more;
+        eventually("attempts", async || count() >= enough).await;
+    };
+    let away = async || !cache.stats().store().connected;
+    eventually("its end to be noticed", away).await;
+    // One may have begun before.
+    tried(2).await;
+    let alive = &cluster.nodes()[cluster.owner(&format!("it:{beside}"))];
+    alive.reset_commands();
+    tried(3).await;
+    let commands = alive.commands();
+    assert!(!commands.contains_key("evalsha"), "{commands:?}");
 }

@@ -90,9 +90,9 @@ impl Shards {
         source.run::<()>(&["INCR", WINDOWS]);
         let opened = Instant::now();
         self.cluster.take_over(replica);
-        self.cluster.follows(primary);
         self.windows.push(opened.elapsed());
         source.run::<()>(&["INCR", WINDOWS]);
+        self.cluster.follows(primary);
         self.shards[shard] = [replica, primary];
     }
 }

@@ -16,6 +16,10 @@ pub(crate) const SLOTS: u16 = 16_384;
 /// Agreement is by gossip, which takes about two seconds.
 const AGREED: Duration = Duration::from_secs(60);
 
+/// After how many milliseconds of silence a node counts as down, where nobody is to be elected: longer than a busy
+/// machine keeps one from answering. Those who are cut off from most of the others refuse all commands.
+const NODE_TIMEOUT: &str = "15000";
+
 /// See the module.
 pub(crate) struct Cluster {
     nodes: Vec<RedisServer>,
@@ -36,8 +40,9 @@ impl Cluster {
             node.run::<()>(&["CLUSTER", "ADDSLOTSRANGE", &first, &last]);
             // Else each thinks that it has won its slots in the same vote.
             node.run::<()>(&["CLUSTER", "SET-CONFIG-EPOCH", &(at + 1).to_string()]);
-            cluster.introduce(node);
         }
+        let nodes = cluster.nodes.iter();
+        nodes.for_each(|node| cluster.introduce(node));
         cluster.agree();
         cluster
     }
@@ -57,17 +62,22 @@ impl Cluster {
         self
     }
 
+    /// To each of the others: what they would tell each other later, they know at once.
     fn introduce(&self, node: &RedisServer) {
-        let port = self.nodes[0].port().to_string();
-        node.run::<()>(&["CLUSTER", "MEET", "127.0.0.1", &port]);
+        let others = self.nodes.iter().map(RedisServer::port);
+        for port in others.filter(|port| *port != node.port()) {
+            node.run::<()>(&["CLUSTER", "MEET", "127.0.0.1", &port.to_string()]);
+        }
     }
 
     /// Waits until all know all, and who has which slots.
     pub(crate) fn agree(&self) {
         let all = format!("cluster_known_nodes:{}\r", self.nodes.len());
+        let slots = format!("cluster_slots_ok:{SLOTS}\r");
         let knows = |node: &RedisServer| {
             let info: String = node.run(&["CLUSTER", "INFO"]);
-            info.contains("cluster_state:ok") && info.contains(&all)
+            let mut lines = ["cluster_state:ok\r", &all, &slots].into_iter();
+            lines.all(|line| info.contains(line))
         };
         until("all nodes agree", || self.nodes.iter().all(knows));
     }
@@ -86,6 +96,15 @@ impl Cluster {
     fn alive(&self) -> impl Iterator<Item = &RedisServer> {
         let all = self.nodes.iter().enumerate();
         all.filter_map(|(at, node)| (!self.killed.contains(&at)).then_some(node))
+    }
+
+    /// Lets a replica take over when most of the others have found out that its primary is down.
+    pub(crate) fn may_be_elected(&self, replica: usize) {
+        let set = |node: &RedisServer, what, value| node.run(&["CONFIG", "SET", what, value]);
+        for node in &self.nodes {
+            set(node, "cluster-node-timeout", "1000");
+        }
+        set(&self.nodes[replica], "cluster-replica-no-failover", "no")
     }
 
     /// Ends a node at once, as `kill -9` does.
@@ -222,7 +241,7 @@ fn nodes(count: usize) -> Vec<RedisServer> {
         "--cluster-config-file",
         "nodes.conf",
         "--cluster-node-timeout",
-        "1000",
+        NODE_TIMEOUT,
         "--cluster-require-full-coverage",
         "no",
         "--cluster-replica-no-failover",

@@ -107,6 +107,21 @@ impl World {
         self.server.as_ref()
     }
 
+    /// All servers; none in memory.
+    pub(crate) fn servers(&self) -> impl Iterator<Item = &RedisServer> {
+        let nodes = self.cluster.iter().flat_map(Cluster::nodes);
+        self.server.iter().chain(nodes)
+    }
+
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.servers().next().is_none()
+    }
+
+    /// The address with a login.
+    pub(crate) fn url_of(&self, user: &str, password: &str) -> String {
+        self.url.replacen("//", &format!("//{user}:{password}@"), 1)
+    }
+
     /// The server of a test that runs on Redis alone.
     pub(crate) fn redis(&mut self) -> &mut RedisServer {
         self.server.as_mut().expect("this test runs on Redis")
@@ -173,7 +188,7 @@ macro_rules! on_both_stores {
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn on_redis() {
+            async fn on_servers() {
                 super::$name($crate::support::World::on_servers()).await;
             }
         }

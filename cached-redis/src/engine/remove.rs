@@ -68,7 +68,10 @@ const TRIES: usize = 3;
 
 /// Removes all entries, leases and generations of tags of the cache's namespace.
 pub(crate) async fn namespace(inner: &Inner, hold_off: Option<Duration>) -> Answer<()> {
-    let all = Pattern::everything(&inner.namespace);
+    let (all, hold_off) = (
+        Pattern::everything(&inner.namespace),
+        minded(inner, hold_off),
+    );
     let mut sweep = Sweep::new(inner, &[], vec![(&all, &DIRECT.site)], hold_off);
     sweep.tags = tag::prefixes(&inner.namespace).to_vec();
     sweep.run().await
@@ -81,6 +84,7 @@ pub(crate) async fn remove(
     patterns: Vec<(&Pattern, &Site)>,
     hold_off: Option<Duration>,
 ) -> Answer<()> {
+    let hold_off = minded(inner, hold_off);
     if patterns.is_empty() && keys.len() <= MOST {
         return step(inner, keys, hold_off).await;
     }
@@ -276,6 +280,11 @@ pub(crate) fn are_together(inner: &Inner, keys: &[String]) -> bool {
     let mut slots = keys.iter().map(slot);
     let first = slots.next();
     !inner.store.is_shared_out() || slots.all(|slot| Some(slot) == first)
+}
+
+/// The hold-off of a cache that is guarded. In another it is not minded, on several servers as little as on one.
+fn minded(inner: &Inner, hold_off: Option<Duration>) -> Option<Duration> {
+    hold_off.filter(|_| inner.journal.is_guarded())
 }
 
 /// Where tombstones may stand it spares them, and leaves one for the time of the hold-off.

@@ -13,7 +13,7 @@
 use std::fmt;
 use std::future::pending;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Once, Weak};
 use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::Handle;
@@ -31,6 +31,8 @@ pub(crate) struct Tasks {
     /// Of calls, wherever it is done.
     pub(crate) work: Arc<Work>,
     pub(crate) unattended: Arc<Unattended>,
+    /// Those that move along.
+    main: Weak<Self>,
 }
 
 struct State {
@@ -57,6 +59,10 @@ impl Tasks {
     }
 
     pub(crate) fn on(runtime: Handle) -> Arc<Self> {
+        Self::with(runtime, Weak::new())
+    }
+
+    fn with(runtime: Handle, main: Weak<Self>) -> Arc<Self> {
         let state = Mutex::new(State {
             sentinel: Background(runtime.spawn(pending())),
             runtime,
@@ -69,12 +75,13 @@ impl Tasks {
             state,
             work: Arc::default(),
             unattended: Arc::default(),
+            main,
         })
     }
 
-    /// Others with the same home, which may move elsewhere.
-    pub(crate) fn beside(&self) -> Arc<Self> {
-        Self::on(self.runtime())
+    /// Others with the same home, which end by themselves. These move along where those have to move.
+    pub(crate) fn beside(self: &Arc<Self>) -> Arc<Self> {
+        Self::with(self.runtime(), Arc::downgrade(self))
     }
 
     /// Begins a task, again wherever the home moves to.
@@ -160,6 +167,9 @@ impl Tasks {
             here.spawn(begin());
         }
         tell_once();
+        if let Some(main) = self.main.upgrade() {
+            main.tend();
+        }
         true
     }
 

@@ -42,6 +42,8 @@ pub(crate) struct RedisSettings {
     pub(crate) sentinel: SentinelSettings,
     /// Where the servers of a cluster are.
     pub(crate) address_map: AddressMap,
+    /// After about what time it is learnt anew who has which slots, while nothing is wrong.
+    pub(crate) refresh: Duration,
     /// After how many operations in a row without an answer none is attempted any more.
     pub(crate) breaker_failures: u32,
     /// Where the epoch stands, if there are epochs.
@@ -66,6 +68,7 @@ impl Default for RedisSettings {
             tls: TlsSettings::default(),
             sentinel: SentinelSettings::default(),
             address_map: AddressMap::default(),
+            refresh: Duration::from_secs(60),
             breaker_failures: defaults::BREAKER_FAILURES,
             epoch_key: None,
             bars_key: String::new(),

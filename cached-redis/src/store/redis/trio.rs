@@ -148,6 +148,16 @@ impl Trio {
         }
     }
 
+    /// Gives the slot of `key` to another server, which has none of its keys.
+    pub(crate) fn take_slot(&self, key: &str, from: usize, to: usize) {
+        let slot = slot(key).to_string();
+        for (what, whose) in [("IMPORTING", from), ("NODE", to)] {
+            let id = self.id(whose);
+            let words = ["CLUSTER", "SETSLOT", &slot, what, &id].map(str::as_bytes);
+            assert_eq!(self.0[to].command(&words), "+OK");
+        }
+    }
+
     fn id(&self, at: usize) -> String {
         self.0[at].command(&[b"CLUSTER", b"MYID"])
     }

@@ -52,6 +52,22 @@ fn its_tasks_begin_anew_where_they_are_missed_once_their_runtime_has_ended() {
 }
 
 #[test]
+fn those_beside_them_take_them_along() {
+    let first = runtime();
+    let (tasks, count) = counted(&first);
+    let (one, other) = (tasks.beside(), tasks.beside());
+    first.block_on(begun(&count, 1));
+    drop(first);
+    let second = runtime();
+    second.block_on(async {
+        assert!(one.tend());
+        assert!(!tasks.tend(), "it was done");
+        assert!(other.tend(), "each by itself");
+        begun(&count, 2).await;
+    });
+}
+
+#[test]
 fn its_tasks_begin_anew_once_their_runtime_has_run_nothing_for_long() {
     let (undriven, here) = (runtime(), runtime());
     let (tasks, count) = counted(&undriven);

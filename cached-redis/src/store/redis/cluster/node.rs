@@ -112,6 +112,16 @@ impl Nodes {
         }
     }
 
+    /// Sees to it that the tasks of all have a runtime.
+    pub(super) fn tend(&self) {
+        let known = self.known.lock();
+        let nodes: Vec<_> = known.values().map(|it| Arc::clone(&it.node)).collect();
+        drop(known);
+        for node in nodes {
+            node.link.connection.tasks().tend();
+        }
+    }
+
     /// Nothing of what was read from any of them may be served any more.
     pub(super) fn all_moved(&self) {
         let known = self.known.lock();

@@ -21,9 +21,6 @@ use crate::store::redis::dial::Route;
 use crate::store::redis::{failure, handshake};
 use crate::util::backoff::Backoff;
 
-/// How long it is left alone while nothing is wrong.
-const PERIOD: Duration = Duration::from_secs(60);
-
 /// Many who lose the same server shall not ask at the same moment.
 const SPREAD: Duration = Duration::from_millis(100);
 
@@ -32,6 +29,8 @@ pub(super) async fn refresh(shared: Arc<Shared>) {
     let mut told = None;
     let mut backoff = Backoff::long();
     loop {
+        // Where this has begun anew in another runtime, nobody may have missed theirs yet.
+        shared.nodes.tend();
         let learnt = shared.learn().await;
         match &learnt {
             Ok(()) => told = None,
@@ -43,7 +42,11 @@ pub(super) async fn refresh(shared: Arc<Shared>) {
         sleep(backoff.next()).await;
         if shared.is_whole() {
             let since = Instant::now();
-            let period = PERIOD.mul_f64(0.8 + 0.4 * fastrand::f64());
+            let period = shared
+                .nodes
+                .settings
+                .refresh
+                .mul_f64(0.8 + 0.4 * fastrand::f64());
             if timeout(period, shared.doubted.notified()).await.is_ok() {
                 sleep(SPREAD.mul_f64(fastrand::f64())).await;
             }

@@ -210,6 +210,28 @@ async fn what_was_read_from_a_server_that_has_lost_a_slot_counts_no_more() {
 }
 
 #[tokio::test]
+async fn what_a_slot_took_along_unannounced_counts_no_more_when_it_is_learnt_anew_who_has_it() {
+    let trio = Trio::start().await;
+    let often = RedisSettings {
+        refresh: Duration::from_millis(100),
+        ..settings()
+    };
+    let (store, notes) = keeping(&trio, often).await;
+    let key = key_of(0, "lost");
+    set(&trio, &key, "value");
+    let lane = until_kept(&store, std::slice::from_ref(&key))
+        .await
+        .remove(0);
+    let before = notes.of(&lane);
+    // It is the one that was elected last, and so takes the slot without another election. Who had it loses it
+    // with its keys when he hears of that.
+    trio.take_slot(&key, 0, 2);
+    eventually(async || notes.of(&lane).moved > before.moved).await;
+    assert_eq!(notes.of(&lane).lost, before.lost);
+    until_kept(&store, &[key]).await;
+}
+
+#[tokio::test]
 async fn an_election_that_a_server_has_heard_of_ends_all_that_was_read_from_it() {
     let trio = Trio::start().await;
     let (store, notes) = keeping(&trio, settings()).await;
