@@ -17,7 +17,7 @@ pub(crate) async fn show(State(app): State<App>, Clerk(user): Clerk) -> Page {
     let frame = frame(&app, Visitor(Some(user))).await?;
     let mut shelves = Vec::new();
     for (category, count) in &frame.categories {
-        for page in 0..(*count as u32).div_ceil(shop::SHELF) {
+        for page in 0..shop::pages(*count) {
             shelves.extend(shop::shelf(&app.db, category, page).await?);
         }
     }
@@ -53,31 +53,33 @@ pub(crate) struct Added {
     price: String,
 }
 
+impl Added {
+    /// What is to be added, or why nothing is.
+    fn product(self) -> Result<New, &'static str> {
+        let cents = cents(&self.price).ok_or(NO_PRICE)?;
+        let name = self.title.trim().to_owned();
+        let mut categories = goods::GOODS.iter().map(|(category, ..)| *category);
+        if name.is_empty() || !categories.any(|known| known == self.category) {
+            return Err("A product has a name, and one of the categories.");
+        }
+        let (category, text) = (self.category, self.text);
+        Ok(New {
+            name,
+            category,
+            text,
+            cents,
+        })
+    }
+}
+
 pub(crate) async fn add(
     State(app): State<App>,
     Clerk(_): Clerk,
     Form(added): Form<Added>,
 ) -> Result<Response, Failure> {
-    let Some(cents) = cents(&added.price) else {
-        return Ok(refused(NO_PRICE));
-    };
-    let is_known = goods::GOODS
-        .iter()
-        .any(|(category, ..)| *category == added.category);
-    if !is_known || added.title.trim().is_empty() {
-        return Ok(refused("A product has a name, and one of the categories."));
-    }
-    let Added {
-        title,
-        category,
-        text,
-        ..
-    } = added;
-    let new = New {
-        name: title.trim().to_owned(),
-        category,
-        text,
-        cents,
+    let new = match added.product() {
+        Ok(new) => new,
+        Err(why) => return Ok(refused(why)),
     };
     let id = shop::add(&app.db, &new).await?;
     Ok(Redirect::to(&format!("/products/{id}")).into_response())

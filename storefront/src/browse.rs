@@ -61,12 +61,12 @@ pub(crate) async fn shelf(
 ) -> Page {
     let frame = frame(&app, visitor).await?;
     let count = *frame.categories.get(&category).ok_or(Failure::NotFound)?;
-    let last = (count.max(1) as u32 - 1) / shop::SHELF;
-    if page > last {
+    let pages = shop::pages(count);
+    if page >= pages {
         return Err(Failure::NotFound);
     }
     let shelf = shop::shelf(&app.db, &category, page).await?;
-    Ok(pages::shop::shelf(&frame, &category, &shelf, page, last))
+    Ok(pages::shop::shelf(&frame, &category, &shelf, page, pages))
 }
 
 pub(crate) async fn product(State(app): State<App>, visitor: Visitor, Path(id): Path<i64>) -> Page {

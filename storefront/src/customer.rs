@@ -86,16 +86,15 @@ pub(crate) async fn remove_from_cart(db: &Db, user: i64, product: i64) -> Result
 }
 
 /// Orders what is in the cart, at the prices of now; or nothing happens.
-pub(crate) async fn order(db: &Db, cache: &Cache, user: i64) -> Result<i64, Failure> {
+pub(crate) async fn order(db: &Db, cache: &Cache, user: i64) -> Result<(), Failure> {
     let mut tx = db.begin().await?;
     let after = cache.after_commit();
-    let id = after.scope(place(&mut tx, user)).await?; // an error drops both: nothing is written, nothing invalidated
-    after.commit_with(tx.commit()).await?;
-    Ok(id)
+    after.scope(place(&mut tx, user)).await?; // an error drops both: nothing is written, nothing invalidated
+    Ok(after.commit_with(tx.commit()).await?)
 }
 
 /// It begins with a write, so that SQLite lets it wait for its turn instead of refusing it later.
-async fn place(tx: &mut Transaction, user: i64) -> Result<i64, Failure> {
+async fn place(tx: &mut Transaction, user: i64) -> Result<(), Failure> {
     let mut lines = empty_cart(tx, user).await?;
     if lines.is_empty() {
         return Err(Failure::NothingToOrder);
@@ -106,7 +105,7 @@ async fn place(tx: &mut Transaction, user: i64) -> Result<i64, Failure> {
         let taken = shop::take(tx, line.product, line.quantity).await?;
         priced.push((line, taken.cents));
     }
-    write_down(tx, user, &priced).await
+    Ok(write_down(tx, user, &priced).await?)
 }
 
 #[invalidates("user:<user>:cart")]
@@ -120,11 +119,7 @@ async fn empty_cart(tx: &mut Transaction, user: i64) -> Result<Vec<Line>, Failur
 }
 
 #[invalidates("user:<user>:orders")]
-async fn write_down(
-    tx: &mut Transaction,
-    user: i64,
-    lines: &[(Line, i64)],
-) -> Result<i64, Failure> {
+async fn write_down(tx: &mut Transaction, user: i64, lines: &[(Line, i64)]) -> Result<()> {
     let total: i64 = lines
         .iter()
         .map(|(line, cents)| line.quantity * cents)
@@ -137,5 +132,5 @@ async fn write_down(
         let insert = insert.bind(id).bind(line.product).bind(line.quantity);
         insert.bind(cents).execute(&mut **tx).await?;
     }
-    Ok(id)
+    Ok(())
 }

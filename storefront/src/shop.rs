@@ -11,7 +11,12 @@ use sqlx::{AssertSqlSafe, FromRow, Result, Row as _};
 use crate::db::{Db, Transaction};
 use crate::failure::Failure;
 
-pub(crate) const SHELF: u32 = 8;
+const SHELF: u32 = 8;
+
+/// How many pages a shelf of so many products has.
+pub(crate) fn pages(products: i64) -> u32 {
+    (products as u32).div_ceil(SHELF)
+}
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Product {

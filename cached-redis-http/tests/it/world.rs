@@ -38,6 +38,12 @@ pub(crate) async fn article(db: &Arc<Db>, id: u64) -> Option<String> {
     db.text(id)
 }
 
+/// The same entries, kept in the memory of the process as well.
+#[redis_cached(key = "article:<id>", tags = ["articles"], ttl = "10m", local = "10s", skip(db))]
+async fn near(db: &Arc<Db>, id: u64) -> Option<String> {
+    db.text(id)
+}
+
 #[redis_cached(key = "many:<id>", tags = ["many"], ttl = "10m", skip(db), batch(id in ids))]
 async fn many(db: &Arc<Db>, ids: Vec<u64>) -> BTreeMap<u64, String> {
     let texts = ids.into_iter().map(|id| (id, db.text(id)));
@@ -98,6 +104,7 @@ type Shown = State<Arc<Db>>;
 pub(crate) fn router(db: Arc<Db>) -> Router {
     Router::new()
         .route("/article/{id}", get(show).post(show))
+        .route("/near/{id}", get(show_near))
         .route("/two/{a}/{b}", get(two))
         .route("/many/{id}", get(show_many))
         .route(
@@ -142,6 +149,10 @@ async fn show(State(db): Shown, Path(id): Path<u64>) -> Response {
         }
         None => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+async fn show_near(State(db): Shown, Path(id): Path<u64>) -> Json<Option<String>> {
+    Json(near(&db, id).await)
 }
 
 async fn two(State(db): Shown, Path((a, b)): Path<(u64, u64)>) -> String {
@@ -266,6 +277,15 @@ impl World {
         for id in 0..100 {
             db.set(id, &format!("text {id}"));
         }
+        Self::of(db, cache, layer)
+    }
+
+    /// Another process before the same source.
+    pub(crate) fn beside(&self, cache: Cache, layer: ConditionalGetLayer) -> Self {
+        Self::of(Arc::clone(&self.db), cache, layer)
+    }
+
+    fn of(db: Arc<Db>, cache: Cache, layer: ConditionalGetLayer) -> Self {
         let router = router(Arc::clone(&db))
             .layer(layer)
             .layer(Extension(cache.clone()));

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Frame, titled};
+use super::{Frame, amount, titled};
 use crate::shop::Product;
 
 pub(crate) fn products(frame: &Frame, products: &[Product]) -> Markup {
@@ -20,7 +20,6 @@ pub(crate) fn products(frame: &Frame, products: &[Product]) -> Markup {
 }
 
 fn row(product: &Product) -> Markup {
-    let amount = format!("{}.{:02}", product.cents / 100, product.cents % 100);
     html! {
         tr {
             td { a href={ "/products/" (product.id) } { (product.name) } }
@@ -28,7 +27,7 @@ fn row(product: &Product) -> Markup {
             td {
                 form method="post" action={ "/admin/products/" (product.id) } class="row start" {
                     label { span class="hidden" { "Price of " (product.name) ", in " } "€ "
-                        input name="price" value=(amount) inputmode="decimal" size="7" required; }
+                        input name="price" value=(amount(product.cents)) inputmode="decimal" size="7" required; }
                     label { span class="hidden" { "Delivered of " (product.name) } "+ "
                         input type="number" name="delivered" value="0" min="0" max="1000"; }
                     button type="submit" aria-label={ "Save " (product.name) } { "Save" }

@@ -86,7 +86,12 @@ fn price(product: i64, cents: i64) -> Markup {
 }
 
 fn money(cents: i64) -> String {
-    format!("€ {}.{:02}", cents / 100, cents % 100)
+    format!("€ {}", amount(cents))
+}
+
+/// As it is written into a form.
+pub(crate) fn amount(cents: i64) -> String {
+    format!("{}.{:02}", cents / 100, cents % 100)
 }
 
 fn titled(category: &str) -> String {

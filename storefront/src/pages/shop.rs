@@ -28,16 +28,16 @@ pub(crate) fn shelf(
     category: &str,
     products: &[Product],
     page: u32,
-    last: u32,
+    pages: u32,
 ) -> Markup {
     let content = html! {
         h1 { (titled(category)) }
         (cards(products))
-        @if last > 0 {
+        @if pages > 1 {
             nav class="row" aria-label="Pages" {
                 @if page > 0 { a href={ "?page=" (page - 1) } rel="prev" { "← Before" } }
-                span class="quiet" { "Page " (page + 1) " of " (last + 1) }
-                @if page < last { a href={ "?page=" (page + 1) } rel="next" { "Further →" } }
+                span class="quiet" { "Page " (page + 1) " of " (pages) }
+                @if page + 1 < pages { a href={ "?page=" (page + 1) } rel="next" { "Further →" } }
             }
         }
     };

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use super::client::{Answer, Client};
 use super::floors::Verdict;
 use super::{Failed, World};
+use crate::pages::amount;
 
 pub(crate) struct Person {
     client: Client,
@@ -58,8 +59,7 @@ impl Person {
         while Instant::now() < end {
             let product = pick(products);
             let cents = self.world.floors.at(product, Instant::now()) + fastrand::i64(1..10);
-            let price = format!("{}.{:02}", cents / 100, cents % 100);
-            let form = [("price", price.as_str()), ("delivered", "1")];
+            let form = [("price", &*amount(cents)), ("delivered", "1")];
             let (door, path) = (self.door(), format!("/admin/products/{product}"));
             self.send(&door, &path, &form, 303).await?;
             self.world.floors.raise(product, cents);

@@ -57,59 +57,74 @@ impl Counted {
 
 /// Prints the table; `false` if it is a bad one.
 pub(crate) fn print(world: &World, counted: &Counted, took: Duration) -> bool {
-    let tally = &world.tally;
-    let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let share = |part: u64, all: u64| format!("{:.1} %", 100.0 * part as f64 / all.max(1) as f64);
-    let requests = of(&tally.requests);
-    let hits = counted.hits + counted.local_hits;
     let rows = [
-        (
+        requests(world, took),
+        reads(counted),
+        changes(world, counted),
+    ];
+    rows.concat().iter().for_each(|row| println!("{row}"));
+    let tally = &world.tally;
+    verdict(of(&tally.stale), of(&tally.prices), counted.deferred)
+}
+
+fn row(name: &str, number: u64, more: &str) -> String {
+    format!("{name:<30} {number:>9}   {more}")
+}
+
+fn of(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+fn share(part: u64, all: u64) -> String {
+    format!("{:.1} %", 100.0 * part as f64 / all.max(1) as f64)
+}
+
+fn requests(world: &World, took: Duration) -> Vec<String> {
+    let (all, unchanged) = (of(&world.tally.requests), of(&world.tally.unchanged));
+    let seconds = took.as_secs_f64();
+    let rate = format!("{:.0} per second", all as f64 / seconds);
+    vec![
+        row(
             "processes",
             world.doors.len() as u64,
-            format!("{:.1} s", took.as_secs_f64()),
+            &format!("{seconds:.1} s"),
         ),
-        (
-            "requests",
-            requests,
-            format!("{:.0} per second", requests as f64 / took.as_secs_f64()),
-        ),
-        (
-            "answered 304",
-            of(&tally.unchanged),
-            share(of(&tally.unchanged), requests),
-        ),
-        ("reads of the cache", counted.reads, String::new()),
-        ("hits", hits, share(hits, counted.reads)),
-        (
+        row("requests", all, &rate),
+        row("answered 304", unchanged, &share(unchanged, all)),
+    ]
+}
+
+fn reads(counted: &Counted) -> Vec<String> {
+    let all = counted.reads;
+    let (hits, local_hits) = (counted.hits + counted.local_hits, counted.local_hits);
+    vec![
+        row("reads of the cache", all, ""),
+        row("hits", hits, &share(hits, all)),
+        row(
             "of them in process memory",
-            counted.local_hits,
-            share(counted.local_hits, counted.reads),
+            local_hits,
+            &share(local_hits, all),
         ),
-        ("loads", counted.loads, String::new()),
-        (
-            "loads saved",
-            counted.reads.saturating_sub(counted.loads),
-            String::new(),
-        ),
-        ("prices changed", of(&tally.changes), String::new()),
-        ("orders", of(&tally.orders), String::new()),
-        (
-            "keys and tags invalidated",
-            counted.invalidated,
-            format!("{} deferred", counted.deferred),
-        ),
-        ("prices checked", of(&tally.prices), String::new()),
-        (
+        row("loads", counted.loads, ""),
+        row("loads saved", all.saturating_sub(counted.loads), ""),
+    ]
+}
+
+fn changes(world: &World, counted: &Counted) -> Vec<String> {
+    let tally = &world.tally;
+    let deferred = format!("{} deferred", counted.deferred);
+    vec![
+        row("prices changed", of(&tally.changes), ""),
+        row("orders", of(&tally.orders), ""),
+        row("keys and tags invalidated", counted.invalidated, &deferred),
+        row("prices checked", of(&tally.prices), ""),
+        row(
             "late, within what is allowed",
             of(&tally.late),
-            allowed(world.staleness),
+            &allowed(world.staleness),
         ),
-        ("stale reads", of(&tally.stale), String::new()),
-    ];
-    for (name, number, more) in rows {
-        println!("{name:<30} {number:>9}   {more}");
-    }
-    verdict(of(&tally.stale), of(&tally.prices), counted.deferred)
+        row("stale reads", of(&tally.stale), ""),
+    ]
 }
 
 fn allowed(staleness: Option<Duration>) -> String {
