@@ -1,15 +1,17 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod applied;
 mod emit;
 mod error;
 mod feed;
 mod lsn;
 mod message;
 pub mod sql;
-
 #[cfg(feature = "sqlx")]
-pub use emit::sqlx;
+pub mod sqlx;
+
+pub use applied::is_first;
 pub use emit::{commit, emit};
 pub use error::Error;
 pub use feed::{Builder, Feed, FeedState, FeedStats};
