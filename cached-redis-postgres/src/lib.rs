@@ -14,5 +14,8 @@ pub mod sqlx;
 pub use applied::is_first;
 pub use emit::{commit, emit};
 pub use error::Error;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub use feed::Halt;
 pub use feed::{Builder, Feed, FeedState, FeedStats};
 pub use lsn::Lsn;
