@@ -242,7 +242,9 @@ async fn after_a_failover_everything_goes_and_places_in_the_other_log_are_not_wa
 #[tokio::test]
 async fn after_a_failover_who_only_waits_for_the_slot_removes_everything_too() {
     let mut shop = Shop::open().await;
-    shop.postgres.run("CREATE ROLE waiter LOGIN REPLICATION").await;
+    shop.postgres
+        .run("CREATE ROLE waiter LOGIN REPLICATION")
+        .await;
     let other = shop.builder().namespace("other").build();
     let (one, two) = (shop.cache().await, other.await.unwrap());
     let first = shop.feed(&one).await;

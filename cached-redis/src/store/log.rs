@@ -57,15 +57,6 @@ pub(crate) enum Entry {
 /// Says that a gap was dealt with. Dropped, that nobody will.
 pub(crate) type Settled = oneshot::Sender<()>;
 
-/// Which of the entries that were handed out may be behind a hole that nobody has settled.
-#[derive(Clone, Copy)]
-pub(crate) enum Left {
-    /// By this consumer, before it crashed.
-    Own,
-    /// By anybody who has not acknowledged them for long.
-    Abandoned,
-}
-
 /// Some entries of a log.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
@@ -81,9 +72,8 @@ pub(crate) struct Batch {
 pub(crate) trait Log: Send + Sync + 'static {
     fn connect(&mut self) -> impl Future<Output = Answer<()>> + Send;
 
-    /// Whether the group is missing, or there is a hole in front of what is left or is still to be handed out; each is
-    /// told once.
-    fn lacks(&mut self, left: Left) -> impl Future<Output = Answer<bool>> + Send;
+    /// Whether the group is missing, or there is a hole in front of what it has not acknowledged; each is told once.
+    fn lacks(&mut self) -> impl Future<Output = Answer<bool>> + Send;
 
     /// Makes the group if there is none: `true`.
     fn create(&mut self, from_start: bool) -> impl Future<Output = Answer<bool>> + Send;
@@ -168,7 +158,7 @@ impl<L: Log> Follower<L> {
         // A group that is gone was told how far it had come by nobody: all that is there is new to it.
         let from_start = self.reader.from_start || self.joined;
         self.log.connect().await?;
-        self.look(Left::Own).await?;
+        self.look().await?;
         let created = self.log.create(from_start).await?;
         let missed = created && (self.joined || self.failed && !from_start);
         (self.joined, self.failed) = (true, false);
@@ -180,8 +170,8 @@ impl<L: Log> Follower<L> {
     }
 
     /// Before a step that lets the log forget what is missing.
-    async fn look(&mut self, left: Left) -> Result<(), End> {
-        if self.reader.certain && self.log.lacks(left).await? {
+    async fn look(&mut self) -> Result<(), End> {
+        if self.reader.certain && self.log.lacks().await? {
             self.hand_on_gap().await?;
         }
         Ok(())
@@ -203,11 +193,11 @@ impl<L: Log> Follower<L> {
         let mut due = Instant::now();
         loop {
             if Instant::now() >= due {
-                self.look(Left::Abandoned).await?;
+                self.look().await?;
                 let abandoned = self.log.claim().await?;
                 if !abandoned.entries.is_empty() {
-                    // Some may have been abandoned only since.
-                    self.look(Left::Own).await?;
+                    // Some may have been handed out and abandoned since.
+                    self.look().await?;
                 }
                 let more = abandoned.more;
                 self.take(abandoned).await?;
@@ -285,8 +275,8 @@ mod tests {
             Ok(())
         }
 
-        async fn lacks(&mut self, left: Left) -> Answer<bool> {
-            Ok(self.is_claimed && matches!(left, Left::Own))
+        async fn lacks(&mut self) -> Answer<bool> {
+            Ok(self.is_claimed)
         }
 
         async fn create(&mut self, _: bool) -> Answer<bool> {

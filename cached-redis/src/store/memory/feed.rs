@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::MemoryStore;
-use crate::store::log::{self, BATCH, Batch, Left, Reader};
+use crate::store::log::{self, BATCH, Batch, Reader};
 use crate::store::mailbox::{Heard, Mailbox, Slot, mailbox};
 use crate::store::{Answer, Outlet, Retention};
 use crate::util::lock::Mutex;
@@ -179,7 +179,7 @@ impl log::Log for MemoryLog {
     }
 
     /// Nothing outlives a crash here: other holes are told with the next entries.
-    async fn lacks(&mut self, _: Left) -> Answer<bool> {
+    async fn lacks(&mut self) -> Answer<bool> {
         let mut state = self.store.feeds.0.lock();
         let groups = &state.log(&self.reader.log).groups;
         Ok(!groups.contains_key(&self.reader.group))

@@ -22,7 +22,7 @@ use super::handshake;
 use super::{RedisStore, reply, send};
 use crate::error::{ConnectProblem, StoreError};
 use crate::store::Answer;
-use crate::store::log::{BATCH, Batch, Left, Log, Reader};
+use crate::store::log::{BATCH, Batch, Log, Reader};
 use crate::util::background::Background;
 
 /// The longest time that a read waits for entries: the server's silence is noticed after it.
@@ -76,9 +76,9 @@ impl Log for RedisLog {
         Ok(())
     }
 
-    async fn lacks(&mut self, left: Left) -> Answer<bool> {
+    async fn lacks(&mut self) -> Answer<bool> {
         let [stream, groups] = self.inquiries();
-        let commands = [stream, groups, oldest(&self.reader, left)];
+        let commands = [stream, groups, oldest(&self.reader)];
         let [stream, groups, oldest] = self.send(commands, Duration::ZERO).await?;
         // There is no stream: the one answer that has no code of its own.
         let groups = unless("ERR", groups)?;
@@ -217,19 +217,11 @@ fn read(reader: &Reader, wait: Option<Duration>, after: &str) -> Cmd {
     command
 }
 
-/// The oldest entry of what is left.
-fn oldest(reader: &Reader, left: Left) -> Cmd {
+/// The oldest entry that was handed to anybody and not acknowledged.
+fn oldest(reader: &Reader) -> Cmd {
     let mut command = redis::cmd("XPENDING");
     command.arg(&reader.log).arg(&reader.group);
-    if let Left::Abandoned = left {
-        command
-            .arg("IDLE")
-            .arg(reader.claim_after.as_millis() as u64);
-    }
     command.arg("-").arg("+").arg(1);
-    if let Left::Own = left {
-        command.arg(&reader.consumer);
-    }
     command
 }
 
