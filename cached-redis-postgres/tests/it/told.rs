@@ -17,7 +17,6 @@ async fn an_outage_is_told_aloud_once() {
     assert_eq!(feed.stats().state, FeedState::Connecting);
     let told = log.count(Level::WARN, "the database cannot be followed");
     assert_eq!(told, 1, "{}", log.text());
-    shop.postgres.restart();
 }
 
 #[tokio::test]
