@@ -8,9 +8,9 @@ use tokio_postgres::{GenericClient, Transaction};
 
 use crate::message::{Message, PREFIX};
 
-const EMIT: &str = "SELECT pg_logical_emit_message(true, $1::text, $2::text)";
+pub(crate) const EMIT: &str = "SELECT pg_logical_emit_message(true, $1::text, $2::text)";
 
-fn messages(after: &AfterCommit) -> impl Iterator<Item = String> {
+pub(crate) fn messages(after: &AfterCommit) -> impl Iterator<Item = String> {
     let collected = after.collected().into_iter().map(Message::of);
     collected
         .filter(|message| !message.is_empty())
@@ -73,51 +73,4 @@ pub async fn commit(
 ) -> Result<(), tokio_postgres::Error> {
     emit(&transaction, &after).await?;
     after.commit_with(transaction.commit()).await
-}
-
-/// The same for transactions of sqlx.
-#[cfg(feature = "sqlx")]
-pub mod sqlx {
-    use ::sqlx::{PgConnection, Postgres, Transaction};
-    use cached_redis::AfterCommit;
-
-    use super::{EMIT, messages};
-    use crate::message::PREFIX;
-
-    /// [`emit`](super::emit) for a connection of sqlx with an open transaction.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database; then the transaction cannot be committed.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped early, some of it may be written down: roll back.
-    pub async fn emit(
-        transaction: &mut PgConnection,
-        after: &AfterCommit,
-    ) -> Result<(), ::sqlx::Error> {
-        for message in messages(after) {
-            let emission = ::sqlx::query(EMIT).bind(PREFIX).bind(message);
-            emission.execute(&mut *transaction).await?;
-        }
-        Ok(())
-    }
-
-    /// [`commit`](super::commit) for a transaction of sqlx.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    ///
-    /// # Cancel safety
-    ///
-    /// As there.
-    pub async fn commit(
-        mut transaction: Transaction<'_, Postgres>,
-        after: AfterCommit,
-    ) -> Result<(), ::sqlx::Error> {
-        emit(&mut transaction, &after).await?;
-        after.commit_with(transaction.commit()).await
-    }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use cached_redis_postgres::sql::{Kit, Table};
+use cached_redis_postgres::sql::{APPLIED, Kit, Table};
 use clap::{Args, Parser, Subcommand};
 
 /// Prints the SQL that lets a PostgreSQL database say what it changes. It connects to nothing:
@@ -47,6 +47,8 @@ enum What {
         #[arg(long)]
         per_row: bool,
     },
+    /// The table of the writes that were applied, for write-behind.
+    Applied,
 }
 
 #[derive(Args)]
@@ -87,6 +89,7 @@ impl What {
                 let table = if per_row { table.per_row() } else { table };
                 Ok(table.sql(&Kit::new().schema(place.schema))?)
             }
+            Self::Applied => Ok(APPLIED.to_owned()),
         }
     }
 }

@@ -7,11 +7,12 @@ use cached_redis::testing::{Recorded, Recorder};
 use cached_redis::{Cache, Invalidation, redis_cached, testing};
 
 use crate::support::{
-    Rows, Source, World, eventually, filled, in_time, on_both_stores, on_redis, tier,
+    RedisServer, Rows, Source, World, eventually, filled, in_time, on_both_stores, on_redis, tier,
 };
 
 on_both_stores!(
-    what_was_asked_for_before_anybody_consumed_is_done,
+    what_was_asked_for_while_nobody_consumed_is_done,
+    a_group_that_is_new_removes_the_whole_namespace,
     messages_that_cannot_be_understood_do_not_come_again_and_the_rest_is_served,
     no_read_after_a_consumed_invalidation_is_stale,
     what_a_crashed_consumer_was_given_is_done_by_another,
@@ -20,12 +21,21 @@ on_both_stores!(
 
 on_redis!(
     an_entry_is_acknowledged_only_when_its_invalidation_is_confirmed,
+    a_group_that_was_made_by_hand_removes_nothing,
+    a_group_that_is_gone_is_not_made_before_the_namespace_is_removed,
+    a_stream_that_is_gone_while_it_is_consumed_removes_the_whole_namespace,
     entries_that_were_cut_off_unread_remove_the_whole_namespace,
+    what_was_cut_off_in_front_of_an_unacknowledged_entry_is_missed_by_the_next_of_its_name,
+    what_was_cut_off_in_front_of_an_abandoned_entry_is_missed_by_who_takes_it_over,
+    an_abandoned_entry_that_was_cut_off_is_missed_until_the_namespace_is_removed,
+    a_deleted_entry_is_missed_until_the_namespace_is_removed,
     an_entry_without_a_message_is_refused_and_removes_nothing,
     a_namespace_that_cannot_be_cleared_is_bypassed_until_it_is,
 );
 
 const STREAM: &str = "cache_invalidations";
+const SHORT: Duration = Duration::from_millis(10);
+const AWHILE: Duration = Duration::from_secs(2);
 const LONG: Duration = Duration::from_secs(600);
 
 #[redis_cached(ttl = 60, key = "user:<id>", skip(source))]
@@ -39,8 +49,34 @@ async fn read_row(rows: &Rows, id: usize) -> u64 {
 }
 
 async fn consume(cache: &Cache, name: &str) -> InvalidationConsumer {
-    let consumer = Consumer::new("it", name).claim_after(LONG);
+    consume_after(cache, name, LONG).await
+}
+
+async fn consume_after(cache: &Cache, name: &str, idle: Duration) -> InvalidationConsumer {
+    let consumer = Consumer::new("it", name).claim_after(idle);
     cache.consume_invalidations(STREAM, consumer).await
+}
+
+/// A consumer whose group is there, and has removed the namespace once.
+async fn begin(world: &World, cache: &Cache) -> InvalidationConsumer {
+    let consumer = consume(cache, "one").await;
+    append(world, cache, "other:0").await;
+    ingested(cache, 1).await;
+    acknowledged(world).await;
+    consumer
+}
+
+/// The same, which has ended, as the server knows too: else it would hand the next entry to it.
+async fn begin_and_end(world: &World, cache: &Cache) {
+    drop(begin(world, cache).await);
+    let nobody_waits = async || world.server().is_none_or(|server| !waits(server));
+    eventually("the end of the consumer", nobody_waits).await;
+}
+
+/// Whether a consumer waits for something new.
+fn waits(server: &RedisServer) -> bool {
+    let clients: String = server.run(&["INFO", "clients"]);
+    !clients.contains("blocked_clients:0")
 }
 
 /// Appends a message as any program does: past the cache.
@@ -56,8 +92,9 @@ async fn ingested(cache: &Cache, messages: u64) {
     eventually("the messages", all).await;
 }
 
-async fn what_was_asked_for_before_anybody_consumed_is_done(world: World) {
+async fn what_was_asked_for_while_nobody_consumed_is_done(world: World) {
     let cache = world.cache().await;
+    begin_and_end(&world, &cache).await;
     let source = Source::new();
     assert_eq!(cache.scope(read(&source, 1)).await, 1);
     filled(&cache, 1).await;
@@ -70,13 +107,28 @@ async fn what_was_asked_for_before_anybody_consumed_is_done(world: World) {
     )
     .await;
     let _consumer = consume(&cache, "one").await;
-    ingested(&cache, 2).await;
+    ingested(&cache, 3).await;
     assert_eq!(cache.scope(read(&source, 1)).await, 2);
+    assert_eq!(cache.stats().total().ingestion_gaps, 1);
+}
+
+/// Nobody knows what a stream has said that was lost together with its group.
+async fn a_group_that_is_new_removes_the_whole_namespace(world: World) {
+    let cache = world.cache().await;
+    let source = Source::new();
+    cache.scope(read(&source, 1)).await;
+    filled(&cache, 1).await;
+    source.write();
+    append(&world, &cache, "other:1").await;
+    let _consumer = consume(&cache, "one").await;
+    ingested(&cache, 1).await;
+    assert_eq!(cache.scope(read(&source, 1)).await, 2);
+    assert_eq!(cache.stats().total().ingestion_gaps, 1);
 }
 
 async fn messages_that_cannot_be_understood_do_not_come_again_and_the_rest_is_served(world: World) {
     let cache = world.cache().await;
-    let consumer = consume(&cache, "one").await;
+    let consumer = begin(&world, &cache).await;
     for odd in [
         "{",
         "{}",
@@ -86,26 +138,26 @@ async fn messages_that_cannot_be_understood_do_not_come_again_and_the_rest_is_se
         append(&world, &cache, odd).await;
     }
     append(&world, &cache, "user:1").await;
-    ingested(&cache, 1).await;
+    ingested(&cache, 2).await;
     assert_eq!(cache.stats().total().malformed_messages, 4);
     acknowledged(&world).await;
     drop(consumer);
     let _again = consume(&cache, "one").await;
     append(&world, &cache, "user:2").await;
-    ingested(&cache, 2).await;
+    ingested(&cache, 3).await;
     assert_eq!(cache.stats().total().malformed_messages, 4);
 }
 
 async fn no_read_after_a_consumed_invalidation_is_stale(world: World) {
     let (here, there) = (world.cache().await, world.cache().await);
-    let _consumer = consume(&here, "one").await;
+    let _consumer = begin(&world, &here).await;
     let rows = Rows::new(4);
     let readers = rows.readers(&there, 3, async |rows, id| read_row(&rows, id).await);
     for message in 1..=tier(30, 100) {
         let id = fastrand::usize(rows.ids());
         let version = rows.write(id);
         append(&world, &here, &format!("row:{id}")).await;
-        ingested(&here, message).await;
+        ingested(&here, message + 1).await;
         rows.acknowledge(id, version);
     }
     readers.stop().await;
@@ -113,19 +165,19 @@ async fn no_read_after_a_consumed_invalidation_is_stale(world: World) {
 
 async fn what_a_crashed_consumer_was_given_is_done_by_another(world: World) {
     let (crashing, other) = (world.cache().await, world.cache().await);
-    drop(consume(&crashing, "one").await);
+    begin_and_end(&world, &crashing).await;
     for number in 0..200 {
         append(&world, &crashing, &format!("key:{number}")).await;
     }
     let consumer = consume(&crashing, "one").await;
-    ingested(&crashing, 1).await;
+    ingested(&crashing, 2).await;
     drop(consumer);
     let one = crashing.stats().total().ingested_messages;
-    let short = Consumer::new("it", "two").claim_after(Duration::from_millis(10));
-    let _consumer = other.consume_invalidations(STREAM, short).await;
-    let all = async || other.stats().total().ingested_messages + one >= 200;
+    let _consumer = consume_after(&other, "two", SHORT).await;
+    let all = async || other.stats().total().ingested_messages + one > 200;
     eventually("all that is left", all).await;
     acknowledged(&world).await;
+    assert_eq!(other.stats().total().ingestion_gaps, 0);
 }
 
 async fn a_cleared_namespace_loads_everything_anew(world: World) {
@@ -144,50 +196,199 @@ async fn a_cleared_namespace_loads_everything_anew(world: World) {
 
 async fn an_entry_is_acknowledged_only_when_its_invalidation_is_confirmed(world: World) {
     let cache = world.cache().await;
-    let _consumer = consume(&cache, "one").await;
+    let _consumer = begin(&world, &cache).await;
     let server = world.server().unwrap();
     server.run::<()>(&["ACL", "SETUSER", "default", "-unlink"]);
     append(&world, &cache, "user:1").await;
     let deferred = async || cache.stats().total().deferred_invalidations >= 2;
     eventually("a second attempt", deferred).await;
     assert_eq!(pending(&world), 1);
-    assert_eq!(cache.stats().total().ingested_messages, 0);
+    assert_eq!(cache.stats().total().ingested_messages, 1);
     server.run::<()>(&["ACL", "SETUSER", "default", "+unlink"]);
-    ingested(&cache, 1).await;
+    ingested(&cache, 2).await;
     acknowledged(&world).await;
 }
 
-async fn entries_that_were_cut_off_unread_remove_the_whole_namespace(world: World) {
-    let recorder = Recorder::new();
-    let cache = world.builder().recorder(recorder.clone()).build();
-    let cache = cache.await.unwrap();
+async fn a_group_that_was_made_by_hand_removes_nothing(world: World) {
+    let cache = world.cache().await;
     let source = Source::new();
     cache.scope(read(&source, 1)).await;
     filled(&cache, 1).await;
-    drop(consume(&cache, "one").await);
+    let server = world.server().unwrap();
+    server.run::<()>(&["XGROUP", "CREATE", STREAM, "it", "0", "MKSTREAM"]);
     source.write();
+    let _consumer = consume(&cache, "one").await;
+    append(&world, &cache, "other:1").await;
+    ingested(&cache, 1).await;
+    assert_eq!(cache.stats().total().ingestion_gaps, 0);
+    assert_eq!(cache.scope(read(&source, 1)).await, 1);
+}
+
+async fn a_group_that_is_gone_is_not_made_before_the_namespace_is_removed(world: World) {
+    let cache = world.cache().await;
+    begin_and_end(&world, &cache).await;
+    let source = outdated(&world, &cache).await;
+    let server = world.server().unwrap();
+    server.run::<u64>(&["DEL", STREAM]);
+    crash_before_it_is_removed(&world, "one", LONG, async |_| {}).await;
+    assert_eq!(server.run::<u64>(&["EXISTS", STREAM]), 0);
+    assert_removed(&world, &cache, "one", &source).await;
+}
+
+async fn a_stream_that_is_gone_while_it_is_consumed_removes_the_whole_namespace(world: World) {
+    let recorder = Recorder::new();
+    let cache = world.builder().recorder(recorder.clone()).build();
+    let cache = cache.await.unwrap();
+    let _consumer = begin(&world, &cache).await;
+    let source = outdated(&world, &cache).await;
+    world.server().unwrap().run::<u64>(&["DEL", STREAM]);
+    in_time(recorder.wait_for(Recorded::ConsumptionGap, 2)).await;
+    append(&world, &cache, "other:1").await;
+    ingested(&cache, 2).await;
+    assert_eq!(cache.scope(read(&source, 1)).await, 2);
+}
+
+async fn entries_that_were_cut_off_unread_remove_the_whole_namespace(world: World) {
+    let cache = world.cache().await;
+    begin_and_end(&world, &cache).await;
+    let source = outdated(&world, &cache).await;
     append(&world, &cache, "user:1").await;
     append(&world, &cache, "other:1").await;
+    cut(&world);
+    crash_before_it_is_removed(&world, "one", LONG, async |_| {}).await;
+    assert_removed(&world, &cache, "one", &source).await;
+    assert_eq!(cache.stats().total().ingestion_gaps, 2);
+}
+
+/// As it is when a consumer has read over the hole, and crashes.
+async fn with_a_hole_before_what_is_pending(world: &World, cache: &Cache) -> Source {
+    begin_and_end(world, cache).await;
+    let source = outdated(world, cache).await;
+    append(world, cache, "user:1").await;
+    append(world, cache, "other:1").await;
+    cut(world);
+    hand_out(world);
+    source
+}
+
+async fn what_was_cut_off_in_front_of_an_unacknowledged_entry_is_missed_by_the_next_of_its_name(
+    world: World,
+) {
+    let cache = world.cache().await;
+    let source = with_a_hole_before_what_is_pending(&world, &cache).await;
+    assert_removed(&world, &cache, "one", &source).await;
+}
+
+async fn what_was_cut_off_in_front_of_an_abandoned_entry_is_missed_by_who_takes_it_over(
+    world: World,
+) {
+    let cache = world.cache().await;
+    let source = with_a_hole_before_what_is_pending(&world, &cache).await;
+    let _consumer = consume_after(&cache, "two", SHORT).await;
+    ingested(&cache, 2).await;
+    assert_eq!(cache.scope(read(&source, 1)).await, 2);
+}
+
+/// Whoever takes it over is told that it is gone, once: the server forgets it then. All at one moment, so that it is
+/// handed to the one who does not see it.
+async fn an_abandoned_entry_that_was_cut_off_is_missed_until_the_namespace_is_removed(
+    world: World,
+) {
+    let cache = world.cache().await;
+    begin_and_end(&world, &cache).await;
+    let source = outdated(&world, &cache).await;
+    let abandon = "redis.call('XADD', KEYS[1], '*', 'message', 'user:1')
+        local last = redis.call('XADD', KEYS[1], '*', 'message', 'other:1')
+        redis.call('XREADGROUP', 'GROUP', 'it', 'one', 'STREAMS', KEYS[1], '>')
+        redis.call('XACK', KEYS[1], 'it', last)
+        return redis.call('XTRIM', KEYS[1], 'MAXLEN', 1)";
+    crash_before_it_is_removed(&world, "two", AWHILE, async |server| {
+        // It waits for something new, and has looked at what is abandoned just before.
+        eventually("it waits", async || waits(server)).await;
+        server.run::<u64>(&["EVAL", abandon, "1", STREAM]);
+    })
+    .await;
+    assert_removed(&world, &cache, "two", &source).await;
+}
+
+async fn a_deleted_entry_is_missed_until_the_namespace_is_removed(world: World) {
+    let cache = world.cache().await;
+    begin_and_end(&world, &cache).await;
+    let source = outdated(&world, &cache).await;
+    let server = world.server().unwrap();
+    let id: String = server.run(&["XADD", STREAM, "*", "message", "user:1"]);
+    hand_out(&world);
+    server.run::<u64>(&["XDEL", STREAM, &id]);
+    crash_before_it_is_removed(&world, "one", LONG, async |_| {}).await;
+    assert_eq!(pending(&world), 1);
+    assert_removed(&world, &cache, "one", &source).await;
+}
+
+/// What `user:1` is loaded from has changed since it was stored.
+async fn outdated(world: &World, cache: &Cache) -> Source {
+    let source = Source::new();
+    assert_eq!(cache.scope(read(&source, 1)).await, 1);
+    let server = world.server().unwrap();
+    let stored = async || server.run::<u64>(&["EXISTS", "it:user:1"]) == 1;
+    eventually("the entry", stored).await;
+    source.write();
+    source
+}
+
+/// Leaves the newest entry alone.
+fn cut(world: &World) {
     let server = world.server().unwrap();
     server.run::<u64>(&["XTRIM", STREAM, "MAXLEN", "1"]);
-    let _consumer = consume(&cache, "one").await;
-    in_time(recorder.wait_for(Recorded::ConsumptionGap, 1)).await;
-    ingested(&cache, 1).await;
-    assert_eq!(cache.scope(read(&source, 1)).await, 2);
+}
+
+/// Hands all that is left to the consumer `one`, who never sees it.
+fn hand_out(world: &World) {
+    let server = world.server().unwrap();
+    let read = ["XREADGROUP", "GROUP", "it", "one", "STREAMS", STREAM, ">"];
+    server.run::<redis::Value>(&read);
+}
+
+/// A consumer that finds the gap, cannot remove anything, and ends.
+async fn crash_before_it_is_removed(
+    world: &World,
+    name: &str,
+    idle: Duration,
+    meanwhile: impl AsyncFnOnce(&RedisServer),
+) {
+    let server = world.server().unwrap();
+    server.run::<()>(&["ACL", "SETUSER", "default", "-scan"]);
+    let cache = world.cache().await;
+    let consumer = consume_after(&cache, name, idle).await;
+    meanwhile(server).await;
+    let tried = async || cache.stats().total().deferred_invalidations > 0;
+    eventually("an attempt", tried).await;
+    drop((consumer, cache));
+    server.run::<()>(&["ACL", "SETUSER", "default", "+scan"]);
+}
+
+async fn assert_removed(world: &World, cache: &Cache, name: &str, source: &Source) {
+    let before = cache.stats().total().ingested_messages;
+    let _consumer = consume(cache, name).await;
+    append(world, cache, "last:1").await;
+    ingested(cache, before + 1).await;
+    // Whoever could not remove it may have left a bar behind, that hides it for a while.
+    let server = world.server().unwrap();
+    assert_eq!(server.run::<u64>(&["EXISTS", "it:user:1"]), 0);
+    assert_eq!(cache.scope(read(source, 1)).await, 2);
 }
 
 async fn an_entry_without_a_message_is_refused_and_removes_nothing(world: World) {
     let cache = world.cache().await;
     let source = Source::new();
+    let _consumer = begin(&world, &cache).await;
     cache.scope(read(&source, 1)).await;
     filled(&cache, 1).await;
-    let _consumer = consume(&cache, "one").await;
     let server = world.server().unwrap();
     server.run::<String>(&["XADD", STREAM, "*", "key", "user:1"]);
     append(&world, &cache, "user:2").await;
-    ingested(&cache, 1).await;
+    ingested(&cache, 2).await;
     let total = cache.stats().total();
-    assert_eq!((total.malformed_messages, total.ingestion_gaps), (1, 0));
+    assert_eq!((total.malformed_messages, total.ingestion_gaps), (1, 1));
     source.write();
     assert_eq!(cache.scope(read(&source, 1)).await, 1);
 }

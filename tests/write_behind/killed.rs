@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use cached_redis::behind::WriteId;
 use cached_redis::error::Busy;
-use cached_redis::{Cache, redis_cached, write_behind};
+use cached_redis::{Builder, Cache, redis_cached, write_behind};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::shop::flush;
 use crate::support::{World, on_a_cluster, on_redis, signal, tier};
 
-const ADDRESS: &str = "WRITE_BEHIND_REDIS";
-const SOURCE: &str = "WRITE_BEHIND_SOURCE";
+pub(crate) const ADDRESS: &str = "WRITE_BEHIND_REDIS";
+pub(crate) const SOURCE: &str = "WRITE_BEHIND_SOURCE";
 const KEYS: u64 = 6;
 /// A killed worker is followed after so long.
 const LEASE: Duration = Duration::from_millis(200);
@@ -29,11 +29,11 @@ on_a_cluster!(each_write_is_applied_once_and_in_its_order_on_a_cluster);
 
 /// A source that other processes have too: a file of lines, each with the number that it was written under.
 #[derive(Clone)]
-struct Rows(PathBuf);
+pub(crate) struct Rows(pub(crate) PathBuf);
 
 impl Rows {
     /// As a transaction: the row and the number, or neither.
-    fn write(&self, id: u64, pieces: u64, number: &WriteId) {
+    pub(crate) fn write(&self, id: u64, pieces: u64, number: &WriteId) {
         let mut file = OpenOptions::new()
             .read(true)
             .append(true)
@@ -54,7 +54,7 @@ impl Rows {
         file.write_all(line.as_bytes()).unwrap();
     }
 
-    fn pieces(&self, id: u64) -> Vec<u64> {
+    pub(crate) fn pieces(&self, id: u64) -> Vec<u64> {
         let lines = lines(&mut File::open(&self.0).unwrap()).into_iter();
         lines
             .filter(|line| line[0] == id)
@@ -64,10 +64,10 @@ impl Rows {
 }
 
 /// The file goes with this.
-struct Kept(Rows);
+pub(crate) struct Kept(Rows);
 
 impl Kept {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let file = format!("write-behind-{name}-{}", std::process::id());
         let rows = Rows(std::env::temp_dir().join(file));
         File::create(&rows.0).unwrap();
@@ -120,10 +120,14 @@ async fn set(rows: &Rows, id: u64, pieces: u64) -> Result<(), Busy> {
     Ok(())
 }
 
-async fn connected(url: String) -> Cache {
+pub(crate) fn connection(url: String) -> Builder {
     let builder = Cache::builder().url(url).namespace("it").write_behind(true);
     let builder = builder.deadline(Duration::from_secs(20)).lease(LEASE);
-    builder.require_connection(true).build().await.unwrap()
+    builder.require_connection(true)
+}
+
+async fn connected(url: String) -> Cache {
+    connection(url).build().await.unwrap()
 }
 
 /// What a worker does; without an address, nothing.

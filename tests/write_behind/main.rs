@@ -9,6 +9,8 @@ mod behaviour;
 mod beside;
 mod dead_letters;
 mod durability;
+#[cfg(feature = "testing")]
+mod each_await;
 mod killed;
 mod servers;
 mod shop;

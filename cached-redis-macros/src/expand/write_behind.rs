@@ -1,7 +1,7 @@
 //! `#[write_behind]`: store the call, and be able to run it from that.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens as _, quote_spanned};
+use quote::{ToTokens as _, format_ident, quote_spanned};
 use syn::Index;
 
 use super::key::key_writer;
@@ -18,6 +18,7 @@ use crate::parse::text;
 ///
 /// async fn save_stock(id: u64, stock: Stock, db: &Db) -> Result<(), E> {
 ///     async fn body(id: u64, stock: Stock, db: &Db) -> Result<(), E> { BODY }
+///     const STORED: (Stored<(u64, Stock,)>, Stored<Stock>) = …;
 ///     fn apply(call: Applying) -> Boxed<'static, Applied> { … body(id, stock, &db).await … }
 ///     fn needs() -> Vec<Need> { vec![Need::of::<Db>()] }
 ///     let behind = { static WRITE_BEHIND: WriteBehind = …; inventory::submit! { … } &WRITE_BEHIND };
@@ -25,7 +26,7 @@ use crate::parse::text;
 ///     Behind::key(&mut write, |k| { k.text("{stock}:"); … });
 ///     if Behind::is_uncached(&write) { return body(id, stock, db).await; }
 ///     let arguments = (id, stock,);
-///     let accepted = write_behind(write, &arguments, |arguments| &arguments.1).await;
+///     let accepted = write_behind(write, &arguments, &arguments.1, &STORED).await;
 ///     <Result<(), E> as Acceptance>::acceptance(accepted)
 /// }
 /// ```
@@ -34,7 +35,10 @@ pub(crate) fn write_behind(behind: &Behind, function: &Function) -> TokenStream 
     let p = private(behind.krate.as_ref());
     let body = Ident::new("__body", here);
     let inner = function.renamed(&body);
-    let apply = apply(behind, &body, &p);
+    let (stored_types, apply) = (
+        stored_types(behind, &p),
+        apply(behind, function.name(), &body, &p),
+    );
     let registered = registered(behind, function, &p);
     let write = on_instance(
         &quote_spanned!(here=> #p::Behind),
@@ -51,6 +55,7 @@ pub(crate) fn write_behind(behind: &Behind, function: &Function) -> TokenStream 
     let acceptance = quote_spanned!(span=> <#output as #q::Acceptance>::acceptance(__accepted));
     let function = function.with(&quote_spanned! {here=>
         #inner
+        #stored_types
         #apply
         let __behind = #registered;
         let mut __write = #write;
@@ -59,7 +64,7 @@ pub(crate) fn write_behind(behind: &Behind, function: &Function) -> TokenStream 
             return #body(#(#all),*).await;
         }
         let __arguments = (#(#stored,)*);
-        let __accepted = #p::write_behind(__write, &__arguments, |__arguments| &__arguments.#value).await;
+        let __accepted = #p::write_behind(__write, &__arguments, &__arguments.#value, &__STORED).await;
         #acceptance
     });
     // What is `mut` is so for the body alone.
@@ -69,15 +74,29 @@ pub(crate) fn write_behind(behind: &Behind, function: &Function) -> TokenStream 
     }
 }
 
-/// What runs a call that comes out of the queue, and what that needs.
-fn apply(behind: &Behind, body: &Ident, p: &TokenStream) -> TokenStream {
+/// How arguments and value are stored. Each type is bound here alone, so that one that cannot be is one error.
+fn stored_types(behind: &Behind, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
-    let (names, types): (Vec<_>, Vec<_>) = behind
-        .stored()
-        .map(|Input { name, ty, .. }| (name, ty))
-        .unzip();
-    let provided: Vec<_> = behind.provided().collect();
-    let given = provided.iter().map(|Input { name, ty, .. }| {
+    let stored: Vec<_> = behind.stored().map(|input| &input.ty).collect();
+    let all: Vec<_> = (0..stored.len())
+        .map(|at| format_ident!("__T{at}"))
+        .collect();
+    let (value, value_type) = (&all[behind.value], stored[behind.value]);
+    quote_spanned! {here=>
+        const __STORED: (#p::Stored<(#(#stored,)*)>, #p::Stored<#value_type>) = {
+            const fn __stored<#(#all: #p::Storable),*>() -> (#p::Stored<(#(#all,)*)>, #p::Stored<#value>) {
+                (#p::Stored::of(), #p::Stored::of())
+            }
+            __stored::<#(#stored),*>()
+        };
+    }
+}
+
+/// What runs a call that comes out of the queue, and what that needs.
+fn apply(behind: &Behind, name: &Ident, body: &Ident, p: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
+    let names = behind.stored().map(|input| &input.name);
+    let given = behind.provided().map(|Input { name, ty, .. }| {
         quote_spanned! {here=>
             let #p::Some(#name) = #p::Applying::provided::<#ty>(&__call) else {
                 return #p::Applied::Failed;
@@ -91,18 +110,22 @@ fn apply(behind: &Behind, body: &Ident, p: &TokenStream) -> TokenStream {
             true => quote_spanned!(here=> &#name),
             false => name.to_token_stream(),
         });
-    let needs = provided.iter().map(|input| &input.ty);
+    let needs = behind.provided().map(|input| &input.ty);
     let output = &behind.output;
+    let run = quote_spanned! {here=>
+        let #p::Some((#(#names,)*)) = #p::Applying::arguments(&__call, &__STORED.0) else {
+            return #p::Applied::Unreadable;
+        };
+        #(#given)*
+        let __result = #body(#(#arguments),*).await;
+        <#output as #p::Acceptance>::applied(&__result)
+    };
+    // A worker's tasks are `Send`: a body that is not is an error of the function's name.
+    let run =
+        quote_spanned!(here.located_at(name.span())=> ::std::boxed::Box::pin(async move { #run }));
     quote_spanned! {here=>
         fn __apply(__call: #p::Applying) -> #p::Boxed<'static, #p::Applied> {
-            ::std::boxed::Box::pin(async move {
-                let #p::Some((#(#names,)*)) = #p::Applying::arguments::<(#(#types,)*)>(&__call) else {
-                    return #p::Applied::Unreadable;
-                };
-                #(#given)*
-                let __result = #body(#(#arguments),*).await;
-                <#output as #p::Acceptance>::applied(&__result)
-            })
+            #run
         }
         fn __needs() -> ::std::vec::Vec<#p::Need> {
             ::std::vec![#(#p::Need::of::<#needs>()),*]

@@ -15,13 +15,30 @@ pub(crate) async fn save(
         stock.settle();
         db.save(id, stock, place).await
     }
+    const __STORED: (
+        other::path::__private::Stored<(u64, Stock, Option<String>)>,
+        other::path::__private::Stored<Stock>,
+    ) = {
+        const fn __stored<
+            __T0: other::path::__private::Storable,
+            __T1: other::path::__private::Storable,
+            __T2: other::path::__private::Storable,
+        >() -> (
+            other::path::__private::Stored<(__T0, __T1, __T2)>,
+            other::path::__private::Stored<__T1>,
+        ) {
+            (other::path::__private::Stored::of(), other::path::__private::Stored::of())
+        }
+        __stored::<u64, Stock, Option<String>>()
+    };
     fn __apply(
         __call: other::path::__private::Applying,
     ) -> other::path::__private::Boxed<'static, other::path::__private::Applied> {
         ::std::boxed::Box::pin(async move {
-            let other::path::__private::Some((id, stock, place)) = other::path::__private::Applying::arguments::<
-                (u64, Stock, Option<String>),
-            >(&__call) else {
+            let other::path::__private::Some((id, stock, place)) = other::path::__private::Applying::arguments(
+                &__call,
+                &__STORED.0,
+            ) else {
                 return other::path::__private::Applied::Unreadable;
             };
             let other::path::__private::Some(db) = other::path::__private::Applying::provided::<
@@ -104,7 +121,8 @@ pub(crate) async fn save(
     let __accepted = other::path::__private::write_behind(
             __write,
             &__arguments,
-            |__arguments| &__arguments.1,
+            &__arguments.1,
+            &__STORED,
         )
         .await;
     <Result<(), DbError> as other::path::__private::Acceptance>::acceptance(__accepted)

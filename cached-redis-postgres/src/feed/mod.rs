@@ -23,7 +23,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cached_redis::Cache;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use self::primary::Primary;
@@ -53,6 +53,19 @@ pub struct Builder {
     slot: String,
     publication: String,
     gated: bool,
+    halt: Option<Arc<Halt>>,
+}
+
+/// A step at which a test holds a feed.
+#[allow(dead_code, reason = "only tests make one")]
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Halt {
+    step: &'static str,
+    /// It is there.
+    pub reached: Notify,
+    /// It goes on.
+    pub go: Notify,
 }
 
 impl Builder {
@@ -77,6 +90,19 @@ impl Builder {
     pub fn ungated(mut self) -> Self {
         self.gated = false;
         self
+    }
+
+    /// Holds the feed when it is at `step` for the first time.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub fn halt_at(mut self, step: &'static str) -> (Self, Arc<Halt>) {
+        let halt = Arc::new(Halt {
+            step,
+            reached: Notify::new(),
+            go: Notify::new(),
+        });
+        self.halt = Some(Arc::clone(&halt));
+        (self, halt)
     }
 
     /// Starts to follow the database, in a task of the runtime that this is called in.
@@ -107,6 +133,7 @@ impl Builder {
             cache: cache.clone(),
             shared: Arc::clone(&shared),
             gated: self.gated,
+            halt: Mutex::new(self.halt),
         };
         Ok(Feed {
             target,
@@ -146,6 +173,7 @@ impl Feed {
             slot: NAME.to_owned(),
             publication: NAME.to_owned(),
             gated: true,
+            halt: None,
         }
     }
 

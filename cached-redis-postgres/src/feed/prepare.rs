@@ -26,8 +26,10 @@ impl Follower {
             return Ok(None);
         }
         self.enter(FeedState::Preparing);
+        self.reach("locked").await;
         primary.remove(&new).await?;
         primary.create(&new).await?;
+        self.reach("created").await;
         match slot {
             Slot::Lost => tracing::error!(
                 slot = old.as_str(),
@@ -41,11 +43,12 @@ impl Follower {
         self.shared.record().stats.lost_slots += 1;
         let before = primary.look().await?.snapshot;
         self.clear().await;
+        self.reach("cleared").await;
         if slot == Slot::Lost {
             primary.remove(old).await?;
         }
         if before.is_quiet() {
-            primary.rename(&new, old).await?;
+            self.rename(primary).await?;
             let slot = old.clone();
             return Ok(Some(Taken { slot, before: None }));
         }
@@ -57,10 +60,18 @@ impl Follower {
 
     /// All that the new slot does not know of is removed: it gets its name.
     pub(super) async fn settle(&self, primary: &Primary) -> Result<(), Error> {
-        let (old, new) = (&self.target.slot, self.target.new_slot());
+        let new = self.target.new_slot();
         while matches!(primary.slot(&new).await?, Slot::Busy(_)) {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
-        primary.rename(&new, old).await
+        self.rename(primary).await
+    }
+
+    /// Gives the new slot the name of the old one, by a copy.
+    async fn rename(&self, primary: &Primary) -> Result<(), Error> {
+        let new = self.target.new_slot();
+        primary.copy(&new, &self.target.slot).await?;
+        self.reach("copied").await;
+        primary.remove(&new).await
     }
 }

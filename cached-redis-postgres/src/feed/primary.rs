@@ -206,13 +206,13 @@ impl Primary {
         self.of_slot(drop_it, slot).await.map(drop)
     }
 
-    /// Gives a slot another name, by a copy.
-    pub(super) async fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
+    /// Makes a slot `to` that is where `from` is.
+    pub(super) async fn copy(&self, from: &str, to: &str) -> Result<(), Error> {
         let copy = "SELECT pg_copy_logical_replication_slot($1, $2)::text";
         self.target
             .in_time(self.client.query_one(copy, &[&from, &to]))
             .await??;
-        self.remove(from).await
+        Ok(())
     }
 }
 

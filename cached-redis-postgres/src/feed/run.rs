@@ -1,18 +1,18 @@
 //! The task of a feed: session after session.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cached_redis::{Cache, Invalidation};
 use tokio::time::{Instant, sleep};
 
-use super::Shared;
 use super::primary::{Primary, Slot};
 use super::session::Session;
 use super::snapshot::Snapshot;
 use super::stats::FeedState;
 use super::stream::Stream;
 use super::target::{FEEDBACK, Target};
+use super::{Halt, Shared};
 use crate::Error;
 
 /// How long it pauses after a failure: at first, and at most.
@@ -23,6 +23,7 @@ pub(super) struct Follower {
     pub(super) cache: Cache,
     pub(super) shared: Arc<Shared>,
     pub(super) gated: bool,
+    pub(super) halt: Mutex<Option<Arc<Halt>>>,
 }
 
 /// The slot that is to be read.
@@ -73,6 +74,7 @@ impl Follower {
     /// Until a new slot has got its name.
     async fn session(&self) -> Result<(), Error> {
         let primary = Primary::connect(&self.target).await?;
+        self.reach("connected").await;
         self.shared.record().stats.connections += 1;
         // Before it waits for the slot, and before anything else may fail: it is told of once.
         if self.shared.is_moved_to(&primary.history) {
@@ -83,7 +85,9 @@ impl Follower {
             self.clear().await;
         }
         let taken = self.take(&primary).await?;
+        self.reach("taken").await;
         let stream = Stream::open(&self.target, &taken.slot, &primary.identity).await?;
+        self.reach("opened").await;
         self.enter(FeedState::Streaming);
         let settled = Session::new(self, &primary, stream, &taken).run().await;
         // Without it the slot is free.
@@ -110,6 +114,18 @@ impl Follower {
             }
             self.enter(FeedState::Waiting);
             sleep(FEEDBACK).await;
+        }
+    }
+
+    /// Where a test may hold it. A feed that is dropped there is a process that has crashed there.
+    pub(super) async fn reach(&self, step: &'static str) {
+        let halt = {
+            let mut halt = self.halt.lock().unwrap_or_else(PoisonError::into_inner);
+            halt.take_if(|halt| halt.step == step)
+        };
+        if let Some(halt) = halt {
+            halt.reached.notify_one();
+            halt.go.notified().await;
         }
     }
 

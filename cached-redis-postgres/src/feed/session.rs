@@ -109,12 +109,16 @@ impl<'a> Session<'a> {
     async fn release(&mut self) -> Result<(), Error> {
         let is_held = matches!(self.pause, Pause::Attempt(until, _) if Instant::now() < until);
         if self.window.oldest().is_some() && !is_held {
+            self.follower.reach("received").await;
             self.look().await?;
+            self.follower.reach("looked").await;
             self.invalidate().await;
+            self.follower.reach("invalidated").await;
         }
         if let Some(end) = self.window.confirm() {
             self.stream.confirm(end);
             self.follower.shared.apply(end);
+            self.follower.reach("confirmed").await;
         }
         self.follower.shared.record().oldest = self.window.oldest();
         Ok(())

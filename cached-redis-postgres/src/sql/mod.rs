@@ -8,6 +8,14 @@ mod template;
 pub use kit::Kit;
 pub use table::Table;
 
+/// The table that [`is_first`](crate::is_first) needs, for exactly-once
+/// [write-behind](cached_redis::docs::write_behind#exactly-once).
+pub const APPLIED: &str = "CREATE TABLE IF NOT EXISTS cached_redis_applied (
+    queue text, partition int, number bigint NOT NULL,
+    PRIMARY KEY (queue, partition)
+);
+";
+
 /// Why no triggers can be made for a table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

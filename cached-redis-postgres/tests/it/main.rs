@@ -1,6 +1,7 @@
 //! Behaviour, on real servers: `cargo test -p cached-redis-postgres --all-features`.
 
 mod crashes;
+mod each_step;
 mod emits;
 mod feed;
 mod gate;
@@ -8,3 +9,4 @@ mod kit;
 mod slots;
 mod stress;
 mod support;
+mod told;

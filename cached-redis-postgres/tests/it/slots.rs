@@ -242,10 +242,14 @@ async fn after_a_failover_everything_goes_and_places_in_the_other_log_are_not_wa
 #[tokio::test]
 async fn after_a_failover_who_only_waits_for_the_slot_removes_everything_too() {
     let mut shop = Shop::open().await;
+    shop.postgres
+        .run("CREATE ROLE waiter LOGIN REPLICATION")
+        .await;
     let other = shop.builder().namespace("other").build();
     let (one, two) = (shop.cache().await, other.await.unwrap());
-    let _first = shop.feed(&one).await;
-    let second = Feed::builder(shop.postgres.url()).start(&two).await;
+    let first = shop.feed(&one).await;
+    let waiter = shop.postgres.url_of("waiter");
+    let second = Feed::builder(waiter).start(&two).await;
     let second = second.unwrap();
     eventually("the second waits", async || {
         second.stats().state == FeedState::Waiting
@@ -256,11 +260,24 @@ async fn after_a_failover_who_only_waits_for_the_slot_removes_everything_too() {
         shop.read(cache, 1).await;
         eventually("the entry", async || shop.redis.bytes(key).is_some()).await;
     }
+    // It comes back when the slot is taken.
+    shop.postgres.run("ALTER ROLE waiter NOLOGIN").await;
+    let before = first.stats().connections;
     shop.postgres.crash();
     let standby = shop.postgres.copy();
     shop.postgres.promote(&standby).await;
+    eventually("the first one reads", async || {
+        let stats = first.stats();
+        stats.connections > before && stats.state == FeedState::Streaming
+    })
+    .await;
+    shop.postgres.run("ALTER ROLE waiter LOGIN").await;
     eventually("both are gone", async || {
         !keys.iter().any(|key| shop.redis.bytes(key).is_some())
+    })
+    .await;
+    eventually("the second waits again", async || {
+        second.stats().state == FeedState::Waiting
     })
     .await;
 }

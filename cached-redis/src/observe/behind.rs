@@ -7,13 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::observe::registry::{Function, FunctionInfo, Registered, Writer};
 use crate::util::boxed::Boxed;
-use crate::wire::codec::{self, Msgpack};
-use crate::wire::entry::Header;
+use crate::wire::stored::Stored;
 
 /// One function under `#[write_behind]`: what it is called with waits in a queue.
 #[derive(Debug)]
@@ -76,13 +73,25 @@ pub struct Need {
 impl Need {
     /// That of a parameter `&T`.
     #[must_use]
-    pub fn of<T: Any + Send + Sync>() -> Self {
+    pub fn of<T: Any>() -> Self {
         Self {
             id: TypeId::of::<T>(),
             name: type_name::<T>(),
         }
     }
 }
+
+/// What a worker can provide. The name is for the compiler's message.
+#[diagnostic::on_unimplemented(
+    message = "no worker can provide a `{Self}`: its tasks run on any thread",
+    label = "this is not `Send` and `Sync`",
+    note = "help: take a reference to what is both, such as an `Arc` for an `Rc`, or a `Mutex` for a `RefCell`"
+)]
+pub trait Providable: Any + Send + Sync {}
+
+// Else there would be an error for each of them.
+#[diagnostic::do_not_recommend]
+impl<T: Any + Send + Sync> Providable for T {}
 
 /// What a worker was provided with, by type.
 #[derive(Clone, Default)]
@@ -127,14 +136,13 @@ impl Applying {
 
     /// Its arguments; `None` if they are of other types than those that were stored.
     #[must_use]
-    pub fn arguments<A: Serialize + DeserializeOwned>(&self) -> Option<A> {
-        let (header, payload) = Header::parse(&self.arguments)?;
-        codec::decode_checked(&Msgpack, &header, payload, || false)
+    pub fn arguments<A>(&self, stored: &Stored<A>) -> Option<A> {
+        stored.decode(&self.arguments)
     }
 
     /// What the worker was provided with of a type.
     #[must_use]
-    pub fn provided<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+    pub fn provided<T: Providable>(&self) -> Option<Arc<T>> {
         self.provided.get()
     }
 }

@@ -322,7 +322,7 @@ impl<'a> Signal<'a> {
                  values until their TTL")
             .floods()
             .count(C::IngestionGaps),
-            E::ConsumptionGap => error("entries of a stream of invalidations were gone before they were read: the whole \
+            E::ConsumptionGap => error("entries of a stream of invalidations are gone unread, or its group is new: the whole \
                  namespace is removed")
             .floods()
             .count(C::IngestionGaps),

@@ -16,7 +16,7 @@ pub use inventory;
 pub use crate::api::catalog::assert_catalog;
 pub use crate::engine::handle::Cache;
 pub use crate::engine::id_map::IdMap;
-pub use crate::observe::behind::{Applied, Applying, BehindInfo, Need, WriteBehind};
+pub use crate::observe::behind::{Applied, Applying, BehindInfo, Need, Providable, WriteBehind};
 pub use crate::observe::instance::{Instance, definition};
 pub use crate::observe::registry::{
     Function, FunctionInfo, Guard, Registered, When, WriteThrough, Writer, WriterInfo,
@@ -32,6 +32,7 @@ pub use crate::read::batch::{Batch, Each};
 pub use crate::read::call::Call;
 pub use crate::util::boxed::Boxed;
 pub use crate::wire::key::{KeyName, KeyWriter, part};
+pub use crate::wire::stored::{Storable, Stored};
 pub use crate::wire::version::source_version;
 pub use crate::write::attributes::Attributes;
 pub use crate::write::behind::Behind;
@@ -176,13 +177,10 @@ where
 pub fn write_behind<A, V>(
     behind: Behind,
     arguments: &A,
-    value: fn(&A) -> &V,
-) -> impl Future<Output = Result<(), Busy>> + Send + use<A, V>
-where
-    A: Serialize + DeserializeOwned,
-    V: Cacheable,
-{
-    crate::write::behind::write(behind, arguments, value)
+    value: &V,
+    stored: &(Stored<A>, Stored<V>),
+) -> impl Future<Output = Result<(), Busy>> + Send + use<A, V> {
+    crate::write::behind::write(behind, arguments, value, stored)
 }
 
 /// A copy of an argument for one load of a batch, which may load more than once.

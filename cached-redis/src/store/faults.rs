@@ -61,6 +61,7 @@ struct Plan {
     lose_answer: f64,
     drop: f64,
     reorder: f64,
+    at: Option<fn(&'static str, bool)>,
 }
 
 #[derive(Debug)]
@@ -169,6 +170,13 @@ impl Faults {
         self
     }
 
+    /// Calls `at` before each step with its name and `false`, and with `true` when it has run: a process can end itself
+    /// there, at each of its awaits in turn. The names are those of the steps in this library, and change with it.
+    pub fn at_each_step(mut self, at: fn(&'static str, bool)) -> Self {
+        self.plan.at = Some(at);
+        self
+    }
+
     /// While it is on, every step fails at once and never runs. When it is over, deferred
     /// invalidations are replayed within 5 s; [`Cache::flush`](crate::Cache::flush) does it at once.
     pub fn outage(&self, on: bool) {
@@ -208,6 +216,12 @@ impl Faults {
             "faults",
             problem,
         )
+    }
+
+    pub(crate) fn reach(&self, step: &'static str, has_run: bool) {
+        if let Some(at) = self.plan.at {
+            at(step, has_run);
+        }
     }
 
     /// The number of the next step, and what becomes of it.

@@ -62,9 +62,14 @@ impl FaultyStore {
         &self.store
     }
 
-    async fn run<T: Send + 'static>(&self, step: Step<T>) -> Answer<T> {
+    pub(super) fn reach(&self, step: &'static str, has_run: bool) {
+        self.faults.reach(step, has_run);
+    }
+
+    async fn run<T: Send + 'static>(&self, name: &'static str, step: Step<T>) -> Answer<T> {
+        self.reach(name, false);
         let (number, fate) = self.faults.next();
-        let step = numbered(self.faults.clone(), number, step);
+        let step = numbered(self.faults.clone(), name, number, step);
         match fate {
             Fate::Run => step.await,
             Fate::LoseAnswer => step.await.and(Err(StoreError::Lost)),
@@ -107,8 +112,9 @@ impl FaultyStore {
 }
 
 /// `step`, which tells that it has run.
-async fn numbered<T>(faults: Faults, number: u64, step: Step<T>) -> Answer<T> {
+async fn numbered<T>(faults: Faults, name: &'static str, number: u64, step: Step<T>) -> Answer<T> {
     let answer = step.await;
+    faults.reach(name, true);
     faults.has_run(number);
     answer
 }
@@ -165,13 +171,13 @@ macro_rules! fail {
             $(fn $step(&self, $($name: $type),*) -> impl Future<Output = Answer<$answer>> + Send {
                 let store = Arc::clone(&self.store);
                 $(let $name = $name.to_owned();)*
-                self.run(Box::pin(async move { store.$step($($name.lend()),*).await }))
+                self.run(stringify!($step), Box::pin(async move { store.$step($($name.lend()),*).await }))
             })+
 
             fn get_all(&self, keys: &[&str]) -> impl Future<Output = Answer<Vec<Option<Bytes>>>> + Send {
                 let store = Arc::clone(&self.store);
                 let keys: Vec<_> = keys.iter().map(|key| (*key).to_owned()).collect();
-                self.run(Box::pin(async move {
+                self.run("get_all", Box::pin(async move {
                     let keys: Vec<_> = keys.iter().map(String::as_str).collect();
                     store.get_all(&keys).await
                 }))
@@ -205,7 +211,7 @@ impl FaultyStore {
             let keys: Vec<_> = keys.iter().map(String::as_str).collect();
             store.read_tracked(&keys).await
         };
-        self.run(Box::pin(read)).await
+        self.run("read_tracked", Box::pin(read)).await
     }
 
     pub(super) async fn read_parts(
@@ -221,7 +227,7 @@ impl FaultyStore {
             let keys: Vec<_> = keys.iter().map(|(key, of)| (key.as_str(), *of)).collect();
             store.read_parts(&keys).await
         };
-        self.run(Box::pin(read)).await
+        self.run("read_parts", Box::pin(read)).await
     }
 }
 
@@ -240,7 +246,7 @@ macro_rules! fail_many {
                     let (some, count) = (some.to_vec(), some.len());
                     $(let $name = $name.clone();)*
                     let step = Box::pin(async move { Ok(store.$step(&some $(, $name)*).await) });
-                    let answered = self.run(step).await;
+                    let answered = self.run(stringify!($step), step).await;
                     answers.extend(answered.unwrap_or_else(|error| vec![Err(error); count]));
                 }
                 answers

@@ -6,7 +6,9 @@
 //! the others after a while. So every entry arrives at least once, in the order of the log as long as
 //! nothing fails.
 //!
-//! What the log no longer holds is told as a gap.
+//! What the log no longer holds is told as a gap. Where that has to be *certain*, it also is to whoever comes after a
+//! crash: nothing is acknowledged before a gap that was found with it is settled, a hole in front of what is pending
+//! is one, and so is a group that is missing, since nobody knows what was lost together with it.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -39,16 +41,21 @@ pub(crate) struct Reader {
     pub(crate) claim_after: Duration,
     /// Whether it is a message that the taker understands; else it is a gap, and acknowledged.
     pub(crate) readable: fn(&[u8]) -> bool,
+    /// Whether a gap must be known after a crash too.
+    pub(crate) certain: bool,
 }
 
 /// What a consumer hears.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Entry {
     /// The id of an entry, and the message in it.
     Message(String, Bytes),
-    /// Some entries were gone before they were read.
-    Gap,
+    /// Some entries were gone before they were read. Nothing comes behind it before it is settled.
+    Gap(Settled),
 }
+
+/// Says that a gap was dealt with. Dropped, that nobody will.
+pub(crate) type Settled = oneshot::Sender<()>;
 
 /// Some entries of a log.
 #[derive(Debug, Default)]
@@ -63,8 +70,13 @@ pub(crate) struct Batch {
 
 /// One consumer's way to the log.
 pub(crate) trait Log: Send + Sync + 'static {
-    /// Connects, and makes the group if there is none: `true`.
-    fn open(&mut self, from_start: bool) -> impl Future<Output = Answer<bool>> + Send;
+    fn connect(&mut self) -> impl Future<Output = Answer<()>> + Send;
+
+    /// Whether the group is missing, or there is a hole in front of what it has not acknowledged; each is told once.
+    fn lacks(&mut self) -> impl Future<Output = Answer<bool>> + Send;
+
+    /// Makes the group if there is none: `true`.
+    fn create(&mut self, from_start: bool) -> impl Future<Output = Answer<bool>> + Send;
 
     /// The oldest that were handed to this consumer after the entry `after`, and not acknowledged.
     fn pending(&mut self, after: &str) -> impl Future<Output = Answer<Batch>> + Send;
@@ -145,12 +157,22 @@ impl<L: Log> Follower<L> {
     async fn join(&mut self) -> Result<(), End> {
         // A group that is gone was told how far it had come by nobody: all that is there is new to it.
         let from_start = self.reader.from_start || self.joined;
-        let created = self.log.open(from_start).await?;
+        self.log.connect().await?;
+        self.look().await?;
+        let created = self.log.create(from_start).await?;
         let missed = created && (self.joined || self.failed && !from_start);
         (self.joined, self.failed) = (true, false);
         self.tried = None;
-        if missed {
-            self.hand_on(Entry::Gap).await?;
+        if missed && !self.reader.certain {
+            self.hand_on_gap().await?;
+        }
+        Ok(())
+    }
+
+    /// Before a step that lets the log forget what is missing.
+    async fn look(&mut self) -> Result<(), End> {
+        if self.reader.certain && self.log.lacks().await? {
+            self.hand_on_gap().await?;
         }
         Ok(())
     }
@@ -171,7 +193,12 @@ impl<L: Log> Follower<L> {
         let mut due = Instant::now();
         loop {
             if Instant::now() >= due {
+                self.look().await?;
                 let abandoned = self.log.claim().await?;
+                if !abandoned.entries.is_empty() {
+                    // Some may have been handed out and abandoned since.
+                    self.look().await?;
+                }
                 let more = abandoned.more;
                 self.take(abandoned).await?;
                 due = Instant::now() + if more { Duration::ZERO } else { every };
@@ -191,23 +218,31 @@ impl<L: Log> Follower<L> {
 
     async fn take(&mut self, batch: Batch) -> Result<(), End> {
         if batch.gap {
-            self.hand_on(Entry::Gap).await?;
+            self.hand_on_gap().await?;
         }
         let mut unreadable = Vec::new();
         for (id, message) in batch.entries {
-            let entry = match message.filter(|message| (self.reader.readable)(message)) {
-                Some(message) => Entry::Message(id, message),
+            match message.filter(|message| (self.reader.readable)(message)) {
+                Some(message) => self.hand_on(Entry::Message(id, message)).await?,
                 None => {
+                    self.hand_on_gap().await?;
                     unreadable.push(id);
-                    Entry::Gap
                 }
-            };
-            self.hand_on(entry).await?;
+            }
         }
         if !unreadable.is_empty() {
             self.log.acknowledge(unreadable).await?;
         }
         Ok(())
+    }
+
+    /// Returns when it is settled.
+    async fn hand_on_gap(&mut self) -> Result<(), End> {
+        // Whoever waits for the first attempt takes nothing before it is over.
+        self.tried = None;
+        let (settled, is_settled) = oneshot::channel();
+        self.hand_on(Entry::Gap(settled)).await?;
+        is_settled.await.map_err(|_| End::Closed)
     }
 
     async fn hand_on(&self, entry: Entry) -> Result<(), End> {
@@ -222,5 +257,80 @@ impl<L: Log> Follower<L> {
         } else {
             crate::util::warning::warn!(%error, "the stream of events cannot be read, going on trying");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A log in which one entry is left behind a hole that shows only when it was claimed.
+    #[derive(Default)]
+    struct Holed {
+        is_claimed: bool,
+    }
+
+    impl Log for Holed {
+        async fn connect(&mut self) -> Answer<()> {
+            Ok(())
+        }
+
+        async fn lacks(&mut self) -> Answer<bool> {
+            Ok(self.is_claimed)
+        }
+
+        async fn create(&mut self, _: bool) -> Answer<bool> {
+            Ok(false)
+        }
+
+        async fn pending(&mut self, _: &str) -> Answer<Batch> {
+            Ok(Batch::default())
+        }
+
+        async fn fresh(&mut self, _: Duration) -> Answer<Batch> {
+            std::future::pending().await
+        }
+
+        async fn claim(&mut self) -> Answer<Batch> {
+            self.is_claimed = true;
+            let entry = ("1-0".to_owned(), Some(Bytes::from_static(b"user:1")));
+            Ok(Batch {
+                entries: vec![entry],
+                ..Batch::default()
+            })
+        }
+
+        async fn acknowledge(&mut self, _: Vec<String>) -> Answer<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hole_in_front_of_what_was_claimed_is_settled_before_that_is_handed_on() {
+        let reader = Reader {
+            log: "log".to_owned(),
+            field: "message",
+            group: "group".to_owned(),
+            consumer: "one".to_owned(),
+            from_start: true,
+            claim_after: Duration::from_secs(60),
+            readable: |_| true,
+            certain: true,
+        };
+        let (taker, mut entries) = mpsc::channel(8);
+        let (tried, _first_try) = oneshot::channel();
+        tokio::spawn(follow(Holed::default(), Arc::new(reader), taker, tried));
+        let Some(Entry::Gap(settled)) = entries.recv().await else {
+            panic!("a gap comes first");
+        };
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert!(entries.try_recv().is_err(), "it is not settled yet");
+        settled.send(()).unwrap();
+        let Some(Entry::Message(id, _)) = entries.recv().await else {
+            panic!("the entry comes");
+        };
+        assert_eq!(id, "1-0");
     }
 }

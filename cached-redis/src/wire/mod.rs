@@ -13,6 +13,7 @@ pub(crate) mod lock;
 pub(crate) mod message;
 pub(crate) mod packing;
 pub(crate) mod resp;
+pub(crate) mod stored;
 pub(crate) mod tag;
 pub(crate) mod targets;
 pub(crate) mod template;

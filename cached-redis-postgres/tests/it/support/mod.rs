@@ -5,6 +5,9 @@ mod shop;
 
 // Shared with the tests of the library, which use more of it.
 #[allow(dead_code)]
+#[path = "../../../../tests/support/log.rs"]
+mod log;
+#[allow(dead_code)]
 #[path = "../../../../tests/support/patience.rs"]
 mod patience;
 #[allow(dead_code)]
@@ -18,6 +21,7 @@ mod server;
 #[path = "../../../../tests/support/tier.rs"]
 mod tier;
 
+pub(crate) use log::Log;
 pub(crate) use patience::{eventually, in_time};
 pub(crate) use postgres::{Postgres, Session};
 pub(crate) use process::signal;

@@ -2,7 +2,8 @@
 //! stays until the invalidation that it asks for is confirmed.
 //!
 //! Nothing is acknowledged that the store has not confirmed, not even what is in the journal: that ends with
-//! its process. Where entries are gone that nobody has read, nobody knows what they named, so everything goes.
+//! its process. Where entries are gone that nobody has read, nobody knows what they named, so everything goes; and
+//! where there is no group, since one that was lost leaves nothing behind that could be told from a first start.
 
 use std::sync::{Arc, Weak};
 
@@ -15,7 +16,7 @@ use super::gather::Gathered;
 use crate::engine::handle::Inner;
 use crate::observe::event::Event;
 use crate::observe::registry::DIRECT;
-use crate::store::log::{Entry, Reader};
+use crate::store::log::{Entry, Reader, Settled};
 use crate::util::background::Background;
 use crate::util::backoff::Backoff;
 use crate::write::clear;
@@ -39,7 +40,7 @@ impl InvalidationConsumer {
     pub(crate) async fn open(inner: &Arc<Inner>, stream: &str, consumer: Consumer) -> Self {
         // What was asked for before there was a group is asked for all the same.
         let consumer = consumer.from_start();
-        let reader = Arc::new(consumer.reader(stream.to_owned(), FIELD, |_| true));
+        let reader = Arc::new(consumer.reader(stream.to_owned(), FIELD, |_| true, true));
         let (entries, follower) = inner.store.follow(&reader, &inner.runtime).await;
         let consumption = Consumption {
             cache: Arc::downgrade(inner),
@@ -47,7 +48,7 @@ impl InvalidationConsumer {
             entries,
             gathered: Gathered::default(),
             ids: Vec::new(),
-            has_gap: false,
+            gaps: Vec::new(),
         };
         Self {
             _task: Background(inner.runtime.spawn(consumption.run())),
@@ -64,8 +65,8 @@ struct Consumption {
     gathered: Gathered,
     /// The entries that were gathered.
     ids: Vec<String>,
-    /// Whether some were gone.
-    has_gap: bool,
+    /// Where some were gone.
+    gaps: Vec<Settled>,
 }
 
 impl Consumption {
@@ -99,9 +100,9 @@ impl Consumption {
                 self.gathered.add(inner, &message);
                 self.ids.push(id);
             }
-            Entry::Gap => {
+            Entry::Gap(settled) => {
                 inner.emit(&DIRECT.site, &Event::ConsumptionGap);
-                self.has_gap = true;
+                self.gaps.push(settled);
             }
         }
     }
@@ -113,13 +114,16 @@ impl Consumption {
             sleep(backoff.next()).await;
         }
         self.gathered.served(inner);
-        self.has_gap = false;
+        for settled in self.gaps.drain(..) {
+            // Who has ended does not ask.
+            let _ = settled.send(());
+        }
     }
 
     async fn attempt(&self, inner: &Arc<Inner>) -> Invalidation {
-        match self.has_gap {
-            true => clear::namespace(inner).await,
-            false => self.gathered.send(inner).await,
+        match self.gaps.is_empty() {
+            true => self.gathered.send(inner).await,
+            false => clear::namespace(inner).await,
         }
     }
 

@@ -74,11 +74,13 @@ impl Consumer {
         log: String,
         field: &'static str,
         readable: fn(&[u8]) -> bool,
+        certain: bool,
     ) -> Reader {
         Reader {
             log,
             field,
             readable,
+            certain,
             group: self.group,
             consumer: self.name,
             from_start: self.from_start,
@@ -109,7 +111,7 @@ impl DurableEvents {
     pub(crate) async fn open(cache: &Cache, consumer: Consumer) -> Self {
         let inner = Arc::clone(&cache.inner);
         let is_event = |message: &[u8]| Invalidated::decode(message, None).is_some();
-        let reader = consumer.reader(stream_key(&inner.namespace), FIELD, is_event);
+        let reader = consumer.reader(stream_key(&inner.namespace), FIELD, is_event, false);
         let reader = Arc::new(reader);
         let (entries, follower) = inner.store.follow(&reader, &inner.runtime).await;
         Self {
@@ -166,7 +168,11 @@ impl Stream for DurableEvents {
             Entry::Message(id, message) => {
                 Invalidated::decode(&message, Some(id)).map_or(Notice::Gap, Notice::Invalidated)
             }
-            Entry::Gap => Notice::Gap,
+            Entry::Gap(settled) => {
+                // It is theirs now.
+                let _ = settled.send(());
+                Notice::Gap
+            }
         }))
     }
 }

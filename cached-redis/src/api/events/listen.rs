@@ -72,8 +72,8 @@ impl Cache {
     /// invalidation is [`Done`](crate::Invalidation::Done), and comes again until then: to whoever has the same
     /// name when it starts anew, and else to another consumer of the group. Give the group the name of the
     /// namespace, and each process a name of its own; a group that is new begins with the oldest entry.
-    /// Where entries were gone before they were read, the [whole namespace](Self::clear_namespace) is removed,
-    /// told by an error and counted as `ingestion_gaps`.
+    /// Where entries were gone before they were read, and where there is no group yet, the
+    /// [whole namespace](Self::clear_namespace) is removed, told by an error and counted as `ingestion_gaps`.
     ///
     /// On Redis it has a connection of its own, which is made again whenever it is lost.
     ///

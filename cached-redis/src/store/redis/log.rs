@@ -5,6 +5,9 @@
 //! in the same round trip, how far the group has come and what the stream still begins with; where
 //! that leaves a hole, entries may be gone unread. It says "may": of an entry that was cut off
 //! nobody knows whether it was the last one read or the first one missed.
+//!
+//! The group moves over a hole with the read that finds it, and `XAUTOCLAIM` forgets what is gone. But what was handed
+//! out stays pending until the hole was settled, so after a crash a hole is in front of that.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,9 +37,14 @@ pub(in crate::store) struct RedisLog {
     live: Option<(MultiplexedConnection, Background)>,
     /// Where the next look for abandoned entries begins.
     claimed: String,
+    /// The newest entry there was when a hole was told: all that was gone by then is known.
+    covered: Id,
 }
 
 const START: &str = "0-0";
+
+/// Before all entries.
+const NONE: Id = (0, 0);
 
 impl RedisStore {
     pub(in crate::store) fn log(&self, reader: Arc<Reader>) -> RedisLog {
@@ -46,6 +54,7 @@ impl RedisStore {
             reader,
             live: None,
             claimed: START.to_owned(),
+            covered: NONE,
         }
     }
 
@@ -59,11 +68,40 @@ impl RedisStore {
 }
 
 impl Log for RedisLog {
-    async fn open(&mut self, from_start: bool) -> Answer<bool> {
+    async fn connect(&mut self) -> Answer<()> {
         self.live = None;
         let route = (self.way)()?;
         let attempt = timeout(self.patience, handshake::open_bare(&route)).await;
         self.live = Some(attempt.unwrap_or(Err(ConnectProblem::Timeout))?);
+        Ok(())
+    }
+
+    async fn lacks(&mut self) -> Answer<bool> {
+        let [stream, groups] = self.inquiries();
+        let commands = [stream, groups, oldest(&self.reader)];
+        let [stream, groups, oldest] = self.send(commands, Duration::ZERO).await?;
+        // There is no stream: the one answer that has no code of its own.
+        let groups = unless("ERR", groups)?;
+        let left = unless("NOGROUP", oldest)?
+            .and_then(head)
+            .and_then(head)
+            .and_then(id);
+        let extent = stream.ok().and_then(Extent::of);
+        let newest = extent.as_ref().map_or(NONE, |extent| extent.last_ever);
+        let lacks = match groups.and_then(|groups| delivered(groups, &self.reader.group)) {
+            None => true,
+            Some(delivered) => {
+                let from = left.map_or(delivered, before).max(self.covered);
+                extent.is_some_and(|extent| extent.leaves_hole_after(from))
+            }
+        };
+        if lacks {
+            self.covered = newest;
+        }
+        Ok(lacks)
+    }
+
+    async fn create(&mut self, from_start: bool) -> Answer<bool> {
         let Reader { log, group, .. } = &*self.reader;
         let mut create = redis::cmd("XGROUP");
         create.arg("CREATE").arg(log).arg(group);
@@ -87,19 +125,18 @@ impl Log for RedisLog {
 
     async fn fresh(&mut self, wait: Duration) -> Answer<Batch> {
         let wait = wait.clamp(Duration::from_millis(1), LONGEST_WAIT);
-        let Reader {
-            log, group, field, ..
-        } = &*self.reader;
-        let info = |what| redis::cmd("XINFO").arg(what).arg(log).clone();
-        let read = read(&self.reader, Some(wait), ">");
-        let commands = [info("STREAM"), info("GROUPS"), read];
+        let Reader { group, field, .. } = &*self.reader;
+        let [stream, groups] = self.inquiries();
+        let commands = [stream, groups, read(&self.reader, Some(wait), ">")];
         let [stream, groups, entries] = self.send(commands, wait).await?;
         let entries = of_one_log(entries?, field)?;
         // A user who may not ask is told of no holes.
         let hole = stream.ok().zip(groups.ok());
         let hole = hole
             .and_then(|(stream, groups)| Some((Extent::of(stream)?, delivered(groups, group)?)));
-        let hole = hole.is_some_and(|(extent, delivered)| extent.leaves_hole_after(delivered));
+        let covered = self.covered;
+        let hole = hole
+            .is_some_and(|(extent, delivered)| extent.leaves_hole_after(delivered.max(covered)));
         Ok(Batch {
             gap: hole && !entries.is_empty(),
             entries,
@@ -136,6 +173,15 @@ impl Log for RedisLog {
 }
 
 impl RedisLog {
+    /// What stream and groups are like.
+    fn inquiries(&self) -> [Cmd; 2] {
+        ["STREAM", "GROUPS"].map(|what| {
+            let mut info = redis::cmd("XINFO");
+            info.arg(what).arg(&self.reader.log);
+            info
+        })
+    }
+
     async fn ask(&self, command: Cmd) -> Answer<Value> {
         let [answer] = self.send([command], Duration::ZERO).await?;
         answer
@@ -168,6 +214,14 @@ fn read(reader: &Reader, wait: Option<Duration>, after: &str) -> Cmd {
         command.arg("BLOCK").arg(wait.as_millis() as u64);
     }
     command.arg("STREAMS").arg(&reader.log).arg(after);
+    command
+}
+
+/// The oldest entry that was handed to anybody and not acknowledged.
+fn oldest(reader: &Reader) -> Cmd {
+    let mut command = redis::cmd("XPENDING");
+    command.arg(&reader.log).arg(&reader.group);
+    command.arg("-").arg("+").arg(1);
     command
 }
 
@@ -228,6 +282,27 @@ fn id(value: Value) -> Option<Id> {
     Some((ms.parse().ok()?, number.parse().ok()?))
 }
 
+/// The id before it, whether there was such an entry or not.
+fn before((ms, number): Id) -> Id {
+    match number.checked_sub(1) {
+        Some(number) => (ms, number),
+        None => (ms.saturating_sub(1), u64::MAX),
+    }
+}
+
+/// The first value in a list.
+fn head(list: Value) -> Option<Value> {
+    reply::list(list).ok()?.into_iter().next()
+}
+
+/// The answer, or nothing where the server refuses with this code.
+fn unless(code: &str, answer: Answer<Value>) -> Answer<Option<Value>> {
+    match answer {
+        Err(StoreError::Server { code: refused }) if refused == code => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
 /// What a stream holds of all that was ever in it.
 struct Extent {
     first: Option<Id>,
@@ -241,9 +316,8 @@ impl Extent {
         let fields = reply::list(stream).ok()?;
         let field = |name| find(fields.clone(), name);
         let count = |name| redis::from_redis_value::<u64>(field(name)?).ok();
-        let first = reply::list(field("first-entry")?).ok()?.into_iter().next();
         Some(Self {
-            first: first.and_then(id),
+            first: field("first-entry").and_then(head).and_then(id),
             last_ever: id(field("last-generated-id")?)?,
             cut: count("entries-added")? > count("length")?,
         })

@@ -14,8 +14,6 @@ use std::fmt;
 use std::slice;
 
 use bytes::Bytes;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -26,9 +24,9 @@ use crate::observe::event::Event;
 use crate::store::Store as _;
 use crate::store::queue::{Accepted, Offer, PARTITIONS, Partition};
 use crate::util::backoff::Backoff;
-use crate::wire::codec::{Checked, Msgpack, Sample as _};
 use crate::wire::entry::{Header, Kind, Token};
 use crate::wire::key::KeyWriter;
+use crate::wire::stored::Stored;
 
 pub(crate) mod id;
 mod partition;
@@ -115,35 +113,16 @@ impl fmt::Debug for Behind {
 pub(crate) fn write<A, V>(
     behind: Behind,
     arguments: &A,
-    value: fn(&A) -> &V,
-) -> impl Future<Output = Result<(), Busy>> + Send + use<A, V>
-where
-    A: Serialize + DeserializeOwned,
-    V: Serialize + DeserializeOwned,
-{
+    value: &V,
+    (of_arguments, of_value): &(Stored<A>, Stored<V>),
+) -> impl Future<Output = Result<(), Busy>> + Send + use<A, V> {
     let pending = Header {
         filled_at: behind.now_ms(),
         ..Header::new(Kind::Pending, Token::next())
     };
-    let entry = encoded(pending, value(arguments));
+    let entry = of_value.encode(pending, value);
     let stored = Header::new(Kind::Value, Token::next());
-    behind.accept(entry, encoded(stored, arguments))
-}
-
-/// In the codec that every reader knows, whatever its own is.
-fn encoded<T: Serialize + DeserializeOwned>(header: Header, value: &T) -> Option<Bytes> {
-    let value = Checked {
-        codec: Msgpack,
-        value,
-        equal: None,
-    };
-    let encoded = value.encode().ok()?;
-    let header = Header {
-        codec: encoded.codec,
-        fingerprint: encoded.fingerprint,
-        ..header
-    };
-    Some(header.extended(&[], &encoded.payload))
+    behind.accept(entry, of_arguments.encode(stored, arguments))
 }
 
 async fn enqueue(
