@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cached_redis::operator::{Life, Standing, TagState};
-use cached_redis::{Error, Mode, redis_cached};
+use cached_redis::{Cache, Error, Mode, redis_cached};
 
 use crate::support::{World, eventually, filled, on_both_stores};
 

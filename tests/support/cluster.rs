@@ -100,11 +100,11 @@ impl Cluster {
 
     /// Lets a replica take over when most of the others have found out that its primary is down.
     pub(crate) fn may_be_elected(&self, replica: usize) {
-        let set = |node: &RedisServer, what, value| node.run(&["CONFIG", "SET", what, value]);
+        let set = |node: &RedisServer, what, value| node.run::<()>(&["CONFIG", "SET", what, value]);
         for node in &self.nodes {
             set(node, "cluster-node-timeout", "1000");
         }
-        set(&self.nodes[replica], "cluster-replica-no-failover", "no")
+        set(&self.nodes[replica], "cluster-replica-no-failover", "no");
     }
 
     /// Ends a node at once, as `kill -9` does.
