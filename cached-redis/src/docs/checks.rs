@@ -314,7 +314,9 @@ fn every_message_is_on_its_page() {
     for (name, text) in &texts {
         for message in messages(text, name.ends_with("observe/signal.rs")) {
             assert!(
-                pages.iter().any(|page| page.contains(&message.replace('|', r"\|"))),
+                pages
+                    .iter()
+                    .any(|page| page.contains(&message.replace('|', r"\|"))),
                 "{name}: \"{message}\" is on none of their pages"
             );
             count += 1;
