@@ -116,7 +116,8 @@ async fn a_process_that_follows_no_orders_goes_its_own_way(world: World) {
     let builder = world.builder().follow_modes(false);
     let orders = async |cache: &Cache, mode| {
         let life = Duration::from_secs(100);
-        let order = cache.operator().set_mode("operator::number", mode, life);
+        let operator = cache.operator();
+        let order = operator.set_mode("operator::number", mode, life);
         order.await.unwrap();
         assert_eq!(cache.mode("operator::number").unwrap(), Mode::On);
     };
