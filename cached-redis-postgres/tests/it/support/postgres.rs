@@ -199,6 +199,7 @@ const SETTINGS: &str = "wal_level = logical\nmax_slot_wal_keep_size = '64MB'\nsh
 fn template() -> &'static Path {
     static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
+        remove_leftovers();
         let dir = directory("template");
         let _ = as_owner("rm").arg("-rf").arg(&dir).status();
         let mut init = as_owner(bin("initdb"));
@@ -224,11 +225,28 @@ fn template() -> &'static Path {
     })
 }
 
+const PREFIX: &str = "cached-redis-postgres-";
+
 fn directory(name: &str) -> PathBuf {
-    std::env::temp_dir().join(format!(
-        "cached-redis-postgres-{}-{name}",
-        std::process::id()
-    ))
+    let process = std::process::id();
+    std::env::temp_dir().join(format!("{PREFIX}{process}-{name}"))
+}
+
+/// Of processes that have ended: the template outlives its tests, and all of it those that were killed.
+fn remove_leftovers() {
+    let processes = Path::new("/proc");
+    if !processes.join("self").exists() {
+        return; // elsewhere it is not known which have ended
+    }
+    let all = fs::read_dir(std::env::temp_dir());
+    for entry in all.into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let of = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        let of = of.and_then(|rest| rest.split('-').next());
+        if of.is_some_and(|process| !processes.join(process).exists()) {
+            let _ = as_owner("rm").arg("-rf").arg(entry.path()).status();
+        }
+    }
 }
 
 fn spawn(dir: &Path) -> Child {
