@@ -32,7 +32,7 @@ fn page(title: &str, header: &Markup, content: &Markup) -> Markup {
             body {
                 header { div class="wide bar" { a class="brand" href="/" { "Leaf & Kettle" } (header) } }
                 main class="wide" { (content) }
-                footer class="wide" { "Nothing here is for sale. Every price is read through a cache." }
+                footer { p class="wide" { "Nothing here is for sale. Every price is read through a cache." } }
             }
         }
     }
