@@ -5,7 +5,7 @@
 //! and goes on waits there for its successor, and then finds that it was overtaken.
 
 use cached_redis::behind::WriteId;
-use tokio_postgres::GenericClient;
+use tokio_postgres::Transaction;
 use tokio_postgres::types::ToSql;
 
 /// Changes no row where the number is not above the last one.
@@ -23,6 +23,9 @@ pub(crate) fn columns(write: &WriteId) -> (&str, i32, i64) {
 ///
 /// The [number of the write](WriteId::current) is kept in the table [`sql::APPLIED`](crate::sql::APPLIED), by the name of the
 /// queue: **queues of several namespaces that write to one database need names of their own.**
+///
+/// It holds a row of its partition until the transaction ends, also where the worker is suspended in the middle: let
+/// `idle_in_transaction_session_timeout` end those.
 ///
 /// ```no_run
 /// use cached_redis::behind::WriteId;
@@ -45,8 +48,8 @@ pub(crate) fn columns(write: &WriteId) -> (&str, i32, i64) {
 /// # Cancel safety
 ///
 /// Dropped early, it may be remembered: roll back.
-pub async fn is_first<C: GenericClient>(
-    transaction: &C,
+pub async fn is_first(
+    transaction: &Transaction<'_>,
     write: &WriteId,
 ) -> Result<bool, tokio_postgres::Error> {
     let (queue, partition, number) = columns(write);

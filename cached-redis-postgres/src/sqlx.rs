@@ -69,12 +69,12 @@ pub async fn commit(
 ///
 /// As there.
 pub async fn is_first(
-    transaction: &mut PgConnection,
+    transaction: &mut Transaction<'_, Postgres>,
     write: &WriteId,
 ) -> Result<bool, ::sqlx::Error> {
     let (queue, partition, number) = columns(write);
     let remember = ::sqlx::query(REMEMBER).bind(queue);
     let remember = remember.bind(partition).bind(number);
-    let done = remember.execute(transaction).await?;
+    let done = remember.execute(&mut **transaction).await?;
     Ok(done.rows_affected() == 1)
 }

@@ -29,6 +29,9 @@ on_redis!(
     what_was_cut_off_in_front_of_an_abandoned_entry_is_missed_by_who_takes_it_over,
     an_abandoned_entry_that_was_cut_off_is_missed_until_the_namespace_is_removed,
     a_deleted_entry_is_missed_until_the_namespace_is_removed,
+    a_deleted_entry_among_others_is_missed_until_the_namespace_is_removed,
+    what_is_cut_off_while_a_consumer_waits_removes_the_whole_namespace,
+    of_many_entries_that_are_gone_the_namespace_is_removed_no_more_often,
     an_entry_without_a_message_is_refused_and_removes_nothing,
     a_namespace_that_cannot_be_cleared_is_bypassed_until_it_is,
 );
@@ -69,7 +72,7 @@ async fn begin(world: &World, cache: &Cache) -> InvalidationConsumer {
 /// The same, which has ended, as the server knows too: else it would hand the next entry to it.
 async fn begin_and_end(world: &World, cache: &Cache) {
     drop(begin(world, cache).await);
-    let nobody_waits = async || world.server().is_none_or(|server| !waits(server));
+    let nobody_waits = async || !world.servers().any(waits);
     eventually("the end of the consumer", nobody_waits).await;
 }
 
@@ -289,7 +292,7 @@ async fn what_was_cut_off_in_front_of_an_abandoned_entry_is_missed_by_who_takes_
     assert_eq!(cache.scope(read(&source, 1)).await, 2);
 }
 
-/// Whoever takes it over is told that it is gone, once: the server forgets it then. All at one moment, so that it is
+/// Whoever takes it over finds that it is gone. All at one moment, so that it is
 /// handed to the one who does not see it.
 async fn an_abandoned_entry_that_was_cut_off_is_missed_until_the_namespace_is_removed(
     world: World,
@@ -322,6 +325,53 @@ async fn a_deleted_entry_is_missed_until_the_namespace_is_removed(world: World) 
     crash_before_it_is_removed(&world, "one", LONG, async |_| {}).await;
     assert_eq!(pending(&world), 1);
     assert_removed(&world, &cache, "one", &source).await;
+}
+
+async fn a_deleted_entry_among_others_is_missed_until_the_namespace_is_removed(world: World) {
+    let cache = world.cache().await;
+    begin_and_end(&world, &cache).await;
+    let source = outdated(&world, &cache).await;
+    let server = world.server().unwrap();
+    let [first, deleted, last] = ["other:1", "user:1", "other:2"]
+        .map(|message| server.run::<String>(&["XADD", STREAM, "*", "message", message]));
+    hand_out(&world);
+    server.run::<u64>(&["XACK", STREAM, "it", &first, &last]);
+    server.run::<u64>(&["XDEL", STREAM, &deleted]);
+    crash_before_it_is_removed(&world, "two", SHORT, async |_| {}).await;
+    assert_eq!(pending(&world), 1);
+    assert_removed(&world, &cache, "one", &source).await;
+}
+
+async fn what_is_cut_off_while_a_consumer_waits_removes_the_whole_namespace(world: World) {
+    let cache = world.cache().await;
+    let _consumer = begin(&world, &cache).await;
+    let source = outdated(&world, &cache).await;
+    let server = world.server().unwrap();
+    eventually("it waits", async || waits(server)).await;
+    let cut = "redis.call('XADD', KEYS[1], '*', 'message', 'user:1')
+        redis.call('XADD', KEYS[1], '*', 'message', 'other:1')
+        return redis.call('XTRIM', KEYS[1], 'MAXLEN', 1)";
+    server.run::<u64>(&["EVAL", cut, "1", STREAM]);
+    ingested(&cache, 2).await;
+    assert_eq!(cache.scope(read(&source, 1)).await, 2);
+    assert_eq!(cache.stats().total().ingestion_gaps, 2);
+}
+
+async fn of_many_entries_that_are_gone_the_namespace_is_removed_no_more_often(world: World) {
+    let cache = world.cache().await;
+    begin_and_end(&world, &cache).await;
+    for number in 0..10 {
+        append(&world, &cache, &format!("other:{number}")).await;
+    }
+    hand_out(&world);
+    let server = world.server().unwrap();
+    server.run::<u64>(&["XTRIM", STREAM, "MAXLEN", "0"]);
+    let _consumer = consume(&cache, "one").await;
+    append(&world, &cache, "last:1").await;
+    ingested(&cache, 2).await;
+    acknowledged(&world).await;
+    // At the start, as there is a hole, and of what it was given.
+    assert_eq!(cache.stats().total().ingestion_gaps, 3);
 }
 
 /// What `user:1` is loaded from has changed since it was stored.
@@ -413,18 +463,21 @@ async fn a_namespace_that_cannot_be_cleared_is_bypassed_until_it_is(world: World
 }
 
 /// How many entries are still to be acknowledged.
-#[allow(clippy::type_complexity, reason = "the answer of XPENDING")]
 fn pending(world: &World) -> u64 {
-    let Some(server) = world.server() else {
-        return 0;
-    };
-    let (pending, ..): (
+    type Summary = (
         u64,
         Option<String>,
         Option<String>,
         Option<Vec<(String, u64)>>,
-    ) = server.run(&["XPENDING", STREAM, "it"]);
-    pending
+    );
+    let mut ask = redis::cmd("XPENDING");
+    ask.arg(STREAM).arg("it");
+    // Of a cluster, one has the stream.
+    let answers = world
+        .servers()
+        .map(|server| ask.query(&mut server.connect()));
+    let pending = answers.filter_map(|answer: redis::RedisResult<Summary>| answer.ok());
+    pending.map(|(pending, ..)| pending).sum()
 }
 
 async fn acknowledged(world: &World) {

@@ -116,7 +116,7 @@ fn compare(weather: Weather, seconds: [u64; 2]) -> Vec<String> {
         }
         let is_broken = !broken.is_empty();
         let all = broken.into_iter().chain(unseen);
-        failures.extend(all.map(|text| format!("{weather}: {text}")));
+        failures = all.map(|text| format!("{weather}: {text}")).collect();
         if is_broken {
             break;
         }

@@ -101,7 +101,7 @@ impl Cluster {
     /// Lets a replica take over when most of the others have found out that its primary is down.
     pub(crate) fn may_be_elected(&self, replica: usize) {
         let set = |node: &RedisServer, what, value| node.run::<()>(&["CONFIG", "SET", what, value]);
-        for node in &self.nodes {
+        for node in self.alive() {
             set(node, "cluster-node-timeout", "1000");
         }
         set(&self.nodes[replica], "cluster-replica-no-failover", "no");

@@ -78,6 +78,7 @@ impl Kept {
 impl Drop for Kept {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0.0);
+        let _ = std::fs::remove_file(self.0.0.with_extension("record"));
     }
 }
 

@@ -195,20 +195,22 @@ async fn who_was_overtaken_waits_for_its_successor_and_applies_nothing() {
     assert!(is_first(&successor, last).await.unwrap());
     let overtaken = two.transaction().await.unwrap();
     let waits = async { is_first(&overtaken, first).await.unwrap() };
-    let (is_first_too, committed) = tokio::join!(waits, async {
+    let commit = async {
         let blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted";
         let watcher = sink.postgres.connect().await;
-        while watcher
-            .query_one(blocked, &[])
-            .await
-            .unwrap()
-            .get::<_, i64>(0)
-            == 0
-        {
+        let count = async || {
+            watcher
+                .query_one(blocked, &[])
+                .await
+                .unwrap()
+                .get::<_, i64>(0)
+        };
+        while count().await == 0 {
             tokio::task::yield_now().await;
         }
         successor.commit().await
-    });
+    };
+    let (is_first_too, committed) = in_time(async { tokio::join!(waits, commit) }).await;
     committed.unwrap();
     assert!(!is_first_too);
     overtaken.commit().await.unwrap();

@@ -189,7 +189,7 @@ counters! {
     /// Messages of others that, in whole or in part, could not be understood or served.
     Malformed => malformed_messages: u64,
     /// Times that messages of others may have been missed: a connection was lost, they came too fast, or a
-    /// stream was cut before it was read.
+    /// stream was cut before it was read, or had no group, as at the first start.
     IngestionGaps => ingestion_gaps: u64,
 }
 

@@ -217,21 +217,23 @@ impl<L: Log> Follower<L> {
     }
 
     async fn take(&mut self, batch: Batch) -> Result<(), End> {
-        if batch.gap {
+        let readable = self.reader.readable;
+        let is_message = |(_, message): &(String, Option<Bytes>)| {
+            message.as_ref().is_some_and(|message| readable(message))
+        };
+        let (messages, unreadable): (Vec<_>, Vec<_>) =
+            batch.entries.into_iter().partition(is_message);
+        // One for all of them: to whoever deals with it, it is all one.
+        if batch.gap || !unreadable.is_empty() {
             self.hand_on_gap().await?;
         }
-        let mut unreadable = Vec::new();
-        for (id, message) in batch.entries {
-            match message.filter(|message| (self.reader.readable)(message)) {
-                Some(message) => self.hand_on(Entry::Message(id, message)).await?,
-                None => {
-                    self.hand_on_gap().await?;
-                    unreadable.push(id);
-                }
-            }
+        for (id, message) in messages {
+            self.hand_on(Entry::Message(id, message.unwrap_or_default()))
+                .await?;
         }
         if !unreadable.is_empty() {
-            self.log.acknowledge(unreadable).await?;
+            let ids = unreadable.into_iter().map(|(id, _)| id).collect();
+            self.log.acknowledge(ids).await?;
         }
         Ok(())
     }

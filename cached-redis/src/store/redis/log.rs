@@ -6,8 +6,9 @@
 //! that leaves a hole, entries may be gone unread. It says "may": of an entry that was cut off
 //! nobody knows whether it was the last one read or the first one missed.
 //!
-//! The group moves over a hole with the read that finds it, and `XAUTOCLAIM` forgets what is gone. But what was handed
-//! out stays pending until the hole was settled, so after a crash a hole is in front of that.
+//! The group moves over a hole with the read that finds it. But what was handed out stays pending until the hole was
+//! settled, so after a crash a hole is in front of that. `XAUTOCLAIM` forgets what is gone: where a gap has to be known
+//! for certain, a script claims instead.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub(in crate::store) struct RedisLog {
 }
 
 const START: &str = "0-0";
+
+const CLAIM: &str = include_str!("lua/claim.lua");
 
 /// Before all entries.
 const NONE: Id = (0, 0);
@@ -86,7 +89,7 @@ impl Log for RedisLog {
             .and_then(head)
             .and_then(head)
             .and_then(id);
-        let extent = stream.ok().and_then(Extent::of);
+        let extent = unless("ERR", stream)?.map(Extent::of).transpose()?;
         let newest = extent.as_ref().map_or(NONE, |extent| extent.last_ever);
         let lacks = match groups.and_then(|groups| delivered(groups, &self.reader.group)) {
             None => true,
@@ -125,18 +128,16 @@ impl Log for RedisLog {
 
     async fn fresh(&mut self, wait: Duration) -> Answer<Batch> {
         let wait = wait.clamp(Duration::from_millis(1), LONGEST_WAIT);
-        let Reader { group, field, .. } = &*self.reader;
+        // Before the read, how far the group had come; behind it, what the stream has by then: it may have waited.
         let [stream, groups] = self.inquiries();
-        let commands = [stream, groups, read(&self.reader, Some(wait), ">")];
-        let [stream, groups, entries] = self.send(commands, wait).await?;
-        let entries = of_one_log(entries?, field)?;
-        // A user who may not ask is told of no holes.
-        let hole = stream.ok().zip(groups.ok());
-        let hole = hole
-            .and_then(|(stream, groups)| Some((Extent::of(stream)?, delivered(groups, group)?)));
-        let covered = self.covered;
-        let hole = hole
-            .is_some_and(|(extent, delivered)| extent.leaves_hole_after(delivered.max(covered)));
+        let commands = [groups, read(&self.reader, Some(wait), ">"), stream];
+        let [groups, entries, stream] = self.send(commands, wait).await?;
+        let entries = of_one_log(entries?, self.reader.field)?;
+        let hole = match self.hole(groups, stream) {
+            // A user who may not ask is told of no holes.
+            Err(_) if !self.reader.certain => false,
+            hole => hole?,
+        };
         Ok(Batch {
             gap: hole && !entries.is_empty(),
             entries,
@@ -145,6 +146,52 @@ impl Log for RedisLog {
     }
 
     async fn claim(&mut self) -> Answer<Batch> {
+        match self.reader.certain {
+            true => self.claim_what_is_there().await,
+            false => self.claim_at_once().await,
+        }
+    }
+
+    async fn acknowledge(&mut self, ids: Vec<String>) -> Answer<()> {
+        let command = acknowledge(&self.reader, &ids);
+        self.ask(command).await.map(drop)
+    }
+}
+
+impl RedisLog {
+    /// What is gone comes without a message.
+    async fn claim_what_is_there(&mut self) -> Answer<Batch> {
+        let mut script = redis::cmd("EVAL");
+        script.arg(CLAIM).arg(1).arg(&self.reader.log);
+        script.arg(&self.reader.group).arg(&self.reader.consumer);
+        let idle = self.reader.claim_after.as_millis() as u64;
+        let script = script.arg(idle).arg(BATCH).clone();
+        let [entries, gone] = reply::some(self.ask(script).await?)?;
+        let mut entries = entries_of(entries, self.reader.field)?;
+        let gone: Answer<Vec<_>> = reply::list(gone)?.into_iter().map(reply::text).collect();
+        let gone = gone?;
+        let more = entries.len() + gone.len() == BATCH;
+        let is_told = |text: &String| parsed(text).is_some_and(|id| id <= self.covered);
+        let (told, untold): (Vec<_>, Vec<_>) = gone.into_iter().partition(is_told);
+        if !told.is_empty() {
+            self.acknowledge(told).await?;
+        }
+        entries.extend(untold.into_iter().map(|id| (id, None)));
+        Ok(Batch {
+            gap: false,
+            entries,
+            more,
+        })
+    }
+
+    /// Whether there is one behind what the group was given.
+    fn hole(&self, groups: Answer<Value>, stream: Answer<Value>) -> Answer<bool> {
+        let (groups, extent) = (groups?, Extent::of(stream?)?);
+        let delivered = delivered(groups, &self.reader.group);
+        Ok(delivered.is_some_and(|id| extent.leaves_hole_after(id.max(self.covered))))
+    }
+
+    async fn claim_at_once(&mut self) -> Answer<Batch> {
         let Reader {
             log,
             group,
@@ -166,13 +213,6 @@ impl Log for RedisLog {
         })
     }
 
-    async fn acknowledge(&mut self, ids: Vec<String>) -> Answer<()> {
-        let command = acknowledge(&self.reader, &ids);
-        self.ask(command).await.map(drop)
-    }
-}
-
-impl RedisLog {
     /// What stream and groups are like.
     fn inquiries(&self) -> [Cmd; 2] {
         ["STREAM", "GROUPS"].map(|what| {
@@ -277,7 +317,10 @@ fn find(pairs: Vec<Value>, name: &str) -> Option<Value> {
 type Id = (u64, u64);
 
 fn id(value: Value) -> Option<Id> {
-    let text = reply::text(value).ok()?;
+    parsed(&reply::text(value).ok()?)
+}
+
+fn parsed(text: &str) -> Option<Id> {
     let (ms, number) = text.split_once('-')?;
     Some((ms.parse().ok()?, number.parse().ok()?))
 }
@@ -312,15 +355,18 @@ struct Extent {
 }
 
 impl Extent {
-    fn of(stream: Value) -> Option<Self> {
-        let fields = reply::list(stream).ok()?;
+    fn of(stream: Value) -> Answer<Self> {
+        let fields = reply::list(stream)?;
         let field = |name| find(fields.clone(), name);
         let count = |name| redis::from_redis_value::<u64>(field(name)?).ok();
-        Some(Self {
-            first: field("first-entry").and_then(head).and_then(id),
-            last_ever: id(field("last-generated-id")?)?,
-            cut: count("entries-added")? > count("length")?,
-        })
+        let extent = || {
+            Some(Self {
+                first: field("first-entry").and_then(head).and_then(id),
+                last_ever: id(field("last-generated-id")?)?,
+                cut: count("entries-added")? > count("length")?,
+            })
+        };
+        extent().ok_or(StoreError::Answer)
     }
 
     fn leaves_hole_after(&self, delivered: Id) -> bool {
