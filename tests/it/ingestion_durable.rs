@@ -367,10 +367,8 @@ async fn of_many_entries_that_are_gone_the_namespace_is_removed_no_more_often(wo
     let server = world.server().unwrap();
     server.run::<u64>(&["XTRIM", STREAM, "MAXLEN", "0"]);
     let _consumer = consume(&cache, "one").await;
-    append(&world, &cache, "last:1").await;
-    ingested(&cache, 2).await;
     acknowledged(&world).await;
-    // At the start, as there is a hole, and of what it was given.
+    // At first, at the second start, as there is a hole, and of what it was given.
     assert_eq!(cache.stats().total().ingestion_gaps, 3);
 }
 
