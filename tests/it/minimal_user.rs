@@ -13,6 +13,7 @@ on_redis!(
     the_user_of_the_page_may_do_nothing_else,
     a_command_that_is_not_allowed_never_fails_a_function,
     the_user_of_a_service_with_events_may_do_all_that_they_need,
+    the_user_of_a_consumer_of_invalidations_may_do_all_that_it_needs,
 );
 
 #[redis_cached(ttl = 60, key = "user:<id>", skip(source))]
@@ -47,6 +48,16 @@ fn rules_of_events() -> Vec<&'static str> {
         .lines()
         .filter(|line| line.starts_with("&shop:#events"));
     let rules = lines.next().expect("the chapter has the line");
+    rules.split_whitespace().collect()
+}
+
+/// What the page about messages adds for a consumer.
+fn rules_of_consumers() -> Vec<&'static str> {
+    const PAGE: &str = include_str!("../../cached-redis/src/docs/messages.md");
+    let (_, rules) = PAGE
+        .split_once("The Redis user of a consumer needs `")
+        .expect("they are there");
+    let (rules, _) = rules.split_once('`').expect("they end");
     rules.split_whitespace().collect()
 }
 
@@ -221,5 +232,30 @@ async fn the_user_of_a_service_with_events_may_do_all_that_they_need(mut world: 
     server.run::<()>(&["PUBLISH", "cache_invalidation", "user:1"]);
     let ingested = async || cache.stats().total().ingested_messages == 1;
     eventually("the message", ingested).await;
+    assert_eq!(denied(server), [""; 0]);
+}
+
+async fn the_user_of_a_consumer_of_invalidations_may_do_all_that_it_needs(mut world: World) {
+    const STREAM: &str = "cache_invalidations";
+    let server = world.redis();
+    let rules = [rules(), rules_of_consumers(), vec!["~cache_invalidations"]];
+    create(server, &rules.concat());
+    let cache = builder(server).build().await.unwrap();
+    // Of two that somebody was given and has abandoned, one is gone.
+    server.run::<()>(&["XGROUP", "CREATE", STREAM, "it", "0", "MKSTREAM"]);
+    let [gone, _] = ["user:1", "user:2"]
+        .map(|message| server.run::<String>(&["XADD", STREAM, "*", "message", message]));
+    let read = ["XREADGROUP", "GROUP", "it", "gone", "STREAMS", STREAM, ">"];
+    server.run::<redis::Value>(&read);
+    server.run::<u64>(&["XDEL", STREAM, &gone]);
+    let one = Consumer::new("it", "one").claim_after(Duration::from_millis(20));
+    let _consumer = cache.consume_invalidations(STREAM, one).await;
+    let ingested = async || cache.stats().total().ingested_messages == 1;
+    eventually("the other one", ingested).await;
+    server.run::<String>(&["XADD", STREAM, "*", "message", "user:3"]);
+    let all = async || cache.stats().total().ingested_messages == 2;
+    eventually("a new one", all).await;
+    let stats = cache.stats().total();
+    assert!(stats.ingestion_gaps > 0, "{stats:?}");
     assert_eq!(denied(server), [""; 0]);
 }
