@@ -3,12 +3,12 @@
 
 use std::future::pending;
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use cached_redis::{Cache, CachedExt as _, Status, invalidates, redis_cached};
 
-use crate::support::{Source, World, eventually, filled, on_redis};
+use crate::support::{Source, World, again, eventually, filled, on_redis};
 
 /// Set in the environment of the process to be killed.
 const ADDRESS: &str = "GUARD_REDIS";
@@ -62,9 +62,7 @@ async fn process_to_be_killed() {
 
 /// Runs a process until it says that it has committed, commits for it, and kills it.
 fn commits_and_is_killed(url: &str, phases: &str, source: &Source) {
-    let mut child = Command::new(std::env::current_exe().expect("this program has a path"))
-        .args(["--exact", "guard_killed_process::process_to_be_killed"])
-        .args(["--ignored", "--nocapture"])
+    let mut child = again("guard_killed_process::process_to_be_killed")
         .env(ADDRESS, url)
         .env(PHASES, phases)
         .stdout(Stdio::piped())

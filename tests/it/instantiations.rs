@@ -3,12 +3,12 @@
 
 use std::io::Read as _;
 use std::marker::PhantomData;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use async_trait::async_trait;
 use cached_redis::{Cache, Error, KeyName, Policy, invalidates, redis_cached, write_through};
 
-use crate::support::{Source, World, filled, on_both_stores, on_redis};
+use crate::support::{Source, World, again, filled, on_both_stores, on_redis};
 
 on_both_stores!(
     types_of_a_generic_impl_never_share_an_entry,
@@ -510,9 +510,7 @@ async fn process_with_another_instance() {
 }
 
 fn another_process(url: &str) -> String {
-    let mut child = Command::new(std::env::current_exe().expect("this program has a path"))
-        .args(["--exact", "instantiations::process_with_another_instance"])
-        .args(["--ignored", "--nocapture"])
+    let mut child = again("instantiations::process_with_another_instance")
         .env(ADDRESS, url)
         .stdout(Stdio::piped())
         .spawn()

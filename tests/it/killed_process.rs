@@ -3,12 +3,12 @@
 
 use std::future::pending;
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use cached_redis::redis_cached;
 
-use crate::support::{Source, World, eventually, in_time, on_redis};
+use crate::support::{Source, World, again, eventually, in_time, on_redis};
 
 const LEASE: Duration = Duration::from_millis(1500);
 
@@ -51,9 +51,7 @@ async fn process_to_be_killed() {
 
 /// A process in the middle of a load.
 fn loading_process(url: &str) -> Child {
-    let mut child = Command::new(std::env::current_exe().expect("this program has a path"))
-        .args(["--exact", "killed_process::process_to_be_killed"])
-        .args(["--ignored", "--nocapture"])
+    let mut child = again("killed_process::process_to_be_killed")
         .env(ADDRESS, url)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

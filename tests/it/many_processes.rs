@@ -2,13 +2,13 @@
 //! none of them finds is loaded by one.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use cached_redis::{Cache, redis_cached};
 
 use crate::support::cluster::Cluster;
-use crate::support::{RedisServer, World, eventually, on_a_cluster};
+use crate::support::{RedisServer, World, again, eventually, on_a_cluster};
 
 on_a_cluster!(a_hundred_that_start_at_once_have_one_connection_to_each_server_and_load_once);
 
@@ -48,9 +48,7 @@ async fn one_of_many() {
 }
 
 fn start(url: &str) -> Child {
-    Command::new(std::env::current_exe().expect("this program has a path"))
-        .args(["--exact", "many_processes::one_of_many"])
-        .args(["--ignored", "--nocapture"])
+    again("many_processes::one_of_many")
         .env(ADDRESS, url)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

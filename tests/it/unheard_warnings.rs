@@ -1,11 +1,9 @@
 //! A program in which nobody listens to `tracing` is told its first warning on stderr, once.
 
-use std::process::Command;
-
 use cached_redis::{Cache, redis_cached};
 use tracing::subscriber::NoSubscriber;
 
-use crate::support::RedisServer;
+use crate::support::{RedisServer, again};
 
 /// Set in the environment of the processes that these tests start: what they do.
 const PART: &str = "UNHEARD_PART";
@@ -42,11 +40,9 @@ async fn process_of_its_own() {
 
 /// What such a process writes to stderr, of ours.
 fn told(part: &str, switch: Option<&str>) -> String {
-    let this = std::env::current_exe().expect("this program has a path");
     let module = module_path!().split_once("::").unwrap().1;
-    let mut child = Command::new(this);
-    child.args(["--exact", &format!("{module}::process_of_its_own")]);
-    child.args(["--ignored", "--nocapture"]).env(PART, part);
+    let mut child = again(&format!("{module}::process_of_its_own"));
+    child.env(PART, part);
     match switch {
         Some(switch) => child.env(SWITCH, switch),
         None => child.env_remove(SWITCH),

@@ -3,12 +3,12 @@
 //! hand is not kept.
 
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::Duration;
 
 use cached_redis::{Cache, redis_cached};
 
-use crate::support::{Source, World, eventually, filled, on_redis, signal};
+use crate::support::{Source, World, again, eventually, filled, on_redis, signal};
 
 const SHORT: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_secs(600);
@@ -72,9 +72,7 @@ struct Loading {
 
 impl Loading {
     fn start(world: &World, lease: Duration) -> Self {
-        let mut child = Command::new(std::env::current_exe().expect("this program has a path"))
-            .args(["--exact", "zombie_fill::process_to_be_stopped"])
-            .args(["--ignored", "--nocapture"])
+        let mut child = again("zombie_fill::process_to_be_stopped")
             .env(ADDRESS, world.server().unwrap().url())
             .env(LEASE, lease.as_millis().to_string())
             .stdin(Stdio::piped())

@@ -24,7 +24,7 @@ pub(crate) use cluster::Cluster;
 pub(crate) use forwarder::Forwarder;
 pub(crate) use log::Log;
 pub(crate) use patience::{after_polls, eventually, in_time, poll_once, until_stale};
-pub(crate) use process::signal;
+pub(crate) use process::{again, signal};
 pub(crate) use rows::Rows;
 pub(crate) use server::RedisServer;
 pub(crate) use source::{Failed, Source};

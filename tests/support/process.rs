@@ -1,4 +1,4 @@
-//! Signals to processes that a test has started.
+//! Processes that a test starts, and signals to them.
 
 use std::process::{Child, Command};
 
@@ -10,4 +10,11 @@ pub(crate) fn signal(child: &Child, signal: &str) {
         status.is_ok_and(|status| status.success()),
         "`{kill}` works"
     );
+}
+
+/// This program once more, for one of its tests that is ignored else.
+pub(crate) fn again(test: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
+    command.args(["--exact", test, "--ignored", "--nocapture"]);
+    command
 }

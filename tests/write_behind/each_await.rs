@@ -15,7 +15,7 @@ use cached_redis::{Cache, redis_cached, write_behind};
 
 use crate::killed::{ADDRESS, Kept, Rows, SOURCE, connection};
 use crate::shop::flush;
-use crate::support::{World, eventually, in_time, on_redis};
+use crate::support::{World, again, eventually, in_time, on_redis};
 
 on_redis!(
     the_awaits_of_a_worker_are_these,
@@ -109,8 +109,7 @@ struct Worker(Child);
 
 impl Worker {
     fn start(url: &str, rows: &Rows, at: Option<&str>) -> Self {
-        let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
-        command.args(["--exact", "each_await::worker_to_die", "--ignored"]);
+        let mut command = again("each_await::worker_to_die");
         command.env(ADDRESS, url).env(SOURCE, &rows.0);
         if let Some(at) = at {
             command.env(AT, at);

@@ -4,7 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use cached_redis::behind::WriteId;
@@ -13,7 +13,7 @@ use cached_redis::{Builder, Cache, redis_cached, write_behind};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::shop::flush;
-use crate::support::{World, on_a_cluster, on_redis, signal, tier};
+use crate::support::{World, again, on_a_cluster, on_redis, signal, tier};
 
 pub(crate) const ADDRESS: &str = "WRITE_BEHIND_REDIS";
 pub(crate) const SOURCE: &str = "WRITE_BEHIND_SOURCE";
@@ -169,13 +169,7 @@ impl Worker {
     }
 
     fn start(url: &str, rows: &Rows) -> Self {
-        let started = Command::new(std::env::current_exe().expect("this program has a path"))
-            .args([
-                "--exact",
-                "killed::worker_to_be_killed",
-                "--ignored",
-                "--nocapture",
-            ])
+        let started = again("killed::worker_to_be_killed")
             .env(ADDRESS, url)
             .env(SOURCE, &rows.0)
             .stdout(Stdio::null())
