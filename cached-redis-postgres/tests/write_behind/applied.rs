@@ -50,6 +50,14 @@ impl Mishaps {
 const ROLLED_BACK: u64 = 0;
 const UNTOLD: u64 = 1;
 
+/// What the worker hears of a write that was committed.
+fn told(mishap: u64) -> Result<(), Failed> {
+    match mishap {
+        UNTOLD => Err(Failed),
+        _ => Ok(()),
+    }
+}
+
 type Db = Arc<tokio::sync::Mutex<Session>>;
 
 #[write_behind(queue = "items", key = "{items}:<id>", value = n)]
@@ -66,11 +74,7 @@ async fn set(db: &Db, mishaps: &Mishaps, id: i32, n: i32) -> Result<(), Failed> 
         return Err(Failed);
     }
     transaction.commit().await?;
-    if mishap == UNTOLD {
-        Err(Failed)
-    } else {
-        Ok(())
-    }
+    told(mishap)
 }
 
 #[write_behind(queue = "other", key = "{other}:<id>", value = n)]
@@ -87,11 +91,7 @@ async fn set_with_sqlx(pool: &PgPool, mishaps: &Mishaps, id: i32, n: i32) -> Res
         return Err(Failed);
     }
     transaction.commit().await?;
-    if mishap == UNTOLD {
-        Err(Failed)
-    } else {
-        Ok(())
-    }
+    told(mishap)
 }
 
 struct Sink {

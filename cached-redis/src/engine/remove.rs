@@ -68,10 +68,7 @@ const TRIES: usize = 3;
 
 /// Removes all entries, leases and generations of tags of the cache's namespace.
 pub(crate) async fn namespace(inner: &Inner, hold_off: Option<Duration>) -> Answer<()> {
-    let (all, hold_off) = (
-        Pattern::everything(&inner.namespace),
-        minded(inner, hold_off),
-    );
+    let all = Pattern::everything(&inner.namespace);
     let mut sweep = Sweep::new(inner, &[], vec![(&all, &DIRECT.site)], hold_off);
     sweep.tags = tag::prefixes(&inner.namespace).to_vec();
     sweep.run().await
@@ -84,7 +81,6 @@ pub(crate) async fn remove(
     patterns: Vec<(&Pattern, &Site)>,
     hold_off: Option<Duration>,
 ) -> Answer<()> {
-    let hold_off = minded(inner, hold_off);
     if patterns.is_empty() && keys.len() <= MOST {
         return step(inner, keys, hold_off).await;
     }
@@ -121,7 +117,7 @@ impl<'a> Sweep<'a> {
             removed: vec![0; patterns.len()],
             patterns,
             tags: Vec::new(),
-            hold_off,
+            hold_off: minded(inner, hold_off),
             bar: Token::next(),
             renewed: Instant::now(),
         }
@@ -259,6 +255,7 @@ impl<'a> Sweep<'a> {
 /// Removes what stands under `keys`, at most [`MOST`], as one thing: every invalidation, sent or replayed,
 /// comes down to this.
 async fn step(inner: &Inner, keys: &[String], hold_off: Option<Duration>) -> Answer<()> {
+    let hold_off = minded(inner, hold_off);
     let answer = match are_together(inner, keys) {
         true => Some(at_once(inner, keys, hold_off).await),
         false => None,

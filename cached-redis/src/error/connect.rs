@@ -136,10 +136,11 @@ impl ConnectProblem {
     /// lead anywhere.
     pub(crate) fn is_lasting(&self) -> bool {
         use ConnectProblem::*;
-        match self {
-            Cluster | NotCluster | Sentinel | NotSentinel | UnknownService => true,
-            WriteBehind | Evicts { .. } | NoWaitAof { .. } | NoAof => true,
-            _ => matches!(self, Version { .. } | Runtime),
-        }
+        matches!(
+            self,
+            Cluster | NotCluster | Sentinel | NotSentinel | UnknownService // of the address
+                | WriteBehind | Evicts { .. } | NoWaitAof { .. } | NoAof // of writes that wait
+                | Version { .. } | Runtime
+        )
     }
 }

@@ -40,7 +40,10 @@ impl InvalidationConsumer {
     pub(crate) async fn open(inner: &Arc<Inner>, stream: &str, consumer: Consumer) -> Self {
         // What was asked for before there was a group is asked for all the same.
         let consumer = consumer.from_start();
-        let reader = Arc::new(consumer.reader(stream.to_owned(), FIELD, |_| true, true));
+        let reader = Arc::new(Reader {
+            certain: true,
+            ..consumer.reader(stream.to_owned(), FIELD, |_| true)
+        });
         let (entries, follower) = inner.store.follow(&reader, &inner.runtime).await;
         let consumption = Consumption {
             cache: Arc::downgrade(inner),

@@ -74,13 +74,12 @@ impl Consumer {
         log: String,
         field: &'static str,
         readable: fn(&[u8]) -> bool,
-        certain: bool,
     ) -> Reader {
         Reader {
             log,
             field,
             readable,
-            certain,
+            certain: false,
             group: self.group,
             consumer: self.name,
             from_start: self.from_start,
@@ -111,7 +110,7 @@ impl DurableEvents {
     pub(crate) async fn open(cache: &Cache, consumer: Consumer) -> Self {
         let inner = Arc::clone(&cache.inner);
         let is_event = |message: &[u8]| Invalidated::decode(message, None).is_some();
-        let reader = consumer.reader(stream_key(&inner.namespace), FIELD, is_event, false);
+        let reader = consumer.reader(stream_key(&inner.namespace), FIELD, is_event);
         let reader = Arc::new(reader);
         let (entries, follower) = inner.store.follow(&reader, &inner.runtime).await;
         Self {

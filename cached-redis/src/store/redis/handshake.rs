@@ -179,6 +179,23 @@ fn introduced(
     }
 }
 
+/// What is asked of a new connection, in the order in which [`prepare`] takes the answers.
+fn questions(route: &Route, sections: &[&str]) -> Pipeline {
+    let mut pipeline = introduction(route.address.database);
+    pipeline.cmd("HELLO");
+    for section in sections {
+        pipeline.cmd("INFO").arg(*section);
+    }
+    if let Some(key) = route.marker() {
+        pipeline.cmd("GET").arg(key);
+    }
+    pipeline.cmd("TIME");
+    for script in script::LOADED {
+        pipeline.cmd("SCRIPT").arg("LOAD").arg(script.source());
+    }
+    pipeline
+}
+
 /// Introduces us, asks for what the server says of itself and for the time, and loads the scripts, in
 /// one round trip. A login that may do none of it is no reason to go without a connection: scripts
 /// can be sent in full, clocks be taken as equal, and servers as different.
@@ -187,27 +204,14 @@ async fn prepare(
     driver: Background,
     route: &Route,
 ) -> Result<Opened, ConnectProblem> {
-    let database = route.address.database;
-    let mut pipeline = introduction(database);
-    pipeline.cmd("HELLO");
     let mut sections = vec!["server", "replication", "memory"];
     sections.extend(route.pending.is_synced().then_some("persistence"));
-    for section in &sections {
-        pipeline.cmd("INFO").arg(*section);
-    }
-    let marker = route.marker();
-    if let Some(key) = marker {
-        pipeline.cmd("GET").arg(key);
-    }
-    pipeline.cmd("TIME");
-    for script in script::LOADED {
-        pipeline.cmd("SCRIPT").arg("LOAD").arg(script.source());
-    }
+    let pipeline = questions(route, &sections);
     let asked = local_ms();
     let answers = send(&mut connection, &pipeline).await?;
     let answered = local_ms();
     let mut answers = answers.into_iter();
-    let selected = introduced(database, &mut answers);
+    let selected = introduced(route.address.database, &mut answers);
     let mut facts = Facts::default();
     answers
         .by_ref()
@@ -217,7 +221,7 @@ async fn prepare(
         return Err(problem);
     }
     selected?;
-    let marked = marker.and_then(|_| answers.next());
+    let marked = route.marker().and_then(|_| answers.next());
     let is_marked = matches!(marked, Some(Value::BulkString(_)));
     pending(&mut connection, &facts, route, is_marked).await?;
     let server = answers.next().and_then(reply::time_ms);

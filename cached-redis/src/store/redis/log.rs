@@ -13,7 +13,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Value};
 use tokio::time::timeout;
@@ -25,6 +24,12 @@ use crate::error::{ConnectProblem, StoreError};
 use crate::store::Answer;
 use crate::store::log::{BATCH, Batch, Log, Reader};
 use crate::util::background::Background;
+
+mod entries;
+mod extent;
+
+use entries::{entries_of, head, of_one_log};
+use extent::{Extent, Id, before, delivered, id, parsed};
 
 /// The longest time that a read waits for entries: the server's silence is noticed after it.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -89,7 +94,10 @@ impl Log for RedisLog {
             .and_then(head)
             .and_then(head)
             .and_then(id);
-        let extent = unless("ERR", stream)?.map(Extent::of).transpose()?;
+        let extent = unless("ERR", stream)?;
+        let extent = extent
+            .map(|stream| Extent::of(stream).ok_or(StoreError::Answer))
+            .transpose()?;
         let newest = extent.as_ref().map_or(NONE, |extent| extent.last_ever);
         let lacks = match groups.and_then(|groups| delivered(groups, &self.reader.group)) {
             None => true,
@@ -186,7 +194,7 @@ impl RedisLog {
 
     /// Whether there is one behind what the group was given.
     fn hole(&self, groups: Answer<Value>, stream: Answer<Value>) -> Answer<bool> {
-        let (groups, extent) = (groups?, Extent::of(stream?)?);
+        let (groups, extent) = (groups?, Extent::of(stream?).ok_or(StoreError::Answer)?);
         let delivered = delivered(groups, &self.reader.group);
         Ok(delivered.is_some_and(|id| extent.leaves_hole_after(id.max(self.covered))))
     }
@@ -271,145 +279,10 @@ fn acknowledge(reader: &Reader, ids: &[String]) -> Cmd {
     command
 }
 
-type Entries = Vec<(String, Option<Bytes>)>;
-
-/// The answer to a read of one log; nothing where there was nothing in time.
-fn of_one_log(value: Value, field: &str) -> Answer<Entries> {
-    match reply::list(value)?.pop() {
-        Some(log) => {
-            let [_, entries] = reply::some(log)?;
-            entries_of(entries, field)
-        }
-        None => Ok(Vec::new()),
-    }
-}
-
-fn entries_of(value: Value, field: &str) -> Answer<Entries> {
-    let entry = |value| {
-        let [id, fields] = reply::some(value)?;
-        Ok((reply::text(id)?, message(fields, field)?))
-    };
-    reply::list(value)?.into_iter().map(entry).collect()
-}
-
-/// The field of ours, or nothing where there is none; `None` where the entry is no longer there.
-fn message(fields: Value, field: &str) -> Answer<Option<Bytes>> {
-    let fields = reply::list(fields)?;
-    match (fields.is_empty(), find(fields, field)) {
-        (true, _) => Ok(None),
-        (false, Some(value)) => reply::bytes(value),
-        (false, None) => Ok(Some(Bytes::new())),
-    }
-}
-
-/// The value behind a name, in a list of both in turn.
-fn find(pairs: Vec<Value>, name: &str) -> Option<Value> {
-    let mut values = pairs.into_iter();
-    while let (Some(key), Some(value)) = (values.next(), values.next()) {
-        if matches!(&key, Value::BulkString(key) if key == name.as_bytes()) {
-            return Some(value);
-        }
-    }
-    None
-}
-
-/// The id of an entry, in the order of the stream.
-type Id = (u64, u64);
-
-fn id(value: Value) -> Option<Id> {
-    parsed(&reply::text(value).ok()?)
-}
-
-fn parsed(text: &str) -> Option<Id> {
-    let (ms, number) = text.split_once('-')?;
-    Some((ms.parse().ok()?, number.parse().ok()?))
-}
-
-/// The id before it, whether there was such an entry or not.
-fn before((ms, number): Id) -> Id {
-    match number.checked_sub(1) {
-        Some(number) => (ms, number),
-        None => (ms.saturating_sub(1), u64::MAX),
-    }
-}
-
-/// The first value in a list.
-fn head(list: Value) -> Option<Value> {
-    reply::list(list).ok()?.into_iter().next()
-}
-
 /// The answer, or nothing where the server refuses with this code.
 fn unless(code: &str, answer: Answer<Value>) -> Answer<Option<Value>> {
     match answer {
         Err(StoreError::Server { code: refused }) if refused == code => Ok(None),
         answer => answer.map(Some),
-    }
-}
-
-/// What a stream holds of all that was ever in it.
-struct Extent {
-    first: Option<Id>,
-    last_ever: Id,
-    /// Whether anything was cut off.
-    cut: bool,
-}
-
-impl Extent {
-    fn of(stream: Value) -> Answer<Self> {
-        let fields = reply::list(stream)?;
-        let field = |name| find(fields.clone(), name);
-        let count = |name| redis::from_redis_value::<u64>(field(name)?).ok();
-        let extent = || {
-            Some(Self {
-                first: field("first-entry").and_then(head).and_then(id),
-                last_ever: id(field("last-generated-id")?)?,
-                cut: count("entries-added")? > count("length")?,
-            })
-        };
-        extent().ok_or(StoreError::Answer)
-    }
-
-    fn leaves_hole_after(&self, delivered: Id) -> bool {
-        let next_is_there = self.first.is_some_and(|first| first <= delivered);
-        self.cut && delivered < self.last_ever && !next_is_there
-    }
-}
-
-/// How far a group has come.
-fn delivered(groups: Value, group: &str) -> Option<Id> {
-    let groups = reply::list(groups).ok()?.into_iter();
-    let mut groups = groups.filter_map(|fields| reply::list(fields).ok());
-    let named = |fields: &Vec<Value>| {
-        let name = find(fields.clone(), "name").map(reply::text);
-        matches!(name, Some(Ok(name)) if name == group)
-    };
-    id(find(groups.find(named)?, "last-delivered-id")?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hole_is_where_something_was_cut_off_behind_the_last_entry_that_was_read() {
-        let extent = |first, cut| Extent {
-            first,
-            last_ever: (9, 0),
-            cut,
-        };
-        let some = extent(Some((5, 1)), true);
-        assert!(some.leaves_hole_after((5, 0)), "(5, 1) may not be the next");
-        assert!(!some.leaves_hole_after((5, 1)));
-        assert!(!some.leaves_hole_after((7, 3)));
-        assert!(!extent(Some((5, 1)), false).leaves_hole_after((0, 0)));
-        let none = extent(None, true);
-        assert!(none.leaves_hole_after((8, 0)) && !none.leaves_hole_after((9, 0)));
-    }
-
-    #[test]
-    fn ids_are_ordered_by_their_numbers() {
-        let id = |text: &str| id(Value::BulkString(text.into()));
-        assert!(id("9-10") > id("9-9") && id("10-0") > id("9-10"));
-        assert_eq!(id("9"), None);
     }
 }

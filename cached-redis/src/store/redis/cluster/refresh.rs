@@ -42,11 +42,8 @@ pub(super) async fn refresh(shared: Arc<Shared>) {
         sleep(backoff.next()).await;
         if shared.is_whole() {
             let since = Instant::now();
-            let period = shared
-                .nodes
-                .settings
-                .refresh
-                .mul_f64(0.8 + 0.4 * fastrand::f64());
+            let period = shared.nodes.settings.refresh;
+            let period = period.mul_f64(0.8 + 0.4 * fastrand::f64());
             if timeout(period, shared.doubted.notified()).await.is_ok() {
                 sleep(SPREAD.mul_f64(fastrand::f64())).await;
             }
