@@ -279,8 +279,10 @@ async fn a_dead_letter_takes_the_later_writes_of_its_key_with_it_and_no_others(s
 async fn dead_letters_go_back_in_their_order_under_new_numbers(subject: Subject) {
     with_dead_letters(&subject).await;
     assert_eq!(applied(&subject).await, Some(2));
-    let last = subject.store.dead(&at(), 100).await.unwrap();
-    let last = last.last().unwrap().write.number;
+    // The source may have seen this one.
+    assert_eq!(offer(&subject, L, 6).await, Accepted::Yes);
+    let last = first(&subject).await.number;
+    assert_eq!(applied(&subject).await, Some(6));
     assert_eq!(subject.store.retry_dead(&at(), L).await, Ok(0));
     assert_eq!(subject.store.retry_dead(&at(), K).await, Ok(3));
     assert_eq!(
