@@ -255,6 +255,7 @@ impl<'a> Lookup<'a> {
         loop {
             let answer = match self.search.step() {
                 Step::Join => self.join(),
+                Step::Look { leads: false } if self.expects_nothing() => self.answer(Seen::Absent),
                 Step::Look { leads: false } => self.looked(self.seen().await, false),
                 Step::Serve(_) => return self.served(),
                 _ => return None,
@@ -365,7 +366,20 @@ impl<'a> Lookup<'a> {
         Answer::Seat
     }
 
+    /// Whether it asks for the lease without a look, which is [likely](crate::protocol::outlook) to find nothing. Where
+    /// nothing is to be loaded, and where what is seen is announced to change, there is a look.
+    fn expects_nothing(&self) -> bool {
+        self.inner.outlook.is_nothing(self.function.site.slot())
+            && self.source.plain().is_some()
+            && self.is_kept()
+    }
+
     fn looked(&self, seen: Result<Seen, StoreError>, leads: bool) -> Answer {
+        let (outlook, slot) = (&self.inner.outlook, self.function.site.slot());
+        match &seen {
+            Ok(Seen::Absent) => outlook.nothing(slot),
+            _ => outlook.something(slot),
+        }
         match seen {
             Ok(seen) if leads && self.is_held(&seen) => self.answer(Seen::Expired),
             Ok(seen) => self.answer(seen),
@@ -418,7 +432,11 @@ impl<'a> Lookup<'a> {
     }
 
     async fn acquire(&self, rights: &mut Rights) -> Answer {
-        match Lease::ask(self.inner, self.key, self.over().cloned()).await {
+        let asked = Lease::ask(self.inner, self.key, self.over().cloned()).await;
+        if !matches!(asked, Ok(Ok(_))) {
+            self.inner.outlook.something(self.function.site.slot());
+        }
+        match asked {
             Ok(Ok(lease)) => {
                 rights.lease = Some(lease);
                 Answer::Granted
