@@ -19,7 +19,7 @@ use crate::store::sample::ServerSample;
 use crate::store::stats::StoreStats;
 use crate::store::steps::steps;
 use crate::store::tracked::{Keeper, Shown};
-use crate::store::{Answer, Outlet, Put, Store, Told, Watch};
+use crate::store::{Answer, Errand, Outlet, Put, Store, Told, Watch};
 use crate::util::sync::carried;
 use crate::util::tasks::Tasks;
 use crate::wire::entry::Token;
@@ -127,16 +127,17 @@ impl AnyStore {
         }
     }
 
-    /// Whether [`remove`](Self::remove) can be called now: there is a connection, and the server answers.
-    pub(crate) fn takes_removals(&self) -> bool {
-        matches!(self, Self::Redis(store) if store.takes_removals())
+    /// Whether [`tell`](Self::tell) can be called now: there is a connection, the server answers, and the step is
+    /// one command, which holds up no other.
+    pub(crate) fn takes(&self, errand: Errand<'_>) -> bool {
+        matches!(self, Self::Redis(store) if store.takes(errand))
     }
 
-    /// Removes all of `keys`, however the caller goes on: `told` is told how that ended. `None`: it is not done,
-    /// as there is no connection any more.
-    pub(crate) fn remove(&self, keys: &[String], told: Arc<dyn Told>) -> Option<Waiting> {
+    /// Takes a step, however the caller goes on: `told` is told how that ended. `None`: it is not done, as there
+    /// is no connection any more.
+    pub(crate) fn tell(&self, errand: Errand<'_>, told: Arc<dyn Told>) -> Option<Waiting> {
         match self {
-            Self::Redis(store) => store.remove(keys, told),
+            Self::Redis(store) => store.tell(errand, told),
             _ => None,
         }
     }
@@ -147,6 +148,13 @@ impl AnyStore {
         match self {
             Self::Redis(store) => store.attend(waiting, context),
             _ => true,
+        }
+    }
+
+    /// To be called when it is told, where nobody waits.
+    pub(crate) fn measured(&self, waiting: Waiting) {
+        if let Self::Redis(store) = self {
+            store.measured(waiting);
         }
     }
 

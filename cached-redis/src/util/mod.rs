@@ -3,6 +3,7 @@
 
 pub(crate) mod background;
 pub(crate) mod backoff;
+pub(crate) mod beats;
 pub(crate) mod boxed;
 pub(crate) mod histogram;
 pub(crate) mod liveness;
