@@ -130,30 +130,38 @@ impl AnyStore {
     /// Whether [`tell`](Self::tell) can be called now: there is a connection, the server answers, and the step is
     /// one command, which holds up no other.
     pub(crate) fn takes(&self, errand: Errand<'_>) -> bool {
-        matches!(self, Self::Redis(store) if store.takes(errand))
+        match self {
+            Self::Memory(_) => false,
+            Self::Redis(store) => store.takes(errand),
+            // It would pass the faults by.
+            #[cfg(feature = "testing")]
+            Self::Faulty(_) => false,
+            #[cfg(feature = "testing")]
+            Self::Traced(traced) => traced.takes(errand),
+        }
     }
 
     /// Takes a step, however the caller goes on: `told` is told how that ended. `None`: it is not done, as there
     /// is no connection any more.
     pub(crate) fn tell(&self, errand: Errand<'_>, told: Arc<dyn Told>) -> Option<Waiting> {
-        match self {
-            Self::Redis(store) => store.tell(errand, told),
-            _ => None,
+        match self.bare() {
+            Bare::Memory(_) => None,
+            Bare::Redis(store) => store.tell(errand, told),
         }
     }
 
     /// To be called whenever a caller is polled who waits until that is told. Whether there is nothing left to
     /// wait for.
     pub(crate) fn attend(&self, waiting: &mut Waiting, context: &Context<'_>) -> bool {
-        match self {
-            Self::Redis(store) => store.attend(waiting, context),
-            _ => true,
+        match self.bare() {
+            Bare::Memory(_) => true,
+            Bare::Redis(store) => store.attend(waiting, context),
         }
     }
 
     /// To be called when it is told, where nobody waits.
     pub(crate) fn measured(&self, waiting: Waiting) {
-        if let Self::Redis(store) = self {
+        if let Bare::Redis(store) = self.bare() {
             store.measured(waiting);
         }
     }

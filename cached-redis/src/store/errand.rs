@@ -21,12 +21,20 @@ pub(crate) enum Errand<'a> {
     Put(&'a str, Token, &'a Bytes, Duration),
 }
 
-impl Errand<'_> {
-    /// How many keys it names, and of how many bytes what it brings is.
-    pub(crate) fn size(&self) -> (usize, usize) {
+impl<'a> Errand<'a> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'a str> {
+        let (several, one): (&[String], _) = match *self {
+            Self::Remove(keys) | Self::End(keys, ..) => (keys, None),
+            Self::Fill(key, ..) | Self::Put(key, ..) => (&[], Some(key)),
+        };
+        several.iter().map(String::as_str).chain(one)
+    }
+
+    /// Of how many bytes what it brings is.
+    pub(crate) fn size(&self) -> usize {
         match self {
-            Self::Remove(keys) | Self::End(keys, ..) => (keys.len(), 0),
-            Self::Fill(_, _, entry, _) | Self::Put(_, _, entry, _) => (1, entry.len()),
+            Self::Remove(_) | Self::End(..) => 0,
+            Self::Fill(_, _, entry, _) | Self::Put(_, _, entry, _) => entry.len(),
         }
     }
 }

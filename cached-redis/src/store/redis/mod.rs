@@ -200,8 +200,8 @@ impl RedisStore {
 
     /// Those of several servers have to be followed, by whoever waits for them.
     pub(crate) fn takes(&self, errand: Errand<'_>) -> bool {
-        let (keys, bytes) = errand.size();
-        let is_small = (1..=MOST).contains(&keys) && bytes <= link::LARGE / 2;
+        let bytes = errand.size();
+        let is_small = (1..=MOST).contains(&errand.keys().count()) && bytes <= link::LARGE / 2;
         let is_fit = is_small && bytes as u64 <= self.settings.value_bytes;
         is_fit && matches!(&self.links, Links::Server(link, _) if link.connection.admits())
     }
