@@ -106,6 +106,11 @@ impl Seen {
         }
     }
 
+    /// Whether it is an entry of generations of tags.
+    pub(crate) fn is_tagged(&self) -> bool {
+        matches!(self, Self::Live(live) if live.header.is_tagged())
+    }
+
     /// What an entry is that its reader has no use for. No lease takes the place of what is pending.
     fn replaceable(live: Live, over: fn(Live) -> Over) -> Self {
         match live.header.is_pending() {
@@ -451,7 +456,7 @@ impl<'a> Lookup<'a> {
         match standing.map(|entry| Seen::of(self.inner, self.function, self.key, Some(entry))) {
             None => Answer::Refused,
             // The generations of its tags were not shown.
-            Some(Seen::Live(live)) if !self.tags.is_empty() || live.header.is_tagged() => {
+            Some(seen @ Seen::Live(_)) if !self.tags.is_empty() || seen.is_tagged() => {
                 Answer::Refused
             }
             Some(seen) => self.answer(seen),

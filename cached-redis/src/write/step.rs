@@ -196,15 +196,12 @@ impl Told for Step {
         };
         let mut hold = state.left.as_mut().and_then(|left| left.hold.take());
         drop(state);
-        let done = |ended| Ended::All(ended, Moment::now());
-        let mut end = End(self, done(Invalidation::Deferred));
-        end.1 = match work {
-            Work::Removal(sending) => done(sending.told(self.attempt, answer.map(drop))),
-            Work::End(ending) => match ending.told(self.attempt, answer, &mut hold) {
-                Ok(ended) => done(ended),
-                Err(rest) => Ended::Rest(Box::new(rest)),
-            },
+        let mut end = End(self, None);
+        let ended = match work {
+            Work::Removal(sending) => Ok(sending.told(self.attempt, answer.map(drop))),
+            Work::End(ending) => ending.told(self.attempt, answer, &mut hold),
         };
+        end.1 = Some(ended);
         drop(hold);
     }
 
@@ -214,12 +211,14 @@ impl Told for Step {
 }
 
 /// However it ends; in a panic, what was sent has deferred itself.
-struct End<'a>(&'a Step, Ended);
+struct End<'a>(&'a Step, Option<Result<Invalidation, Sent>>);
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
-        let deferred = Ended::All(Invalidation::Deferred, Moment::now());
-        let ended = std::mem::replace(&mut self.1, deferred);
-        self.0.end(ended);
+        let ended = self.1.take().unwrap_or(Ok(Invalidation::Deferred));
+        self.0.end(match ended {
+            Ok(ended) => Ended::All(ended, Moment::now()),
+            Err(rest) => Ended::Rest(Box::new(rest)),
+        });
     }
 }
