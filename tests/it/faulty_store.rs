@@ -216,13 +216,19 @@ async fn no_fault_of_the_network_before_a_real_server_shows_a_stale_value() {
     println!("seed {seed}");
     let faults = mixed(seed);
     let builder = Cache::builder().url(address.url()).namespace("it");
-    let storm = async {
-        let total = storm(builder, &faults, tier(2, 10)).await;
-        assert!(total.hits > 0 && faults.injected().total() > 0);
+    // Again, where little came to pass.
+    let storms = async {
+        let mut hits = 0;
+        for _ in 0..20 {
+            hits += storm(builder.clone(), &faults, tier(2, 10)).await.hits;
+            if hits > 0 && faults.injected().total() > 0 && address.accepted() > 2 {
+                return;
+            }
+        }
+        panic!("{hits} hits, {} connections", address.accepted());
     };
     tokio::select! {
-        () = storm => {}
+        () = storms => {}
         () = cuts => {}
     }
-    assert!(address.accepted() > 2, "some connections were replaced");
 }
