@@ -251,15 +251,21 @@ impl<'a> Lookup<'a> {
     }
 
     /// Looks whether there is an entry to decode. Dropped on the way, it can be begun again.
-    pub(crate) async fn hit(&mut self) -> Option<(Live, Status)> {
-        loop {
-            let answer = match self.search.step() {
-                Step::Join => self.join(),
-                Step::Look { leads: false } => self.looked(self.seen().await, false),
-                Step::Serve(_) => return self.served(),
-                _ => return None,
-            };
-            self.next_step(answer);
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the arguments of an async function have two places in its future"
+    )]
+    pub(crate) fn hit(&mut self) -> impl Future<Output = Option<(Live, Status)>> + Send {
+        async move {
+            loop {
+                let answer = match self.search.step() {
+                    Step::Join => self.join(),
+                    Step::Look { leads: false } => self.looked(self.seen().await, false),
+                    Step::Serve(_) => return self.served(),
+                    _ => return None,
+                };
+                self.next_step(answer);
+            }
         }
     }
 
@@ -522,22 +528,25 @@ impl<'a> Lookup<'a> {
     }
 
     /// What stands under the key.
-    async fn seen(&self) -> Result<Seen, StoreError> {
-        let (entry, generations) = match self.source.plain().filter(|_| self.tags.is_empty()) {
-            Some(store) => (store.get(self.key).await?, Generations::none()),
-            // Boxed, so that plain reads are not larger for it.
-            None => Box::pin(tags::look(&self.source, self.key, self.tags)).await?,
-        };
-        if matches!(generations, Generations::Barred) {
-            return Ok(Seen::Barred);
+    #[expect(clippy::manual_async_fn, reason = "as of a hit")]
+    fn seen(&self) -> impl Future<Output = Result<Seen, StoreError>> + Send {
+        async move {
+            let (entry, generations) = match self.source.plain().filter(|_| self.tags.is_empty()) {
+                Some(store) => (store.get(self.key).await?, Generations::none()),
+                // Boxed, so that plain reads are not larger for it.
+                None => Box::pin(tags::look(&self.source, self.key, self.tags)).await?,
+            };
+            if matches!(generations, Generations::Barred) {
+                return Ok(Seen::Barred);
+            }
+            let mut live = match Seen::of(self.inner, self.function, self.key, entry) {
+                Seen::Live(live) => live,
+                seen => return Ok(seen),
+            };
+            let life = generations.judge(&self.source, self.tags, &live).await?;
+            self.source.share(self.key, &mut live);
+            Ok(Seen::judged(self.inner, self.function, live, life))
         }
-        let mut live = match Seen::of(self.inner, self.function, self.key, entry) {
-            Seen::Live(live) => live,
-            seen => return Ok(seen),
-        };
-        let life = generations.judge(&self.source, self.tags, &live).await?;
-        self.source.share(self.key, &mut live);
-        Ok(Seen::judged(self.inner, self.function, live, life))
     }
 
     /// Until when this reader waits for others, counted from its first wait.
