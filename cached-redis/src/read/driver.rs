@@ -119,6 +119,12 @@ impl<'a> Driver<'a> {
                         if let Some((live, status)) = self.lookup().hit().await {
                             return self.read(live, status);
                         }
+                        if let Some(place) = self.lookup().bypass() {
+                            if !place.has_begun() {
+                                Box::pin(place.start()).await;
+                            }
+                            return self.load(Right::Bypass(place));
+                        }
                         // Boxed like all that hits have no part in.
                         Box::pin(self.contend()).await
                     }

@@ -276,6 +276,21 @@ impl<'a> Lookup<'a> {
         }
     }
 
+    /// The right to load without a lease, where that is all there is to come by; else [`contend`](Self::contend)
+    /// goes on.
+    pub(crate) fn bypass(&mut self) -> Option<BypassLoad> {
+        if !matches!(self.search.step(), Step::Queue) {
+            return None;
+        }
+        let mut rights = Rights::default();
+        let answer = self.queue(&mut rights);
+        self.hear(answer, &mut rights);
+        let place = rights
+            .place
+            .take_if(|_| matches!(self.search.step(), Step::Bypass));
+        place.inspect(|_| drop(self.search.end()))
+    }
+
     /// Goes on until there is something for the caller to do. Dropped on the way, it lets those who joined start
     /// over.
     pub(crate) async fn contend(&mut self) -> Found {
