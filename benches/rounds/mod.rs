@@ -139,6 +139,12 @@ where
 }
 
 impl Cell {
+    /// By how many ns an operation of ours is longer.
+    pub fn lost(&self) -> f64 {
+        let lost = self.sorted(|[ours, by_hand]| 1e9 / ours - 1e9 / by_hand);
+        lost[lost.len() / 2]
+    }
+
     fn sorted(&self, of: impl Fn(&[f64; 2]) -> f64) -> Vec<f64> {
         let mut sorted: Vec<_> = self.0.iter().map(of).collect();
         sorted.sort_by(f64::total_cmp);

@@ -244,12 +244,14 @@ impl fmt::Debug for Loading {
 pub(crate) struct LoadId(usize);
 
 /// The load that runs around this, of whichever cache.
+#[inline]
 pub(crate) fn innermost() -> Option<LoadId> {
     let id = LOADING.try_with(|load| LoadId(Arc::as_ptr(load).addr()));
     id.ok()
 }
 
 /// Whether there is one.
+#[inline]
 pub(crate) fn is_inside_any() -> bool {
     innermost().is_some()
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::engine::id_map::IdMap;
 use crate::engine::shape::Shape;
-use crate::wire::entry::Live;
+use crate::wire::entry::{Decoded, Live};
 
 type Kept = Arc<dyn Any + Send + Sync>;
 
@@ -49,9 +49,7 @@ pub(crate) fn read<V>(
     let (Some(copies), Some(decoded)) = (sharing, &live.decoded) else {
         return decode();
     };
-    // One of another type, under the same key, is kept for readers of that.
-    let kept = decoded.get().filter(|_| reads());
-    kept.and_then(copies.copy).or_else(|| {
+    copy(copies, reads, decoded).or_else(|| {
         let value = decode()?;
         if let (None, Some(kept)) = (decoded.get(), (copies.keep)(&value)) {
             // Where somebody was faster, the value is the same.
@@ -59,6 +57,18 @@ pub(crate) fn read<V>(
         }
         Some(value)
     })
+}
+
+/// A copy of the value that is kept, if the reader would decode it.
+#[inline]
+pub(crate) fn copy<V>(
+    copies: Copies<V>,
+    reads: impl FnOnce() -> bool,
+    decoded: &Decoded,
+) -> Option<V> {
+    // One of another type, under the same key, is kept for readers of that.
+    let kept = decoded.get().filter(|_| reads());
+    kept.and_then(copies.copy)
 }
 
 /// Asks how values of `V` are kept.

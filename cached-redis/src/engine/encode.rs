@@ -176,10 +176,7 @@ impl<'a> Encoder<'a> {
     /// Whether it was made in the same type as it is read. One that is known by its key alone, or was
     /// stored by hand, is everybody's.
     pub(crate) fn is_own(&self, live: &Live) -> bool {
-        self.origin.is_none()
-            || live
-                .origin()
-                .is_none_or(|origin| self.origin == Some(origin))
+        live.is_of(self.origin)
     }
 
     /// The entry of what a function returned.

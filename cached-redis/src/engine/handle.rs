@@ -181,6 +181,7 @@ impl Inner {
         self.sites.get(slot).map_or("", |site| site.name)
     }
 
+    #[inline]
     pub(crate) fn counters(&self, site: &Site) -> &Counters {
         // Code loaded after this cache was built is counted with the direct calls.
         self.counters.get(site.slot()).unwrap_or(&self.counters[0])
@@ -228,6 +229,7 @@ impl Inner {
         }
     }
 
+    #[inline]
     pub(crate) fn emit(&self, site: &Site, event: &Event<'_>) {
         #[cfg(feature = "testing")]
         if let Some(recorder) = &self.settings.recorder {
@@ -297,6 +299,7 @@ pub(crate) fn in_this_scope<F: Future>(future: F) -> impl Future<Output = F::Out
 }
 
 /// The cache in scope.
+#[inline]
 pub(crate) fn scoped() -> Option<Cache> {
     SCOPED.try_with(Cache::clone).ok()
 }
@@ -307,6 +310,7 @@ pub(crate) fn installed() -> Option<Cache> {
 }
 
 /// The cache that annotated functions ask: the one in scope, or else the installed one.
+#[inline]
 pub(crate) fn current() -> Option<Handle> {
     if let Some(cache) = scoped() {
         return Some(Handle::Owned(cache));
@@ -318,6 +322,7 @@ pub(crate) fn current() -> Option<Handle> {
     installed
 }
 
+#[cold]
 fn warn_once() {
     static WARNED: Once = Once::new();
     WARNED.call_once(|| {

@@ -9,6 +9,7 @@ use crate::observe::registry::Function;
 
 impl Function {
     /// Finds the instance; none, where its key is also that of another one.
+    #[inline]
     pub(crate) fn meet(&self, inner: &Inner, instance: Instance) -> Option<&Met> {
         if self.conflicting.load(Ordering::Relaxed) {
             return None;

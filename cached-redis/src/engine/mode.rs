@@ -101,6 +101,7 @@ impl Modes {
         }
     }
 
+    #[inline]
     pub(crate) fn of(&self, site: &Site) -> Mode {
         // Code loaded after the cache was built has no place and is on.
         let mode = self.in_force.get(site.slot());

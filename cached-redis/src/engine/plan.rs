@@ -9,7 +9,7 @@ use crate::engine::encode::Encoder;
 use crate::engine::shape::{ErrorSharing, Shape};
 use crate::engine::verdict::Verdict;
 use crate::protocol::flight::SharedError;
-use crate::wire::codec::{Checked, Choice, Codec as _, Format, Sampled};
+use crate::wire::codec::{self, Checked, Choice, Codec as _, Format, Sampled};
 use crate::wire::entry::Live;
 
 /// The plan of a function: the shape of its results, whether its errors are shared, its codec and its
@@ -61,6 +61,8 @@ pub(crate) trait AnyPlan: Shaped + Copy {
     fn take(&self, shared: &SharedError) -> Option<ErrorOf<Self>>;
     /// Whether its codec describes itself, given that of the cache.
     fn describes(&self, cache: Format) -> bool;
+    /// What an entry answers, if its value was decoded before.
+    fn copy(&self, cache: Format, live: &Live) -> Option<OkOf<Self>>;
     /// What an entry answers, if it can be read.
     fn decode(&self, encoder: &Encoder<'_>, live: &Live) -> Option<OkOf<Self>>;
     /// Shows what a load gave.
@@ -85,6 +87,12 @@ where
 
     fn describes(&self, cache: Format) -> bool {
         self.codec.choose(cache).self_describing()
+    }
+
+    #[inline]
+    fn copy(&self, cache: Format, live: &Live) -> Option<S::Ok> {
+        let reads = || codec::reads(&self.codec.choose(cache), &live.header);
+        copies::copy(self.shape.sharing()?, reads, live.decoded.as_ref()?)
     }
 
     fn decode(&self, encoder: &Encoder<'_>, live: &Live) -> Option<S::Ok> {

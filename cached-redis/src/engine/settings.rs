@@ -90,8 +90,7 @@ impl Settings {
 
     /// Whether no layer gives `policy` a TTL. One that has it and names no other costs no look-up.
     pub(crate) fn lacks_ttl(&self, policy: &Policy) -> bool {
-        let complete = (policy.ttl.is_some() || policy.ttl_of_value) && policy.name.is_none();
-        !complete
+        !policy.is_complete()
             && self
                 .resolve(policy)
                 .is_none_or(|policy| policy.ttl.is_none() && !policy.ttl_of_value)

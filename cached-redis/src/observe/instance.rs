@@ -40,8 +40,13 @@ impl Instance {
     }
 
     /// Most often it is the very text.
+    #[inline]
+    fn is_same(self, other: Self) -> bool {
+        ptr::eq(self.name, other.name)
+    }
+
     fn is(self, other: Self) -> bool {
-        ptr::eq(self.name, other.name) || self.name == other.name
+        self.is_same(other) || self.name == other.name
     }
 
     /// That of calls that no attribute made.
@@ -81,7 +86,14 @@ impl Instances {
     }
 
     /// Finds the instance, or adds it.
+    #[inline]
     pub(crate) fn meet(&self, info: &FunctionInfo, instance: Instance) -> &Met {
+        // Most functions have one.
+        let first = self.first().filter(|met| met.instance.is_same(instance));
+        first.unwrap_or_else(|| self.find(info, instance))
+    }
+
+    fn find(&self, info: &FunctionInfo, instance: Instance) -> &Met {
         let mut next = self;
         loop {
             let met = next
@@ -110,6 +122,7 @@ impl Instances {
         std::iter::successors(self.first(), |before| before.next.first())
     }
 
+    #[inline]
     fn first(&self) -> Option<&Met> {
         self.0.get().map(AsRef::as_ref)
     }

@@ -29,6 +29,7 @@ impl Site {
     }
 
     /// 0, the place of calls without an attribute, until the catalogue has been numbered.
+    #[inline]
     pub(crate) fn slot(&self) -> usize {
         self.slot.load(Ordering::Relaxed)
     }
@@ -103,6 +104,8 @@ pub struct Function {
     pub(crate) instances: Instances,
     /// How the compiler names what it keeps, once it has kept something.
     pub(crate) value: OnceLock<&'static str>,
+    /// See [`plain_local`](Self::plain_local).
+    plain_local: OnceLock<Option<Duration>>,
 }
 
 impl Function {
@@ -123,7 +126,20 @@ impl Function {
             conflicting: AtomicBool::new(false),
             instances: Instances::new(),
             value: OnceLock::new(),
+            plain_local: OnceLock::new(),
         }
+    }
+
+    /// For how long its entries are kept in process memory, if its policy says so and leaves it at that: hits ask
+    /// nothing else of it then.
+    #[inline]
+    pub(crate) fn plain_local(&self) -> Option<Duration> {
+        let FunctionInfo {
+            policy, versioned, ..
+        } = &self.info;
+        *self
+            .plain_local
+            .get_or_init(|| policy.local.filter(|_| policy.is_plain() && !versioned))
     }
 
     /// Learns what it keeps, where that is always one type. One with an origin is in a type that may be

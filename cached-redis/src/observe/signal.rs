@@ -16,12 +16,15 @@ use crate::util::histogram::Buckets;
 use crate::util::warning::say;
 
 /// Counts `event` and tells `tracing`.
+#[inline]
 pub(crate) fn emit(counters: &Counters, warnings: &Warnings, site: &Site, event: &Event<'_>) {
-    if let Event::LocalHit = event
-        && !is_traced()
-    {
-        return counters.add(Count::LocalHits, 1);
+    match event {
+        Event::LocalHit if !is_traced() => counters.add(Count::LocalHits, 1),
+        _ => emit_any(counters, warnings, site, event),
     }
+}
+
+fn emit_any(counters: &Counters, warnings: &Warnings, site: &Site, event: &Event<'_>) {
     let signal = Signal::of(event);
     for (count, n) in signal.counts.into_iter().filter(|(_, n)| *n > 0) {
         counters.add(count, n);
@@ -42,6 +45,7 @@ pub(crate) fn emit(counters: &Counters, warnings: &Warnings, site: &Site, event:
 
 /// Whether somebody may listen at `trace`, which is all that is told of a hit in process memory: to ask the table would
 /// cost a good part of that.
+#[inline]
 fn is_traced() -> bool {
     cfg!(feature = "log") || LevelFilter::current() >= Level::TRACE
 }

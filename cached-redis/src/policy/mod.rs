@@ -249,6 +249,20 @@ impl Policy {
         })
     }
 
+    /// Whether it says all that there is to say itself, and asks nothing of an entry that is fresh.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_in_range()
+            && self.is_complete()
+            && !self.watches_age()
+            && !self.checked
+            && self.audit.is_none()
+    }
+
+    /// Whether it has a TTL and names no other.
+    pub(crate) fn is_complete(&self) -> bool {
+        (self.ttl.is_some() || self.ttl_of_value) && self.name.is_none()
+    }
+
     /// Whether a reader has to know the age of an entry: an option says so, or may, in the policy of
     /// the name.
     pub(crate) fn watches_age(&self) -> bool {

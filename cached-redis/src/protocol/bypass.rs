@@ -15,6 +15,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -22,12 +23,15 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
 use crate::protocol::flight::{self, Joined, Landing, Place, Progress, Seat};
-use crate::util::sync::Mutex;
+use crate::util::sync::{AtomicBool, Mutex};
 
 /// The bypass loads of one cache, by key.
 #[derive(Default)]
 pub(crate) struct Bypasses {
     keys: Mutex<HashMap<String, Queue>>,
+    /// Whether nobody else wanted the load that ended last. Then the next one begins at once; else it gives callers
+    /// that come in the same moment the chance to join, which takes longer than all that is done for it here.
+    calm: AtomicBool,
 }
 
 #[derive(Default)]
@@ -63,6 +67,7 @@ impl Bypasses {
         let mut keys = self.keys.lock();
         let queue = keys.entry(key.to_owned()).or_default();
         if let Some(joined) = queue.fit(came, until, budget) {
+            self.calm.store(false, Ordering::Relaxed);
             return Place::Seat(Seat {
                 joined: joined.clone(),
                 loads: true,
@@ -73,13 +78,19 @@ impl Bypasses {
         let begins = before.as_ref().map_or(now, |running| {
             (flight::begins(running) + budget).clamp(now, until)
         });
-        let (sender, pending) = watch::channel(Progress::Begins(begins));
-        queue.pending = Some(pending);
+        let (sender, own) = watch::channel(Progress::Begins(begins));
+        let has_begun = before.is_none() && self.calm.load(Ordering::Relaxed);
+        match has_begun {
+            true => queue.running = Some(own),
+            false => queue.pending = Some(own),
+        }
         Place::Lead(BypassLoad {
             bypasses: Arc::clone(self),
             key: key.to_owned(),
             before,
             begins,
+            has_begun,
+            has_landed: false,
             sender,
         })
     }
@@ -93,6 +104,9 @@ pub(crate) struct BypassLoad {
     before: Option<Joined>,
     /// Until when that one is waited for.
     begins: Instant,
+    /// Whether only those join it from now on that came before.
+    has_begun: bool,
+    has_landed: bool,
     sender: watch::Sender<Progress>,
 }
 
@@ -105,12 +119,22 @@ impl BypassLoad {
             key: key.to_owned(),
             before: None,
             begins,
+            has_begun: false,
+            has_landed: false,
             sender: watch::Sender::new(Progress::Begins(begins)),
         }
     }
 
+    /// Whether there is nothing to wait for before it runs.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
     /// Waits for the running load; from then on this one runs and only those join it that came before.
     pub(crate) async fn start(&self) {
+        if self.has_begun {
+            return;
+        }
         // What is spent is the time to wait for it.
         let _ = timeout_at(self.begins, self.turn()).await;
         // Callers that came in the same moment get the chance to join instead of loading next.
@@ -145,9 +169,13 @@ impl BypassLoad {
     }
 
     /// Ends the load.
-    pub(crate) fn land(self, landing: Landing) {
+    pub(crate) fn land(mut self, landing: Landing) {
         self.leave();
-        self.sender.send_replace(Progress::Landed(landing));
+        self.has_landed = true;
+        match self.sender.receiver_count() {
+            0 => self.bypasses.calm.store(true, Ordering::Relaxed),
+            _ => drop(self.sender.send_replace(Progress::Landed(landing))),
+        }
     }
 
     fn leave(&self) {
@@ -166,9 +194,13 @@ impl BypassLoad {
 
 impl Drop for BypassLoad {
     fn drop(&mut self) {
-        self.leave();
+        if !self.has_landed {
+            self.leave();
+        }
     }
 }
 
 #[cfg(test)]
 mod schedules;
+#[cfg(test)]
+mod tests;

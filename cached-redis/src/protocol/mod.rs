@@ -13,14 +13,14 @@ pub(crate) mod read;
 pub(crate) mod renewal;
 mod rules;
 
-use std::time::Duration;
-
 use crate::util::moment::Moment;
 
 impl local::Time for Moment {
-    type Span = Duration;
+    /// In ns.
+    type Span = u64;
 
-    fn since(self, earlier: Self) -> Duration {
-        self.since(earlier)
+    #[inline]
+    fn since(self, earlier: Self) -> u64 {
+        self.ns_since(earlier)
     }
 }

@@ -41,21 +41,22 @@ impl Call {
         Self::with(function, instance, Some(cache))
     }
 
+    #[inline]
     fn with(function: &'static Function, instance: Instance, cache: Option<Handle>) -> Self {
-        let met = cache
-            .as_ref()
-            .and_then(|cache| function.meet(&cache.inner, instance));
-        let cache = cache.filter(|_| met.is_some());
-        let mode = cache
-            .as_ref()
-            .map(|cache| cache.inner.modes.of(&function.site));
-        let mode = mode.unwrap_or_default();
+        let (mut mode, mut origin) = (mode::Mode::default(), None);
+        let cache = cache.filter(|cache| {
+            let met = function.meet(&cache.inner, instance);
+            if let Some(met) = met {
+                (mode, origin) = (cache.inner.modes.of(&function.site), met.origin);
+            }
+            met.is_some() && mode != mode::Mode::Off
+        });
         Self {
             function,
             wish: control::take(),
             mode,
-            cache: cache.filter(|_| mode != mode::Mode::Off),
-            origin: met.and_then(|met| met.origin),
+            cache,
+            origin,
             key: None,
             version: None,
             tags: Tags::default(),
@@ -75,27 +76,22 @@ impl Call {
 
     /// By reference, so that it is compiled once.
     fn render_key(&mut self, render: &dyn Fn(&mut KeyWriter)) {
-        let Some(cache) = self
-            .cache
-            .as_ref()
-            .filter(|_| self.wish.mode != Mode::Uncached)
-        else {
+        let Some(cache) = &self.cache else { return };
+        if self.wish.mode == Mode::Uncached {
             return;
-        };
-        let mut writer = KeyWriter::of_call(&cache.inner.namespace);
+        }
+        let inner = &cache.inner;
+        let mut writer = KeyWriter::of_call(&inner.namespace);
         render(&mut writer);
-        self.key = self.rendered(&cache.inner, writer.finish().map(CallKey));
-        if self.key.is_some()
-            && let Some(own) = cache.inner.function_tag(self.function)
-        {
-            let mut text = room::text();
-            text.push_str(&own);
-            self.tags = Tags::of_call();
-            self.tags.add(text);
+        self.key = self.rendered(inner, writer.finish().map(CallKey));
+        if self.key.is_some() && !self.function.info.tags.is_empty() {
+            let tag = inner.function_tag(self.function);
+            self.tags = tag.map_or_else(Tags::default, |tag| own(&tag));
         }
     }
 
     /// What was rendered; tells of a value that could not be.
+    #[inline]
     pub(crate) fn rendered<T>(&self, inner: &Inner, rendered: Option<T>) -> Option<T> {
         if rendered.is_none() {
             context::opaque();
@@ -120,6 +116,16 @@ impl Call {
             Some(tag) => self.tags.add(tag),
             None => self.key = None,
         }
+    }
+
+    /// Whether nothing is asked of it but its value.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.mode == mode::Mode::On
+            && self.wish.mode == Mode::Cached
+            && !self.wish.is_told()
+            && self.version.is_none()
+            && !self.tags.are_too_many()
     }
 
     /// Whether the cache will be asked.
@@ -153,13 +159,23 @@ impl Call {
     }
 
     /// The cache that this call asks, if any.
+    #[inline]
     pub(crate) fn cache(&self) -> Option<&Cache> {
         let asks = self.wish.mode != Mode::Uncached;
         self.cache.as_deref().filter(|_| asks)
     }
 
     /// The cache and the key; `None` when the function shall simply run.
+    #[inline]
     pub(crate) fn target(&self) -> Option<(&Arc<Inner>, &str)> {
         Some((&self.cache.as_ref()?.inner, self.key.as_deref()?))
     }
+}
+
+/// The tag that all entries of a function have.
+fn own(tag: &str) -> Tags {
+    let (mut tags, mut text) = (Tags::of_call(), room::text());
+    text.push_str(tag);
+    tags.add(text);
+    tags
 }

@@ -51,6 +51,7 @@ struct Control {
 }
 
 /// Takes the wish that is meant for the call that starts now.
+#[inline]
 pub(crate) fn take() -> Wish {
     let taken = CONTROL.try_with(|control| Wish {
         place: control.reads.as_ref().and_then(Reading::begin),

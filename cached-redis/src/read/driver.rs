@@ -15,7 +15,7 @@ use crate::read::audit;
 use crate::read::background::Job;
 use crate::read::call::Call;
 use crate::read::control::Mode;
-use crate::read::local::Shown;
+use crate::read::local::{Asked, Shown};
 use crate::read::peek;
 use crate::read::reader::Reader;
 use crate::read::renew::Renewal;
@@ -97,9 +97,9 @@ impl<'a> Driver<'a> {
     }
 
     /// What the level in process memory has, to be asked first of all: that needs no future.
-    pub(crate) fn local(&mut self) -> Option<Shown> {
+    pub(crate) fn local(&mut self, asked: Asked) -> Option<Shown> {
         let is_asked = matches!(self.at, At::Search);
-        let live = is_asked.then(|| self.reader.local())??;
+        let live = is_asked.then(|| asked.live(|| self.reader.local()))??;
         self.at = At::Found(Status::Local);
         Some(Shown::Kept(live))
     }
@@ -112,26 +112,30 @@ impl<'a> Driver<'a> {
     /// What is to be done next.
     #[inline(never)]
     pub(crate) fn next(&mut self) -> Made<impl Future<Output = Next<'a>> + Send, Next<'a>> {
-        Made::new(self.go_on())
-    }
-
-    async fn go_on(&mut self) -> Next<'a> {
-        loop {
-            let next = match mem::replace(&mut self.at, At::Search) {
-                At::Search => {
-                    if let Some((live, status)) = self.lookup().hit().await {
-                        return self.read(live, status);
+        Made::new(async move {
+            loop {
+                let next = match mem::replace(&mut self.at, At::Search) {
+                    At::Search => {
+                        if let Some((live, status)) = self.lookup().hit().await {
+                            return self.read(live, status);
+                        }
+                        if let Some(place) = self.lookup().bypass() {
+                            if !place.has_begun() {
+                                Box::pin(place.start()).await;
+                            }
+                            return self.load(Right::Bypass(place));
+                        }
+                        // Boxed like all that hits have no part in.
+                        Box::pin(self.contend()).await
                     }
-                    // Boxed like all that hits have no part in.
-                    Box::pin(self.contend()).await
+                    At::Serve(status) => return Next::Do(self.serve(status)),
+                    at => Box::pin(self.take(at)).await,
+                };
+                if let Some(next) = next {
+                    return next;
                 }
-                At::Serve(status) => return Next::Do(self.serve(status)),
-                at => Box::pin(self.take(at)).await,
-            };
-            if let Some(next) = next {
-                return next;
             }
-        }
+        })
     }
 
     fn read(&mut self, live: Live, status: Status) -> Next<'a> {

@@ -23,13 +23,17 @@
 //! An entry that is to be loaded anew while it is served, or that may be served if a load fails, goes
 //! its own way: see [`renew`](crate::read::renew).
 
+use std::ops::ControlFlow::{self, Break, Continue};
+
+use futures_util::future::Either;
+
 use crate::engine::plan::{AnyPlan, OkOf, ReturnOf};
 use crate::engine::shape::Shape as _;
 use crate::policy::Policy;
 use crate::read::call::Call;
 use crate::read::driver::{Do, Driver, Next};
 use crate::read::load::{self, Load};
-use crate::read::local::Shown;
+use crate::read::local::{Asked, Shown};
 use crate::read::reader::Reader;
 use crate::read::right::Running;
 
@@ -49,31 +53,30 @@ where
 {
     let mut load = Some(load);
     async move {
-        let Some(reader) = Reader::of(&call, policy, |format| plan.describes(format)) else {
+        // What was read last.
+        let mut value = None;
+        let mut begun = match begin(&call, policy, plan, F::DETACHES, &mut value) {
+            Break(ok) => return P::Shape::returned(Ok(ok)),
+            Continue(begun) => begun,
+        };
+        // Where it is: moved, it would have another place.
+        let Some(driver) = &mut begun else {
             let running = Box::new(Running::without_cache(&call, policy));
             let load = load.take().expect("it is taken once");
             return P::Shape::returned(Box::pin(load::run(running, plan, load)).await.0);
         };
-        let mut driver = Driver::new(reader, &call, F::DETACHES);
-        // What was read last.
-        let mut value = None;
-        if let Some(shown) = driver.local()
-            && let Some(ok) = answer(plan, &mut driver, shown, &mut value)
-        {
-            return P::Shape::returned(Ok(ok));
-        }
         let result = 'answered: loop {
             let next = loop {
                 match driver.next().await {
                     Next::Do(next) => break next,
                     Next::Read(shown) => {
-                        if let Some(ok) = answer(plan, &mut driver, shown, &mut value) {
+                        if let Some(ok) = answer(plan, driver, shown, &mut value) {
                             break 'answered Ok(ok);
                         }
                     }
                 }
             };
-            let ran = match next {
+            let runs = match next {
                 Do::Serve => match value.take() {
                     Some(value) => break Ok(value),
                     None => continue,
@@ -87,19 +90,24 @@ where
                     None => continue,
                 },
                 Do::Load(running) => match load.take() {
-                    Some(load) => Box::pin(load::run(running, plan, load)).await.0,
+                    Some(load) => Either::Left(Box::pin(load::run(running, plan, load))),
                     None => continue,
                 },
-                Do::Detach(job) => {
-                    let Some(load) = load.take() else { continue };
-                    match Box::pin(load.detach(job, plan)).await {
-                        Some((result, told)) => {
-                            driver.told(told, result.is_ok());
-                            result
-                        }
-                        None => continue,
+                Do::Detach(job) => match load.take() {
+                    Some(load) => Either::Right(Box::pin(load.detach(job, plan))),
+                    None => continue,
+                },
+            };
+            // Awaited behind that, so that what it is made of has no place any more.
+            let ran = match runs {
+                Either::Left(runs) => runs.await.0,
+                Either::Right(runs) => match runs.await {
+                    Some((result, told)) => {
+                        driver.told(told, result.is_ok());
+                        result
                     }
-                }
+                    None => continue,
+                },
             };
             match ran {
                 Err(_) if driver.falls_back().await => {}
@@ -107,6 +115,30 @@ where
             }
         };
         P::Shape::returned(result)
+    }
+}
+
+/// A hit in process memory, which needs no future; else the beginning of a read, or nothing when the function shall
+/// simply run.
+fn begin<'a, P: AnyPlan>(
+    call: &'a Call,
+    policy: &'a Policy,
+    plan: P,
+    detaches: bool,
+    last: &mut Option<OkOf<P>>,
+) -> ControlFlow<OkOf<P>, Option<Driver<'a>>> {
+    let asked = match Asked::by(call, policy).served(call, plan) {
+        Ok(ok) => return Break(ok),
+        Err(asked) => asked,
+    };
+    let Some(reader) = Reader::of(call, policy, |format| plan.describes(format)) else {
+        return Continue(None);
+    };
+    let mut driver = Driver::new(reader, call, detaches);
+    let shown = driver.local(asked);
+    match shown.and_then(|shown| answer(plan, &mut driver, shown, last)) {
+        Some(ok) => Break(ok),
+        None => Continue(Some(driver)),
     }
 }
 

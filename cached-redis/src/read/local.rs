@@ -2,16 +2,23 @@
 //! read, no future of the store and no allocation.
 
 use std::ops::Deref;
+use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::context;
 use crate::engine::handle::Inner;
+use crate::engine::local::Held;
+use crate::engine::plan::{AnyPlan, OkOf};
 use crate::engine::source::Source;
 use crate::engine::tags::{self, Life};
-use crate::store::Store as _;
+use crate::observe::event::Event;
+use crate::policy::Policy;
+use crate::read::call::Call;
+use crate::store::{Bare, Store as _};
 use crate::util::moment::Moment;
 use crate::wire::entry::Live;
+use crate::wire::extension::WINDOW;
 use crate::wire::tag::Tags;
 
 /// An entry to decode, alone or shared with the level.
@@ -41,24 +48,77 @@ impl Shown {
     }
 }
 
-/// The entry that the level has of a reader of `source`, if that may be served. Not inside of a load: what is
-/// late there would be stored with its result, for as long as that lives.
-pub(crate) fn entry(source: &Source<'_>, key: &str, tags: &Tags) -> Option<Arc<Live>> {
-    let local = source.local()?;
-    if source.is_in_memory() || context::is_inside_any() {
-        return None;
-    }
-    kept(source.inner, key, tags, local)
+/// What the level has to say to a call, before anything else is made for it.
+pub(crate) enum Asked {
+    /// It is to be asked [in the usual way](entry).
+    Not,
+    Nothing,
+    Entry(Held),
 }
 
-/// The same for who may ask, if it was read less than `local` ago.
-fn kept(inner: &Inner, key: &str, tags: &Tags, local: Duration) -> Option<Arc<Live>> {
+impl Asked {
+    /// By the call of a function whose own policy says how long its entries are kept here, and nothing of their age.
+    pub(crate) fn by(call: &Call, policy: &Policy) -> Self {
+        let function = call.function;
+        let local = function.plain_local().filter(|_| call.is_plain());
+        let (Some(local), Some((inner, key))) = (local, call.target()) else {
+            return Self::Not;
+        };
+        // Calls by hand may have a policy of their own.
+        if !ptr::eq(policy, &function.info.policy) || !may_ask(inner) {
+            return Self::Not;
+        }
+        match kept(inner, key, &call.tags, local) {
+            Some(held) => Self::Entry(held),
+            None => Self::Nothing,
+        }
+    }
+
+    /// Serves the value, if somebody has decoded it before and it says nothing of its age either.
+    #[inline]
+    pub(crate) fn served<P: AnyPlan>(self, call: &Call, plan: P) -> Result<OkOf<P>, Self> {
+        let (Self::Entry(live), Some(cache)) = (&self, call.cache()) else {
+            return Err(self);
+        };
+        let is_plain = live.is_of(call.origin) && live.header.flags & WINDOW == 0;
+        let copy = || plan.copy(cache.inner.settings.format, live);
+        let ok = is_plain.then(copy).flatten();
+        ok.inspect(|_| cache.inner.emit(&call.function.site, &Event::LocalHit))
+            .ok_or(self)
+    }
+
+    /// What is left of it for a reader.
+    pub(crate) fn live(self, or: impl FnOnce() -> Option<Arc<Live>>) -> Option<Arc<Live>> {
+        match self {
+            Self::Not => or(),
+            Self::Nothing => None,
+            Self::Entry(held) => Some(Arc::clone(&held)),
+        }
+    }
+}
+
+/// The entry that the level has of a reader of `source`, if that may be served.
+pub(crate) fn entry(source: &Source<'_>, key: &str, tags: &Tags) -> Option<Arc<Live>> {
+    let local = source.local().filter(|_| may_ask(source.inner))?;
+    kept(source.inner, key, tags, local).map(|held| Arc::clone(&held))
+}
+
+/// Not inside of a load: what is late there would be stored with its result, for as long as that lives. In memory
+/// the store itself is asked.
+#[inline]
+fn may_ask(inner: &Inner) -> bool {
+    !matches!(inner.store.bare(), Bare::Memory(_)) && !context::is_inside_any()
+}
+
+/// What is kept for who may ask, if it was read less than `local` ago.
+#[inline]
+fn kept(inner: &Inner, key: &str, tags: &Tags, local: Duration) -> Option<Held> {
     let pass = inner.journal.pass_all(key, tags.keys())?;
     let (level, now) = (&inner.level, Moment::now());
-    let live = level.entry(key, local, now)?;
+    let held = level.entry(key, local, now)?;
     let kept = |tag: &str| level.generation(tag, local, now);
-    let is_served = inner.store.is_current(key, live.header.epoch)
-        && tags::judge_kept(inner, tags, &live, kept)? == Life::Alive
+    let is_served = inner.store.is_current(key, held.header.epoch)
+        && tags::judge_kept(inner, tags, &held, kept)? == Life::Alive
         && inner.journal.stands(pass);
-    is_served.then_some(live)
+    is_served.then_some(held)
 }

@@ -256,16 +256,24 @@ impl<'a> Lookup<'a> {
     }
 
     /// Looks whether there is an entry to decode. Dropped on the way, it can be begun again.
-    pub(crate) async fn hit(&mut self) -> Option<(Live, Status)> {
-        loop {
-            let answer = match self.search.step() {
-                Step::Join => self.join(),
-                Step::Look { leads: false } if self.expects_nothing() => self.answer(Seen::Absent),
-                Step::Look { leads: false } => self.looked(self.seen().await, false),
-                Step::Serve(_) => return self.served(),
-                _ => return None,
-            };
-            self.next_step(answer);
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the arguments of an async function have two places in its future"
+    )]
+    pub(crate) fn hit(&mut self) -> impl Future<Output = Option<(Live, Status)>> + Send {
+        async move {
+            loop {
+                let answer = match self.search.step() {
+                    Step::Join => self.join(),
+                    Step::Look { leads: false } if self.expects_nothing() => {
+                        self.answer(Seen::Absent)
+                    }
+                    Step::Look { leads: false } => self.looked(self.seen().await, false),
+                    Step::Serve(_) => return self.served(),
+                    _ => return None,
+                };
+                self.next_step(answer);
+            }
         }
     }
 
@@ -274,6 +282,21 @@ impl<'a> Lookup<'a> {
             Found::Live(live, status) => Some((live, status)),
             _ => None,
         }
+    }
+
+    /// The right to load without a lease, where that is all there is to come by; else [`contend`](Self::contend)
+    /// goes on.
+    pub(crate) fn bypass(&mut self) -> Option<BypassLoad> {
+        if !matches!(self.search.step(), Step::Queue) {
+            return None;
+        }
+        let mut rights = Rights::default();
+        let answer = self.queue(&mut rights);
+        self.hear(answer, &mut rights);
+        let place = rights
+            .place
+            .take_if(|_| matches!(self.search.step(), Step::Bypass));
+        place.inspect(|_| drop(self.search.end()))
     }
 
     /// Goes on until there is something for the caller to do. Dropped on the way, it lets those who joined start
@@ -545,22 +568,25 @@ impl<'a> Lookup<'a> {
     }
 
     /// What stands under the key.
-    async fn seen(&self) -> Result<Seen, StoreError> {
-        let (entry, generations) = match self.source.plain().filter(|_| self.tags.is_empty()) {
-            Some(store) => (store.get(self.key).await?, Generations::none()),
-            // Boxed, so that plain reads are not larger for it.
-            None => Box::pin(tags::look(&self.source, self.key, self.tags)).await?,
-        };
-        if matches!(generations, Generations::Barred) {
-            return Ok(Seen::Barred);
+    #[expect(clippy::manual_async_fn, reason = "as of a hit")]
+    fn seen(&self) -> impl Future<Output = Result<Seen, StoreError>> + Send {
+        async move {
+            let (entry, generations) = match self.source.plain().filter(|_| self.tags.is_empty()) {
+                Some(store) => (store.get(self.key).await?, Generations::none()),
+                // Boxed, so that plain reads are not larger for it.
+                None => Box::pin(tags::look(&self.source, self.key, self.tags)).await?,
+            };
+            if matches!(generations, Generations::Barred) {
+                return Ok(Seen::Barred);
+            }
+            let mut live = match Seen::of(self.inner, self.function, self.key, entry) {
+                Seen::Live(live) => live,
+                seen => return Ok(seen),
+            };
+            let life = generations.judge(&self.source, self.tags, &live).await?;
+            self.source.share(self.key, &mut live);
+            Ok(Seen::judged(self.inner, self.function, live, life))
         }
-        let mut live = match Seen::of(self.inner, self.function, self.key, entry) {
-            Seen::Live(live) => live,
-            seen => return Ok(seen),
-        };
-        let life = generations.judge(&self.source, self.tags, &live).await?;
-        self.source.share(self.key, &mut live);
-        Ok(Seen::judged(self.inner, self.function, live, life))
     }
 
     /// Until when this reader waits for others, counted from its first wait.

@@ -55,6 +55,7 @@ pub(crate) struct Lane {
 
 impl Lane {
     /// Its era and its horizon.
+    #[inline]
     pub(crate) fn seen(&self) -> (u32, Option<Moment>) {
         // First: no item is ever taken to be of the connection after its own.
         let horizon = self.horizon.load(Ordering::Acquire);

@@ -8,8 +8,9 @@ use std::time::Duration;
 pub(crate) struct Moment(pub(crate) u64);
 
 impl Moment {
+    #[inline]
     pub(crate) fn now() -> Self {
-        Self(elapsed().as_nanos() as u64)
+        Self(elapsed())
     }
 
     pub(crate) fn elapsed(self) -> Duration {
@@ -17,13 +18,25 @@ impl Moment {
     }
 
     pub(crate) fn since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        Duration::from_nanos(self.ns_since(earlier))
     }
+
+    #[inline]
+    pub(crate) fn ns_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// A length of time in ns; what is longer than 584 years is as long as that.
+#[inline]
+pub(crate) fn ns(time: Duration) -> u64 {
+    let whole = time.as_secs().saturating_mul(1_000_000_000);
+    whole.saturating_add(time.subsec_nanos().into())
 }
 
 /// Tokio's clock, which tests can hold.
 #[cfg(feature = "testing")]
-fn elapsed() -> Duration {
+fn elapsed() -> u64 {
     use std::sync::LazyLock;
 
     use tokio::time::Instant;
@@ -34,7 +47,7 @@ fn elapsed() -> Duration {
         let now = std::time::Instant::now();
         Instant::from_std(now.checked_sub(DAY).unwrap_or(now))
     });
-    BEGINNING.elapsed()
+    ns(BEGINNING.elapsed())
 }
 
 #[cfg(all(unix, not(feature = "testing")))]
@@ -42,24 +55,26 @@ use suspended as elapsed;
 
 /// Apple's monotonic clock counts sleep, Linux has another one for that.
 #[cfg(all(unix, any(test, not(feature = "testing"))))]
-fn suspended() -> Duration {
+#[inline]
+fn suspended() -> u64 {
     use rustix::time::{ClockId, clock_gettime};
 
     #[cfg(any(target_os = "android", target_os = "linux"))]
     const CLOCK: ClockId = ClockId::Boottime;
     #[cfg(not(any(target_os = "android", target_os = "linux")))]
     const CLOCK: ClockId = ClockId::Monotonic;
+    let time = clock_gettime(CLOCK);
     // It is negative on no system.
-    Duration::try_from(clock_gettime(CLOCK)).unwrap_or_default()
+    (time.tv_sec as u64).wrapping_mul(1_000_000_000) + time.tv_nsec as u64
 }
 
 #[cfg(not(any(unix, feature = "testing")))]
-fn elapsed() -> Duration {
+fn elapsed() -> u64 {
     use std::sync::LazyLock;
     use std::time::Instant;
 
     static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
-    BEGINNING.elapsed()
+    ns(BEGINNING.elapsed())
 }
 
 #[cfg(test)]
@@ -69,7 +84,7 @@ mod tests {
     fn the_clock_of_the_system_goes_on() {
         let first = super::suspended();
         std::thread::sleep(std::time::Duration::from_millis(1));
-        assert!(super::suspended() > first && !first.is_zero());
+        assert!(super::suspended() > first && first > 0);
     }
 
     #[cfg(feature = "testing")]

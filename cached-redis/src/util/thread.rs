@@ -11,6 +11,7 @@ thread_local! {
 }
 
 /// The calling thread's number; they are given out in turn, from 0.
+#[inline]
 pub(crate) fn number() -> usize {
     NUMBER.with(|number| *number)
 }

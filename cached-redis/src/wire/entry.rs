@@ -285,6 +285,12 @@ impl Live {
         extensions(&self.entry)?.version
     }
 
+    /// Whether a reader of this origin may read it.
+    #[inline]
+    pub(crate) fn is_of(&self, origin: Option<u64>) -> bool {
+        origin.is_none() || self.origin().is_none_or(|own| origin == Some(own))
+    }
+
     /// What the function that made it was in, where its key does not say so.
     pub(crate) fn origin(&self) -> Option<u64> {
         extensions(&self.entry)?.origin

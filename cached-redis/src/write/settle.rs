@@ -13,7 +13,7 @@ use crate::engine::handle::Inner;
 use crate::policy::defaults;
 use crate::protocol::local::{AllRules, Settled, Settling};
 use crate::util::backoff::Backoff;
-use crate::util::moment::Moment;
+use crate::util::moment::{Moment, ns};
 
 /// Of what the store has confirmed by then.
 pub(crate) async fn settle(inner: Arc<Inner>, confirmed: Moment) {
@@ -44,7 +44,7 @@ async fn wait(confirmed: Moment, staleness: Duration) {
 
 fn is_over(confirmed: Moment, staleness: Duration) -> bool {
     let settling = Settling::Confirmed(confirmed);
-    settling.told(&AllRules, Moment::now(), staleness) == Settled::Yes
+    settling.told(&AllRules, Moment::now(), ns(staleness)) == Settled::Yes
 }
 
 #[cfg(all(test, feature = "testing"))]

@@ -2,6 +2,7 @@
 
 use std::ptr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,14 +19,40 @@ use crate::wire::tag::Generation;
 /// By full keys. A hit counts the item alone as in use, and not the connection that all of them have in common.
 pub(super) type Items = Cache<Box<str>, Arc<Item>, Weight, DefaultHashBuilder, Evicted>;
 
-pub(super) struct Item {
+pub(crate) struct Item {
+    pub(super) key: Box<str>,
     pub(super) kept: Kept,
     /// Over which connection it was read, and for how long it may be served by that; `None`: only if the store is
     /// asked.
     pub(super) life: Option<(Arc<Lane>, Life<Moment>)>,
+    /// When it was last found where it is counted as in use.
+    pub(super) used: AtomicU64,
 }
 
 impl Item {
+    pub(super) fn new(key: &str, kept: Kept, life: Option<(Arc<Lane>, Life<Moment>)>) -> Self {
+        Self {
+            key: key.into(),
+            kept,
+            life,
+            used: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether it is an entry that is served without asking the store.
+    pub(super) fn is_served(&self) -> bool {
+        self.life.is_some() && self.live().is_some()
+    }
+
+    /// The entry that it is.
+    #[inline]
+    pub(super) fn live(&self) -> Option<&Arc<Live>> {
+        match &self.kept {
+            Kept::Entry(live) => Some(live),
+            Kept::Generation(_) => None,
+        }
+    }
+
     pub(super) fn is_of(&self, lane: &Lane) -> bool {
         let own = self.life.as_ref().map(|(own, _)| Arc::as_ptr(own));
         own.is_some_and(|own| ptr::eq(own, lane))
@@ -112,7 +139,7 @@ impl Weighter<Box<str>, Arc<Item>> for Weight {
     fn weight(&self, key: &Box<str>, item: &Arc<Item>) -> u64 {
         /// Of what surrounds each.
         const AROUND: usize = 100;
-        (key.len() + item.kept.bytes() + AROUND) as u64
+        (2 * key.len() + item.kept.bytes() + AROUND) as u64
     }
 }
 

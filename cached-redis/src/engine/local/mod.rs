@@ -9,7 +9,6 @@
 //! In memory the store itself is asked each time. What is kept there is the decoded value alone, which is of
 //! use as long as the token of its entry stands.
 
-use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -21,15 +20,19 @@ use crate::observe::local::{Drops, LocalStats};
 use crate::protocol::local::{AllRules, Life, Link, Notice, Origin, Shard, Ticket, Voids};
 use crate::store::tracked::{Keeper, Lane, Seen};
 use crate::util::lock::Mutex;
-use crate::util::moment::Moment;
+use crate::util::moment::{Moment, ns};
 use crate::wire::entry::Live;
 use crate::wire::tag::Generation;
 use crate::wire::targets::Targets;
 
+mod front;
 mod items;
+mod table;
 
+pub(crate) use front::Held;
+use items::Item;
 pub(crate) use items::Kept;
-use items::{Item, Items};
+use table::Table;
 
 /// How many parts have tickets of their own.
 const SHARDS: usize = 64;
@@ -38,12 +41,13 @@ const SHARDS: usize = 64;
 pub(crate) struct Level {
     /// Those that things are read over: one to each server.
     lanes: Mutex<Vec<Weak<Lane>>>,
-    delta: Duration,
+    /// In ns.
+    delta: u64,
     /// Whether anybody has ever asked for a ticket.
     is_used: AtomicBool,
     shards: [Mutex<Shard>; SHARDS],
     /// Made for the first one that is kept.
-    items: OnceLock<Items>,
+    table: OnceLock<Table>,
     /// How many it has room for.
     bytes: u64,
     drops: Drops,
@@ -55,36 +59,37 @@ impl Level {
     pub(crate) fn new(bytes: u64, delta: Duration) -> Arc<Self> {
         Arc::new(Self {
             lanes: Mutex::default(),
-            delta,
+            delta: ns(delta),
             is_used: AtomicBool::new(false),
             shards: [const { Mutex::new(Shard { drops: 0 }) }; SHARDS],
-            items: OnceLock::new(),
+            table: OnceLock::new(),
             bytes,
             drops: Drops::default(),
         })
     }
 
     /// The entry under `key`, if it was read less than `local` ago and may be served `now`.
-    pub(crate) fn entry(&self, key: &str, local: Duration, now: Moment) -> Option<Arc<Live>> {
-        match self.item(key, local, now)? {
-            Kept::Entry(live) => Some(live),
-            Kept::Generation(_) => None,
-        }
+    #[inline]
+    pub(crate) fn entry(&self, key: &str, local: Duration, now: Moment) -> Option<Held> {
+        let held = self.table.get()?.entry(key, now)?;
+        self.lasts(held.item(), local, now).then_some(held)
     }
 
     /// The same of a generation.
     pub(crate) fn generation(&self, tag: &str, local: Duration, now: Moment) -> Option<Generation> {
-        match self.item(tag, local, now)? {
-            Kept::Entry(_) => None,
-            Kept::Generation(generation) => Some(generation),
+        let item = self.table.get()?.get(tag)?;
+        match item.kept {
+            Kept::Generation(generation) if self.lasts(&item, local, now) => Some(generation),
+            _ => None,
         }
     }
 
-    fn item(&self, key: &str, local: Duration, now: Moment) -> Option<Kept> {
-        let item = self.items.get()?.get(key)?;
-        let (lane, life) = item.life.as_ref()?;
-        let lasts = || life.lasts(&AllRules, &link_of(lane), now, self.delta);
-        (now.since(life.sent) < local && lasts()).then(|| item.kept.clone())
+    #[inline]
+    fn lasts(&self, item: &Item, local: Duration, now: Moment) -> bool {
+        item.life.as_ref().is_some_and(|(lane, life)| {
+            now.ns_since(life.sent) < ns(local)
+                && life.lasts(&AllRules, &link_of(lane), now, self.delta)
+        })
     }
 
     /// What a read notes before it asks the store, which notes the era before it sends the command.
@@ -113,9 +118,9 @@ impl Level {
         let gone = shard
             .keeps(&AllRules, &link, ticket, Origin::Read)
             .then(|| {
-                let life = Life::new(&AllRules, &link, seen.sent, local, rest);
+                let life = Life::new(&AllRules, &link, seen.sent, ns(local), ns(rest));
                 let life = Some((Arc::clone(&seen.lane), life));
-                self.insert(key, Item { kept, life })
+                self.insert(Item::new(key, kept, life))
             });
         drop(shard);
         // Values are of users, who may do anything when they are dropped.
@@ -124,10 +129,7 @@ impl Level {
 
     /// The entry that is kept under `key`, whether or not it may be served.
     pub(crate) fn known(&self, key: &str) -> Option<Arc<Live>> {
-        match &self.items.get()?.get(key)?.kept {
-            Kept::Entry(live) => Some(Arc::clone(live)),
-            Kept::Generation(_) => None,
-        }
+        self.table.get()?.get(key)?.live().cloned()
     }
 
     /// Lets `live` share the decoded value of the same entry, if that is kept; it may lie there for longer than
@@ -145,19 +147,21 @@ impl Level {
         if !self.share(key, live) {
             let kept = Kept::entry(live);
             self.is_used.store(true, Ordering::SeqCst);
-            drop(self.insert(key, Item { kept, life: None }));
+            let shard = self.shard(key).lock();
+            let gone = self.insert(Item::new(key, kept, None));
+            drop(shard);
+            drop(gone);
         }
     }
 
-    /// Gives what had to go.
-    fn insert(&self, key: &str, item: Item) -> Vec<(Box<str>, Arc<Item>)> {
-        let items = self.items.get_or_init(|| items::new(self.bytes));
-        let replaced = items.remove(key);
-        let mut gone = items.insert_with_lifecycle(key.into(), Arc::new(item));
-        let refused = gone.iter().filter(|(gone, _)| **gone == *key).count() as u64;
+    /// Gives what had to go; under the lock of the shard.
+    fn insert(&self, item: Item) -> [Vec<Arc<Item>>; 2] {
+        let table = self.table.get_or_init(|| Table::new(self.bytes));
+        let item = Arc::new(item);
+        let gone = table.insert(&item);
+        let refused = gone[0].iter().filter(|gone| gone.key == item.key).count() as u64;
         self.drops.refused(refused);
-        self.drops.evicted(gone.len() as u64 - refused);
-        gone.extend(replaced);
+        self.drops.evicted(gone[0].len() as u64 - refused);
         gone
     }
 
@@ -179,7 +183,7 @@ impl Level {
             return 0;
         }
         change(lane, Link::void);
-        self.drop_those(|_, item| item.is_of(lane))
+        self.drop_those(|item| item.is_of(lane))
     }
 
     fn drop_item(&self, key: &str) -> u64 {
@@ -189,7 +193,7 @@ impl Level {
         let dropped = {
             let mut shard = self.shard(key).lock();
             shard.void();
-            self.items.get().and_then(|items| items.remove(key))
+            self.table.get().and_then(|table| table.remove(key))
         };
         discard(dropped.into_iter().collect())
     }
@@ -197,20 +201,12 @@ impl Level {
     /// What was asked for meanwhile may be among them, too.
     fn drop_all_if(&self, is_gone: impl Fn(&str) -> bool) -> u64 {
         self.shards.iter().for_each(|shard| shard.lock().void());
-        self.drop_those(|key, _| is_gone(key))
+        self.drop_those(|item| is_gone(&item.key))
     }
 
-    fn drop_those(&self, is_gone: impl Fn(&str, &Item) -> bool) -> u64 {
-        let gone = RefCell::new(Vec::new());
-        if let Some(items) = self.items.get() {
-            items.retain(|key, item| {
-                let is_gone = is_gone(key, item);
-                // Dropped when nothing is locked.
-                gone.borrow_mut().extend(is_gone.then(|| Arc::clone(item)));
-                !is_gone
-            });
-        }
-        discard(gone.into_inner())
+    fn drop_those(&self, is_gone: impl Fn(&Item) -> bool) -> u64 {
+        let table = self.table.get();
+        discard(table.map_or_else(Vec::new, |table| table.take(is_gone)))
     }
 
     /// The oldest one.
@@ -223,10 +219,10 @@ impl Level {
     }
 
     pub(crate) fn stats(&self) -> LocalStats {
-        let items = self.items.get();
+        let (entries, bytes) = self.table.get().map(Table::size).unwrap_or_default();
         LocalStats {
-            entries: items.map_or(0, Items::len) as u64,
-            bytes: items.map_or(0, Items::weight),
+            entries,
+            bytes,
             horizon: self.horizon().map(Moment::elapsed),
             ..self.drops.snapshot()
         }
@@ -234,6 +230,7 @@ impl Level {
 }
 
 /// A connection, as hits see it.
+#[inline]
 fn link_of(lane: &Lane) -> Link<Moment> {
     let (era, horizon) = lane.seen();
     Link { era, horizon }

@@ -184,6 +184,74 @@ fn what_is_larger_than_a_part_is_refused_and_counted() {
 }
 
 #[test]
+fn what_had_to_make_room_is_let_go() {
+    let level = level();
+    let all: Vec<_> = (0..200)
+        .map(|at| {
+            let key = format!("app:{at}");
+            let Kept::Entry(live) = entry(1 << 13) else {
+                unreachable!()
+            };
+            let weak = Arc::downgrade(&live);
+            let (ticket, seen) = (level.ticket(&key), level.seen());
+            let kept = Kept::Entry(live);
+            level.keep(&key, ticket, (&seen, SECOND), kept, SECOND);
+            serves(&level, &key, SECOND, SENT);
+            weak
+        })
+        .collect();
+    let stats = level.stats();
+    let left = all.iter().filter(|weak| weak.strong_count() > 0).count();
+    assert_eq!((left as u64, stats.evicted > 0), (stats.entries, true));
+}
+
+#[test]
+fn what_is_read_all_the_time_does_not_have_to_make_room() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let level = level();
+    let keep = |key: &str| {
+        let seen = level.seen();
+        level.keep(key, level.ticket(key), (&seen, HOUR), entry(1 << 13), HOUR);
+    };
+    // Before it there is no more room.
+    (0..100).for_each(|at| keep(&format!("app:before:{at}")));
+    keep(KEY);
+    for at in 0..3_000 {
+        let now = after(SECOND / 10 * at);
+        level.answered(&level.lane, now);
+        assert!(serves(&level, KEY, HOUR, now), "{at}");
+        keep(&format!("app:{at}"));
+    }
+    assert!(level.stats().evicted > 2_000);
+}
+
+#[test]
+fn keys_that_share_a_place_are_each_served_as_their_own() {
+    let level = level();
+    let keys: Vec<_> = (0..2_000).map(|at| format!("app:{at}")).collect();
+    let (ticket, seen) = (|key: &str| level.ticket(key), level.seen());
+    for key in &keys {
+        let header = Header::new(Kind::Value, Token::next());
+        let mut live = Live::new(header, header.extended(&[], key.as_bytes()));
+        level.keep(
+            key,
+            ticket(key),
+            (&seen, SECOND),
+            Kept::entry(&mut live),
+            SECOND,
+        );
+    }
+    let own = |key: &String| {
+        let held = level.entry(key, SECOND, SENT).unwrap();
+        held.payload() == key.as_bytes()
+    };
+    assert!(keys.iter().all(own) && keys.iter().all(own));
+    keys.iter().for_each(|key| level.changed(key.as_bytes()));
+    let stands = |key: &String| serves(&level, key, SECOND, SENT);
+    assert!(!keys.iter().any(stands));
+}
+
+#[test]
 fn a_decoded_value_is_shared_by_those_who_are_shown_the_same_entry() {
     let level = level();
     let one = || match entry(1) {

@@ -145,7 +145,20 @@ impl Generations {
 
 /// Judges an entry by generations that are kept in this process; `None` where one of them is not. Outside of a
 /// load, which would have to be told of them.
+#[inline]
 pub(crate) fn judge_kept(
+    inner: &Inner,
+    tags: &Tags,
+    live: &Live,
+    kept: impl Fn(&str) -> Option<Generation>,
+) -> Option<Life> {
+    match is_untagged(tags, live) {
+        true => Some(Life::Alive),
+        false => judge_stamped(inner, tags, live, kept),
+    }
+}
+
+fn judge_stamped(
     inner: &Inner,
     tags: &Tags,
     live: &Live,
@@ -154,9 +167,6 @@ pub(crate) fn judge_kept(
     /// So many need no allocation.
     const FEW: usize = 8;
     const NONE: (&String, Generation) = (&String::new(), Generation([0; 8]));
-    if is_untagged(tags, live) {
-        return Some(Life::Alive);
-    }
     let Some((stamp, others)) = stamped(inner, tags, live) else {
         return Some(Life::Dead);
     };

@@ -218,12 +218,14 @@ impl Journal {
 
     /// Leave to use the store for `key`; `None` while its invalidation is to be replayed, or is still
     /// to come with a commit, here or in another cache of this process.
+    #[inline]
     pub(crate) fn pass(&self, key: &str) -> Option<Pass> {
         let gate = self.gate.0.load(Ordering::Acquire);
         let barred = gate & 1 == 1 && self.is_barred(key);
         (!barred).then_some(Pass { life: gate >> 1 })
     }
 
+    #[cold]
     fn is_barred(&self, key: &str) -> bool {
         let others = || self.others().into_iter();
         self.state.lock().bars(key) || others().any(|other| other.state.lock().bars(key))
@@ -237,6 +239,7 @@ impl Journal {
     }
 
     /// The same for `key` and all of `tags`.
+    #[inline]
     pub(crate) fn pass_all(&self, key: &str, tags: &[String]) -> Option<Pass> {
         // The first one is the oldest: a change of server in between shows later.
         let pass = self.pass(key)?;
@@ -245,6 +248,7 @@ impl Journal {
     }
 
     /// Whether what was seen under `pass` may be used: the server is still the same.
+    #[inline]
     pub(crate) fn stands(&self, pass: Pass) -> bool {
         self.gate.0.load(Ordering::Acquire) >> 1 == pass.life
     }

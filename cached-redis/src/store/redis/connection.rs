@@ -204,6 +204,7 @@ impl Connection {
     }
 
     /// The epoch of whatever connection an answer came over, or a later one.
+    #[inline]
     pub(super) fn epoch(&self) -> u32 {
         self.shared.epoch.load(Ordering::Acquire)
     }

@@ -197,38 +197,44 @@ impl Link {
     }
 
     /// Has a place among what is sent, again if that was not; `false`: once that is let no more.
-    async fn entered(
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the arguments of an async function have two places in its future"
+    )]
+    fn entered(
         &self,
         age: &mut Age<'_>,
         measuring: Measuring,
         is_let: impl Fn() -> bool,
         enter: impl Fn(&Waker) -> Option<Join>,
         mut got: impl FnMut(Option<Bytes>),
-    ) -> Answer<bool> {
-        // However often it starts over.
-        while is_let() {
-            if age.is_too_great() {
-                return Err(StoreError::Timeout);
+    ) -> impl Future<Output = Answer<bool>> {
+        async move {
+            // However often it starts over.
+            while is_let() {
+                if age.is_too_great() {
+                    return Err(StoreError::Timeout);
+                }
+                self.connection.admitted().await?;
+                if let Some(answer) = self.joined(&enter, age, &mut got).await {
+                    self.deadline.measured.end(measuring);
+                    return answer.map(|()| true);
+                }
             }
-            self.connection.admitted().await?;
-            if let Some(answer) = self.joined(&enter, age, &mut got).await {
-                self.deadline.measured.end(measuring);
-                return answer.map(|()| true);
-            }
+            Ok(false)
         }
-        Ok(false)
     }
 
     /// `None`: start over.
-    async fn joined(
+    fn joined(
         &self,
         enter: impl Fn(&Waker) -> Option<Join>,
         age: &mut Age<'_>,
         mut got: impl FnMut(Option<Bytes>),
-    ) -> Option<Answer<()>> {
+    ) -> impl Future<Output = Option<Answer<()>>> {
         let batches = self.connection.batches();
         let mut join = None::<Join>;
-        poll_fn(|context| {
+        poll_fn(move |context| {
             let Some(join) = &mut join else {
                 join = enter(context.waker());
                 // The connection has ended meanwhile.
@@ -246,7 +252,6 @@ impl Link {
                 polled => polled,
             }
         })
-        .await
     }
 
     /// Every operation that was attempted comes through here.

@@ -275,6 +275,7 @@ impl Links {
     }
 
     /// That of the server of `key`.
+    #[inline]
     pub(super) fn epoch(&self, key: &str) -> u32 {
         match self {
             Self::Server(link, _) => link.connection.epoch(),

@@ -257,8 +257,9 @@ impl RedisStore {
 }
 
 impl Store for RedisStore {
-    async fn get(&self, key: &str) -> Answer<Option<Bytes>> {
-        self.links.read(key).await
+    // A hit's future is not to have a place for it here, too.
+    fn get(&self, key: &str) -> impl Future<Output = Answer<Option<Bytes>>> + Send {
+        self.links.read(key)
     }
 
     async fn get_all(&self, keys: &[&str]) -> Answer<Vec<Option<Bytes>>> {
@@ -413,12 +414,23 @@ impl Store for RedisStore {
         matches!(self.links, Links::Cluster(_))
     }
 
+    #[inline]
     fn is_current(&self, key: &str, epoch: u32) -> bool {
         let current = self.epoch(key);
         // None is known where the key may be at either of two servers.
-        if epoch == current && (epoch != 0 || self.settings.epoch_key.is_none()) {
-            return true;
+        let is_known = epoch != 0 || self.settings.epoch_key.is_none();
+        let is_current = epoch == current && is_known;
+        if !is_current {
+            self.outdated(epoch, current);
         }
+        is_current
+    }
+}
+
+impl RedisStore {
+    /// Counts an entry of another epoch.
+    #[cold]
+    fn outdated(&self, epoch: u32, current: u32) {
         self.outdated.fetch_add(1, Ordering::Relaxed);
         // Others know of a later one: agree on it anew, with a new connection.
         if let Links::Server(link, _) = &self.links
@@ -427,7 +439,6 @@ impl Store for RedisStore {
         {
             link.connection.abandon();
         }
-        false
     }
 }
 

@@ -17,12 +17,18 @@ thread_local! {
 }
 
 /// An empty text.
+#[inline]
 pub(crate) fn text() -> String {
     let mut last = LAST.try_with(Cell::take).unwrap_or_default();
     if last.capacity() > 0 {
         last.clear();
         return last;
     }
+    other_text()
+}
+
+#[cold]
+fn other_text() -> String {
     let text = ROOM.try_with(|room| {
         let mut texts = room.take();
         let text = texts.pop();
@@ -40,6 +46,7 @@ pub(crate) fn list() -> Vec<String> {
 }
 
 /// Hands a text on.
+#[inline]
 pub(crate) fn give(text: String) {
     if !(1..=LONGEST).contains(&text.capacity()) {
         return;
@@ -52,6 +59,7 @@ pub(crate) fn give(text: String) {
 }
 
 /// Hands on one that was not taken since.
+#[cold]
 fn give_back(text: String) {
     let _ = ROOM.try_with(|room| {
         let mut texts = room.take();

@@ -53,10 +53,12 @@ impl KeyWriter {
     }
 
     /// For a key or a tag of a call, in the room of one before.
+    #[inline]
     pub(crate) fn of_call(namespace: &str) -> Self {
         Self::within(room::text(), namespace)
     }
 
+    #[inline]
     fn within(mut text: String, namespace: &str) -> Self {
         text.reserve(namespace.len() + 1 + ROOM);
         text.push_str(namespace);
@@ -103,8 +105,20 @@ impl KeyWriter {
 
     /// The full key in Redis, or nothing if a value could not be rendered: such a call has no
     /// entry and runs uncached.
+    #[inline]
     pub(crate) fn finish(self) -> Option<String> {
-        self.whole.then(|| shortened(self.text, self.prefix))
+        let Self {
+            text,
+            whole,
+            prefix,
+        } = self;
+        let logical = &text.as_bytes()[prefix..];
+        let is_usual = logical.len() <= LONGEST && logical.first() != Some(&b'#');
+        match whole {
+            true if is_usual => Some(text),
+            true => Some(shortened(text, prefix)),
+            false => None,
+        }
     }
 
     /// The pattern that was rendered: every `*` in it is the template's, values have none.
