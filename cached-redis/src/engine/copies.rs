@@ -38,27 +38,22 @@ impl<V> fmt::Debug for Copies<V> {
     }
 }
 
-/// The value of `live`: a copy of the one that is kept beside it, or what `decode` makes of its bytes, which
-/// is then kept. `reads`: whether the reader would decode it.
-pub(crate) fn read<V>(
-    sharing: Sharing<V>,
-    reads: impl FnOnce() -> bool,
-    live: &Live,
-    decode: impl FnOnce() -> Option<V>,
-) -> Option<V> {
-    let (Some(copies), Some(decoded)) = (sharing, &live.decoded) else {
-        return decode();
-    };
+/// A copy of the value that is kept beside `live`. `reads`: whether the reader would decode it.
+pub(crate) fn copy<V>(sharing: Sharing<V>, live: &Live, reads: impl FnOnce() -> bool) -> Option<V> {
+    let kept = live.decoded.as_ref()?.get()?;
     // One of another type, under the same key, is kept for readers of that.
-    let kept = decoded.get().filter(|_| reads());
-    kept.and_then(copies.copy).or_else(|| {
-        let value = decode()?;
-        if let (None, Some(kept)) = (decoded.get(), (copies.keep)(&value)) {
-            // Where somebody was faster, the value is the same.
-            let _ = decoded.set(kept);
-        }
-        Some(value)
-    })
+    sharing.filter(|_| reads()).and_then(|it| (it.copy)(kept))
+}
+
+/// Keeps what was decoded, where nothing is kept yet.
+pub(crate) fn keep<V>(sharing: Sharing<V>, live: &Live, value: &V) {
+    if let (Some(copies), Some(decoded)) = (sharing, &live.decoded)
+        && decoded.get().is_none()
+        && let Some(kept) = (copies.keep)(value)
+    {
+        // Where somebody was faster, the value is the same.
+        let _ = decoded.set(kept);
+    }
 }
 
 /// Asks how values of `V` are kept.

@@ -28,7 +28,7 @@ use crate::engine::shape::Shape as _;
 use crate::policy::Policy;
 use crate::read::call::Call;
 use crate::read::driver::{Do, Driver, Next};
-use crate::read::load::{self, Load};
+use crate::read::load::{self, Load, Place};
 use crate::read::local::Shown;
 use crate::read::reader::Reader;
 use crate::read::right::Running;
@@ -49,62 +49,61 @@ where
 {
     let mut load = Some(load);
     async move {
-        let Some(reader) = Reader::of(&call, policy, |format| plan.describes(format)) else {
-            let running = Box::new(Running::without_cache(&call, policy));
-            let load = load.take().expect("it is taken once");
-            return P::Shape::returned(Box::pin(load::run(running, plan, load)).await.0);
-        };
-        let mut driver = Driver::new(reader, &call, F::DETACHES);
+        let reader = Reader::of(&call, policy, |format| plan.describes(format));
+        // `None`: the function simply runs.
+        let mut driver = reader.map(|reader| Driver::new(reader, &call, F::DETACHES));
         // What was read last.
         let mut value = None;
-        if let Some(shown) = driver.local()
-            && let Some(ok) = answer(plan, &mut driver, shown, &mut value)
+        if let Some(driver) = &mut driver
+            && let Some(shown) = driver.local()
+            && let Some(ok) = answer(plan, driver, shown, &mut value)
         {
             return P::Shape::returned(Ok(ok));
         }
         let result = 'answered: loop {
             let next = loop {
+                let Some(driver) = &mut driver else {
+                    break Do::Load(Box::new(Running::without_cache(&call, policy)));
+                };
                 match driver.next().await {
                     Next::Do(next) => break next,
                     Next::Read(shown) => {
-                        if let Some(ok) = answer(plan, &mut driver, shown, &mut value) {
+                        if let Some(ok) = answer(plan, driver, shown, &mut value) {
                             break 'answered Ok(ok);
                         }
                     }
                 }
             };
-            let ran = match next {
+            let (place, is_apart) = match next {
                 Do::Serve => match value.take() {
                     Some(value) => break Ok(value),
                     None => continue,
                 },
                 Do::Fail(shared) => match plan.take(&shared) {
                     Some(error) => {
-                        driver.failed();
+                        if let Some(driver) = &driver {
+                            driver.failed();
+                        }
                         break Err(error);
                     }
                     // Another error type under the same key is another function's load: look again.
                     None => continue,
                 },
-                Do::Load(running) => match load.take() {
-                    Some(load) => Box::pin(load::run(running, plan, load)).await.0,
-                    None => continue,
-                },
-                Do::Detach(job) => {
-                    let Some(load) = load.take() else { continue };
-                    match Box::pin(load.detach(job, plan)).await {
-                        Some((result, told)) => {
-                            driver.told(told, result.is_ok());
-                            result
-                        }
-                        None => continue,
-                    }
-                }
+                Do::Load(running) => (Place::Here(running), false),
+                Do::Detach(job) => (Place::Apart(job), true),
             };
-            match ran {
-                Err(_) if driver.falls_back().await => {}
-                result => break result,
+            let Some(load) = load.take() else { continue };
+            let ran = Box::pin(load::run(place, plan, load)).await;
+            let Some((result, told)) = ran else { continue };
+            if let Some(driver) = &mut driver {
+                if is_apart {
+                    driver.told(told, result.is_ok());
+                }
+                if result.is_err() && driver.falls_back().await {
+                    continue;
+                }
             }
+            break result;
         };
         P::Shape::returned(result)
     }

@@ -12,7 +12,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAcc
 use serde::{Serialize, Serializer};
 
 use super::*;
-use crate::wire::codec::{Bincode, Codec as _};
+use crate::wire::codec::{Bincode, Codec, Format, Json, Msgpack};
 
 fn bytes<T: Serialize>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -24,7 +24,22 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<Fingerprinted<T>> {
     within(bytes.len(), || Bincode.decode_traced(bytes)).ok()
 }
 
+/// Whether the calls of a type are the same where only trait objects are seen of it.
+fn shows_when_erased<T: Serialize + DeserializeOwned>(value: &T) -> bool {
+    fn traced<T: DeserializeOwned>(codec: impl Codec, bytes: &[u8]) -> Option<(u32, bool)> {
+        let read = codec.decode_traced::<T>(bytes).ok()?;
+        Some((read.traced, read.buffered))
+    }
+    let (mut msgpack, mut json) = (Vec::new(), Vec::new());
+    let msgpack = Msgpack.encode(value, &mut msgpack).is_err()
+        || traced::<T>(Msgpack, &msgpack) == traced::<T>(Format::Msgpack, &msgpack);
+    let json = Json.encode(value, &mut json).is_err()
+        || traced::<T>(Json, &json) == traced::<T>(Format::Json, &json);
+    msgpack && json
+}
+
 fn fingerprint<T: Serialize + DeserializeOwned>(value: &T) -> u32 {
+    assert!(shows_when_erased(value));
     read::<T>(&bytes(value)).unwrap().fingerprint().unwrap()
 }
 
