@@ -46,6 +46,16 @@ pub struct Fingerprinted<T> {
     buffered: bool,
 }
 
+impl<T> Fingerprinted<T> {
+    fn of(value: T, trace: &Trace) -> Self {
+        Self {
+            value,
+            traced: trace.fingerprint(),
+            buffered: trace.buffered(),
+        }
+    }
+}
+
 impl<T: Serialize> Fingerprinted<T> {
     /// `None` of a value that was decoded out of sight and cannot be looked at.
     pub(crate) fn fingerprint(&self) -> Option<u32> {
@@ -87,7 +97,7 @@ where
 {
     let trace = Trace::new(ROOM.get());
     let value = T::deserialize(Traced::new(deserializer, Hasher::<FORM>(&trace)))?;
-    Ok(trace.of(value))
+    Ok(Fingerprinted::of(value, &trace))
 }
 
 thread_local! {

@@ -5,7 +5,6 @@ use std::cell::Cell;
 
 use serde::de;
 
-use super::Fingerprinted;
 use super::names::{self, SPREAD};
 use crate::wire::digest::DEEPEST;
 
@@ -89,19 +88,14 @@ impl Trace {
         self.hash.set(hash.rotate_right(32));
     }
 
-    /// What was decoded, with what was seen of its type.
-    pub(super) fn of<T>(&self, value: T) -> Fingerprinted<T> {
-        Fingerprinted {
-            value,
-            traced: self.fingerprint(),
-            buffered: self.buffered.get(),
-        }
-    }
-
-    fn fingerprint(&self) -> u32 {
+    pub(super) fn fingerprint(&self) -> u32 {
         let hash = self.hash.get();
         let hash = (hash ^ (hash >> 29)).wrapping_mul(SPREAD);
         (hash >> 32) as u32
+    }
+
+    pub(super) fn buffered(&self) -> bool {
+        self.buffered.get()
     }
 }
 

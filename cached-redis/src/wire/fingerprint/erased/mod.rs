@@ -44,7 +44,7 @@ impl<'de, T: Deserialize<'de>> Decoding<'de, T> {
 
     /// What was read; `None` if nothing was.
     pub(crate) fn end(self) -> Option<Fingerprinted<T>> {
-        Some(self.trace.of(self.seed.value?))
+        Some(Fingerprinted::of(self.seed.value?, &self.trace))
     }
 }
 
