@@ -12,6 +12,7 @@ use crate::support::{
 on_redis!(
     a_hit_is_one_get,
     a_miss_with_its_fill_is_one_get_one_set_and_one_script,
+    of_many_misses_in_a_row_the_later_ones_are_not_looked_for_first,
     a_refresh_is_one_get_and_one_script,
     an_invalidation_is_one_unlink,
     a_guarded_write_and_a_write_through_are_two_scripts_each,
@@ -119,17 +120,51 @@ async fn a_miss_with_its_fill_is_one_get_one_set_and_one_script(mut world: World
     let source = Source::new();
     let server = world.redis();
     server.reset_commands();
-    for id in 1..=10 {
+    for id in 1..=5 {
         cache.scope(read(&source, id)).await;
     }
-    filled(&cache, 10).await;
+    filled(&cache, 5).await;
     let expected = Sent {
-        get: 10,
-        set: 10,
-        evalsha: 10,
+        get: 5,
+        set: 5,
+        evalsha: 5,
         unlink: 0,
     };
-    assert_eq!(sent(server, 10), expected);
+    assert_eq!(sent(server, 5), expected);
+}
+
+async fn of_many_misses_in_a_row_the_later_ones_are_not_looked_for_first(mut world: World) {
+    let cache = world.cache().await;
+    let source = Source::new();
+    let server = world.redis();
+    for id in 1..=8 {
+        cache.scope(read(&source, id)).await;
+    }
+    filled(&cache, 8).await;
+    server.reset_commands();
+    for id in 9..=20 {
+        cache.scope(read(&source, id)).await;
+    }
+    filled(&cache, 20).await;
+    let expected = Sent {
+        get: 0,
+        set: 12,
+        evalsha: 12,
+        unlink: 0,
+    };
+    assert_eq!(sent(server, 12), expected);
+    server.reset_commands();
+    // What stands there is shown in the place of the lease, and the next one is looked for.
+    for id in [1, 2, 3] {
+        cache.scope(read(&source, id)).await;
+    }
+    assert_eq!(source.loads(), 20);
+    let expected = Sent {
+        get: 2,
+        set: 1,
+        ..Sent::default()
+    };
+    assert_eq!(sent(server, 0), expected);
 }
 
 async fn a_refresh_is_one_get_and_one_script(mut world: World) {

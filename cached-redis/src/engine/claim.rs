@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::engine::fill::FillRight;
 use crate::engine::handle::Inner;
 use crate::engine::lease::Lease;
 use crate::store::{Answer, Store as _};
@@ -65,13 +66,15 @@ impl Claim {
     }
 
     /// The load has failed: leaves word of it for the time of the throttle.
-    pub(crate) fn failed(self, inner: &Inner) {
-        let throttle = inner.settings.throttle;
-        let word = word(inner.store.now_ms(self.0.key()), throttle);
-        let task = inner.runtime.work.begin();
-        inner.runtime.spawn(async move {
+    pub(crate) fn failed(self, inner: &Arc<Inner>) {
+        let (inner, throttle) = (Arc::clone(inner), inner.settings.throttle);
+        let key = self.0.key().to_owned();
+        let word = word(inner.store.now_ms(&key), throttle);
+        let (tasks, task) = (Arc::clone(&inner.runtime), inner.runtime.work.begin());
+        tasks.spawn(async move {
             // Unanswered, this process alone rests.
-            let _ = self.0.fill(word, throttle).await;
+            let right = FillRight::Lease(self.0);
+            let _ = right.fill(&inner, &key, word, throttle).await;
             drop(task);
         });
     }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 #[cfg(feature = "testing")]
 use serde_json::json;
-use tokio::task::JoinHandle;
 
 use crate::engine::encode::EncodedEntry;
 use crate::engine::handle::Inner;
@@ -22,7 +21,7 @@ use crate::observe::status::Filled;
 use crate::policy::Policy;
 use crate::protocol::flight::Flight;
 use crate::protocol::read::{AllRules, Fill, Sent};
-use crate::store::Store as _;
+use crate::store::{Answer, Store as _};
 use crate::wire::entry::{Header, Kind, Token};
 use crate::wire::tag::Tags;
 
@@ -43,7 +42,7 @@ impl FillRight {
         key: &str,
         tags: &Tags,
         policy: &Policy,
-    ) -> Result<Option<Self>, StoreError> {
+    ) -> Answer<Option<Self>> {
         let is_kept = !transaction::is_open() && !inner.oversize.rests(key);
         if !is_kept || inner.journal.pass_all(key, tags.keys()).is_none() {
             return Ok(None);
@@ -70,7 +69,7 @@ impl FillRight {
     }
 
     /// The load has ended: nothing keeps a lease alive any longer.
-    fn loaded(&mut self) {
+    pub(super) fn loaded(&mut self) {
         if let Self::Lease(lease) = self {
             lease.stop_heartbeat();
         }
@@ -114,55 +113,43 @@ impl FillRight {
         }
     }
 
-    async fn fill(
-        self,
+    /// Whether the server is still the one that the load began with.
+    pub(super) fn is_current(&self, inner: &Inner, key: &str) -> bool {
+        inner.store.epoch(key) == self.basis().epoch
+    }
+
+    /// Stores `entry` if what it stands for is still there.
+    pub(crate) async fn fill(
+        mut self,
         inner: &Inner,
         key: &str,
         entry: Bytes,
         life: Duration,
-    ) -> Result<Filled, StoreError> {
-        match self {
-            Self::Entry(token, basis) => {
-                let filled = inner.store.fill(key, token, entry, life).await;
-                if filled == Err(StoreError::TooLarge) {
-                    // What was loaded is not kept, and what it was to replace is older.
-                    inner.store.release(key, token).await?;
-                    inner.journal.changed(key);
-                }
-                Ok(match filled? && inner.store.epoch(key) == basis.epoch {
-                    true => Filled::Stored,
-                    false => Filled::Overtaken,
-                })
-            }
-            Self::Lease(lease) => lease.fill(entry, life).await,
+    ) -> Answer<Filled> {
+        self.loaded();
+        if !self.is_current(inner, key) && matches!(self, Self::Lease(_)) {
+            return Ok(Filled::Overtaken);
         }
+        let won = inner.store.fill(key, self.token(), entry, life).await;
+        if let (Self::Entry(token, _), Err(StoreError::TooLarge)) = (&self, &won) {
+            // What was loaded is not kept, and what it was to replace is older.
+            inner.store.release(key, *token).await?;
+            inner.journal.changed(key);
+        }
+        self.filled(inner, key, won)
     }
-}
 
-/// Sends a fill from a task of its own: a caller that is dropped now has a result all the same. What
-/// is `held` is let go after it.
-pub(crate) fn fill(
-    inner: &Arc<Inner>,
-    site: &'static Site,
-    key: &str,
-    mut right: FillRight,
-    flight: Option<Flight>,
-    held: impl Send + 'static,
-    encoded: EncodedEntry,
-) -> JoinHandle<()> {
-    right.loaded();
-    flight.iter().for_each(close);
-    let (cache, key) = (Arc::clone(inner), key.to_owned());
-    let held = (held, inner.runtime.work.begin());
-    inner.runtime.spawn(async move {
-        let answer = right
-            .fill(&cache, &key, encoded.entry.clone(), encoded.life)
-            .await;
-        let step = sent(&cache, site, &key, &answer, &encoded);
-        let ends = flight.map(|flight| (flight, step, encoded));
-        land(&cache, ends.into_iter().collect()).await;
-        drop(held);
-    })
+    /// What it is when the store has answered whether it won. That may have been a new server, where what it stands for
+    /// is although it was invalidated.
+    pub(super) fn filled(self, inner: &Inner, key: &str, won: Answer<bool>) -> Answer<Filled> {
+        let filled = match (won?, self.is_current(inner, key)) {
+            (true, true) => Filled::Stored,
+            (true, false) => Filled::Overtaken,
+            (false, _) => self.refusal(),
+        };
+        self.replaced();
+        Ok(filled)
+    }
 }
 
 /// Before a fill is sent: who comes from here on must look for itself.

@@ -25,6 +25,7 @@ use crate::protocol::bypass::Bypasses;
 use crate::protocol::flight::Flights;
 use crate::protocol::journal::Journal;
 use crate::protocol::outbox::Outbox;
+use crate::protocol::outlook::Outlook;
 use crate::protocol::renewal::Renewals;
 use crate::store::AnyStore;
 use crate::store::health::{Health, State};
@@ -78,6 +79,7 @@ pub(crate) struct Inner {
     pub(crate) renewals: Arc<Renewals>,
     pub(crate) oversize: Oversize,
     pub(crate) modes: Modes,
+    pub(crate) outlook: Outlook,
     /// Which functions have found tags while they loaded.
     pub(crate) finders: Finders,
     /// Shared with the store, which tells it of new connections.
@@ -140,6 +142,7 @@ impl Inner {
             renewals: Arc::default(),
             oversize: Oversize::default(),
             modes: Modes::new(sites.len()),
+            outlook: Outlook::new(sites.len()),
             finders: Finders::new(sites.len()),
             outbox: Outbox::new(settings.outlet.clone(), settings.journal_keys),
             journal,

@@ -7,21 +7,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
-use bytes::Bytes;
-use tokio::task::JoinHandle;
 
 use crate::engine::handle::Inner;
 use crate::engine::tags::{Basis, Stamp};
 use crate::observe::status::Filled;
 use crate::store::{Answer, Store as _};
+use crate::util::beats::{Beat, Beating};
+use crate::util::boxed::Boxed;
 use crate::util::moment::Moment;
 use crate::wire::entry::{Header, Token};
+use bytes::Bytes;
 
 /// When a lease was certainly there, of many keys by one: it is asked for when it is refused.
-#[derive(Clone)]
-pub(crate) struct Pulse(Arc<AtomicU64>);
+pub(crate) struct Pulse(AtomicU64);
 
 /// In the place of the time: it was taken away while it lived.
 const TAKEN: u64 = u64::MAX;
@@ -29,7 +27,7 @@ const TAKEN: u64 = u64::MAX;
 impl Pulse {
     /// Of a lease that is asked for now.
     pub(crate) fn begun() -> Self {
-        Self(Arc::new(AtomicU64::new(Moment::now().0)))
+        Self(AtomicU64::new(Moment::now().0))
     }
 
     /// It was renewed, as was asked at that time.
@@ -57,29 +55,36 @@ impl Pulse {
 /// A lease that is asked for or granted. Dropping it releases it: the asking or the load failed,
 /// panicked or was given up.
 pub(crate) struct Lease {
-    inner: Arc<Inner>,
-    key: String,
-    token: Token,
+    place: Arc<Place>,
     /// The epoch is that of the store when the lease was asked for.
     basis: Basis,
     /// Whether the key may carry our token. True before the store is asked, since an answer that
     /// never came may have been a grant.
     held: bool,
+    heartbeat: Option<Beating>,
+}
+
+/// Where it stands, if it is there.
+struct Place {
+    inner: Arc<Inner>,
+    key: String,
+    token: Token,
     pulse: Pulse,
-    heartbeat: Option<JoinHandle<()>>,
 }
 
 impl Lease {
     /// A lease with a token that was never used before, to be asked for.
     pub(crate) fn new(inner: &Arc<Inner>, key: &str) -> Self {
         Self {
-            inner: Arc::clone(inner),
-            key: key.to_owned(),
-            token: Token::next(),
             // Before it is sent: a later one begins anew, and this lease may outlive an invalidation.
             basis: Basis::of(inner.store.epoch(key)),
+            place: Arc::new(Place {
+                inner: Arc::clone(inner),
+                key: key.to_owned(),
+                token: Token::next(),
+                pulse: Pulse::begun(),
+            }),
             held: true,
-            pulse: Pulse::begun(),
             heartbeat: None,
         }
     }
@@ -122,11 +127,11 @@ impl Lease {
     }
 
     pub(crate) fn key(&self) -> &str {
-        &self.key
+        &self.place.key
     }
 
     pub(crate) fn token(&self) -> Token {
-        self.token
+        self.place.token
     }
 
     /// What an entry filled under this lease says of its load.
@@ -142,14 +147,13 @@ impl Lease {
 
     /// What stands under the key while the lease does.
     pub(crate) fn entry(&self) -> Bytes {
-        Bytes::copy_from_slice(&Header::lease(self.token))
+        Bytes::copy_from_slice(&Header::lease(self.token()))
     }
 
     /// The store has granted it: keep it alive.
     pub(crate) fn granted(mut self) -> Self {
-        let pulse = self.pulse.clone();
-        let beat = heartbeat(Arc::clone(&self.inner), self.key.clone(), self.token, pulse);
-        self.heartbeat = Some(self.inner.runtime.spawn(beat));
+        let tasks = &self.place.inner.runtime;
+        self.heartbeat = Some(tasks.beat(self.place.inner.settings.lease / 3, &self.place));
         self
     }
 
@@ -160,24 +164,7 @@ impl Lease {
 
     /// Why a fill under it is refused.
     pub(crate) fn refusal(&self) -> Filled {
-        self.pulse.refused(&self.inner)
-    }
-
-    /// Stores `entry` if the key still carries this lease.
-    pub(crate) async fn fill(mut self, entry: Bytes, ttl: Duration) -> Answer<Filled> {
-        self.stop_heartbeat();
-        let store = &self.inner.store;
-        if store.epoch(&self.key) != self.basis.epoch {
-            return Ok(Filled::Overtaken);
-        }
-        let won = store.fill(&self.key, self.token, entry, ttl).await?;
-        self.held = false;
-        // The answer may be that of a new server, where the lease stands although it was invalidated.
-        Ok(match won {
-            true if store.epoch(&self.key) == self.basis.epoch => Filled::Stored,
-            true => Filled::Overtaken,
-            false => self.refusal(),
-        })
+        self.place.pulse.refused(&self.place.inner)
     }
 
     /// What was stored has taken its place: there is nothing to release.
@@ -186,9 +173,7 @@ impl Lease {
     }
 
     pub(crate) fn stop_heartbeat(&mut self) {
-        if let Some(heartbeat) = self.heartbeat.take() {
-            heartbeat.abort();
-        }
+        self.heartbeat = None;
     }
 }
 
@@ -196,10 +181,9 @@ impl Drop for Lease {
     fn drop(&mut self) {
         self.stop_heartbeat();
         if self.held {
-            let token = self.token;
-            let key: Arc<str> = std::mem::take(&mut self.key).into();
+            let (key, token) = (Arc::<str>::from(self.key()), self.token());
             // Unanswered, the lease runs out by itself.
-            self.inner.finish(move |inner| {
+            self.place.inner.finish(move |inner| {
                 let key = Arc::clone(&key);
                 async move { inner.store.release(&key, token).await.is_ok() }
             });
@@ -207,15 +191,18 @@ impl Drop for Lease {
     }
 }
 
-async fn heartbeat(inner: Arc<Inner>, key: String, token: Token, pulse: Pulse) {
-    loop {
-        tokio::time::sleep(inner.settings.lease / 3).await;
-        // Without an answer the next beat tries again; a lease that is gone needs no more beats.
-        let asked = Moment::now();
-        match inner.store.extend(&key, token, inner.settings.lease).await {
-            Ok(true) => pulse.renewed(asked),
-            Ok(false) => return pulse.gone(&inner),
-            Err(_) => {}
-        }
+impl Beat for Place {
+    /// Without an answer the next one tries again; a lease that is gone needs no more of them.
+    fn beat(self: Arc<Self>) -> Boxed<'static, bool> {
+        Box::pin(async move {
+            let (life, asked) = (self.inner.settings.lease, Moment::now());
+            let stands = self.inner.store.extend(&self.key, self.token, life).await;
+            match stands {
+                Ok(true) => self.pulse.renewed(asked),
+                Ok(false) => self.pulse.gone(&self.inner),
+                Err(_) => {}
+            }
+            stands != Ok(false)
+        })
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod context;
 pub(crate) mod copies;
 pub(crate) mod encode;
 pub(crate) mod fill;
+pub(crate) mod filling;
 pub(crate) mod handle;
 pub(crate) mod id_map;
 pub(crate) mod instance;

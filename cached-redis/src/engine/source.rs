@@ -67,6 +67,11 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Whether what is seen is not kept.
+    pub(crate) fn keeps_nothing(&self) -> bool {
+        self.keeps == Keeps::Nothing
+    }
+
     /// The store itself, where nothing of what it shows is kept.
     pub(crate) fn plain(&self) -> Option<&'a AnyStore> {
         let is_plain = self.keeps == Keeps::Nothing || self.is_in_memory();

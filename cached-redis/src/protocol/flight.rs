@@ -14,7 +14,7 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::collections::hash_map::{Entry, RandomState};
+use std::collections::hash_map::Entry;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,6 +26,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use crate::protocol::read;
+use crate::util::keyed::Keyed;
 use crate::util::sync::{AtomicUsize, Mutex, MutexGuard};
 
 /// A load error that waiters may share.
@@ -106,8 +107,8 @@ pub(crate) enum Place<L> {
 
 /// The flights of one cache, by key.
 pub(crate) struct Flights {
-    shards: Box<[Mutex<HashMap<String, Open>>]>,
-    hasher: RandomState,
+    shards: Box<[Mutex<HashMap<String, Open, Keyed>>]>,
+    hasher: Keyed,
     /// Flights in the air: lets a hit pass without taking a lock.
     count: AtomicUsize,
 }
@@ -123,10 +124,11 @@ struct Open {
 
 impl Flights {
     pub(crate) fn new() -> Arc<Self> {
-        let shards = (0..64).map(|_| Mutex::default()).collect();
+        let hasher = Keyed::default();
+        let shard = || Mutex::new(HashMap::with_hasher(hasher));
         Arc::new(Self {
-            shards,
-            hasher: RandomState::new(),
+            shards: (0..64).map(|_| shard()).collect(),
+            hasher,
             count: AtomicUsize::new(0),
         })
     }
@@ -202,8 +204,9 @@ impl Flights {
         }
     }
 
-    fn shard(&self, key: &str) -> MutexGuard<'_, HashMap<String, Open>> {
-        let shard = self.hasher.hash_one(key) as usize % self.shards.len();
+    fn shard(&self, key: &str) -> MutexGuard<'_, HashMap<String, Open, Keyed>> {
+        // The table in it goes by the other end of the hash.
+        let shard = (self.hasher.hash_one(key) >> 32) as usize % self.shards.len();
         // A map of plain data is whole after every statement, so a panic elsewhere is no reason to stop.
         self.shards[shard].lock()
     }
@@ -255,7 +258,7 @@ impl Flight {
     }
 
     /// This flight's place on the board, unless it was abandoned and another one stands there.
-    fn own<'a>(&self, shard: &'a mut HashMap<String, Open>) -> Option<&'a mut Open> {
+    fn own<'a>(&self, shard: &'a mut HashMap<String, Open, Keyed>) -> Option<&'a mut Open> {
         shard
             .get_mut(&self.key)
             .filter(|open| self.sender.subscribe().same_channel(&open.joined))

@@ -8,6 +8,7 @@ pub(crate) mod journal;
 #[allow(dead_code, unused_imports, reason = "the model uses the rest")]
 pub(crate) mod local;
 pub(crate) mod outbox;
+pub(crate) mod outlook;
 pub(crate) mod read;
 pub(crate) mod renewal;
 mod rules;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::task::JoinHandle;
 
 use crate::engine::context;
 use crate::engine::encode::{EncodedEntry, Encoder};
-use crate::engine::fill::{self, FillRight};
+use crate::engine::fill::FillRight;
+use crate::engine::filling::Filling;
 use crate::engine::handle::Inner;
 use crate::engine::source::Source;
 use crate::observe::event::Event;
@@ -97,9 +97,9 @@ impl<'a> Reader<'a> {
         flight: Option<Flight>,
         held: impl Send + 'static,
         encoded: EncodedEntry,
-    ) -> JoinHandle<()> {
-        let site = &self.encoder.function.site;
-        fill::fill(self.inner, site, self.key, right, flight, held, encoded)
+    ) -> Filling {
+        let (site, right) = (&self.encoder.function.site, (right, flight));
+        Filling::new(self.inner, site, self.key, right, held, encoded)
     }
 
     pub(crate) fn judge(&self, live: &Live) -> Freshness {

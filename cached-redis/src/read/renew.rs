@@ -133,7 +133,7 @@ impl Reader<'_> {
         }
         let right = FillRight::Entry(renewal.live.header.token, renewal.basis);
         let held = (renewal.claim, renewal.permit);
-        self.fill(right, renewal.flight, held, encoded);
+        self.fill(right, renewal.flight, held, encoded).send();
     }
 
     /// What was loaded is not to be kept, and so the old value is not to be served any longer.

@@ -225,7 +225,8 @@ impl<'a> Reader<'a> {
         match self.encoded(&outcome, loaded, lease.basis()) {
             Ok(encoded) => {
                 self.describe(Status::Miss, Some(&encoded.entry));
-                self.fill(FillRight::Lease(*lease), Some(flight), (), encoded);
+                let right = FillRight::Lease(*lease);
+                self.fill(right, Some(flight), (), encoded).send();
             }
             // Not to be kept: those who waited share the next load instead of queueing for leases.
             Err(_) => flight.land(Landing::Bypass),
@@ -240,7 +241,7 @@ impl<'a> Reader<'a> {
     ) -> Option<Boxed<'a, ()>> {
         let encoded = self.encoded(&outcome, loaded, right.basis()).ok()?;
         self.describe(Status::Miss, Some(&encoded.entry));
-        let task = self.fill(right, None, (), encoded);
+        let task = self.fill(right, None, (), encoded).spawn();
         // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
         Some(Box::pin(async { drop(task.await) }))
     }

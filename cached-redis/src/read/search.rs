@@ -106,6 +106,11 @@ impl Seen {
         }
     }
 
+    /// Whether it is an entry of generations of tags.
+    pub(crate) fn is_tagged(&self) -> bool {
+        matches!(self, Self::Live(live) if live.header.is_tagged())
+    }
+
     /// What an entry is that its reader has no use for. No lease takes the place of what is pending.
     fn replaceable(live: Live, over: fn(Live) -> Over) -> Self {
         match live.header.is_pending() {
@@ -255,6 +260,7 @@ impl<'a> Lookup<'a> {
         loop {
             let answer = match self.search.step() {
                 Step::Join => self.join(),
+                Step::Look { leads: false } if self.expects_nothing() => self.answer(Seen::Absent),
                 Step::Look { leads: false } => self.looked(self.seen().await, false),
                 Step::Serve(_) => return self.served(),
                 _ => return None,
@@ -365,7 +371,20 @@ impl<'a> Lookup<'a> {
         Answer::Seat
     }
 
+    /// Whether it asks for the lease without a look, which is [likely](crate::protocol::outlook) to find nothing. Where
+    /// nothing is to be loaded, and where what is seen is announced to change, there is a look.
+    fn expects_nothing(&self) -> bool {
+        self.inner.outlook.is_nothing(self.function.site.slot())
+            && self.source.plain().is_some()
+            && self.is_kept()
+    }
+
     fn looked(&self, seen: Result<Seen, StoreError>, leads: bool) -> Answer {
+        let (outlook, slot) = (&self.inner.outlook, self.function.site.slot());
+        match &seen {
+            Ok(Seen::Absent) => outlook.nothing(slot),
+            _ => outlook.something(slot),
+        }
         match seen {
             Ok(seen) if leads && self.is_held(&seen) => self.answer(Seen::Expired),
             Ok(seen) => self.answer(seen),
@@ -418,7 +437,11 @@ impl<'a> Lookup<'a> {
     }
 
     async fn acquire(&self, rights: &mut Rights) -> Answer {
-        match Lease::ask(self.inner, self.key, self.over().cloned()).await {
+        let asked = Lease::ask(self.inner, self.key, self.over().cloned()).await;
+        if !matches!(asked, Ok(Ok(_))) {
+            self.inner.outlook.something(self.function.site.slot());
+        }
+        match asked {
             Ok(Ok(lease)) => {
                 rights.lease = Some(lease);
                 Answer::Granted
@@ -433,7 +456,7 @@ impl<'a> Lookup<'a> {
         match standing.map(|entry| Seen::of(self.inner, self.function, self.key, Some(entry))) {
             None => Answer::Refused,
             // The generations of its tags were not shown.
-            Some(Seen::Live(live)) if !self.tags.is_empty() || live.header.is_tagged() => {
+            Some(seen @ Seen::Live(_)) if !self.tags.is_empty() || seen.is_tagged() => {
                 Answer::Refused
             }
             Some(seen) => self.answer(seen),

@@ -19,7 +19,7 @@ use crate::store::sample::ServerSample;
 use crate::store::stats::StoreStats;
 use crate::store::steps::steps;
 use crate::store::tracked::{Keeper, Shown};
-use crate::store::{Answer, Outlet, Put, Store, Told, Watch};
+use crate::store::{Answer, Errand, Outlet, Put, Store, Told, Watch};
 use crate::util::sync::carried;
 use crate::util::tasks::Tasks;
 use crate::wire::entry::Token;
@@ -127,26 +127,42 @@ impl AnyStore {
         }
     }
 
-    /// Whether [`remove`](Self::remove) can be called now: there is a connection, and the server answers.
-    pub(crate) fn takes_removals(&self) -> bool {
-        matches!(self, Self::Redis(store) if store.takes_removals())
+    /// Whether [`tell`](Self::tell) can be called now: there is a connection, the server answers, and the step is
+    /// one command, which holds up no other.
+    pub(crate) fn takes(&self, errand: Errand<'_>) -> bool {
+        match self {
+            Self::Memory(_) => false,
+            Self::Redis(store) => store.takes(errand),
+            // It would pass the faults by.
+            #[cfg(feature = "testing")]
+            Self::Faulty(_) => false,
+            #[cfg(feature = "testing")]
+            Self::Traced(traced) => traced.takes(errand),
+        }
     }
 
-    /// Removes all of `keys`, however the caller goes on: `told` is told how that ended. `None`: it is not done,
-    /// as there is no connection any more.
-    pub(crate) fn remove(&self, keys: &[String], told: Arc<dyn Told>) -> Option<Waiting> {
-        match self {
-            Self::Redis(store) => store.remove(keys, told),
-            _ => None,
+    /// Takes a step, however the caller goes on: `told` is told how that ended. `None`: it is not done, as there
+    /// is no connection any more.
+    pub(crate) fn tell(&self, errand: Errand<'_>, told: Arc<dyn Told>) -> Option<Waiting> {
+        match self.bare() {
+            Bare::Memory(_) => None,
+            Bare::Redis(store) => store.tell(errand, told),
         }
     }
 
     /// To be called whenever a caller is polled who waits until that is told. Whether there is nothing left to
     /// wait for.
     pub(crate) fn attend(&self, waiting: &mut Waiting, context: &Context<'_>) -> bool {
-        match self {
-            Self::Redis(store) => store.attend(waiting, context),
-            _ => true,
+        match self.bare() {
+            Bare::Memory(_) => true,
+            Bare::Redis(store) => store.attend(waiting, context),
+        }
+    }
+
+    /// To be called when it is told, where nobody waits.
+    pub(crate) fn measured(&self, waiting: Waiting) {
+        if let Bare::Redis(store) = self.bare() {
+            store.measured(waiting);
         }
     }
 

@@ -9,7 +9,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::error::StoreError;
@@ -20,6 +19,7 @@ mod any;
 pub(crate) mod bars;
 #[cfg(test)]
 mod conformance;
+mod errand;
 #[cfg(feature = "testing")]
 pub(crate) mod faults;
 #[cfg(feature = "testing")]
@@ -47,18 +47,13 @@ mod traced;
 pub(crate) mod tracked;
 
 pub(crate) use any::{AnyStore, Bare};
+pub(crate) use errand::{Errand, Told};
 pub(crate) use memory::MemoryLimits;
 pub(crate) use redis::{AddressMap, Identity, PendingSettings, RedisSettings, Waiting};
 pub(crate) use steps::Store;
 
 /// What a store answers.
 pub(crate) type Answer<T> = Result<T, StoreError>;
-
-/// Who is told how a command ended that goes on without its caller: by whoever drives the connection, or where
-/// nobody does, by the thread of the deadlines. So it must not wait for anything.
-pub(crate) trait Told: Send + Sync {
-    fn told(&self, answer: Answer<Option<Bytes>>);
-}
 
 /// How a write ended that brought a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use super::many::{Asked, Filling, Granted, many};
 use super::steps::steps;
 use super::trace::{Trace, Traced, number};
 use super::tracked::Shown;
-use crate::store::{AnyStore, Outlet, Put, Store};
+use crate::store::{AnyStore, Errand, Outlet, Put, Store};
 use crate::wire::entry::Token;
 use crate::wire::lock::Grant;
 use crate::wire::tag::Generation;
@@ -103,6 +103,11 @@ macro_rules! trace {
 steps!(trace);
 
 impl TracedStore {
+    /// What is written down is not told of.
+    pub(super) fn takes(&self, errand: Errand<'_>) -> bool {
+        !errand.keys().any(|key| self.trace.wants(key)) && self.store.takes(errand)
+    }
+
     /// To the model it is a look as any other.
     pub(super) async fn read_tracked(&self, keys: &[&str]) -> Answer<Shown> {
         let given = given!(self, keys);

@@ -3,8 +3,10 @@
 
 pub(crate) mod background;
 pub(crate) mod backoff;
+pub(crate) mod beats;
 pub(crate) mod boxed;
 pub(crate) mod histogram;
+pub(crate) mod keyed;
 pub(crate) mod liveness;
 pub(crate) mod lock;
 pub(crate) mod moment;

@@ -15,12 +15,14 @@ use std::future::pending;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Once, Weak};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::util::background::Background;
+use crate::util::beats::{Beat, Beating, Beats};
 use crate::util::liveness::{LOOK, Probe, Unattended};
 use crate::util::lock::Mutex;
 use crate::util::work::Work;
@@ -31,6 +33,8 @@ pub(crate) struct Tasks {
     /// Of calls, wherever it is done.
     pub(crate) work: Arc<Work>,
     pub(crate) unattended: Arc<Unattended>,
+    /// Signs of life of what calls have under way.
+    beats: Beats,
     /// Those that move along.
     main: Weak<Self>,
 }
@@ -75,6 +79,7 @@ impl Tasks {
             state,
             work: Arc::default(),
             unattended: Arc::default(),
+            beats: Beats::default(),
             main,
         })
     }
@@ -107,6 +112,12 @@ impl Tasks {
         F: Future<Output: Send> + Send + 'static,
     {
         self.here_or_home().spawn(future)
+    }
+
+    /// Has signs of life given by the runtime of a call, until what it returns is dropped.
+    pub(crate) fn beat<B: Beat + 'static>(&self, period: Duration, beat: &Arc<B>) -> Beating {
+        let beat = Arc::clone(beat) as _;
+        self.beats.begin(&self.here_or_home(), period, beat)
     }
 
     /// The runtime of a call.

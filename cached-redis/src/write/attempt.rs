@@ -14,11 +14,11 @@ use crate::observe::registry::{DIRECT, Site};
 use crate::observe::span;
 use crate::protocol::journal::Attempt;
 use crate::protocol::outbox::Announcement;
-use crate::store::Answer;
 use crate::store::many::MOST;
+use crate::store::{Answer, Errand};
 use crate::wire::targets::Targets;
-use crate::write::dispatch::Parcel;
 use crate::write::invalidation::Invalidation;
+use crate::write::parcel::Parcel;
 use crate::write::publish;
 
 /// What one writer has made outdated, who is counted for it.
@@ -152,9 +152,18 @@ impl Sending {
     /// Whether it is one removal, which the store takes now, and nobody else has to hear of.
     pub(crate) fn is_step(&self) -> bool {
         let Targets { keys, patterns } = &*self.targets;
-        let is_one = patterns.is_empty() && (1..=MOST).contains(&keys.len());
         let is_plain = self.hold_off.is_none() && !self.inner.journal.is_guarded();
-        is_one && is_plain && self.events.is_empty() && self.inner.store.takes_removals()
+        let is_one = patterns.is_empty() && self.inner.store.takes(Errand::Remove(keys));
+        is_plain && self.is_quiet() && is_one
+    }
+
+    pub(crate) fn hold_off(&self) -> Option<Duration> {
+        self.hold_off
+    }
+
+    /// Whether nobody else has to hear of it.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.events.is_empty()
     }
 
     pub(crate) fn place(&self) -> (Arc<Inner>, Arc<Targets>) {
@@ -210,16 +219,25 @@ impl Sending {
 
     /// Ends with the value that was written in the place of what stood there, an entry of so many bytes.
     pub(crate) async fn stored(mut self, attempt: Attempt, size: usize) -> Invalidation {
+        let ended = self.replace(attempt, size);
+        self.announce().await;
+        ended
+    }
+
+    /// The same of what nobody else has to hear of.
+    pub(crate) fn replaced(mut self, attempt: Attempt, size: usize) -> Invalidation {
+        self.replace(attempt, size)
+    }
+
+    fn replace(&mut self, attempt: Attempt, size: usize) -> Invalidation {
         self.ended = true;
-        let ended = match self.inner.journal.replaced(attempt, &self.targets) {
+        match self.inner.journal.replaced(attempt, &self.targets) {
             true => {
                 self.tell(|share| share.keys, |_| Event::Fill(size));
                 Invalidation::Done
             }
             false => self.defer(attempt, &StoreError::Lost),
-        };
-        self.announce().await;
-        ended
+        }
     }
 
     /// Reads of these keys bypass the cache from here on, so before anybody learns of the end.

@@ -13,7 +13,6 @@
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -22,7 +21,6 @@ use crate::engine::handle::Inner;
 use crate::observe::event::Event;
 use crate::observe::registry::DIRECT;
 use crate::protocol::journal::{Attempt, Hold};
-use crate::protocol::outbox::Announcement;
 use crate::util::background::Background;
 use crate::util::liveness::Unfinished;
 use crate::util::lock::Mutex;
@@ -30,6 +28,7 @@ use crate::util::moment::Moment;
 use crate::util::work::Begun;
 use crate::wire::targets::Targets;
 use crate::write::invalidation::Invalidation;
+use crate::write::parcel::Parcel;
 use crate::write::publish;
 use crate::write::settle::settle;
 use crate::write::step::SentStep;
@@ -53,23 +52,6 @@ struct Task {
     ended: JoinHandle<(Invalidation, Moment)>,
     runtime: Handle,
     under_way: Arc<UnderWay>,
-}
-
-/// What is sent.
-#[derive(Default)]
-pub(crate) struct Parcel {
-    pub(crate) targets: Vec<Arc<Targets>>,
-    pub(crate) hold_off: Option<Duration>,
-    /// What others are to hear then.
-    pub(crate) events: Vec<Announcement>,
-}
-
-impl Parcel {
-    pub(crate) fn add(&mut self, other: Self) {
-        self.targets.extend(other.targets);
-        self.hold_off = self.hold_off.max(other.hold_off);
-        self.events.extend(other.events);
-    }
 }
 
 /// Until the end of the task, or until the journal has taken over.
@@ -115,6 +97,11 @@ impl Sent {
             runtime,
             under_way,
         }))
+    }
+
+    /// How it went, and when that was known.
+    pub(crate) fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<(Invalidation, Moment)> {
+        self.way.poll(context)
     }
 
     fn on(way: Way) -> Self {

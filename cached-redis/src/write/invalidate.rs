@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::engine::encode::Encoder;
+use crate::engine::fill::FillRight;
 use crate::engine::handle::Inner;
 use crate::engine::label::{self, Label};
 use crate::engine::lease::Lease;
@@ -109,7 +110,8 @@ where
         .encode_by_hand(value, lease.basis())
         .ok_or(Error::Unstorable)?;
     let size = encoded.entry.len();
-    let filled = lease.fill(encoded.entry, encoded.life).await;
+    let right = FillRight::Lease(lease);
+    let filled = right.fill(inner, key, encoded.entry, encoded.life).await;
     inner.emit(
         &DIRECT.site,
         &match &filled {

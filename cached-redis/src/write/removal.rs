@@ -11,7 +11,7 @@ use crate::wire::targets::Targets;
 use crate::write::attempt::{Part, Sending};
 use crate::write::dispatch::Sent;
 use crate::write::guard::WriteGuard;
-use crate::write::step::SentStep;
+use crate::write::step::{SentStep, Work};
 
 /// What writes have made outdated in a cache.
 pub(crate) struct Removal {
@@ -114,7 +114,7 @@ impl Removal {
         let inner = Arc::clone(&self.inner);
         let sending = self.sending();
         if guards.is_empty() && sending.is_step() {
-            return SentStep::new(sending, hold).into();
+            return SentStep::new(Work::Removal(sending), hold).into();
         }
         let mut parcel = sending.parcel();
         guards.iter().for_each(|guard| parcel.add(guard.parcel()));

@@ -58,7 +58,7 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
         let lease = leases.token();
         let parts = own.iter_mut().map(|one| Part {
             token: one.held().map_or(lease, |live| live.header.token),
-            flight: one.rights.flight.take(),
+            flight: one.rights().flight.take(),
             item: &one.item,
             permit: None,
         });

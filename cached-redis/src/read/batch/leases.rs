@@ -7,7 +7,6 @@ use bytes::Bytes;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::{iter, mem};
-use tokio::task::JoinHandle;
 
 use crate::engine::claim::{self, Claimed};
 use crate::engine::handle::Inner;
@@ -18,6 +17,9 @@ use crate::observe::status::Filled;
 use crate::policy::Policy;
 use crate::store::many::{Asked, Filling, Granted};
 use crate::store::{Answer, Store as _};
+use crate::util::beats::{Beat, Beating};
+use crate::util::boxed::Boxed;
+use crate::util::lock::Mutex;
 use crate::util::moment::Moment;
 use crate::wire::entry::{Header, Token};
 
@@ -32,8 +34,8 @@ pub(crate) struct Leases {
     /// The keys that may carry our token: all that were asked for and not refused, since an answer
     /// that never came may have been a grant.
     held: Vec<String>,
-    pulse: Pulse,
-    heartbeat: Option<JoinHandle<()>>,
+    pulse: Arc<Pulse>,
+    heartbeat: Option<Beating>,
 }
 
 impl Leases {
@@ -46,7 +48,7 @@ impl Leases {
             epochs: Epochs::note(inner, keys),
             stamps: Stamps::default(),
             held: Vec::new(),
-            pulse: Pulse::begun(),
+            pulse: Arc::new(Pulse::begun()),
             heartbeat: None,
         }
     }
@@ -165,9 +167,14 @@ impl Leases {
     fn start_heartbeat(&mut self) {
         self.stop_heartbeat();
         if !self.held.is_empty() {
-            let (inner, pulse) = (Arc::clone(&self.inner), self.pulse.clone());
-            let beat = heartbeat(inner, self.held.clone(), self.token, pulse);
-            self.heartbeat = Some(self.inner.runtime.spawn(beat));
+            let held = Arc::new(Held {
+                inner: Arc::clone(&self.inner),
+                keys: Mutex::new(self.held.clone()),
+                token: self.token,
+                pulse: Arc::clone(&self.pulse),
+            });
+            let period = self.inner.settings.lease / 3;
+            self.heartbeat = Some(self.inner.runtime.beat(period, &held));
         }
     }
 
@@ -187,9 +194,7 @@ impl Leases {
     }
 
     pub(super) fn stop_heartbeat(&mut self) {
-        if let Some(heartbeat) = self.heartbeat.take() {
-            heartbeat.abort();
-        }
+        self.heartbeat = None;
     }
 }
 
@@ -277,19 +282,35 @@ impl Claims {
     }
 }
 
-async fn heartbeat(inner: Arc<Inner>, mut keys: Vec<String>, token: Token, pulse: Pulse) {
-    while !keys.is_empty() {
-        tokio::time::sleep(inner.settings.lease / 3).await;
-        let (life, asked) = (inner.settings.lease, Moment::now());
-        let stands = inner.store.extend_all(&keys, token, life).await;
-        if stands.contains(&Ok(true)) {
-            pulse.renewed(asked);
-        }
-        // Without an answer the next beat tries again; a lease that is gone needs no more beats.
-        let mut stands = stands.iter();
-        keys.retain(|_| !matches!(stands.next(), Some(Ok::<_, StoreError>(false))));
+/// What is kept alive.
+struct Held {
+    inner: Arc<Inner>,
+    keys: Mutex<Vec<String>>,
+    token: Token,
+    pulse: Arc<Pulse>,
+}
+
+impl Beat for Held {
+    /// Without an answer the next one tries again; leases that are gone need no more of them.
+    fn beat(self: Arc<Self>) -> Boxed<'static, bool> {
+        Box::pin(async move {
+            let (life, asked) = (self.inner.settings.lease, Moment::now());
+            let keys = self.keys.lock().clone();
+            let stands = self.inner.store.extend_all(&keys, self.token, life).await;
+            if stands.contains(&Ok(true)) {
+                self.pulse.renewed(asked);
+            }
+            let gone = keys.iter().zip(&stands);
+            let gone = gone.filter(|(_, stands)| **stands == Ok(false));
+            let gone: HashSet<_> = gone.map(|(key, _)| key).collect();
+            let mut keys = self.keys.lock();
+            keys.retain(|key| !gone.contains(key));
+            if keys.is_empty() {
+                self.pulse.gone(&self.inner);
+            }
+            !keys.is_empty()
+        })
     }
-    pulse.gone(&inner);
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ use crate::read::info::CacheInfo;
 use crate::read::load::without_cache;
 use crate::read::pause::Pause;
 use crate::read::reader;
-use crate::read::search::{Lookup, Rights};
+use crate::read::search::Lookup;
 use crate::store::Store as _;
 
 mod answer;
@@ -217,16 +217,10 @@ impl<'r, P: EachPlan, F: Loads<P>> Reader<'r, P, F> {
         'r: 'k,
     {
         let (inner, policy) = (self.plan.inner, self.plan.encoder.policy);
-        let one = |item: Item<'k, _>| One {
-            lookup: Lookup::new(
-                inner,
-                self.function,
-                &item.request.key,
-                &item.request.tags,
-                policy,
-            ),
-            item,
-            rights: Rights::default(),
+        let one = |item: Item<'k, _>| {
+            let Request { key, tags, .. } = item.request;
+            let lookup = Lookup::new(inner, self.function, key, tags, policy);
+            One::new(item, lookup)
         };
         items.into_iter().map(one).collect()
     }

@@ -49,7 +49,7 @@ impl<K: Clone> Renewal<K> {
 
     /// Of the entry that `one` holds, which others wait for to be replaced.
     pub(super) fn claimed(one: &mut One<'_, K>) -> Option<Self> {
-        let flight = one.rights.flight.take();
+        let flight = one.rights().flight.take();
         let renewal = Self::new(&one.item, one.lookup.held()?);
         Some(Self { flight, ..renewal })
     }

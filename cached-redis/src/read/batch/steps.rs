@@ -10,6 +10,7 @@ use futures_util::future::join_all;
 use super::call::Item;
 use super::leases::{Claims, Leases};
 use crate::engine::handle::Inner;
+use crate::engine::source::Source;
 use crate::engine::tags::{self, Generations, Life};
 use crate::error::StoreError;
 use crate::observe::event::Event;
@@ -20,21 +21,47 @@ use crate::read::search::{Answer, At, Lookup, Rights, Seen};
 use crate::store::Store as _;
 use crate::store::many::{Asked, Granted};
 use crate::wire::entry::Live;
+use crate::wire::tag::Tags;
 
 /// One key of a batch on its way to an answer.
 pub(super) struct One<'a, K> {
     pub(super) item: Item<'a, K>,
     pub(super) lookup: Lookup<'a>,
-    pub(super) rights: Rights,
+    /// Most find an entry and have no use for any.
+    rights: Option<Box<Rights>>,
 }
 
-impl<K> One<'_, K> {
+impl<'a, K> One<'a, K> {
+    pub(super) fn new(item: Item<'a, K>, lookup: Lookup<'a>) -> Self {
+        Self {
+            item,
+            lookup,
+            rights: None,
+        }
+    }
+
+    pub(super) fn rights(&mut self) -> &mut Rights {
+        self.rights.get_or_insert_default()
+    }
+
     pub(super) fn is(&self, step: fn(&At) -> bool) -> bool {
         step(self.lookup.search.step())
     }
 
     pub(super) fn hear(&mut self, answer: Answer) {
-        self.lookup.hear(answer, &mut self.rights);
+        let mut none = Rights::default();
+        let rights = self.rights.as_deref_mut().unwrap_or(&mut none);
+        self.lookup.hear(answer, rights);
+    }
+
+    fn enter(&mut self) -> Answer {
+        let rights = self.rights.get_or_insert_default();
+        self.lookup.enter(rights)
+    }
+
+    pub(super) fn queue(&mut self) -> Answer {
+        let rights = self.rights.get_or_insert_default();
+        self.lookup.queue(rights)
     }
 
     /// The entry that it is to load anew and holds meanwhile.
@@ -119,15 +146,37 @@ async fn seen<K>(
     let Some(source) = ones.first().map(|one| one.lookup.source()) else {
         return Ok(Vec::new());
     };
+    let seen = |key: &str, entry| Seen::of(inner, function, key, entry);
+    // Nearly always there are no tags, and nothing is kept: what is found is what stands.
+    if source.keeps_nothing() && asked.iter().all(|(_, tags)| tags.is_empty()) {
+        let keys: Vec<_> = asked.iter().map(|(key, _)| *key).collect();
+        let found = source.get_all(&keys).await?.into_iter().zip(keys);
+        let found: Vec<_> = found.map(|(entry, key)| seen(key, entry)).collect();
+        if !found.iter().any(Seen::is_tagged) {
+            return Ok(found);
+        }
+        let found = found.into_iter().map(|seen| (seen, Generations::none()));
+        return judged(source, function, &asked, found).await;
+    }
     let looked = tags::look_all(source, &asked).await?.into_iter();
-    let seen = looked
+    let found = looked
         .zip(&asked)
         .map(|((entry, generations), (key, _))| match generations {
             Generations::Barred => (Seen::Barred, generations),
-            _ => (Seen::of(inner, function, key, entry), generations),
+            _ => (seen(key, entry), generations),
         });
-    let (seen, generations): (Vec<_>, Vec<_>) = seen.unzip();
-    let found = seen.iter().zip(&asked).zip(generations);
+    judged(source, function, &asked, found).await
+}
+
+/// What was found, by the generations of its tags.
+async fn judged(
+    source: &Source<'_>,
+    function: &Function,
+    asked: &[(&str, &Tags)],
+    found: impl Iterator<Item = (Seen, Generations)>,
+) -> Result<Vec<Seen>, StoreError> {
+    let (seen, generations): (Vec<_>, Vec<_>) = found.unzip();
+    let found = seen.iter().zip(asked).zip(generations);
     let live = found.filter_map(|((seen, (_, tags)), own)| match seen {
         Seen::Live(live) => Some((*tags, live, own)),
         _ => None,
@@ -137,11 +186,11 @@ async fn seen<K>(
         Seen::Live(mut live) => {
             source.share(key, &mut live);
             let life = lives.next().unwrap_or(Life::Dead);
-            Seen::judged(inner, function, live, life)
+            Seen::judged(source.inner, function, live, life)
         }
         seen => seen,
     };
-    Ok(seen.into_iter().zip(&asked).map(judged).collect())
+    Ok(seen.into_iter().zip(asked).map(judged).collect())
 }
 
 /// Of each of `ones` whether what it holds still stands, and is not to be invalidated either.
@@ -170,7 +219,7 @@ pub(super) async fn contend<K>(
     ones: &mut [One<'_, K>],
 ) -> (Leases, Option<Claims>) {
     for one in at(ones, |step| matches!(step, Step::Enter(_))) {
-        let answer = one.lookup.enter(&mut one.rights);
+        let answer = one.enter();
         one.hear(answer);
     }
     let mut leases = Leases::new(inner, ones.iter().map(|one| &one.item.request.key));
@@ -186,7 +235,7 @@ pub(super) async fn contend<K>(
     stamp(inner, function, policy, (&mut leases, &mut claims), ones).await;
     for one in at(ones, |step| step.leads() && !is_right(step)) {
         // Who waits leads nobody: those who joined look for themselves.
-        one.rights = Rights::default();
+        one.rights = None;
         if !one.is(|step| matches!(step, Step::Pause)) {
             one.lookup.search.end();
         }

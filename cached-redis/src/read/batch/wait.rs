@@ -41,9 +41,9 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
                 continue;
             }
             one.lookup.budget.begin_at(self.began());
-            let answer = one.lookup.queue(&mut one.rights);
+            let answer = one.queue();
             one.hear(answer);
-            match &one.rights.place {
+            match &one.rights().place {
                 Some(place) => {
                     place.start().await;
                     own.push(one);
@@ -74,8 +74,9 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
         let items = own.iter().map(|one| &one.item);
         let (result, loaded) = self.load(items, &Stamps::default()).await;
         let failure = result.as_ref().err().map(|error| self.failure(error));
-        for One { item, rights, .. } in own {
-            let place = rights.place;
+        for mut one in own {
+            let place = one.rights().place.take();
+            let item = one.item;
             let place = place.unwrap_or_else(|| BypassLoad::unshared(&item.request.key));
             // Who shares it might be a part of a load, which would freeze what is stale.
             let shares = place.is_shared() && !loaded.said.stale;

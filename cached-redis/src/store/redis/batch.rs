@@ -216,10 +216,11 @@ impl Batches {
         let mut goes_on = false;
         for batch in batches {
             let tells = batch.tells();
-            if batch.tick() >= if tells { patience } else { life } {
+            let most = if tells == Some(true) { patience } else { life };
+            if batch.tick() >= most {
                 self.give_up(&batch);
             }
-            goes_on |= tells;
+            goes_on |= tells.is_some();
         }
         goes_on
     }

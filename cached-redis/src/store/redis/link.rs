@@ -18,7 +18,7 @@ use super::settings::RedisSettings;
 use super::{reply, script, send};
 use crate::error::StoreError;
 use crate::store::many::MOST;
-use crate::store::stats::{Measuring, Operation};
+use crate::store::stats::{Measured, Measuring, Operation};
 use crate::store::{Answer, Told};
 use crate::util::tasks::Tasks;
 
@@ -29,8 +29,17 @@ pub(crate) struct Waiting {
     measuring: Option<Measuring>,
 }
 
+impl Waiting {
+    /// It has ended, as far as anybody waits.
+    pub(super) fn measured(&mut self, measured: &Measured) {
+        if let Some(measuring) = self.measuring.take() {
+            measured.end(measuring);
+        }
+    }
+}
+
 /// Commands of more bytes go by the client, one by one.
-const LARGE: usize = 64 * 1024;
+pub(super) const LARGE: usize = 64 * 1024;
 
 pub(super) struct Link {
     pub(super) connection: Connection,
@@ -129,7 +138,7 @@ impl Link {
         let join = self.connection.batches().tell(command, told)?;
         // After that: the thread may be about to sleep.
         let lived = self.deadline.begin();
-        let measuring = Some(Measuring::begin(Operation::Command));
+        let measuring = Some(measured(command));
         Some(Waiting {
             join,
             lived,
@@ -146,10 +155,8 @@ impl Link {
             self.connection.batches().late(&waiting.join);
             self.connection.missed();
         }
-        if (has_ended || is_late)
-            && let Some(measuring) = waiting.measuring.take()
-        {
-            self.deadline.measured.end(measuring);
+        if has_ended || is_late {
+            waiting.measured(&self.deadline.measured);
         }
         has_ended || is_late
     }

@@ -18,8 +18,9 @@ use bytes::Bytes;
 use redis::Cmd;
 
 use super::address::{ClusterAddress, RedisAddress};
+use super::many::MOST;
 use super::stats::StoreStats;
-use super::{Answer, Outlet, Put, Store, Told, Watch, millis};
+use super::{Answer, Errand, Outlet, Put, Store, Told, Watch, millis};
 use crate::error::{ConnectProblem, Error};
 use crate::store::health::State;
 use crate::store::size;
@@ -75,6 +76,7 @@ pub(crate) mod trio;
 
 pub(crate) use cluster::AddressMap;
 use cluster::Cluster;
+use command::millis_or_zero;
 use connector::Role;
 use deadline::Deadline;
 use dial::Route;
@@ -197,14 +199,19 @@ impl RedisStore {
     }
 
     /// Those of several servers have to be followed, by whoever waits for them.
-    pub(crate) fn takes_removals(&self) -> bool {
-        matches!(&self.links, Links::Server(link, _) if link.connection.admits())
+    pub(crate) fn takes(&self, errand: Errand<'_>) -> bool {
+        let bytes = errand.size();
+        let is_small = (1..=MOST).contains(&errand.keys().count()) && bytes <= link::LARGE / 2;
+        let is_fit = is_small && bytes as u64 <= self.settings.value_bytes;
+        is_fit && matches!(&self.links, Links::Server(link, _) if link.connection.admits())
     }
 
-    /// See [`AnyStore::remove`](super::AnyStore::remove).
-    pub(crate) fn remove(&self, keys: &[String], told: Arc<dyn Told>) -> Option<Waiting> {
+    /// See [`AnyStore::tell`](super::AnyStore::tell).
+    pub(crate) fn tell(&self, errand: Errand<'_>, told: Arc<dyn Told>) -> Option<Waiting> {
         match &self.links {
-            Links::Server(link, _) => link.tell(&command::unlink(keys), told),
+            Links::Server(link, _) => {
+                link.tell(&command::of(errand, &self.settings.bars_key), told)
+            }
             Links::Cluster(_) => None,
         }
     }
@@ -215,6 +222,11 @@ impl RedisStore {
             Links::Server(link, _) => link.attend(waiting, context),
             Links::Cluster(_) => true,
         }
+    }
+
+    /// See [`AnyStore::measured`](super::AnyStore::measured).
+    pub(crate) fn measured(&self, mut waiting: Waiting) {
+        waiting.measured(&self.deadline.measured);
     }
 
     fn bars(&self, key: &str) -> Cow<'_, str> {
@@ -353,10 +365,8 @@ impl Store for RedisStore {
 
     async fn put(&self, key: &str, token: Token, entry: Bytes, ttl: Duration) -> Answer<Put> {
         size::check(entry.len(), self.settings.value_bytes)?;
-        let ttl = millis(ttl).to_string();
-        let args = [token.as_bytes(), &*entry, ttl.as_bytes()];
-        let put = script::PUT.on(&[key, &self.bars(key)], &args);
-        reply::put(size::judged(self.links.evaluate(put).await, entry.len())?)
+        let put = command::put(key, token, &entry, ttl, &self.bars(key));
+        Put::of(size::judged(self.links.evaluate(put).await, entry.len())?)
     }
 
     async fn invalidate_guarded(&self, keys: &[String], hold_off: Option<Duration>) -> Answer<()> {
@@ -447,9 +457,4 @@ fn beginning_with(prefix: &str) -> String {
     }
     pattern.push('*');
     pattern
-}
-
-/// A time that may be none, as scripts take it.
-fn millis_or_zero(time: Option<Duration>) -> String {
-    time.map_or(0, millis).to_string()
 }

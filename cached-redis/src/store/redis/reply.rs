@@ -9,7 +9,7 @@ use bytes::Bytes;
 use redis::{ErrorKind, RedisError, RedisResult, ServerError, Value};
 
 use crate::error::StoreError;
-use crate::store::{Answer, Put};
+use crate::store::Answer;
 use crate::wire::lock::Grant;
 use crate::wire::tag::Generation;
 
@@ -87,16 +87,6 @@ pub(super) fn grant(answer: i64) -> Grant {
     }
 }
 
-/// What the script of a write-through answers.
-pub(super) fn put(answer: i64) -> Answer<Put> {
-    match answer {
-        2 => Ok(Put::Stored),
-        1 => Ok(Put::Ended),
-        0 => Ok(Put::Lapsed),
-        _ => Err(StoreError::Answer),
-    }
-}
-
 /// A generation; `None` where there is something else in its place.
 pub(super) fn generation(value: Value) -> Answer<Option<Generation>> {
     match bytes(value)? {
@@ -157,6 +147,7 @@ fn is_redirect(code: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Put;
 
     fn parsed(reply: &[u8]) -> Answer<Value> {
         value(redis::parse_redis_value(reply))
@@ -194,7 +185,7 @@ mod tests {
         assert_eq!(bytes(Value::Int(1)), Err(StoreError::Answer));
         assert_eq!(flag(&Value::Nil), Err(StoreError::Answer));
         assert_eq!(integer(None), Err(StoreError::Answer));
-        assert_eq!(put(3), Err(StoreError::Answer));
+        assert_eq!(Put::of(3), Err(StoreError::Answer));
         assert_eq!(time_ms(Value::Nil), None);
     }
 }

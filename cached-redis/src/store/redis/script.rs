@@ -36,10 +36,10 @@ scripts! {
         EXTEND: "extend";
         FILL: "clock", "bars", "fill";
         RELEASE: "release";
-        BEGIN: "clock", "tombstone", "begin", "each";
+        BEGIN: "begin_plain", "clock", "tombstone", "begin", "each";
         HOLD: "clock", "tombstone", "hold", "each";
-        END: "clock", "tombstone", "end", "each";
-        PUT: "clock", "bars", "tombstone", "put";
+        END: "end_plain", "clock", "tombstone", "end", "each";
+        PUT: "put_plain", "clock", "bars", "tombstone", "put";
         INVALIDATE: "clock", "tombstone", "invalidate", "each";
         STAMP: "stamp";
     ]

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use redis::Cmd;
 
+use super::super::reply;
 use super::keys::{Keys, Places};
 use crate::error::StoreError;
 use crate::store::{Answer, Told};
@@ -60,9 +61,9 @@ impl Outcome {
     }
 
     /// As that of a command which nobody starts over.
-    fn told(&self, answers: &[Option<Bytes>]) -> Answer<Option<Bytes>> {
+    fn told(&self, answers: &[Option<Bytes>]) -> Answer<i64> {
         match self {
-            Self::Answered => answers.last().cloned().ok_or(StoreError::Answer),
+            Self::Answered => reply::integer(answers.last().and_then(Option::as_deref)),
             Self::Failed(error) => Err(error.clone()),
             Self::Partly(_) | Self::Refused | Self::Again => Err(StoreError::Lost),
         }
@@ -199,9 +200,10 @@ impl Batch {
         }
     }
 
-    /// Whether somebody is to be told, waiting or not.
-    pub(super) fn tells(&self) -> bool {
-        self.0.lock().told.is_some()
+    /// Whether somebody is to be told, waiting or not, and [patiently](Told::is_patient).
+    pub(super) fn tells(&self) -> Option<bool> {
+        let slots = self.0.lock();
+        slots.told.as_ref().map(|told| told.is_patient())
     }
 
     /// To be used again.
@@ -232,7 +234,7 @@ impl Batch {
 
 /// Events are among what follows: a panic of whoever hears of them ends neither the connection nor the thread of the
 /// deadlines. It has been reported by the hook.
-fn tell(told: &dyn Told, answer: Answer<Option<Bytes>>) {
+fn tell(told: &dyn Told, answer: Answer<i64>) {
     let _ = catch_unwind(AssertUnwindSafe(|| told.told(answer)));
 }
 

@@ -310,19 +310,27 @@ fn an_answer_is_kept_for_none_but_those_who_wait_for_it() {
     }
 }
 
-/// What is told of a removal.
-#[derive(Default)]
-struct Heard(Mutex<Vec<Answer<Option<Bytes>>>>);
+/// What is told of a removal, by whose caller patience is asked for or not.
+struct Heard(Mutex<Vec<Answer<i64>>>, bool);
 
 impl crate::store::Told for Heard {
-    fn told(&self, answer: Answer<Option<Bytes>>) {
+    fn told(&self, answer: Answer<i64>) {
         self.0.lock().unwrap().push(answer);
+    }
+
+    fn is_patient(&self) -> bool {
+        self.1
     }
 }
 
 /// What is told of one that was sent, and for which nobody waits.
-fn heard(end: impl FnOnce(&Batches, u64)) -> Vec<Answer<Option<Bytes>>> {
-    let (batches, heard) = (Batches::default(), Arc::<Heard>::default());
+fn heard(end: impl FnOnce(&Batches, u64)) -> Vec<Answer<i64>> {
+    heard_of(true, end)
+}
+
+fn heard_of(is_patient: bool, end: impl FnOnce(&Batches, u64)) -> Vec<Answer<i64>> {
+    let heard = Arc::new(Heard(Mutex::default(), is_patient));
+    let batches = Batches::default();
     let number = batches.number();
     batches.start(number);
     let told = Arc::clone(&heard) as _;
@@ -347,7 +355,11 @@ fn whoever_does_not_wait_is_told_once_however_a_command_ends() {
         batches.land(closed, Outcome::Answered, &mut answers);
         batches.end(number);
     };
-    assert_eq!(heard(answered), [Ok(Some(Bytes::from("1")))]);
+    assert_eq!(heard(answered), [Ok(1)]);
+    let odd = |batches: &Batches, number| {
+        land(batches, next(batches, number), Outcome::Answered);
+    };
+    assert_eq!(heard(odd), [Err(StoreError::Answer)]);
     let lost = |batches: &Batches, number| batches.end(number);
     assert_eq!(heard(lost), [Err(StoreError::Lost)]);
     let late = |batches: &Batches, number| {
@@ -360,6 +372,13 @@ fn whoever_does_not_wait_is_told_once_however_a_command_ends() {
     assert_eq!(heard(late), [Err(StoreError::Timeout)]);
     let unsent = |batches: &Batches, _| (0..LIFE).for_each(|_| _ = batches.tick(1, LIFE));
     assert_eq!(heard(unsent), [Err(StoreError::Timeout)]);
+    let impatient = |batches: &Batches, number| {
+        let closed = next(batches, number);
+        // As long as a reader waits.
+        batches.tick(1, LIFE);
+        land(batches, closed, Outcome::Answered);
+    };
+    assert_eq!(heard_of(false, impatient), [Err(StoreError::Timeout)]);
 }
 
 #[test]
