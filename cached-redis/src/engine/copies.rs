@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::engine::id_map::IdMap;
 use crate::engine::shape::Shape;
-use crate::wire::entry::{Decoded, Live};
+use crate::wire::entry::Live;
 
 type Kept = Arc<dyn Any + Send + Sync>;
 
@@ -38,37 +38,24 @@ impl<V> fmt::Debug for Copies<V> {
     }
 }
 
-/// The value of `live`: a copy of the one that is kept beside it, or what `decode` makes of its bytes, which
-/// is then kept. `reads`: whether the reader would decode it.
-pub(crate) fn read<V>(
-    sharing: Sharing<V>,
-    reads: impl FnOnce() -> bool,
-    live: &Live,
-    decode: impl FnOnce() -> Option<V>,
-) -> Option<V> {
-    let (Some(copies), Some(decoded)) = (sharing, &live.decoded) else {
-        return decode();
-    };
-    copy(copies, reads, decoded).or_else(|| {
-        let value = decode()?;
-        if let (None, Some(kept)) = (decoded.get(), (copies.keep)(&value)) {
-            // Where somebody was faster, the value is the same.
-            let _ = decoded.set(kept);
-        }
-        Some(value)
-    })
+/// A copy of the value that is kept beside `live`. `reads`: whether the reader would decode it.
+#[inline]
+pub(crate) fn copy<V>(sharing: Sharing<V>, live: &Live, reads: impl FnOnce() -> bool) -> Option<V> {
+    let copies = sharing?;
+    // One of another type, under the same key, is kept for readers of that.
+    let kept = live.decoded.as_ref()?.get().filter(|_| reads());
+    kept.and_then(copies.copy)
 }
 
-/// A copy of the value that is kept, if the reader would decode it.
-#[inline]
-pub(crate) fn copy<V>(
-    copies: Copies<V>,
-    reads: impl FnOnce() -> bool,
-    decoded: &Decoded,
-) -> Option<V> {
-    // One of another type, under the same key, is kept for readers of that.
-    let kept = decoded.get().filter(|_| reads());
-    kept.and_then(copies.copy)
+/// Keeps what was decoded, where nothing is kept yet.
+pub(crate) fn keep<V>(sharing: Sharing<V>, live: &Live, value: &V) {
+    if let (Some(copies), Some(decoded)) = (sharing, &live.decoded)
+        && decoded.get().is_none()
+        && let Some(kept) = (copies.keep)(value)
+    {
+        // Where somebody was faster, the value is the same.
+        let _ = decoded.set(kept);
+    }
 }
 
 /// Asks how values of `V` are kept.

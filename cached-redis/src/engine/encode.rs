@@ -125,16 +125,23 @@ impl<'a> Encoder<'a> {
         C: Choice,
         T: Serialize + DeserializeOwned,
     {
+        let Some(payload) = self.payload_of(live)? else {
+            return Some(None);
+        };
+        let codec = codec.choose(self.inner.settings.format);
+        let additive = || self.is_additive();
+        codec::decode_checked(&codec, &live.header, &payload, additive).map(Some)
+    }
+
+    /// `Some(None)` of a known absence, `None` of what is not readable.
+    fn payload_of<'l>(&self, live: &'l Live) -> Option<Option<Cow<'l, [u8]>>> {
         if !self.is_own(live) {
             return None;
         }
         if live.header.kind == Kind::Negative {
             return Some(None);
         }
-        let codec = codec.choose(self.inner.settings.format);
-        let additive = || self.is_additive();
-        let payload = self.unpacked(live)?;
-        codec::decode_checked(&codec, &live.header, &payload, additive).map(Some)
+        self.unpacked(live).map(Some)
     }
 
     fn unpacked<'l>(&self, live: &'l Live) -> Option<Cow<'l, [u8]>> {

@@ -92,13 +92,18 @@ where
     #[inline]
     fn copy(&self, cache: Format, live: &Live) -> Option<S::Ok> {
         let reads = || codec::reads(&self.codec.choose(cache), &live.header);
-        copies::copy(self.shape.sharing()?, reads, live.decoded.as_ref()?)
+        copies::copy(self.shape.sharing(), live, reads)
     }
 
     fn decode(&self, encoder: &Encoder<'_>, live: &Live) -> Option<S::Ok> {
-        let decode = || encoder.decode(self.codec, live).and_then(S::ok);
-        let reads = || encoder.reads(self.codec, live);
-        copies::read(self.shape.sharing(), reads, live, decode)
+        let sharing = self.shape.sharing();
+        let copy = copies::copy(sharing, live, || encoder.reads(self.codec, live));
+        if copy.is_some() {
+            return copy;
+        }
+        let ok = encoder.decode(self.codec, live).and_then(S::ok)?;
+        copies::keep(sharing, live, &ok);
+        Some(ok)
     }
 
     fn show<R>(

@@ -25,14 +25,12 @@
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
-use futures_util::future::Either;
-
 use crate::engine::plan::{AnyPlan, OkOf, ReturnOf};
 use crate::engine::shape::Shape as _;
 use crate::policy::Policy;
 use crate::read::call::Call;
 use crate::read::driver::{Do, Driver, Next};
-use crate::read::load::{self, Load};
+use crate::read::load::{self, Load, Place};
 use crate::read::local::{Asked, Shown};
 use crate::read::reader::Reader;
 use crate::read::right::Running;
@@ -55,18 +53,18 @@ where
     async move {
         // What was read last.
         let mut value = None;
+        // `None`: the function simply runs.
         let mut begun = match begin(&call, policy, plan, F::DETACHES, &mut value) {
             Break(ok) => return P::Shape::returned(Ok(ok)),
             Continue(begun) => begun,
         };
         // Where it is: moved, it would have another place.
-        let Some(driver) = &mut begun else {
-            let running = Box::new(Running::without_cache(&call, policy));
-            let load = load.take().expect("it is taken once");
-            return P::Shape::returned(Box::pin(load::run(running, plan, load)).await.0);
-        };
+        let driver = &mut begun;
         let result = 'answered: loop {
             let next = loop {
+                let Some(driver) = driver else {
+                    break Do::Load(Box::new(Running::without_cache(&call, policy)));
+                };
                 match driver.next().await {
                     Next::Do(next) => break next,
                     Next::Read(shown) => {
@@ -76,43 +74,36 @@ where
                     }
                 }
             };
-            let runs = match next {
+            let (place, is_apart) = match next {
                 Do::Serve => match value.take() {
                     Some(value) => break Ok(value),
                     None => continue,
                 },
                 Do::Fail(shared) => match plan.take(&shared) {
                     Some(error) => {
-                        driver.failed();
+                        if let Some(driver) = driver {
+                            driver.failed();
+                        }
                         break Err(error);
                     }
                     // Another error type under the same key is another function's load: look again.
                     None => continue,
                 },
-                Do::Load(running) => match load.take() {
-                    Some(load) => Either::Left(Box::pin(load::run(running, plan, load))),
-                    None => continue,
-                },
-                Do::Detach(job) => match load.take() {
-                    Some(load) => Either::Right(Box::pin(load.detach(job, plan))),
-                    None => continue,
-                },
+                Do::Load(running) => (Place::Here(running), false),
+                Do::Detach(job) => (Place::Apart(job), true),
             };
-            // Awaited behind that, so that what it is made of has no place any more.
-            let ran = match runs {
-                Either::Left(runs) => runs.await.0,
-                Either::Right(runs) => match runs.await {
-                    Some((result, told)) => {
-                        driver.told(told, result.is_ok());
-                        result
-                    }
-                    None => continue,
-                },
-            };
-            match ran {
-                Err(_) if driver.falls_back().await => {}
-                result => break result,
+            let Some(load) = load.take() else { continue };
+            let ran = Box::pin(load::run(place, plan, load)).await;
+            let Some((result, told)) = ran else { continue };
+            if let Some(driver) = driver {
+                if is_apart {
+                    driver.told(told, result.is_ok());
+                }
+                if result.is_err() && driver.falls_back().await {
+                    continue;
+                }
             }
+            break result;
         };
         P::Shape::returned(result)
     }

@@ -1,5 +1,6 @@
 //! The user's function, ready to run.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -15,12 +16,23 @@ use crate::read::right::{Running, Told};
 /// What a load gave; and what its caller is told who waits for it from another task.
 pub(crate) type Ran<P> = (ResultOf<P>, Option<Told>);
 
-/// Runs the function, and settles what becomes of its result.
-pub(crate) async fn run<P, F>(running: Box<Running<'_>>, plan: P, load: F) -> Ran<P>
+/// Where it runs.
+pub(crate) enum Place<'a> {
+    Here(Box<Running<'a>>),
+    /// In a task of its own.
+    Apart(Box<Job>),
+}
+
+/// Runs the function, and settles what becomes of its result. `None`: it was given up.
+pub(crate) async fn run<P, F>(place: Place<'_>, plan: P, load: F) -> Option<Ran<P>>
 where
     P: AnyPlan,
     F: Load<P>,
 {
+    let running = match place {
+        Place::Here(running) => running,
+        Place::Apart(job) => return load.detach(job, plan).await,
+    };
     let (loading, span) = (running.loading.as_ref(), running.span());
     let (returned, said) = context::run(loading, span, || load.run()).await;
     let result = P::Shape::result(returned);
@@ -30,7 +42,7 @@ where
     if let Some(rest) = settled.rest {
         rest.await;
     }
-    (result, settled.told)
+    Some((result, settled.told))
 }
 
 /// Runs it without a cache, for a load that it may be a part of.
@@ -72,8 +84,8 @@ where
         (self.0)()
     }
 
-    async fn detach(self, _: Box<Job>, _: P) -> Option<Ran<P>> {
-        None
+    fn detach(self, _: Box<Job>, _: P) -> impl Future<Output = Option<Ran<P>>> {
+        ready(None)
     }
 }
 
@@ -102,12 +114,12 @@ where
             Box::pin(async move {
                 if let Some(running) = job.begin().await {
                     // Its caller may be gone.
-                    let _ = sender.send(run(running, plan, load).await);
+                    let _ = sender.send(run(Place::Here(running), plan, load).await);
                 }
             })
         });
         match ended.await {
-            true => ran.try_recv().ok(),
+            true => ran.try_recv().ok().flatten(),
             false => None,
         }
     }

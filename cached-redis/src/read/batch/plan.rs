@@ -20,7 +20,7 @@ use crate::policy::Policy;
 use crate::protocol::flight::{Landing, SharedError};
 use crate::read::audit;
 use crate::wire::codec::{Checked, Choice, Codec as _, Format, Sampled};
-use crate::wire::entry::{Kind, Live};
+use crate::wire::entry::Live;
 
 pub(crate) type Id<P> = map::Id<<P as Shaped>::Shape>;
 pub(crate) type Value<P> = map::Value<<P as Shaped>::Shape>;
@@ -69,15 +69,16 @@ where
     }
 
     fn decode(&self, encoder: &Encoder<'_>, live: &Live) -> Option<Option<map::Value<S>>> {
-        let decode = || encoder.decode(self.codec, live);
-        match live.header.kind {
-            Kind::Value | Kind::Pending => {
-                let value = || decode()?.map(S::restored);
-                let reads = || encoder.reads(self.codec, live);
-                copies::read(self.shape.sharing_each(), reads, live, value).map(Some)
-            }
-            _ => decode().map(|_| None),
+        let sharing = self.shape.sharing_each();
+        let copy = copies::copy(sharing, live, || encoder.reads(self.codec, live));
+        if copy.is_some() {
+            return Some(copy);
         }
+        let value = encoder.decode(self.codec, live)?.map(S::restored);
+        if let Some(value) = &value {
+            copies::keep(sharing, live, value);
+        }
+        Some(value)
     }
 
     fn verdict(&self, value: &map::Value<S>) -> Verdict {

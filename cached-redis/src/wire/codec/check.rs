@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::Reason;
 use super::{Codec, CodecError, Format};
-use crate::wire::digest::{self, Digest};
+use crate::wire::digest::{self, Digest, Digestible};
 use crate::wire::entry::Header;
 use crate::wire::fingerprint::{Fingerprinted, within};
 
@@ -54,16 +54,61 @@ pub(crate) struct Checked<'a, C, T> {
 
 impl<C: Codec, T: Serialize + DeserializeOwned> Sample for Checked<'_, C, T> {
     fn encode(&self) -> Result<Encoded, CodecError> {
-        encode_checked(&self.codec, self.value, self.equal)
+        encode_checked(self, self.codec.id(), self.codec.self_describing())
     }
 
     fn encode_in_fallback(&self) -> Result<Encoded, CodecError> {
-        encode_checked(&FALLBACK, self.value, self.equal)
+        encode_checked(self, FALLBACK.id(), FALLBACK.self_describing())
     }
 
     fn is_compared(&self) -> bool {
         self.equal.is_some()
     }
+}
+
+/// What of it is compiled for each type and codec.
+trait Parts {
+    fn value(&self) -> &dyn Digestible;
+    /// Writes it in the codec of this number, which is its own or the fallback.
+    fn write(&self, codec: u8, out: &mut Vec<u8>) -> Result<(), CodecError>;
+    /// The fingerprint of what comes back, if that is the same.
+    fn read(&self, codec: u8, payload: &[u8], digest: Digest) -> Result<u32, CodecError>;
+}
+
+impl<C: Codec, T: Serialize + DeserializeOwned> Parts for Checked<'_, C, T> {
+    fn value(&self) -> &dyn Digestible {
+        self.value
+    }
+
+    fn write(&self, codec: u8, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        match codec == self.codec.id() {
+            true => self.codec.encode(self.value, out),
+            false => FALLBACK.encode(self.value, out),
+        }
+    }
+
+    fn read(&self, codec: u8, payload: &[u8], digest: Digest) -> Result<u32, CodecError> {
+        let read = match codec == self.codec.id() {
+            true => fingerprinted::<C, T>(&self.codec, payload),
+            false => fingerprinted(&FALLBACK, payload),
+        };
+        let read = read.map_err(unreadable)?;
+        if !same(self.value, digest, &read.value) {
+            return Err(CodecError::of(Reason::Changed));
+        }
+        // One that differs from itself, such as a NaN, cannot be compared.
+        let hides = |equal: fn(&T, &T) -> bool| {
+            equal(self.value, self.value) && !equal(self.value, &read.value)
+        };
+        if self.equal.is_some_and(hides) {
+            return Err(CodecError::of(Reason::Hidden));
+        }
+        read.fingerprint().ok_or(CodecError::of(Reason::Changed))
+    }
+}
+
+fn unreadable(error: CodecError) -> CodecError {
+    CodecError::caused(Reason::Unreadable, error)
 }
 
 /// A result to store, whatever its type.
@@ -96,65 +141,44 @@ impl<'a> Sampled<'a> {
 }
 
 /// Encodes a value that is known to come back the same, in MessagePack if it does not in `codec`.
-pub(crate) fn encode_checked<C, T>(
-    codec: &C,
-    value: &T,
-    equal: Equal<T>,
-) -> Result<Encoded, CodecError>
-where
-    C: Codec,
-    T: Serialize + DeserializeOwned,
-{
+fn encode_checked(parts: &dyn Parts, codec: u8, describes: bool) -> Result<Encoded, CodecError> {
     // First of all, since it is what finds values that fail to serialize or nest too deep.
     let digest =
-        digest::of(value).map_err(|error| CodecError::caused(Reason::Undigested, error))?;
+        digest::of(parts.value()).map_err(|error| CodecError::caused(Reason::Undigested, error))?;
     if digest.failed {
         return Err(CodecError::of(Reason::Failure));
     }
-    let refused = match encode_in(codec, value, digest, equal) {
+    let refused = match encode_in(parts, codec, describes, digest) {
         Ok(encoded) => return Ok(encoded),
-        Err(error) if codec.id() == FALLBACK.id() => return Err(error),
+        Err(error) if codec == FALLBACK.id() => return Err(error),
         Err(error) => error,
     };
-    let mut encoded = encode_in(&FALLBACK, value, digest, equal)?;
+    let mut encoded = encode_in(parts, FALLBACK.id(), FALLBACK.self_describing(), digest)?;
     encoded.fell_back = Some(refused);
     Ok(encoded)
 }
 
-fn encode_in<C, T>(
-    codec: &C,
-    value: &T,
+fn encode_in(
+    parts: &dyn Parts,
+    codec: u8,
+    describes: bool,
     digest: Digest,
-    equal: Equal<T>,
-) -> Result<Encoded, CodecError>
-where
-    C: Codec,
-    T: Serialize + DeserializeOwned,
-{
-    if codec.self_describing() && digest.nested_none {
+) -> Result<Encoded, CodecError> {
+    if describes && digest.nested_none {
         return Err(CodecError::of(Reason::NestedNone));
     }
     let mut payload = Vec::new();
-    codec.encode(value, &mut payload)?;
-    let read = fingerprinted::<C, T>(codec, &payload)
-        .map_err(|error| CodecError::caused(Reason::Unreadable, error))?;
-    if !same(value, digest, &read.value) {
-        return Err(CodecError::of(Reason::Changed));
-    }
-    // One that differs from itself, such as a NaN, cannot be compared.
-    if equal.is_some_and(|equal| equal(value, value) && !equal(value, &read.value)) {
-        return Err(CodecError::of(Reason::Hidden));
-    }
+    parts.write(codec, &mut payload)?;
     Ok(Encoded {
+        fingerprint: parts.read(codec, &payload, digest)?,
         payload,
-        codec: codec.id(),
-        fingerprint: read.fingerprint().ok_or(CodecError::of(Reason::Changed))?,
+        codec,
         fell_back: None,
     })
 }
 
 /// A skipped field, or another variant of an untagged enum, decodes well and is another value.
-fn same<T: Serialize>(value: &T, digest: Digest, read: &T) -> bool {
+fn same(value: &dyn Digestible, digest: Digest, read: &dyn Digestible) -> bool {
     let ordered = digest::of(read).ok() == Some(digest);
     // Only sets and heaps need the second look, which is the slower one.
     ordered || {
@@ -170,13 +194,13 @@ where
 {
     #[cfg(feature = "bincode")]
     if header.codec == Format::Bincode.id() {
-        return decode_in(&Format::Bincode, header, payload, || false);
+        return decode_checked(&Format::Bincode, header, payload, || false);
     }
     decode_checked(&Format::Json, header, payload, || additive)
 }
 
 /// Whether two values are the same as far as serde sees them.
-pub(crate) fn same_values<T: Serialize>(one: &T, other: &T) -> bool {
+pub(crate) fn same_values(one: &dyn Digestible, other: &dyn Digestible) -> bool {
     digest::of(one).is_ok_and(|digest| same(one, digest, other))
 }
 
@@ -197,26 +221,14 @@ where
     C: Codec,
     T: Serialize + DeserializeOwned,
 {
-    if header.codec == codec.id() {
-        decode_in(codec, header, payload, additive)
+    let read = if header.codec == codec.id() {
+        fingerprinted::<C, T>(codec, payload)
     } else if header.codec == FALLBACK.id() {
-        decode_in(&FALLBACK, header, payload, additive)
+        fingerprinted(&FALLBACK, payload)
     } else {
-        None
-    }
-}
-
-fn decode_in<C, T>(
-    codec: &C,
-    header: &Header,
-    payload: &[u8],
-    additive: impl FnOnce() -> bool,
-) -> Option<T>
-where
-    C: Codec,
-    T: Serialize + DeserializeOwned,
-{
-    let read = fingerprinted::<C, T>(codec, payload).ok()?;
+        return None;
+    };
+    let read = read.ok()?;
     // Asked last: it is seldom needed.
     let fits = read.fingerprint() == Some(header.fingerprint) || additive();
     fits.then_some(read.value)

@@ -1,7 +1,6 @@
 //! The codec of a cache, which is chosen at run time, and the fallback. All but the default take one path: a
 //! type is compiled for it once, and it is compiled once for all types.
 
-use erased_serde::{Deserializer, Error};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -9,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::Bincode;
 use super::error::Reason;
 use super::{Codec, CodecError, Json, Msgpack, json, msgpack};
-use crate::wire::fingerprint::Fingerprinted;
+use crate::wire::fingerprint::{Decoding, Erased, Fingerprinted};
 
 /// A codec chosen at run time: the default of a cache.
 ///
@@ -79,7 +78,7 @@ impl Codec for Format {
         match self {
             #[cfg(feature = "bincode")]
             Self::Bincode => Bincode.decode(bytes),
-            _ => self.decode_erased(bytes),
+            _ => Ok(self.decode_traced(bytes)?.value),
         }
     }
 
@@ -90,7 +89,11 @@ impl Codec for Format {
         match self {
             #[cfg(feature = "bincode")]
             Self::Bincode => Bincode.decode_traced(bytes),
-            _ => self.decode_erased(bytes),
+            _ => {
+                let mut decoding = Decoding::new();
+                self.decode_erased(bytes, decoding.erased())?;
+                decoding.end().ok_or(CodecError::of(Reason::Failed))
+            }
         }
     }
 }
@@ -107,27 +110,18 @@ impl Format {
         }
     }
 
-    fn decode_erased<T: DeserializeOwned>(self, bytes: &[u8]) -> Result<T, CodecError> {
-        let mut value = None;
-        self.read(bytes, &mut |deserializer| {
-            value = Some(T::deserialize(deserializer)?);
-            Ok(())
-        })?;
-        value.ok_or(CodecError::of(Reason::Failed))
-    }
-
-    fn read<'de>(
+    fn decode_erased<'de>(
         self,
         bytes: &'de [u8],
-        read: &mut dyn FnMut(&mut dyn Deserializer<'de>) -> Result<(), Error>,
+        value: Erased<'_, 'de>,
     ) -> Result<(), CodecError> {
         if self == Self::Json {
             let mut json = serde_json::Deserializer::from_slice(bytes);
-            read(&mut <dyn Deserializer<'_>>::erase(&mut json)).map_err(CodecError::new)?;
+            value.read(&mut json).map_err(CodecError::new)?;
             return json.end().map_err(CodecError::new);
         }
         let mut msgpack = msgpack::deserializer(bytes);
-        read(&mut <dyn Deserializer<'_>>::erase(&mut msgpack)).map_err(CodecError::new)?;
+        value.read(&mut msgpack).map_err(CodecError::new)?;
         msgpack::end(msgpack)
     }
 }

@@ -12,7 +12,7 @@ use super::{DigestError, Digester, Tag};
 
 type Done = Result<(), DigestError>;
 
-pub(super) struct Compound<'a> {
+pub(crate) struct Compound<'a> {
     digester: &'a mut Digester,
     sum: Option<Sum>,
     /// Whether it is a type of the user's own.

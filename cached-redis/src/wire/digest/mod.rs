@@ -24,18 +24,29 @@ pub(crate) struct Digest {
     pub(crate) failed: bool,
 }
 
+/// A value that can be looked at.
+pub(crate) trait Digestible {
+    fn digest(&self, digester: &mut Digester) -> Result<(), DigestError>;
+}
+
+impl<T: Serialize + ?Sized> Digestible for T {
+    fn digest(&self, digester: &mut Digester) -> Result<(), DigestError> {
+        self.serialize(digester)
+    }
+}
+
 /// The digest for a key.
-pub(crate) fn of<T: Serialize + ?Sized>(value: &T) -> Result<Digest, DigestError> {
+pub(crate) fn of(value: &dyn Digestible) -> Result<Digest, DigestError> {
     digest(value, false)
 }
 
 /// The digest for comparing a value with its own copy: sequences in any order, since a decoded
 /// `HashSet` iterates in an order of its own.
-pub(crate) fn unordered<T: Serialize + ?Sized>(value: &T) -> Result<Digest, DigestError> {
+pub(crate) fn unordered(value: &dyn Digestible) -> Result<Digest, DigestError> {
     digest(value, true)
 }
 
-fn digest<T: Serialize + ?Sized>(value: &T, unordered: bool) -> Result<Digest, DigestError> {
+fn digest(value: &dyn Digestible, unordered: bool) -> Result<Digest, DigestError> {
     let mut digester = Digester {
         bytes: Vec::with_capacity(128),
         unordered,
@@ -45,7 +56,7 @@ fn digest<T: Serialize + ?Sized>(value: &T, unordered: bool) -> Result<Digest, D
         own: 0,
         failed: false,
     };
-    value.serialize(&mut digester)?;
+    value.digest(&mut digester)?;
     Ok(Digest {
         hash: xxh3_128(&digester.bytes),
         nested_none: digester.nested_none,
@@ -104,7 +115,7 @@ enum Tag {
 
 /// Writes a value down in a form that only this value has. Parts whose order does not matter are
 /// replaced by the sum of their hashes as soon as they are complete.
-struct Digester {
+pub(crate) struct Digester {
     bytes: Vec<u8>,
     unordered: bool,
     depth: u32,
@@ -212,7 +223,7 @@ mod tests {
 
     #[test]
     fn comparing_ignores_the_order_of_sequences_but_not_of_tuples() {
-        let same = |a: &[u8], b: &[u8]| unordered(a).unwrap() == unordered(b).unwrap();
+        let same = |a: &[u8], b: &[u8]| unordered(&a).unwrap() == unordered(&b).unwrap();
         assert!(same(&[1, 2, 2], &[2, 1, 2]));
         assert!(!same(&[1, 2, 2], &[1, 1, 2]));
         assert!(!same(&[], &[0]));

@@ -24,10 +24,7 @@ impl<'de, 't, S: DeserializeSeed<'de>, T: Tracer<'t>> DeserializeSeed<'de> for T
 
     #[inline]
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
-        // One that carries something may ask for another type the next time, as for a trait object.
-        if size_of::<S>() > 0 {
-            self.trace.hides();
-        }
+        self.trace.begins::<S>();
         self.inner
             .deserialize(Traced::new(deserializer, self.trace))
     }

@@ -6,7 +6,7 @@ use serde::Deserializer;
 use serde::de::{Expected, Visitor};
 
 use super::access::Traced;
-use super::tracer::{Kind, Tracer};
+use super::tracer::{BYTEWISE, Kind, Tracer};
 use super::visitor::{Alike, Fields, Parts, TextVisitor, TracedVisitor, Unknown};
 
 /// A scalar cannot contain anything, so its visitor needs no wrapping.
@@ -85,9 +85,9 @@ impl<'de, 't, D: Deserializer<'de>, T: Tracer<'t>> Deserializer<'de> for Traced<
     #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
         self.trace.kind(Kind::Text);
-        match T::BYTEWISE {
-            true => self.inner.deserialize_bytes(TextVisitor(visitor)),
-            false => self.inner.deserialize_str(visitor),
+        match T::FORM {
+            BYTEWISE => self.inner.deserialize_bytes(TextVisitor(visitor)),
+            _ => self.inner.deserialize_str(visitor),
         }
     }
 

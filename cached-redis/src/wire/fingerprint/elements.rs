@@ -6,7 +6,6 @@
 //! `Deserialize` is written by hand may ask for other things the next time; each element is
 //! guarded against forged bytes all the same.
 
-use std::any::type_name;
 use std::ptr;
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess};
@@ -42,8 +41,8 @@ impl<'t, A, T: Tracer<'t>, const N: usize> Elements<A, T, N> {
     }
 
     #[inline]
-    fn knows<S>(&self, which: usize) -> bool {
-        T::KNOWS || (self.seen[which].whole && self.seen[which].is::<S>())
+    fn knows(&self, which: usize, name: &'static str) -> bool {
+        T::KNOWS || (self.seen[which].whole && self.seen[which].is(name))
     }
 
     #[inline]
@@ -59,10 +58,10 @@ impl<'t, A, T: Tracer<'t>, const N: usize> Elements<A, T, N> {
 
     /// To be called after an element was hashed, or none was `left`.
     #[inline]
-    fn learn<S>(&mut self, which: usize, left: bool) {
+    fn learn(&mut self, which: usize, name: &'static str, left: bool) {
         if left {
             let whole = self.trace.shows(false);
-            self.seen[which].add::<S>(whole);
+            self.seen[which].add(name, whole);
         }
         let all = self.seen.iter().all(|seen| seen.whole && !seen.several);
         self.trace.shows(all);
@@ -78,18 +77,18 @@ impl Seen {
 
     /// Whether the last one was of this type.
     #[inline]
-    fn is<S>(&self) -> bool {
+    fn is(&self, name: &'static str) -> bool {
         // The same name is nearly always the same text too.
-        let is = |name: &'static str| ptr::eq(name, type_name::<S>()) || name == type_name::<S>();
+        let is = |last: &'static str| ptr::eq(last, name) || last == name;
         self.name.is_some_and(is)
     }
 
     #[inline]
-    fn add<S>(&mut self, whole: bool) {
+    fn add(&mut self, name: &'static str, whole: bool) {
         *self = Self {
-            name: Some(type_name::<S>()),
+            name: Some(name),
             whole,
-            several: self.several || (self.name.is_some() && !self.is::<S>()),
+            several: self.several || (self.name.is_some() && !self.is(name)),
         };
     }
 }
@@ -102,11 +101,12 @@ impl<'de, 't, A: SeqAccess<'de>, T: Tracer<'t>> SeqAccess<'de> for Elements<A, T
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        if self.knows::<S>(0) {
+        let name = self.trace.name::<S>();
+        if self.knows(0, name) {
             return self.inner.next_element_seed(self.guarded(seed));
         }
         let element = self.inner.next_element_seed(self.hashed(seed))?;
-        self.learn::<S>(0, element.is_some());
+        self.learn(0, name, element.is_some());
         Ok(element)
     }
 
@@ -124,21 +124,23 @@ impl<'de, 't, A: MapAccess<'de>, T: Tracer<'t>> MapAccess<'de> for Elements<A, T
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        if self.knows::<S>(0) {
+        let name = self.trace.name::<S>();
+        if self.knows(0, name) {
             return self.inner.next_key_seed(self.guarded(seed));
         }
         let key = self.inner.next_key_seed(self.hashed(seed))?;
-        self.learn::<S>(0, key.is_some());
+        self.learn(0, name, key.is_some());
         Ok(key)
     }
 
     #[inline]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        if self.knows::<S>(1) {
+        let name = self.trace.name::<S>();
+        if self.knows(1, name) {
             return self.inner.next_value_seed(self.guarded(seed));
         }
         let value = self.inner.next_value_seed(self.hashed(seed))?;
-        self.learn::<S>(1, true);
+        self.learn(1, name, true);
         Ok(value)
     }
 

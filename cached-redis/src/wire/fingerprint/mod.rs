@@ -22,6 +22,7 @@
 mod access;
 mod deserializer;
 mod elements;
+mod erased;
 mod names;
 mod tracer;
 mod visitor;
@@ -31,8 +32,11 @@ use std::cell::Cell;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use self::access::Traced;
-use self::tracer::{Hasher, Trace};
-use crate::wire::digest;
+pub(crate) use self::erased::{Decoding, Erased};
+#[cfg(feature = "bincode")]
+use self::tracer::BYTEWISE;
+use self::tracer::{Hasher, TYPED, Trace};
+use crate::wire::digest::{self, Digestible};
 
 /// A decoded value, and what its type looked like to serde on the way.
 pub struct Fingerprinted<T> {
@@ -42,20 +46,35 @@ pub struct Fingerprinted<T> {
     buffered: bool,
 }
 
+impl<T> Fingerprinted<T> {
+    fn of(value: T, trace: &Trace) -> Self {
+        Self {
+            value,
+            traced: trace.fingerprint(),
+            buffered: trace.buffered(),
+        }
+    }
+}
+
 impl<T: Serialize> Fingerprinted<T> {
     /// `None` of a value that was decoded out of sight and cannot be looked at.
     pub(crate) fn fingerprint(&self) -> Option<u32> {
         if !self.buffered {
             return Some(self.traced);
         }
-        let digest = digest::unordered(&self.value).ok()?;
-        Some(self.traced ^ digest.hash as u32)
+        mixed(self.traced, &self.value)
     }
+}
+
+#[cold]
+fn mixed(traced: u32, value: &dyn Digestible) -> Option<u32> {
+    let digest = digest::unordered(value).ok()?;
+    Some(traced ^ digest.hash as u32)
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Fingerprinted<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        traced::<_, _, false>(deserializer)
+        traced::<_, _, TYPED>(deserializer)
     }
 }
 
@@ -67,22 +86,18 @@ pub(crate) struct Bytewise<T>(pub(crate) Fingerprinted<T>);
 #[cfg(feature = "bincode")]
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Bytewise<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        traced::<_, _, true>(deserializer).map(Self)
+        traced::<_, _, BYTEWISE>(deserializer).map(Self)
     }
 }
 
-fn traced<'de, D, T, const BYTEWISE: bool>(deserializer: D) -> Result<Fingerprinted<T>, D::Error>
+fn traced<'de, D, T, const FORM: u8>(deserializer: D) -> Result<Fingerprinted<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
     let trace = Trace::new(ROOM.get());
-    let value = T::deserialize(Traced::new(deserializer, Hasher::<BYTEWISE>(&trace)))?;
-    Ok(Fingerprinted {
-        value,
-        traced: trace.fingerprint(),
-        buffered: trace.buffered(),
-    })
+    let value = T::deserialize(Traced::new(deserializer, Hasher::<FORM>(&trace)))?;
+    Ok(Fingerprinted::of(value, &trace))
 }
 
 thread_local! {

@@ -12,7 +12,8 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAcc
 use serde::{Serialize, Serializer};
 
 use super::*;
-use crate::wire::codec::{Bincode, Codec as _};
+use crate::wire::codec::{Bincode, Codec, Format, Json, Msgpack};
+use crate::wire::digest::Digest;
 
 fn bytes<T: Serialize>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -24,7 +25,27 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<Fingerprinted<T>> {
     within(bytes.len(), || Bincode.decode_traced(bytes)).ok()
 }
 
+/// Whether a value is read as by its type where only trait objects are seen of that.
+fn is_read_erased<T: Serialize + DeserializeOwned>(value: &T) -> bool {
+    fn read<T: Serialize + DeserializeOwned>(
+        codec: impl Codec,
+        bytes: &[u8],
+    ) -> Option<(Digest, u32, bool)> {
+        let read = codec.decode_traced::<T>(bytes).ok()?;
+        let digest = digest::unordered(&read.value).ok()?;
+        Some((digest, read.traced, read.buffered))
+    }
+    fn same<T: Serialize + DeserializeOwned>(value: &T, codec: impl Codec, erased: Format) -> bool {
+        let mut bytes = Vec::new();
+        // Not each format has a form for it.
+        codec.encode(value, &mut bytes).is_err()
+            || read::<T>(codec, &bytes).is_some_and(|it| Some(it) == read::<T>(erased, &bytes))
+    }
+    same(value, Msgpack, Format::Msgpack) && same(value, Json, Format::Json)
+}
+
 fn fingerprint<T: Serialize + DeserializeOwned>(value: &T) -> u32 {
+    assert!(is_read_erased(value));
     read::<T>(&bytes(value)).unwrap().fingerprint().unwrap()
 }
 
@@ -314,6 +335,77 @@ fn types_with_serde_written_by_hand_have_fingerprints() {
         (),
         [1.5_f32; 3],
         std::ops::Bound::Included(3),
+    ));
+}
+
+#[test]
+fn all_kinds_of_types_are_read_where_only_trait_objects_are_seen_of_them() {
+    #[derive(Serialize, Deserialize)]
+    struct Unit;
+    #[derive(Serialize, Deserialize)]
+    struct Id(u32);
+    #[derive(Serialize, Deserialize)]
+    struct Pair(Id, Option<Unit>);
+    #[derive(Serialize, Deserialize)]
+    #[serde(tag = "kind")]
+    enum Tagged {
+        Known { id: Id },
+        Other,
+    }
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Untagged {
+        Number(f64),
+        Text(String),
+        List(Vec<Untagged>),
+    }
+    #[derive(Serialize, Deserialize)]
+    struct Nested {
+        pair: Pair,
+        roles: Vec<Role>,
+        #[serde(flatten)]
+        rest: BTreeMap<String, Untagged>,
+        #[serde(default)]
+        absent: Option<char>,
+    }
+    let nested = |text: &str| {
+        let list = vec![Untagged::Text(text.into()), Untagged::Number(-1.5)];
+        Nested {
+            pair: Pair(Id(7), Some(Unit)),
+            roles: vec![
+                Role::Guest,
+                Role::Member(3),
+                Role::Admin {
+                    since: -4,
+                    rights: (1, 2),
+                },
+            ],
+            rest: BTreeMap::from([("list".into(), Untagged::List(list))]),
+            absent: Some('é'),
+        }
+    };
+    assert!(is_read_erased(&[nested("plain"), nested("\"quoted\"\n")]));
+    assert!(is_read_erased(&(Unit, Id(1), Pair(Id(2), None))));
+    assert!(is_read_erased(&[
+        Tagged::Known { id: Id(1) },
+        Tagged::Other
+    ]));
+    assert!(is_read_erased(&(true, 'é', i128::MIN, u128::MAX, ())));
+    assert!(is_read_erased(&(i8::MIN, i16::MIN, i32::MIN, i64::MIN)));
+    assert!(is_read_erased(&(u8::MAX, u16::MAX, u32::MAX, u64::MAX)));
+    assert!(is_read_erased(&(
+        1.5_f32,
+        2.5_f64,
+        [0_u8; 3],
+        "text".to_owned()
+    )));
+    assert!(is_read_erased(&BTreeMap::from([
+        (1_u8, Some(2_i8)),
+        (3, None)
+    ])));
+    assert!(is_read_erased(&serde_bytes::ByteBuf::from([1, 2, 3])));
+    assert!(is_read_erased(
+        &serde_json::json!({ "a": [1, -1, 1.5, null, "b", true] })
     ));
 }
 

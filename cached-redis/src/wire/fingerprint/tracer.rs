@@ -1,5 +1,6 @@
 //! What is told of every call: to the one who hashes it, or to the one who only guards.
 
+use std::any::type_name;
 use std::cell::Cell;
 
 use serde::de;
@@ -17,6 +18,8 @@ pub(super) struct Trace {
     whole: Cell<bool>,
     /// Whether something was asked for without saying all of it.
     buffered: Cell<bool>,
+    /// The type of what begins, and whether that carries something, where only a trait object is seen of it.
+    seed: Cell<(&'static str, bool)>,
 }
 
 /// What a call says about the type, apart from names and lengths.
@@ -69,7 +72,13 @@ impl Trace {
             room: Cell::new(room),
             whole: Cell::new(true),
             buffered: Cell::new(false),
+            seed: Cell::default(),
         }
+    }
+
+    /// A value of this type, of which only a trait object is seen.
+    pub(super) fn begin(&self, name: &'static str, carries: bool) {
+        self.seed.set((name, carries));
     }
 
     /// One multiplication per call, since there is a call for every number that is decoded.
@@ -90,13 +99,22 @@ impl Trace {
     }
 }
 
+/// How types are seen.
+pub(super) const TYPED: u8 = 0;
+
+/// The same, of a format that writes a text like the bytes of it.
+pub(super) const BYTEWISE: u8 = 1;
+
+/// As trait objects.
+pub(super) const ERASED: u8 = 2;
+
 /// Who is told what a type says about itself.
 pub(super) trait Tracer<'t>: Copy {
     /// Whether all of the type is known already.
     const KNOWS: bool;
 
-    /// Whether a text is written like the bytes of it.
-    const BYTEWISE: bool;
+    /// How types are seen.
+    const FORM: u8;
 
     /// The one who only guards.
     type Guard: Tracer<'t>;
@@ -105,6 +123,27 @@ pub(super) trait Tracer<'t>: Copy {
 
     /// What all tracers of one decoding share.
     fn trace(self) -> &'t Trace;
+
+    /// The type of a seed.
+    #[inline]
+    fn name<S>(self) -> &'static str {
+        match Self::FORM {
+            ERASED => self.trace().seed.get().0,
+            _ => type_name::<S>(),
+        }
+    }
+
+    /// A seed that carries something may ask for another type the next time, as for a trait object.
+    #[inline]
+    fn begins<S>(self) {
+        let carries = match Self::FORM {
+            ERASED => self.trace().seed.get().1,
+            _ => size_of::<S>() > 0,
+        };
+        if carries {
+            self.hides();
+        }
+    }
 
     /// A call, apart from names and lengths.
     fn kind(self, kind: Kind);
@@ -183,12 +222,12 @@ pub(super) trait Tracer<'t>: Copy {
 
 /// Hashes.
 #[derive(Clone, Copy)]
-pub(super) struct Hasher<'t, const BYTEWISE: bool>(pub(super) &'t Trace);
+pub(super) struct Hasher<'t, const FORM: u8>(pub(super) &'t Trace);
 
-impl<'t, const BYTEWISE: bool> Tracer<'t> for Hasher<'t, BYTEWISE> {
+impl<'t, const FORM: u8> Tracer<'t> for Hasher<'t, FORM> {
     const KNOWS: bool = false;
-    const BYTEWISE: bool = BYTEWISE;
-    type Guard = Guard<'t, BYTEWISE>;
+    const FORM: u8 = FORM;
+    type Guard = Guard<'t, FORM>;
 
     #[inline]
     fn guard(self) -> Self::Guard {
@@ -219,11 +258,11 @@ impl<'t, const BYTEWISE: bool> Tracer<'t> for Hasher<'t, BYTEWISE> {
 /// Knows the type, and only guards against forged bytes. A type that shows all of itself does not
 /// contain itself, so it nests no deeper than it is written and levels need not be counted.
 #[derive(Clone, Copy)]
-pub(super) struct Guard<'t, const BYTEWISE: bool>(&'t Trace);
+pub(super) struct Guard<'t, const FORM: u8>(&'t Trace);
 
-impl<'t, const BYTEWISE: bool> Tracer<'t> for Guard<'t, BYTEWISE> {
+impl<'t, const FORM: u8> Tracer<'t> for Guard<'t, FORM> {
     const KNOWS: bool = true;
-    const BYTEWISE: bool = BYTEWISE;
+    const FORM: u8 = FORM;
     type Guard = Self;
 
     #[inline]

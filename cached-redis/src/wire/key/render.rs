@@ -61,7 +61,7 @@ impl KeyWriter {
     /// `<x:hash>`
     #[inline]
     pub fn hash<T: Serialize + ?Sized>(&mut self, value: &T) {
-        let written = match digest::of(value) {
+        let written = match digest::of(&value) {
             Ok(digest) => write!(self.text, "{:032x}", digest.hash),
             Err(_) => Err(fmt::Error),
         };

@@ -17,7 +17,13 @@ fn encode_checked<T>(codec: &impl Codec, value: &T) -> Result<Encoded, CodecErro
 where
     T: Serialize + DeserializeOwned,
 {
-    super::encode_checked(codec, value, None)
+    let (codec, equal) = (*codec, None);
+    let value = Checked {
+        codec,
+        value,
+        equal,
+    };
+    value.encode()
 }
 
 /// What a type of exactly this shape reads.
