@@ -14,6 +14,7 @@ use crate::support::{Log, RedisServer, Source, World, eventually, filled, on_red
 
 on_redis!(
     hits_and_invalidations_work_on_a_full_server,
+    what_stands_on_a_full_server_is_a_hit_after_many_misses_too,
     a_load_under_way_when_the_server_gets_full_is_answered_and_its_lease_released,
     the_cache_fills_again_when_there_is_room,
 );
@@ -55,6 +56,18 @@ async fn hits_and_invalidations_work_on_a_full_server(mut world: World) {
     assert_eq!((stats.invalidations, stats.lost_invalidations), (1, 0));
     assert_eq!((stats.loads, stats.fills), (5, 1), "{stats:?}");
     assert!(stats.errors >= 4, "{stats:?}");
+}
+
+async fn what_stands_on_a_full_server_is_a_hit_after_many_misses_too(mut world: World) {
+    let cache = world.cache().await;
+    let source = Source::new();
+    for id in 1..=10 {
+        cache.scope(read(&source, id)).await;
+    }
+    filled(&cache, 10).await;
+    fill_up(world.redis());
+    let (_, info) = cache.scope(read(&source, 1).with_info()).await;
+    assert_eq!((info.status(), source.loads()), (Status::Hit, 10));
 }
 
 async fn a_load_under_way_when_the_server_gets_full_is_answered_and_its_lease_released(

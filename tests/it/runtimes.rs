@@ -2,6 +2,7 @@
 //! test has a runtime of its own.
 
 use std::pin::pin;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use cached_redis::{
     AfterCommit, Cache, CachedExt as _, Invalidation, Status, invalidates, redis_cached,
 };
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
 
 use crate::support::{
     RedisServer, Source, World, eventually, filled, in_time, on_both_stores, on_redis, poll_once,
@@ -32,6 +34,8 @@ on_both_stores!(
     the_event_of_a_guarded_write_in_a_commit_whose_runtime_stands_still_is_sent_from_the_next_one,
     a_guarded_write_outlives_the_runtime_that_it_began_in,
     a_guarded_write_is_finished_though_the_runtime_that_it_began_in_stands_still,
+    a_guarded_write_is_finished_though_the_home_of_its_cache_stands_still,
+    a_fill_ends_for_all_who_wait_for_it_though_the_home_of_its_cache_stands_still,
     events_can_be_subscribed_to_again_once_their_runtime_has_ended,
     warming_up_beside_an_ended_runtime_stores_everything,
     a_load_whose_runtime_ends_leaves_its_key_to_the_next_one,
@@ -331,6 +335,58 @@ async fn a_guarded_write_is_finished_though_the_runtime_that_it_began_in_stands_
         assert_eq!(other.scope(read(&source, 1)).await, 2);
     });
     std::mem::forget(still);
+}
+
+/// A cache, and what stops whoever drives its home, which stays.
+fn housed(builder: cached_redis::Builder) -> (Cache, impl FnOnce() + Send) {
+    let (stop, stops) = oneshot::channel::<()>();
+    let (give, given) = mpsc::channel();
+    let driver = thread::spawn(move || {
+        let home = runtime();
+        home.block_on(async {
+            give.send(builder.build().await.unwrap()).unwrap();
+            stops.await.unwrap();
+        });
+        std::mem::forget(home);
+    });
+    let stand_still = move || {
+        stop.send(()).unwrap();
+        driver.join().unwrap();
+    };
+    (given.recv().unwrap(), stand_still)
+}
+
+async fn a_guarded_write_is_finished_though_the_home_of_its_cache_stands_still(world: World) {
+    // Longer than a home is waited for: somebody else than the caller notices first.
+    let builder = world.builder().guarded(true);
+    let (cache, stand_still) = housed(builder.deadline(Duration::from_secs(2)));
+    tokio_test(async || {
+        let write = cache.begin_write([key(1)]).await.unwrap();
+        stand_still();
+        write.finish().await.unwrap();
+        cache.flush().await.unwrap();
+    });
+}
+
+async fn a_fill_ends_for_all_who_wait_for_it_though_the_home_of_its_cache_stands_still(
+    world: World,
+) {
+    let source = Source::held();
+    let builder = world.builder().flush_timeout(Duration::from_secs(5));
+    let (cache, stand_still) = housed(builder.deadline(Duration::from_millis(300)));
+    let joined = || cache.stats().total().waits == 1;
+    tokio_test(async || {
+        let changes = async {
+            source.begun(1).await;
+            eventually("somebody who waits", async || joined()).await;
+            stand_still();
+            source.release();
+        };
+        let read = || cache.scope(read(&source, 1));
+        let (one, other, ()) = tokio::join!(read(), read(), changes);
+        assert_eq!([one, other], [1, 1]);
+        cache.flush().await.unwrap();
+    });
 }
 
 async fn events_can_be_subscribed_to_again_once_their_runtime_has_ended(world: World) {

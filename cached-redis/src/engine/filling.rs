@@ -5,6 +5,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::engine::encode::EncodedEntry;
@@ -29,6 +30,8 @@ pub(crate) struct Filling {
     encoded: EncodedEntry,
     /// What is let go after it.
     held: (Box<dyn Any + Send>, Begun),
+    /// That of the caller, whatever becomes of the one that the connection lives on.
+    runtime: Handle,
 }
 
 impl Filling {
@@ -51,6 +54,7 @@ impl Filling {
             flight,
             encoded,
             held: (Box::new(held), inner.runtime.work.begin()),
+            runtime: inner.runtime.here_or_home(),
         }
     }
 
@@ -65,8 +69,8 @@ impl Filling {
 
     /// The same from a task of its own, which can be waited for.
     pub(crate) fn spawn(self) -> JoinHandle<()> {
-        let tasks = Arc::clone(&self.inner.runtime);
-        tasks.spawn(self.run())
+        let runtime = self.runtime.clone();
+        runtime.spawn(self.run())
     }
 
     async fn run(self) {
@@ -85,13 +89,17 @@ impl Filling {
     }
 
     fn told(self, answer: Answer<i64>) {
-        let tasks = Arc::clone(&self.inner.runtime);
         match answer {
             Ok(won) => self.ended(Ok(won == 1)),
-            // It may know no script any more.
-            Err(StoreError::Server { .. }) => drop(self.spawn()),
-            // Where that has ended with the connection, nobody is left to hear of it.
-            Err(error) => drop(tasks.spawn(async move { self.ended(Err(error)) })),
+            Err(error) => {
+                let runtime = self.runtime.clone();
+                runtime.spawn(async move {
+                    match error.is_to_be_repeated() {
+                        true => self.run().await,
+                        false => self.ended(Err(error)),
+                    }
+                });
+            }
         }
     }
 
@@ -101,8 +109,8 @@ impl Filling {
         let step = sent(&inner, self.site, &self.key, &answer, &encoded);
         match self.flight {
             Some(flight) if step == Fill::Reread && flight.is_joined() => {
-                let (tasks, held) = (Arc::clone(&inner.runtime), self.held);
-                tasks.spawn(async move {
+                let held = self.held;
+                self.runtime.spawn(async move {
                     land(&inner, vec![(flight, step, encoded)]).await;
                     drop(held);
                 });
@@ -127,7 +135,7 @@ impl Step {
         let is_sent = waiting.is_some();
         drop(state);
         if !is_sent {
-            step.told(Err(StoreError::Lost));
+            step.told(Err(StoreError::Unavailable));
         }
     }
 }

@@ -205,6 +205,16 @@ impl From<Unguarded> for Error {
 }
 
 impl StoreError {
+    /// Whether nothing came of a step but that it was sent too early: there was no connection, or the server has forgotten a
+    /// script.
+    pub(crate) fn is_to_be_repeated(&self) -> bool {
+        match self {
+            Self::Unavailable => true,
+            Self::Server { code } => code == "NOSCRIPT",
+            _ => false,
+        }
+    }
+
     /// Whether the store is away, rather than refusing.
     pub(crate) fn is_away(&self) -> bool {
         matches!(

@@ -74,34 +74,42 @@ where
                     }
                 }
             };
-            let (place, is_apart) = match next {
-                Do::Serve => match value.take() {
-                    Some(value) => break Ok(value),
-                    None => continue,
-                },
-                Do::Fail(shared) => match plan.take(&shared) {
-                    Some(error) => {
-                        if let Some(driver) = driver {
-                            driver.failed();
+            // Awaited behind that, so that what it is made of has no place any more.
+            let (runs, is_apart) = {
+                let (place, is_apart) = match next {
+                    Do::Serve => match value.take() {
+                        Some(value) => break Ok(value),
+                        None => continue,
+                    },
+                    Do::Fail(shared) => match plan.take(&shared) {
+                        Some(error) => {
+                            if let Some(driver) = driver {
+                                driver.failed();
+                            }
+                            break Err(error);
                         }
-                        break Err(error);
-                    }
-                    // Another error type under the same key is another function's load: look again.
-                    None => continue,
-                },
-                Do::Load(running) => (Place::Here(running), false),
-                Do::Detach(job) => (Place::Apart(job), true),
+                        // Another error type under the same key is another function's load: look again.
+                        None => continue,
+                    },
+                    Do::Load(running) => (Place::Here(running), false),
+                    Do::Detach(job) => (Place::Apart(job), true),
+                };
+                let Some(load) = load.take() else { continue };
+                (Box::pin(load::run(place, plan, load)), is_apart)
             };
-            let Some(load) = load.take() else { continue };
-            let ran = Box::pin(load::run(place, plan, load)).await;
-            let Some((result, told)) = ran else { continue };
-            if let Some(driver) = driver {
-                if is_apart {
-                    driver.told(told, result.is_ok());
+            let result = match runs.await {
+                Some((result, told)) => {
+                    if let (Some(driver), true) = (&mut *driver, is_apart) {
+                        driver.told(told, result.is_ok());
+                    }
+                    result
                 }
-                if result.is_err() && driver.falls_back().await {
-                    continue;
-                }
+                None => continue,
+            };
+            if let (Some(driver), true) = (&mut *driver, result.is_err())
+                && driver.falls_back().await
+            {
+                continue;
             }
             break result;
         };

@@ -136,6 +136,8 @@ pub(crate) struct Lookup<'a> {
     seat: Option<Seat>,
     /// How long it waits for others.
     pub(crate) budget: Budget,
+    /// Whether it has not looked, and takes nothing to stand there.
+    guesses: bool,
     /// What this round's looks are good for.
     pass: Pass,
     run: Run,
@@ -179,6 +181,7 @@ impl<'a> Lookup<'a> {
             held: None,
             seat: None,
             budget: Budget::new(inner.settings.wait),
+            guesses: false,
             pass: Pass::default(),
             run: Run::default(),
         }
@@ -266,6 +269,7 @@ impl<'a> Lookup<'a> {
                 let answer = match self.search.step() {
                     Step::Join => self.join(),
                     Step::Look { leads: false } if self.expects_nothing() => {
+                        self.guesses = true;
                         self.answer(Seen::Absent)
                     }
                     Step::Look { leads: false } => self.looked(self.seen().await, false),
@@ -398,7 +402,8 @@ impl<'a> Lookup<'a> {
     /// nothing is to be loaded, and where what is seen is announced to change, there is a look.
     fn expects_nothing(&self) -> bool {
         self.inner.outlook.is_nothing(self.function.site.slot())
-            && self.source.plain().is_some()
+            && self.tags.is_empty()
+            && self.source.keeps_nothing()
             && self.is_kept()
     }
 
@@ -459,7 +464,7 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    async fn acquire(&self, rights: &mut Rights) -> Answer {
+    async fn acquire(&mut self, rights: &mut Rights) -> Answer {
         let asked = Lease::ask(self.inner, self.key, self.over().cloned()).await;
         if !matches!(asked, Ok(Ok(_))) {
             self.inner.outlook.something(self.function.site.slot());
@@ -470,6 +475,8 @@ impl<'a> Lookup<'a> {
                 Answer::Granted
             }
             Ok(Err(standing)) => self.refused(standing),
+            // It may refuse writes alone.
+            Err(StoreError::Server { .. }) if mem::take(&mut self.guesses) => Answer::Refused,
             Err(error) => self.away(&error),
         }
     }

@@ -4,7 +4,7 @@
 //! costs more than a load from memory. The signs of all that is under way in one runtime are given by one task there. Where
 //! nothing drives that, nothing drives what they are the signs of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +44,8 @@ struct Book {
 struct Notes {
     /// By the time of their next sign and their number.
     all: BTreeMap<(Instant, u64), Note>,
+    /// Where those are by now that have given signs.
+    moved: HashMap<u64, Instant>,
     numbers: u64,
     /// When the task looks next. `None`: there was nothing lately.
     looks: Option<Instant>,
@@ -151,11 +153,11 @@ impl Book {
         }
     }
 
-    /// Wherever it is noted by now.
+    /// Of one that has given signs.
     fn forget(&self, number: u64) {
         let mut notes = self.notes.lock();
-        let place = notes.all.keys().find(|(_, noted)| *noted == number);
-        let note = place.copied().and_then(|place| notes.all.remove(&place));
+        let due = notes.moved.remove(&number);
+        let note = due.and_then(|due| notes.all.remove(&(due, number)));
         drop(notes);
         drop(note);
     }
@@ -234,7 +236,8 @@ mod tests {
         let signs = other.signs();
         wait(8).await;
         assert_eq!((one.signs(), other.signs()), (3, signs));
-        assert!(beats.0.lock()[0].book.notes.lock().all.is_empty());
+        let book = Arc::clone(&beats.0.lock()[0].book);
+        assert!(book.notes.lock().all.is_empty() && book.notes.lock().moved.is_empty());
         // The task sleeps by now.
         let _again = beats.begin(&here, PERIOD, Arc::clone(&one) as _);
         wait(3).await;

@@ -1,4 +1,5 @@
-//! A hasher for the keys of tables, quick for short texts. Its seed is random, so nobody who chooses keys can have them meet.
+//! A hasher for the keys of small tables, quick for short texts. Its seed is random, so that nobody knows beforehand which
+//! keys meet.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 

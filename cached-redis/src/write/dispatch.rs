@@ -76,6 +76,20 @@ impl Sent {
     where
         F: Future<Output = Invalidation> + Send + 'static,
     {
+        Self::within(inner.runtime.here_or_home(), sending, inner, parcel, hold)
+    }
+
+    /// The same in the runtime of a caller that is somewhere else.
+    pub(crate) fn within<F>(
+        runtime: Handle,
+        sending: F,
+        inner: &Arc<Inner>,
+        parcel: Parcel,
+        hold: Option<Hold>,
+    ) -> Self
+    where
+        F: Future<Output = Invalidation> + Send + 'static,
+    {
         let left = Left {
             parcel,
             attempt: inner.journal.begin(),
@@ -86,7 +100,7 @@ impl Sent {
             inner: Arc::downgrade(inner),
             left: Mutex::new(Some(left)),
         });
-        let (runtime, end) = (inner.runtime.here_or_home(), End(Arc::clone(&under_way)));
+        let end = End(Arc::clone(&under_way));
         let ended = runtime.spawn(async move {
             let ended = (sending.await, Moment::now());
             drop(end);

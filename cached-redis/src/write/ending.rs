@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use crate::engine::encode::EncodedEntry;
 use crate::engine::remove;
 use crate::error::StoreError;
@@ -22,6 +24,8 @@ pub(crate) struct Ending {
     pub(crate) sending: Sending,
     hold_off: Option<Duration>,
     written: Option<EncodedEntry>,
+    /// That of the caller: what it waits for must not live where nothing may be driven.
+    runtime: Handle,
 }
 
 /// What an end leaves to be done.
@@ -43,6 +47,7 @@ impl Ending {
             hold_off: sending.hold_off(),
             sending,
             written,
+            runtime: write.inner.runtime.here_or_home(),
         }
     }
 
@@ -58,7 +63,8 @@ impl Ending {
 
     fn in_a_task(self, hold: &mut Option<Hold>) -> Sent {
         let (inner, parcel) = (Arc::clone(&self.write.inner), self.write.parcel());
-        Sent::by(self.run(), &inner, parcel, hold.take())
+        let runtime = self.runtime.clone();
+        Sent::within(runtime, self.run(), &inner, parcel, hold.take())
     }
 
     /// Whether nothing speaks against its value, if it has one.
@@ -87,8 +93,7 @@ impl Ending {
             Some(_) => self.put_ended(answer.and_then(Put::of)),
             None => answer.map(ended),
         };
-        // It may know no script any more, or take no value so large: there is more to it than a step.
-        if matches!(ended, Err(StoreError::Server { .. })) {
+        if ended.as_ref().is_err_and(StoreError::is_to_be_repeated) {
             return Err(self.in_a_task(hold));
         }
         let size = self.size();
@@ -97,7 +102,14 @@ impl Ending {
             Left::Confirmed(_) => Ok(self.sending.told(attempt, Ok(()))),
             Left::Removal => {
                 let (inner, parcel) = (Arc::clone(&self.write.inner), self.write.parcel());
-                Err(Sent::by(self.sending.send(), &inner, parcel, hold.take()))
+                let rest = self.sending.send();
+                Err(Sent::within(
+                    self.runtime,
+                    rest,
+                    &inner,
+                    parcel,
+                    hold.take(),
+                ))
             }
         }
     }

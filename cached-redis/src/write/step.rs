@@ -113,7 +113,7 @@ impl SentStep {
         let waiting = step.inner.store.tell(errand, Arc::clone(&step) as _);
         drop(state);
         if waiting.is_none() {
-            step.told(Err(StoreError::Lost));
+            step.told(Err(StoreError::Unavailable));
         }
         Self { step, waiting }
     }

@@ -65,7 +65,8 @@ impl Outcome {
         match self {
             Self::Answered => reply::integer(answers.last().and_then(Option::as_deref)),
             Self::Failed(error) => Err(error.clone()),
-            Self::Partly(_) | Self::Refused | Self::Again => Err(StoreError::Lost),
+            Self::Again => Err(StoreError::Unavailable),
+            Self::Partly(_) | Self::Refused => Err(StoreError::Lost),
         }
     }
 }

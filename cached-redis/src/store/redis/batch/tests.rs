@@ -360,8 +360,8 @@ fn whoever_does_not_wait_is_told_once_however_a_command_ends() {
         land(batches, next(batches, number), Outcome::Answered);
     };
     assert_eq!(heard(odd), [Err(StoreError::Answer)]);
-    let lost = |batches: &Batches, number| batches.end(number);
-    assert_eq!(heard(lost), [Err(StoreError::Lost)]);
+    let unsent = |batches: &Batches, number| batches.end(number);
+    assert_eq!(heard(unsent), [Err(StoreError::Unavailable)]);
     let late = |batches: &Batches, number| {
         let closed = next(batches, number);
         // It goes on though nobody leaves a mark.
