@@ -136,9 +136,9 @@ impl Book {
         for ((was, number), note) in due {
             // Each by itself: one that is not answered holds up no other.
             tokio::spawn(Arc::clone(self).sign(number, Arc::clone(&note.beat)));
-            notes
-                .all
-                .insert((next(was, note.period, now), number), note);
+            let next = next(was, note.period, now);
+            notes.moved.insert(number, next);
+            notes.all.insert((next, number), note);
         }
         let soonest = notes.all.keys().next().map(|(due, _)| *due);
         // Once more where there was something: it will not have been the last, and need not wake the task then.
