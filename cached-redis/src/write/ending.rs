@@ -56,7 +56,7 @@ impl Ending {
         let store = &self.write.inner.store;
         let is_step = self.sending.is_quiet() && self.is_plain() && store.takes(self.errand());
         match is_step {
-            true => SentStep::new(Work::End(self), None).into(),
+            true => SentStep::new(Work::End(Box::new(self)), None).into(),
             false => self.in_a_task(&mut None),
         }
     }

@@ -27,7 +27,7 @@ pub(crate) enum Work {
     /// Of what [is a step](Sending::is_step).
     Removal(Sending),
     /// The same of a write in two phases.
-    End(Ending),
+    End(Box<Ending>),
 }
 
 impl Work {
