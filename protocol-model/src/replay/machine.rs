@@ -74,6 +74,8 @@ impl<'a> Replay<'a> {
         };
         let mut answers = self.heard.between(line.process, key, since, line.at);
         let was_told = match (from.step(), answer) {
+            // It may not have looked: it asks for the lease next, and is shown what stands there.
+            (Step::Look { leads: false }, Answer::Seen(Seen::Absent, _)) => true,
             (Step::Look { .. } | Step::Acquire(_), Answer::Seen(seen, _)) => {
                 answers.any(|op| shows(op, seen))
             }
