@@ -10,7 +10,7 @@ use cached_redis::stats::BreakerState;
 mod rounds;
 
 use rounds::support::eventually;
-use rounds::{Cell, compare, measure, prepare};
+use rounds::{Cell, breathe, compare, measure, prepare};
 
 const ROWS: [&str; 1] = ["away"];
 const KEYS: usize = 64;
@@ -22,13 +22,6 @@ async fn annotated(id: usize) -> usize {
 
 async fn bare(id: usize) -> usize {
     black_box(id)
-}
-
-/// Neither side ever waits: without this nobody would serve the timer that ends a round.
-async fn breathe(turn: usize) {
-    if turn.is_multiple_of(1024) {
-        tokio::task::yield_now().await;
-    }
 }
 
 fn main() {

@@ -10,7 +10,7 @@ use quick_cache::sync::Cache as Table;
 mod rounds;
 
 use rounds::support::eventually;
-use rounds::{Cell, compare, measure, prepare};
+use rounds::{Cell, breathe, compare, measure, prepare};
 
 const ROWS: [&str; 1] = ["Arc"];
 const KEYS: usize = 64;
@@ -30,13 +30,6 @@ async fn annotated(id: usize) -> Value {
 async fn by_hand(table: &Table<u64, (Instant, Value)>, id: usize) -> Option<Value> {
     let (expires, value) = table.get(&(id as u64))?;
     (Instant::now() < expires).then_some(value)
-}
-
-/// Neither side ever waits: without this nobody would serve the timer that ends a round.
-async fn breathe(turn: usize) {
-    if turn.is_multiple_of(1024) {
-        tokio::task::yield_now().await;
-    }
 }
 
 fn main() {

@@ -1,9 +1,10 @@
 //! What an operation costs the server, by the names of the commands that were run.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use cached_redis::{CachedExt as _, invalidates, redis_cached, write_through};
+use cached_redis::{Cache, CachedExt as _, invalidates, redis_cached, write_through};
 
 use crate::support::{
     RedisServer, Source, World, eventually, expired, filled, on_redis, until_stale,
@@ -115,44 +116,46 @@ async fn a_hit_is_one_get(mut world: World) {
     );
 }
 
-async fn a_miss_with_its_fill_is_one_get_one_set_and_one_script(mut world: World) {
-    let cache = world.cache().await;
-    let source = Source::new();
+/// What is sent for reads of these, none of which was read before, and their fills.
+async fn missed(
+    world: &mut World,
+    source: &Source,
+    cache: &Cache,
+    ids: RangeInclusive<u64>,
+) -> Sent {
     let server = world.redis();
     server.reset_commands();
-    for id in 1..=5 {
-        cache.scope(read(&source, id)).await;
+    for id in ids.clone() {
+        cache.scope(read(source, id)).await;
     }
-    filled(&cache, 5).await;
+    filled(cache, *ids.end()).await;
+    sent(server, ids.count() as u64)
+}
+
+async fn a_miss_with_its_fill_is_one_get_one_set_and_one_script(mut world: World) {
+    let cache = world.cache().await;
     let expected = Sent {
         get: 5,
         set: 5,
         evalsha: 5,
         unlink: 0,
     };
-    assert_eq!(sent(server, 5), expected);
+    let source = Source::new();
+    assert_eq!(missed(&mut world, &source, &cache, 1..=5).await, expected);
 }
 
 async fn of_many_misses_in_a_row_the_later_ones_are_not_looked_for_first(mut world: World) {
     let cache = world.cache().await;
     let source = Source::new();
-    let server = world.redis();
-    for id in 1..=8 {
-        cache.scope(read(&source, id)).await;
-    }
-    filled(&cache, 8).await;
-    server.reset_commands();
-    for id in 9..=20 {
-        cache.scope(read(&source, id)).await;
-    }
-    filled(&cache, 20).await;
+    missed(&mut world, &source, &cache, 1..=8).await;
     let expected = Sent {
         get: 0,
         set: 12,
         evalsha: 12,
         unlink: 0,
     };
-    assert_eq!(sent(server, 12), expected);
+    assert_eq!(missed(&mut world, &source, &cache, 9..=20).await, expected);
+    let server = world.redis();
     server.reset_commands();
     // What stands there is shown in the place of the lease, and the next one is looked for.
     for id in [1, 2, 3] {

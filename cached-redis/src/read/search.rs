@@ -7,31 +7,32 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use tokio::time::{Instant, sleep, timeout_at};
-
-use crate::engine::claim::{Claim, Claimed};
+use crate::engine::claim::Claim;
 use crate::engine::handle::Inner;
 use crate::engine::lease::Lease;
 use crate::engine::source::Source;
-use crate::engine::tags::{self, Generations, Life, Stamp};
-use crate::engine::{context, transaction};
+use crate::engine::tags::{self, Generations};
 use crate::error::StoreError;
 use crate::observe::event::Event;
 use crate::observe::registry::Function;
 use crate::observe::status::Status;
 use crate::policy::Policy;
 use crate::protocol::budget::Budget;
-use crate::protocol::bypass::{BypassLoad, Bypasses};
-use crate::protocol::flight::{Flight, Place, Seat, SharedError};
+use crate::protocol::bypass::BypassLoad;
+use crate::protocol::flight::{Flight, Seat, SharedError};
 use crate::protocol::journal::Pass;
 use crate::protocol::read::{self, Search, Step};
 use crate::read::local;
 use crate::read::pause::Pause;
 use crate::read::trace::Run;
 use crate::store::Store as _;
-use crate::wire::entry::{Header, Kind, Live};
+use crate::wire::entry::Live;
 use crate::wire::tag::Tags;
+
+mod contend;
+mod seen;
+
+pub(crate) use seen::Over;
 
 /// Where a search ends.
 pub(crate) enum Found {
@@ -53,72 +54,6 @@ pub(crate) enum Found {
 pub(crate) type Seen = read::Seen<Live, Over>;
 pub(crate) type Answer = read::Answer<Live, Over, SharedError>;
 pub(crate) type At = Step<Live, Over, SharedError>;
-
-/// What a lease may take the place of.
-pub(crate) enum Over {
-    /// Bytes that are no entry, or none of this type, of this epoch or of these generations.
-    Dead(Bytes),
-    /// What the reader may not serve, although nobody has invalidated it.
-    Outdated(Live),
-}
-
-impl Over {
-    pub(crate) fn entry(&self) -> &Bytes {
-        match self {
-            Self::Dead(entry) => entry,
-            Self::Outdated(live) => &live.entry,
-        }
-    }
-}
-
-impl Seen {
-    /// What `entry`, found under `key` of `function`, is to a reader.
-    pub(crate) fn of(inner: &Inner, function: &Function, key: &str, entry: Option<Bytes>) -> Self {
-        let Some(entry) = entry else {
-            return Self::Absent;
-        };
-        let Some((header, _)) = Header::parse(&entry) else {
-            inner.emit(&function.site, &Event::Undecodable);
-            return Self::Dead(Over::Dead(entry));
-        };
-        match header.kind {
-            // What it shows may have been invalidated on a server that is gone.
-            Kind::Value | Kind::Negative if !inner.store.is_current(key, header.epoch) => {
-                Self::Dead(Over::Dead(entry))
-            }
-            // What is pending is of no epoch: it is newer than its source.
-            Kind::Value | Kind::Negative | Kind::Pending => Self::Live(Live::new(header, entry)),
-            // One of another epoch as well: its load runs, and what it stores will be dead.
-            Kind::Lease => Self::Leased,
-            Kind::Tombstone => Self::Barred,
-        }
-    }
-
-    /// What an entry is whose tags have been read.
-    pub(crate) fn judged(inner: &Inner, function: &Function, live: Live, life: Life) -> Self {
-        match life {
-            Life::Alive => Self::Live(live),
-            Life::Barred => Self::Barred,
-            Life::Dead => {
-                inner.emit(&function.site, &Event::Outdated);
-                Self::replaceable(live, |live| Over::Dead(live.entry))
-            }
-        }
-    }
-
-    /// Whether it is an entry of generations of tags.
-    pub(crate) fn is_tagged(&self) -> bool {
-        matches!(self, Self::Live(live) if live.header.is_tagged())
-    }
-
-    /// What an entry is that its reader has no use for. No lease takes the place of what is pending.
-    fn replaceable(live: Live, over: fn(Live) -> Over) -> Self {
-        match live.header.is_pending() {
-            true => Self::Barred,
-            false => Self::Dead(over(live)),
-        }
-    }
-}
 
 /// One reader's search.
 pub(crate) struct Lookup<'a> {
@@ -399,7 +334,7 @@ impl<'a> Lookup<'a> {
     }
 
     /// Whether it asks for the lease without a look, which is [likely](crate::protocol::outlook) to find nothing. Where
-    /// nothing is to be loaded, and where what is seen is announced to change, there is a look.
+    /// nothing is to be loaded, what is seen is kept, or tags would still have to be looked at, there is a look.
     fn expects_nothing(&self) -> bool {
         self.inner.outlook.is_nothing(self.function.site.slot())
             && self.tags.is_empty()
@@ -424,156 +359,6 @@ impl<'a> Lookup<'a> {
         Answer::Seen(seen, self.inner.journal.stands(self.pass))
     }
 
-    pub(crate) fn enter(&mut self, rights: &mut Rights) -> Answer {
-        // What was shared by a load without a lease says nothing of the journal.
-        if !self.may_look() {
-            return Answer::Barred;
-        }
-        if !self.is_kept() {
-            return Answer::Away;
-        }
-        let (flights, cover) = (&self.inner.flights, self.tags.cover());
-        let place = match self.search.step() {
-            Step::Enter(Seen::Expired) => flights.enter_beside(self.key, cover),
-            _ => flights.enter(self.key, cover),
-        };
-        match place {
-            Place::Lead(flight) => {
-                rights.flight = Some(flight);
-                Answer::Lead
-            }
-            Place::Seat(seat) => self.seat(seat),
-        }
-    }
-
-    /// Whether what is loaded now is to be kept, and others' loads are to be waited for. Not in a
-    /// transaction, for which they may wait; not inside of a load of this very key; nor for a while after
-    /// it could not be kept by anybody.
-    fn is_kept(&self) -> bool {
-        !transaction::is_open()
-            && !self.inner.oversize.rests(self.key)
-            && !context::leads(self.inner, self.key)
-    }
-
-    /// What the lease, or the result of the load, is to take the place of.
-    pub(crate) fn over(&self) -> Option<&Bytes> {
-        match self.search.step() {
-            Step::Acquire(over) | Step::Stamp(over) => over.as_ref().map(Over::entry),
-            Step::Renew => self.held.as_ref().map(|live| &live.entry),
-            _ => None,
-        }
-    }
-
-    async fn acquire(&mut self, rights: &mut Rights) -> Answer {
-        let asked = Lease::ask(self.inner, self.key, self.over().cloned()).await;
-        if !matches!(asked, Ok(Ok(_))) {
-            self.inner.outlook.something(self.function.site.slot());
-        }
-        match asked {
-            Ok(Ok(lease)) => {
-                rights.lease = Some(lease);
-                Answer::Granted
-            }
-            Ok(Err(standing)) => self.refused(standing),
-            // It may refuse writes alone.
-            Err(StoreError::Server { .. }) if mem::take(&mut self.guesses) => Answer::Refused,
-            Err(error) => self.away(&error),
-        }
-    }
-
-    /// The lease is refused, and this stands in its place as far as the answer tells.
-    pub(crate) fn refused(&self, standing: Option<Bytes>) -> Answer {
-        match standing.map(|entry| Seen::of(self.inner, self.function, self.key, Some(entry))) {
-            None => Answer::Refused,
-            // The generations of its tags were not shown.
-            Some(seen @ Seen::Live(_)) if !self.tags.is_empty() || seen.is_tagged() => {
-                Answer::Refused
-            }
-            Some(seen) => self.answer(seen),
-        }
-    }
-
-    async fn stamp(&self, rights: &mut Rights) -> Answer {
-        let before = self.over().map(|entry| &**entry);
-        match Stamp::take(self.inner, self.tags, self.policy, before).await {
-            Ok(Some(stamp)) => {
-                rights.lease = rights.lease.take().map(|lease| lease.stamped(stamp));
-                Answer::Stamped
-            }
-            Ok(None) => Answer::Away,
-            Err(error) => self.away(&error),
-        }
-    }
-
-    async fn claim(&self, rights: &mut Rights) -> Answer {
-        match Claim::ask(self.inner, self.key).await {
-            Ok(Claimed::Granted(claim)) => {
-                rights.claim = Some(claim);
-                Answer::Granted
-            }
-            Ok(claimed) => self.unclaimed(&claimed),
-            Err(error) => self.away(&error),
-        }
-    }
-
-    /// The claim is not granted.
-    pub(crate) fn unclaimed(&self, claimed: &Claimed) -> Answer {
-        match claimed {
-            Claimed::Rests(time) => {
-                self.inner.renewals.rest(self.key, *time);
-                Answer::Spent
-            }
-            _ => Answer::Refused,
-        }
-    }
-
-    async fn pause(&mut self, rights: &mut Rights) -> Answer {
-        if Instant::now() >= self.until() {
-            return Answer::Spent;
-        }
-        let mean_load = || self.inner.counters(&self.function.site).mean_load();
-        let pause = rights.pause.get_or_insert_with(|| Pause::new(mean_load()));
-        sleep(pause.next()).await;
-        Answer::Paused
-    }
-
-    /// Waits in somebody else's flight, as long as the wait budget lasts.
-    pub(crate) async fn wait(&mut self) -> Answer {
-        let until = match &self.seat {
-            // Past its load a flight only waits for its fill, and this reader will look for itself.
-            Some(seat) if !seat.loads => Instant::now() + self.inner.settings.wait,
-            _ => self.until(),
-        };
-        let landing = timeout_at(until, self.landing()).await;
-        landing.unwrap_or(Answer::Spent)
-    }
-
-    pub(crate) async fn landing(&mut self) -> Answer {
-        let Some(seat) = self.seat.take() else {
-            return Answer::Away;
-        };
-        let Some(landing) = seat.landing_for(self.inner, self.tags).await else {
-            return Answer::Spent;
-        };
-        let live = |entry| match Seen::of(self.inner, self.function, self.key, Some(entry)) {
-            Seen::Live(live) => Some(live),
-            _ => None,
-        };
-        Answer::Landed(landing.filter_map(live))
-    }
-
-    /// Finds a place among the loads without a lease.
-    pub(crate) fn queue(&mut self, rights: &mut Rights) -> Answer {
-        let came = self.budget.seat();
-        match Bypasses::place(self.inner, self.function, self.key, came) {
-            Place::Lead(load) => {
-                rights.place = Some(load);
-                Answer::Lead
-            }
-            Place::Seat(seat) => self.seat(seat),
-        }
-    }
-
     /// What stands under the key.
     #[expect(clippy::manual_async_fn, reason = "as of a hit")]
     fn seen(&self) -> impl Future<Output = Result<Seen, StoreError>> + Send {
@@ -594,14 +379,6 @@ impl<'a> Lookup<'a> {
             self.source.share(self.key, &mut live);
             Ok(Seen::judged(self.inner, self.function, live, life))
         }
-    }
-
-    /// Until when this reader waits for others, counted from its first wait.
-    fn until(&mut self) -> Instant {
-        if self.budget.begin() {
-            self.emit(&Event::Wait);
-        }
-        self.budget.end()
     }
 
     /// A read that had to wait was answered by another one's load. In memory an entry need not be asked for.
@@ -629,66 +406,4 @@ impl<'a> Lookup<'a> {
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::Watch as _;
-    use crate::wire::entry::Token;
-
-    #[tokio::test]
-    async fn an_entry_seen_across_a_change_of_server_is_looked_up_again() {
-        let builder = crate::engine::handle::Cache::builder().url("memory://");
-        let inner = builder.build().await.unwrap().inner;
-        let entry = Bytes::copy_from_slice(&Header::lease(Token::next()));
-        let (header, _) = Header::parse(&entry).unwrap();
-        let (tags, policy) = (Tags::default(), Policy::new());
-        let mut lookup = Lookup::new(
-            &inner,
-            &crate::observe::registry::DIRECT,
-            "k",
-            &tags,
-            &policy,
-        );
-        lookup.pass = inner.journal.pass("k").unwrap();
-        let live = || Live::new(header, entry.clone());
-        let stands = |lookup: &Lookup<'_>| {
-            matches!(lookup.answer(Seen::Live(live())), Answer::Seen(_, true))
-        };
-        assert!(stands(&lookup));
-        inner.journal.connected(true);
-        assert!(!stands(&lookup));
-    }
-
-    #[tokio::test]
-    async fn what_was_outdated_is_handed_to_the_load_only_if_it_stood_until_the_lease() {
-        const POLICY: Policy = Policy::new().ttl(Duration::from_secs(60));
-        for invalidated in [None, Some("app:k"), Some("app:#tag:a")] {
-            let cache = crate::engine::handle::Cache::builder()
-                .url("memory://")
-                .build();
-            let cache = cache.await.unwrap();
-            let inner = &cache.inner;
-            let mut tags = Tags::default();
-            tags.extend("app", ["a"]);
-            let entry = cache.entry("k").policy(&POLICY).tags(["a"]);
-            entry.put(&1_u64).await.unwrap();
-            let mut lookup = Lookup::new(
-                inner,
-                &crate::observe::registry::DIRECT,
-                "app:k",
-                &tags,
-                &POLICY,
-            );
-            let Some((live, _)) = lookup.hit().await else {
-                panic!("it was put");
-            };
-            lookup.outdated(live);
-            if let Some(key) = invalidated {
-                inner.store.invalidate(&[key.to_owned()]).await.unwrap();
-            }
-            let Found::Lead(_, _, previous) = lookup.contend().await else {
-                panic!("nobody else loads");
-            };
-            assert_eq!(previous.is_some(), invalidated.is_none(), "{invalidated:?}");
-        }
-    }
-}
+mod tests;

@@ -61,10 +61,10 @@ impl Ending {
         }
     }
 
+    /// All of it.
     fn in_a_task(self, hold: &mut Option<Hold>) -> Sent {
-        let (inner, parcel) = (Arc::clone(&self.write.inner), self.write.parcel());
-        let runtime = self.runtime.clone();
-        Sent::within(runtime, self.run(), &inner, parcel, hold.take())
+        let (write, runtime) = (Arc::clone(&self.write), self.runtime.clone());
+        left_to(runtime, &write, self.run(), hold)
     }
 
     /// Whether nothing speaks against its value, if it has one.
@@ -101,15 +101,8 @@ impl Ending {
             Left::Confirmed(Put::Stored) => Ok(self.sending.replaced(attempt, size)),
             Left::Confirmed(_) => Ok(self.sending.told(attempt, Ok(()))),
             Left::Removal => {
-                let (inner, parcel) = (Arc::clone(&self.write.inner), self.write.parcel());
                 let rest = self.sending.send();
-                Err(Sent::within(
-                    self.runtime,
-                    rest,
-                    &inner,
-                    parcel,
-                    hold.take(),
-                ))
+                Err(left_to(self.runtime, &self.write, rest, hold))
             }
         }
     }
@@ -204,6 +197,14 @@ impl Ending {
         let size = |written: &EncodedEntry| written.entry.len();
         self.written.as_ref().map_or(0, size)
     }
+}
+
+/// A task there, which bars the keys from now on.
+fn left_to<F>(runtime: Handle, write: &GuardedWrite, rest: F, hold: &mut Option<Hold>) -> Sent
+where
+    F: Future<Output = Invalidation> + Send + 'static,
+{
+    Sent::within(runtime, rest, &write.inner, write.parcel(), hold.take())
 }
 
 /// Whether the writer was still there.

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use tokio::task::{JoinSet, yield_now};
+use tokio::time::Instant;
 
 use super::*;
 use crate::engine::handle::Cache;
