@@ -23,12 +23,13 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
 use crate::protocol::flight::{self, Joined, Landing, Place, Progress, Seat};
+use crate::util::keyed::Keyed;
 use crate::util::sync::{AtomicBool, Mutex};
 
 /// The bypass loads of one cache, by key.
 #[derive(Default)]
 pub(crate) struct Bypasses {
-    keys: Mutex<HashMap<String, Queue>>,
+    keys: Mutex<HashMap<Arc<str>, Queue, Keyed>>,
     /// Whether nobody else wanted the load that ended last. Then the next one begins at once; else it gives callers
     /// that come in the same moment the chance to join, which takes longer than all that is done for it here.
     calm: AtomicBool,
@@ -64,8 +65,9 @@ impl Bypasses {
     ) -> Place<BypassLoad> {
         let now = Instant::now();
         let until = now.max(came + budget);
+        let key: Arc<str> = key.into();
         let mut keys = self.keys.lock();
-        let queue = keys.entry(key.to_owned()).or_default();
+        let queue = keys.entry(Arc::clone(&key)).or_default();
         if let Some(joined) = queue.fit(came, until, budget) {
             self.calm.store(false, Ordering::Relaxed);
             return Place::Seat(Seat {
@@ -86,7 +88,7 @@ impl Bypasses {
         }
         Place::Lead(BypassLoad {
             bypasses: Arc::clone(self),
-            key: key.to_owned(),
+            key,
             before,
             begins,
             has_begun,
@@ -99,7 +101,7 @@ impl Bypasses {
 /// The right to run the next load of one key. Dropping it lets those who joined start over.
 pub(crate) struct BypassLoad {
     bypasses: Arc<Bypasses>,
-    key: String,
+    key: Arc<str>,
     /// The load that ran when this one was entered.
     before: Option<Joined>,
     /// Until when that one is waited for.
@@ -116,7 +118,7 @@ impl BypassLoad {
         let begins = Instant::now();
         Self {
             bypasses: Arc::default(),
-            key: key.to_owned(),
+            key: key.into(),
             before: None,
             begins,
             has_begun: false,
@@ -151,7 +153,7 @@ impl BypassLoad {
 
     fn begin(&self) {
         let mut keys = self.bypasses.keys.lock();
-        let queue = keys.entry(self.key.clone()).or_default();
+        let queue = keys.entry(Arc::clone(&self.key)).or_default();
         let own = self.sender.subscribe();
         queue.pending.take_if(|joined| joined.same_channel(&own));
         queue.running = Some(own);

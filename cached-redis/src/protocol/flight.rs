@@ -107,7 +107,7 @@ pub(crate) enum Place<L> {
 
 /// The flights of one cache, by key.
 pub(crate) struct Flights {
-    shards: Box<[Mutex<HashMap<String, Open, Keyed>>]>,
+    shards: Box<[Mutex<HashMap<Arc<str>, Open, Keyed>>]>,
     hasher: Keyed,
     /// Flights in the air: lets a hit pass without taking a lock.
     count: AtomicUsize,
@@ -157,7 +157,8 @@ impl Flights {
     }
 
     fn take(self: &Arc<Self>, key: &str, cover: u64, beside: bool) -> Place<Flight> {
-        match self.shard(key).entry(key.to_owned()) {
+        let key: Arc<str> = key.into();
+        match self.shard(&key).entry(Arc::clone(&key)) {
             Entry::Occupied(open) => Place::Seat(open.get().seat(cover)),
             Entry::Vacant(vacant) => {
                 let (sender, joined) = watch::channel(Progress::Begins(Instant::now()));
@@ -170,7 +171,7 @@ impl Flights {
                 self.count.fetch_add(1, Ordering::Release);
                 Place::Lead(Flight {
                     flights: Arc::clone(self),
-                    key: key.to_owned(),
+                    key,
                     sender,
                 })
             }
@@ -204,7 +205,7 @@ impl Flights {
         }
     }
 
-    fn shard(&self, key: &str) -> MutexGuard<'_, HashMap<String, Open, Keyed>> {
+    fn shard(&self, key: &str) -> MutexGuard<'_, HashMap<Arc<str>, Open, Keyed>> {
         // The table in it goes by the other end of the hash.
         let shard = (self.hasher.hash_one(key) >> 32) as usize % self.shards.len();
         // A map of plain data is whole after every statement, so a panic elsewhere is no reason to stop.
@@ -225,7 +226,7 @@ impl Open {
 /// The lead of one key in this process. Dropping it lets everyone who joined start over.
 pub(crate) struct Flight {
     flights: Arc<Flights>,
-    key: String,
+    key: Arc<str>,
     sender: watch::Sender<Progress>,
 }
 
@@ -258,7 +259,7 @@ impl Flight {
     }
 
     /// This flight's place on the board, unless it was abandoned and another one stands there.
-    fn own<'a>(&self, shard: &'a mut HashMap<String, Open, Keyed>) -> Option<&'a mut Open> {
+    fn own<'a>(&self, shard: &'a mut HashMap<Arc<str>, Open, Keyed>) -> Option<&'a mut Open> {
         shard
             .get_mut(&self.key)
             .filter(|open| self.sender.subscribe().same_channel(&open.joined))

@@ -111,7 +111,7 @@ fn may_ask(inner: &Inner) -> bool {
 }
 
 /// What is kept for who may ask, if it was read less than `local` ago.
-#[inline]
+#[inline(always)]
 fn kept(inner: &Inner, key: &str, tags: &Tags, local: Duration) -> Option<Held> {
     let pass = inner.journal.pass_all(key, tags.keys())?;
     let (level, now) = (&inner.level, Moment::now());

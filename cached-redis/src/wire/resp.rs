@@ -63,7 +63,7 @@ impl Answers {
         bytes: &mut BytesMut,
         count: Option<usize>,
     ) -> Result<Option<Reply>, Malformed> {
-        while let Some(part) = part(bytes)? {
+        while let Some(part) = part(bytes, &mut self.small)? {
             match (part, self.left) {
                 (Part::Error(code), None) => return Ok(Some(Reply::Error(code))),
                 (Part::Array(length), None) => {
@@ -93,10 +93,8 @@ impl Answers {
         let Some(end) = line(bytes, LONGEST)? else {
             return Ok(None);
         };
-        let mut line = bytes.split_to(end + 1);
-        line.truncate(end - 1);
-        line.advance(1);
-        let line = self.kept(line);
+        let line = copied(&bytes[1..end - 1], &mut self.small);
+        bytes.advance(end + 1);
         self.strings.push(Some(line));
         Ok(Some(Reply::Answers))
     }
@@ -104,10 +102,7 @@ impl Answers {
     /// Of those that this command cannot have there may be any number.
     fn add(&mut self, part: Part, is_odd: bool) {
         match part {
-            Part::String(string) => {
-                let string = self.kept(string);
-                self.strings.push(Some(string));
-            }
+            Part::String(string) => self.strings.push(Some(string)),
             Part::Null => self.strings.push(None),
             _ => self.is_odd = true,
         }
@@ -115,17 +110,6 @@ impl Answers {
         if self.is_odd {
             self.strings.truncate(self.begun);
         }
-    }
-
-    fn kept(&mut self, string: BytesMut) -> Bytes {
-        if string.len() >= SMALL {
-            return string.freeze();
-        }
-        if self.small.capacity() < string.len() {
-            self.small.reserve(CHUNK);
-        }
-        self.small.extend_from_slice(&string);
-        self.small.split().freeze()
     }
 
     pub(crate) fn begun(&self) -> usize {
@@ -148,15 +132,16 @@ impl Answers {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Part {
-    String(BytesMut),
+    String(Bytes),
     Null,
     /// So many follow.
     Array(usize),
     Error(String),
 }
 
-/// Takes a part of a reply from the beginning of `bytes`; `None`: there is not enough of it.
-fn part(bytes: &mut BytesMut) -> Result<Option<Part>, Malformed> {
+/// Takes a part of a reply from the beginning of `bytes`, with `small` as room for a small string; `None`: there is
+/// not enough of it.
+fn part(bytes: &mut BytesMut, small: &mut BytesMut) -> Result<Option<Part>, Malformed> {
     let is_text = bytes.first() == Some(&b'-');
     let longest = if is_text { LONGEST_TEXT } else { LONGEST };
     let Some(end) = line(bytes, longest)? else {
@@ -167,7 +152,10 @@ fn part(bytes: &mut BytesMut) -> Result<Option<Part>, Malformed> {
         (b'$' | b'*', b"-1") | (b'_', b"") => Part::Null,
         (b'*', count) => Part::Array(length(b'*', count)?),
         (b'-', text) => Part::Error(code(text)),
-        (b'$', text) => return string(bytes, end + 1, length(b'$', text)?),
+        (b'$', text) => {
+            let string = string(bytes, end + 1, length(b'$', text)?, small)?;
+            return Ok(string.map(Part::String));
+        }
         _ => return Err(Malformed),
     };
     bytes.advance(end + 1);
@@ -185,7 +173,12 @@ fn line(bytes: &[u8], longest: usize) -> Result<Option<usize>, Malformed> {
     }
 }
 
-fn string(bytes: &mut BytesMut, start: usize, length: usize) -> Result<Option<Part>, Malformed> {
+fn string(
+    bytes: &mut BytesMut,
+    start: usize,
+    length: usize,
+    small: &mut BytesMut,
+) -> Result<Option<Bytes>, Malformed> {
     let whole = start + length + 2;
     if bytes.len() < whole {
         return Ok(None);
@@ -193,17 +186,31 @@ fn string(bytes: &mut BytesMut, start: usize, length: usize) -> Result<Option<Pa
     if !bytes[..whole].ends_with(b"\r\n") {
         return Err(Malformed);
     }
+    if length < SMALL {
+        let string = copied(&bytes[start..start + length], small);
+        bytes.advance(whole);
+        return Ok(Some(string));
+    }
     let mut string = bytes.split_to(whole);
     string.advance(start);
     string.truncate(length);
     if length < LARGE {
-        return Ok(Some(Part::String(string)));
+        return Ok(Some(string.freeze()));
     }
     // With more behind it, it is left a little later.
     if bytes.len() < length {
         *bytes = BytesMut::from(&bytes[..]);
     }
-    Ok(Some(Part::String(BytesMut::from(&string[..]))))
+    Ok(Some(Bytes::copy_from_slice(&string)))
+}
+
+/// As a slice of a chunk.
+fn copied(string: &[u8], chunk: &mut BytesMut) -> Bytes {
+    if chunk.capacity() < string.len() {
+        chunk.reserve(CHUNK);
+    }
+    chunk.extend_from_slice(string);
+    chunk.split().freeze()
 }
 
 /// Its first word, or all of one that says where else to go.

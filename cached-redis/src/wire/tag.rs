@@ -24,7 +24,7 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::mem;
 
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::wire::entry::Token;
 use crate::wire::extension::MOST_NAMED;
@@ -79,15 +79,18 @@ pub(crate) const DEAD: [u8; 8] = [0; 8];
 /// not name theirs in the same one. Generations in that epoch too count as they stand.
 pub(crate) fn hash(tags: &mut [(&String, Generation)], epoch: u32) -> [u8; 8] {
     tags.sort_unstable();
-    let mut hash = Xxh3::new();
+    let mut bytes = room::text().into_bytes();
     for (key, generation) in tags {
-        hash.update(&generation.in_epoch(epoch).0);
+        bytes.extend_from_slice(&generation.in_epoch(epoch).0);
         // So that no two lists are the same bytes.
-        hash.update(&(key.len() as u64).to_le_bytes());
-        hash.update(key.as_bytes());
+        bytes.extend_from_slice(&(key.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(key.as_bytes());
     }
+    let hash = xxh3_64(&bytes);
+    bytes.clear();
+    room::give(String::from_utf8(bytes).unwrap_or_default());
     // Zero is that of what is dead.
-    hash.digest().max(1).to_le_bytes()
+    hash.max(1).to_le_bytes()
 }
 
 /// The tags of one call, by their keys in the store.

@@ -85,7 +85,8 @@ impl Sending {
 
     /// What several have made outdated.
     pub(crate) fn of(inner: &Arc<Inner>, parts: Vec<Part>, hold_off: Option<Duration>) -> Self {
-        let (mut shares, mut events, mut each) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut shares, mut events) = (Vec::with_capacity(parts.len()), Vec::new());
+        let mut each = Vec::with_capacity(parts.len());
         for Part {
             site,
             targets,

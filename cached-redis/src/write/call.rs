@@ -15,6 +15,7 @@ use crate::util::boxed::Boxed;
 use crate::wire::key::KeyWriter;
 use crate::wire::tag::TAG;
 use crate::wire::targets::Targets;
+use crate::write::attempt::Part;
 use crate::write::attributes::Attributes;
 use crate::write::dispatch::Sent;
 use crate::write::guard::WriteGuard;
@@ -244,26 +245,33 @@ impl Write {
 
     fn send(&mut self) -> Vec<Sent> {
         let own = self.own();
-        let all = match self.attributes.take() {
-            Some(attributes) if self.is_inner => attributes.leave(own).into_iter().collect(),
-            Some(attributes) => attributes.close(own),
-            None => own.into_iter().collect(),
+        let only = match self.attributes.take() {
+            Some(attributes) if self.is_inner => attributes.leave(own),
+            Some(attributes) => {
+                let all = attributes.close(own).into_iter();
+                return all.filter_map(invalidate::in_turn).collect();
+            }
+            None => own,
         };
-        all.into_iter().filter_map(invalidate::in_turn).collect()
+        only.and_then(invalidate::in_turn).into_iter().collect()
     }
 
     /// What this attribute has made outdated.
     fn own(&mut self) -> Option<Removal> {
         let inner = &self.cache.as_ref()?.inner;
         let (site, info) = (&self.writer.site, &self.writer.info);
-        let own = Removal::of(inner, site, std::mem::take(&mut self.targets));
-        let removal = Removal {
-            hold_off: info.replica_lag,
-            guards: self.guard.take().into_iter().collect(),
-            settles: self.writer.settled,
-            ..own.published(info.publish)
+        let part = Part {
+            site,
+            targets: std::mem::take(&mut self.targets),
+            publish: info.publish,
         };
-        (!removal.is_empty()).then_some(removal)
+        let guard = self.guard.take();
+        (guard.is_some() || !part.targets.is_empty()).then(|| Removal {
+            hold_off: info.replica_lag,
+            guards: guard.into_iter().collect(),
+            settles: self.writer.settled,
+            ..Removal::only(inner, part)
+        })
     }
 }
 

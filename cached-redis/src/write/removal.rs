@@ -41,14 +41,22 @@ impl Removal {
 
     /// What one writer has made outdated.
     pub(crate) fn of(inner: &Arc<Inner>, site: &'static Site, targets: impl Into<Targets>) -> Self {
-        let mut removal = Self::new(inner);
         let (targets, publish) = (targets.into(), false);
-        removal.add_part(Part {
-            site,
-            targets,
-            publish,
-        });
-        removal
+        Self::only(
+            inner,
+            Part {
+                site,
+                targets,
+                publish,
+            },
+        )
+    }
+
+    pub(crate) fn only(inner: &Arc<Inner>, part: Part) -> Self {
+        Self {
+            parts: Vec::from_iter((!part.targets.is_empty()).then_some(part)),
+            ..Self::new(inner)
+        }
     }
 
     pub(crate) fn published(mut self, publish: bool) -> Self {
@@ -56,10 +64,6 @@ impl Removal {
             .iter_mut()
             .for_each(|part| part.publish = publish);
         self
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.parts.is_empty() && self.guards.is_empty()
     }
 
     pub(crate) fn is_of(&self, inner: &Arc<Inner>) -> bool {

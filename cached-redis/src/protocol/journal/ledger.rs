@@ -6,9 +6,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use crate::util::keyed::Keyed;
+
 pub(super) struct Ledger<N> {
     bound: usize,
-    numbers: HashMap<Arc<str>, N>,
+    numbers: HashMap<Arc<str>, N, Keyed>,
     order: BTreeSet<(N, Arc<str>)>,
     folded: Option<Folded<N>>,
 }
@@ -24,7 +26,7 @@ impl<N: Copy + Ord> Ledger<N> {
     pub(super) fn new(bound: usize) -> Self {
         Self {
             bound,
-            numbers: HashMap::new(),
+            numbers: HashMap::default(),
             order: BTreeSet::new(),
             folded: None,
         }

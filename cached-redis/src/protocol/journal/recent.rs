@@ -14,6 +14,10 @@ use crate::wire::targets::Targets;
 /// For how long a confirmed invalidation is remembered.
 pub(super) const REMEMBERED: Duration = Duration::from_secs(30);
 
+/// In which steps their time is counted, so that a key that is invalidated again and again is not moved each time.
+/// What is confirmed within one counts as of its end, and is remembered for that much longer.
+const STEP: Duration = Duration::from_millis(250);
+
 pub(super) struct Recent {
     book: Book<Duration>,
     connected: Connected,
@@ -29,7 +33,8 @@ impl Recent {
 
     pub(super) fn add(&mut self, targets: &Targets) {
         let now = self.forget();
-        self.book.add(now, targets);
+        let step = now.as_nanos().div_ceil(STEP.as_nanos()) as u32;
+        self.book.add(STEP * step, targets);
     }
 
     pub(super) fn add_all(&mut self) {

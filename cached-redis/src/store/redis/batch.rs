@@ -17,8 +17,8 @@ use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
 use bytes::Bytes;
-use redis::Cmd;
 
+use super::packed::Packed;
 use crate::error::StoreError;
 use crate::store::{Answer, Told};
 use crate::util::sync::{AtomicBool, Mutex};
@@ -82,12 +82,12 @@ impl Batches {
     }
 
     /// The same for a command whose answer is a string, a number or none.
-    pub(super) fn call(&self, command: &Cmd, waker: &Waker) -> Option<Join> {
+    pub(super) fn call(&self, command: &Packed, waker: &Waker) -> Option<Join> {
         self.enter(|state| state.call(command, waker))
     }
 
     /// The same for one that ends without its caller.
-    pub(super) fn tell(&self, command: &Cmd, told: Arc<dyn Told>) -> Option<Join> {
+    pub(super) fn tell(&self, command: &Packed, told: Arc<dyn Told>) -> Option<Join> {
         self.enter(|state| state.tell(command, told))
     }
 

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::dial::Way;
 use super::links::Links;
+use super::packed::Packed;
 use super::settings::{PendingSettings, RedisSettings};
 use super::{handshake, reply, script, send};
 use crate::error::{ConnectProblem, StoreError};
@@ -69,11 +70,11 @@ impl Groups {
         links: &Links,
         settings: &RedisSettings,
         queue: &str,
-        command: &Cmd,
+        command: &Packed,
     ) -> Answer<i64> {
         let (told, answer) = oneshot::channel();
         // What a server has forgotten would be sent again behind the wait.
-        let command = script::in_full(command);
+        let command = script::in_full(command.parts());
         self.to(links, settings, queue)
             .send(Write { command, told })
             .map_err(|_| StoreError::Unavailable)?;

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use redis::{Arg, Cmd, Value};
+use redis::{Cmd, Value};
 
 use super::batch::{Batches, Join};
 use super::connection::Connection;
 use super::connector::Role;
 use super::deadline::{Age, Deadline, Lived};
 use super::dial::Route;
+use super::packed::{self, Packed};
 use super::settings::RedisSettings;
 use super::{reply, script, send};
 use crate::error::StoreError;
@@ -72,7 +73,7 @@ impl Link {
 
     async fn ask_within(&self, age: &mut Age<'_>, command: &Cmd) -> Answer<Value> {
         let mut connection = self.connection.current().await?;
-        let measuring = measured(command);
+        let measuring = measured(packed::parts(command));
         let sent = pin!(connection.send_packed_command(command));
         let answer = self.deadline.within(age, sent).await;
         self.deadline.measured.end(measuring);
@@ -110,23 +111,25 @@ impl Link {
 
     /// Asks what has a string, a number or nothing as its answer, past the client.
     /// A script that the server has forgotten is sent in full within the same deadline.
-    pub(super) async fn call(&self, command: &Cmd) -> Answer<Option<Bytes>> {
+    pub(super) async fn call(&self, command: &Packed) -> Answer<Option<Bytes>> {
         let mut age = self.deadline.age();
         match self.call_once(command, &mut age).await {
             Err(StoreError::Server { code }) if code == script::UNKNOWN => {
-                self.call_once(&script::in_full(command), &mut age).await
+                let in_full = script::in_full(command.parts());
+                self.call_once(&in_full, &mut age).await
             }
             answer => answer,
         }
     }
 
-    async fn call_once(&self, command: &Cmd, age: &mut Age<'_>) -> Answer<Option<Bytes>> {
-        if is_large(command) {
-            return reply::string(self.ask_within(age, command).await?);
+    async fn call_once(&self, command: &Packed, age: &mut Age<'_>) -> Answer<Option<Bytes>> {
+        // It would hold up those who are written together with it.
+        if command.bytes().len() > LARGE {
+            return reply::string(self.ask_within(age, &command.to_cmd()).await?);
         }
         let (batches, mut reply) = (self.connection.batches(), None);
         let join = |waker: &Waker| batches.call(command, waker);
-        let measuring = measured(command);
+        let measuring = measured(command.parts());
         self.entered(age, measuring, || true, join, |answer| reply = answer)
             .await?;
         Ok(reply)
@@ -134,11 +137,11 @@ impl Link {
 
     /// The same for what ends without its caller: `told` is told how, wherever that is known. `None`: there is
     /// no connection any more, and nothing was sent.
-    pub(super) fn tell(&self, command: &Cmd, told: Arc<dyn Told>) -> Option<Waiting> {
+    pub(super) fn tell(&self, command: &Packed, told: Arc<dyn Told>) -> Option<Waiting> {
         let join = self.connection.batches().tell(command, told)?;
         // After that: the thread may be about to sleep.
         let lived = self.deadline.begin();
-        let measuring = Some(measured(command));
+        let measuring = Some(measured(command.parts()));
         Some(Waiting {
             join,
             lived,
@@ -262,21 +265,12 @@ impl Link {
 }
 
 /// As what it is measured, from now on.
-fn measured(command: &Cmd) -> Measuring {
+fn measured<'a>(command: impl Iterator<Item = &'a [u8]>) -> Measuring {
     let operation = match script::is_run_by(command) {
         true => Operation::Script,
         false => Operation::Command,
     };
     Measuring::begin(operation)
-}
-
-/// Whether it would hold up those who are written together with it, and is to be copied once at most.
-fn is_large(command: &Cmd) -> bool {
-    let length = |argument: Arg<&[u8]>| match argument {
-        Arg::Simple(bytes) => bytes.len(),
-        _ => 0,
-    };
-    command.args_iter().map(length).sum::<usize>() > LARGE
 }
 
 #[cfg(test)]

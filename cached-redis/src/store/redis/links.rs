@@ -12,6 +12,7 @@ use super::cluster::Cluster;
 use super::connection::Connection;
 use super::dial::Way;
 use super::link::Link;
+use super::packed::{self, Packed};
 use super::script::{self, Script};
 use super::send::apart;
 use super::settings::RedisSettings;
@@ -65,7 +66,7 @@ impl Links {
     }
 
     /// Asks what has a string, a number or nothing as its answer.
-    pub(super) async fn call(&self, command: &Cmd) -> Answer<Option<Bytes>> {
+    pub(super) async fn call(&self, command: &Packed) -> Answer<Option<Bytes>> {
         match self {
             Self::Server(link, _) => link.call(command).await,
             Self::Cluster(cluster) => cluster.call(command).await,
@@ -99,19 +100,19 @@ impl Links {
     pub(super) async fn perform(&self, command: &Cmd) -> Answer<Value> {
         match self.ask(command).await {
             Err(StoreError::Server { code }) if code == script::UNKNOWN => {
-                self.ask(&script::in_full(command)).await
+                self.ask(&script::in_full(packed::parts(command))).await
             }
             answer => answer,
         }
     }
 
     /// The number that a script answers.
-    pub(super) async fn evaluate(&self, command: Cmd) -> Answer<i64> {
+    pub(super) async fn evaluate(&self, command: Packed) -> Answer<i64> {
         reply::integer(self.call(&command).await?.as_deref())
     }
 
     /// The same for one that says yes or no.
-    pub(super) async fn run(&self, command: Cmd) -> Answer<bool> {
+    pub(super) async fn run(&self, command: Packed) -> Answer<bool> {
         Ok(self.evaluate(command).await? == 1)
     }
 

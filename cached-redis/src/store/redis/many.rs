@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use redis::{Cmd, Value};
+use redis::Value;
 
 use super::{RedisStore, command, reply};
 use crate::error::StoreError;
@@ -85,19 +85,24 @@ impl RedisStore {
         &self,
         keys: &[(&str, Option<usize>)],
     ) -> Answer<Vec<Option<Bytes>>> {
-        let part = |(key, length): &(&str, Option<usize>)| {
-            let mut command = Cmd::new();
-            let last = length.map_or(-1, |length| length as isize - 1);
-            command.arg("GETRANGE").arg(key).arg(0).arg(last);
-            command
-        };
-        let answers = self.links.send(keys.iter().map(part)).await.into_iter();
-        let part = |answer: Answer<Value>| match answer {
-            Ok(value) => Ok(reply::bytes(value)?.filter(|bytes| !bytes.is_empty())),
-            // As in a read of several keys.
-            Err(StoreError::WrongType) => Ok(None),
-            Err(error) => Err(error),
-        };
-        answers.map(part).collect()
+        if let [(key, length)] = keys {
+            let command = command::read_part(key, *length);
+            return Ok(vec![part(self.links.call(&command).await)?]);
+        }
+        let commands = keys.iter();
+        let commands = commands.map(|(key, length)| command::read_part(key, *length));
+        let answers = self.links.send(commands).await.into_iter();
+        answers
+            .map(|answer| part(answer.and_then(reply::bytes)))
+            .collect()
+    }
+}
+
+/// As in a read of several keys, what is none of ours is nothing.
+fn part(answer: Answer<Option<Bytes>>) -> Answer<Option<Bytes>> {
+    match answer {
+        Ok(part) => Ok(part.filter(|bytes| !bytes.is_empty())),
+        Err(StoreError::WrongType) => Ok(None),
+        Err(error) => Err(error),
     }
 }

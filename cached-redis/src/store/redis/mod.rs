@@ -53,6 +53,7 @@ mod login;
 mod many;
 mod monitor;
 mod mux;
+mod packed;
 mod pact;
 mod publish;
 mod queue;

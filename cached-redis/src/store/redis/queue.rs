@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use redis::{Cmd, Value};
 
+use super::packed::{Form as _, Packed};
 use super::{PendingSettings, RedisStore, reply, script};
 use crate::error::StoreError;
 use crate::store::queue::{Accepted, Dead, Depth, Durability, Offer, Partition, Queued, Taken};
@@ -21,7 +22,9 @@ impl RedisStore {
     async fn mark(&self) -> Answer<()> {
         if self.is_shared_out() && !self.marked.load(Ordering::Relaxed) {
             let key = &self.settings.pending.key;
-            self.links.call(redis::cmd("SET").arg(key).arg(1)).await?;
+            let command = Packed::of(3, 4 + key.len());
+            let command = command.with_all(&[b"SET", key.as_bytes(), b"1"]);
+            self.links.call(&command).await?;
             self.marked.store(true, Ordering::Relaxed);
         }
         Ok(())
@@ -71,7 +74,7 @@ impl RedisStore {
         }
     }
 
-    async fn written(&self, at: &Partition, command: &Cmd) -> Answer<i64> {
+    async fn written(&self, at: &Partition, command: &Packed) -> Answer<i64> {
         match self.settings.pending.durability {
             Durability::Server => self.links.evaluate(command.clone()).await,
             _ => {

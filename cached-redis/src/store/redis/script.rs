@@ -5,7 +5,9 @@
 
 use std::sync::LazyLock;
 
-use redis::{Arg, Cmd};
+use redis::Cmd;
+
+use super::packed::{self, Form};
 
 /// What a server answers that has forgotten a script.
 pub(super) const UNKNOWN: &str = "NOSCRIPT";
@@ -65,57 +67,46 @@ impl Script {
     }
 
     /// The command that runs it by its hash.
-    pub(super) fn on(&self, keys: &[&str], args: &[&[u8]]) -> Cmd {
+    pub(super) fn on<F: Form>(&self, keys: &[&str], args: &[&[u8]]) -> F {
         let sizes: usize = args.iter().map(|arg| arg.len()).sum();
         let keys_size: usize = keys.iter().map(|key| key.len()).sum();
         let size = 10 + self.hash.len() + keys_size + sizes;
-        let mut command = Cmd::with_capacity(3 + keys.len() + args.len(), size);
-        command.arg("EVALSHA").arg(&*self.hash);
-        command.arg(keys.len()).arg(keys).arg(args);
-        command
+        let command = F::of(3 + keys.len() + args.len(), size);
+        let command = command.with(b"EVALSHA").with(self.hash.as_bytes());
+        let command = command.with(itoa::Buffer::new().format(keys.len()).as_bytes());
+        let keys = keys.iter().map(|key| key.as_bytes());
+        keys.fold(command, F::with).with_all(args)
     }
 }
 
-/// Whether `command` runs a script.
-pub(super) fn is_run_by(command: &Cmd) -> bool {
-    is(command, b"EVALSHA") || is(command, b"EVAL")
+/// Whether a command of these parts runs a script.
+pub(super) fn is_run_by<'a>(mut parts: impl Iterator<Item = &'a [u8]>) -> bool {
+    matches!(parts.next(), Some(b"EVALSHA" | b"EVAL"))
 }
 
-/// The first of the keys that `command` names; of those for which it does not matter, whatever they name first.
-pub(super) fn key(command: &Cmd) -> &[u8] {
-    let first = if is_run_by(command) { 3 } else { 1 };
-    match command.args_iter().nth(first) {
-        Some(Arg::Simple(key)) => key,
-        _ => b"",
-    }
+/// The first of the keys that are named by a command of these parts; of those for which it does not matter, whatever they name first.
+pub(super) fn key<'a>(mut parts: impl Iterator<Item = &'a [u8]>) -> &'a [u8] {
+    let first = if is_run_by(&mut parts) { 2 } else { 0 };
+    parts.nth(first).unwrap_or_default()
 }
 
 /// The same command, which knows no script by its hash.
 pub(super) fn without_hash(command: &Cmd) -> Cmd {
-    match is(command, b"EVALSHA") {
-        true => in_full(command),
-        false => command.clone(),
+    match packed::parts(command).next() {
+        Some(b"EVALSHA") => in_full(packed::parts(command)),
+        _ => command.clone(),
     }
-}
-
-fn is(command: &Cmd, name: &[u8]) -> bool {
-    matches!(command.args_iter().next(), Some(Arg::Simple(first)) if first == name)
 }
 
 /// The same step for a server that does not know its script.
-pub(super) fn in_full(command: &Cmd) -> Cmd {
-    let mut args = command.args_iter().filter_map(|arg| match arg {
-        Arg::Simple(bytes) => Some(bytes),
-        _ => None,
-    });
-    let hash = args.nth(1).unwrap_or_default();
+pub(super) fn in_full<'a, F: Form>(mut parts: impl Iterator<Item = &'a [u8]>) -> F {
+    let hash = parts.nth(1).unwrap_or_default();
     let mut all = LOADED.iter().chain(RARE);
     let script = all.find(|script| script.hash.as_bytes() == hash);
-    let mut full = Cmd::new();
-    full.arg("EVAL")
-        .arg(script.map_or("", |script| script.source));
-    for arg in args {
-        full.arg(arg);
-    }
-    full
+    let source = script.map_or("", |script| script.source);
+    let rest: Vec<_> = parts.collect();
+    let size: usize = rest.iter().map(|part| part.len()).sum();
+    let command = F::of(2 + rest.len(), 4 + source.len() + size);
+    let command = command.with(b"EVAL").with(source.as_bytes());
+    command.with_all(&rest)
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, Value};
 
-use super::{reply, script};
+use super::{packed, reply, script};
 use crate::error::StoreError;
 use crate::store::Answer;
 
@@ -24,7 +24,7 @@ pub(super) async fn all(
     if !failed.is_empty() {
         let again = pipeline.cmd_iter().zip(&answers);
         let again = again.filter(|(_, answer)| unknown(answer));
-        let full = piped(again.map(|(command, _)| script::in_full(command)));
+        let full = piped(again.map(|(command, _)| script::in_full(packed::parts(command))));
         for (at, answer) in failed.into_iter().zip(write(connection, &full).await?) {
             answers[at] = answer;
         }

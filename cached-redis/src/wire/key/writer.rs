@@ -59,14 +59,14 @@ impl KeyWriter {
     }
 
     #[inline]
-    fn within(mut text: String, namespace: &str) -> Self {
-        text.reserve(namespace.len() + 1 + ROOM);
-        text.push_str(namespace);
-        text.push(':');
-        Self {
-            prefix: text.len(),
-            ..Self::of(text)
-        }
+    fn within(text: String, namespace: &str) -> Self {
+        // Where it is: a text that was just written is slow to move.
+        let mut writer = Self::of(text);
+        writer.text.reserve(namespace.len() + 1 + ROOM);
+        writer.text.push_str(namespace);
+        writer.text.push(':');
+        writer.prefix = writer.text.len();
+        writer
     }
 
     /// For a key of the cache's own, which `mark` tells from all others.
@@ -106,19 +106,13 @@ impl KeyWriter {
     /// The full key in Redis, or nothing if a value could not be rendered: such a call has no
     /// entry and runs uncached.
     #[inline]
-    pub(crate) fn finish(self) -> Option<String> {
-        let Self {
-            text,
-            whole,
-            prefix,
-        } = self;
-        let logical = &text.as_bytes()[prefix..];
+    pub(crate) fn finish(mut self) -> Option<String> {
+        let logical = &self.text.as_bytes()[self.prefix..];
         let is_usual = logical.len() <= LONGEST && logical.first() != Some(&b'#');
-        match whole {
-            true if is_usual => Some(text),
-            true => Some(shortened(text, prefix)),
-            false => None,
+        if self.whole && !is_usual {
+            self.text = shortened(self.text, self.prefix);
         }
+        self.whole.then_some(self.text)
     }
 
     /// The pattern that was rendered: every `*` in it is the template's, values have none.

@@ -4,9 +4,11 @@
 //! neighbours of one slot, such as an entry and its tags, and a GET for each other key. Each of them may fail for
 //! itself, since its slot may have moved.
 
-use redis::Cmd;
+use std::ops::Range;
+
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::store::redis::packed::{Packed, header};
 use crate::store::slot::slot;
 
 /// How many keys a batch has at most, so that a large answer does not hold up all readers; a read of more
@@ -40,6 +42,8 @@ enum Form {
 /// Those of the answers to one reader.
 pub(super) enum Places {
     One(usize),
+    /// One behind the other, as those of the first reader are.
+    Row(Range<usize>),
     Several(Box<[usize]>),
 }
 
@@ -60,17 +64,34 @@ impl Keys {
             [key] => Places::One(self.place(key)),
             // Nobody joins so many, and to compare them all would hold up the others.
             keys if keys.len() > MOST => {
-                Places::Several(keys.iter().map(|key| self.add(key, 0)).collect())
+                let first = self.places.len();
+                for key in keys {
+                    self.add(key, 0);
+                }
+                Places::Row(first..self.places.len())
             }
-            keys => Places::Several(keys.iter().map(|key| self.place(key)).collect()),
+            keys => self.several(keys),
         }
     }
 
     /// That of the answer to a command.
-    pub(super) fn of_command(&mut self, command: &Cmd) -> Places {
+    pub(super) fn of_command(&mut self, command: &Packed) -> Places {
         self.form = Form::Command;
-        command.write_packed_command(&mut self.arguments);
+        self.arguments.extend_from_slice(command.bytes());
         Places::One(0)
+    }
+
+    fn several(&mut self, keys: &[&str]) -> Places {
+        let mut row = self.places.len()..self.places.len();
+        for (at, key) in keys.iter().enumerate() {
+            let place = self.place(key);
+            if place != row.end {
+                let rest = keys[at + 1..].iter().map(|key| self.place(key));
+                return Places::Several(row.chain([place]).chain(rest).collect());
+            }
+            row.end += 1;
+        }
+        Places::Row(row)
     }
 
     fn place(&mut self, key: &str) -> usize {
@@ -171,17 +192,4 @@ impl Keys {
         self.places.clear();
         (self.readers, self.form, self.by_slot) = (0, Form::default(), by_slot);
     }
-}
-
-fn header(bytes: &mut Vec<u8>, kind: u8, count: usize) {
-    bytes.push(kind);
-    digits(bytes, count);
-    bytes.extend_from_slice(b"\r\n");
-}
-
-fn digits(bytes: &mut Vec<u8>, number: usize) {
-    if number >= 10 {
-        digits(bytes, number / 10);
-    }
-    bytes.push(b'0' + (number % 10) as u8);
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use redis::Cmd;
 
+use super::super::packed::Packed;
 use super::super::reply;
 use super::keys::{Keys, Places};
 use crate::error::StoreError;
@@ -102,13 +102,14 @@ impl Slots {
     }
 
     fn read(&self, places: &Places, mut got: impl FnMut(Option<Bytes>)) -> Poll<Ended> {
-        let mut get = |place: &usize| {
+        let mut get = |place: usize| {
             if let Some(Outcome::Partly(failures)) = &self.outcome
-                && let Some((_, error)) = failures.iter().find(|(places, _)| places.contains(place))
+                && let Some((_, error)) =
+                    failures.iter().find(|(places, _)| places.contains(&place))
             {
                 return Err(error.clone());
             }
-            got(self.answers.get(*place).ok_or(StoreError::Answer)?.clone());
+            got(self.answers.get(place).ok_or(StoreError::Answer)?.clone());
             Ok(())
         };
         Poll::Ready(match &self.outcome {
@@ -116,8 +117,9 @@ impl Slots {
             Some(Outcome::Again | Outcome::Refused) => None,
             Some(Outcome::Failed(error)) => Some(Err(error.clone())),
             Some(Outcome::Answered | Outcome::Partly(_)) => Some(match places {
-                Places::One(place) => get(place),
-                Places::Several(places) => places.iter().try_for_each(get),
+                Places::One(place) => get(*place),
+                Places::Row(places) => places.clone().try_for_each(get),
+                Places::Several(places) => places.iter().copied().try_for_each(get),
             }),
         })
     }
@@ -151,12 +153,12 @@ impl Closed {
     }
 
     /// The same of one that answers a command.
-    pub(super) fn call(&mut self, command: &Cmd, waker: &Waker) -> Join {
+    pub(super) fn call(&mut self, command: &Packed, waker: &Waker) -> Join {
         let places = self.keys.of_command(command);
         self.batch.join(places, waker)
     }
 
-    pub(super) fn tell(&mut self, command: &Cmd, told: Arc<dyn Told>) -> Join {
+    pub(super) fn tell(&mut self, command: &Packed, told: Arc<dyn Told>) -> Join {
         self.batch.0.lock().told = Some(told);
         self.call(command, Waker::noop())
     }

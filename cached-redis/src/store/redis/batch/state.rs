@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::Bytes;
-use redis::Cmd;
 
+use super::super::packed::Packed;
 use super::keys::MOST;
 use super::slots::{Batch, Closed, Join, Part};
 use crate::store::Told;
@@ -82,7 +82,7 @@ impl State {
     }
 
     /// The same for a command.
-    pub(super) fn call(&mut self, command: &Cmd, waker: &Waker) -> Option<Join> {
+    pub(super) fn call(&mut self, command: &Packed, waker: &Waker) -> Option<Join> {
         self.enter()?;
         let mut closed = self.empty();
         let join = closed.call(command, waker);
@@ -91,7 +91,7 @@ impl State {
     }
 
     /// The same for one whose caller need not wait.
-    pub(super) fn tell(&mut self, command: &Cmd, told: Arc<dyn Told>) -> Option<Join> {
+    pub(super) fn tell(&mut self, command: &Packed, told: Arc<dyn Told>) -> Option<Join> {
         self.enter()?;
         let mut closed = self.empty();
         let join = closed.tell(command, told);

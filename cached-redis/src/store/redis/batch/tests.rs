@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
+use super::super::packed::{Form as _, Packed};
 use super::keys::MOST;
 use super::state::{Crowd, FEW, MOST_BYTES};
 use super::{Batches, Closed, Join, Next, Outcome};
@@ -15,6 +16,10 @@ use crate::store::Answer;
 use crate::store::Store as _;
 use crate::store::redis::server::{Server, store};
 use crate::store::redis::{RedisSettings, RedisStore};
+
+fn unlink() -> Packed {
+    Packed::of(1, 6).with(b"UNLINK")
+}
 
 /// Keys that hold their own names.
 async fn planted(store: &RedisStore, count: usize) -> Vec<String> {
@@ -334,7 +339,7 @@ fn heard_of(is_patient: bool, end: impl FnOnce(&Batches, u64)) -> Vec<Answer<i64
     let number = batches.number();
     batches.start(number);
     let told = Arc::clone(&heard) as _;
-    drop(batches.tell(&redis::cmd("UNLINK"), told).unwrap());
+    drop(batches.tell(&unlink(), told).unwrap());
     end(&batches, number);
     assert_eq!(batches.state.lock().calls, 0);
     heard.0.lock().unwrap().clone()
@@ -386,7 +391,7 @@ fn commands_of_many_are_written_at_once_and_do_not_change_how_reads_are_made() {
     let batches = Batches::default();
     let number = batches.number();
     batches.start(number);
-    let call = || batches.call(&redis::cmd("UNLINK"), Waker::noop()).unwrap();
+    let call = || batches.call(&unlink(), Waker::noop()).unwrap();
     let first = (call(), call(), call());
     land(&batches, next(&batches, number), Outcome::Answered);
     let _read = batches.join(&["k"], Waker::noop()).unwrap();

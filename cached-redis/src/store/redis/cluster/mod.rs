@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use super::connection::Connection;
 use super::deadline::{Age, Deadline};
 use super::dial::Way;
+use super::packed::{self, Packed};
 use super::pact::Pact;
 use super::send::apart;
 use super::settings::RedisSettings;
@@ -139,12 +140,12 @@ impl Cluster {
     }
 
     /// Asks what has a string, a number or nothing as its answer.
-    pub(super) async fn call(&self, command: &Cmd) -> Answer<Option<Bytes>> {
-        let node = self.owner(slot(script::key(command)))?;
+    pub(super) async fn call(&self, command: &Packed) -> Answer<Option<Bytes>> {
+        let node = self.owner(slot(script::key(command.parts())))?;
         let age = self.shared.nodes.deadline.age();
         match node.link.call(command).await {
             Ok(answer) => Ok(answer),
-            Err(error) => apart(self.called_there(command.clone(), age, node, error)).await,
+            Err(error) => apart(self.called_there(command.to_cmd(), age, node, error)).await,
         }
     }
 
@@ -220,7 +221,10 @@ impl Cluster {
     pub(super) async fn send(&self, commands: Vec<Cmd>) -> Vec<Answer<Value>> {
         let age = self.shared.nodes.deadline.age();
         let map = self.shared.map.load_full();
-        let owner = |command| map.owner(slot(script::key(command))).cloned();
+        let owner = |command| {
+            map.owner(slot(script::key(packed::parts(command))))
+                .cloned()
+        };
         let asked: Vec<_> = commands.iter().map(owner).collect();
         let errands = asked.iter().enumerate();
         let errands = errands.filter_map(|(at, node)| {
