@@ -18,11 +18,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
-use crate::protocol::flight::{self, Joined, Landing, Place, Progress, Seat};
+use crate::protocol::flight::{Landing, Place, Seat};
+use crate::protocol::progress::{Joined, Led};
 use crate::util::keyed::Keyed;
 use crate::util::sync::{AtomicBool, Mutex};
 
@@ -46,10 +46,10 @@ impl Queue {
     /// begins by the end of its budget. None that is older than a budget.
     fn fit(&self, came: Instant, until: Instant, budget: Duration) -> Option<&Joined> {
         let now = Instant::now();
-        let fits = |joined: &&Joined| now < flight::begins(joined) + budget;
-        let begun = |joined: &&Joined| came < flight::begins(joined);
+        let fits = |joined: &&Joined| now < joined.begins() + budget;
+        let begun = |joined: &&Joined| came < joined.begins();
         // When nothing runs any more, it begins at once.
-        let in_time = |joined: &&Joined| self.running.is_none() || flight::begins(joined) <= until;
+        let in_time = |joined: &&Joined| self.running.is_none() || joined.begins() <= until;
         let running = self.running.as_ref().filter(begun).filter(fits);
         running.or_else(|| self.pending.as_ref().filter(in_time).filter(fits))
     }
@@ -77,10 +77,11 @@ impl Bypasses {
             });
         }
         let before = queue.running.clone();
-        let begins = before.as_ref().map_or(now, |running| {
-            (flight::begins(running) + budget).clamp(now, until)
-        });
-        let (sender, own) = watch::channel(Progress::Begins(begins));
+        let begins = before
+            .as_ref()
+            .map_or(now, |running| (running.begins() + budget).clamp(now, until));
+        let led = Led::new(begins);
+        let own = led.joined();
         let has_begun = before.is_none() && self.calm.load(Ordering::Relaxed);
         match has_begun {
             true => queue.running = Some(own),
@@ -93,7 +94,7 @@ impl Bypasses {
             begins,
             has_begun,
             has_landed: false,
-            sender,
+            led,
         })
     }
 }
@@ -109,7 +110,7 @@ pub(crate) struct BypassLoad {
     /// Whether only those join it from now on that came before.
     has_begun: bool,
     has_landed: bool,
-    sender: watch::Sender<Progress>,
+    led: Led,
 }
 
 impl BypassLoad {
@@ -123,7 +124,7 @@ impl BypassLoad {
             begins,
             has_begun: false,
             has_landed: false,
-            sender: watch::Sender::new(Progress::Begins(begins)),
+            led: Led::new(begins),
         }
     }
 
@@ -145,38 +146,35 @@ impl BypassLoad {
     }
 
     async fn turn(&self) {
-        if let Some(mut running) = self.before.clone() {
+        if let Some(running) = &self.before {
             // Without a landing its leader was dropped: it does not run any more either.
-            flight::landed(&mut running).await;
+            running.landed().await;
         }
     }
 
     fn begin(&self) {
         let mut keys = self.bypasses.keys.lock();
         let queue = keys.entry(Arc::clone(&self.key)).or_default();
-        let own = self.sender.subscribe();
-        queue.pending.take_if(|joined| joined.same_channel(&own));
-        queue.running = Some(own);
-        flight::begin(&self.sender);
+        queue.pending.take_if(|joined| self.led.is(joined));
+        queue.running = Some(self.led.joined());
+        self.led.begin();
     }
 
     /// Whether anybody waits for the result.
     pub(crate) fn is_shared(&self) -> bool {
-        let own = self.sender.subscribe();
         let keys = self.bypasses.keys.lock();
         let running = keys.get(&self.key).and_then(|queue| queue.running.as_ref());
-        let on_board = running.is_some_and(|joined| joined.same_channel(&own));
-        // `own` is one as well.
-        self.sender.receiver_count() > 1 + usize::from(on_board)
+        let on_board = running.is_some_and(|joined| self.led.is(joined));
+        self.led.joins() > usize::from(on_board)
     }
 
     /// Ends the load.
     pub(crate) fn land(mut self, landing: Landing) {
         self.leave();
         self.has_landed = true;
-        match self.sender.receiver_count() {
+        match self.led.joins() {
             0 => self.bypasses.calm.store(true, Ordering::Relaxed),
-            _ => drop(self.sender.send_replace(Progress::Landed(landing))),
+            _ => self.led.land(landing),
         }
     }
 
@@ -185,9 +183,8 @@ impl BypassLoad {
         let Some(queue) = keys.get_mut(&self.key) else {
             return;
         };
-        let own = self.sender.subscribe();
-        queue.running.take_if(|joined| joined.same_channel(&own));
-        queue.pending.take_if(|joined| joined.same_channel(&own));
+        queue.running.take_if(|joined| self.led.is(joined));
+        queue.pending.take_if(|joined| self.led.is(joined));
         if queue.running.is_none() && queue.pending.is_none() {
             keys.remove(&self.key);
         }

@@ -22,9 +22,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
+use crate::protocol::progress::{Joined, Led};
 use crate::protocol::read;
 use crate::util::keyed::Keyed;
 use crate::util::sync::{AtomicUsize, Mutex, MutexGuard};
@@ -37,17 +37,6 @@ pub(crate) struct SharedError(pub(crate) Arc<dyn Any + Send + Sync>);
 /// lease.
 pub(crate) type Landing = read::Landing<Bytes, SharedError>;
 
-/// What those who joined a load can see of it.
-#[derive(Clone)]
-pub(crate) enum Progress {
-    /// When it has begun; while it has not, when it begins at the latest.
-    Begins(Instant),
-    Landed(Landing),
-}
-
-/// What joins a load.
-pub(crate) type Joined = watch::Receiver<Progress>;
-
 /// A reader's place in somebody else's flight.
 pub(crate) struct Seat {
     pub(crate) joined: Joined,
@@ -58,14 +47,14 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    pub(crate) async fn landing_within(mut self, budget: Duration) -> Option<Landing> {
-        let mut begins = begins(&self.joined);
+    pub(crate) async fn landing_within(self, budget: Duration) -> Option<Landing> {
+        let mut begins = self.joined.begins();
         loop {
             if let Ok(landing) = timeout_at(begins + budget, self.landing()).await {
                 return Some(landing);
             }
             // It may have begun since, of which those who joined are not told.
-            let later = self::begins(&self.joined);
+            let later = self.joined.begins();
             if later <= begins {
                 return None;
             }
@@ -74,26 +63,9 @@ impl Seat {
     }
 
     /// Waits for the flight to end.
-    pub(crate) async fn landing(&mut self) -> Landing {
-        let landing = landed(&mut self.joined).await;
+    pub(crate) async fn landing(&self) -> Landing {
+        let landing = self.joined.landed().await;
         landing.unwrap_or(Landing::Again).shared_if(self.shares)
-    }
-}
-
-/// When a load began, or begins at the latest; one that has landed is not waited for.
-pub(crate) fn begins(joined: &Joined) -> Instant {
-    match *joined.borrow() {
-        Progress::Begins(at) => at,
-        Progress::Landed(_) => Instant::now(),
-    }
-}
-
-/// Waits for a load to land; `None`: its leader was dropped.
-pub(crate) async fn landed(joined: &mut Joined) -> Option<Landing> {
-    let landed = |progress: &Progress| matches!(progress, Progress::Landed(_));
-    match joined.wait_for(landed).await.ok()?.clone() {
-        Progress::Landed(landing) => Some(landing),
-        Progress::Begins(_) => None,
     }
 }
 
@@ -161,9 +133,9 @@ impl Flights {
         match self.shard(&key).entry(Arc::clone(&key)) {
             Entry::Occupied(open) => Place::Seat(open.get().seat(cover)),
             Entry::Vacant(vacant) => {
-                let (sender, joined) = watch::channel(Progress::Begins(Instant::now()));
+                let led = Led::new(Instant::now());
                 vacant.insert(Open {
-                    joined,
+                    joined: led.joined(),
                     joinable: true,
                     cover,
                     beside,
@@ -172,7 +144,7 @@ impl Flights {
                 Place::Lead(Flight {
                     flights: Arc::clone(self),
                     key,
-                    sender,
+                    led,
                 })
             }
         }
@@ -227,13 +199,13 @@ impl Open {
 pub(crate) struct Flight {
     flights: Arc<Flights>,
     key: Arc<str>,
-    sender: watch::Sender<Progress>,
+    led: Led,
 }
 
 impl Flight {
     /// Its load begins now: it has waited for other processes until then.
     pub(crate) fn begin(&self) {
-        begin(&self.sender);
+        self.led.begin();
     }
 
     /// Closes the flight for joiners; must come before the fill is sent.
@@ -249,20 +221,20 @@ impl Flight {
     pub(crate) fn is_joined(&self) -> bool {
         let mut shard = self.flights.shard(&self.key);
         let on_board = usize::from(self.own(&mut shard).is_some());
-        self.sender.receiver_count() > on_board
+        self.led.joins() > on_board
     }
 
     /// Ends the flight.
     pub(crate) fn land(self, landing: Landing) {
         self.leave();
-        self.sender.send_replace(Progress::Landed(landing));
+        self.led.land(landing);
     }
 
     /// This flight's place on the board, unless it was abandoned and another one stands there.
     fn own<'a>(&self, shard: &'a mut HashMap<Arc<str>, Open, Keyed>) -> Option<&'a mut Open> {
         shard
             .get_mut(&self.key)
-            .filter(|open| self.sender.subscribe().same_channel(&open.joined))
+            .filter(|open| self.led.is(&open.joined))
     }
 
     fn leave(&self) {
@@ -272,14 +244,6 @@ impl Flight {
             self.flights.count.fetch_sub(1, Ordering::Release);
         }
     }
-}
-
-/// Notes that a load begins now. Those who joined it look when their time is over, so none is woken.
-pub(crate) fn begin(sender: &watch::Sender<Progress>) {
-    sender.send_if_modified(|progress| {
-        *progress = Progress::Begins(Instant::now());
-        false
-    });
 }
 
 impl Drop for Flight {

@@ -9,6 +9,7 @@ pub(crate) mod journal;
 pub(crate) mod local;
 pub(crate) mod outbox;
 pub(crate) mod outlook;
+pub(crate) mod progress;
 pub(crate) mod read;
 pub(crate) mod renewal;
 mod rules;

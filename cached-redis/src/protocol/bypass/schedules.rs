@@ -31,7 +31,7 @@ impl Scene {
         let got = loop {
             match self.bypasses.enter(KEY, came, BUDGET) {
                 Place::Lead(load) => break self.lead(load).await,
-                Place::Seat(mut seat) => {
+                Place::Seat(seat) => {
                     if let Landing::Shared(entry) = seat.landing().await {
                         SHARED.seen();
                         break decoded(&entry);

@@ -34,7 +34,7 @@ impl Scene {
 
     async fn find(&self) -> u64 {
         loop {
-            let mut seat = match self.flights.join(KEY, || 0) {
+            let seat = match self.flights.join(KEY, || 0) {
                 Some(seat) => seat,
                 None => {
                     if let Slot::Value(value) = self.store.get() {
