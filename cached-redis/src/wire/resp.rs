@@ -4,6 +4,7 @@
 //! makes no room for more than came; and nothing is read that reads of strings cannot have as an answer.
 
 use std::mem;
+use std::ops::Range;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
@@ -63,7 +64,7 @@ impl Answers {
         bytes: &mut BytesMut,
         count: Option<usize>,
     ) -> Result<Option<Reply>, Malformed> {
-        while let Some(part) = part(bytes)? {
+        while let Some(part) = self.part(bytes)? {
             match (part, self.left) {
                 (Part::Error(code), None) => return Ok(Some(Reply::Error(code))),
                 (Part::Array(length), None) => {
@@ -101,6 +102,17 @@ impl Answers {
         Ok(Some(Reply::Answers))
     }
 
+    /// The next part. A small string is copied from where it stands.
+    fn part(&mut self, bytes: &mut BytesMut) -> Result<Option<Part>, Malformed> {
+        let Some(place) = small(bytes) else {
+            return part(bytes);
+        };
+        let end = place.end + 2;
+        let string = self.copied(&bytes[place]);
+        bytes.advance(end);
+        Ok(Some(Part::Small(string)))
+    }
+
     /// Of those that this command cannot have there may be any number.
     fn add(&mut self, part: Part, is_odd: bool) {
         match part {
@@ -108,6 +120,7 @@ impl Answers {
                 let string = self.kept(string);
                 self.strings.push(Some(string));
             }
+            Part::Small(string) => self.strings.push(Some(string)),
             Part::Null => self.strings.push(None),
             _ => self.is_odd = true,
         }
@@ -121,10 +134,14 @@ impl Answers {
         if string.len() >= SMALL {
             return string.freeze();
         }
+        self.copied(&string)
+    }
+
+    fn copied(&mut self, string: &[u8]) -> Bytes {
         if self.small.capacity() < string.len() {
             self.small.reserve(CHUNK);
         }
-        self.small.extend_from_slice(&string);
+        self.small.extend_from_slice(string);
         self.small.split().freeze()
     }
 
@@ -149,10 +166,23 @@ impl Answers {
 #[derive(Debug, PartialEq, Eq)]
 enum Part {
     String(BytesMut),
+    Small(Bytes),
     Null,
     /// So many follow.
     Array(usize),
     Error(String),
+}
+
+/// Where a small string stands that is what comes next, if it is whole and nothing about it is unusual.
+fn small(bytes: &[u8]) -> Option<Range<usize>> {
+    let text = bytes.strip_prefix(b"$")?;
+    let digits = text.iter().take(4).take_while(|byte| byte.is_ascii_digit());
+    let digits = digits.count();
+    let length = length(b'$', &text[..digits]).ok()?;
+    let start = 1 + digits + 2;
+    let end = start + length;
+    let is_whole = bytes.get(end..end + 2)? == b"\r\n" && bytes[1 + digits..start] == *b"\r\n";
+    (is_whole && length < SMALL).then_some(start..end)
 }
 
 /// Takes a part of a reply from the beginning of `bytes`; `None`: there is not enough of it.
