@@ -52,8 +52,8 @@ pub(super) struct Target<K> {
 /// The ids that one entry answers: whose keys are the same, share it.
 #[derive(Clone)]
 pub(super) struct Ids<K> {
-    id: K,
-    others: Vec<K>,
+    pub(super) id: K,
+    pub(super) others: Vec<K>,
 }
 
 /// What is asked for one entry, and the ids that it answers.
@@ -69,7 +69,19 @@ impl<K> Target<K> {
     }
 }
 
+impl<'a, K> Item<'a, K> {
+    /// Its key and tags.
+    pub(super) fn asked(&self) -> (&'a str, &'a Tags) {
+        (&self.request.key, &self.request.tags)
+    }
+}
+
 impl<K> Ids<K> {
+    fn of(id: K) -> Self {
+        let others = Vec::new();
+        Self { id, others }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &K> {
         iter::once(&self.id).chain(&self.others)
     }
@@ -221,14 +233,15 @@ fn grouped<K>(
     all: Vec<Request>,
     same: fn(&K, &K) -> bool,
 ) -> (Vec<Request>, Vec<Ids<K>>) {
-    let places = places(&all);
+    let Some(places) = places(&all) else {
+        return (all, ids.into_iter().map(Ids::of).collect());
+    };
     let mut requests = Vec::<Request>::with_capacity(all.len());
     let mut groups = Vec::<Ids<K>>::with_capacity(all.len());
     for ((id, request), place) in ids.into_iter().zip(all).zip(places) {
         let Some(known) = requests.get_mut(place) else {
             requests.push(request);
-            let others = Vec::new();
-            groups.push(Ids { id, others });
+            groups.push(Ids::of(id));
             continue;
         };
         known.tags.merge(&request.tags);
@@ -241,13 +254,14 @@ fn grouped<K>(
     (requests, groups)
 }
 
-/// The place of the key of each among those that differ.
-fn places(requests: &[Request]) -> Vec<usize> {
+/// The place of the key of each among those that differ; `None`: all do.
+fn places(requests: &[Request]) -> Option<Vec<usize>> {
     let hasher = DefaultHashBuilder::default();
     let mut known = HashMap::with_capacity_and_hasher(requests.len(), hasher);
     let places = requests.iter().map(|request| {
         let next = known.len();
         *known.entry(request.key.as_str()).or_insert(next)
     });
-    places.collect()
+    let places = places.collect();
+    (known.len() < requests.len()).then_some(places)
 }

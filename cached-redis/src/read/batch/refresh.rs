@@ -31,7 +31,7 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
     pub(super) async fn shadow(&mut self, items: Vec<Item<'_, Id<P>>>) -> Result<(), ErrorOf<P>> {
         let mut ones = self.ones(items);
         if !transaction::is_open() {
-            steps::look(self.inner, self.function, &mut ones).await;
+            steps::look(self.function, &mut ones).await;
         }
         let (mut items, mut hits) = (Vec::with_capacity(ones.len()), Hits::new());
         for mut one in ones {

@@ -49,7 +49,8 @@ pub struct KeyWriter {
 
 impl KeyWriter {
     pub(crate) fn new(namespace: &str) -> Self {
-        Self::within(String::new(), namespace)
+        let room = namespace.len() + 1 + ROOM;
+        Self::within(String::with_capacity(room), namespace)
     }
 
     /// For a key or a tag of a call, in the room of one before.
