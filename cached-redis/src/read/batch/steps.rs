@@ -229,7 +229,7 @@ pub(super) async fn contend<K>(
         let answer = one.enter();
         one.hear(answer);
     }
-    let mut leases = Leases::new(inner, ones.iter().map(|one| &one.item.request.key));
+    let mut leases = Leases::new(inner, ones.iter().map(|one| &*one.item.request.key));
     let acquiring = at(ones, |step| matches!(step, Step::Acquire(_)));
     if !acquiring.is_empty() {
         acquire(inner, function, &mut leases, acquiring).await;
@@ -256,7 +256,7 @@ pub(super) fn is_right(step: &At) -> bool {
 }
 
 async fn claim<K>(inner: &Arc<Inner>, function: &Function, ones: Vec<&mut One<'_, K>>) -> Claims {
-    let keys = ones.iter().map(|one| &one.item.request.key);
+    let keys = ones.iter().map(|one| &*one.item.request.key);
     let (claims, answers) = Claims::ask(inner, keys).await;
     if let Some(error) = answers.iter().find_map(|answer| answer.as_ref().err()) {
         inner.emit(&function.site, &Event::Away(error));
@@ -278,7 +278,7 @@ async fn acquire<K>(
     ones: Vec<&mut One<'_, K>>,
 ) {
     let asked = ones.iter().map(|one| Asked {
-        key: one.item.request.key.clone(),
+        key: one.item.request.key.to_string(),
         over: one.lookup.over().cloned(),
     });
     let asked: Vec<_> = asked.collect();
@@ -318,7 +318,7 @@ async fn stamp<K>(
     let mut barred = HashSet::new();
     for (one, tags) in granted {
         let covered = leases.stamps().covers(&tags);
-        barred.extend((!covered).then(|| one.item.request.key.clone()));
+        barred.extend((!covered).then(|| one.item.request.key.to_string()));
         match (one.held().is_some(), covered) {
             (false, true) => one.hear(Answer::Stamped),
             (false, false) => one.hear(Answer::Away),
@@ -329,6 +329,6 @@ async fn stamp<K>(
     }
     leases.let_go(&barred);
     if let Some(claims) = claims {
-        claims.let_go(barred.iter());
+        claims.let_go(barred.iter().map(String::as_str));
     }
 }

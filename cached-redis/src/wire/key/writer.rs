@@ -59,8 +59,9 @@ impl KeyWriter {
         Self::within(room::text(), namespace)
     }
 
+    /// Behind what was rendered before.
     #[inline]
-    fn within(mut text: String, namespace: &str) -> Self {
+    pub(crate) fn within(mut text: String, namespace: &str) -> Self {
         text.reserve(namespace.len() + 1 + ROOM);
         text.push_str(namespace);
         text.push(':');
