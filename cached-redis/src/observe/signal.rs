@@ -20,6 +20,10 @@ use crate::util::warning::say;
 pub(crate) fn emit(counters: &Counters, warnings: &Warnings, site: &Site, event: &Event<'_>) {
     match event {
         Event::LocalHit if !is_traced() => counters.add(Count::LocalHits, 1),
+        Event::Hit if !is_traced() => {
+            counters.add(Count::Hits, 1);
+            warnings.answered();
+        }
         _ => emit_any(counters, warnings, site, event),
     }
 }
@@ -43,8 +47,8 @@ fn emit_any(counters: &Counters, warnings: &Warnings, site: &Site, event: &Event
     }
 }
 
-/// Whether somebody may listen at `trace`, which is all that is told of a hit in process memory: to ask the table would
-/// cost a good part of that.
+/// Whether somebody may listen at `trace`, which is all that is told of a hit: to ask the table would cost a good part
+/// of one in process memory.
 #[inline]
 fn is_traced() -> bool {
     cfg!(feature = "log") || LevelFilter::current() >= Level::TRACE

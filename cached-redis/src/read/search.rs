@@ -30,8 +30,10 @@ use crate::wire::entry::Live;
 use crate::wire::tag::Tags;
 
 mod contend;
+mod glance;
 mod seen;
 
+pub(crate) use glance::Glance;
 pub(crate) use seen::Over;
 
 /// Where a search ends.

@@ -11,6 +11,35 @@ use crate::wire::entry::Live;
 pub(super) struct Run(#[cfg(feature = "testing")] Option<u64>);
 
 impl Run {
+    /// Of a search that finds nobody to join, which is not made before it [has looked](Self::looked).
+    pub(super) fn looking(inner: &Inner, key: &str) -> Self {
+        let mut run = Self::default();
+        if wants(inner, key) {
+            run.next(inner, key, &mut Search::new(), Answer::Nobody);
+        }
+        run
+    }
+
+    /// That search.
+    pub(super) fn looked(
+        &mut self,
+        inner: &Inner,
+        key: &str,
+        answer: Answer,
+    ) -> Search<Live, Over, SharedError> {
+        match answer {
+            Answer::Seen(seen, stands) if !wants(inner, key) => {
+                Search::looked(&AllRules, seen, stands)
+            }
+            answer => {
+                let mut search = Search::new();
+                search.next(&AllRules, Answer::Nobody);
+                self.next(inner, key, &mut search, answer);
+                search
+            }
+        }
+    }
+
     /// Goes on with the answer to a step.
     pub(super) fn next(
         &mut self,
@@ -20,12 +49,7 @@ impl Run {
         answer: Answer,
     ) -> Option<Landing<Live, SharedError>> {
         #[cfg(feature = "testing")]
-        if inner
-            .settings
-            .trace
-            .as_ref()
-            .is_some_and(|trace| trace.wants(key))
-        {
+        if wants(inner, key) {
             return self.trace(inner, key, search, answer);
         }
         #[cfg(not(feature = "testing"))]
@@ -49,6 +73,22 @@ impl Run {
             json!({"Heard": {"run": run, "key": key, "heard": heard, "to": search, "told": told}})
         });
         told
+    }
+}
+
+/// Whether a trace asks for the steps of searches of `key`.
+#[inline]
+fn wants(inner: &Inner, key: &str) -> bool {
+    #[cfg(feature = "testing")]
+    return inner
+        .settings
+        .trace
+        .as_ref()
+        .is_some_and(|trace| trace.wants(key));
+    #[cfg(not(feature = "testing"))]
+    {
+        let _ = (inner, key);
+        false
     }
 }
 

@@ -4,6 +4,7 @@
 //! makes no room for more than came; and nothing is read that reads of strings cannot have as an answer.
 
 use std::mem;
+use std::ops::Range;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
@@ -63,7 +64,7 @@ impl Answers {
         bytes: &mut BytesMut,
         count: Option<usize>,
     ) -> Result<Option<Reply>, Malformed> {
-        while let Some(part) = part(bytes, &mut self.small)? {
+        while let Some(part) = self.part(bytes)? {
             match (part, self.left) {
                 (Part::Error(code), None) => return Ok(Some(Reply::Error(code))),
                 (Part::Array(length), None) => {
@@ -97,6 +98,17 @@ impl Answers {
         bytes.advance(end + 1);
         self.strings.push(Some(line));
         Ok(Some(Reply::Answers))
+    }
+
+    /// The next part. A small string is copied from where it stands.
+    fn part(&mut self, bytes: &mut BytesMut) -> Result<Option<Part>, Malformed> {
+        let Some(place) = small(bytes) else {
+            return part(bytes, &mut self.small);
+        };
+        let end = place.end + 2;
+        let string = copied(&bytes[place], &mut self.small);
+        bytes.advance(end);
+        Ok(Some(Part::String(string)))
     }
 
     /// Of those that this command cannot have there may be any number.
@@ -137,6 +149,18 @@ enum Part {
     /// So many follow.
     Array(usize),
     Error(String),
+}
+
+/// Where a small string stands that is what comes next, if it is whole and nothing about it is unusual.
+fn small(bytes: &[u8]) -> Option<Range<usize>> {
+    let text = bytes.strip_prefix(b"$")?;
+    let digits = text.iter().take(4).take_while(|byte| byte.is_ascii_digit());
+    let digits = digits.count();
+    let length = length(b'$', &text[..digits]).ok()?;
+    let start = 1 + digits + 2;
+    let end = start + length;
+    let is_whole = bytes.get(end..end + 2)? == b"\r\n" && bytes[1 + digits..start] == *b"\r\n";
+    (is_whole && length < SMALL).then_some(start..end)
 }
 
 /// Takes a part of a reply from the beginning of `bytes`, with `small` as room for a small string; `None`: there is

@@ -126,6 +126,14 @@ impl<L, D, F> Search<L, D, F> {
         }
     }
 
+    /// One that has found nobody to join, and has looked.
+    pub(crate) fn looked(rules: &impl Rules<Rule>, seen: Seen<L, D>, stands: bool) -> Self {
+        Self {
+            step: Self::seen(rules, seen, false, stands),
+            holds: false,
+        }
+    }
+
     pub(crate) fn step(&self) -> &Step<L, D, F> {
         &self.step
     }
@@ -133,6 +141,17 @@ impl<L, D, F> Search<L, D, F> {
     /// The step at which it has ended; goes on from the beginning.
     pub(crate) fn end(&mut self) -> Step<L, D, F> {
         mem::replace(&mut self.step, Step::Join)
+    }
+
+    /// The entry to decode, if that is where it has ended.
+    pub(crate) fn served(&mut self) -> Option<L> {
+        if !matches!(self.step, Step::Serve(_)) {
+            return None;
+        }
+        match self.end() {
+            Step::Serve(live) => Some(live),
+            _ => None,
+        }
     }
 
     /// What was to be served is of no use as it is.

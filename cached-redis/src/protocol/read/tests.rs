@@ -134,3 +134,20 @@ fn a_result_is_shared_if_its_fill_has_won_and_its_tags_still_have_their_generati
         assert_eq!(Fill::sent(&AllRules, sent).landing(same, 'v'), landing);
     }
 }
+
+#[test]
+fn a_search_that_is_made_after_its_first_look_is_where_it_would_be() {
+    for seen in [
+        Seen::Absent,
+        Seen::Leased,
+        Seen::Live('v'),
+        Seen::Expired,
+        Seen::Dead('d'),
+        Seen::Barred,
+    ] {
+        for stands in [true, false] {
+            let (search, _) = after(&[Answer::Nobody, Answer::Seen(seen, stands)]);
+            assert_eq!(Reader::looked(&AllRules, seen, stands), search);
+        }
+    }
+}

@@ -2,19 +2,22 @@
 //! answer if their load fails.
 
 use std::mem;
+use std::time::Duration;
 
 use super::Reader;
-use super::call::{Ids, Item};
+use super::call::{Ids, Item, Request};
 use super::load::Made;
 use super::loads::Loads;
-use super::plan::{EachPlan, Id, Plan, Value};
+use super::plan::{EachPlan, Id, Value};
 use super::renew::{Renewal, Work};
 use super::steps::{self, One, split};
 use crate::engine::context;
 use crate::engine::plan::ErrorOf;
+use crate::observe::event::Event;
 use crate::observe::status::Status;
 use crate::protocol::freshness::Freshness;
 use crate::protocol::read::Step;
+use crate::read::search::Lookup;
 use crate::read::{audit, reader};
 use crate::wire::entry::Live;
 
@@ -23,69 +26,91 @@ pub(super) struct Kept<P: EachPlan> {
     ids: Ids<Id<P>>,
     value: Option<Value<P>>,
     live: Live,
-    made: Made,
+    /// Where somebody asks what was read.
+    request: Option<Request>,
     status: Status,
 }
 
-impl<P: EachPlan> Kept<P> {
-    fn new(
-        plan: &Plan<'_, P>,
-        item: Item<'_, Id<P>>,
-        value: Option<Value<P>>,
-        live: Live,
-        status: Status,
-    ) -> Self {
-        let made = Made {
-            request: plan.asked(&item),
-            entry: live.entry.clone(),
-        };
-        Self {
-            ids: item.ids,
-            value,
-            live,
-            made,
-            status,
+/// An entry that is no answer, or not yet.
+pub(super) enum Unfit {
+    Undecodable(Live),
+    Outdated(Live),
+    Expired(Live, Option<Duration>),
+}
+
+impl Unfit {
+    pub(super) fn tell(self, lookup: &mut Lookup<'_>) {
+        match self {
+            Self::Undecodable(live) => lookup.undecodable(live),
+            Self::Outdated(live) => lookup.outdated(live),
+            Self::Expired(live, patience) => lookup.expired(live, patience),
         }
     }
 }
 
 impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
-    /// Takes the answer of an entry; gives the one back that it is of no use to, or not yet.
-    pub(super) fn take<'k>(
+    /// Takes the answer of the entry that `one` has found; gives back those that it is of no use to, or not yet.
+    pub(super) fn take_one<'k>(
         &mut self,
-        mut one: One<'k, Id<P>>,
+        one: One<'k, Id<P>>,
         live: Live,
     ) -> Option<One<'k, Id<P>>> {
-        let encoder = self.encoder(&one.item);
+        let One {
+            item,
+            mut lookup,
+            rights,
+        } = one;
+        let (item, unfit) = self.take(item, live, Some(&lookup))?;
+        unfit.tell(&mut lookup);
+        Some(One {
+            item,
+            lookup,
+            rights,
+        })
+    }
+
+    /// The same of an `item` that may have no search but its first look.
+    pub(super) fn take<'k>(
+        &mut self,
+        item: Item<'k, Id<P>>,
+        live: Live,
+        lookup: Option<&Lookup<'_>>,
+    ) -> Option<(Item<'k, Id<P>>, Unfit)> {
+        let encoder = self.encoder(&item);
         let Some(value) = self.own.decode(&encoder, &live) else {
-            one.lookup.undecodable(live);
-            return Some(one);
+            return Some((item, Unfit::Undecodable(live)));
         };
-        let renewal = || Renewal::new(&one.item, &live);
+        let renewal = || Renewal::new(&item, &live);
+        let found = || lookup.map_or(Status::Hit, |lookup| lookup.status(&live));
         let status = match reader::judge(&encoder, &live) {
             Freshness::Dead => {
-                one.lookup.outdated(live);
-                return Some(one);
+                return Some((item, Unfit::Outdated(live)));
             }
-            Freshness::IfError if !self.inner.renewals.rests(&one.item.request.key) => {
-                one.lookup.expired(live, self.policy().soft_timeout);
-                return Some(one);
+            Freshness::IfError if !self.inner.renewals.rests(&item.request.key) => {
+                let patience = self.policy().soft_timeout;
+                return Some((item, Unfit::Expired(live, patience)));
             }
             Freshness::IfError => Status::Stale,
             // No caller is to pay for it.
             Freshness::Fresh if F::DETACHES && audit::is_drawn(encoder.policy, &live.header) => {
                 self.audits.push(renewal());
-                one.lookup.status(&live)
+                found()
             }
-            Freshness::Fresh => one.lookup.status(&live),
+            Freshness::Fresh => found(),
             due => {
                 let status = match due {
                     Freshness::Revalidate => Status::Stale,
-                    _ => one.lookup.status(&live),
+                    _ => found(),
                 };
                 if !F::DETACHES {
                     let renewal = renewal();
-                    let kept = Kept::new(&self.plan, one.item, value, live, status);
+                    let kept = Kept {
+                        request: self.asked(&item),
+                        ids: item.ids,
+                        value,
+                        live,
+                        status,
+                    };
                     self.kept.push((renewal, kept));
                     return None;
                 }
@@ -93,33 +118,51 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
                 status
             }
         };
-        self.answer(Kept::new(&self.plan, one.item, value, live, status));
+        let request = self.asked(&item);
+        self.answer(item.ids, value, &live, (status, request));
         None
     }
 
     /// Answers the ids of an entry.
-    fn answer(&mut self, kept: Kept<P>) {
-        context::served(&kept.live.header);
-        if kept.status == Status::Stale {
+    fn answer(
+        &mut self,
+        ids: Ids<Id<P>>,
+        value: Option<Value<P>>,
+        live: &Live,
+        (status, request): (Status, Option<Request>),
+    ) {
+        context::served(&live.header);
+        if status == Status::Stale {
             context::served_stale();
         }
-        self.answered(kept.status, Some(&kept.made));
-        let mut ids = kept.ids.into_iter();
-        let first = ids.next().zip(kept.value);
-        // Each has one of its own: values need not be `Clone`.
-        let own = self.plan.own;
-        let others = ids.filter_map(|id| Some((id, own.decode(&self.plan.encoder, &kept.live)??)));
-        self.found.extend(others.chain(first));
+        self.emit(&Event::of(status));
+        if self.wish.is_told() {
+            let entry = live.entry.clone();
+            self.describe(status, Some(&Made { request, entry }));
+        }
+        if !ids.others.is_empty() {
+            // Each has one of its own: values need not be `Clone`.
+            let (own, encoder) = (self.plan.own, &self.plan.encoder);
+            let others = ids.others.into_iter();
+            let others = others.filter_map(|id| Some((id, own.decode(encoder, live)??)));
+            self.found.extend(others);
+        }
+        self.found.extend(value.map(|value| (ids.id, value)));
+    }
+
+    fn answer_kept(&mut self, kept: Kept<P>) {
+        let told = (kept.status, kept.request);
+        self.answer(kept.ids, kept.value, &kept.live, told);
     }
 
     /// Answers those by what they hold for which there is nothing more to wait for, if that still stands; gives
     /// back those without an answer.
     pub(super) async fn keep<'k>(&mut self, ones: Vec<One<'k, Id<P>>>) -> Vec<One<'k, Id<P>>> {
-        let (mut held, mut rest) = split(ones, |step| matches!(step, Step::Keep));
+        let (held, mut rest) = split(ones, |step| matches!(step, Step::Keep));
         if held.is_empty() {
             return rest;
         }
-        let stand = steps::stand(self.inner, self.function, &mut held).await;
+        let stand = steps::stand(self.function, &held).await;
         for (mut one, stands) in held.into_iter().zip(stand) {
             if !stands {
                 one.lookup.lost();
@@ -137,19 +180,20 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
             one.lookup.lost();
             return Some(one);
         };
-        self.answer(Kept::new(&self.plan, one.item, value, live, Status::Stale));
+        let told = (Status::Stale, self.asked(&one.item));
+        self.answer(one.item.ids, value, &live, told);
         None
     }
 
     /// Answers `ones`, whose load has failed, by what they hold, if all of them do and that still stands.
     pub(super) async fn fall_back(
         &mut self,
-        mut ones: Vec<One<'_, Id<P>>>,
+        ones: Vec<One<'_, Id<P>>>,
         error: ErrorOf<P>,
     ) -> Result<(), ErrorOf<P>> {
         let all_hold = ones.iter().all(|one| one.held().is_some());
         let stand = match all_hold {
-            true => steps::stand(self.inner, self.function, &mut ones).await,
+            true => steps::stand(self.function, &ones).await,
             false => vec![false],
         };
         let answered = |one| self.answer_held(one).is_none();
@@ -192,6 +236,6 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
                 self.found.extend(values);
             }
         }
-        kept.into_iter().for_each(|old| self.answer(old));
+        kept.into_iter().for_each(|old| self.answer_kept(old));
     }
 }

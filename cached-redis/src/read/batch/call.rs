@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::iter;
+use std::mem;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,10 +30,36 @@ pub struct Batch<K> {
     pub(super) requests: Option<Vec<Request>>,
 }
 
+/// A part of the text that the keys of all ids are rendered into.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    all: Arc<str>,
+    place: Range<usize>,
+}
+
+impl Deref for Key {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.all[self.place.clone()]
+    }
+}
+
+impl Key {
+    /// Those that end at these places.
+    fn parts(text: String, ends: Vec<usize>) -> impl Iterator<Item = Self> {
+        let (all, mut start) = (Arc::<str>::from(text), 0);
+        ends.into_iter().map(move |end| Self {
+            all: Arc::clone(&all),
+            place: mem::replace(&mut start, end)..end,
+        })
+    }
+}
+
 /// What is asked for one id.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
-    pub(super) key: String,
+    pub(super) key: Key,
     pub(super) tags: Tags,
     /// That of the source, where the function can tell it.
     pub(super) version: Option<u64>,
@@ -52,8 +80,8 @@ pub(super) struct Target<K> {
 /// The ids that one entry answers: whose keys are the same, share it.
 #[derive(Clone)]
 pub(super) struct Ids<K> {
-    id: K,
-    others: Vec<K>,
+    pub(super) id: K,
+    pub(super) others: Vec<K>,
 }
 
 /// What is asked for one entry, and the ids that it answers.
@@ -69,7 +97,19 @@ impl<K> Target<K> {
     }
 }
 
+impl<'a, K> Item<'a, K> {
+    /// Its key and tags.
+    pub(super) fn asked(&self) -> (&'a str, &'a Tags) {
+        (&self.request.key, &self.request.tags)
+    }
+}
+
 impl<K> Ids<K> {
+    fn of(id: K) -> Self {
+        let others = Vec::new();
+        Self { id, others }
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &K> {
         iter::once(&self.id).chain(&self.others)
     }
@@ -83,7 +123,13 @@ impl<K> Batch<K> {
     /// The call of a batch whose keys were given by hand, each with its label.
     pub(crate) fn direct(cache: &Cache, ids: Vec<K>, keys: Vec<(String, Label)>) -> Self {
         let call = Call::on(&DIRECT, Instance::DIRECT, cache);
-        let requests = keys.into_iter().map(|(key, label)| Request {
+        let (mut text, mut ends) = (String::new(), Vec::with_capacity(keys.len()));
+        for (key, _) in &keys {
+            text.push_str(key);
+            ends.push(text.len());
+        }
+        let keys = Key::parts(text, ends).zip(keys);
+        let requests = keys.map(|(key, (_, label))| Request {
             tags: label.tags,
             version: label.version,
             ..Request::of(key)
@@ -102,16 +148,21 @@ impl Call {
     pub fn batch<K>(self, ids: Vec<K>, mut render: impl FnMut(&mut KeyWriter, &K)) -> Batch<K> {
         let requests = self.cache().and_then(|cache| {
             let own = cache.inner.function_tag(self.function);
-            let mut requests = Vec::with_capacity(ids.len());
-            let rendered = ids.iter().try_for_each(|id| {
-                let mut writer = KeyWriter::new(&cache.inner.namespace);
+            let mut ends = Vec::with_capacity(ids.len());
+            let text = ids.iter().try_fold(String::new(), |text, id| {
+                let mut writer = KeyWriter::within(text, &cache.inner.namespace);
                 render(&mut writer, id);
-                let mut request = Request::of(writer.finish()?);
-                own.iter().for_each(|own| request.tags.add(own.to_string()));
-                requests.push(request);
-                Some(())
+                let text = writer.finish()?;
+                ends.push(text.len());
+                Some(text)
             });
-            self.rendered(&cache.inner, rendered.map(|()| requests))
+            let request = |key| {
+                let mut request = Request::of(key);
+                own.iter().for_each(|own| request.tags.add(own.to_string()));
+                request
+            };
+            let requests = text.map(|text| Key::parts(text, ends).map(request).collect());
+            self.rendered(&cache.inner, requests)
         });
         Batch {
             requests,
@@ -165,7 +216,7 @@ impl<K> Batch<K> {
 }
 
 impl Request {
-    fn of(key: String) -> Self {
+    fn of(key: Key) -> Self {
         Self {
             key,
             tags: Tags::default(),
@@ -221,14 +272,15 @@ fn grouped<K>(
     all: Vec<Request>,
     same: fn(&K, &K) -> bool,
 ) -> (Vec<Request>, Vec<Ids<K>>) {
-    let places = places(&all);
+    let Some(places) = places(&all) else {
+        return (all, ids.into_iter().map(Ids::of).collect());
+    };
     let mut requests = Vec::<Request>::with_capacity(all.len());
     let mut groups = Vec::<Ids<K>>::with_capacity(all.len());
     for ((id, request), place) in ids.into_iter().zip(all).zip(places) {
         let Some(known) = requests.get_mut(place) else {
             requests.push(request);
-            let others = Vec::new();
-            groups.push(Ids { id, others });
+            groups.push(Ids::of(id));
             continue;
         };
         known.tags.merge(&request.tags);
@@ -241,13 +293,14 @@ fn grouped<K>(
     (requests, groups)
 }
 
-/// The place of the key of each among those that differ.
-fn places(requests: &[Request]) -> Vec<usize> {
+/// The place of the key of each among those that differ; `None`: all do.
+fn places(requests: &[Request]) -> Option<Vec<usize>> {
     let hasher = DefaultHashBuilder::default();
     let mut known = HashMap::with_capacity_and_hasher(requests.len(), hasher);
     let places = requests.iter().map(|request| {
         let next = known.len();
-        *known.entry(request.key.as_str()).or_insert(next)
+        *known.entry(&*request.key).or_insert(next)
     });
-    places.collect()
+    let places = places.collect();
+    (known.len() < requests.len()).then_some(places)
 }

@@ -40,7 +40,7 @@ pub(crate) struct Leases {
 
 impl Leases {
     /// Of these keys, or some of them.
-    pub(super) fn new<'k>(inner: &Arc<Inner>, keys: impl Iterator<Item = &'k String>) -> Self {
+    pub(super) fn new<'k>(inner: &Arc<Inner>, keys: impl Iterator<Item = &'k str>) -> Self {
         Self {
             inner: Arc::clone(inner),
             token: Token::next(),
@@ -215,11 +215,11 @@ pub(super) struct Epochs {
 }
 
 impl Epochs {
-    pub(super) fn note<'k>(inner: &Inner, keys: impl Iterator<Item = &'k String>) -> Self {
+    pub(super) fn note<'k>(inner: &Inner, keys: impl Iterator<Item = &'k str>) -> Self {
         let mut each = keys.map(|key| (key, inner.store.epoch(key)));
         let first = each.next().map_or(0, |(_, epoch)| epoch);
         let others = each.filter(|(_, epoch)| *epoch != first);
-        let others = others.map(|(key, epoch)| (key.clone(), epoch)).collect();
+        let others = others.map(|(key, epoch)| (key.to_owned(), epoch)).collect();
         Self { first, others }
     }
 
@@ -235,15 +235,15 @@ impl Claims {
     /// Asks for those on `keys`; of each that was not granted why.
     pub(super) async fn ask(
         inner: &Arc<Inner>,
-        keys: impl Iterator<Item = &String>,
+        keys: impl Iterator<Item = &str>,
     ) -> (Self, Vec<Answer<Option<Claimed>>>) {
-        let key = |key: &String| claim::beside(inner, key);
+        let key = |key: &str| claim::beside(inner, key);
         let asked = keys.map(|of| Asked {
             key: key(of),
             over: None,
         });
         let asked: Vec<_> = asked.collect();
-        let mut leases = Leases::new(inner, asked.iter().map(|asked| &asked.key));
+        let mut leases = Leases::new(inner, asked.iter().map(|asked| asked.key.as_str()));
         let answers = leases.acquire(&asked).await.into_iter();
         let refused = |(asked, answer): (&Asked, Answer<_>)| match answer? {
             Granted::No(Some(entry)) => {
@@ -256,7 +256,7 @@ impl Claims {
     }
 
     /// Gives back those on `keys`, which will not be loaded.
-    pub(super) fn let_go<'k>(&mut self, keys: impl Iterator<Item = &'k String>) {
+    pub(super) fn let_go<'k>(&mut self, keys: impl Iterator<Item = &'k str>) {
         let Self(leases) = self;
         let keys = keys.map(|key| claim::beside(&leases.inner, key)).collect();
         leases.let_go(&keys);
@@ -330,7 +330,7 @@ mod tests {
             key: key.to_owned(),
             over: None,
         });
-        let mut leases = Leases::new(&cache.inner, asked.iter().map(|asked| &asked.key));
+        let mut leases = Leases::new(&cache.inner, asked.iter().map(|asked| asked.key.as_str()));
         leases.acquire(&asked).await;
         assert_eq!(held().await, [true, true]);
         leases.let_go(&HashSet::from(["a".to_owned()]));

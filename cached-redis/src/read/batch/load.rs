@@ -68,7 +68,7 @@ impl<P: EachPlan> Plan<'_, P> {
         let (mut ids, mut keys, mut tags) = (Vec::new(), Vec::new(), BTreeSet::new());
         for item in items {
             ids.extend(item.ids.iter().cloned());
-            keys.push(item.request.key.clone());
+            keys.push(item.request.key.to_string());
             tags.extend(item.request.tags.keys());
         }
         let unread = tags
@@ -173,7 +173,7 @@ impl<P: EachPlan> Plan<'_, P> {
             match (encoded, &mut permit) {
                 (Ok(encoded), permit) => {
                     permit.iter_mut().for_each(Permit::replaced);
-                    fills.push(Fill::over(key.clone(), token, encoded, flight.take()));
+                    fills.push(Fill::over(key.to_string(), token, encoded, flight.take()));
                 }
                 // Not to be kept: those who waited share the next load instead of queueing for leases.
                 (Err(_), None) if token == leases.token() => flight
@@ -183,7 +183,7 @@ impl<P: EachPlan> Plan<'_, P> {
                 (Err(NotStored::Unfit | NotStored::TooManyTags), Some(permit)) => {
                     permit.rest(claim::TAKEN);
                 }
-                (Err(_), _) => discarded.push((key.clone(), token)),
+                (Err(_), _) => discarded.push((key.to_string(), token)),
             }
             held.push((permit, flight));
         }

@@ -51,6 +51,7 @@ use crate::store::Store as _;
 mod answer;
 mod call;
 mod fill;
+mod glance;
 mod lead;
 mod leases;
 mod load;
@@ -196,9 +197,9 @@ impl<'r, P: EachPlan, F: Loads<P>> Reader<'r, P, F> {
     }
 
     async fn search(&mut self, items: Vec<Item<'_, Id<P>>>) -> Result<(), ErrorOf<P>> {
-        let mut ones = self.ones(items);
+        let mut ones = self.glance(items).await;
         while !ones.is_empty() {
-            steps::look(self.inner, self.function, &mut ones).await;
+            steps::look(self.function, &mut ones).await;
             ones = self.served(ones).await?;
             let policy = self.encoder.policy;
             let rights = steps::contend(self.inner, self.function, policy, &mut ones).await;
@@ -216,13 +217,26 @@ impl<'r, P: EachPlan, F: Loads<P>> Reader<'r, P, F> {
     where
         'r: 'k,
     {
-        let (inner, policy) = (self.plan.inner, self.plan.encoder.policy);
-        let one = |item: Item<'k, _>| {
-            let Request { key, tags, .. } = item.request;
-            let lookup = Lookup::new(inner, self.function, key, tags, policy);
-            One::new(item, lookup)
-        };
-        items.into_iter().map(one).collect()
+        items.into_iter().map(|item| self.one(item)).collect()
+    }
+
+    fn one<'k>(&self, item: Item<'k, Id<P>>) -> One<'k, Id<P>>
+    where
+        'r: 'k,
+    {
+        let lookup = self.lookup(&item);
+        One::new(item, lookup)
+    }
+
+    fn lookup<'k>(&self, item: &Item<'k, Id<P>>) -> Lookup<'k>
+    where
+        'r: 'k,
+    {
+        let (key, tags) = item.asked();
+        let Plan {
+            inner, function, ..
+        } = self.plan;
+        Lookup::new(inner, function, key, tags, self.plan.encoder.policy)
     }
 
     /// Takes the answers there are, and goes on behind the caller with what has to be; gives back those
@@ -255,7 +269,7 @@ impl<'r, P: EachPlan, F: Loads<P>> Reader<'r, P, F> {
             return Ok(Some(one));
         }
         match one.lookup.search.end() {
-            Step::Serve(live) => return Ok(self.take(one, live)),
+            Step::Serve(live) => return Ok(self.take_one(one, live)),
             Step::Fail(shared) => {
                 if let Some(error) = self.own.take(&shared) {
                     self.answered(Status::Joined, None);

@@ -31,7 +31,7 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
     pub(super) async fn shadow(&mut self, items: Vec<Item<'_, Id<P>>>) -> Result<(), ErrorOf<P>> {
         let mut ones = self.ones(items);
         if !transaction::is_open() {
-            steps::look(self.inner, self.function, &mut ones).await;
+            steps::look(self.function, &mut ones).await;
         }
         let (mut items, mut hits) = (Vec::with_capacity(ones.len()), Hits::new());
         for mut one in ones {
@@ -55,8 +55,8 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
         items: Vec<Item<'_, Id<P>>>,
         hits: Hits<'_>,
     ) -> Result<(), ErrorOf<P>> {
-        let mut leases = Leases::new(self.inner, items.iter().map(|item| &item.request.key));
-        let fresh = |item: &Item<'_, Id<P>>| match hits.get(item.request.key.as_str()) {
+        let mut leases = Leases::new(self.inner, items.iter().map(|item| &*item.request.key));
+        let fresh = |item: &Item<'_, Id<P>>| match hits.get(&*item.request.key) {
             Some((live, Freshness::Fresh)) => Some(live),
             _ => None,
         };
@@ -64,8 +64,8 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
         let filled = filled.map(|item| item.request);
         let rights = self.obtain(&mut leases, filled).await;
         for item in &items {
-            match rights.contains_key(&item.request.key) {
-                _ if hits.contains_key(item.request.key.as_str()) => self.emit(&Event::ShadowHit),
+            match rights.contains_key(&*item.request.key) {
+                _ if hits.contains_key(&*item.request.key) => self.emit(&Event::ShadowHit),
                 true => self.answered(Status::Miss, None),
                 false => self.answered(Status::Bypass, None),
             }
@@ -79,7 +79,7 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
         }
         let rights = items
             .iter()
-            .filter_map(|item| Some((item, *rights.get(&item.request.key)?)));
+            .filter_map(|item| Some((item, *rights.get(&*item.request.key)?)));
         let rights: Vec<_> = rights.collect();
         let filled = rights.iter().map(|(item, _)| *item);
         let encoded = self.encoded(&values, filled, &loaded, &leases);
@@ -91,7 +91,12 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
                     entry: encoded.entry.clone(),
                 };
                 self.describe(Status::Miss, Some(&made));
-                fills.push(Fill::over(item.request.key.clone(), token, encoded, None));
+                fills.push(Fill::over(
+                    item.request.key.to_string(),
+                    token,
+                    encoded,
+                    None,
+                ));
             }
         }
         // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
@@ -119,7 +124,7 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
             pass.is_some() && !request.is_bypassed
         };
         let free: Vec<_> = requests.filter(free).collect();
-        let keys: Vec<_> = free.iter().map(|request| request.key.as_str()).collect();
+        let keys: Vec<_> = free.iter().map(|request| &*request.key).collect();
         let entries = self.inner.store.get_each(&keys).await;
         if let Some(error) = entries.iter().find_map(|entry| entry.as_ref().err()) {
             self.failed(error);
@@ -138,7 +143,7 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
         read.unwrap_or_else(|error| self.failed(&error));
         let mut others = Vec::new();
         for ((request, entry), tags) in found.into_iter().zip(tags) {
-            let key = request.key.as_str();
+            let key = &*request.key;
             if !leases.stamps().covers(&tags) {
                 continue;
             }

@@ -107,9 +107,9 @@ impl<P: EachPlan> Plan<'_, P> {
         L: Future<Output = ReturnOf<P>>,
     {
         let mut claims = self.claim(&mut renewals).await;
-        let mut leases = Leases::new(self.inner, renewals.iter().map(|one| &one.request.key));
+        let mut leases = Leases::new(self.inner, renewals.iter().map(|one| &*one.request.key));
         let barred = self.stamp(&mut leases, &mut renewals).await;
-        claims.let_go(barred.iter().map(|one| &one.request.key));
+        claims.let_go(barred.iter().map(|one| &*one.request.key));
         if renewals.is_empty() {
             return None;
         }
@@ -145,7 +145,7 @@ impl<P: EachPlan> Plan<'_, P> {
 
     /// Asks for the claims; leaves those that were granted.
     async fn claim(&self, renewals: &mut Vec<Renewal<Id<P>>>) -> Claims {
-        let keys = renewals.iter().map(|renewal| &renewal.request.key);
+        let keys = renewals.iter().map(|renewal| &*renewal.request.key);
         let (claims, answers) = Claims::ask(self.inner, keys).await;
         let mut answers = answers.into_iter();
         let rest = |claimed: &Claimed| claimed.rest();

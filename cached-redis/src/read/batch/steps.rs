@@ -28,7 +28,7 @@ pub(super) struct One<'a, K> {
     pub(super) item: Item<'a, K>,
     pub(super) lookup: Lookup<'a>,
     /// Most find an entry and have no use for any.
-    rights: Option<Box<Rights>>,
+    pub(super) rights: Option<Box<Rights>>,
 }
 
 impl<'a, K> One<'a, K> {
@@ -87,8 +87,8 @@ pub(super) fn split<K>(
     ones.into_iter().partition(|one| one.is(step))
 }
 
-/// Looks all up, in one round trip; those that somebody here loads need no look.
-pub(super) async fn look<K>(inner: &Inner, function: &Function, ones: &mut [One<'_, K>]) {
+/// Lets those begin that have not: what somebody here loads needs no look.
+pub(super) fn join<K>(ones: &mut [One<'_, K>]) {
     for one in at(ones, |step| matches!(step, Step::Join)) {
         let is_bypassed = one.item.request.is_bypassed;
         if !is_bypassed && let Some(live) = one.lookup.local() {
@@ -102,50 +102,58 @@ pub(super) async fn look<K>(inner: &Inner, function: &Function, ones: &mut [One<
         };
         one.hear(answer);
     }
+}
+
+/// Looks all up, in one round trip.
+pub(super) async fn look<K>(function: &Function, ones: &mut [One<'_, K>]) {
+    join(ones);
     let looking = at(ones, |step| matches!(step, Step::Look { .. }));
-    let seen = seen_each(inner, function, &looking).await;
-    if let Some(error) = seen.iter().find_map(|seen| seen.as_ref().err()) {
-        inner.emit(&function.site, &Event::Away(error));
-    }
+    let Some(source) = looking.first().map(|one| one.lookup.source()) else {
+        return;
+    };
+    let asked: Vec<_> = looking.iter().map(|one| one.item.asked()).collect();
+    let seen = seen_each(source, function, &asked).await;
     for (one, seen) in looking.into_iter().zip(seen) {
         one.hear(seen.map_or(Answer::Away, |seen| one.lookup.answer(seen)));
     }
 }
 
-/// The same of each, where a server that is away costs its own keys alone.
-async fn seen_each<K>(
-    inner: &Inner,
+/// What stands under each key, where a server that is away costs its own keys alone.
+pub(super) async fn seen_each(
+    source: &Source<'_>,
     function: &Function,
-    ones: &[&mut One<'_, K>],
+    asked: &[(&str, &Tags)],
 ) -> Vec<Result<Seen, StoreError>> {
-    match seen(inner, function, ones).await {
-        Ok(seen) => seen.into_iter().map(Ok).collect(),
+    let inner = source.inner;
+    let seen = match seen(source, function, asked).await {
+        Ok(seen) => return seen.into_iter().map(Ok).collect(),
         Err(error) if !inner.store.is_shared_out() => {
-            ones.iter().map(|_| Err(error.clone())).collect()
+            asked.iter().map(|_| Err(error.clone())).collect()
         }
         Err(_) => {
-            let each = ones.iter().map(async |one| {
-                let mut seen = seen(inner, function, slice::from_ref(one)).await?;
+            let each = asked.iter().map(async |one| {
+                let mut seen = seen(source, function, slice::from_ref(one)).await?;
                 seen.pop().ok_or(StoreError::Answer)
             });
             join_all(each).await
         }
+    };
+    if let Some(error) = seen.iter().find_map(|seen| seen.as_ref().err()) {
+        inner.emit(&function.site, &Event::Away(error));
     }
+    seen
 }
 
-/// What stands under the keys of `ones`, and is alive by its tags.
-async fn seen<K>(
-    inner: &Inner,
+/// What stands under the keys, and is alive by its tags.
+async fn seen(
+    source: &Source<'_>,
     function: &Function,
-    ones: &[&mut One<'_, K>],
+    asked: &[(&str, &Tags)],
 ) -> Result<Vec<Seen>, StoreError> {
-    let asked: Vec<_> = ones
-        .iter()
-        .map(|one| (one.item.request.key.as_str(), &one.item.request.tags))
-        .collect();
-    let Some(source) = ones.first().map(|one| one.lookup.source()) else {
+    if asked.is_empty() {
         return Ok(Vec::new());
-    };
+    }
+    let inner = source.inner;
     let seen = |key: &str, entry| Seen::of(inner, function, key, entry);
     // Nearly always there are no tags, and nothing is kept: what is found is what stands.
     if source.keeps_nothing() && asked.iter().all(|(_, tags)| tags.is_empty()) {
@@ -156,16 +164,16 @@ async fn seen<K>(
             return Ok(found);
         }
         let found = found.into_iter().map(|seen| (seen, Generations::none()));
-        return judged(source, function, &asked, found).await;
+        return judged(source, function, asked, found).await;
     }
-    let looked = tags::look_all(source, &asked).await?.into_iter();
+    let looked = tags::look_all(source, asked).await?.into_iter();
     let found = looked
-        .zip(&asked)
+        .zip(asked)
         .map(|((entry, generations), (key, _))| match generations {
             Generations::Barred => (Seen::Barred, generations),
             _ => (seen(key, entry), generations),
         });
-    judged(source, function, &asked, found).await
+    judged(source, function, asked, found).await
 }
 
 /// What was found, by the generations of its tags.
@@ -194,13 +202,12 @@ async fn judged(
 }
 
 /// Of each of `ones` whether what it holds still stands, and is not to be invalidated either.
-pub(super) async fn stand<K>(
-    inner: &Inner,
-    function: &Function,
-    ones: &mut [One<'_, K>],
-) -> Vec<bool> {
-    let ones = at(ones, |_| true);
-    let seen = seen(inner, function, &ones).await.unwrap_or_default();
+pub(super) async fn stand<K>(function: &Function, ones: &[One<'_, K>]) -> Vec<bool> {
+    let Some(source) = ones.first().map(|one| one.lookup.source()) else {
+        return Vec::new();
+    };
+    let asked: Vec<_> = ones.iter().map(|one| one.item.asked()).collect();
+    let seen = seen(source, function, &asked).await.unwrap_or_default();
     let mut seen = seen.iter();
     let mut stands = |lookup: &Lookup<'_>| {
         let is_held = seen.next().is_some_and(|seen| lookup.is_held(seen));
@@ -222,7 +229,7 @@ pub(super) async fn contend<K>(
         let answer = one.enter();
         one.hear(answer);
     }
-    let mut leases = Leases::new(inner, ones.iter().map(|one| &one.item.request.key));
+    let mut leases = Leases::new(inner, ones.iter().map(|one| &*one.item.request.key));
     let acquiring = at(ones, |step| matches!(step, Step::Acquire(_)));
     if !acquiring.is_empty() {
         acquire(inner, function, &mut leases, acquiring).await;
@@ -249,7 +256,7 @@ pub(super) fn is_right(step: &At) -> bool {
 }
 
 async fn claim<K>(inner: &Arc<Inner>, function: &Function, ones: Vec<&mut One<'_, K>>) -> Claims {
-    let keys = ones.iter().map(|one| &one.item.request.key);
+    let keys = ones.iter().map(|one| &*one.item.request.key);
     let (claims, answers) = Claims::ask(inner, keys).await;
     if let Some(error) = answers.iter().find_map(|answer| answer.as_ref().err()) {
         inner.emit(&function.site, &Event::Away(error));
@@ -271,7 +278,7 @@ async fn acquire<K>(
     ones: Vec<&mut One<'_, K>>,
 ) {
     let asked = ones.iter().map(|one| Asked {
-        key: one.item.request.key.clone(),
+        key: one.item.request.key.to_string(),
         over: one.lookup.over().cloned(),
     });
     let asked: Vec<_> = asked.collect();
@@ -311,7 +318,7 @@ async fn stamp<K>(
     let mut barred = HashSet::new();
     for (one, tags) in granted {
         let covered = leases.stamps().covers(&tags);
-        barred.extend((!covered).then(|| one.item.request.key.clone()));
+        barred.extend((!covered).then(|| one.item.request.key.to_string()));
         match (one.held().is_some(), covered) {
             (false, true) => one.hear(Answer::Stamped),
             (false, false) => one.hear(Answer::Away),
@@ -322,6 +329,6 @@ async fn stamp<K>(
     }
     leases.let_go(&barred);
     if let Some(claims) = claims {
-        claims.let_go(barred.iter());
+        claims.let_go(barred.iter().map(String::as_str));
     }
 }

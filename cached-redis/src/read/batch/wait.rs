@@ -32,7 +32,7 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
         if queue.is_empty() {
             return Ok(rest);
         }
-        queue.sort_by(|a, b| a.item.request.key.cmp(&b.item.request.key));
+        queue.sort_by(|a, b| str::cmp(&a.item.request.key, &b.item.request.key));
         let (mut own, mut seats) = (Vec::new(), Vec::new());
         for mut one in queue {
             // Nobody can tell whether another load is of its version.
@@ -70,7 +70,7 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
             return Ok(());
         }
         own.iter().for_each(|_| self.answered(Status::Bypass, None));
-        let epochs = Epochs::note(self.inner, own.iter().map(|one| &one.item.request.key));
+        let epochs = Epochs::note(self.inner, own.iter().map(|one| &*one.item.request.key));
         let items = own.iter().map(|one| &one.item);
         let (result, loaded) = self.load(items, &Stamps::default()).await;
         let failure = result.as_ref().err().map(|error| self.failure(error));

@@ -49,7 +49,8 @@ pub struct KeyWriter {
 
 impl KeyWriter {
     pub(crate) fn new(namespace: &str) -> Self {
-        Self::within(String::new(), namespace)
+        let room = namespace.len() + 1 + ROOM;
+        Self::within(String::with_capacity(room), namespace)
     }
 
     /// For a key or a tag of a call, in the room of one before.
@@ -58,8 +59,9 @@ impl KeyWriter {
         Self::within(room::text(), namespace)
     }
 
+    /// Behind what was rendered before.
     #[inline]
-    fn within(text: String, namespace: &str) -> Self {
+    pub(crate) fn within(text: String, namespace: &str) -> Self {
         // Where it is: a text that was just written is slow to move.
         let mut writer = Self::of(text);
         writer.text.reserve(namespace.len() + 1 + ROOM);

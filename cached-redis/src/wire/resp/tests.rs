@@ -173,3 +173,30 @@ fn of_what_is_no_answer_to_a_command_nothing_is_kept() {
         assert!(answers.strings.is_empty() && received.is_empty());
     }
 }
+
+#[test]
+fn a_small_string_is_read_as_all_others_are_and_nothing_else_is_taken_for_one() {
+    for reply in [
+        &b"$0\r\n\r\n"[..],
+        b"$2\r\n\r\n\r\nx",
+        b"$12\r\nabcdefghijkl\r\n",
+        b"$12\r\nabcdefghijk",
+        b"$2\r\nab\rx",
+        b"$2\r\nabcd",
+        b"$2\rxab\r\n",
+        b"$2\n\nab\r\n",
+        b"$-1\r\n",
+        b"$\r\n\r\n",
+        b"$2",
+        b"$00002\r\nab\r\n",
+        b"$99999999999\r\nab\r\n",
+        b"*2\r\nab\r\n",
+        b"",
+    ] {
+        let mut answers = Answers::default();
+        let [mut bytes, mut rest] = [(); 2].map(|()| BytesMut::from(reply));
+        let taken = answers.part(&mut bytes);
+        let other = part(&mut rest, &mut BytesMut::new());
+        assert_eq!((taken, bytes), (other, rest), "{reply:?}");
+    }
+}

@@ -116,6 +116,17 @@ async fn readers_of_a_batch_do_not_depend_on_the_one_who_opened_it() {
 }
 
 #[tokio::test]
+async fn who_asks_for_a_key_twice_has_two_answers() {
+    let server = Server::start();
+    let store = store(&server.url(), settings()).await;
+    let keys = planted(&store, 2).await;
+    let asked: Vec<_> = [0, 1, 0, 1].map(|at| keys[at].as_str()).into();
+    let answers = store.get_all(&asked).await.unwrap();
+    let expected = asked.iter().map(|key| Some(Bytes::from((*key).to_owned())));
+    assert_eq!(answers, expected.collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn without_the_right_to_read_together_each_reads_alone() {
     let server = Server::start();
     server.command(&[b"ACL", b"SETUSER", b"default", b"-mget"]);
