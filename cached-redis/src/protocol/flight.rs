@@ -79,11 +79,13 @@ pub(crate) enum Place<L> {
 
 /// The flights of one cache, by key.
 pub(crate) struct Flights {
-    shards: Box<[Mutex<HashMap<Arc<str>, Open, Keyed>>]>,
+    shards: Box<[Mutex<Shard>]>,
     hasher: Keyed,
     /// Flights in the air: lets a hit pass without taking a lock.
     count: AtomicUsize,
 }
+
+type Shard = HashMap<Arc<str>, Open, Keyed>;
 
 struct Open {
     joined: Joined,
@@ -177,7 +179,7 @@ impl Flights {
         }
     }
 
-    fn shard(&self, key: &str) -> MutexGuard<'_, HashMap<Arc<str>, Open, Keyed>> {
+    fn shard(&self, key: &str) -> MutexGuard<'_, Shard> {
         // The table in it goes by the other end of the hash.
         let shard = (self.hasher.hash_one(key) >> 32) as usize % self.shards.len();
         // A map of plain data is whole after every statement, so a panic elsewhere is no reason to stop.
@@ -231,7 +233,7 @@ impl Flight {
     }
 
     /// This flight's place on the board, unless it was abandoned and another one stands there.
-    fn own<'a>(&self, shard: &'a mut HashMap<Arc<str>, Open, Keyed>) -> Option<&'a mut Open> {
+    fn own<'a>(&self, shard: &'a mut Shard) -> Option<&'a mut Open> {
         shard
             .get_mut(&self.key)
             .filter(|open| self.led.is(&open.joined))
