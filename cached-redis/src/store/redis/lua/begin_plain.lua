@@ -8,7 +8,7 @@ if #KEYS == 1 then
     local deadline = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[2]
     local entry = '\202T\1\0\0\0\0\0' .. ARGV[1] .. '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\24\0\0\0'
       .. ARGV[1] .. struct.pack('<I8', deadline)
-    if not redis.pcall('SET', KEYS[1], entry, 'PX', ARGV[2]).err then -- the same moment: time stands still in a script
+    if not redis.pcall('SET', KEYS[1], entry, 'PXAT', string.format('%.0f', deadline)).err then
       return 1
     end
   end
