@@ -141,11 +141,7 @@ fn attempt(weather: Weather, [by_hand, ours]: [u64; 2]) -> (Vec<&'static str>, V
 
 /// As other tests, this one is left out when a filter names another.
 fn is_wanted() -> bool {
-    let mut arguments: Vec<_> = std::env::args().skip(1).collect();
-    // What is to be skipped is another one.
-    while let Some(at) = arguments.iter().position(|argument| argument == "--skip") {
-        arguments.drain(at..arguments.len().min(at + 2));
-    }
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
     let mut filters = arguments
         .iter()
         .filter(|argument| !argument.starts_with('-'))
