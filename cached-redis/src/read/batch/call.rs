@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 use std::iter;
-use std::mem;
-use std::ops::{Deref, Range};
 use std::sync::Arc;
 use std::time::Duration;
 
 use quick_cache::DefaultHashBuilder;
 
+use super::key::Key;
 use crate::engine::handle::{Cache, Inner};
 use crate::engine::label::Label;
 use crate::observe::event::Event;
@@ -28,32 +27,6 @@ pub struct Batch<K> {
     pub(super) ids: Vec<K>,
     /// In the order of the ids; `None` when there is nothing to ask.
     pub(super) requests: Option<Vec<Request>>,
-}
-
-/// A part of the text that the keys of all ids are rendered into.
-#[derive(Clone, Debug)]
-pub(super) struct Key {
-    all: Arc<str>,
-    place: Range<usize>,
-}
-
-impl Deref for Key {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.all[self.place.clone()]
-    }
-}
-
-impl Key {
-    /// Those that end at these places.
-    fn parts(text: String, ends: Vec<usize>) -> impl Iterator<Item = Self> {
-        let (all, mut start) = (Arc::<str>::from(text), 0);
-        ends.into_iter().map(move |end| Self {
-            all: Arc::clone(&all),
-            place: mem::replace(&mut start, end)..end,
-        })
-    }
 }
 
 /// What is asked for one id.

@@ -52,6 +52,7 @@ mod answer;
 mod call;
 mod fill;
 mod glance;
+mod key;
 mod lead;
 mod leases;
 mod load;
