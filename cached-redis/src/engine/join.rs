@@ -6,7 +6,8 @@ use crate::engine::handle::Inner;
 use crate::engine::{context, tags, transaction};
 use crate::observe::registry::Function;
 use crate::protocol::bypass::{BypassLoad, Bypasses};
-use crate::protocol::flight::{Landing, Place, Seat};
+use crate::protocol::flight::{Place, Seat};
+use crate::protocol::progress::Landing;
 use crate::wire::tag::Tags;
 
 impl Seat {

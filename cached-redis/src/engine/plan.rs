@@ -8,7 +8,7 @@ use crate::engine::copies;
 use crate::engine::encode::Encoder;
 use crate::engine::shape::{ErrorSharing, Shape};
 use crate::engine::verdict::Verdict;
-use crate::protocol::flight::SharedError;
+use crate::protocol::progress::SharedError;
 use crate::wire::codec::{self, Checked, Choice, Codec as _, Format, Sampled};
 use crate::wire::entry::Live;
 

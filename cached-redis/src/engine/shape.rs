@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::engine::copies::Sharing;
 use crate::engine::id_map::IdMap;
-use crate::protocol::flight::SharedError;
+use crate::protocol::progress::SharedError;
 use crate::wire::codec::Equal;
 use crate::wire::form::{Form, Pointed, Pointer, Whole};
 

@@ -21,8 +21,8 @@ use std::time::Duration;
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
-use crate::protocol::flight::{Landing, Place, Seat};
-use crate::protocol::progress::{Joined, Led};
+use crate::protocol::flight::{Place, Seat};
+use crate::protocol::progress::{Joined, Landing, Led};
 use crate::util::keyed::Keyed;
 use crate::util::sync::{AtomicBool, Mutex};
 

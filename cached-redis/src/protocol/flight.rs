@@ -12,30 +12,18 @@
 //!
 //! Loads without a lease follow another rule: see [`bypass`](crate::protocol::bypass).
 
-use std::any::Any;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
-use crate::protocol::progress::{Joined, Led};
-use crate::protocol::read;
+use crate::protocol::progress::{Joined, Landing, Led};
 use crate::util::keyed::Keyed;
 use crate::util::sync::{AtomicUsize, Mutex, MutexGuard};
-
-/// A load error that waiters may share.
-#[derive(Clone)]
-pub(crate) struct SharedError(pub(crate) Arc<dyn Any + Send + Sync>);
-
-/// How a flight ended for those who joined it: with the whole entry that was stored, or loaded without a
-/// lease.
-pub(crate) type Landing = read::Landing<Bytes, SharedError>;
 
 /// A reader's place in somebody else's flight.
 pub(crate) struct Seat {

@@ -2,13 +2,23 @@
 //!
 //! Most loads are joined by nobody, so this is one allocation and one list of waiters; a channel of tokio has eight.
 
+use std::any::Any;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::protocol::flight::Landing;
+use crate::protocol::read;
 use crate::util::lock::Mutex;
+
+/// A load error that waiters may share.
+#[derive(Clone)]
+pub(crate) struct SharedError(pub(crate) Arc<dyn Any + Send + Sync>);
+
+/// How a flight ended for those who joined it: with the whole entry that was stored, or loaded without a
+/// lease.
+pub(crate) type Landing = read::Landing<Bytes, SharedError>;
 
 /// A load, to whoever leads it. Dropped before it lands, it lets those who joined start over.
 pub(crate) struct Led(Arc<Load>);
@@ -111,7 +121,6 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use super::*;
-    use crate::protocol::read::Landing as Any;
 
     #[tokio::test]
     async fn who_waits_hears_of_the_end_and_who_comes_later_sees_it() {
@@ -122,10 +131,10 @@ mod tests {
         assert!(waits.as_mut().poll(&mut context).is_pending());
         led.begin();
         assert!(waits.as_mut().poll(&mut context).is_pending(), "not ended");
-        led.land(Any::Again);
+        led.land(Landing::Again);
         assert!(matches!(
             waits.poll(&mut context),
-            Poll::Ready(Some(Any::Again))
+            Poll::Ready(Some(Landing::Again))
         ));
         drop(led);
         assert!(

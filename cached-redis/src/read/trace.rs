@@ -1,7 +1,7 @@
 //! The steps of searches, written down where a trace asks for it.
 
 use crate::engine::handle::Inner;
-use crate::protocol::flight::SharedError;
+use crate::protocol::progress::SharedError;
 use crate::protocol::read::{AllRules, Landing, Search};
 use crate::read::search::{Answer, Over};
 use crate::wire::entry::Live;

@@ -41,17 +41,15 @@ impl Removal {
 
     /// What one writer has made outdated.
     pub(crate) fn of(inner: &Arc<Inner>, site: &'static Site, targets: impl Into<Targets>) -> Self {
-        let (targets, publish) = (targets.into(), false);
-        Self::only(
-            inner,
-            Part {
-                site,
-                targets,
-                publish,
-            },
-        )
+        let part = Part {
+            site,
+            targets: targets.into(),
+            publish: false,
+        };
+        Self::only(inner, part)
     }
 
+    /// A part, unless it is of nothing.
     pub(crate) fn only(inner: &Arc<Inner>, part: Part) -> Self {
         Self {
             parts: Vec::from_iter((!part.targets.is_empty()).then_some(part)),

@@ -145,12 +145,12 @@ impl<L, D, F> Search<L, D, F> {
 
     /// The entry to decode, if that is where it has ended.
     pub(crate) fn served(&mut self) -> Option<L> {
-        if !matches!(self.step, Step::Serve(_)) {
-            return None;
-        }
         match self.end() {
             Step::Serve(live) => Some(live),
-            _ => None,
+            step => {
+                self.step = step;
+                None
+            }
         }
     }
 

@@ -17,7 +17,7 @@ use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
 use crate::observe::registry::Function;
 use crate::policy::Policy;
-use crate::protocol::flight::{Landing, SharedError};
+use crate::protocol::progress::{Landing, SharedError};
 use crate::read::audit;
 use crate::wire::codec::{Checked, Choice, Codec as _, Format, Sampled};
 use crate::wire::entry::Live;

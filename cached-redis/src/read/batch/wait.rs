@@ -17,7 +17,7 @@ use crate::engine::tags::{Basis, Stamps};
 use crate::observe::event::Event;
 use crate::observe::status::Status;
 use crate::protocol::bypass::BypassLoad;
-use crate::protocol::flight::Landing;
+use crate::protocol::progress::Landing;
 use crate::protocol::read::Step;
 use crate::read::pause::Pause;
 use crate::read::search::Answer;

@@ -4,8 +4,8 @@
 use super::{Answer, Lookup, Over, Seen};
 use crate::engine::handle::Inner;
 use crate::error::StoreError;
-use crate::protocol::flight::SharedError;
 use crate::protocol::journal::Pass;
+use crate::protocol::progress::SharedError;
 use crate::protocol::read::Search;
 use crate::read::trace::Run;
 use crate::wire::entry::Live;

@@ -6,10 +6,14 @@ use crate::store::Watch as _;
 use crate::wire::entry::{Header, Token};
 use crate::wire::targets::Targets;
 
+async fn in_memory() -> Arc<Inner> {
+    let builder = crate::engine::handle::Cache::builder().url("memory://");
+    builder.build().await.unwrap().inner
+}
+
 #[tokio::test]
 async fn an_entry_seen_across_a_change_of_server_is_looked_up_again() {
-    let builder = crate::engine::handle::Cache::builder().url("memory://");
-    let inner = builder.build().await.unwrap().inner;
+    let inner = in_memory().await;
     let entry = Bytes::copy_from_slice(&Header::lease(Token::next()));
     let (header, _) = Header::parse(&entry).unwrap();
     let (tags, policy) = (Tags::default(), Policy::new());
@@ -65,10 +69,7 @@ async fn what_was_outdated_is_handed_to_the_load_only_if_it_stood_until_the_leas
 
 #[tokio::test]
 async fn who_may_have_somebody_to_join_or_nothing_to_look_at_gets_a_whole_search() {
-    let cache = crate::engine::handle::Cache::builder()
-        .url("memory://")
-        .build();
-    let inner = cache.await.unwrap().inner;
+    let inner = in_memory().await;
     let mut tags = Tags::default();
     tags.extend("app", ["a"]);
     let is_plain = || Glance::of(&inner, "k", &tags).is_some();
@@ -95,8 +96,7 @@ async fn who_may_have_somebody_to_join_or_nothing_to_look_at_gets_a_whole_search
 
 #[tokio::test]
 async fn what_a_glance_has_seen_across_a_change_of_server_is_looked_up_again_and_is_served_else() {
-    let builder = crate::engine::handle::Cache::builder().url("memory://");
-    let inner = builder.build().await.unwrap().inner;
+    let inner = in_memory().await;
     let entry = Bytes::copy_from_slice(&Header::lease(Token::next()));
     let (header, _) = Header::parse(&entry).unwrap();
     let glance = || Glance::of(&inner, "k", &Tags::default()).unwrap();

@@ -84,7 +84,8 @@ pub(super) fn is_run_by<'a>(mut parts: impl Iterator<Item = &'a [u8]>) -> bool {
     matches!(parts.next(), Some(b"EVALSHA" | b"EVAL"))
 }
 
-/// The first of the keys that are named by a command of these parts; of those for which it does not matter, whatever they name first.
+/// The first of the keys that a command of these parts names; of those for which it does not matter, whatever they name
+/// first.
 pub(super) fn key<'a>(mut parts: impl Iterator<Item = &'a [u8]>) -> &'a [u8] {
     let first = if is_run_by(&mut parts) { 2 } else { 0 };
     parts.nth(first).unwrap_or_default()
