@@ -69,9 +69,15 @@ async fn begin(world: &World, cache: &Cache) -> InvalidationConsumer {
     consumer
 }
 
-/// The same, which has ended, as the server knows too: else it would hand the next entry to it.
+/// The same, which has ended.
 async fn begin_and_end(world: &World, cache: &Cache) {
-    drop(begin(world, cache).await);
+    let consumer = begin(world, cache).await;
+    end(world, consumer).await;
+}
+
+/// Ends it, as the server knows too: else it would hand the next entry to it.
+async fn end(world: &World, consumer: InvalidationConsumer) {
+    drop(consumer);
     let nobody_waits = async || !world.servers().any(waits);
     eventually("the end of the consumer", nobody_waits).await;
 }
@@ -144,7 +150,7 @@ async fn messages_that_cannot_be_understood_do_not_come_again_and_the_rest_is_se
     ingested(&cache, 2).await;
     assert_eq!(cache.stats().total().malformed_messages, 4);
     acknowledged(&world).await;
-    drop(consumer);
+    end(&world, consumer).await;
     let _again = consume(&cache, "one").await;
     append(&world, &cache, "user:2").await;
     ingested(&cache, 3).await;
