@@ -19,7 +19,7 @@ use crate::error::pending::Pending;
 use crate::observe::event::Event;
 use crate::observe::registry::{self, Function, Site};
 use crate::observe::signal;
-use crate::observe::stats::{Counters, Stats};
+use crate::observe::stats::{Counters, FunctionStats, Stats};
 use crate::observe::warnings::Warnings;
 use crate::protocol::bypass::Bypasses;
 use crate::protocol::flight::Flights;
@@ -87,8 +87,9 @@ pub(crate) struct Inner {
     /// Shared with the store, which tells it of changes, and with the journal.
     pub(crate) level: Arc<Level>,
     pub(crate) outbox: Arc<Outbox>,
-    /// By the slot of the site; never grows, because all sites are known at link time.
-    counters: Box<[Counters]>,
+    /// By the slot of the site, made when it first does something; never grows, because all sites are known at link
+    /// time.
+    counters: Box<[OnceLock<Box<Counters>>]>,
     /// The same, made for their first calls.
     function_tags: Box<[OnceLock<(&'static str, String)>]>,
     sites: Vec<&'static Site>,
@@ -147,7 +148,7 @@ impl Inner {
             outbox: Outbox::new(settings.outlet.clone(), settings.journal_keys),
             journal,
             level,
-            counters: sites.iter().map(|_| Counters::default()).collect(),
+            counters: sites.iter().map(|_| OnceLock::new()).collect(),
             function_tags: sites.iter().map(|_| OnceLock::new()).collect(),
             warnings: Warnings::new(),
             sites,
@@ -184,17 +185,22 @@ impl Inner {
     #[inline]
     pub(crate) fn counters(&self, site: &Site) -> &Counters {
         // Code loaded after this cache was built is counted with the direct calls.
-        self.counters.get(site.slot()).unwrap_or(&self.counters[0])
+        let counters = self.counters.get(site.slot());
+        counters
+            .unwrap_or(&self.counters[0])
+            .get_or_init(Box::default)
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let rows = self.sites.iter().zip(&self.counters);
+        let row =
+            |(site, counters): (&&'static Site, &OnceLock<Box<Counters>>)| match counters.get() {
+                Some(counters) => counters.snapshot(site.name),
+                None => FunctionStats::none(site.name),
+            };
         Stats {
             namespace: self.namespace.clone(),
             sample: self.sample.lock().clone(),
-            functions: rows
-                .map(|(site, counters)| counters.snapshot(site.name))
-                .collect(),
+            functions: self.sites.iter().zip(&self.counters).map(row).collect(),
             store: self.store.stats(),
             local: self.level.stats(),
             pending: self.pending(),

@@ -411,7 +411,8 @@ pub(crate) fn write_throughs() -> impl Iterator<Item = &'static WriteThrough> {
 /// that it sits in an `impl`, or in another function. Neither may serve the other's values. How their
 /// parameters are called does not matter: a key holds values alone.
 pub(crate) fn refuse_shared_default_keys() {
-    let functions = registered().0;
+    let mut functions = registered().0;
+    functions.retain(|function| function.info.default_key);
     for (a, b) in pairs(&functions).filter(|(a, b)| share_default_key(a, b)) {
         b.conflicting.store(true, Ordering::Relaxed);
         if !a.conflicting.swap(true, Ordering::Relaxed) {

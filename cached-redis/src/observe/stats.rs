@@ -45,7 +45,7 @@ macro_rules! counters {
 
         impl Default for FunctionStats {
             fn default() -> Self {
-                Counters::default().snapshot("")
+                Self::none("")
             }
         }
 
@@ -61,6 +61,16 @@ macro_rules! counters {
         }
 
         impl FunctionStats {
+            /// Of a function that did nothing.
+            pub(crate) fn none(function: &'static str) -> Self {
+                Self {
+                    function,
+                    $($field: <$type>::counted(0),)+
+                    load_times: Histogram::empty(&histogram::LOADS),
+                    value_bytes: Histogram::empty(&histogram::BYTES),
+                }
+            }
+
             pub(crate) fn plus(self, other: &Self) -> Self {
                 Self {
                     function: self.function,
@@ -352,11 +362,8 @@ impl Stats {
     /// All rows added up, under the name `total`.
     #[must_use]
     pub fn total(&self) -> FunctionStats {
-        let zero = FunctionStats {
-            function: "total",
-            ..FunctionStats::default()
-        };
-        self.functions.iter().fold(zero, |sum, row| sum.plus(row))
+        let none = FunctionStats::none("total");
+        self.functions.iter().fold(none, |sum, row| sum.plus(row))
     }
 
     /// The invalidations that wait for their replay at this moment.
@@ -369,12 +376,7 @@ impl Stats {
 impl fmt::Display for Stats {
     /// One line for each function that did something.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let idle = |row: &FunctionStats| {
-            *row == FunctionStats {
-                function: row.function,
-                ..FunctionStats::default()
-            }
-        };
+        let idle = |row: &FunctionStats| *row == FunctionStats::none(row.function);
         let rows: Vec<_> = self.functions.iter().filter(|row| !idle(row)).collect();
         let names = rows.iter().map(|row| row.function.len());
         let width = names.chain(["function".len()]).max().unwrap_or_default();
