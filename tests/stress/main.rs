@@ -33,8 +33,9 @@
 //! Of some keys all is written down that they go through, and the model replays it: each step of a read,
 //! each answer of the store, where that lives all the time, and the floors once more, by one clock.
 //!
-//! `STRESS_LOG` is a folder for these logs to stay in. `STRESS_SECONDS` is how long a run with the cache takes: 5 by default and 6 under faults, 15 and 12 with
-//! `TESTS=all`. `STRESS_WEATHER` names the only one that is wanted: `Calm`, `Stormy`, `Shared`, `Moving` or `Watched`.
+//! `STRESS_LOG` is a folder for these logs to stay in. `STRESS_SECONDS` is how long a run with the cache takes: 3 to 6 by
+//! default, 12 to 20 with `TESTS=all`. `STRESS_WEATHER` names the only one that is wanted: `Calm`, `Stormy`, `Shared`,
+//! `Moving` or `Watched`; by default all but `Moving`, which is the slowest, and with `TESTS=all` that as well.
 
 mod annotated;
 mod by_hand;
@@ -89,7 +90,7 @@ fn main() -> ExitCode {
         (Weather::Calm, tier([2, 3], [5, 15])),
         (Weather::Stormy, tier([3, 4], [4, 12])),
         (Weather::Shared, tier([2, 3], [5, 15])),
-        (Weather::Moving, tier([3, 5], [6, 20])),
+        (Weather::Moving, [6, 20]),
         (Weather::Watched, tier([3, 5], [6, 15])),
     ]
     .into_iter()
@@ -153,10 +154,12 @@ fn is_wanted() -> bool {
     named && !listed && !ignored
 }
 
-/// All of them, unless `STRESS_WEATHER` names one.
+/// All of them, unless `STRESS_WEATHER` names one; for a change without the one that takes the longest.
 fn is_asked_for(weather: Weather) -> bool {
-    let asked = std::env::var("STRESS_WEATHER");
-    asked.map_or(true, |name| name == weather.to_string())
+    match std::env::var("STRESS_WEATHER") {
+        Ok(name) => name == weather.to_string(),
+        Err(_) => tier(weather != Weather::Moving, true),
+    }
 }
 
 fn seconds() -> Option<u64> {
