@@ -12,8 +12,8 @@ use cached_redis::{Cache, CachedExt as _, Key, Policy, Status, redis_cached};
 use tokio::task::JoinHandle;
 
 use crate::support::{
-    Source, World, eventually, filled, in_time, on_both_stores, on_redis, refused, unanswered,
-    waiting,
+    Source, World, eventually, filled, in_time, landed, on_both_stores, on_redis, refused,
+    unanswered, waiting,
 };
 
 on_both_stores!(
@@ -726,7 +726,7 @@ async fn a_batch_is_one_mget_and_one_round_trip_each_for_leases_and_fills(mut wo
     let before = round_trips(server);
     let ids: Vec<_> = (1..=102).collect();
     read(&cache, &users, &ids).await;
-    filled(&cache, 102).await;
+    landed(&cache, 102).await;
     let took = round_trips(server) - before;
     // Three, as many for each look at the number itself, and long ones are read in parts.
     assert!(took < 20, "{took} reads for 100 keys");
@@ -751,7 +751,7 @@ async fn hits_alone_are_one_mget(mut world: World) {
     let users = Users::new();
     let ids: Vec<_> = (0..100).collect();
     read(&cache, &users, &ids).await;
-    filled(&cache, 100).await;
+    landed(&cache, 100).await;
     let server = world.redis();
     server.reset_commands();
     read(&cache, &users, &ids).await;
@@ -765,7 +765,7 @@ async fn a_batch_of_more_than_a_command_may_name_is_read_in_parts(mut world: Wor
     let ids: Vec<_> = (0..1201).collect();
     let found = read(&cache, &users, &ids).await;
     assert_eq!(found.len(), 1000);
-    filled(&cache, 1201).await;
+    landed(&cache, 1201).await;
     let server = world.redis();
     server.reset_commands();
     assert_eq!(read(&cache, &users, &ids).await, found);

@@ -31,6 +31,6 @@ pub(crate) use source::{Failed, Source};
 pub(crate) use tier::tier;
 pub(crate) use versions::{two_versions, versions_meet};
 pub(crate) use world::{
-    Form, World, expired, filled, hit_again, in_both_forms, new_process, on_a_cluster,
+    Form, World, expired, filled, hit_again, in_both_forms, landed, new_process, on_a_cluster,
     on_both_stores, on_redis, refused, unanswered, waiting,
 };

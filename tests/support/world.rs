@@ -144,6 +144,12 @@ pub(crate) async fn filled(cache: &Cache, fills: u64) {
     eventually("the fills", async || cache.stats().total().fills >= fills).await;
 }
 
+/// Also waits until nobody joins them any more, for tests that count commands of many keys.
+pub(crate) async fn landed(cache: &Cache, fills: u64) {
+    filled(cache, fills).await;
+    cache.flush().await.expect("the fills end");
+}
+
 /// How many operations of `cache` came to nothing, since the store is away.
 pub(crate) fn unanswered(cache: &Cache) -> u64 {
     let store = cache.stats().store();
