@@ -243,7 +243,7 @@ async fn the_table_says_who_drops_an_entry_by_its_tag() {
     let catalog = World::in_memory().cache().await.catalog();
     let lines = row(&catalog, "catalog:tagged:<n>");
     let writer = "  invalidated by catalog::unsound::half_useless_tags";
-    assert_eq!(lines[1..], [writer, ANY_KEY]);
+    assert_eq!(lines[1..], ["  tagged b, catalog:<n>", writer, ANY_KEY]);
 }
 
 #[tokio::test]

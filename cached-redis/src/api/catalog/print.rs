@@ -140,6 +140,7 @@ impl fmt::Display for Catalog {
 struct Table {
     module: &'static str,
     folder: &'static str,
+    /// Each with the lines beneath it.
     rows: Vec<([String; 5], Vec<String>)>,
 }
 
@@ -159,8 +160,10 @@ impl Table {
                 format!("{}:{}", &row.file[folder.len()..], row.line),
             ]
         };
-        let writers = |row: &Row| row.writers.iter().map(|it| it.line(module)).collect();
-        let rows = rows.iter().map(|row| (cells(row), writers(row)));
+        let writers =
+            |row: &Row| -> Vec<_> { row.writers.iter().map(|it| it.line(module)).collect() };
+        let beneath = |row: &Row| tagged(row).into_iter().chain(writers(row)).collect();
+        let rows = rows.iter().map(|row| (cells(row), beneath(row)));
         let rows = [(header, Vec::new())].into_iter().chain(rows).collect();
         Self {
             module,
@@ -186,15 +189,15 @@ impl fmt::Display for Table {
             writeln!(f, "functions {}\n", prefixes.join(", "))?;
         }
         let widths: Vec<_> = (0..5).map(|column| self.width(column)).collect();
-        for (row, writers) in &self.rows {
+        for (row, beneath) in &self.rows {
             let cells = row.iter().zip(&widths);
             let cells: Vec<_> = cells
                 .map(|(cell, width)| format!("{cell:width$}"))
                 .collect();
             writeln!(f, "{}", cells.join("  ").trim_end())?;
-            writers
+            beneath
                 .iter()
-                .try_for_each(|writer| writeln!(f, "  {writer}"))?;
+                .try_for_each(|line| writeln!(f, "  {line}"))?;
         }
         Ok(())
     }
@@ -208,6 +211,10 @@ impl Wrote {
             does => format!("invalidated by {function} ({does})"),
         }
     }
+}
+
+fn tagged(row: &Row) -> Option<String> {
+    (!row.tags.is_empty()).then(|| format!("tagged {}", row.tags.join(", ")))
 }
 
 fn kept(row: &Row) -> String {
