@@ -28,8 +28,8 @@ static ALONE: Mutex<()> = Mutex::new(());
 const HITS: usize = 2_000;
 
 /// How many allocations a hit may have, by itself and among those of other tasks.
-const MOST: f64 = 9.0;
-const MOST_AMONG_OTHERS: f64 = 7.0;
+const MOST: f64 = 6.5;
+const MOST_AMONG_OTHERS: f64 = 6.5;
 
 /// Of an invalidation, a guarded write, a write-through, and a miss with its fill, of one key each; the half is for
 /// what ticks beside them. A write-through looks at each function that has tags, which are four for the one here.
@@ -38,7 +38,7 @@ const MOST_OF_WRITES: [f64; 4] = [12.0, 24.0, 53.0, 47.0];
 const TASKS: u64 = 64;
 
 /// How many bytes the future of a call may have: it is a part of every future around it.
-const FUTURE: usize = 1_200;
+const FUTURE: usize = 640;
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 struct User {

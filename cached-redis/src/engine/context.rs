@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::future::poll_fn;
 use std::iter;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -148,60 +148,65 @@ impl Loading {
         self.is_of(&inner.flights) && found.is_ok()
     }
 
+    /// What it has said, once it has ended.
+    pub(crate) fn heard(&self) -> Said {
+        std::mem::take(&mut *self.lock())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Said> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Runs `load` so that it can speak, if there is a `loading` to listen; what it gave and what it said.
-///
-/// The future is made here: as an argument it would have its place twice, and nested loads would
-/// double in size at each level.
 pub(crate) async fn run<F: Future>(
     loading: Option<&Arc<Loading>>,
     span: LoadSpan,
     load: impl FnOnce() -> F,
 ) -> (F::Output, Said) {
-    let mut load = pin!(Some(load()));
-    let mut scoped = Scoped {
-        loading,
-        load: load.as_mut(),
-    };
+    let mut scoped = Scoped::new(loading.cloned(), load());
     let polled = |context: &mut Context<'_>| {
         let _entered = span.enter();
         scoped.poll(context)
     };
     let output = poll_fn(polled).await;
-    let said = loading.map(|loading| std::mem::take(&mut *loading.lock()));
-    (output, said.unwrap_or_default())
+    (
+        output,
+        loading.map(|loading| loading.heard()).unwrap_or_default(),
+    )
 }
 
 /// A load that runs, and is dropped, where it is heard: what its destructors say is not for the load around it.
-struct Scoped<'a, F> {
-    loading: Option<&'a Arc<Loading>>,
+pub(crate) struct Scoped<F> {
+    loading: Option<Arc<Loading>>,
     /// `None` when it has ended.
-    load: Pin<&'a mut Option<F>>,
+    load: Option<Pin<Box<F>>>,
 }
 
-impl<F: Future> Scoped<'_, F> {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<F::Output> {
+impl<F: Future> Scoped<F> {
+    pub(crate) fn new(loading: Option<Arc<Loading>>, load: F) -> Self {
+        let load = Some(Box::pin(load));
+        Self { loading, load }
+    }
+
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<F::Output> {
         let mut polled = Poll::Pending;
-        enter(self.loading, &mut || {
-            if let Some(load) = self.load.as_mut().as_pin_mut() {
-                polled = load.poll(context);
+        enter(self.loading.as_ref(), &mut || {
+            if let Some(load) = &mut self.load {
+                polled = load.as_mut().poll(context);
             }
             if polled.is_ready() {
-                self.load.set(None);
+                self.load = None;
             }
         });
         polled
     }
 }
 
-impl<F> Drop for Scoped<'_, F> {
+impl<F> Drop for Scoped<F> {
     fn drop(&mut self) {
         if self.load.is_some() {
-            leave(self.loading, &mut || self.load.set(None));
+            leave(self.loading.as_ref(), &mut || self.load = None);
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::store::{Answer, AnyStore, Bare, Store as _};
 use crate::wire::entry::Live;
 
 /// See the module.
+#[derive(Clone, Copy)]
 pub(crate) struct Source<'a> {
     pub(crate) inner: &'a Inner,
     keeps: Keeps,

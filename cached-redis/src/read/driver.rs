@@ -1,28 +1,29 @@
 //! What a call does next: the part of the read flow that sees bytes alone.
 //!
-//! The caller does what only its function can ([`Do`]), and tells what came of it. All else is behind one
-//! future that is made here, so that it is compiled once; a hit in memory needs none.
+//! The [flow](crate::read::flow) has the function do what only that can ([`Do`]), and tells what came of it.
 
 use std::mem;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+
 use crate::engine::{mode, transaction};
+use crate::error::StoreError;
 use crate::observe::event::Event;
 use crate::observe::status::Status;
+use crate::protocol::bypass::BypassLoad;
 use crate::protocol::freshness::Freshness;
 use crate::protocol::progress::SharedError;
 use crate::read::audit;
 use crate::read::background::Job;
 use crate::read::call::Call;
 use crate::read::control::Mode;
-use crate::read::local::{Asked, Shown};
+use crate::read::local::{self, Shown};
 use crate::read::peek;
 use crate::read::reader::Reader;
 use crate::read::renew::Renewal;
 use crate::read::right::{Right, Running, Told};
-use crate::read::search::{Found, Lookup};
-use crate::util::boxed::Boxed;
-use crate::util::outlined::Made;
+use crate::read::search::{Found, Hit, Lookup, Seen};
 use crate::wire::entry::Live;
 
 /// What is next.
@@ -30,6 +31,15 @@ pub(crate) enum Next<'a> {
     /// Decode this, and tell whether it can be read.
     Read(Shown),
     Do(Do<'a>),
+}
+
+/// Whose turn it is.
+pub(crate) enum Turn<'a> {
+    /// The driver is to be told what stands under the key.
+    Look,
+    /// It has to wait, if need be for a load without a lease that is before this one.
+    Wait(Option<BypassLoad>),
+    Next(Next<'a>),
 }
 
 /// What else only the function can do.
@@ -96,12 +106,38 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// What the level in process memory has, to be asked first of all: that needs no future.
-    pub(crate) fn local(&mut self, asked: Asked) -> Option<Shown> {
-        let is_asked = matches!(self.at, At::Search);
-        let live = is_asked.then(|| asked.live(|| self.reader.local()))??;
-        self.at = At::Found(Status::Local);
-        Some(Shown::Kept(live))
+    /// What is there without waiting: that needs no future.
+    pub(crate) fn at_once(&mut self, asked: local::Asked) -> Option<Shown> {
+        if !matches!(self.at, At::Search) {
+            return None;
+        }
+        let (shown, status) = match asked.live(|| self.reader.local()) {
+            Some(live) => (Shown::Kept(live), Status::Local),
+            None => {
+                let (live, status) = self.in_memory()?;
+                (Shown::Read(live), status)
+            }
+        };
+        self.at = At::Found(status);
+        Some(shown)
+    }
+
+    /// The entry of a store that keeps nobody waiting.
+    fn in_memory(&mut self) -> Option<(Live, Status)> {
+        if !self.reader.inner.store.is_at_once() {
+            return None;
+        }
+        let lookup = self.lookup();
+        loop {
+            match lookup.hit() {
+                Hit::Look => {
+                    let seen = lookup.look().now_or_never()?;
+                    lookup.saw(seen);
+                }
+                Hit::Live(live, status) => return Some((live, status)),
+                Hit::Nothing => return None,
+            }
+        }
     }
 
     fn lookup(&mut self) -> &mut Lookup<'a> {
@@ -109,33 +145,45 @@ impl<'a> Driver<'a> {
         self.lookup.get_or_insert_with(|| reader.lookup())
     }
 
-    /// What is to be done next.
-    #[inline(never)]
-    pub(crate) fn next(&mut self) -> Made<impl Future<Output = Next<'a>> + Send, Next<'a>> {
-        Made::new(async move {
-            loop {
-                let next = match mem::replace(&mut self.at, At::Search) {
-                    At::Search => {
-                        if let Some((live, status)) = self.lookup().hit().await {
-                            return self.read(live, status);
-                        }
-                        if let Some(place) = self.lookup().bypass() {
-                            if !place.has_begun() {
-                                Box::pin(place.start()).await;
-                            }
-                            return self.load(Right::Bypass(place));
-                        }
-                        // Boxed like all that hits have no part in.
-                        Box::pin(self.contend()).await
-                    }
-                    At::Serve(status) => return Next::Do(self.serve(status)),
-                    at => Box::pin(self.take(at)).await,
-                };
-                if let Some(next) = next {
-                    return next;
-                }
+    /// What is next, as far as that can be told without waiting.
+    pub(crate) fn ask(&mut self) -> Turn<'a> {
+        match self.at {
+            At::Search => match self.lookup().hit() {
+                Hit::Look => Turn::Look,
+                Hit::Live(live, status) => Turn::Next(self.read(live, status)),
+                Hit::Nothing => match self.lookup().bypass() {
+                    Some(place) if place.has_begun() => Turn::Next(self.load(Right::Bypass(place))),
+                    place => Turn::Wait(place),
+                },
+            },
+            At::Serve(status) => Turn::Next(Next::Do(self.serve(status))),
+            _ => Turn::Wait(None),
+        }
+    }
+
+    /// What stands under the key.
+    pub(crate) fn look(
+        &mut self,
+    ) -> impl Future<Output = Result<Seen, StoreError>> + Send + use<'a> {
+        self.lookup().look()
+    }
+
+    /// Goes on with that.
+    pub(crate) fn saw(&mut self, seen: Result<Seen, StoreError>) {
+        self.lookup().saw(seen);
+    }
+
+    /// Waits for what is next, if need be for the turn of a load without a lease.
+    pub(crate) async fn wait(mut self, place: Option<BypassLoad>) -> (Self, Option<Next<'a>>) {
+        let next = match (mem::replace(&mut self.at, At::Search), place) {
+            (_, Some(place)) => {
+                place.start().await;
+                Some(self.load(Right::Bypass(place)))
             }
-        })
+            (At::Search, None) => self.contend().await,
+            (at, None) => self.take(at).await,
+        };
+        (self, next)
     }
 
     fn read(&mut self, live: Live, status: Status) -> Next<'a> {
@@ -211,25 +259,24 @@ impl<'a> Driver<'a> {
     }
 
     /// A load in a task of its own has ended in time.
-    pub(crate) fn told(&self, told: Option<Told>, is_ok: bool) {
+    pub(crate) fn told(&self, told: Option<Box<Told>>, is_ok: bool) {
         if let Some(told) = told {
             told.tell(&self.reader, is_ok);
         }
     }
 
     /// Whether what was read is served, although the load has failed.
-    pub(crate) fn falls_back(&mut self) -> Boxed<'_, bool> {
-        Box::pin(async {
-            match (&self.at, &self.kept) {
-                (At::Serve(_), _) => true,
-                (At::FallBack, Some(_)) => {
-                    let stands = self.lookup().stands().await;
-                    self.at = At::Serve(Status::Stale);
-                    stands
-                }
-                _ => false,
+    pub(crate) async fn falls_back(mut self) -> (Self, bool) {
+        let falls_back = match (&self.at, &self.kept) {
+            (At::Serve(_), _) => true,
+            (At::FallBack, Some(_)) => {
+                let stands = self.lookup().stands().await;
+                self.at = At::Serve(Status::Stale);
+                stands
             }
-        })
+            _ => false,
+        };
+        (self, falls_back)
     }
 
     fn serve(&mut self, status: Status) -> Do<'a> {

@@ -13,9 +13,9 @@
 //! ```
 //!
 //! Everything left of the load is in [`search`](crate::read::search), what becomes of its result in
-//! [`right`](crate::read::right), and what comes after what in [`driver`](crate::read::driver): all of that
-//! sees bytes. What is here is compiled for each function. Wherever the store fails or the time to wait is
-//! spent, the function runs without it.
+//! [`right`](crate::read::right), and what comes after what in [`driver`](crate::read::driver). What is here asks
+//! the driver, and has [the function](crate::read::callee) do what only that can: [`read`] and the callee are compiled for each.
+//! Wherever the store fails or the time to wait is spent, the function runs without it.
 //!
 //! The load runs in the caller's own task, so borrowed arguments and `&self` just work. If that
 //! caller is dropped, so are its flight and its lease: waiters start over with their own loads.
@@ -23,22 +23,31 @@
 //! An entry that is to be loaded anew while it is served, or that may be served if a load fails, goes
 //! its own way: see [`renew`](crate::read::renew).
 
-use std::ops::ControlFlow::{self, Break, Continue};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-use crate::engine::plan::{AnyPlan, OkOf, ReturnOf};
+use crate::engine::plan::{AnyPlan, ReturnOf};
 use crate::engine::shape::Shape as _;
+use crate::error::StoreError;
 use crate::policy::Policy;
+use crate::protocol::bypass::BypassLoad;
+use crate::protocol::progress::SharedError;
 use crate::read::call::Call;
-use crate::read::driver::{Do, Driver, Next};
-use crate::read::load::{self, Load, Place};
+use crate::read::callee::{Called, Callee, Execution};
+use crate::read::driver::{Do, Driver, Next, Turn};
+use crate::read::load::Load;
 use crate::read::local::{Asked, Shown};
 use crate::read::reader::Reader;
 use crate::read::right::Running;
+use crate::read::search::Seen;
+use crate::util::boxed::Boxed;
 
 /// Answers a call from the cache, or by its load.
-///
-/// What runs the load is boxed: the future of a hit stays small, however large the function's is. What is given
-/// is captured where it stays, since an argument of an async function has two places in its future.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an argument of an async function has two places in its future"
+)]
 pub(crate) fn read<P, F>(
     call: Call,
     policy: &Policy,
@@ -49,109 +58,217 @@ where
     P: AnyPlan,
     F: Load<P>,
 {
-    let mut load = Some(load);
     async move {
-        // What was read last.
-        let mut value = None;
-        // `None`: the function simply runs.
-        let mut begun = match begin(&call, policy, plan, F::DETACHES, &mut value) {
-            Break(ok) => return P::Shape::returned(Ok(ok)),
-            Continue(begun) => begun,
+        let asked = match Asked::by(&call, policy).served(&call, plan) {
+            Ok(ok) => return P::Shape::returned(Ok(ok)),
+            Err(asked) => asked,
         };
-        // Where it is: moved, it would have another place.
-        let driver = &mut begun;
-        let result = 'answered: loop {
-            let next = loop {
-                let Some(driver) = driver else {
-                    break Do::Load(Box::new(Running::without_cache(&call, policy)));
-                };
-                match driver.next().await {
-                    Next::Do(next) => break next,
-                    Next::Read(shown) => {
-                        if let Some(ok) = answer(plan, driver, shown, &mut value) {
-                            break 'answered Ok(ok);
-                        }
-                    }
-                }
-            };
-            // Awaited behind that, so that what it is made of has no place any more.
-            let (runs, is_apart) = {
-                let (place, is_apart) = match next {
-                    Do::Serve => match value.take() {
-                        Some(value) => break Ok(value),
-                        None => continue,
-                    },
-                    Do::Fail(shared) => match plan.take(&shared) {
-                        Some(error) => {
-                            if let Some(driver) = driver {
-                                driver.failed();
-                            }
-                            break Err(error);
-                        }
-                        // Another error type under the same key is another function's load: look again.
-                        None => continue,
-                    },
-                    Do::Load(running) => (Place::Here(running), false),
-                    Do::Detach(job) => (Place::Apart(job), true),
-                };
-                let Some(load) = load.take() else { continue };
-                (Box::pin(load::run(place, plan, load)), is_apart)
-            };
-            let result = match runs.await {
-                Some((result, told)) => {
-                    if let (Some(driver), true) = (&mut *driver, is_apart) {
-                        driver.told(told, result.is_ok());
-                    }
-                    result
-                }
-                None => continue,
-            };
-            if let (Some(driver), true) = (&mut *driver, result.is_err())
-                && driver.falls_back().await
-            {
-                continue;
-            }
-            break result;
+        // In this order: the load is dropped before the right to it is given back.
+        let (mut flow, mut called) = {
+            let mut called = Called::new(plan, load);
+            (
+                begin(&call, policy, asked, F::DETACHES, &mut called),
+                called,
+            )
         };
-        P::Shape::returned(result)
+        if let Some(flow) = &mut flow {
+            poll_fn(|context| flow.as_mut().poll(&mut called, context)).await;
+        }
+        called.returned()
     }
 }
 
-/// A hit in process memory, which needs no future; else the beginning of a read, or nothing when the function shall
-/// simply run.
-fn begin<'a, P: AnyPlan>(
+/// A call on its way, in an allocation that nobody but this file looks into: so neither what it does nor how it is
+/// dropped is compiled for each function.
+type Flow<'a> = Pin<Box<dyn Answering + Send + 'a>>;
+
+trait Answering {
+    /// Goes on until the callee has the answer.
+    fn poll(self: Pin<&mut Self>, callee: &mut dyn Callee, context: &mut Context<'_>) -> Poll<()>;
+}
+
+/// Begins it. `None`: it is answered at once, which needs no future.
+fn begin<'a>(
     call: &'a Call,
     policy: &'a Policy,
-    plan: P,
+    asked: Asked,
     detaches: bool,
-    last: &mut Option<OkOf<P>>,
-) -> ControlFlow<OkOf<P>, Option<Driver<'a>>> {
-    let asked = match Asked::by(call, policy).served(call, plan) {
-        Ok(ok) => return Break(ok),
-        Err(asked) => asked,
-    };
-    let Some(reader) = Reader::of(call, policy, |format| plan.describes(format)) else {
-        return Continue(None);
+    callee: &mut dyn Callee,
+) -> Option<Flow<'a>> {
+    let Some(reader) = Reader::of(call, policy, |format| callee.describes(format)) else {
+        let running = Box::new(Running::without_cache(call, policy));
+        return Some(Box::pin(Execution::begin(running, callee)?));
     };
     let mut driver = Driver::new(reader, call, detaches);
-    let shown = driver.local(asked);
-    match shown.and_then(|shown| answer(plan, &mut driver, shown, last)) {
-        Some(ok) => Break(ok),
-        None => Continue(Some(driver)),
+    if let Some(shown) = driver.at_once(asked)
+        && is_served(&mut driver, shown, callee)
+    {
+        return None;
+    }
+    Some(flow(driver, Driver::look))
+}
+
+/// `look` is [`Driver::look`], whose future has no name.
+fn flow<'a, F>(driver: Driver<'a>, look: fn(&mut Driver<'a>) -> F) -> Flow<'a>
+where
+    F: Future<Output = Result<Seen, StoreError>> + Send + 'a,
+{
+    Box::pin(Steps {
+        look,
+        driver: Some(driver),
+        looks: None,
+        at: At::Asks,
+    })
+}
+
+/// Without a cache, the function is all there is.
+impl Answering for Execution<'_> {
+    fn poll(self: Pin<&mut Self>, callee: &mut dyn Callee, context: &mut Context<'_>) -> Poll<()> {
+        Execution::poll(self.get_mut(), callee, context).map(drop)
     }
 }
 
-/// The value of an entry, if that is served and no more is to be done; else it is the one that was read `last`.
-fn answer<P: AnyPlan>(
-    plan: P,
-    driver: &mut Driver<'_>,
-    shown: Shown,
-    last: &mut Option<OkOf<P>>,
-) -> Option<OkOf<P>> {
-    match plan.decode(&driver.reader.encoder, &shown) {
-        None => driver.undecodable(shown),
-        Some(ok) if driver.serves(shown) => return Some(ok),
-        some => *last = some,
+pin_project_lite::pin_project! {
+    /// Where a call is.
+    struct Steps<'a, F> {
+        look: fn(&mut Driver<'a>) -> F,
+        // Unless it waits.
+        driver: Option<Driver<'a>>,
+        // All that hits wait for: so it is in the same allocation.
+        #[pin]
+        looks: Option<F>,
+        at: At<'a>,
     }
-    None
+}
+
+enum At<'a> {
+    /// The driver says what is next.
+    Asks,
+    Looks,
+    Waits(Boxed<'a, (Driver<'a>, Option<Next<'a>>)>),
+    /// The function runs.
+    Runs(Execution<'a>),
+    /// It runs in a task of its own.
+    RunsApart(Boxed<'static, bool>),
+    /// It has failed.
+    FallsBack(Boxed<'a, (Driver<'a>, bool)>),
+    Answered,
+}
+
+impl<'a, F: Future<Output = Result<Seen, StoreError>>> Answering for Steps<'a, F> {
+    fn poll(self: Pin<&mut Self>, callee: &mut dyn Callee, context: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        loop {
+            *this.at = match this.at {
+                At::Asks => {
+                    let Some(driver) = this.driver else {
+                        return Poll::Ready(());
+                    };
+                    match driver.ask() {
+                        Turn::Look => {
+                            this.looks.set(Some((this.look)(driver)));
+                            At::Looks
+                        }
+                        Turn::Next(next) => At::after(driver, next, callee),
+                        Turn::Wait(place) => At::waits(this.driver.take(), place),
+                    }
+                }
+                At::Looks => {
+                    if let (Some(looks), Some(driver)) =
+                        (this.looks.as_mut().as_pin_mut(), &mut *this.driver)
+                    {
+                        let seen = ready!(looks.poll(context));
+                        driver.saw(seen);
+                        this.looks.set(None);
+                    }
+                    At::Asks
+                }
+                At::Waits(next) => {
+                    let (driver, next) = ready!(next.as_mut().poll(context));
+                    let driver = this.driver.insert(driver);
+                    match next {
+                        Some(next) => At::after(driver, next, callee),
+                        None => At::Asks,
+                    }
+                }
+                At::Runs(load) => {
+                    let ended = ready!(load.poll(callee, context));
+                    At::ended(this.driver, ended.is_ok)
+                }
+                At::RunsApart(in_time) => {
+                    let in_time = ready!(in_time.as_mut().poll(context));
+                    match in_time.then(|| callee.hear()).flatten() {
+                        Some(ended) => {
+                            if let Some(driver) = this.driver {
+                                driver.told(ended.told, ended.is_ok);
+                            }
+                            At::ended(this.driver, ended.is_ok)
+                        }
+                        None => At::Asks,
+                    }
+                }
+                At::FallsBack(falls_back) => {
+                    let (driver, is_served) = ready!(falls_back.as_mut().poll(context));
+                    *this.driver = Some(driver);
+                    At::answered_if(!is_served)
+                }
+                At::Answered => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+impl<'a> At<'a> {
+    /// Does what is next.
+    fn after(driver: &mut Driver<'a>, next: Next<'a>, callee: &mut dyn Callee) -> Self {
+        match next {
+            Next::Read(shown) => Self::answered_if(is_served(driver, shown, callee)),
+            Next::Do(Do::Serve) => Self::answered_if(callee.serve()),
+            Next::Do(Do::Fail(shared)) => Self::answered_if(fails(driver, &shared, callee)),
+            Next::Do(Do::Load(running)) => {
+                Execution::begin(running, callee).map_or(Self::Asks, Self::Runs)
+            }
+            Next::Do(Do::Detach(job)) => callee.detach(job).map_or(Self::Asks, Self::RunsApart),
+        }
+    }
+
+    fn answered_if(is_answered: bool) -> Self {
+        match is_answered {
+            true => Self::Answered,
+            false => Self::Asks,
+        }
+    }
+
+    fn waits(driver: Option<Driver<'a>>, place: Option<BypassLoad>) -> Self {
+        let waits = driver.map(|driver| Self::Waits(Box::pin(driver.wait(place))));
+        waits.unwrap_or(Self::Answered)
+    }
+
+    /// Is answered by what has been loaded, unless that is an error in the place of which something is served.
+    fn ended(driver: &mut Option<Driver<'a>>, is_ok: bool) -> Self {
+        match driver.take_if(|_| !is_ok) {
+            Some(driver) => Self::FallsBack(Box::pin(driver.falls_back())),
+            None => Self::Answered,
+        }
+    }
+}
+
+/// Whether the entry is decoded and served, and no more is to be done.
+fn is_served(driver: &mut Driver<'_>, shown: Shown, callee: &mut dyn Callee) -> bool {
+    match callee.decode(&driver.reader.encoder, &shown) {
+        false => {
+            driver.undecodable(shown);
+            false
+        }
+        true => driver.serves(shown) && callee.serve(),
+    }
+}
+
+/// Whether the error is the answer. One of another type under the same key is of another function's load: look again.
+fn fails(driver: &Driver<'_>, shared: &SharedError, callee: &mut dyn Callee) -> bool {
+    let fails = callee.fail(shared);
+    if fails {
+        driver.failed();
+    }
+    fails
 }

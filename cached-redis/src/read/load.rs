@@ -1,49 +1,17 @@
 //! The user's function, ready to run.
 
-use std::future::ready;
+use std::future::poll_fn;
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, Receiver, Sender};
 
 use crate::engine::context::{self, Loading};
 use crate::engine::plan::{AnyPlan, ErrorOf, OkOf, ResultOf, ReturnOf};
-use crate::engine::shape::Shape as _;
 use crate::engine::tags::Stamp;
 use crate::observe::span::LoadSpan;
 use crate::read::background::Job;
-use crate::read::right::{Running, Told};
-
-/// What a load gave; and what its caller is told who waits for it from another task.
-pub(crate) type Ran<P> = (ResultOf<P>, Option<Told>);
-
-/// Where it runs.
-pub(crate) enum Place<'a> {
-    Here(Box<Running<'a>>),
-    /// In a task of its own.
-    Apart(Box<Job>),
-}
-
-/// Runs the function, and settles what becomes of its result. `None`: it was given up.
-pub(crate) async fn run<P, F>(place: Place<'_>, plan: P, load: F) -> Option<Ran<P>>
-where
-    P: AnyPlan,
-    F: Load<P>,
-{
-    let running = match place {
-        Place::Here(running) => running,
-        Place::Apart(job) => return load.detach(job, plan).await,
-    };
-    let (loading, span) = (running.loading.as_ref(), running.span());
-    let (returned, said) = context::run(loading, span, || load.run()).await;
-    let result = P::Shape::result(returned);
-    let settled = plan.show(running.format(), &result, |outcome| {
-        running.settle(said, outcome)
-    });
-    if let Some(rest) = settled.rest {
-        rest.await;
-    }
-    Some((result, settled.told))
-}
+use crate::read::callee::{Called, Ended, Execution};
+use crate::util::boxed::Boxed;
 
 /// Runs it without a cache, for a load that it may be a part of.
 pub(crate) async fn without_cache<F: Future>(
@@ -61,12 +29,24 @@ pub(crate) async fn without_cache<F: Future>(
 pub(crate) trait Load<P: AnyPlan>: Sized {
     /// Whether it can go on without its caller.
     const DETACHES: bool;
+    /// The function's future.
+    type Future: Future<Output = ReturnOf<P>>;
+    /// Where what it gives in a task of its own is waited for.
+    type Apart: Default;
 
     /// Runs it.
-    fn run(self) -> impl Future<Output = ReturnOf<P>>;
+    fn run(self) -> Self::Future;
 
-    /// Runs it in a task of its own, if it can; what it gave, if its caller has waited for that.
-    fn detach(self, job: Box<Job>, plan: P) -> impl Future<Output = Option<Ran<P>>>;
+    /// Runs it in a task of its own, if it can. Whether that ends in time.
+    fn detach(
+        self,
+        plan: P,
+        job: Box<Job>,
+        apart: &mut Self::Apart,
+    ) -> Option<Boxed<'static, bool>>;
+
+    /// What it gave there.
+    fn heard(apart: &mut Self::Apart) -> Option<(ResultOf<P>, Ended)>;
 }
 
 /// A load that borrows from its caller, and so runs in its caller's task.
@@ -79,13 +59,19 @@ where
     L: Future<Output = ReturnOf<P>>,
 {
     const DETACHES: bool = false;
+    type Future = L;
+    type Apart = ();
 
-    fn run(self) -> impl Future<Output = ReturnOf<P>> {
+    fn run(self) -> L {
         (self.0)()
     }
 
-    fn detach(self, _: Box<Job>, _: P) -> impl Future<Output = Option<Ran<P>>> {
-        ready(None)
+    fn detach(self, _: P, _: Box<Job>, (): &mut ()) -> Option<Boxed<'static, bool>> {
+        None
+    }
+
+    fn heard((): &mut ()) -> Option<(ResultOf<P>, Ended)> {
+        None
     }
 }
 
@@ -102,25 +88,44 @@ where
     L: Future<Output = ReturnOf<P>> + Send + 'static,
 {
     const DETACHES: bool = true;
+    type Future = L;
+    type Apart = Option<Receiver<(ResultOf<P>, Ended)>>;
 
-    fn run(self) -> impl Future<Output = ReturnOf<P>> {
+    fn run(self) -> L {
         (self.0)()()
     }
 
-    async fn detach(self, job: Box<Job>, plan: P) -> Option<Ran<P>> {
-        let load = InPlace((self.0)());
-        let (sender, mut ran) = oneshot::channel();
-        let ended = job.spawn(|mut job| {
-            Box::pin(async move {
-                if let Some(running) = job.begin().await {
-                    // Its caller may be gone.
-                    let _ = sender.send(run(Place::Here(running), plan, load).await);
-                }
-            })
-        });
-        match ended.await {
-            true => ran.try_recv().ok().flatten(),
-            false => None,
-        }
+    fn detach(
+        self,
+        plan: P,
+        job: Box<Job>,
+        heard: &mut Self::Apart,
+    ) -> Option<Boxed<'static, bool>> {
+        let called = Called::new(plan, InPlace((self.0)()));
+        let (sender, receiver) = oneshot::channel();
+        *heard = Some(receiver);
+        Some(job.spawn(|job| Box::pin(apart(job, called, sender))))
     }
+
+    fn heard(apart: &mut Self::Apart) -> Option<(ResultOf<P>, Ended)> {
+        apart.as_mut()?.try_recv().ok()
+    }
+}
+
+/// Runs a function in a task of its own, whose caller may be gone at its end.
+async fn apart<P: AnyPlan, F: Load<P>>(
+    mut job: Box<Job>,
+    mut called: Called<P, F>,
+    caller: Sender<(ResultOf<P>, Ended)>,
+) {
+    let Some(running) = job.begin().await else {
+        return;
+    };
+    let Some(mut execution) = Execution::begin(running, &mut called) else {
+        return;
+    };
+    // Dropped before the right to it is given back, as in a caller's own task.
+    let mut called = called;
+    let ended = poll_fn(|context| execution.poll(&mut called, context)).await;
+    let _ = caller.send((called.answer(), ended));
 }

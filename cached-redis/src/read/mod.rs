@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod background;
 pub(crate) mod batch;
 pub(crate) mod call;
+pub(crate) mod callee;
 pub(crate) mod control;
 pub(crate) mod driver;
 pub(crate) mod flow;

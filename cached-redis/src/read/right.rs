@@ -63,7 +63,7 @@ struct Own<'a> {
 pub(crate) struct Settled<'a> {
     /// What is left to wait for.
     pub(crate) rest: Option<Boxed<'a, ()>>,
-    pub(crate) told: Option<Told>,
+    pub(crate) told: Option<Box<Told>>,
 }
 
 /// What the caller is told who waits for a renewal in a task of its own.
@@ -97,14 +97,17 @@ impl<'a> Running<'a> {
     }
 
     /// Ends it.
-    pub(crate) fn settle(self, said: Said, outcome: Outcome<'_>) -> Settled<'a> {
-        match (self.own, self.loading) {
-            (Some(own), _) => own.settle(said, outcome),
-            (None, Some(outer)) => {
-                said.hand_on(outer.flights(), &Stamp::default());
+    pub(crate) fn settle(self, outcome: Outcome<'_>) -> Settled<'a> {
+        let Some(loading) = self.loading else {
+            return Settled::default();
+        };
+        let said = loading.heard();
+        match self.own {
+            Some(own) => own.settle(said, outcome),
+            None => {
+                said.hand_on(loading.flights(), &Stamp::default());
                 Settled::default()
             }
-            (None, None) => Settled::default(),
         }
     }
 }
@@ -268,7 +271,7 @@ impl<'a> Reader<'a> {
                 None
             }
         };
-        let told = Some(told);
+        let told = Some(Box::new(told));
         Settled { rest, told }
     }
 

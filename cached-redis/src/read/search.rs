@@ -54,6 +54,16 @@ pub(crate) enum Found {
     Bypass(BypassLoad),
 }
 
+/// How far a search comes that waits for nothing.
+pub(crate) enum Hit {
+    /// To a look at what stands under the key.
+    Look,
+    /// An entry to decode.
+    Live(Live, Status),
+    /// There is more to do than to look.
+    Nothing,
+}
+
 pub(crate) type Seen = read::Seen<Live, Over>;
 pub(crate) type Answer = read::Answer<Live, Over, SharedError>;
 pub(crate) type At = Step<Live, Over, SharedError>;
@@ -170,7 +180,7 @@ impl<'a> Lookup<'a> {
 
     /// Whether the entry that the reader holds still stands, and is not to be invalidated either.
     pub(crate) async fn stands(&self) -> bool {
-        let seen = self.seen().await;
+        let seen = self.look().await;
         seen.is_ok_and(|seen| self.is_held(&seen) && self.may_keep())
     }
 
@@ -196,33 +206,33 @@ impl<'a> Lookup<'a> {
         Some(Arc::unwrap_or_clone(live))
     }
 
-    /// Looks whether there is an entry to decode. Dropped on the way, it can be begun again.
-    #[expect(
-        clippy::manual_async_fn,
-        reason = "the arguments of an async function have two places in its future"
-    )]
-    pub(crate) fn hit(&mut self) -> impl Future<Output = Option<(Live, Status)>> + Send {
-        async move {
-            loop {
-                let answer = match self.search.step() {
-                    Step::Join => self.join(),
-                    Step::Look { leads: false } if self.expects_nothing() => {
-                        self.guesses = true;
-                        self.answer(Seen::Absent)
-                    }
-                    Step::Look { leads: false } => self.looked(self.seen().await, false),
-                    Step::Serve(_) => return self.served(),
-                    _ => return None,
-                };
-                self.next_step(answer);
-            }
+    /// Takes the steps that wait for nothing, on the way to an entry to decode.
+    pub(crate) fn hit(&mut self) -> Hit {
+        loop {
+            let answer = match self.search.step() {
+                Step::Join => self.join(),
+                Step::Look { leads: false } if self.expects_nothing() => {
+                    self.guesses = true;
+                    self.answer(Seen::Absent)
+                }
+                Step::Look { leads: false } => return Hit::Look,
+                Step::Serve(_) => return self.served(),
+                _ => return Hit::Nothing,
+            };
+            self.next_step(answer);
         }
     }
 
-    fn served(&mut self) -> Option<(Live, Status)> {
+    /// Goes on with what was seen.
+    pub(crate) fn saw(&mut self, seen: Result<Seen, StoreError>) {
+        let answer = self.looked(seen, false);
+        self.next_step(answer);
+    }
+
+    fn served(&mut self) -> Hit {
         match self.found(Rights::default()) {
-            Found::Live(live, status) => Some((live, status)),
-            _ => None,
+            Found::Live(live, status) => Hit::Live(live, status),
+            _ => Hit::Nothing,
         }
     }
 
@@ -270,7 +280,7 @@ impl<'a> Lookup<'a> {
     async fn take(&mut self, rights: &mut Rights) -> Option<Answer> {
         Some(match self.search.step() {
             Step::Join => self.join(),
-            &Step::Look { leads } => self.looked(self.seen().await, leads),
+            &Step::Look { leads } => self.looked(self.look().await, leads),
             Step::Enter(_) => self.enter(rights),
             Step::Acquire(_) => self.acquire(rights).await,
             Step::Stamp(_) => self.stamp(rights).await,
@@ -362,25 +372,32 @@ impl<'a> Lookup<'a> {
         Answer::Seen(seen, self.inner.journal.stands(self.pass))
     }
 
-    /// What stands under the key.
-    #[expect(clippy::manual_async_fn, reason = "as of a hit")]
-    fn seen(&self) -> impl Future<Output = Result<Seen, StoreError>> + Send {
+    /// What stands under the key. It keeps nothing of this search.
+    pub(crate) fn look(&self) -> impl Future<Output = Result<Seen, StoreError>> + Send + use<'a> {
+        let &Self {
+            inner,
+            function,
+            key,
+            tags,
+            source,
+            ..
+        } = self;
         async move {
-            let (entry, generations) = match self.source.plain().filter(|_| self.tags.is_empty()) {
-                Some(store) => (store.get(self.key).await?, Generations::none()),
+            let (entry, generations) = match source.plain().filter(|_| tags.is_empty()) {
+                Some(store) => (store.get(key).await?, Generations::none()),
                 // Boxed, so that plain reads are not larger for it.
-                None => Box::pin(tags::look(&self.source, self.key, self.tags)).await?,
+                None => Box::pin(tags::look(&source, key, tags)).await?,
             };
             if matches!(generations, Generations::Barred) {
                 return Ok(Seen::Barred);
             }
-            let mut live = match Seen::of(self.inner, self.function, self.key, entry) {
+            let mut live = match Seen::of(inner, function, key, entry) {
                 Seen::Live(live) => live,
                 seen => return Ok(seen),
             };
-            let life = generations.judge(&self.source, self.tags, &live).await?;
-            self.source.share(self.key, &mut live);
-            Ok(Seen::judged(self.inner, self.function, live, life))
+            let life = generations.judge(&source, tags, &live).await?;
+            source.share(key, &mut live);
+            Ok(Seen::judged(inner, function, live, life))
         }
     }
 

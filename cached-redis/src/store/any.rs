@@ -127,6 +127,11 @@ impl AnyStore {
         }
     }
 
+    /// Whether a look waits for nothing.
+    pub(crate) fn is_at_once(&self) -> bool {
+        matches!(self, Self::Memory(_))
+    }
+
     /// Whether [`tell`](Self::tell) can be called now: there is a connection, the server answers, and the step is
     /// one command, which holds up no other.
     pub(crate) fn takes(&self, errand: Errand<'_>) -> bool {

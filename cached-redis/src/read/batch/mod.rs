@@ -157,7 +157,7 @@ where
     F: Loads<P>,
 {
     let inside = context::inside(policy.isolated);
-    Box::pin(without_cache(inside, || load.run(ids))).await
+    without_cache(inside, || load.run(ids)).await
 }
 
 /// One batch on its way, and all it needs to know.

@@ -53,7 +53,10 @@ async fn what_was_outdated_is_handed_to_the_load_only_if_it_stood_until_the_leas
             &tags,
             &POLICY,
         );
-        let Some((live, _)) = lookup.hit().await else {
+        assert!(matches!(lookup.hit(), Hit::Look));
+        let seen = lookup.look().await;
+        lookup.saw(seen);
+        let Hit::Live(live, _) = lookup.hit() else {
             panic!("it was put");
         };
         lookup.outdated(live);
