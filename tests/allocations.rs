@@ -38,7 +38,7 @@ const MOST_OF_WRITES: [f64; 4] = [12.0, 24.0, 53.0, 47.0];
 const TASKS: u64 = 64;
 
 /// How many bytes the future of a call may have: it is a part of every future around it.
-const FUTURE: usize = 640;
+const FUTURE: usize = 560;
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 struct User {

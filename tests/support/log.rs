@@ -48,10 +48,13 @@ impl Log {
         self.count(Level::WARN, "") - advice.iter().sum::<usize>()
     }
 
-    fn push(&self, metadata: &Metadata<'_>, fields: impl FnOnce(&mut Fields)) {
+    /// The number of the line, from 1.
+    fn push(&self, metadata: &Metadata<'_>, fields: impl FnOnce(&mut Fields)) -> u64 {
         let mut line = Fields(format!("{} {}", metadata.level(), metadata.target()));
         fields(&mut line);
-        self.0.lock().unwrap().push((*metadata.level(), line.0));
+        let mut lines = self.0.lock().unwrap();
+        lines.push((*metadata.level(), line.0));
+        lines.len() as u64
     }
 }
 
@@ -61,13 +64,11 @@ impl Subscriber for Log {
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
-        // Its number is that of its line.
-        self.push(span.metadata(), |fields| {
+        Id::from_u64(self.push(span.metadata(), |fields| {
             fields.0 += " ";
             fields.0 += span.metadata().name();
             span.record(fields);
-        });
-        Id::from_u64(self.0.lock().unwrap().len() as u64)
+        }))
     }
 
     /// Told at a level that no span of the library has.

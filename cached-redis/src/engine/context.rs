@@ -11,11 +11,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::future::poll_fn;
 use std::iter;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -25,11 +22,14 @@ use crate::engine::handle::Inner;
 use crate::engine::tags::Stamp;
 use crate::observe::event::Event;
 use crate::observe::registry::Function;
-use crate::observe::span::LoadSpan;
 use crate::protocol::flight::Flights;
 use crate::wire::codec;
 use crate::wire::entry::{self, Header, Live};
 use crate::wire::tag::{self, Generation};
+
+mod scoped;
+
+pub(crate) use scoped::{Scoped, run};
 
 tokio::task_local! {
     static LOADING: Arc<Loading>;
@@ -155,85 +155,6 @@ impl Loading {
 
     fn lock(&self) -> MutexGuard<'_, Said> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Runs `load` so that it can speak, if there is a `loading` to listen; what it gave and what it said.
-pub(crate) async fn run<F: Future>(
-    loading: Option<&Arc<Loading>>,
-    span: LoadSpan,
-    load: impl FnOnce() -> F,
-) -> (F::Output, Said) {
-    let mut scoped = Scoped::new(loading.cloned(), load());
-    let polled = |context: &mut Context<'_>| {
-        let _entered = span.enter();
-        scoped.poll(context)
-    };
-    let output = poll_fn(polled).await;
-    (
-        output,
-        loading.map(|loading| loading.heard()).unwrap_or_default(),
-    )
-}
-
-/// A load that runs, and is dropped, where it is heard: what its destructors say is not for the load around it.
-pub(crate) struct Scoped<F> {
-    loading: Option<Arc<Loading>>,
-    /// `None` when it has ended.
-    load: Option<Pin<Box<F>>>,
-}
-
-impl<F: Future> Scoped<F> {
-    pub(crate) fn new(loading: Option<Arc<Loading>>, load: F) -> Self {
-        let load = Some(Box::pin(load));
-        Self { loading, load }
-    }
-
-    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<F::Output> {
-        let mut polled = Poll::Pending;
-        enter(self.loading.as_ref(), &mut || {
-            if let Some(load) = &mut self.load {
-                polled = load.as_mut().poll(context);
-            }
-            if polled.is_ready() {
-                self.load = None;
-            }
-        });
-        polled
-    }
-}
-
-impl<F> Drop for Scoped<F> {
-    fn drop(&mut self) {
-        if self.load.is_some() {
-            leave(self.loading.as_ref(), &mut || self.load = None);
-        }
-    }
-}
-
-/// Takes the last step inside of `loading`, if the thread still has task-locals.
-fn leave(loading: Option<&Arc<Loading>>, step: &mut dyn FnMut()) {
-    struct Last<'a>(&'a mut dyn FnMut());
-
-    impl Drop for Last<'_> {
-        fn drop(&mut self) {
-            (self.0)();
-        }
-    }
-
-    let last = Last(step);
-    match loading {
-        // What is dropped with a scope is dropped inside of it, and outside at the end of a thread.
-        Some(loading) => drop(LOADING.scope(Arc::clone(loading), async move { drop(last) })),
-        None => drop(last),
-    }
-}
-
-/// Takes a step inside of `loading`. By reference, so that it is compiled once.
-fn enter(loading: Option<&Arc<Loading>>, step: &mut dyn FnMut()) {
-    match loading {
-        Some(loading) => LOADING.sync_scope(Arc::clone(loading), step),
-        None => step(),
     }
 }
 
@@ -480,6 +401,7 @@ impl<T> Previous<T> {
 mod tests {
     use super::*;
     use crate::engine::handle::Cache;
+    use crate::observe::span::LoadSpan;
 
     #[tokio::test]
     async fn a_load_hears_of_itself_and_of_inner_calls_but_not_of_theirs() {

@@ -3,11 +3,10 @@
 //! The [flow](crate::read::flow) has the function do what only that can ([`Do`]), and tells what came of it.
 
 use std::mem;
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
 
-use crate::engine::{mode, transaction};
+use crate::engine::mode;
 use crate::error::StoreError;
 use crate::observe::event::Event;
 use crate::observe::status::Status;
@@ -19,12 +18,12 @@ use crate::read::background::Job;
 use crate::read::call::Call;
 use crate::read::control::Mode;
 use crate::read::local::{self, Shown};
-use crate::read::peek;
 use crate::read::reader::Reader;
-use crate::read::renew::Renewal;
 use crate::read::right::{Right, Running, Told};
-use crate::read::search::{Found, Hit, Lookup, Seen};
+use crate::read::search::{Hit, Lookup, Seen};
 use crate::wire::entry::Live;
+
+mod waits;
 
 /// What is next.
 pub(crate) enum Next<'a> {
@@ -173,26 +172,9 @@ impl<'a> Driver<'a> {
         self.lookup().saw(seen);
     }
 
-    /// Waits for what is next, if need be for the turn of a load without a lease.
-    pub(crate) async fn wait(mut self, place: Option<BypassLoad>) -> (Self, Option<Next<'a>>) {
-        let next = match (mem::replace(&mut self.at, At::Search), place) {
-            (_, Some(place)) => {
-                place.start().await;
-                Some(self.load(Right::Bypass(place)))
-            }
-            (At::Search, None) => self.contend().await,
-            (at, None) => self.take(at).await,
-        };
-        (self, next)
-    }
-
     fn read(&mut self, live: Live, status: Status) -> Next<'a> {
-        self.found(Shown::Read(live), status)
-    }
-
-    fn found(&mut self, shown: Shown, status: Status) -> Next<'a> {
         self.at = At::Found(status);
-        Next::Read(shown)
+        Next::Read(Shown::Read(live))
     }
 
     /// The entry could not be decoded.
@@ -265,20 +247,6 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Whether what was read is served, although the load has failed.
-    pub(crate) async fn falls_back(mut self) -> (Self, bool) {
-        let falls_back = match (&self.at, &self.kept) {
-            (At::Serve(_), _) => true,
-            (At::FallBack, Some(_)) => {
-                let stands = self.lookup().stands().await;
-                self.at = At::Serve(Status::Stale);
-                stands
-            }
-            _ => false,
-        };
-        (self, falls_back)
-    }
-
     fn serve(&mut self, status: Status) -> Do<'a> {
         self.at = At::Search;
         if let Some(kept) = self.kept.take() {
@@ -287,95 +255,7 @@ impl<'a> Driver<'a> {
         Do::Serve
     }
 
-    /// Goes on where there is no hit.
-    async fn contend(&mut self) -> Option<Next<'a>> {
-        let right = match self.lookup().contend().await {
-            Found::Live(live, status) => return Some(self.read(live, status)),
-            Found::Failed(shared) => return Some(Next::Do(Do::Fail(shared))),
-            Found::Lead(flight, lease, previous) => Right::Lease(lease, flight, previous),
-            Found::Bypass(place) => {
-                place.start().await;
-                Right::Bypass(place)
-            }
-            Found::Renew(granted) => {
-                let (flight, claim) = *granted;
-                let renewal = Renewal::claimed(flight, claim, self.kept.as_ref()?);
-                self.reader.describe(Status::Miss, None);
-                self.at = At::FallBack;
-                let patience = self.reader.policy().soft_timeout;
-                return self.renew(renewal, patience, patience.is_some()).await;
-            }
-            Found::Kept => {
-                match self.kept.is_some() && self.lookup().stands().await {
-                    true => self.at = At::Serve(Status::Stale),
-                    false => self.lookup().lost(),
-                }
-                return None;
-            }
-        };
-        Some(self.load(right))
-    }
-
     fn load(&self, right: Right) -> Next<'a> {
         Next::Do(Do::Load(self.reader.begin(right)))
-    }
-
-    /// Goes on where no entry is looked for.
-    async fn take(&mut self, at: At) -> Option<Next<'a>> {
-        match at {
-            At::Audit(status) => {
-                self.at = At::Serve(status);
-                Some(self.job(Right::Unstored(self.kept.as_deref().cloned()), None))
-            }
-            At::Renew(status) => {
-                self.at = At::Serve(status);
-                let renewal = self.reader.renewal(self.kept.as_ref()?)?;
-                self.renew(renewal, None, true).await
-            }
-            At::Shadow => {
-                self.at = At::Refresh { hit: false };
-                // An open transaction sees what is not for others to be compared with. A store that fails is
-                // told of where the result is to be stored.
-                let standing = match transaction::is_open() {
-                    true => return None,
-                    false => peek::standing(self.reader.inner, self.reader.key, self.reader.tags),
-                };
-                let live = standing.await.ok().flatten()?;
-                self.at = At::ShadowFound;
-                Some(Next::Read(Shown::Read(live)))
-            }
-            At::Compare => {
-                let right = Right::Unstored(self.kept.take().map(|live| *live));
-                Some(self.load(right))
-            }
-            At::Refresh { hit } => {
-                let right = self.reader.obtain(hit).await;
-                Some(self.load(right))
-            }
-            // It goes on without its caller.
-            At::FallBack => {
-                self.at = At::Serve(Status::Stale);
-                None
-            }
-            At::Search | At::Found(_) | At::ShadowFound | At::Serve(_) => None,
-        }
-    }
-
-    fn job(&self, right: Right, patience: Option<Duration>) -> Next<'a> {
-        Next::Do(Do::Detach(Job::new(&self.reader, right, patience)))
-    }
-
-    /// Loads anew: in the background if it may be there.
-    async fn renew(
-        &self,
-        renewal: Renewal,
-        patience: Option<Duration>,
-        may_detach: bool,
-    ) -> Option<Next<'a>> {
-        let right = Right::Renewal(Box::new(renewal));
-        match self.detaches && may_detach {
-            true => Some(self.job(right, patience)),
-            false => self.reader.claimed(right).await.map(Do::Load).map(Next::Do),
-        }
     }
 }

@@ -14,8 +14,8 @@
 //!
 //! Everything left of the load is in [`search`](crate::read::search), what becomes of its result in
 //! [`right`](crate::read::right), and what comes after what in [`driver`](crate::read::driver). What is here asks
-//! the driver, and has [the function](crate::read::callee) do what only that can: [`read`] and the callee are compiled for each.
-//! Wherever the store fails or the time to wait is spent, the function runs without it.
+//! the driver, and has [the function](crate::read::callee) do what only that can: [`read`] and the callee are
+//! compiled for each. Wherever the store fails or the time to wait is spent, the function runs without it.
 //!
 //! The load runs in the caller's own task, so borrowed arguments and `&self` just work. If that
 //! caller is dropped, so are its flight and its lease: waiters start over with their own loads.
@@ -134,7 +134,7 @@ pin_project_lite::pin_project! {
         look: fn(&mut Driver<'a>) -> F,
         // Unless it waits.
         driver: Option<Driver<'a>>,
-        // All that hits wait for: so it is in the same allocation.
+        // While it looks: all that hits wait for, and so in the same allocation.
         #[pin]
         looks: Option<F>,
         at: At<'a>,
@@ -142,9 +142,8 @@ pin_project_lite::pin_project! {
 }
 
 enum At<'a> {
-    /// The driver says what is next.
+    /// The driver says what is next, once it has looked.
     Asks,
-    Looks,
     Waits(Boxed<'a, (Driver<'a>, Option<Next<'a>>)>),
     /// The function runs.
     Runs(Execution<'a>),
@@ -164,32 +163,24 @@ impl<'a, F: Future<Output = Result<Seen, StoreError>>> Answering for Steps<'a, F
                     let Some(driver) = this.driver else {
                         return Poll::Ready(());
                     };
-                    match driver.ask() {
-                        Turn::Look => {
-                            this.looks.set(Some((this.look)(driver)));
-                            At::Looks
-                        }
-                        Turn::Next(next) => At::after(driver, next, callee),
-                        Turn::Wait(place) => At::waits(this.driver.take(), place),
-                    }
-                }
-                At::Looks => {
-                    if let (Some(looks), Some(driver)) =
-                        (this.looks.as_mut().as_pin_mut(), &mut *this.driver)
-                    {
+                    if let Some(looks) = this.looks.as_mut().as_pin_mut() {
                         let seen = ready!(looks.poll(context));
                         driver.saw(seen);
                         this.looks.set(None);
                     }
-                    At::Asks
+                    match driver.ask() {
+                        Turn::Look => {
+                            this.looks.set(Some((this.look)(driver)));
+                            At::Asks
+                        }
+                        Turn::Next(next) => At::after(driver, next, callee),
+                        Turn::Wait(place) => At::waits(this.driver, place),
+                    }
                 }
                 At::Waits(next) => {
                     let (driver, next) = ready!(next.as_mut().poll(context));
                     let driver = this.driver.insert(driver);
-                    match next {
-                        Some(next) => At::after(driver, next, callee),
-                        None => At::Asks,
-                    }
+                    next.map_or(At::Asks, |next| At::after(driver, next, callee))
                 }
                 At::Runs(load) => {
                     let ended = ready!(load.poll(callee, context));
@@ -197,15 +188,7 @@ impl<'a, F: Future<Output = Result<Seen, StoreError>>> Answering for Steps<'a, F
                 }
                 At::RunsApart(in_time) => {
                     let in_time = ready!(in_time.as_mut().poll(context));
-                    match in_time.then(|| callee.hear()).flatten() {
-                        Some(ended) => {
-                            if let Some(driver) = this.driver {
-                                driver.told(ended.told, ended.is_ok);
-                            }
-                            At::ended(this.driver, ended.is_ok)
-                        }
-                        None => At::Asks,
-                    }
+                    At::ended_apart(this.driver, in_time, callee)
                 }
                 At::FallsBack(falls_back) => {
                     let (driver, is_served) = ready!(falls_back.as_mut().poll(context));
@@ -239,9 +222,26 @@ impl<'a> At<'a> {
         }
     }
 
-    fn waits(driver: Option<Driver<'a>>, place: Option<BypassLoad>) -> Self {
-        let waits = driver.map(|driver| Self::Waits(Box::pin(driver.wait(place))));
-        waits.unwrap_or(Self::Answered)
+    fn waits(driver: &mut Option<Driver<'a>>, place: Option<BypassLoad>) -> Self {
+        match driver.take() {
+            Some(driver) => Self::Waits(Box::pin(driver.wait(place))),
+            None => Self::Asks,
+        }
+    }
+
+    /// The task has ended, or has kept its caller waiting for too long.
+    fn ended_apart(
+        driver: &mut Option<Driver<'a>>,
+        in_time: bool,
+        callee: &mut dyn Callee,
+    ) -> Self {
+        let Some(ended) = in_time.then(|| callee.hear()).flatten() else {
+            return Self::Asks;
+        };
+        if let Some(driver) = driver {
+            driver.told(ended.told, ended.is_ok);
+        }
+        Self::ended(driver, ended.is_ok)
     }
 
     /// Is answered by what has been loaded, unless that is an error in the place of which something is served.

@@ -5,7 +5,6 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::engine::claim::Claim;
 use crate::engine::handle::Inner;
@@ -32,6 +31,7 @@ use crate::wire::tag::Tags;
 
 mod contend;
 mod glance;
+mod held;
 mod seen;
 
 pub(crate) use glance::Glance;
@@ -152,49 +152,9 @@ impl<'a> Lookup<'a> {
         self.unusable(Seen::replaceable(live, Over::Outdated));
     }
 
-    /// What was found last is past its TTL. The reader holds its value and serves it if no load
-    /// succeeds in time.
-    pub(crate) fn expired(&mut self, live: Live, patience: Option<Duration>) {
-        let patience = patience.unwrap_or(self.inner.settings.wait);
-        self.budget.begin_with(patience);
-        self.held = Some(Box::new(live));
-        self.unusable(Seen::Expired);
-    }
-
     /// Where it looks.
     pub(crate) fn source(&self) -> &Source<'a> {
         &self.source
-    }
-
-    /// The entry that the reader holds.
-    pub(crate) fn held(&self) -> Option<&Live> {
-        self.held.as_deref()
-    }
-
-    /// The value that the reader held is gone: it waits for a load as everybody does.
-    pub(crate) fn lost(&mut self) {
-        self.search.restart();
-        self.held = None;
-        self.budget = Budget::new(self.inner.settings.wait);
-    }
-
-    /// Whether the entry that the reader holds still stands, and is not to be invalidated either.
-    pub(crate) async fn stands(&self) -> bool {
-        let seen = self.look().await;
-        seen.is_ok_and(|seen| self.is_held(&seen) && self.may_keep())
-    }
-
-    /// Whether this is the entry that the reader holds.
-    pub(crate) fn is_held(&self, seen: &Seen) -> bool {
-        match (seen, &self.held) {
-            (Seen::Live(live), Some(held)) => live.header.token == held.header.token,
-            _ => false,
-        }
-    }
-
-    /// Whether no invalidation of the key is to be replayed.
-    pub(crate) fn may_keep(&self) -> bool {
-        self.inner.journal.pass(self.key).is_some()
     }
 
     /// The entry that the level in process memory has, for one of many.
@@ -236,61 +196,9 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    /// The right to load without a lease, where that is all there is to come by; else [`contend`](Self::contend)
-    /// goes on.
-    pub(crate) fn bypass(&mut self) -> Option<BypassLoad> {
-        if !matches!(self.search.step(), Step::Queue) {
-            return None;
-        }
-        let mut rights = Rights::default();
-        let answer = self.queue(&mut rights);
-        self.hear(answer, &mut rights);
-        let place = rights
-            .place
-            .take_if(|_| matches!(self.search.step(), Step::Bypass));
-        place.inspect(|_| drop(self.search.end()))
-    }
-
-    /// Goes on until there is something for the caller to do. Dropped on the way, it lets those who joined start
-    /// over.
-    pub(crate) async fn contend(&mut self) -> Found {
-        let mut rights = Rights::default();
-        while let Some(answer) = self.take(&mut rights).await {
-            self.hear(answer, &mut rights);
-        }
-        self.found(rights)
-    }
-
-    /// Goes on with the answer to a step; lets go of what it has come by as a leader if it leads no longer.
-    pub(crate) fn hear(&mut self, answer: Answer, rights: &mut Rights) {
-        let landing = self.next_step(answer);
-        if let Some(landing) = landing
-            && let Some(flight) = mem::take(rights).flight
-        {
-            flight.land(landing.filter_map(|live| Some(live.entry)));
-        }
-    }
-
     fn next_step(&mut self, answer: Answer) -> Option<read::Landing<Live, SharedError>> {
         self.run
             .next(self.inner, self.key, &mut self.search, answer)
-    }
-
-    /// Takes a step; `None`: the search has ended.
-    async fn take(&mut self, rights: &mut Rights) -> Option<Answer> {
-        Some(match self.search.step() {
-            Step::Join => self.join(),
-            &Step::Look { leads } => self.looked(self.look().await, leads),
-            Step::Enter(_) => self.enter(rights),
-            Step::Acquire(_) => self.acquire(rights).await,
-            Step::Stamp(_) => self.stamp(rights).await,
-            Step::Claim => self.claim(rights).await,
-            Step::Pause => self.pause(rights).await,
-            Step::Wait => self.wait().await,
-            Step::Queue => self.queue(rights),
-            Step::WaitInQueue => self.landing().await,
-            _ => return None,
-        })
     }
 
     fn found(&mut self, rights: Rights) -> Found {

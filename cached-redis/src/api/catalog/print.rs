@@ -160,9 +160,10 @@ impl Table {
                 format!("{}:{}", &row.file[folder.len()..], row.line),
             ]
         };
-        let writers =
-            |row: &Row| -> Vec<_> { row.writers.iter().map(|it| it.line(module)).collect() };
-        let beneath = |row: &Row| tagged(row).into_iter().chain(writers(row)).collect();
+        let beneath = |row: &Row| {
+            let writers = row.writers.iter().map(|it| it.line(module));
+            tagged(row).into_iter().chain(writers).collect()
+        };
         let rows = rows.iter().map(|row| (cells(row), beneath(row)));
         let rows = [(header, Vec::new())].into_iter().chain(rows).collect();
         Self {

@@ -5,19 +5,71 @@ use std::mem;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Answer, Lookup, Over, Rights, Seen};
+use super::{Answer, Found, Lookup, Over, Rights, Seen};
 use crate::engine::claim::{Claim, Claimed};
 use crate::engine::lease::Lease;
 use crate::engine::tags::Stamp;
 use crate::engine::{context, transaction};
 use crate::error::StoreError;
 use crate::observe::event::Event;
-use crate::protocol::bypass::Bypasses;
+use crate::protocol::bypass::{BypassLoad, Bypasses};
 use crate::protocol::flight::Place;
 use crate::protocol::read::Step;
 use crate::read::pause::Pause;
 
 impl Lookup<'_> {
+    /// The right to load without a lease, where that is all there is to come by; else [`contend`](Self::contend)
+    /// goes on.
+    pub(crate) fn bypass(&mut self) -> Option<BypassLoad> {
+        if !matches!(self.search.step(), Step::Queue) {
+            return None;
+        }
+        let mut rights = Rights::default();
+        let answer = self.queue(&mut rights);
+        self.hear(answer, &mut rights);
+        let place = rights
+            .place
+            .take_if(|_| matches!(self.search.step(), Step::Bypass));
+        place.inspect(|_| drop(self.search.end()))
+    }
+
+    /// Goes on until there is something for the caller to do. Dropped on the way, it lets those who joined start
+    /// over.
+    pub(crate) async fn contend(&mut self) -> Found {
+        let mut rights = Rights::default();
+        while let Some(answer) = self.take(&mut rights).await {
+            self.hear(answer, &mut rights);
+        }
+        self.found(rights)
+    }
+
+    /// Goes on with the answer to a step; lets go of what it has come by as a leader if it leads no longer.
+    pub(crate) fn hear(&mut self, answer: Answer, rights: &mut Rights) {
+        let landing = self.next_step(answer);
+        if let Some(landing) = landing
+            && let Some(flight) = mem::take(rights).flight
+        {
+            flight.land(landing.filter_map(|live| Some(live.entry)));
+        }
+    }
+
+    /// Takes a step; `None`: the search has ended.
+    async fn take(&mut self, rights: &mut Rights) -> Option<Answer> {
+        Some(match self.search.step() {
+            Step::Join => self.join(),
+            &Step::Look { leads } => self.looked(self.look().await, leads),
+            Step::Enter(_) => self.enter(rights),
+            Step::Acquire(_) => self.acquire(rights).await,
+            Step::Stamp(_) => self.stamp(rights).await,
+            Step::Claim => self.claim(rights).await,
+            Step::Pause => self.pause(rights).await,
+            Step::Wait => self.wait().await,
+            Step::Queue => self.queue(rights),
+            Step::WaitInQueue => self.landing().await,
+            _ => return None,
+        })
+    }
+
     pub(crate) fn enter(&mut self, rights: &mut Rights) -> Answer {
         // What was shared by a load without a lease says nothing of the journal.
         if !self.may_look() {
