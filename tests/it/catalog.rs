@@ -249,11 +249,15 @@ async fn the_table_says_who_drops_an_entry_by_its_tag() {
 #[tokio::test]
 async fn problems_stand_above_the_table() {
     let catalog = World::in_memory().cache().await.catalog();
-    let printed = catalog.to_string();
+    let problems = || {
+        let problems = catalog.problems().into_iter();
+        let problems: String = problems.map(|problem| format!("\n  {problem}")).collect();
+        format!("problems:{problems}")
+    };
+    // What the functions of other tests keep meanwhile tells more of their types.
+    let (before, printed, after) = (problems(), catalog.to_string(), problems());
     let (above, table) = printed.split_once("\n\n").expect("two parts");
-    let problems = catalog.problems().into_iter();
-    let problems: String = problems.map(|problem| format!("\n  {problem}")).collect();
-    assert_eq!(above, format!("problems:{problems}"));
+    assert!([before, after].iter().any(|it| it == above), "{above}");
     assert!(table.starts_with("functions of it, in tests"));
 }
 

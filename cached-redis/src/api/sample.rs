@@ -96,12 +96,12 @@ impl Counting {
             entries: 0,
             bytes: 0,
         };
-        let pattern = |function: &'static Function| {
+        let pattern = |function: &&'static Function| {
             let pattern = Pattern::of_template(&inner.namespace, function.info.template);
             (pattern, row(function))
         };
         Self {
-            patterns: registered().0.into_iter().map(pattern).collect(),
+            patterns: registered().0.iter().map(pattern).collect(),
             scanned: 0,
             others: 0,
         }

@@ -92,7 +92,7 @@ pub(crate) struct Inner {
     counters: Box<[OnceLock<Box<Counters>>]>,
     /// The same, made for their first calls.
     function_tags: Box<[OnceLock<(&'static str, String)>]>,
-    sites: Vec<&'static Site>,
+    sites: &'static [&'static Site],
     warnings: Warnings,
     /// What must reach the store is sent from tasks: a dropped future may never send its command.
     pub(crate) runtime: Arc<Tasks>,
@@ -192,10 +192,11 @@ impl Inner {
     }
 
     pub(crate) fn stats(&self) -> Stats {
+        let none = FunctionStats::none("");
         let row =
             |(site, counters): (&&'static Site, &OnceLock<Box<Counters>>)| match counters.get() {
                 Some(counters) => counters.snapshot(site.name),
-                None => FunctionStats::none(site.name),
+                None => none.of(site.name),
             };
         Stats {
             namespace: self.namespace.clone(),

@@ -69,8 +69,8 @@ impl<'a> Cache<'a> {
     fn of(stats: &'a Stats) -> Self {
         let mut rows = BTreeMap::<_, FunctionStats>::new();
         for row in &stats.functions {
-            let sum = rows.get(row.function).map_or(*row, |sum| sum.plus(row));
-            rows.insert(row.function, sum);
+            let sum = rows.entry(row.function);
+            sum.and_modify(|sum| sum.add(row)).or_insert(*row);
         }
         Self { stats, rows }
     }

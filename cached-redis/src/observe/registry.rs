@@ -1,8 +1,8 @@
 //! What the attributes register, at link time, about the functions they stand on.
 
 use std::iter;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use crate::error::Error;
@@ -327,7 +327,12 @@ pub(crate) static DIRECT: Function = Function::new(BY_HAND);
 pub(crate) static DIRECT_THROUGH: WriteThrough = WriteThrough::new(BY_HAND, &[]);
 
 /// The functions and the writers of the program, in the order of files and lines.
-pub(crate) fn registered() -> (Vec<&'static Function>, Vec<&'static Writer>) {
+pub(crate) fn registered() -> (&'static [&'static Function], &'static [&'static Writer]) {
+    let (functions, writers) = &*REGISTERED;
+    (functions, writers)
+}
+
+static REGISTERED: LazyLock<(Vec<&'static Function>, Vec<&'static Writer>)> = LazyLock::new(|| {
     let (mut functions, mut writers) = (Vec::new(), Vec::new());
     for registered in inventory::iter::<Registered> {
         match registered {
@@ -340,7 +345,7 @@ pub(crate) fn registered() -> (Vec<&'static Function>, Vec<&'static Writer>) {
     functions.sort_by_key(|function| (function.info.file, function.info.line));
     writers.sort_by_key(|writer| (writer.info.file, writer.info.line));
     (functions, writers)
-}
+});
 
 /// The cached function of this name, which may begin with its module.
 pub(crate) fn function(name: &str) -> Result<&'static Function, Error> {
@@ -348,7 +353,7 @@ pub(crate) fn function(name: &str) -> Result<&'static Function, Error> {
         let rest = function.info.path.strip_suffix(name);
         rest.is_some_and(|rest| rest.is_empty() || rest.ends_with("::"))
     };
-    let mut found: Vec<_> = registered().0.into_iter().filter(named).collect();
+    let mut found: Vec<_> = registered().0.iter().copied().filter(named).collect();
     // A whole path is also the end of others.
     if found.iter().any(|function| function.info.path == name) {
         found.retain(|function| function.info.path == name);
@@ -366,15 +371,18 @@ pub(crate) fn function(name: &str) -> Result<&'static Function, Error> {
 }
 
 /// All sites, in the order of their slots.
-pub(crate) fn sites() -> Vec<&'static Site> {
+pub(crate) fn sites() -> &'static [&'static Site] {
+    &SITES
+}
+
+static SITES: LazyLock<Vec<&'static Site>> = LazyLock::new(|| {
     let (functions, writers) = registered();
-    let functions = functions.into_iter().map(|function| &function.site);
-    let writers = writers.into_iter().map(|writer| &writer.site);
+    let functions = functions.iter().map(|function| &function.site);
+    let writers = writers.iter().map(|writer| &writer.site);
     let sites: Vec<_> = iter::once(&DIRECT.site)
         .chain(functions)
         .chain(writers)
         .collect();
-    // The same numbers each time: the order is that of the source.
     for (slot, site) in sites.iter().enumerate() {
         site.slot.store(slot, Ordering::Relaxed);
     }
@@ -385,7 +393,7 @@ pub(crate) fn sites() -> Vec<&'static Site> {
         function.site.slot.store(slot, Ordering::Relaxed);
     }
     sites
-}
+});
 
 /// The functions under `#[redis_cached]`, in no order.
 pub(crate) fn readers() -> impl Iterator<Item = &'static Function> {
@@ -411,9 +419,7 @@ pub(crate) fn write_throughs() -> impl Iterator<Item = &'static WriteThrough> {
 /// that it sits in an `impl`, or in another function. Neither may serve the other's values. How their
 /// parameters are called does not matter: a key holds values alone.
 pub(crate) fn refuse_shared_default_keys() {
-    let mut functions = registered().0;
-    functions.retain(|function| function.info.default_key);
-    for (a, b) in pairs(&functions).filter(|(a, b)| share_default_key(a, b)) {
+    for (a, b) in &*SHARED {
         b.conflicting.store(true, Ordering::Relaxed);
         if !a.conflicting.swap(true, Ordering::Relaxed) {
             crate::util::warning::error!(
@@ -423,6 +429,14 @@ pub(crate) fn refuse_shared_default_keys() {
         }
     }
 }
+
+/// Those that have the same default key, each with another one.
+static SHARED: LazyLock<Vec<(&'static Function, &'static Function)>> = LazyLock::new(|| {
+    let functions = registered().0.iter().copied();
+    let functions: Vec<_> = functions.filter(|it| it.info.default_key).collect();
+    let shared = pairs(&functions).filter(|(a, b)| share_default_key(a, b));
+    shared.map(|(a, b)| (*a, *b)).collect()
+});
 
 pub(crate) fn share_default_key(a: &Function, b: &Function) -> bool {
     let keys = |function: &Function| Template::new(function.info.template).without_formats();

@@ -71,13 +71,15 @@ macro_rules! counters {
                 }
             }
 
-            pub(crate) fn plus(self, other: &Self) -> Self {
-                Self {
-                    function: self.function,
-                    $($field: self.$field + other.$field,)+
-                    load_times: self.load_times + other.load_times,
-                    value_bytes: self.value_bytes + other.value_bytes,
-                }
+            /// The same of another function.
+            pub(crate) fn of(self, function: &'static str) -> Self {
+                Self { function, ..self }
+            }
+
+            pub(crate) fn add(&mut self, other: &Self) {
+                $(self.$field += other.$field;)+
+                self.load_times += &other.load_times;
+                self.value_bytes += &other.value_bytes;
             }
         }
     };
@@ -362,8 +364,16 @@ impl Stats {
     /// All rows added up, under the name `total`.
     #[must_use]
     pub fn total(&self) -> FunctionStats {
-        let none = FunctionStats::none("total");
-        self.functions.iter().fold(none, |sum, row| sum.plus(row))
+        let mut total = FunctionStats::none("total");
+        self.busy().for_each(|row| total.add(row));
+        total
+    }
+
+    /// The rows of functions that did something: of a large program most did not.
+    fn busy(&self) -> impl Iterator<Item = &FunctionStats> {
+        let none = FunctionStats::none("");
+        let functions = self.functions.iter();
+        functions.filter(move |row| **row != none.of(row.function))
     }
 
     /// The invalidations that wait for their replay at this moment.
@@ -376,8 +386,7 @@ impl Stats {
 impl fmt::Display for Stats {
     /// One line for each function that did something.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let idle = |row: &FunctionStats| *row == FunctionStats::none(row.function);
-        let rows: Vec<_> = self.functions.iter().filter(|row| !idle(row)).collect();
+        let rows: Vec<_> = self.busy().collect();
         let names = rows.iter().map(|row| row.function.len());
         let width = names.chain(["function".len()]).max().unwrap_or_default();
         write!(f, "{:width$}", "function")?;

@@ -4,7 +4,7 @@
 //! record one is two additions.
 
 use std::fmt;
-use std::ops::Add;
+use std::ops::{Add, AddAssign};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::ser::SerializeStruct as _;
@@ -155,11 +155,17 @@ impl Add for Histogram {
     type Output = Self;
 
     fn add(mut self, other: Self) -> Self {
+        self += &other;
+        self
+    }
+}
+
+impl AddAssign<&Self> for Histogram {
+    fn add_assign(&mut self, other: &Self) {
         for (count, more) in self.counts.iter_mut().zip(other.counts) {
             *count += more;
         }
         self.sum += other.sum;
-        self
     }
 }
 

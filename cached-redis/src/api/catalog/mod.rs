@@ -40,8 +40,8 @@ impl Catalog {
     pub(crate) fn collect() -> Self {
         let (functions, writers) = registered();
         Self {
-            functions,
-            writers,
+            functions: functions.to_vec(),
+            writers: writers.to_vec(),
             elsewhere: Vec::new(),
             advice: Vec::new(),
         }
@@ -95,7 +95,8 @@ impl Catalog {
 ///
 /// # Panics
 ///
-/// With one line for each problem.
+/// With one line for each problem, and where no annotated function is linked into the program: there is nothing to
+/// be checked then. A test in `tests/` links the crate that it tests by a `use` of it, if only `use my_crate as _;`.
 #[macro_export]
 macro_rules! assert_catalog {
     () => {
@@ -110,10 +111,16 @@ macro_rules! assert_catalog {
 ///
 /// # Panics
 ///
-/// When the catalogue has problems.
+/// When the catalogue has problems or is empty.
 #[track_caller]
 pub fn assert_catalog(elsewhere: &[&str]) {
-    let problems: Vec<_> = Catalog::collect()
+    let catalog = Catalog::collect();
+    assert!(
+        !(catalog.functions.is_empty() && catalog.writers.is_empty()),
+        "no annotated function is linked into this program, so none was checked\n\
+         help: a test in `tests/` links the crate with the functions if it uses it: `use my_crate as _;`"
+    );
+    let problems: Vec<_> = catalog
         .elsewhere(elsewhere.iter().copied())
         .problems()
         .iter()
@@ -124,4 +131,14 @@ pub fn assert_catalog(elsewhere: &[&str]) {
         "the catalogue of cached functions has problems:\n{}",
         problems.join("\n")
     );
+}
+
+#[cfg(test)]
+mod tests {
+    /// These tests annotate nothing.
+    #[test]
+    #[should_panic(expected = "no annotated function is linked into this program")]
+    fn a_catalogue_of_nothing_is_not_called_sound() {
+        crate::assert_catalog!();
+    }
 }

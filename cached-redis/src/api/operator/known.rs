@@ -27,7 +27,7 @@ pub(super) fn known(catalog: Option<&Exported>) -> Vec<Known<'_>> {
             .collect(),
         None => registered()
             .0
-            .into_iter()
+            .iter()
             .map(|it| Known {
                 path: it.info.path,
                 template: it.info.template,

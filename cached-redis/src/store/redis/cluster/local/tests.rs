@@ -259,6 +259,8 @@ async fn a_server_that_is_not_among_those_that_decide_gives_no_sign_of_life() {
     let (store, notes) = keeping(&trio, settings()).await;
     let keys = &Trio::keys()[..1];
     let lane = until_kept(&store, keys).await.remove(0);
+    // It shall miss them soon.
+    trio.0[0].command(&[b"CONFIG", b"SET", b"cluster-node-timeout", b"1000"]);
     for server in &trio.0[1..] {
         server.signal("-STOP");
     }
