@@ -35,10 +35,11 @@ impl Bypasses {
         function: &'static Function,
         key: &str,
         came: Option<Instant>,
+        now: Instant,
     ) -> Place<BypassLoad> {
         match came {
             Some(came) if !transaction::is_open() && !context::is_inside(inner, function, key) => {
-                inner.bypasses.enter(key, came, inner.settings.wait)
+                inner.bypasses.enter(key, came, now, inner.settings.wait)
             }
             _ => Place::Lead(BypassLoad::unshared(key)),
         }

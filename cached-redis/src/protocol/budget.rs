@@ -51,10 +51,11 @@ impl Budget {
         *self.began.get_or_insert_with(Instant::now) + self.time
     }
 
-    /// Since when it waits, for a seat in a load without a lease. Such a load may begin when the time is
-    /// over, in the place of the read's own: that is waited for once; `None`: it has been.
-    pub(crate) fn seat(&mut self) -> Option<Instant> {
-        let spent = self.end() <= Instant::now();
+    /// Since when it waits that asks `now` for a seat in a load without a lease. Such a load may begin when the time
+    /// is over, in the place of the read's own: that is waited for once; `None`: it has been.
+    pub(crate) fn seat(&mut self, now: Instant) -> Option<Instant> {
+        self.begin_at(now);
+        let spent = self.end() <= now;
         let taken = std::mem::replace(&mut self.overdrawn, spent);
         self.began.filter(|_| !taken)
     }

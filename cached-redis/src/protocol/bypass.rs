@@ -44,8 +44,13 @@ struct Queue {
 impl Queue {
     /// The load for a reader that `came` then: one that has begun since, or the pending one if that
     /// begins by the end of its budget. None that is older than a budget.
-    fn fit(&self, came: Instant, until: Instant, budget: Duration) -> Option<&Joined> {
-        let now = Instant::now();
+    fn fit(
+        &self,
+        came: Instant,
+        now: Instant,
+        until: Instant,
+        budget: Duration,
+    ) -> Option<&Joined> {
         let fits = |joined: &&Joined| now < joined.begins() + budget;
         let begun = |joined: &&Joined| came < joined.begins();
         // When nothing runs any more, it begins at once.
@@ -56,19 +61,19 @@ impl Queue {
 }
 
 impl Bypasses {
-    /// The next load of `key`, or a seat in it.
+    /// The next load of `key`, or a seat in it, for a reader that `came` then.
     pub(crate) fn enter(
         self: &Arc<Self>,
         key: &str,
         came: Instant,
+        now: Instant,
         budget: Duration,
     ) -> Place<BypassLoad> {
-        let now = Instant::now();
         let until = now.max(came + budget);
         let key: Arc<str> = key.into();
         let mut keys = self.keys.lock();
         let queue = keys.entry(Arc::clone(&key)).or_default();
-        if let Some(joined) = queue.fit(came, until, budget) {
+        if let Some(joined) = queue.fit(came, now, until, budget) {
             self.calm.store(false, Ordering::Relaxed);
             return Place::Seat(Seat {
                 joined: joined.clone(),

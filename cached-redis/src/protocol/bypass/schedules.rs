@@ -29,7 +29,7 @@ impl Scene {
         let floor = self.source.floor();
         let came = Instant::now();
         let got = loop {
-            match self.bypasses.enter(KEY, came, BUDGET) {
+            match self.bypasses.enter(KEY, came, Instant::now(), BUDGET) {
                 Place::Lead(load) => break self.lead(load).await,
                 Place::Seat(seat) => {
                     if let Landing::Shared(entry) = seat.landing().await {
@@ -57,7 +57,9 @@ impl Scene {
 
     /// A leader whose caller goes away, before its load or during it.
     async fn give_up(self: Arc<Self>, starts: bool) {
-        if let Place::Lead(load) = self.bypasses.enter(KEY, Instant::now(), BUDGET)
+        if let Place::Lead(load) = self
+            .bypasses
+            .enter(KEY, Instant::now(), Instant::now(), BUDGET)
             && starts
         {
             start(&load).await;

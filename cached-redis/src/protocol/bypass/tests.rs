@@ -5,7 +5,7 @@ use super::*;
 const BUDGET: Duration = Duration::from_secs(600);
 
 fn lead(bypasses: &Arc<Bypasses>) -> BypassLoad {
-    match bypasses.enter("k", Instant::now(), BUDGET) {
+    match bypasses.enter("k", Instant::now(), Instant::now(), BUDGET) {
         Place::Lead(load) => load,
         Place::Seat(_) => unreachable!("none that came after it"),
     }
@@ -24,7 +24,7 @@ async fn a_load_waits_for_others_of_its_moment_only_where_there_were_some() {
     assert!(begins_at_once() && begins_at_once());
     let came = Instant::now();
     let load = lead(&bypasses);
-    let seat = bypasses.enter("k", came, BUDGET);
+    let seat = bypasses.enter("k", came, Instant::now(), BUDGET);
     assert!(matches!(seat, Place::Seat(_)));
     load.land(Landing::Again);
     drop(seat);
