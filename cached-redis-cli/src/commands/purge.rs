@@ -192,15 +192,24 @@ async fn remove(site: &Site, what: &Target) -> Result<Invalidation, Failure> {
     })
 }
 
-/// What was put off is lost with this process, so it waits, and says so.
+/// What was put off is lost with this process, so it waits, unless that is in vain, and says so.
 async fn confirmed(site: &Site, done: Invalidation) -> Result<(), Failure> {
-    if done == Invalidation::Done || site.cache.flush().await.is_ok() {
+    if done == Invalidation::Done || !is_refused(site).await && site.cache.flush().await.is_ok() {
         return Ok(());
     }
     Err(Failure::with_help(
         "the store has not confirmed that all is removed",
         "run it again: what is gone already does no harm. `doctor` tells whether this login may remove",
     ))
+}
+
+/// Whether the login may not do what every removal needs.
+async fn is_refused(site: &Site) -> bool {
+    let needed = ["UNLINK", "EVALSHA x 1"];
+    let needed = needed.map(|command| format!("{command} {}:purge", site.namespace));
+    let reports = site.operator().servers(&needed).await.unwrap_or_default();
+    let mut allowed = reports.iter().flat_map(|report| &report.allowed);
+    allowed.any(|allowed| *allowed == Some(false))
 }
 
 fn print(plan: &Plan, out: &mut Out) -> Result<(), Failure> {
