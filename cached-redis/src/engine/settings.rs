@@ -105,15 +105,19 @@ impl Settings {
     /// `policy` with everything that the named policy adds; `None` if its name is unknown.
     fn named(&self, policy: &Policy) -> Option<Policy> {
         match policy.name {
-            Some(name) => Some(policy.over(*self.policies.get(name)?)),
+            Some(_) => Some(policy.over(*self.base(policy)?)),
             None => Some(*policy),
         }
     }
 
+    /// The policy that `policy` names.
+    pub(crate) fn base(&self, policy: &Policy) -> Option<&Policy> {
+        self.policies.get(policy.name?)
+    }
+
     /// Whether loads under `policy` are [isolated](Policy::isolated). It is asked by each, so nothing is merged for it.
     pub(crate) fn isolates(&self, policy: &Policy) -> bool {
-        let named = policy.name.and_then(|name| self.policies.get(name));
-        policy.isolated || named.is_some_and(|named| named.isolated)
+        policy.isolated || self.base(policy).is_some_and(|named| named.isolated)
     }
 
     /// Which entries are read under `policy` by a type that was changed; `None` if the policy asks for

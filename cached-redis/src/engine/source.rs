@@ -37,9 +37,7 @@ impl<'a> Source<'a> {
 
     /// That of a function with this policy.
     pub(crate) fn of(inner: &'a Inner, policy: &Policy) -> Self {
-        let named = policy
-            .name
-            .and_then(|name| inner.settings.policies.get(name));
+        let named = inner.settings.base(policy);
         let checked = policy.checked || named.is_some_and(|named| named.checked);
         let local = policy.local.or_else(|| named?.local);
         let keeps = match (checked, local) {

@@ -23,7 +23,7 @@ impl Catalog {
         let keys = Template::pattern(behind.function.info.template);
         let meets = |target: &&str| Template::pattern(target).meets(&keys);
         let mut found = Vec::new();
-        for writer in &self.writers {
+        for writer in self.writers {
             let stores = writer.through || writer.info.needs_guarded();
             if stores && writer.info.targets.iter().any(meets) {
                 let problem = "bars or stores a key that is written behind: of one key, all writers that do more than \

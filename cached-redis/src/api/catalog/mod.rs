@@ -28,8 +28,8 @@ use crate::observe::registry::{Function, Writer, registered};
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Catalog {
-    functions: Vec<&'static Function>,
-    writers: Vec<&'static Writer>,
+    functions: &'static [&'static Function],
+    writers: &'static [&'static Writer],
     /// The templates that are read by other programs.
     elsewhere: Vec<String>,
     /// What is known of the cache that was asked for it.
@@ -40,8 +40,8 @@ impl Catalog {
     pub(crate) fn collect() -> Self {
         let (functions, writers) = registered();
         Self {
-            functions: functions.to_vec(),
-            writers: writers.to_vec(),
+            functions,
+            writers,
             elsewhere: Vec::new(),
             advice: Vec::new(),
         }
@@ -67,12 +67,12 @@ impl Catalog {
 
     /// The functions under `#[redis_cached]`.
     pub(crate) fn functions(&self) -> &[&'static Function] {
-        &self.functions
+        self.functions
     }
 
     /// The functions under `#[invalidates]` and `#[write_through]`.
     pub(crate) fn writers(&self) -> &[&'static Writer] {
-        &self.writers
+        self.writers
     }
 }
 

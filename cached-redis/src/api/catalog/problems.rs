@@ -55,7 +55,7 @@ impl Catalog {
         let read: Vec<_> = self.functions.iter().map(read).collect();
         let is_read = |target: &Template| read.iter().any(|keys| keys.meets(target));
         let mut problems = Vec::new();
-        for writer in &self.writers {
+        for writer in self.writers {
             let useless = |target: &&&str| !is_read(&Template::pattern(target));
             for target in writer.info.targets.iter().filter(useless) {
                 let does = match (writer.through, writer.behind) {
@@ -79,7 +79,7 @@ impl Catalog {
             !carried.iter().any(|carried| carried.meets(&tag))
         };
         let mut problems = Vec::new();
-        for writer in &self.writers {
+        for writer in self.writers {
             for tag in writer.info.tags.iter().filter(useless) {
                 let text =
                     format!("invalidates the tag \"{tag}\", which no cached function carries");
