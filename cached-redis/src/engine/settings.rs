@@ -115,11 +115,6 @@ impl Settings {
         self.policies.get(policy.name?)
     }
 
-    /// Whether loads under `policy` are [isolated](Policy::isolated). It is asked by each, so nothing is merged for it.
-    pub(crate) fn isolates(&self, policy: &Policy) -> bool {
-        policy.isolated || self.base(policy).is_some_and(|named| named.isolated)
-    }
-
     /// Which entries are read under `policy` by a type that was changed; `None` if the policy asks for
     /// what a codec cannot do that does not describe itself.
     pub(crate) fn schema(&self, policy: &Policy, describes: bool) -> Option<Schema> {

@@ -137,8 +137,8 @@ impl<'a> Reader<'a> {
         let (started, epoch) = (Instant::now(), self.inner.store.epoch(self.key));
         let previous = self.previous(&right);
         let previous = previous.map(|live| (live, self.encoder.is_additive()));
-        let isolated = self.inner.settings.isolates(self.encoder.policy);
-        let led = vec![self.key.to_owned()];
+        // Only the option of an attribute says so, so no other policy is asked.
+        let (isolated, led) = (self.encoder.policy.isolated, vec![self.key.to_owned()]);
         let loading = Some(Loading::new(self.inner, isolated, previous, led));
         let own = Own {
             reader: self,

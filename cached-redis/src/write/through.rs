@@ -236,7 +236,7 @@ where
     let Some(Cache { inner }) = through.write.cache() else {
         return write().await;
     };
-    let loading = Loading::new(inner, inner.settings.isolates(policy), None, Vec::new());
+    let loading = Loading::new(inner, policy.isolated, None, Vec::new());
     let (returned, said) = context::run(Some(&loading), LoadSpan::default(), write).await;
     let (result, format) = (P::Shape::result(returned), inner.settings.format);
     let describes = plan.describes(format);

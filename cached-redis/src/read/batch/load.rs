@@ -77,8 +77,7 @@ impl<P: EachPlan> Plan<'_, P> {
             .filter(|tag| !stamps.covers(slice::from_ref(tag)));
         context::carry(&self.inner.flights, unread.copied().cloned());
         let started = Instant::now();
-        let isolated = self.inner.settings.isolates(self.encoder.policy);
-        let loading = Loading::new(self.inner, isolated, None, keys);
+        let loading = Loading::new(self.inner, self.encoder.policy.isolated, None, keys);
         let span = LoadSpan::of(self.function.site.name);
         let (returned, mut said) = context::run(Some(&loading), span, || load(ids)).await;
         let took = started.elapsed();
