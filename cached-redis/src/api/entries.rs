@@ -171,8 +171,8 @@ impl<K> EntriesRequest<'_, K, Detached> {
     /// runs in a task of its own goes on.
     pub async fn get_or_fill<M, E, F, L>(self, load: F) -> Result<M, E>
     where
-        K: Send + Sync + 'static,
-        M: IdMap<Id = K, Value: Serialize + DeserializeOwned + 'static> + Send + 'static,
+        K: Send + 'static,
+        M: IdMap<Id = K, Value: Serialize + DeserializeOwned + Send + 'static> + Send + 'static,
         E: Send + 'static,
         F: FnMut(Vec<K>) -> L + Clone + Send + 'static,
         L: Future<Output = Result<M, E>> + Send + 'static,

@@ -70,7 +70,7 @@ use crate::engine::plan::{AnyPlan, ErrorOf, OkOf, Plan, ReturnOf};
 use crate::engine::shape::{Kept, Shape};
 use crate::engine::verdict::Verdict;
 use crate::error::Busy;
-use crate::read::batch::plan::{EachPlan, Id};
+use crate::read::batch::plan::{EachPlan, Id, Value};
 use crate::read::batch::{self, Many};
 use crate::read::load::{Detached, InPlace};
 use crate::util::outlined::Outlined;
@@ -211,10 +211,11 @@ pub fn read_batch_in_background<P, F, G, L>(
     load: F,
 ) -> impl Future<Output = ReturnOf<P>>
 where
-    P: EachPlan + Clone + Send + Sync + 'static,
+    P: EachPlan + Send + 'static,
     OkOf<P>: Send + 'static,
     ErrorOf<P>: Send + 'static,
-    Id<P>: Send + Sync + 'static,
+    Id<P>: Send + 'static,
+    Value<P>: Send + 'static,
     F: FnMut() -> G,
     G: FnOnce(Vec<Id<P>>) -> L + Send + 'static,
     L: Future<Output = ReturnOf<P>> + Send + 'static,

@@ -1,29 +1,13 @@
 //! The user's function, ready to run.
 
 use std::future::poll_fn;
-use std::sync::Arc;
 
 use tokio::sync::oneshot::{self, Receiver, Sender};
 
-use crate::engine::context::{self, Loading};
 use crate::engine::plan::{AnyPlan, ErrorOf, OkOf, ResultOf, ReturnOf};
-use crate::engine::tags::Stamp;
-use crate::observe::span::LoadSpan;
 use crate::read::background::Job;
 use crate::read::callee::{Called, Ended, Execution};
 use crate::util::boxed::Boxed;
-
-/// Runs it without a cache, for a load that it may be a part of.
-pub(crate) async fn without_cache<F: Future>(
-    inside: Option<Arc<Loading>>,
-    load: impl FnOnce() -> F,
-) -> F::Output {
-    let (returned, said) = context::run(inside.as_ref(), LoadSpan::default(), load).await;
-    if let Some(inside) = inside {
-        said.hand_on(inside.flights(), &Stamp::default());
-    }
-    returned
-}
 
 /// How a load runs.
 pub(crate) trait Load<P: AnyPlan>: Sized {

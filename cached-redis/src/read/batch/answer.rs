@@ -1,34 +1,55 @@
 //! Answers from entries, and what their age asks for: those that are served are loaded anew, those that are held
-//! answer if their load fails.
+//! answer if their load fails. Nothing here waits.
 
+use std::collections::HashSet;
 use std::mem;
+use std::ops::Deref;
 use std::time::Duration;
 
-use super::Reader;
-use super::call::{Ids, Item, Request};
-use super::load::Made;
-use super::loads::Loads;
-use super::plan::{EachPlan, Id, Value};
+use super::call::{Item, Request};
+use super::callee::{Callee, Failed, Made, Ran};
+use super::job::Background;
+use super::plan::Plan;
 use super::renew::{Renewal, Work};
-use super::steps::{self, One, split};
+use super::steps::One;
+use super::summary::Summary;
 use crate::engine::context;
-use crate::engine::plan::ErrorOf;
 use crate::observe::event::Event;
 use crate::observe::status::Status;
 use crate::protocol::freshness::Freshness;
 use crate::protocol::read::Step;
+use crate::read::control;
+use crate::read::info::CacheInfo;
 use crate::read::search::Lookup;
-use crate::read::{audit, reader};
+use crate::read::{audit, background, reader};
+use crate::store::Store as _;
+use crate::util::boxed::Boxed;
 use crate::wire::entry::Live;
 
-/// An entry that answers, and its value; none for a known absence.
-pub(super) struct Kept<P: EachPlan> {
-    ids: Ids<Id<P>>,
-    value: Option<Value<P>>,
+/// How a batch answers, and what is to be done beside.
+pub(super) struct Answers<'a> {
+    plan: Plan<'a>,
+    /// What is to be loaded anew behind the caller.
+    renewals: Vec<Renewal<'a>>,
+    /// What is to be compared with a load there.
+    audits: Vec<Renewal<'a>>,
+    /// What is to be loaded anew in the caller's place, and answers unless it is.
+    pub(super) kept: Vec<Kept<'a>>,
+    summary: Summary,
+}
+
+/// An entry that answers, unless it is loaded anew.
+pub(super) struct Kept<'a> {
+    item: Item<'a>,
     live: Live,
-    /// Where somebody asks what was read.
-    request: Option<Request>,
     status: Status,
+}
+
+impl<'a> Kept<'a> {
+    /// The right to that.
+    pub(super) fn renewal(&self, plan: &Plan<'_>) -> Option<Renewal<'a>> {
+        Renewal::new(self.item, &self.live).permitted(plan.inner)
+    }
 }
 
 /// An entry that is no answer, or not yet.
@@ -48,51 +69,101 @@ impl Unfit {
     }
 }
 
-impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
-    /// Takes the answer of the entry that `one` has found; gives back those that it is of no use to, or not yet.
-    pub(super) fn take_one<'k>(
-        &mut self,
-        one: One<'k, Id<P>>,
-        live: Live,
-    ) -> Option<One<'k, Id<P>>> {
-        let One {
-            item,
-            mut lookup,
-            rights,
-        } = one;
-        let (item, unfit) = self.take(item, live, Some(&lookup))?;
-        unfit.tell(&mut lookup);
-        Some(One {
-            item,
-            lookup,
-            rights,
-        })
+impl<'a> Deref for Answers<'a> {
+    type Target = Plan<'a>;
+
+    fn deref(&self) -> &Plan<'a> {
+        &self.plan
+    }
+}
+
+impl<'a> Answers<'a> {
+    pub(super) fn new(plan: Plan<'a>) -> Self {
+        Self {
+            plan,
+            renewals: Vec::new(),
+            audits: Vec::new(),
+            kept: Vec::new(),
+            summary: Summary::default(),
+        }
     }
 
-    /// The same of an `item` that may have no search but its first look.
-    pub(super) fn take<'k>(
+    /// All of it, to be given back.
+    pub(super) fn take(&mut self) -> Self {
+        mem::replace(self, Self::new(self.plan))
+    }
+
+    /// Takes the answers there are, and goes on behind the caller with what has to be; gives back those
+    /// without one.
+    pub(super) fn served(
         &mut self,
-        item: Item<'k, Id<P>>,
+        ones: Vec<One<'a>>,
+        callee: &mut dyn Callee,
+    ) -> Result<Vec<One<'a>>, Failed> {
+        // Most often there are none.
+        let mut rest = Vec::new();
+        for one in ones {
+            rest.extend(self.serve(one, callee)?);
+        }
+        self.go_on_behind(callee);
+        Ok(rest)
+    }
+
+    fn serve(
+        &mut self,
+        mut one: One<'a>,
+        callee: &mut dyn Callee,
+    ) -> Result<Option<One<'a>>, Failed> {
+        if !one.is_answered() {
+            return Ok(Some(one));
+        }
+        match one.lookup.search.end() {
+            Step::Serve(live) => {
+                let unfit = self.take_one(one.item, live, Some(&one.lookup), callee);
+                return Ok(unfit.map(|unfit| {
+                    unfit.tell(&mut one.lookup);
+                    one
+                }));
+            }
+            Step::Fail(shared) => {
+                if callee.fail(&shared) {
+                    self.answered(Status::Joined, None);
+                    return Err(Failed);
+                }
+                // Another error type under the same key is another function's load: look again.
+            }
+            _ => {}
+        }
+        Ok(Some(one))
+    }
+
+    /// Takes the answer of the entry that was found for `item`, which may have no search but its first look; gives it
+    /// back where it is of no use, or not yet.
+    pub(super) fn take_one(
+        &mut self,
+        item: Item<'a>,
         live: Live,
         lookup: Option<&Lookup<'_>>,
-    ) -> Option<(Item<'k, Id<P>>, Unfit)> {
-        let encoder = self.encoder(&item);
-        let Some(value) = self.own.decode(&encoder, &live) else {
-            return Some((item, Unfit::Undecodable(live)));
-        };
-        let renewal = || Renewal::new(&item, &live);
+        callee: &mut dyn Callee,
+    ) -> Option<Unfit> {
+        let encoder = self.encoder(item);
+        if !callee.decode(item.place, &encoder, &live) {
+            return Some(Unfit::Undecodable(live));
+        }
+        let renewal = || Renewal::new(item, &live);
         let found = || lookup.map_or(Status::Hit, |lookup| lookup.status(&live));
         let status = match reader::judge(&encoder, &live) {
             Freshness::Dead => {
-                return Some((item, Unfit::Outdated(live)));
+                callee.forget(item.place);
+                return Some(Unfit::Outdated(live));
             }
             Freshness::IfError if !self.inner.renewals.rests(&item.request.key) => {
-                let patience = self.policy().soft_timeout;
-                return Some((item, Unfit::Expired(live, patience)));
+                callee.forget(item.place);
+                return Some(Unfit::Expired(live, self.policy().soft_timeout));
             }
             Freshness::IfError => Status::Stale,
             // No caller is to pay for it.
-            Freshness::Fresh if F::DETACHES && audit::is_drawn(encoder.policy, &live.header) => {
+            Freshness::Fresh if self.detaches && audit::is_drawn(encoder.policy, &live.header) => {
                 self.audits.push(renewal());
                 found()
             }
@@ -102,140 +173,142 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
                     Freshness::Revalidate => Status::Stale,
                     _ => found(),
                 };
-                if !F::DETACHES {
-                    let renewal = renewal();
-                    let kept = Kept {
-                        request: self.asked(&item),
-                        ids: item.ids,
-                        value,
-                        live,
-                        status,
-                    };
-                    self.kept.push((renewal, kept));
+                if !self.detaches {
+                    self.kept.push(Kept { item, live, status });
                     return None;
                 }
-                self.renewals.extend(renewal().permitted(self.inner));
+                let renewal = renewal().permitted(self.inner);
+                self.renewals.extend(renewal);
                 status
             }
         };
-        let request = self.asked(&item);
-        self.answer(item.ids, value, &live, (status, request));
+        self.served_by(item, &live, status);
         None
     }
 
-    /// Answers the ids of an entry.
-    fn answer(
-        &mut self,
-        ids: Ids<Id<P>>,
-        value: Option<Value<P>>,
-        live: &Live,
-        (status, request): (Status, Option<Request>),
-    ) {
+    /// Counts and describes the answer of an entry that has been decoded.
+    fn served_by(&mut self, item: Item<'a>, live: &Live, status: Status) {
         context::served(&live.header);
         if status == Status::Stale {
             context::served_stale();
         }
         self.emit(&Event::of(status));
         if self.wish.is_told() {
-            let entry = live.entry.clone();
+            let (request, entry) = (self.asked(item), live.entry.clone());
             self.describe(status, Some(&Made { request, entry }));
         }
-        if !ids.others.is_empty() {
-            // Each has one of its own: values need not be `Clone`.
-            let (own, encoder) = (self.plan.own, &self.plan.encoder);
-            let others = ids.others.into_iter();
-            let others = others.filter_map(|id| Some((id, own.decode(encoder, live)??)));
-            self.found.extend(others);
-        }
-        self.found.extend(value.map(|value| (ids.id, value)));
-    }
-
-    fn answer_kept(&mut self, kept: Kept<P>) {
-        let told = (kept.status, kept.request);
-        self.answer(kept.ids, kept.value, &kept.live, told);
-    }
-
-    /// Answers those by what they hold for which there is nothing more to wait for, if that still stands; gives
-    /// back those without an answer.
-    pub(super) async fn keep<'k>(&mut self, ones: Vec<One<'k, Id<P>>>) -> Vec<One<'k, Id<P>>> {
-        let (held, mut rest) = split(ones, |step| matches!(step, Step::Keep));
-        if held.is_empty() {
-            return rest;
-        }
-        let stand = steps::stand(self.function, &held).await;
-        for (mut one, stands) in held.into_iter().zip(stand) {
-            if !stands {
-                one.lookup.lost();
-            }
-            rest.extend(self.answer_held(one));
-        }
-        rest
     }
 
     /// Answers `one` by what it holds; gives it back if that is nothing.
-    pub(super) fn answer_held<'k>(&mut self, mut one: One<'k, Id<P>>) -> Option<One<'k, Id<P>>> {
-        let read = |live: &Live| self.own.decode(&self.encoder(&one.item), live);
-        let held = one.lookup.held();
-        let Some((value, live)) = held.and_then(|live| Some((read(live)?, live.clone()))) else {
-            one.lookup.lost();
-            return Some(one);
-        };
-        let told = (Status::Stale, self.asked(&one.item));
-        self.answer(one.item.ids, value, &live, told);
-        None
-    }
-
-    /// Answers `ones`, whose load has failed, by what they hold, if all of them do and that still stands.
-    pub(super) async fn fall_back(
+    pub(super) fn answer_held(
         &mut self,
-        ones: Vec<One<'_, Id<P>>>,
-        error: ErrorOf<P>,
-    ) -> Result<(), ErrorOf<P>> {
-        let all_hold = ones.iter().all(|one| one.held().is_some());
-        let stand = match all_hold {
-            true => steps::stand(self.function, &ones).await,
-            false => vec![false],
-        };
-        let answered = |one| self.answer_held(one).is_none();
-        match stand.into_iter().all(|stands| stands) && ones.into_iter().all(answered) {
-            true => Ok(()),
-            false => {
-                self.describe(Status::Miss, None);
-                Err(error)
+        mut one: One<'a>,
+        callee: &mut dyn Callee,
+    ) -> Option<One<'a>> {
+        let (item, encoder) = (one.item, self.encoder(one.item));
+        let held = one.lookup.held().cloned();
+        match held.filter(|live| callee.decode(item.place, &encoder, live)) {
+            Some(live) => {
+                self.served_by(item, &live, Status::Stale);
+                None
+            }
+            None => {
+                one.lookup.lost();
+                Some(one)
             }
         }
+    }
+
+    /// The same of many.
+    pub(super) fn answer_all_held(
+        &mut self,
+        ones: Vec<One<'a>>,
+        callee: &mut dyn Callee,
+    ) -> Vec<One<'a>> {
+        let unanswered = ones
+            .into_iter()
+            .filter_map(|one| self.answer_held(one, callee));
+        unanswered.collect()
     }
 
     /// Loads anew what was answered, and compares, while the caller goes on.
-    pub(super) fn go_on_behind(&mut self) {
-        let [renewals, audits] = [&mut self.renewals, &mut self.audits].map(mem::take);
-        for (work, all) in [(Work::Renew as fn(_) -> _, renewals), (Work::Audit, audits)] {
+    pub(super) fn go_on_behind(&mut self, callee: &mut dyn Callee) {
+        let (renewals, audits) = (mem::take(&mut self.renewals), mem::take(&mut self.audits));
+        for (work, all) in [(Work::Renew, renewals), (Work::Audit, audits)] {
             if !all.is_empty() {
-                drop(self.load.in_background(&self.plan, work(all), None));
+                drop(self.detach(work, all, None, callee));
             }
         }
     }
 
-    /// Loads anew what is to be in the caller's place, which then has the new values. Only now it keeps others
-    /// in this process from that.
-    pub(super) async fn renew_in_place(&mut self) {
-        let (mut renewals, mut kept) = (Vec::new(), Vec::new());
-        for (renewal, old) in mem::take(&mut self.kept) {
-            renewals.extend(renewal.permitted(self.inner));
-            kept.push(old);
-        }
-        let Self { plan, load, .. } = self;
-        let ran = match renewals.is_empty() {
-            true => None,
-            false => plan.renew(renewals, |ids| load.run(ids)).await,
-        };
+    /// Does that in a task of its own, if the function can be there. Whether it ends in time.
+    pub(super) fn detach(
+        &self,
+        work: Work,
+        renewals: Vec<Renewal<'a>>,
+        patience: Option<Duration>,
+        callee: &mut dyn Callee,
+    ) -> Option<Boxed<'static, bool>> {
+        let places: Vec<_> = renewals.iter().map(|one| one.item.place).collect();
+        let task = callee.detach(&places, Background::new(&self.plan, work, renewals))?;
+        Some(background::spawn(self.inner, task, patience))
+    }
+
+    /// Those that were `kept` have been loaded anew, as far as their tokens say so; the others answer.
+    pub(super) fn renewed(
+        &mut self,
+        mut kept: Vec<Kept<'a>>,
+        ran: Option<(HashSet<u128>, Box<Ran>)>,
+        callee: &mut dyn Callee,
+    ) {
         if let Some((tokens, ran)) = ran {
             self.tell(&ran);
-            if let Ok(values) = ran.result {
-                kept.retain(|old| !tokens.contains(&old.live.header.token.number()));
-                self.found.extend(values);
+            if ran.is_ok {
+                let is_loaded =
+                    |old: &mut Kept<'_>| tokens.contains(&old.live.header.token.number());
+                for old in kept.extract_if(.., is_loaded) {
+                    callee.forget(old.item.place);
+                }
+                callee.answer();
             }
         }
-        kept.into_iter().for_each(|old| self.answer_kept(old));
+        for old in kept {
+            self.served_by(old.item, &old.live, old.status);
+        }
+    }
+
+    /// Tells what a load has said to the load that the caller is a part of, and to whoever asked.
+    pub(super) fn tell(&mut self, ran: &Ran) {
+        ran.said.hand_on(&self.inner.flights, &ran.stamp);
+        for made in &ran.made {
+            self.describe(Status::Miss, made.as_ref());
+        }
+    }
+
+    /// Counts an answer, as single reads do, and describes it to whoever asked.
+    pub(super) fn answered(&mut self, status: Status, made: Option<&Made>) {
+        self.emit(&Event::of(status));
+        self.describe(status, made);
+    }
+
+    /// Describes an answer that has been counted.
+    pub(super) fn describe(&mut self, status: Status, made: Option<&Made>) {
+        if let Some(Made {
+            request: Some(request),
+            entry,
+        }) = made
+        {
+            let Request { key, tags, .. } = request;
+            let info = || reader::info(self.inner, key, tags, status, Some(entry));
+            control::collect(self.wish.place, key, info);
+        }
+        if self.wish.info {
+            let entry = made.map(|made| &*made.entry);
+            // Its age is by the clock of its own server.
+            let request = made.and_then(|made| made.request.as_ref());
+            let key = request.map_or("", |request| &request.key);
+            let info = CacheInfo::of(status, key, entry, self.inner.store.now_ms(key));
+            control::report(self.summary.add(&info));
+        }
     }
 }

@@ -1,18 +1,17 @@
 //! One call of a batch: its ids, each with its key.
 
 use std::collections::HashMap;
-use std::iter;
-use std::sync::Arc;
 use std::time::Duration;
 
 use quick_cache::DefaultHashBuilder;
 
+use super::ids::Ids;
 use super::key::Key;
-use crate::engine::handle::{Cache, Inner};
+use crate::engine::handle::Cache;
 use crate::engine::label::Label;
 use crate::observe::event::Event;
 use crate::observe::instance::Instance;
-use crate::observe::registry::{DIRECT, Function};
+use crate::observe::registry::DIRECT;
 use crate::policy::Policy;
 use crate::read::call::Call;
 use crate::read::timeout::Timer;
@@ -41,54 +40,29 @@ pub(super) struct Request {
 }
 
 /// What a batch asks for.
-pub(super) struct Target<K> {
-    pub(super) inner: Arc<Inner>,
-    pub(super) function: &'static Function,
-    pub(super) origin: Option<u64>,
-    /// Each key once, and the ids that it answers.
-    pub(super) requests: Vec<Request>,
-    pub(super) ids: Vec<Ids<K>>,
+pub(super) struct Asked {
+    pub(super) call: Call,
+    /// Each key once; `None` when there is nothing to ask.
+    pub(super) requests: Option<Vec<Request>>,
 }
 
-/// The ids that one entry answers: whose keys are the same, share it.
-#[derive(Clone)]
-pub(super) struct Ids<K> {
-    pub(super) id: K,
-    pub(super) others: Vec<K>,
-}
-
-/// What is asked for one entry, and the ids that it answers.
-pub(super) struct Item<'a, K> {
+/// What is asked for one entry.
+#[derive(Clone, Copy)]
+pub(super) struct Item<'a> {
     pub(super) request: &'a Request,
-    pub(super) ids: Ids<K>,
+    /// Its place among all.
+    pub(super) place: usize,
 }
 
-impl<K> Target<K> {
-    pub(super) fn items(ids: Vec<Ids<K>>, requests: &[Request]) -> Vec<Item<'_, K>> {
-        let items = ids.into_iter().zip(requests);
-        items.map(|(ids, request)| Item { request, ids }).collect()
+impl<'a> Item<'a> {
+    pub(super) fn all(requests: &'a [Request]) -> impl Iterator<Item = Self> {
+        let all = requests.iter().enumerate();
+        all.map(|(place, request)| Self { request, place })
     }
-}
 
-impl<'a, K> Item<'a, K> {
     /// Its key and tags.
-    pub(super) fn asked(&self) -> (&'a str, &'a Tags) {
+    pub(super) fn asked(self) -> (&'a str, &'a Tags) {
         (&self.request.key, &self.request.tags)
-    }
-}
-
-impl<K> Ids<K> {
-    fn of(id: K) -> Self {
-        let others = Vec::new();
-        Self { id, others }
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &K> {
-        iter::once(&self.id).chain(&self.others)
-    }
-
-    pub(super) fn into_iter(self) -> impl Iterator<Item = K> {
-        iter::once(self.id).chain(self.others)
     }
 }
 
@@ -211,59 +185,35 @@ impl<K> Batch<K> {
         &self.call.function.info.policy
     }
 
-    /// What to ask for; else the ids as they were given. `same`: whether two ids are one.
-    pub(super) fn target(self, same: fn(&K, &K) -> bool) -> Result<Target<K>, Vec<K>> {
-        let Self {
-            call,
-            ids,
-            requests,
-        } = self;
-        let (Some(cache), Some(requests)) = (call.cache(), requests) else {
-            return Err(ids);
-        };
-        let (mut requests, ids) = grouped(ids, requests, same);
-        for request in &mut requests {
-            if request.tags.are_too_many() {
-                request.is_bypassed = true;
-                cache.inner.emit(&call.function.site, &Event::TooManyTags);
-            }
+    /// What to ask for, and the ids that each entry of that answers. `same`: whether two ids are one.
+    pub(super) fn split(mut self, same: fn(&K, &K) -> bool) -> (Asked, Ids<K>) {
+        let places = self.requests.as_mut().and_then(group);
+        for request in self.requests.iter_mut().flatten() {
+            request.is_bypassed |= request.tags.are_too_many();
         }
-        Ok(Target {
-            inner: Arc::clone(&cache.inner),
-            function: call.function,
-            origin: call.origin,
-            requests,
-            ids,
-        })
+        let asked = Asked {
+            call: self.call,
+            requests: self.requests,
+        };
+        (asked, Ids::grouped(self.ids, places, same))
     }
 }
 
-/// Each key once, with the tags of all of its ids, and beside it each of those once. A key whose ids are of
-/// different versions has none that could be compared.
-fn grouped<K>(
-    ids: Vec<K>,
-    all: Vec<Request>,
-    same: fn(&K, &K) -> bool,
-) -> (Vec<Request>, Vec<Ids<K>>) {
-    let Some(places) = places(&all) else {
-        return (all, ids.into_iter().map(Ids::of).collect());
-    };
+/// Makes them each key once, with the tags of all of its ids; and where each was among them before. A key whose ids
+/// are of different versions has none that could be compared. `None`: all keys differ.
+fn group(all: &mut Vec<Request>) -> Option<Vec<usize>> {
+    let places = places(all)?;
     let mut requests = Vec::<Request>::with_capacity(all.len());
-    let mut groups = Vec::<Ids<K>>::with_capacity(all.len());
-    for ((id, request), place) in ids.into_iter().zip(all).zip(places) {
-        let Some(known) = requests.get_mut(place) else {
+    for (request, place) in all.drain(..).zip(&places) {
+        let Some(known) = requests.get_mut(*place) else {
             requests.push(request);
-            groups.push(Ids::of(id));
             continue;
         };
         known.tags.merge(&request.tags);
         known.is_bypassed |= request.is_bypassed || known.version != request.version;
-        let ids = &mut groups[place];
-        if !ids.iter().any(|known| same(known, &id)) {
-            ids.others.push(id);
-        }
     }
-    (requests, groups)
+    *all = requests;
+    Some(places)
 }
 
 /// The place of the key of each among those that differ; `None`: all do.

@@ -2,23 +2,23 @@
 
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::slice;
 
-use bytes::Bytes;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::call::{Item, Request};
+use super::call::Item;
+use super::callee::{Callee, Made, Ran};
+use super::desk::Desk;
 use super::fill::{self, Fill};
 use super::leases::{Claims, Leases};
-use super::plan::{EachPlan, Id, Plan};
+use super::plan::Plan;
 use crate::engine::claim;
-use crate::engine::context::{self, Loading, Said};
-use crate::engine::encode::{EncodedEntry, Loaded, NotStored};
-use crate::engine::plan::{ErrorOf, OkOf, ReturnOf};
-use crate::engine::shape::Shape as _;
+use crate::engine::context::{self, Loading};
+use crate::engine::encode::{EncodedEntry, Loaded, NotStored, Settled};
+use crate::engine::plan::Outcome;
 use crate::engine::tags::{Basis, Stamp, Stamps};
-use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
 use crate::observe::span::LoadSpan;
 use crate::protocol::flight::Flight;
@@ -27,9 +27,9 @@ use crate::protocol::renewal::Permit;
 use crate::wire::entry::Token;
 use crate::wire::tag::Tags;
 
-/// The ids of one key, of those that a load is for, with the right to replace what stands there.
-pub(super) struct Part<'a, K> {
-    pub(super) item: &'a Item<'a, K>,
+/// One key of those that a load is for, with the right to replace what stands there.
+pub(super) struct Part<'a> {
+    pub(super) item: Item<'a>,
     /// That of the lease, or of an entry that answers unless this succeeds.
     pub(super) token: Token,
     /// Those who wait for the load.
@@ -38,37 +38,34 @@ pub(super) struct Part<'a, K> {
     pub(super) permit: Option<Permit>,
 }
 
-/// The entry that answers for one key, or is made of what was loaded for it.
-pub(super) struct Made {
-    /// Where somebody asks what was read.
-    pub(super) request: Option<Request>,
-    pub(super) entry: Bytes,
-}
-
-/// A load that has ended.
-pub(crate) struct Ran<P: EachPlan> {
-    pub(super) result: Result<OkOf<P>, ErrorOf<P>>,
-    pub(super) said: Said,
+/// A load whose function has ended.
+pub(super) struct Run {
+    pub(super) is_ok: bool,
+    pub(super) loaded: Loaded,
     pub(super) stamp: Stamp,
-    /// The entries that were made of the results.
-    pub(super) made: Vec<Option<Made>>,
 }
 
-impl<P: EachPlan> Plan<'_, P> {
+/// What loads for a plan.
+#[derive(Clone)]
+pub(super) struct Loader<'a> {
+    pub(super) plan: Plan<'a>,
+    pub(super) desk: Desk<'a>,
+}
+
+impl<'a> Deref for Loader<'a> {
+    type Target = Plan<'a>;
+
+    fn deref(&self) -> &Plan<'a> {
+        &self.plan
+    }
+}
+
+impl<'a> Loader<'a> {
     /// Runs the function, with what `stamps` says of the tags before.
-    pub(super) async fn run<'k, L>(
-        &self,
-        items: impl Iterator<Item = &'k Item<'k, Id<P>>>,
-        stamps: &Stamps,
-        load: impl FnOnce(Vec<Id<P>>) -> L,
-    ) -> (Result<OkOf<P>, ErrorOf<P>>, Loaded, Stamp)
-    where
-        Id<P>: 'k,
-        L: Future<Output = ReturnOf<P>>,
-    {
-        let (mut ids, mut keys, mut tags) = (Vec::new(), Vec::new(), BTreeSet::new());
+    pub(super) async fn run(&self, items: impl Iterator<Item = Item<'a>>, stamps: &Stamps) -> Run {
+        let (mut places, mut keys, mut tags) = (Vec::new(), Vec::new(), BTreeSet::new());
         for item in items {
-            ids.extend(item.ids.iter().cloned());
+            places.push(item.place);
             keys.push(item.request.key.to_string());
             tags.extend(item.request.tags.keys());
         }
@@ -79,63 +76,94 @@ impl<P: EachPlan> Plan<'_, P> {
         let started = Instant::now();
         let loading = Loading::new(self.inner, self.encoder.policy.isolated, None, keys);
         let span = LoadSpan::of(self.function.site.name);
-        let (returned, mut said) = context::run(Some(&loading), span, || load(ids)).await;
-        let took = started.elapsed();
-        let result = P::Shape::result(returned);
-        let failed = result.is_err();
-        self.emit(&Event::Loaded { took, failed });
+        let run = self.desk.run(places, Some(loading.clone()), span);
+        let is_ok = run.await;
+        let (took, mut said) = (started.elapsed(), loading.heard());
+        self.emit(&Event::Loaded {
+            took,
+            failed: !is_ok,
+        });
         // There is no value alone that it could be told by.
         said.validator = None;
         let stamp = stamps.of(&Tags::default(), tags.into_iter().chain(&said.tags));
-        let loaded = Loaded { took, said };
-        (result, loaded, stamp)
+        Run {
+            is_ok,
+            loaded: Loaded { took, said },
+            stamp,
+        }
+    }
+
+    /// The same where nothing is to be replaced: what it has said is told to the load that the caller is a part of.
+    pub(super) async fn load(&self, items: impl Iterator<Item = Item<'a>>, stamps: &Stamps) -> Run {
+        let run = self.run(items, stamps).await;
+        run.loaded.said.hand_on(&self.inner.flights, &run.stamp);
+        run
     }
 
     /// Loads for all of `parts`, and replaces what stands under their keys.
-    pub(super) async fn fill<'k, L>(
+    pub(super) async fn fill(
         &self,
-        parts: Vec<Part<'k, Id<P>>>,
+        parts: Vec<Part<'a>>,
         leases: Leases,
         claims: Option<Claims>,
-        load: impl FnOnce(Vec<Id<P>>) -> L,
-    ) -> Ran<P>
-    where
-        Id<P>: 'k,
-        L: Future<Output = ReturnOf<P>>,
-    {
+    ) -> Box<Ran> {
         let items = parts.iter().map(|part| part.item);
-        let run = self.run(items, leases.stamps(), load);
-        let (result, loaded, stamp) = run.await;
-        let (made, removal) = match &result {
-            Ok(values) => self.store(values, &loaded, parts, leases, claims),
-            Err(error) => {
-                self.failed(parts, leases, claims, &self.failure(error));
-                (Vec::new(), None)
-            }
-        };
+        let run = self.run(items, leases.stamps()).await;
+        let plan = self.plan;
+        let ended = self
+            .desk
+            .ask(move |callee| plan.ended(run, parts, leases, claims, callee));
+        let (ran, removal) = ended.await;
         // Who is served next must not find it; a panic of the task is no matter of the caller's.
         if let Some(removal) = removal {
             drop(removal.await);
         }
-        Ran {
-            result,
+        ran
+    }
+}
+
+impl<'a> Plan<'a> {
+    /// What becomes of a load; and the task where entries are removed.
+    fn ended(
+        &self,
+        run: Run,
+        parts: Vec<Part<'a>>,
+        leases: Leases,
+        claims: Option<Claims>,
+        callee: &dyn Callee,
+    ) -> (Box<Ran>, Option<JoinHandle<()>>) {
+        let Run {
+            is_ok,
+            loaded,
+            stamp,
+        } = run;
+        let (made, removal) = match is_ok {
+            true => self.store(&loaded, parts, leases, claims, callee),
+            false => {
+                self.failed(parts, leases, claims, callee);
+                (Vec::new(), None)
+            }
+        };
+        let ran = Ran {
+            is_ok,
             said: loaded.said,
             stamp,
             made,
-        }
+        };
+        (Box::new(ran), removal)
     }
 
     /// Leaves alone for a while what can be served meanwhile. Leases and claims are let go before the flights,
     /// whose readers ask for them next.
     fn failed(
         &self,
-        parts: Vec<Part<'_, Id<P>>>,
+        parts: Vec<Part<'a>>,
         leases: Leases,
         claims: Option<Claims>,
-        landing: &Landing,
+        callee: &dyn Callee,
     ) {
         let (lease, throttle) = (leases.token(), self.inner.settings.throttle);
-        let rest = |part: &mut Part<'_, _>| match &mut part.permit {
+        let rest = |part: &mut Part<'_>| match &mut part.permit {
             Some(permit) => permit.rest(throttle),
             None => self.inner.renewals.rest(&part.item.request.key, throttle),
         };
@@ -147,21 +175,32 @@ impl<P: EachPlan> Plan<'_, P> {
             claims.failed();
         }
         drop(held);
+        let landing = leased.first().map(|part| self.failure(part.item, callee));
+        let landing = landing.unwrap_or(Landing::Again);
         let flights = leased.into_iter().filter_map(|part| part.flight);
         flights.for_each(|flight| flight.land(landing.clone()));
+    }
+
+    /// What those who waited for a load of `item` that failed are told.
+    pub(super) fn failure(&self, item: Item<'_>, callee: &dyn Callee) -> Landing {
+        let shared = self.show(item, callee, |outcome| match outcome {
+            Outcome::Failed(shared) => shared(),
+            Outcome::Value { .. } => None,
+        });
+        shared.flatten().map_or(Landing::Again, Landing::Failed)
     }
 
     /// Sends the fills; the entries, and the task where entries are removed.
     fn store(
         &self,
-        values: &OkOf<P>,
         loaded: &Loaded,
-        parts: Vec<Part<'_, Id<P>>>,
+        parts: Vec<Part<'a>>,
         leases: Leases,
         claims: Option<Claims>,
+        callee: &dyn Callee,
     ) -> (Vec<Option<Made>>, Option<JoinHandle<()>>) {
         let items = parts.iter().map(|part| part.item);
-        let encoded = self.encoded(values, items, loaded, &leases);
+        let encoded = self.encoded(items, loaded, &leases, callee);
         let (mut fills, mut discarded, mut held) = (Vec::new(), Vec::new(), Vec::new());
         let mut made = Vec::with_capacity(parts.len());
         for (part, encoded) in parts.into_iter().zip(encoded) {
@@ -194,16 +233,13 @@ impl<P: EachPlan> Plan<'_, P> {
     }
 
     /// The entries of what was loaded for each of `items`: of its tags, and of those that the load has said.
-    pub(super) fn encoded<'k>(
+    pub(super) fn encoded(
         &self,
-        values: &OkOf<P>,
-        items: impl Iterator<Item = &'k Item<'k, Id<P>>> + Clone,
+        items: impl Iterator<Item = Item<'a>> + Clone,
         loaded: &Loaded,
         leases: &Leases,
-    ) -> Vec<Result<EncodedEntry, NotStored>>
-    where
-        Id<P>: 'k,
-    {
+        callee: &dyn Callee,
+    ) -> Vec<Result<EncodedEntry, NotStored>> {
         // Once for all of them, if anything is to be kept.
         let all = items.clone();
         let settled = LazyCell::new(|| {
@@ -216,19 +252,23 @@ impl<P: EachPlan> Plan<'_, P> {
             self.encoder.settle(&loaded.said, &basis)
         });
         let encoded = items.map(|item| {
-            let value = Self::value_of(values, item);
-            let verdict = value.map_or(Verdict::Store, |value| self.own.verdict(value));
-            let ttl = verdict.ttl(loaded.said.ttl);
-            let ttl = ttl.ok_or(NotStored::Discarded)?;
-            let settled = settled.as_ref().map_err(|why| *why)?;
-            let settled = settled.beside(Basis {
-                epoch: leases.epochs().of(&item.request.key),
-                stamp: leases.stamps().of(&item.request.tags, []),
-            })?;
-            let encoder = self.encoder(item);
-            self.show(values, item, |result| {
-                encoder.entry(result, loaded, ttl, &settled)
-            })
+            let encoded = self.show(item, callee, |outcome| {
+                let Outcome::Value {
+                    stored, verdict, ..
+                } = outcome
+                else {
+                    return Err(NotStored::Unfit);
+                };
+                let ttl = verdict().ttl(loaded.said.ttl);
+                let ttl = ttl.ok_or(NotStored::Discarded)?;
+                let settled = settled.as_ref().map_err(|why| *why)?;
+                let settled: Settled = settled.beside(Basis {
+                    epoch: leases.epochs().of(&item.request.key),
+                    stamp: leases.stamps().of(&item.request.tags, []),
+                })?;
+                self.encoder(item).entry(stored, loaded, ttl, &settled)
+            });
+            encoded.unwrap_or(Err(NotStored::Unfit))
         });
         let encoded: Vec<_> = encoded.collect();
         if encoded

@@ -1,53 +1,41 @@
 //! The user's function, in its caller's task or in one of its own.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::future::poll_fn;
 
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, Receiver, Sender};
 
-use super::load::Ran;
-use super::plan::{EachPlan, Id, Plan};
-use super::renew::Work;
-use crate::engine::encode::Encoder;
-use crate::engine::handle::Inner;
-use crate::engine::plan::{ErrorOf, OkOf, ReturnOf};
-use crate::observe::registry::Function;
-use crate::policy::Policy;
-use crate::read::background;
+use super::called::Called;
+use super::callee::{Job, Ran};
+use super::ids::Ids;
+use super::plan::{EachPlan, Id, Value};
+use crate::engine::plan::{ErrorOf, OkOf, ResultOf, ReturnOf};
 use crate::read::load::{Detached, InPlace};
 use crate::util::boxed::Boxed;
 
-/// The user's function, for the ids that it is asked for.
+/// The user's function, for the ids that it is asked for: a [`Load`](crate::read::load::Load) that runs as often as
+/// it is needed.
 pub(crate) trait Loads<P: EachPlan>: Sized {
     /// Whether it can go on without its caller.
     const DETACHES: bool;
+    /// The function's future.
+    type Future: Future<Output = ReturnOf<P>>;
+    /// Where what it gives in a task of its own is waited for.
+    type Apart: Default;
 
-    /// Runs it in the caller's task.
-    fn run(&mut self, ids: Vec<Id<P>>) -> impl Future<Output = ReturnOf<P>>;
+    /// Runs it.
+    fn run(&mut self, ids: Vec<Id<P>>) -> Self::Future;
 
-    /// Does `work` behind the caller, if it can go on without that, who may wait for it so long.
-    fn in_background(
+    /// The task that does `job`, if there can be one without the caller.
+    fn detach(
         &mut self,
-        plan: &Plan<'_, P>,
-        work: Work<Id<P>>,
-        patience: Option<Duration>,
-    ) -> Option<Late<P>>;
-}
+        plan: P,
+        ids: Ids<Id<P>>,
+        job: Box<dyn Job>,
+        apart: &mut Self::Apart,
+    ) -> Option<Boxed<'static, ()>>;
 
-/// Work that its caller waits for, but not for ever.
-pub(crate) struct Late<P: EachPlan> {
-    ended: Boxed<'static, bool>,
-    ran: oneshot::Receiver<Ran<P>>,
-}
-
-impl<P: EachPlan> Late<P> {
-    /// What came of it, if it ends in time. A load that panics does so here as well.
-    pub(super) async fn in_time(mut self) -> Option<Ran<P>> {
-        match self.ended.await {
-            true => self.ran.try_recv().ok(),
-            false => None,
-        }
-    }
+    /// What it gave there.
+    fn heard(apart: &mut Self::Apart) -> Option<(ResultOf<P>, Box<Ran>)>;
 }
 
 impl<P, F, L> Loads<P> for InPlace<F>
@@ -57,97 +45,78 @@ where
     L: Future<Output = ReturnOf<P>>,
 {
     const DETACHES: bool = false;
+    type Future = L;
+    type Apart = ();
 
-    fn run(&mut self, ids: Vec<Id<P>>) -> impl Future<Output = ReturnOf<P>> {
+    fn run(&mut self, ids: Vec<Id<P>>) -> L {
         (self.0)(ids)
     }
 
-    fn in_background(
+    fn detach(
         &mut self,
-        _: &Plan<'_, P>,
-        _: Work<Id<P>>,
-        _: Option<Duration>,
-    ) -> Option<Late<P>> {
+        _: P,
+        _: Ids<Id<P>>,
+        _: Box<dyn Job>,
+        (): &mut (),
+    ) -> Option<Boxed<'static, ()>> {
+        None
+    }
+
+    fn heard((): &mut ()) -> Option<(ResultOf<P>, Box<Ran>)> {
         None
     }
 }
 
 impl<P, F, G, L> Loads<P> for Detached<F>
 where
-    P: EachPlan + Clone + Send + Sync + 'static,
+    P: EachPlan + Send + 'static,
     OkOf<P>: Send + 'static,
     ErrorOf<P>: Send + 'static,
-    Id<P>: Send + Sync + 'static,
+    Id<P>: Send + 'static,
+    Value<P>: Send + 'static,
     F: FnMut() -> G,
     G: FnOnce(Vec<Id<P>>) -> L + Send + 'static,
     L: Future<Output = ReturnOf<P>> + Send + 'static,
 {
     const DETACHES: bool = true;
+    type Future = L;
+    type Apart = Option<Receiver<(ResultOf<P>, Box<Ran>)>>;
 
-    fn run(&mut self, ids: Vec<Id<P>>) -> impl Future<Output = ReturnOf<P>> {
+    fn run(&mut self, ids: Vec<Id<P>>) -> L {
         (self.0)()(ids)
     }
 
-    fn in_background(
+    fn detach(
         &mut self,
-        plan: &Plan<'_, P>,
-        work: Work<Id<P>>,
-        patience: Option<Duration>,
-    ) -> Option<Late<P>> {
-        let (owned, load) = (Owned::of(plan), (self.0)());
-        let begun = plan.inner.runtime.work.begin();
-        let (sender, ran) = oneshot::channel();
-        let task = Box::pin(async move {
-            if let Some(ran) = owned.plan().work(work, load).await {
-                // Its caller may be gone.
-                let _ = sender.send(ran);
-            }
-            drop(begun);
-        });
-        let ended = background::spawn(plan.inner, task, patience);
-        Some(Late { ended, ran })
+        plan: P,
+        ids: Ids<Id<P>>,
+        job: Box<dyn Job>,
+        heard: &mut Self::Apart,
+    ) -> Option<Boxed<'static, ()>> {
+        let mut load = Some((self.0)());
+        let load = move |ids| load.take().expect("a job loads once")(ids);
+        let called = Called::new(plan, InPlace(load), ids);
+        let (sender, receiver) = oneshot::channel();
+        *heard = Some(receiver);
+        Some(Box::pin(apart(job, called, sender)))
+    }
+
+    fn heard(apart: &mut Self::Apart) -> Option<(ResultOf<P>, Box<Ran>)> {
+        apart.as_mut()?.try_recv().ok()
     }
 }
 
-/// A plan that borrows nothing from its caller.
-struct Owned<P> {
-    inner: Arc<Inner>,
-    function: &'static Function,
-    policy: Policy,
-    describes: bool,
-    origin: Option<u64>,
-    own: P,
-    collects: bool,
-}
-
-impl<P: Clone> Owned<P> {
-    fn of(plan: &Plan<'_, P>) -> Self {
-        Self {
-            inner: Arc::clone(plan.inner),
-            function: plan.function,
-            policy: *plan.encoder.policy,
-            describes: plan.encoder.describes,
-            origin: plan.encoder.origin,
-            own: plan.own.clone(),
-            collects: plan.collects,
-        }
-    }
-
-    fn plan(&self) -> Plan<'_, P> {
-        Plan {
-            inner: &self.inner,
-            function: self.function,
-            encoder: Encoder {
-                inner: &self.inner,
-                key: "",
-                function: self.function,
-                policy: &self.policy,
-                describes: self.describes,
-                version: None,
-                origin: self.origin,
-            },
-            own: &self.own,
-            collects: self.collects,
-        }
+/// Does a job in a task of its own, whose caller may be gone at its end.
+async fn apart<P: EachPlan, F: Loads<P>>(
+    mut job: Box<dyn Job>,
+    called: Called<P, F>,
+    caller: Sender<(ResultOf<P>, Box<Ran>)>,
+) {
+    let mut flow = job.begin();
+    // Dropped before the right to it is given back, as in a caller's own task.
+    let mut called = called;
+    let ran = poll_fn(|context| flow.poll(&mut called, context)).await;
+    if let (Some(ran), Some(result)) = (ran, called.last()) {
+        let _ = caller.send((result, ran));
     }
 }

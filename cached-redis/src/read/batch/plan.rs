@@ -1,4 +1,4 @@
-//! What is a function's own in a batch, and so is compiled for each.
+//! What is a function's own in a batch, and so is compiled for each; and what its flow knows beside.
 
 use std::sync::Arc;
 
@@ -6,19 +6,22 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::call::{Item, Request};
+use super::callee::Callee;
 use super::map::{self, Many};
+use super::steps::One;
 use crate::engine::copies;
 use crate::engine::encode::Encoder;
 use crate::engine::handle::Inner;
-use crate::engine::id_map::IdMap as _;
-use crate::engine::plan::{self, ErrorOf, OkOf, Shaped};
+use crate::engine::plan::{self, ErrorOf, Outcome, Shaped};
 use crate::engine::shape::ErrorSharing;
 use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
 use crate::observe::registry::Function;
 use crate::policy::Policy;
-use crate::protocol::progress::{Landing, SharedError};
+use crate::protocol::progress::SharedError;
 use crate::read::audit;
+use crate::read::control::Wish;
+use crate::read::search::Lookup;
 use crate::wire::codec::{Checked, Choice, Codec as _, Format, Sampled};
 use crate::wire::entry::Live;
 
@@ -27,39 +30,29 @@ pub(crate) type Value<P> = map::Value<<P as Shaped>::Shape>;
 
 /// What the plan of a function is to the flow of its batches: [`AnyPlan`](crate::engine::plan::AnyPlan) of each
 /// of its values.
-pub(crate) trait EachPlan: Shaped<Shape: Many> {
-    /// A copy of an error for others, if it has one.
-    fn share(&self, error: &ErrorOf<Self>) -> Option<SharedError>;
+pub(crate) trait EachPlan: Shaped<Shape: Many> + Copy {
     /// Another function's copy of an error, if it is one of this type.
     fn take(&self, shared: &SharedError) -> Option<ErrorOf<Self>>;
     /// Whether its codec describes itself, given that of the cache.
     fn describes(&self, cache: Format) -> bool;
     /// What an entry answers, `Some(None)` for a known absence; `None` if it is not readable.
     fn decode(&self, encoder: &Encoder<'_>, live: &Live) -> Option<Option<Value<Self>>>;
-    /// What becomes of a value.
-    fn verdict(&self, value: &Value<Self>) -> Verdict;
     /// Shows what a load gave for one key.
-    fn show<R>(
+    fn show(
         &self,
         cache: Format,
-        value: Option<&Value<Self>>,
-        to: impl FnOnce(Sampled<'_>) -> R,
-    ) -> R;
-    /// Whether that is what an entry answers.
-    fn equals(&self, encoder: &Encoder<'_>, live: &Live, value: Option<&Value<Self>>) -> bool;
+        result: Result<Option<&Value<Self>>, &ErrorOf<Self>>,
+        to: &mut dyn FnMut(Outcome<'_>),
+    );
 }
 
 impl<S, E, C, U> EachPlan for plan::Plan<S, E, C, U>
 where
-    S: Many<Stored: Serialize + DeserializeOwned>,
-    E: ErrorSharing<S::Error>,
+    S: Many<Stored: Serialize + DeserializeOwned> + Copy,
+    E: ErrorSharing<S::Error> + Copy,
     C: Choice,
-    U: Fn(&map::Value<S>) -> Verdict,
+    U: Fn(&map::Value<S>) -> Verdict + Copy,
 {
-    fn share(&self, error: &S::Error) -> Option<SharedError> {
-        self.errors.share(error)
-    }
-
     fn take(&self, shared: &SharedError) -> Option<S::Error> {
         self.errors.take(shared)
     }
@@ -81,52 +74,62 @@ where
         Some(value)
     }
 
-    fn verdict(&self, value: &map::Value<S>) -> Verdict {
-        (self.verdict)(value)
-    }
-
-    fn show<R>(
+    fn show(
         &self,
         cache: Format,
-        value: Option<&map::Value<S>>,
-        to: impl FnOnce(Sampled<'_>) -> R,
-    ) -> R {
-        let checked = value.map(|value| Checked {
+        result: Result<Option<&map::Value<S>>, &S::Error>,
+        to: &mut dyn FnMut(Outcome<'_>),
+    ) {
+        let value = match result {
+            Ok(value) => value,
+            Err(error) => return to(Outcome::Failed(&|| self.errors.share(error))),
+        };
+        let stored = value.map(|value| Checked {
             codec: self.codec.choose(cache),
             value: S::stored(value),
             equal: self.shape.equal_stored(),
         });
-        to(Sampled::of(checked.as_ref()))
-    }
-
-    fn equals(&self, encoder: &Encoder<'_>, live: &Live, value: Option<&map::Value<S>>) -> bool {
-        encoder.equals(self.codec, live, value.map(S::stored))
+        to(Outcome::Value {
+            stored: Sampled::of(stored.as_ref()),
+            verdict: &|| value.map_or(Verdict::Store, |value| (self.verdict)(value)),
+            equals: &|encoder, live| encoder.equals(self.codec, live, value.map(S::stored)),
+        });
     }
 }
 
-/// The plan of a function, and the cache that a batch of it asks.
-pub(crate) struct Plan<'a, P> {
+/// What a batch knows of its function and the cache that it asks.
+#[derive(Clone, Copy)]
+pub(super) struct Plan<'a> {
     pub(super) inner: &'a Arc<Inner>,
     pub(super) function: &'static Function,
     pub(super) encoder: Encoder<'a>,
-    pub(super) own: &'a P,
-    /// Whether what is read is collected, for which each answer needs its request.
-    pub(super) collects: bool,
+    pub(super) wish: Wish,
+    /// Whether loads can go on without their caller.
+    pub(super) detaches: bool,
 }
 
-impl<'a, P: EachPlan> Plan<'a, P> {
-    /// What is told of the answer for `item`.
-    pub(super) fn asked(&self, item: &Item<'_, Id<P>>) -> Option<Request> {
-        self.collects.then(|| item.request.clone())
+impl<'a> Plan<'a> {
+    /// What is told of the answer for `item`, where what is read is collected.
+    pub(super) fn asked(&self, item: Item<'_>) -> Option<Request> {
+        self.wish.is_told().then(|| item.request.clone())
     }
 
     /// What makes and reads the entry of `item`.
-    pub(super) fn encoder<'i>(&'i self, item: &'i Item<'_, Id<P>>) -> Encoder<'i> {
+    pub(super) fn encoder(&self, item: Item<'a>) -> Encoder<'a> {
         Encoder {
             key: &item.request.key,
             version: item.request.version,
             ..self.encoder
         }
+    }
+
+    pub(super) fn one(&self, item: Item<'a>) -> One<'a> {
+        One::new(item, self.lookup(item))
+    }
+
+    pub(super) fn lookup(&self, item: Item<'a>) -> Lookup<'a> {
+        let (key, tags) = item.asked();
+        Lookup::new(self.inner, self.function, key, tags, self.encoder.policy)
     }
 
     /// The policy with all that its name and the defaults add.
@@ -139,35 +142,28 @@ impl<'a, P: EachPlan> Plan<'a, P> {
         self.inner.emit(&self.function.site, event);
     }
 
-    /// Shows what was loaded for `item`: for any of its ids, as the source may tell only one of them.
-    pub(super) fn show<R>(
+    /// What was loaded for `item`.
+    pub(super) fn show<T>(
         &self,
-        values: &OkOf<P>,
-        item: &Item<'_, Id<P>>,
-        to: impl FnOnce(Sampled<'_>) -> R,
-    ) -> R {
-        let value = Self::value_of(values, item);
-        self.own.show(self.inner.settings.format, value, to)
+        item: Item<'_>,
+        callee: &dyn Callee,
+        to: impl FnOnce(Outcome<'_>) -> T,
+    ) -> Option<T> {
+        let (mut to, mut told) = (Some(to), None);
+        callee.show(item.place, self.inner.settings.format, &mut |outcome| {
+            told = to.take().map(|to| to(outcome));
+        });
+        told
     }
 
-    pub(super) fn value_of<'v>(
-        values: &'v OkOf<P>,
-        item: &Item<'_, Id<P>>,
-    ) -> Option<&'v Value<P>> {
-        item.ids.iter().find_map(|id| values.value(id))
-    }
-
-    /// What those who waited for a load that failed are told.
-    pub(super) fn failure(&self, error: &ErrorOf<P>) -> Landing {
-        let shared = self.own.share(error);
-        shared.map_or(Landing::Again, Landing::Failed)
-    }
-
-    /// Tells whether what was served is what was loaded.
-    pub(super) fn compare(&self, item: &Item<'_, Id<P>>, live: &Live, values: &OkOf<P>) {
-        let loaded = Self::value_of(values, item);
-        let same = self.own.equals(&self.encoder(item), live, loaded);
-        let place = (&*item.request.key, &item.request.tags);
-        audit::audited(self.inner, self.function, place, live, same);
+    /// Tells whether what was served is what was loaded. An error of the source says nothing of that.
+    pub(super) fn compare(&self, item: Item<'a>, live: &Live, callee: &dyn Callee) {
+        self.show(item, callee, |outcome| {
+            if let Outcome::Value { equals, .. } = outcome {
+                let same = equals(&self.encoder(item), live);
+                let place = (&*item.request.key, &item.request.tags);
+                audit::audited(self.inner, self.function, place, live, same);
+            }
+        });
     }
 }

@@ -3,15 +3,16 @@
 
 use std::collections::HashMap;
 
-use super::Reader;
+use tokio::task::JoinHandle;
+
+use super::answer::Answers;
 use super::call::{Item, Request};
+use super::callee::{Callee, Failed, Made};
 use super::fill::{self, Fill};
+use super::flow::Reader;
 use super::leases::Leases;
-use super::load::Made;
-use super::loads::Loads;
-use super::plan::{EachPlan, Id};
-use super::steps;
-use crate::engine::plan::ErrorOf;
+use super::steps::{self, One};
+use crate::engine::encode::Loaded;
 use crate::engine::{tags, transaction};
 use crate::error::StoreError;
 use crate::observe::event::Event;
@@ -22,87 +23,60 @@ use crate::read::reader;
 use crate::read::search::Seen;
 use crate::wire::entry::{Live, Token};
 
-/// The entries that the cache would have answered from, by key.
-type Hits<'a> = HashMap<&'a str, (Live, Freshness)>;
+/// The entries that the cache would have answered from, of some of the items.
+type Hits = HashMap<usize, (Live, Freshness)>;
 
-impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
+impl<'a> Reader<'a> {
     /// Loads all, as every call does in shadow mode; with the values is compared what the cache would
     /// have served.
-    pub(super) async fn shadow(&mut self, items: Vec<Item<'_, Id<P>>>) -> Result<(), ErrorOf<P>> {
-        let mut ones = self.ones(items);
+    pub(super) async fn shadow(&mut self, items: Vec<Item<'a>>) -> Result<(), Failed> {
+        let mut ones: Vec<_> = items.iter().map(|item| self.one(*item)).collect();
         if !transaction::is_open() {
             steps::look(self.function, &mut ones).await;
         }
-        let (mut items, mut hits) = (Vec::with_capacity(ones.len()), Hits::new());
-        for mut one in ones {
-            if let Step::Serve(live) = one.lookup.search.end()
-                && let encoder = self.encoder(&one.item)
-                && let freshness = reader::judge(&encoder, &live)
-                && freshness.is_served()
-                && self.own.decode(&encoder, &live).is_some()
-            {
-                hits.insert(&one.item.request.key, (live, freshness));
-            }
-            items.push(one.item);
-        }
+        let hits = self.with(|answers, callee| answers.shadowed(ones, callee));
+        let hits = hits.await;
         self.refresh(items, hits).await
     }
 
     /// Loads all. What the cache would have answered from a fresh entry is compared with that; all else is
     /// filled that may be.
-    pub(super) async fn refresh(
-        &mut self,
-        items: Vec<Item<'_, Id<P>>>,
-        hits: Hits<'_>,
-    ) -> Result<(), ErrorOf<P>> {
+    pub(super) async fn refresh(&mut self, items: Vec<Item<'a>>, hits: Hits) -> Result<(), Failed> {
         let mut leases = Leases::new(self.inner, items.iter().map(|item| &*item.request.key));
-        let fresh = |item: &Item<'_, Id<P>>| match hits.get(&*item.request.key) {
-            Some((live, Freshness::Fresh)) => Some(live),
-            _ => None,
+        let is_fresh = |item: &&Item<'_>| {
+            let hit = hits.get(&item.place);
+            hit.is_some_and(|(_, freshness)| *freshness == Freshness::Fresh)
         };
-        let filled = items.iter().filter(|item| fresh(item).is_none());
-        let filled = filled.map(|item| item.request);
-        let rights = self.obtain(&mut leases, filled).await;
+        let filled = items.iter().filter(|item| !is_fresh(item));
+        let rights = self
+            .obtain(&mut leases, filled.map(|item| item.request))
+            .await;
         for item in &items {
             match rights.contains_key(&*item.request.key) {
-                _ if hits.contains_key(&*item.request.key) => self.emit(&Event::ShadowHit),
-                true => self.answered(Status::Miss, None),
-                false => self.answered(Status::Bypass, None),
+                _ if hits.contains_key(&item.place) => self.emit(&Event::ShadowHit),
+                true => self.answers.answered(Status::Miss, None),
+                false => self.answers.answered(Status::Bypass, None),
             }
         }
-        let (result, loaded) = self.load(items.iter(), leases.stamps()).await;
-        let values = result?;
-        for item in &items {
-            if let Some(live) = fresh(item) {
-                self.compare(item, live, &values);
-            }
+        let run = self.load(items.iter().copied(), leases.stamps()).await;
+        if !run.is_ok {
+            return Err(Failed);
         }
-        let rights = items
-            .iter()
-            .filter_map(|item| Some((item, *rights.get(&*item.request.key)?)));
-        let rights: Vec<_> = rights.collect();
-        let filled = rights.iter().map(|(item, _)| *item);
-        let encoded = self.encoded(&values, filled, &loaded, &leases);
-        let mut fills = Vec::with_capacity(rights.len());
-        for ((item, token), encoded) in rights.into_iter().zip(encoded) {
-            if let Ok(encoded) = encoded {
-                let made = Made {
-                    request: self.asked(item),
-                    entry: encoded.entry.clone(),
-                };
-                self.describe(Status::Miss, Some(&made));
-                fills.push(Fill::over(
-                    item.request.key.to_string(),
-                    token,
-                    encoded,
-                    None,
-                ));
+        let filled = items.iter().filter(|item| !is_fresh(item));
+        let filled = filled.filter_map(|item| Some((*item, *rights.get(&*item.request.key)?)));
+        let filled: Vec<_> = filled.collect();
+        let send = self.with(move |answers, callee| {
+            for item in &items {
+                if let Some((live, Freshness::Fresh)) = hits.get(&item.place) {
+                    answers.compare(*item, live, callee);
+                }
             }
-        }
+            let sent = answers.refreshed(&run.loaded, &filled, leases, callee);
+            callee.answer();
+            sent
+        });
         // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
-        let site = &self.function.site;
-        let _ = fill::send(self.inner, site, leases, fills, Vec::new(), ()).await;
-        self.found.extend(values);
+        let _ = send.await.await;
         Ok(())
     }
 
@@ -170,5 +144,56 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
 
     fn failed(&self, error: &StoreError) {
         self.emit(&Event::Away(error));
+    }
+}
+
+impl<'a> Answers<'a> {
+    /// What the cache would have served of what `ones` have found.
+    fn shadowed(&self, ones: Vec<One<'a>>, callee: &mut dyn Callee) -> Hits {
+        let mut hits = Hits::new();
+        for mut one in ones {
+            let (item, encoder) = (one.item, self.encoder(one.item));
+            if let Step::Serve(live) = one.lookup.search.end()
+                && let freshness = reader::judge(&encoder, &live)
+                && freshness.is_served()
+                && callee.decode(item.place, &encoder, &live)
+            {
+                callee.forget(item.place);
+                hits.insert(item.place, (live, freshness));
+            }
+        }
+        hits
+    }
+
+    /// Sends the fills.
+    fn refreshed(
+        &mut self,
+        loaded: &Loaded,
+        filled: &[(Item<'a>, Token)],
+        leases: Leases,
+        callee: &dyn Callee,
+    ) -> JoinHandle<()> {
+        let items = filled.iter().map(|(item, _)| *item);
+        let encoded = self.encoded(items, loaded, &leases, callee);
+        let mut fills = Vec::with_capacity(filled.len());
+        for ((item, token), encoded) in filled.iter().zip(encoded) {
+            if let Ok(encoded) = encoded {
+                let made = Made {
+                    request: self.asked(*item),
+                    entry: encoded.entry.clone(),
+                };
+                self.describe(Status::Miss, Some(&made));
+                let key = item.request.key.to_string();
+                fills.push(Fill::over(key, *token, encoded, None));
+            }
+        }
+        fill::send(
+            self.inner,
+            &self.function.site,
+            leases,
+            fills,
+            Vec::new(),
+            (),
+        )
     }
 }

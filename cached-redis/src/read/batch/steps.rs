@@ -1,5 +1,4 @@
-//! The steps of many searches, each of which goes to the store as one for all that take it: the part of the
-//! flow that does not depend on the type of the values, so it is compiled once.
+//! The steps of many searches, each of which goes to the store as one for all that take it.
 
 use std::collections::HashSet;
 use std::slice;
@@ -24,15 +23,15 @@ use crate::wire::entry::Live;
 use crate::wire::tag::Tags;
 
 /// One key of a batch on its way to an answer.
-pub(super) struct One<'a, K> {
-    pub(super) item: Item<'a, K>,
+pub(super) struct One<'a> {
+    pub(super) item: Item<'a>,
     pub(super) lookup: Lookup<'a>,
     /// Most find an entry and have no use for any.
     pub(super) rights: Option<Box<Rights>>,
 }
 
-impl<'a, K> One<'a, K> {
-    pub(super) fn new(item: Item<'a, K>, lookup: Lookup<'a>) -> Self {
+impl<'a> One<'a> {
+    pub(super) fn new(item: Item<'a>, lookup: Lookup<'a>) -> Self {
         Self {
             item,
             lookup,
@@ -42,6 +41,11 @@ impl<'a, K> One<'a, K> {
 
     pub(super) fn rights(&mut self) -> &mut Rights {
         self.rights.get_or_insert_default()
+    }
+
+    /// Whether it has found an entry, or an error.
+    pub(super) fn is_answered(&self) -> bool {
+        self.is(|step| matches!(step, Step::Serve(_) | Step::Fail(_)))
     }
 
     pub(super) fn is(&self, step: fn(&At) -> bool) -> bool {
@@ -72,23 +76,17 @@ impl<'a, K> One<'a, K> {
 }
 
 /// Those that are at a step.
-pub(super) fn at<'b, 'a, K>(
-    ones: &'b mut [One<'a, K>],
-    step: fn(&At) -> bool,
-) -> Vec<&'b mut One<'a, K>> {
+pub(super) fn at<'b, 'a>(ones: &'b mut [One<'a>], step: fn(&At) -> bool) -> Vec<&'b mut One<'a>> {
     ones.iter_mut().filter(|one| one.is(step)).collect()
 }
 
 /// Those that are at a step, and all others.
-pub(super) fn split<K>(
-    ones: Vec<One<'_, K>>,
-    step: fn(&At) -> bool,
-) -> (Vec<One<'_, K>>, Vec<One<'_, K>>) {
+pub(super) fn split<'a>(ones: Vec<One<'a>>, step: fn(&At) -> bool) -> (Vec<One<'a>>, Vec<One<'a>>) {
     ones.into_iter().partition(|one| one.is(step))
 }
 
 /// Lets those begin that have not: what somebody here loads needs no look.
-pub(super) fn join<K>(ones: &mut [One<'_, K>]) {
+pub(super) fn join(ones: &mut [One<'_>]) {
     for one in at(ones, |step| matches!(step, Step::Join)) {
         let is_bypassed = one.item.request.is_bypassed;
         if !is_bypassed && let Some(live) = one.lookup.local() {
@@ -105,7 +103,7 @@ pub(super) fn join<K>(ones: &mut [One<'_, K>]) {
 }
 
 /// Looks all up, in one round trip.
-pub(super) async fn look<K>(function: &Function, ones: &mut [One<'_, K>]) {
+pub(super) async fn look(function: &Function, ones: &mut [One<'_>]) {
     join(ones);
     let looking = at(ones, |step| matches!(step, Step::Look { .. }));
     let Some(source) = looking.first().map(|one| one.lookup.source()) else {
@@ -202,7 +200,7 @@ async fn judged(
 }
 
 /// Of each of `ones` whether what it holds still stands, and is not to be invalidated either.
-pub(super) async fn stand<K>(function: &Function, ones: &[One<'_, K>]) -> Vec<bool> {
+pub(super) async fn stand(function: &Function, ones: &[One<'_>]) -> Vec<bool> {
     let Some(source) = ones.first().map(|one| one.lookup.source()) else {
         return Vec::new();
     };
@@ -219,11 +217,11 @@ pub(super) async fn stand<K>(function: &Function, ones: &[One<'_, K>]) -> Vec<bo
 /// Enters the flights of those that may be loaded, and asks for their leases in one round trip, and for the
 /// claims of those that hold something in another one. It waits for nobody, so that whoever holds some keys
 /// never waits for others that somebody holds who waits for these.
-pub(super) async fn contend<K>(
+pub(super) async fn contend(
     inner: &Arc<Inner>,
     function: &Function,
     policy: &Policy,
-    ones: &mut [One<'_, K>],
+    ones: &mut [One<'_>],
 ) -> (Leases, Option<Claims>) {
     for one in at(ones, |step| matches!(step, Step::Enter(_))) {
         let answer = one.enter();
@@ -255,7 +253,7 @@ pub(super) fn is_right(step: &At) -> bool {
     matches!(step, Step::Load(_) | Step::Renew)
 }
 
-async fn claim<K>(inner: &Arc<Inner>, function: &Function, ones: Vec<&mut One<'_, K>>) -> Claims {
+async fn claim(inner: &Arc<Inner>, function: &Function, ones: Vec<&mut One<'_>>) -> Claims {
     let keys = ones.iter().map(|one| &*one.item.request.key);
     let (claims, answers) = Claims::ask(inner, keys).await;
     if let Some(error) = answers.iter().find_map(|answer| answer.as_ref().err()) {
@@ -271,12 +269,7 @@ async fn claim<K>(inner: &Arc<Inner>, function: &Function, ones: Vec<&mut One<'_
     claims
 }
 
-async fn acquire<K>(
-    inner: &Inner,
-    function: &Function,
-    leases: &mut Leases,
-    ones: Vec<&mut One<'_, K>>,
-) {
+async fn acquire(inner: &Inner, function: &Function, leases: &mut Leases, ones: Vec<&mut One<'_>>) {
     let asked = ones.iter().map(|one| Asked {
         key: one.item.request.key.to_string(),
         over: one.lookup.over().cloned(),
@@ -297,12 +290,12 @@ async fn acquire<K>(
 
 /// Reads the tags of those whose leases or claims were granted, and those of the entries that are to be
 /// replaced.
-async fn stamp<K>(
+async fn stamp(
     inner: &Inner,
     function: &Function,
     policy: &Policy,
     (leases, claims): (&mut Leases, &mut Option<Claims>),
-    ones: &mut [One<'_, K>],
+    ones: &mut [One<'_>],
 ) {
     let granted = at(ones, |step| matches!(step, Step::Stamp(_) | Step::Renew)).into_iter();
     let granted = granted.map(|one| {

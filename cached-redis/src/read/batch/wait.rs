@@ -7,12 +7,13 @@
 
 use tokio::time::{Instant, sleep};
 
-use super::Reader;
+use super::callee::{Callee, Failed};
+use super::flow::Reader;
 use super::leases::Epochs;
-use super::loads::Loads;
-use super::plan::{EachPlan, Id};
+use super::load::Run;
+use super::plan::Plan;
 use super::steps::{One, at, split};
-use crate::engine::plan::ErrorOf;
+use crate::engine::plan::Outcome;
 use crate::engine::tags::{Basis, Stamps};
 use crate::observe::event::Event;
 use crate::observe::status::Status;
@@ -22,12 +23,9 @@ use crate::protocol::read::Step;
 use crate::read::pause::Pause;
 use crate::read::search::Answer;
 
-impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
+impl<'a> Reader<'a> {
     /// Loads what is to be loaded without the cache: nothing is stored.
-    pub(super) async fn bypass<'k>(
-        &mut self,
-        ones: Vec<One<'k, Id<P>>>,
-    ) -> Result<Vec<One<'k, Id<P>>>, ErrorOf<P>> {
+    pub(super) async fn bypass(&mut self, ones: Vec<One<'a>>) -> Result<Vec<One<'a>>, Failed> {
         let (mut queue, mut rest) = split(ones, |step| matches!(step, Step::Queue));
         if queue.is_empty() {
             return Ok(rest);
@@ -58,52 +56,36 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
             one.hear(answer);
             match one.lookup.search.step() {
                 Step::Bypass => own.push(one),
-                _ => rest.extend(self.served_at_once(one)?),
+                _ => rest.extend(self.served_at_once(one).await?),
             }
         }
         self.lead_bypassing(own).await?;
         Ok(rest)
     }
 
-    async fn lead_bypassing(&mut self, own: Vec<One<'_, Id<P>>>) -> Result<(), ErrorOf<P>> {
+    async fn lead_bypassing(&mut self, own: Vec<One<'a>>) -> Result<(), Failed> {
         if own.is_empty() {
             return Ok(());
         }
-        own.iter().for_each(|_| self.answered(Status::Bypass, None));
+        own.iter()
+            .for_each(|_| self.answers.answered(Status::Bypass, None));
         let epochs = Epochs::note(self.inner, own.iter().map(|one| &*one.item.request.key));
-        let items = own.iter().map(|one| &one.item);
-        let (result, loaded) = self.load(items, &Stamps::default()).await;
-        let failure = result.as_ref().err().map(|error| self.failure(error));
-        for mut one in own {
-            let place = one.rights().place.take();
-            let item = one.item;
-            let place = place.unwrap_or_else(|| BypassLoad::unshared(&item.request.key));
-            // Who shares it might be a part of a load, which would freeze what is stale.
-            let shares = place.is_shared() && !loaded.said.stale;
-            let shared = || {
-                let values = result.as_ref().ok().filter(|_| shares)?;
-                let basis = Basis::unread(
-                    epochs.of(&item.request.key),
-                    loaded.said.tags_with(item.request.tags.keys()),
-                );
-                let encoder = self.encoder(&item);
-                self.show(values, &item, |result| {
-                    encoder.encode(result, loaded.took, &basis)
-                })
-            };
-            let shared = || shared().map(|encoded| Landing::Shared(encoded.entry));
-            let landing = failure.clone().or_else(shared).unwrap_or(Landing::Again);
-            place.land(landing);
-        }
-        self.found.extend(result?);
-        Ok(())
+        let items = own.iter().map(|one| one.item);
+        let run = self.load(items, &Stamps::default()).await;
+        self.with(move |answers, callee| {
+            for one in own {
+                answers.land(one, &run, &epochs, callee);
+            }
+            match run.is_ok {
+                true => Ok(callee.answer()),
+                false => Err(Failed),
+            }
+        })
+        .await
     }
 
     /// Waits for the flights, and then once before the next look at leases of other processes.
-    pub(super) async fn wait<'k>(
-        &mut self,
-        mut ones: Vec<One<'k, Id<P>>>,
-    ) -> Result<Vec<One<'k, Id<P>>>, ErrorOf<P>> {
+    pub(super) async fn wait(&mut self, mut ones: Vec<One<'a>>) -> Result<Vec<One<'a>>, Failed> {
         for one in &mut ones {
             if one.is(|step| matches!(step, Step::Wait | Step::Pause))
                 && one.lookup.budget.begin_at(self.began())
@@ -117,16 +99,16 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
                 let answer = one.lookup.wait().await;
                 one.hear(answer);
             }
-            rest.extend(self.served_at_once(one)?);
+            rest.extend(self.served_at_once(one).await?);
         }
         self.pause(&mut rest).await;
         Ok(rest)
     }
 
-    async fn pause(&mut self, ones: &mut [One<'_, Id<P>>]) {
+    async fn pause(&mut self, ones: &mut [One<'a>]) {
         let mut paused = at(ones, |step| matches!(step, Step::Pause));
         let now = Instant::now();
-        let spent = |one: &mut &mut One<'_, _>| one.lookup.budget.end() <= now;
+        let spent = |one: &mut &mut One<'_>| one.lookup.budget.end() <= now;
         let spent: Vec<_> = paused.extract_if(.., spent).collect();
         if !spent.is_empty() {
             return spent.into_iter().for_each(|one| one.hear(Answer::Spent));
@@ -140,5 +122,27 @@ impl<P: EachPlan, F: Loads<P>> Reader<'_, P, F> {
         paused
             .iter_mut()
             .for_each(|one| drop(one.lookup.search.end()));
+    }
+}
+
+impl<'a> Plan<'a> {
+    /// Tells those who wait for what was loaded without a lease.
+    fn land(&self, mut one: One<'a>, run: &Run, epochs: &Epochs, callee: &dyn Callee) {
+        let (place, item, loaded) = (one.rights().place.take(), one.item, &run.loaded);
+        let place = place.unwrap_or_else(|| BypassLoad::unshared(&item.request.key));
+        let landing = self.show(item, callee, |outcome| match outcome {
+            Outcome::Failed(shared) => shared().map(Landing::Failed),
+            // Who shares it might be a part of a load, which would freeze what is stale.
+            Outcome::Value { stored, .. } if place.is_shared() && !loaded.said.stale => {
+                let basis = Basis::unread(
+                    epochs.of(&item.request.key),
+                    loaded.said.tags_with(item.request.tags.keys()),
+                );
+                let encoded = self.encoder(item).encode(stored, loaded.took, &basis);
+                encoded.map(|encoded| Landing::Shared(encoded.entry))
+            }
+            Outcome::Value { .. } => None,
+        });
+        place.land(landing.flatten().unwrap_or(Landing::Again));
     }
 }
