@@ -3,6 +3,7 @@
 
 use std::alloc::System;
 use std::borrow::Borrow;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -31,6 +32,10 @@ const HITS: usize = 2_000;
 const MOST: f64 = 6.5;
 const MOST_AMONG_OTHERS: f64 = 6.5;
 
+/// A batch of one hit, and each hit more: five are the value's own.
+const MOST_OF_A_BATCH: f64 = 24.5;
+const MOST_OF_EACH: f64 = 5.5;
+
 /// Of an invalidation, a guarded write, a write-through, and a miss with its fill, of one key each; the half is for
 /// what ticks beside them. A write-through looks at each function that has tags, which are four for the one here.
 const MOST_OF_WRITES: [f64; 4] = [12.0, 24.0, 53.0, 47.0];
@@ -39,6 +44,7 @@ const TASKS: u64 = 64;
 
 /// How many bytes the future of a call may have: it is a part of every future around it.
 const FUTURE: usize = 560;
+const FUTURE_OF_A_BATCH: usize = 700;
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 struct User {
@@ -74,6 +80,15 @@ async fn ours(id: u64) -> User {
 async fn refreshed_ahead(copied: &[String], id: u64) -> User {
     let _: &[String] = copied;
     user(id)
+}
+
+#[redis_cached(ttl = 3600, batch(id in ids), key = "user:many:<id>")]
+async fn many(ids: &[u64]) -> HashMap<u64, User> {
+    ids.iter().map(|id| (*id, user(*id))).collect()
+}
+
+async fn one_of_many(id: u64, ids: &[u64]) -> User {
+    many(ids).await.remove(&id).unwrap()
 }
 
 #[redis_cached(ttl = 3600, local = 3600, key = "user:kept:<id>")]
@@ -200,10 +215,19 @@ fn a_hit_allocates_no_more_than_one_written_by_hand() {
         }
         filled(&cache, 1 + TASKS).await;
         let among = per_call_among_others().await;
+        let ids: Vec<_> = (0..TASKS).collect();
+        many(&ids).await;
+        filled(&cache, 1 + 2 * TASKS).await;
+        let [one, all] = [&ids[7..8], &ids]
+            .map(async |ids| per_call(async |id| one_of_many(id, ids).await).await);
+        let (one, all) = (one.await, all.await);
+        let each = (all - one) / (TASKS - 1) as f64;
         println!("allocations per hit: {alone:.2}, among others {among:.2}, by hand {theirs:.2}");
-        assert_eq!(cache.stats().total().loads, 1 + TASKS, "all were hits");
+        println!("of a batch: {one:.2} of one id, {each:.2} for each one more");
+        assert_eq!(cache.stats().total().loads, 2 + TASKS, "all were hits");
         assert!(alone <= theirs, "{alone:.2} against {theirs:.2}");
         assert!(alone <= MOST && among <= MOST_AMONG_OTHERS);
+        assert!(one <= MOST_OF_A_BATCH && each <= MOST_OF_EACH);
         assert!(ahead <= alone + 0.5, "{ahead:.2}: a hit copies no argument");
     });
 }
@@ -274,6 +298,9 @@ fn the_future_of_a_call_is_small() {
     let sizes = [size_of_val(&ours(7)), size_of_val(&refreshed_ahead(&[], 7))];
     println!("bytes of a call's future: {sizes:?}");
     assert!(sizes.iter().all(|size| *size <= FUTURE), "{sizes:?}");
+    let batch = size_of_val(&many(&[]));
+    println!("of a batch: {batch}");
+    assert!(batch <= FUTURE_OF_A_BATCH, "{batch}");
 }
 
 /// What claims to be large is found out before room is made for it.

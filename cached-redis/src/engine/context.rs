@@ -12,27 +12,42 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::iter;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::task::LocalKey;
 
 use crate::engine::handle::Inner;
 use crate::engine::tags::Stamp;
 use crate::observe::event::Event;
 use crate::observe::registry::Function;
 use crate::protocol::flight::Flights;
+use crate::util::within::Local;
+use crate::util::within::Within;
 use crate::wire::codec;
 use crate::wire::entry::{self, Header, Live};
 use crate::wire::tag::{self, Generation};
 
-mod scoped;
-
-pub(crate) use scoped::{Scoped, run};
-
 tokio::task_local! {
     static LOADING: Arc<Loading>;
+}
+
+impl Local for Arc<Loading> {
+    fn key() -> &'static LocalKey<Self> {
+        &LOADING
+    }
+}
+
+/// A load that runs, and is dropped, where it is heard: what its destructors say is not for the load around it.
+pub(crate) type Scoped<F> = Within<Arc<Loading>, Pin<Box<F>>>;
+
+impl<F: Future> Scoped<F> {
+    pub(crate) fn of(loading: Option<Arc<Loading>>, load: F) -> Self {
+        Self::new(loading, Box::pin(load))
+    }
 }
 
 /// One running load.
@@ -203,13 +218,7 @@ pub(crate) fn is_inside(inner: &Inner, function: &'static Function, key: &str) -
 /// Lets the loads of `future`, in a task of its own, know the loads that wait for it, if it is `awaited`.
 pub(crate) fn carried_over<F: Future>(awaited: bool, future: F) -> impl Future<Output = F::Output> {
     // What they say is told by whoever waits.
-    let inside = awaited.then(|| inside(true)).flatten();
-    async {
-        match inside {
-            Some(inside) => LOADING.scope(inside, future).await,
-            None => future.await,
-        }
-    }
+    Within::new(awaited.then(|| inside(true)).flatten(), future)
 }
 
 /// An entry is served. What is made of one that is still to be written to the source is not stored: nobody
@@ -401,32 +410,31 @@ impl<T> Previous<T> {
 mod tests {
     use super::*;
     use crate::engine::handle::Cache;
-    use crate::observe::span::LoadSpan;
+    use crate::util::boxed::Boxed;
 
     #[tokio::test]
     async fn a_load_hears_of_itself_and_of_inner_calls_but_not_of_theirs() {
         let cache = Cache::builder().url("memory://").build().await.unwrap();
-        let load = |isolated| Loading::new(&cache.inner, isolated, None, Vec::new());
-        let inner = async { current().do_not_store() };
-        let outer = async {
-            let ((), said) = run(Some(&load(false)), LoadSpan::of("load"), || inner).await;
-            assert!(said.do_not_store);
+        let hear = async |isolated, load: Boxed<'static, ()>| {
+            let loading = Loading::new(&cache.inner, isolated, None, Vec::new());
+            Scoped::of(Some(Arc::clone(&loading)), load).await;
+            loading.heard()
+        };
+        let inner = Loading::new(&cache.inner, false, None, Vec::new());
+        let outer = async move {
+            let load = async { current().do_not_store() };
+            Scoped::of(Some(Arc::clone(&inner)), load).await;
+            assert!(inner.heard().do_not_store);
             current().ttl(Duration::from_secs(1));
         };
-        let ((), said) = run(Some(&load(false)), LoadSpan::of("load"), || outer).await;
+        let said = hear(false, Box::pin(outer)).await;
         assert_eq!(
             (said.ttl, said.do_not_store),
             (Some(Duration::from_secs(1)), false)
         );
-        let ((), said) = run(Some(&load(false)), LoadSpan::of("load"), || async {
-            served_stale();
-        })
-        .await;
+        let said = hear(false, Box::pin(async { served_stale() })).await;
         assert!(said.stale);
-        let ((), said) = run(Some(&load(true)), LoadSpan::of("load"), || async {
-            served_stale();
-        })
-        .await;
+        let said = hear(true, Box::pin(async { served_stale() })).await;
         assert!(!said.stale);
     }
 

@@ -9,6 +9,7 @@ use std::sync::{Arc, Once, OnceLock};
 use std::time::SystemTime;
 
 use once_cell::sync::OnceCell;
+use tokio::task::LocalKey;
 
 use crate::engine::label::Finders;
 use crate::engine::local::Level;
@@ -32,6 +33,7 @@ use crate::store::health::{Health, State};
 use crate::store::sample::StoreSample;
 use crate::util::lock::Mutex;
 use crate::util::tasks::Tasks;
+use crate::util::within::{Local, Within};
 use crate::wire::tag;
 
 /// A cache: the client of one store, under one namespace.
@@ -284,6 +286,12 @@ tokio::task_local! {
     static SCOPED: Cache;
 }
 
+impl Local for Cache {
+    fn key() -> &'static LocalKey<Self> {
+        &SCOPED
+    }
+}
+
 /// Makes `cache` the one that calls ask; gives it back if there is one already.
 pub(crate) fn install(cache: Cache) -> Result<(), Cache> {
     INSTALLED.set(cache)
@@ -291,18 +299,12 @@ pub(crate) fn install(cache: Cache) -> Result<(), Cache> {
 
 /// Runs `future` with `cache` in the place of the installed one.
 pub(crate) fn scope<F: Future>(cache: Cache, future: F) -> impl Future<Output = F::Output> {
-    SCOPED.scope(cache, future)
+    Within::new(Some(cache), future)
 }
 
 /// Lets `future` ask, in a task of its own, the cache that is asked here.
 pub(crate) fn in_this_scope<F: Future>(future: F) -> impl Future<Output = F::Output> {
-    let scoped = scoped();
-    async {
-        match scoped {
-            Some(cache) => scope(cache, future).await,
-            None => future.await,
-        }
-    }
+    Within::new(scoped(), future)
 }
 
 /// The cache in scope.

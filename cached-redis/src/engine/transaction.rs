@@ -5,14 +5,27 @@
 //! wherever one of these begins. What such a transaction collects is in
 //! [`after_commit`](crate::write::after_commit).
 
+use tokio::task::LocalKey;
+
+use crate::util::within::{Local, Within};
+
 tokio::task_local! {
-    /// How many are open, one inside of the other.
-    static OPEN: usize;
+    static OPEN: Depth;
+}
+
+/// How many are open, one inside of the other.
+#[derive(Clone, Copy)]
+struct Depth(usize);
+
+impl Local for Depth {
+    fn key() -> &'static LocalKey<Self> {
+        &OPEN
+    }
 }
 
 /// Runs `future` inside of a transaction.
 pub(crate) fn open<F: Future>(future: F) -> impl Future<Output = F::Output> {
-    OPEN.scope(depth() + 1, future)
+    Within::new(Some(Depth(depth() + 1)), future)
 }
 
 /// Whether a transaction is open in this task, so that what is read here is for nobody else.
@@ -22,5 +35,5 @@ pub(crate) fn is_open() -> bool {
 
 /// How many transactions are open in this task, one inside of the other.
 pub(crate) fn depth() -> usize {
-    OPEN.try_with(|depth| *depth).unwrap_or(0)
+    OPEN.try_with(|depth| depth.0).unwrap_or(0)
 }

@@ -8,6 +8,8 @@ use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use futures_util::FutureExt as _;
+
 use crate::engine::context::{Loading, Scoped};
 use crate::engine::encode::Encoder;
 use crate::engine::plan::{AnyPlan, OkOf, Outcome, ResultOf, ReturnOf};
@@ -102,13 +104,13 @@ impl<P: AnyPlan, F: Load<P>> Callee for Called<P, F> {
 
     fn begin(&mut self, loading: Option<Arc<Loading>>) -> bool {
         let load = self.load.take();
-        self.future = load.map(|load| Scoped::new(loading, load.run()));
+        self.future = load.map(|load| Scoped::of(loading, load.run()));
         self.future.is_some()
     }
 
     fn run(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if let Some(future) = &mut self.future {
-            let returned = ready!(future.poll(context));
+            let returned = ready!(future.poll_unpin(context));
             self.answer = Some(P::Shape::result(returned));
             self.future = None;
         }

@@ -4,13 +4,24 @@
 //! away, so that calls inside it are not affected. A call without wishes pays one look at an
 //! unset task-local, which also leads to whoever collects [what is read](crate::read::reads).
 
-use std::cell::{Cell, RefCell};
+use std::mem;
+use std::sync::Arc;
+
+use tokio::task::LocalKey;
 
 use crate::read::info::CacheInfo;
 use crate::read::reads::{Place, Reading, Reads};
+use crate::util::lock::Mutex;
+use crate::util::within::{Local, Within};
 
 tokio::task_local! {
-    static CONTROL: Control;
+    static CONTROL: Arc<Control>;
+}
+
+impl Local for Arc<Control> {
+    fn key() -> &'static LocalKey<Self> {
+        &CONTROL
+    }
 }
 
 /// How a call wants to use the cache.
@@ -44,8 +55,8 @@ impl Wish {
 
 #[derive(Default)]
 struct Control {
-    wish: Cell<Option<Wish>>,
-    info: RefCell<CacheInfo>,
+    wish: Mutex<Option<Wish>>,
+    info: Mutex<CacheInfo>,
     /// Also for the calls that follow.
     reads: Option<Reading>,
 }
@@ -55,7 +66,7 @@ struct Control {
 pub(crate) fn take() -> Wish {
     let taken = CONTROL.try_with(|control| Wish {
         place: control.reads.as_ref().and_then(Reading::begin),
-        ..control.wish.take().unwrap_or_default()
+        ..control.wish.lock().take().unwrap_or_default()
     });
     taken.unwrap_or_default()
 }
@@ -69,7 +80,7 @@ pub(crate) fn begin() -> Option<Place> {
 /// Says how the call that took its wish went.
 pub(crate) fn report(info: CacheInfo) {
     // Without the task-local nobody asked.
-    let _ = CONTROL.try_with(|control| control.info.replace(info));
+    let _ = CONTROL.try_with(|control| *control.info.lock() = info);
 }
 
 /// Says how the part of it went that `key` is.
@@ -102,24 +113,20 @@ fn with<F: Future>(
     // Handed on as it is, it would have its place six times, and calls inside of calls multiply that.
     let future = Box::pin(future);
     async move {
-        let outer = CONTROL.try_with(|control| control.wish.take());
+        let outer = CONTROL.try_with(|control| control.wish.lock().take());
         let outer = outer.ok().flatten().unwrap_or_default();
         let wish = Wish {
             mode: mode.max(outer.mode),
             info: info || outer.info,
             place: None,
         };
-        let control = Control {
-            wish: Cell::new(Some(wish)),
+        let control = Arc::new(Control {
+            wish: Mutex::new(Some(wish)),
             reads: reads_here(),
             ..Control::default()
-        };
-        let (output, info) = CONTROL
-            .scope(control, async {
-                let output = future.await;
-                (output, CONTROL.with(|control| control.info.take()))
-            })
-            .await;
+        });
+        let output = Within::new(Some(Arc::clone(&control)), future).await;
+        let info = mem::take(&mut *control.info.lock());
         if outer.info {
             report(info.clone());
         }
@@ -133,11 +140,11 @@ fn among<F: Future>(reads: Option<Reading>, future: F) -> impl Future<Output = F
     async move {
         // Where it runs, and not where it was made.
         let reads = reads.map(Reading::here);
-        let control = Control {
+        let control = Arc::new(Control {
             reads,
             ..Control::default()
-        };
-        CONTROL.scope(control, future).await
+        });
+        Within::new(Some(control), future).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! What belongs to no cache: tasks and where they live, pauses, a clock, threads, locks that tests can schedule,
+//! What belongs to no cache: tasks and where they live, pauses, a clock, threads, locks that tests can schedule, task-locals,
 //! histograms, and warnings.
 
 pub(crate) mod background;
@@ -15,4 +15,5 @@ pub(crate) mod sync;
 pub(crate) mod tasks;
 pub(crate) mod thread;
 pub(crate) mod warning;
+pub(crate) mod within;
 pub(crate) mod work;

@@ -25,11 +25,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use tokio::task::LocalKey;
 
 use crate::engine::handle::{self, Inner};
 use crate::engine::transaction;
 use crate::error::Error;
 use crate::observe::registry::DIRECT;
+use crate::util::within::{Local, Within};
 use crate::wire::key;
 use crate::wire::message::Names;
 use crate::write::dispatch::Sent;
@@ -93,6 +95,12 @@ tokio::task_local! {
 struct Scope {
     transaction: Arc<Transaction>,
     outer: Option<Arc<Scope>>,
+}
+
+impl Local for Scope {
+    fn key() -> &'static LocalKey<Self> {
+        &SCOPE
+    }
 }
 
 /// [`Cache::after_commit`](crate::Cache::after_commit) of the cache in scope, or else of the installed
@@ -170,7 +178,7 @@ impl AfterCommit {
         let outer = SCOPE.try_with(Clone::clone).ok().map(Arc::new);
         let transaction = Arc::clone(&self.transaction);
         let scope = Scope { transaction, outer };
-        SCOPE.scope(scope, transaction::open(future)).await
+        Within::new(Some(scope), transaction::open(future)).await
     }
 
     /// Sends all that was collected, for each cache as one removal: up to 500 keys in one round trip. To be

@@ -10,8 +10,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::task::LocalKey;
+
 use crate::engine::transaction;
 use crate::util::lock::Mutex;
+use crate::util::within::{Local, Within};
 use crate::write::removal::{Collection, Removal};
 
 tokio::task_local! {
@@ -33,6 +36,12 @@ struct State {
     entered: bool,
     /// What went before the function runs.
     before: Vec<Removal>,
+}
+
+impl Local for Arc<Attributes> {
+    fn key() -> &'static LocalKey<Self> {
+        &AROUND
+    }
 }
 
 impl Attributes {
@@ -57,7 +66,7 @@ impl Attributes {
     /// Runs a body in which another attribute is to enter.
     pub fn around<F: Future>(self: Arc<Self>, body: F) -> impl Future<Output = F::Output> {
         self.state.lock().entered = false;
-        AROUND.scope(self, body)
+        Within::new(Some(self), body)
     }
 
     /// Ends an attribute that has entered; gives back what nobody will remove, as the outermost has ended.

@@ -37,7 +37,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::engine::context::{self, Loading, Said};
+use crate::engine::context::{Loading, Said, Scoped};
 use crate::engine::encode::{EncodedEntry, Encoder, Loaded};
 use crate::engine::handle::{Cache, Inner};
 use crate::engine::label::{self, Label};
@@ -49,7 +49,6 @@ use crate::engine::verdict;
 use crate::observe::event::Event;
 use crate::observe::instance::Instance;
 use crate::observe::registry::{DIRECT, DIRECT_THROUGH, Function, WriteThrough};
-use crate::observe::span::LoadSpan;
 use crate::policy::Policy;
 use crate::store::Store as _;
 use crate::wire::codec::FromCache;
@@ -237,7 +236,8 @@ where
         return write().await;
     };
     let loading = Loading::new(inner, policy.isolated, None, Vec::new());
-    let (returned, said) = context::run(Some(&loading), LoadSpan::default(), write).await;
+    let returned = Scoped::of(Some(Arc::clone(&loading)), write()).await;
+    let said = loading.heard();
     let (result, format) = (P::Shape::result(returned), inner.settings.format);
     let describes = plan.describes(format);
     let encoded = plan.show(format, &result, |outcome| {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use futures_util::FutureExt as _;
+
 use super::callee::{Callee, Failed, Job, Ran};
 use super::ids::Ids;
 use super::loads::Loads;
@@ -113,12 +115,12 @@ impl<P: EachPlan, F: Loads<P>> Callee for Called<P, F> {
 
     fn begin(&mut self, places: &[usize], loading: Option<Arc<Loading>>) {
         let load = self.load.run(self.ids.of(places));
-        self.future = Some(Scoped::new(loading, load));
+        self.future = Some(Scoped::of(loading, load));
     }
 
     fn run(&mut self, context: &mut Context<'_>) -> Poll<bool> {
         if let Some(future) = &mut self.future {
-            let returned = ready!(future.poll(context));
+            let returned = ready!(future.poll_unpin(context));
             self.last = Some(P::Shape::result(returned));
             self.future = None;
         }

@@ -136,14 +136,23 @@ impl<'a> Reader<'a> {
         }
         let items = Item::all(requests).collect();
         match call.wish.mode {
-            Mode::Cached if call.mode == mode::Mode::Shadow => self.shadow(items).await,
-            Mode::Refreshed => self.refresh(items, HashMap::new()).await,
+            Mode::Cached if call.mode == mode::Mode::Shadow => Box::pin(self.shadow(items)).await,
+            Mode::Refreshed => Box::pin(self.refresh(items, HashMap::new())).await,
             Mode::Cached | Mode::Uncached => self.find(items).await,
         }
     }
 
     async fn find(&mut self, items: Vec<Item<'a>>) -> Result<(), Failed> {
-        let found = self.search(items).await;
+        let ones = self.glance(items).await;
+        // Hits need no room for what else there is to do.
+        match ones.is_empty() && self.answers.kept.is_empty() {
+            true => Ok(()),
+            false => Box::pin(self.go_on(ones)).await,
+        }
+    }
+
+    async fn go_on(&mut self, ones: Vec<One<'a>>) -> Result<(), Failed> {
+        let found = self.search(ones).await;
         self.with(Answers::go_on_behind).await;
         // A call that fails loads no more in its caller's place.
         found?;
@@ -151,8 +160,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    async fn search(&mut self, items: Vec<Item<'a>>) -> Result<(), Failed> {
-        let mut ones = self.glance(items).await;
+    async fn search(&mut self, mut ones: Vec<One<'a>>) -> Result<(), Failed> {
         while !ones.is_empty() {
             steps::look(self.function, &mut ones).await;
             ones = self.served(ones).await?;

@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use tokio::task::LocalKey;
+
+use crate::util::within::{Local, Within};
+
 tokio::task_local! {
     static APPLYING: WriteId;
 }
@@ -30,6 +34,12 @@ impl WriteId {
     }
 
     pub(crate) fn scope<F: Future>(self, applies: F) -> impl Future<Output = F::Output> {
-        APPLYING.scope(self, applies)
+        Within::new(Some(self), applies)
+    }
+}
+
+impl Local for WriteId {
+    fn key() -> &'static LocalKey<Self> {
+        &APPLYING
     }
 }
