@@ -13,6 +13,7 @@ mod after_commit;
 #[cfg(feature = "testing")]
 mod answers;
 mod bad_network;
+mod batch_answers;
 mod batch_lifetimes;
 mod batch_refreshes;
 mod batch_tags;

@@ -1,7 +1,8 @@
 //! Loads in a task of their own, for whom no caller waits, or not for ever.
 
-use std::panic;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -90,31 +91,32 @@ impl Job {
         task: impl FnOnce(Box<Self>) -> Boxed<'static, ()>,
     ) -> Boxed<'static, bool> {
         let (inner, patience) = (Arc::clone(&self.inner), self.patience);
-        spawn(&inner, task(self), patience)
+        let ended = spawn(&inner, task(self), patience);
+        // As it would have in the caller's task.
+        Box::pin(async { ended.await.unwrap_or_else(|panic| resume_unwind(panic)) })
     }
 }
 
-/// Spawns a task, and waits for it as long as there is patience. Whether it ends in time.
+/// Spawns a task, and waits for it as long as there is patience. Whether it ends in time; an error is its panic.
 pub(crate) fn spawn(
     inner: &Inner,
     task: Boxed<'static, ()>,
     patience: Option<Duration>,
-) -> Boxed<'static, bool> {
+) -> Boxed<'static, thread::Result<bool>> {
     let task = context::carried_over(patience.is_some(), task);
     let running = inner.runtime.spawn(handle::in_this_scope(task));
     Box::pin(async move {
         let Some(patience) = patience else {
-            return false;
+            return Ok(false);
         };
-        let ended = timeout(patience, running).await;
-        // The load has panicked, as it would have in the caller's task; or the runtime ends.
-        if let Ok(Err(error)) = ended {
-            return match error.try_into_panic() {
-                Ok(panic) => panic::resume_unwind(panic),
-                Err(_) => false,
-            };
+        match timeout(patience, running).await {
+            Ok(Err(error)) => match error.try_into_panic() {
+                Ok(panic) => Err(panic),
+                // The runtime ends.
+                Err(_) => Ok(false),
+            },
+            ended => Ok(ended.is_ok()),
         }
-        ended.is_ok()
     })
 }
 

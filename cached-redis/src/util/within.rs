@@ -45,9 +45,8 @@ impl<V: Local, F: Future> Future for Within<V, F> {
         let mut this = self.project();
         let mut polled = Poll::Pending;
         enter(this.value.as_ref(), &mut || {
-            if let Some(future) = this.future.as_mut().as_pin_mut() {
-                polled = future.poll(context);
-            }
+            let future = this.future.as_mut().as_pin_mut();
+            polled = future.expect("polled before its end").poll(context);
             if polled.is_ready() {
                 this.future.set(None);
             }
@@ -139,6 +138,14 @@ mod tests {
         assert_eq!((never.as_mut().now_or_never(), number()), (None, None));
         drop(never);
         assert_eq!((seen.take(), number()), (vec![Some(1), Some(2)], None));
+    }
+
+    #[test]
+    #[should_panic = "polled before its end"]
+    fn polled_after_its_end_it_panics_as_futures_do() {
+        let mut future = Box::pin(Within::new(Some(Box::new(1)), async {}));
+        assert_eq!(future.as_mut().now_or_never(), Some(()));
+        future.as_mut().now_or_never();
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::mem;
 use std::ops::Deref;
+use std::thread;
 use std::time::Duration;
 
 use super::call::{Item, Request};
@@ -248,24 +249,24 @@ impl<'a> Answers<'a> {
         renewals: Vec<Renewal<'a>>,
         patience: Option<Duration>,
         callee: &mut dyn Callee,
-    ) -> Option<Boxed<'static, bool>> {
+    ) -> Option<Boxed<'static, thread::Result<bool>>> {
         let places: Vec<_> = renewals.iter().map(|one| one.item.place).collect();
-        let task = callee.detach(&places, Background::new(&self.plan, work, renewals))?;
+        let job = Background::new(&self.plan, work, renewals, patience.is_some());
+        let task = callee.detach(&places, job)?;
         Some(background::spawn(self.inner, task, patience))
     }
 
-    /// Those that were `kept` have been loaded anew, as far as their tokens say so; the others answer.
+    /// Those of the `kept` at some places have been loaded anew; the others answer.
     pub(super) fn renewed(
         &mut self,
         mut kept: Vec<Kept<'a>>,
-        ran: Option<(HashSet<u128>, Box<Ran>)>,
+        ran: Option<(HashSet<usize>, Box<Ran>)>,
         callee: &mut dyn Callee,
     ) {
-        if let Some((tokens, ran)) = ran {
+        if let Some((places, ran)) = ran {
             self.tell(&ran);
             if ran.is_ok {
-                let is_loaded =
-                    |old: &mut Kept<'_>| tokens.contains(&old.live.header.token.number());
+                let is_loaded = |old: &mut Kept<'_>| places.contains(&old.item.place);
                 for old in kept.extract_if(.., is_loaded) {
                     callee.forget(old.item.place);
                 }

@@ -54,33 +54,28 @@ impl<P: EachPlan, F: Loads<P>> Called<P, F> {
 
     /// What the batch returns.
     pub(super) fn returned(self, ended: Result<(), Failed>) -> ReturnOf<P> {
-        P::Shape::returned(match (ended, self.last) {
-            (Err(Failed), Some(Err(error))) => Err(error),
-            _ => Ok(answers(self.ids, self.read, self.loaded)),
+        P::Shape::returned(match ended {
+            Ok(()) => Ok(answers(self.ids, self.read, self.loaded)),
+            Err(Failed) => Err(self
+                .last
+                .and_then(Result::err)
+                .expect("what fails has an error")),
         })
     }
 }
 
-/// What has been read, and what has been loaded.
+/// What has been loaded, and what was read: that of an id which a load gave without being asked for it, too.
 fn answers<M: IdMap>(ids: Ids<M::Id>, read: Vec<Option<M::Value>>, loaded: Option<M>) -> M {
-    if read.is_empty() {
-        return loaded.unwrap_or_default();
-    }
-    let mut answers = M::default();
+    let mut answers = loaded.unwrap_or_default();
     answers.reserve(read.len());
     let read = ids.into_iter().zip(read);
     answers.extend(read.filter_map(|(id, value)| Some((id, value?))));
-    answers.extend(loaded.into_iter().flatten());
     answers
 }
 
 impl<P: EachPlan, F: Loads<P>> Callee for Called<P, F> {
     fn describes(&self, cache: Format) -> bool {
         self.plan.describes(cache)
-    }
-
-    fn entries(&self) -> usize {
-        self.ids.entries()
     }
 
     fn decode(&mut self, place: usize, encoder: &Encoder<'_>, live: &Live) -> bool {
@@ -105,17 +100,19 @@ impl<P: EachPlan, F: Loads<P>> Callee for Called<P, F> {
     }
 
     fn fail(&mut self, shared: &SharedError) -> bool {
-        let error = self.plan.take(shared).map(Err);
-        let fails = error.is_some();
-        if fails {
-            self.last = error;
-        }
-        fails
+        let Some(error) = self.plan.take(shared) else {
+            return false;
+        };
+        self.last = Some(Err(error));
+        true
     }
 
-    fn begin(&mut self, places: &[usize], loading: Option<Arc<Loading>>) {
-        let load = self.load.run(self.ids.of(places));
-        self.future = Some(Scoped::of(loading, load));
+    fn begin(&mut self, places: Option<&[usize]>, loading: Option<Arc<Loading>>) {
+        let ids = match places {
+            Some(places) => self.ids.of(places),
+            None => self.ids.take(),
+        };
+        self.future = Some(Scoped::of(loading, self.load.run(ids)));
     }
 
     fn run(&mut self, context: &mut Context<'_>) -> Poll<bool> {

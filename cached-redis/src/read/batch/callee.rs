@@ -21,16 +21,14 @@ use crate::wire::entry::Live;
 pub(crate) trait Callee {
     /// Whether its codec describes itself, given that of the cache.
     fn describes(&self, cache: Format) -> bool;
-    /// How many entries answer its ids.
-    fn entries(&self) -> usize;
     /// Decodes an entry, and answers the ids at this place with that, if it can be read.
     fn decode(&mut self, place: usize, encoder: &Encoder<'_>, live: &Live) -> bool;
     /// Answers them otherwise.
     fn forget(&mut self, place: usize);
     /// Fails with the error of another call, if it is of the function's type.
     fn fail(&mut self, shared: &SharedError) -> bool;
-    /// Begins the function for the ids at these places.
-    fn begin(&mut self, places: &[usize], loading: Option<Arc<Loading>>);
+    /// Begins the function for the ids at these places; `None`: for all, which nothing else is asked of then.
+    fn begin(&mut self, places: Option<&[usize]>, loading: Option<Arc<Loading>>);
     /// Goes on with it. Whether it succeeds.
     fn run(&mut self, context: &mut Context<'_>) -> Poll<bool>;
     /// Shows what it gave last for the ids at this place: for any of them, as the source may tell only one.
@@ -39,7 +37,7 @@ pub(crate) trait Callee {
     fn answer(&mut self);
     /// The task that does `job` for the ids at these places, if there can be one without the caller.
     fn detach(&mut self, places: &[usize], job: Box<dyn Job>) -> Option<Boxed<'static, ()>>;
-    /// What the function gave in the task that was made last is what it gave last.
+    /// What the function gave in the last task that is awaited is what it gave last.
     fn hear(&mut self) -> Option<Box<Ran>>;
 }
 
@@ -49,7 +47,9 @@ pub(crate) struct Failed;
 
 /// What is done in a task of its own, with all that it needs.
 pub(crate) trait Job: Send {
-    /// Begins it: what comes of it, for a caller that waits.
+    /// Whether a caller waits for it.
+    fn is_awaited(&self) -> bool;
+    /// Begins it: what comes of it, for such a caller.
     fn begin(&mut self) -> Flow<'_, Option<Box<Ran>>>;
 }
 

@@ -3,6 +3,8 @@
 //! The flow is one for all functions and cannot hold one: whether a call can be sent between threads is up to the
 //! function's own future and values. So the function comes along whenever the flow is polled, and does what is asked
 //! here then.
+//!
+//! One thing is asked at a time, and whoever asks is to be polled whenever the flow is.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -35,17 +37,17 @@ impl<'a> Desk<'a> {
         .await
     }
 
-    /// Runs the function for `items`; whether it succeeds.
+    /// Runs the function for the ids at `places`, or for all; whether it succeeds.
     pub(super) async fn run(
         &self,
-        items: Vec<usize>,
+        places: Option<Vec<usize>>,
         loading: Option<Arc<Loading>>,
         span: LoadSpan,
     ) -> bool {
-        let mut begins = Some((items, loading));
+        let mut begins = Some((places, loading));
         self.until(move |callee, context| {
-            if let Some((items, loading)) = begins.take() {
-                callee.begin(&items, loading);
+            if let Some((places, loading)) = begins.take() {
+                callee.begin(places.as_deref(), loading);
             }
             let _entered = span.enter();
             callee.run(context)
@@ -59,10 +61,12 @@ impl<'a> Desk<'a> {
     ) -> T {
         let answer = Arc::new(Mutex::new(None));
         let told = Arc::clone(&answer);
-        *self.0.lock() = Some(Box::new(move |callee, context| {
+        let ask: Ask<'a> = Box::new(move |callee, context| {
             done(callee, context).map(|answer| *told.lock() = Some(answer))
-        }));
-        // Polled again as soon as that is done, so nobody has to be woken.
+        });
+        let other = self.0.lock().replace(ask);
+        debug_assert!(other.is_none(), "two things are asked at a time");
+        // The flow is polled again as soon as that is done, so nobody has to be woken.
         poll_fn(|_| answer.lock().take().map_or(Poll::Pending, Poll::Ready)).await
     }
 
@@ -79,7 +83,7 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// A flow that has asks.
+/// A flow, and the desk that it asks at.
 pub(crate) struct Flow<'a, T> {
     steps: Boxed<'a, T>,
     desk: Desk<'a>,

@@ -20,7 +20,6 @@ use crate::engine::tags::Stamp;
 use crate::observe::event::Event;
 use crate::observe::span::LoadSpan;
 use crate::policy::Policy;
-use crate::read::call::Call;
 use crate::read::control::{self, Mode};
 use crate::read::info::CacheInfo;
 use crate::read::pause::Pause;
@@ -32,20 +31,9 @@ pub(super) fn begin<'a>(
     detaches: bool,
     callee: &dyn Callee,
 ) -> Flow<'a, Result<(), Failed>> {
-    let Asked { call, requests } = asked;
-    let Some((plan, requests)) = plan(call, requests.as_deref(), policy) else {
+    let Some((plan, requests)) = plan(asked, policy, detaches, callee) else {
         let inside = context::inside(policy.isolated);
-        let places = (0..callee.entries()).collect();
-        return Flow::new(|desk| Box::pin(plain(desk, places, inside)));
-    };
-    let format = plan.inner.settings.format;
-    let plan = Plan {
-        encoder: Encoder {
-            describes: callee.describes(format),
-            ..plan.encoder
-        },
-        detaches,
-        ..plan
+        return Flow::new(|desk| Box::pin(plain(desk, inside)));
     };
     Flow::new(|desk| {
         let reader = Reader {
@@ -54,17 +42,18 @@ pub(super) fn begin<'a>(
             began: None,
             pause: None,
         };
-        Box::pin(reader.read(call, requests))
+        Box::pin(reader.read(asked.call.mode, requests))
     })
 }
 
 /// What it goes by; `None` when the function shall simply run.
 fn plan<'a>(
-    call: &'a Call,
-    requests: Option<&'a [Request]>,
+    Asked { call, requests }: &'a Asked,
     policy: &'a Policy,
+    detaches: bool,
+    callee: &dyn Callee,
 ) -> Option<(Plan<'a>, &'a [Request])> {
-    let (inner, requests) = (&call.cache()?.inner, requests?);
+    let (inner, requests) = (&call.cache()?.inner, requests.as_deref()?);
     let (function, tags) = (call.function, requests.iter().map(|request| &request.tags));
     for _ in tags.clone().filter(|tags| tags.are_too_many()) {
         inner.emit(&function.site, &Event::TooManyTags);
@@ -80,7 +69,7 @@ fn plan<'a>(
         key: "",
         function,
         policy,
-        describes: false,
+        describes: callee.describes(inner.settings.format),
         version: None,
         origin: call.origin,
     };
@@ -89,18 +78,14 @@ fn plan<'a>(
         function,
         encoder,
         wish: call.wish,
-        detaches: false,
+        detaches,
     };
     Some((plan, requests))
 }
 
 /// Runs the function without the cache.
-async fn plain(
-    desk: Desk<'_>,
-    places: Vec<usize>,
-    inside: Option<Arc<Loading>>,
-) -> Result<(), Failed> {
-    let is_ok = desk.run(places, inside.clone(), LoadSpan::default()).await;
+async fn plain(desk: Desk<'_>, inside: Option<Arc<Loading>>) -> Result<(), Failed> {
+    let is_ok = desk.run(None, inside.clone(), LoadSpan::default()).await;
     if let Some(inside) = inside {
         inside.heard().hand_on(inside.flights(), &Stamp::default());
     }
@@ -129,14 +114,14 @@ impl<'a> Deref for Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    async fn read(mut self, call: &Call, requests: &'a [Request]) -> Result<(), Failed> {
+    async fn read(mut self, mode: mode::Mode, requests: &'a [Request]) -> Result<(), Failed> {
         // Bypasses, until they are answered.
         for request in requests {
             control::collect(self.wish.place, &request.key, CacheInfo::default);
         }
         let items = Item::all(requests).collect();
-        match call.wish.mode {
-            Mode::Cached if call.mode == mode::Mode::Shadow => Box::pin(self.shadow(items)).await,
+        match self.wish.mode {
+            Mode::Cached if mode == mode::Mode::Shadow => Box::pin(self.shadow(items)).await,
             Mode::Refreshed => Box::pin(self.refresh(items, HashMap::new())).await,
             Mode::Cached | Mode::Uncached => self.find(items).await,
         }

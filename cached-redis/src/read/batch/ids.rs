@@ -1,5 +1,6 @@
 //! The ids of a batch, by the entries that answer them: those whose keys are the same share one.
 
+use std::mem;
 use std::ops::Range;
 
 /// See the module.
@@ -49,10 +50,6 @@ impl<K> Ids<K> {
         self.all.len()
     }
 
-    pub(super) fn entries(&self) -> usize {
-        self.ends.as_ref().map_or(self.all.len(), Vec::len)
-    }
-
     /// Where those of one entry are.
     pub(super) fn places(&self, entry: usize) -> Range<usize> {
         let Some(ends) = &self.ends else {
@@ -64,6 +61,11 @@ impl<K> Ids<K> {
 
     pub(super) fn at(&self, entry: usize) -> &[K] {
         &self.all[self.places(entry)]
+    }
+
+    /// All of them; none are left.
+    pub(super) fn take(&mut self) -> Vec<K> {
+        mem::take(&mut self.all)
     }
 
     pub(super) fn into_iter(self) -> impl Iterator<Item = K> {

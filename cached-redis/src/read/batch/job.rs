@@ -28,12 +28,18 @@ pub(super) struct Background {
     /// What is held of each of them.
     held: Vec<Held>,
     work: Option<Work>,
+    is_awaited: bool,
     /// It is what its caller leaves behind.
     _work: Begun,
 }
 
 impl Background {
-    pub(super) fn new(plan: &Plan<'_>, work: Work, renewals: Vec<Renewal<'_>>) -> Box<Self> {
+    pub(super) fn new(
+        plan: &Plan<'_>,
+        work: Work,
+        renewals: Vec<Renewal<'_>>,
+        is_awaited: bool,
+    ) -> Box<Self> {
         let requests = renewals.iter().map(|one| one.item.request.clone());
         Box::new(Self {
             inner: Arc::clone(plan.inner),
@@ -45,6 +51,7 @@ impl Background {
             requests: requests.collect(),
             held: renewals.into_iter().map(|one| one.held).collect(),
             work: Some(work),
+            is_awaited,
             _work: plan.inner.runtime.work.begin(),
         })
     }
@@ -69,6 +76,10 @@ impl Background {
 }
 
 impl Job for Background {
+    fn is_awaited(&self) -> bool {
+        self.is_awaited
+    }
+
     fn begin(&mut self) -> Flow<'_, Option<Box<Ran>>> {
         let (work, held) = (self.work.take(), mem::take(&mut self.held));
         let job = &*self;

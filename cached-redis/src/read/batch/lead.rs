@@ -4,6 +4,7 @@
 //! is one map or one error. With a `soft_timeout` it has a load of its own, which the caller leaves behind.
 
 use std::mem;
+use std::panic::resume_unwind;
 use std::time::Duration;
 
 use futures_util::future::{OptionFuture, try_join};
@@ -80,6 +81,8 @@ impl<'a> Reader<'a> {
         let late = OptionFuture::from(late.await);
         let ((), in_time) =
             try_join(self.lead_all(own, leases, None), async { Ok(late.await) }).await?;
+        // Only now, when no load runs that would be dropped after the right to it.
+        let in_time = in_time.map(|in_time| in_time.unwrap_or_else(|panic| resume_unwind(panic)));
         let ran = match in_time {
             Some(true) => self.desk.ask(|callee| callee.hear()).await,
             _ => None,

@@ -46,7 +46,6 @@ pub(super) struct Run {
 }
 
 /// What loads for a plan.
-#[derive(Clone)]
 pub(super) struct Loader<'a> {
     pub(super) plan: Plan<'a>,
     pub(super) desk: Desk<'a>,
@@ -76,7 +75,7 @@ impl<'a> Loader<'a> {
         let started = Instant::now();
         let loading = Loading::new(self.inner, self.encoder.policy.isolated, None, keys);
         let span = LoadSpan::of(self.function.site.name);
-        let run = self.desk.run(places, Some(loading.clone()), span);
+        let run = self.desk.run(Some(places), Some(loading.clone()), span);
         let is_ok = run.await;
         let (took, mut said) = (started.elapsed(), loading.heard());
         self.emit(&Event::Loaded {

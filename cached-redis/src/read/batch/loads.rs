@@ -97,7 +97,9 @@ where
         let load = move |ids| load.take().expect("a job loads once")(ids);
         let called = Called::new(plan, InPlace(load), ids);
         let (sender, receiver) = oneshot::channel();
-        *heard = Some(receiver);
+        if job.is_awaited() {
+            *heard = Some(receiver);
+        }
         Some(Box::pin(apart(job, called, sender)))
     }
 

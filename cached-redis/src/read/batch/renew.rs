@@ -87,12 +87,12 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Loads and replaces the entries; and which those are. `None`: other processes do, or it is not to be
+    /// Loads and replaces the entries; and where those are. `None`: other processes do, or it is not to be
     /// tried now.
     pub(super) async fn renew(
         &self,
         mut renewals: Vec<Renewal<'a>>,
-    ) -> Option<(HashSet<u128>, Box<Ran>)> {
+    ) -> Option<(HashSet<usize>, Box<Ran>)> {
         let mut claims = self.claim(&mut renewals).await;
         let mut leases = Leases::new(self.inner, renewals.iter().map(Renewal::key));
         let barred = self.stamp(&mut leases, &mut renewals).await;
@@ -101,12 +101,9 @@ impl<'a> Loader<'a> {
             return None;
         }
         renewals.iter().for_each(|_| self.emit(&Event::Renewing));
-        let tokens = renewals
-            .iter()
-            .map(|one| one.held.live.header.token.number());
-        let tokens = tokens.collect();
+        let places = renewals.iter().map(|one| one.item.place).collect();
         let ran = self.replace(renewals, leases, Some(claims)).await;
-        Some((tokens, ran))
+        Some((places, ran))
     }
 
     async fn replace(

@@ -10,9 +10,9 @@ use tokio::time::{Instant, sleep};
 use super::callee::{Callee, Failed};
 use super::flow::Reader;
 use super::leases::Epochs;
-use super::load::Run;
 use super::plan::Plan;
 use super::steps::{One, at, split};
+use crate::engine::encode::Loaded;
 use crate::engine::plan::Outcome;
 use crate::engine::tags::{Basis, Stamps};
 use crate::observe::event::Event;
@@ -73,8 +73,12 @@ impl<'a> Reader<'a> {
         let items = own.iter().map(|one| one.item);
         let run = self.load(items, &Stamps::default()).await;
         self.with(move |answers, callee| {
+            let failure = match own.first() {
+                Some(one) if !run.is_ok => Some(answers.failure(one.item, callee)),
+                _ => None,
+            };
             for one in own {
-                answers.land(one, &run, &epochs, callee);
+                answers.land(one, (&run.loaded, failure.as_ref()), &epochs, callee);
             }
             match run.is_ok {
                 true => Ok(callee.answer()),
@@ -127,11 +131,19 @@ impl<'a> Reader<'a> {
 
 impl<'a> Plan<'a> {
     /// Tells those who wait for what was loaded without a lease.
-    fn land(&self, mut one: One<'a>, run: &Run, epochs: &Epochs, callee: &dyn Callee) {
-        let (place, item, loaded) = (one.rights().place.take(), one.item, &run.loaded);
+    fn land(
+        &self,
+        mut one: One<'a>,
+        (loaded, failure): (&Loaded, Option<&Landing>),
+        epochs: &Epochs,
+        callee: &dyn Callee,
+    ) {
+        let (place, item) = (one.rights().place.take(), one.item);
         let place = place.unwrap_or_else(|| BypassLoad::unshared(&item.request.key));
+        if let Some(failure) = failure {
+            return place.land(failure.clone());
+        }
         let landing = self.show(item, callee, |outcome| match outcome {
-            Outcome::Failed(shared) => shared().map(Landing::Failed),
             // Who shares it might be a part of a load, which would freeze what is stale.
             Outcome::Value { stored, .. } if place.is_shared() && !loaded.said.stale => {
                 let basis = Basis::unread(
@@ -141,7 +153,7 @@ impl<'a> Plan<'a> {
                 let encoded = self.encoder(item).encode(stored, loaded.took, &basis);
                 encoded.map(|encoded| Landing::Shared(encoded.entry))
             }
-            Outcome::Value { .. } => None,
+            Outcome::Value { .. } | Outcome::Failed(_) => None,
         });
         place.land(landing.flatten().unwrap_or(Landing::Again));
     }
