@@ -1,5 +1,7 @@
 //! What a batch answers with where loads and entries say different things, or where a load comes to nothing.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,7 +11,8 @@ use tokio::sync::Notify;
 
 use crate::support::table::{Table, Values, all};
 use crate::support::{
-    Source, World, expired, filled, in_time, on_both_stores, on_redis, unanswered, waiting,
+    Source, World, eventually, expired, filled, in_time, on_both_stores, on_redis, unanswered,
+    waiting,
 };
 
 on_both_stores!(
@@ -53,11 +56,12 @@ async fn what_a_load_gives_without_being_asked_for_it_is_in_the_place_of_no_entr
 #[derive(Clone, Debug, PartialEq)]
 struct Failed;
 
-/// Holds the load of id 2, and panics where that of the others is.
+/// Counts how often the load of id 2 is polled, and ends; that of the others panics when it is told to.
 #[derive(Clone)]
 struct Late {
     panics: Arc<Notify>,
     rows: Source,
+    polls: Arc<AtomicUsize>,
     ended: Arc<AtomicUsize>,
 }
 
@@ -72,10 +76,15 @@ struct Late {
 )]
 async fn late(late: &Late, ids: &[u64]) -> Result<Values, Failed> {
     if ids == [2] {
-        late.rows.try_load().await.ok_or(Failed)?;
+        let mut load = pin!(late.rows.load());
+        poll_fn(|context| {
+            late.polls.fetch_add(1, Ordering::SeqCst);
+            load.as_mut().poll(context)
+        })
+        .await;
         late.ended.fetch_add(1, Ordering::SeqCst);
     } else if late.ended.load(Ordering::SeqCst) == 1 {
-        late.panics.notify_one();
+        late.panics.notified().await;
         panic!("a late load");
     }
     Ok(ids.iter().map(|id| (*id, 1)).collect())
@@ -87,6 +96,7 @@ async fn the_panic_of_a_late_load_waits_for_the_load_beside_it(world: World) {
     let source = Late {
         panics: Arc::default(),
         rows: Source::new(),
+        polls: Arc::default(),
         ended: Arc::default(),
     };
     in_time(cache.scope(late(&source, &[1]))).await.unwrap();
@@ -98,8 +108,11 @@ async fn the_panic_of_a_late_load_waits_for_the_load_beside_it(world: World) {
         let source = source.clone();
         async move { late(&source, &[1, 2]).await }
     });
-    source.panics.notified().await;
     source.rows.begun(1).await;
+    let polls = source.polls.load(Ordering::SeqCst);
+    source.panics.notify_one();
+    let woken = async || source.polls.load(Ordering::SeqCst) > polls || call.is_finished();
+    eventually("the call to hear of it", woken).await;
     source.rows.release();
     let panicked = in_time(call).await.unwrap_err().into_panic();
     assert_eq!(panicked.downcast_ref(), Some(&"a late load"));
