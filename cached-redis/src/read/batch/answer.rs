@@ -126,13 +126,11 @@ impl<'a> Answers<'a> {
                     one
                 }));
             }
-            Step::Fail(shared) => {
-                if callee.fail(&shared) {
-                    self.answered(Status::Joined, None);
-                    return Err(Failed);
-                }
-                // Another error type under the same key is another function's load: look again.
+            Step::Fail(shared) if callee.fail(&shared) => {
+                self.answered(Status::Joined, None);
+                return Err(Failed);
             }
+            // Another error type under the same key is another function's load: look again.
             _ => {}
         }
         Ok(Some(one))
@@ -265,12 +263,12 @@ impl<'a> Answers<'a> {
     ) {
         if let Some((places, ran)) = ran {
             self.tell(&ran);
-            if ran.is_ok {
+            // What has failed leaves all as it is.
+            if callee.answer().is_ok() {
                 let is_loaded = |old: &mut Kept<'_>| places.contains(&old.item.place);
                 for old in kept.extract_if(.., is_loaded) {
                     callee.forget(old.item.place);
                 }
-                callee.answer();
             }
         }
         for old in kept {

@@ -93,23 +93,11 @@ impl<K> Batch<K> {
 impl Call {
     /// Makes this the call of a batch; renders the key of each id, if there is anything to ask.
     pub fn batch<K>(self, ids: Vec<K>, mut render: impl FnMut(&mut KeyWriter, &K)) -> Batch<K> {
-        let requests = self.cache().and_then(|cache| {
-            let own = cache.inner.function_tag(self.function);
-            let mut ends = Vec::with_capacity(ids.len());
-            let text = ids.iter().try_fold(String::new(), |text, id| {
-                let mut writer = KeyWriter::within(text, &cache.inner.namespace);
-                render(&mut writer, id);
-                let text = writer.finish()?;
-                ends.push(text.len());
-                Some(text)
-            });
-            let request = |key| {
-                let mut request = Request::of(key);
-                own.iter().for_each(|own| request.tags.add(own.to_string()));
-                request
-            };
-            let requests = text.map(|text| Key::parts(text, ends).map(request).collect());
-            self.rendered(&cache.inner, requests)
+        let mut each = ids.iter();
+        let requests = self.requests(ids.len(), &mut |writer| {
+            if let Some(id) = each.next() {
+                render(writer, id);
+            }
         });
         Batch {
             requests,
@@ -117,22 +105,57 @@ impl Call {
             ids,
         }
     }
+
+    /// By reference, so that it is compiled once: `render` is of the next one each time.
+    fn requests(&self, ids: usize, render: &mut dyn FnMut(&mut KeyWriter)) -> Option<Vec<Request>> {
+        let inner = &self.cache()?.inner;
+        let own = inner.function_tag(self.function);
+        let mut ends = Vec::with_capacity(ids);
+        let text = (0..ids).try_fold(String::new(), |text, _| {
+            let mut writer = KeyWriter::within(text, &inner.namespace);
+            render(&mut writer);
+            let text = writer.finish()?;
+            ends.push(text.len());
+            Some(text)
+        });
+        let request = |key| {
+            let mut request = Request::of(key);
+            own.iter().for_each(|own| request.tags.add(own.to_string()));
+            request
+        };
+        let requests = text.map(|text| Key::parts(text, ends).map(request).collect());
+        self.rendered(inner, requests)
+    }
+
+    /// The same of a tag of each.
+    fn tagged(
+        &self,
+        requests: Vec<Request>,
+        render: &mut dyn FnMut(&mut KeyWriter),
+    ) -> Option<Vec<Request>> {
+        let inner = &self.cache()?.inner;
+        let tagged = |mut request: Request| {
+            let mut writer = KeyWriter::marked(&inner.namespace, tag::TAG);
+            render(&mut writer);
+            request.tags.add(writer.finish()?);
+            Some(request)
+        };
+        self.rendered(inner, requests.into_iter().map(tagged).collect())
+    }
 }
 
 impl<K> Batch<K> {
     /// Renders a tag of each id, after the keys: see [`Call::tag`].
     pub fn tag(&mut self, mut render: impl FnMut(&mut KeyWriter, &K)) {
-        let (Some(cache), Some(requests)) = (self.call.cache(), self.requests.take()) else {
+        let Some(requests) = self.requests.take() else {
             return;
         };
-        let tagged = |(mut request, id): (Request, _)| {
-            let mut writer = KeyWriter::marked(&cache.inner.namespace, tag::TAG);
-            render(&mut writer, id);
-            request.tags.add(writer.finish()?);
-            Some(request)
-        };
-        let requests = requests.into_iter().zip(&self.ids).map(tagged).collect();
-        self.requests = self.call.rendered(&cache.inner, requests);
+        let mut each = self.ids.iter();
+        self.requests = self.call.tagged(requests, &mut |writer| {
+            if let Some(id) = each.next() {
+                render(writer, id);
+            }
+        });
     }
 
     /// Whether the cache will be asked.

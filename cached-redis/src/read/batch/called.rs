@@ -30,7 +30,7 @@ pub(crate) struct Called<P: EachPlan, F: Loads<P>> {
     read: Vec<Option<Value<P>>>,
     /// What the function gave last.
     last: Option<ResultOf<P>>,
-    loaded: Option<OkOf<P>>,
+    loaded: Vec<OkOf<P>>,
 }
 
 impl<P: EachPlan, F: Loads<P>> Called<P, F> {
@@ -43,7 +43,7 @@ impl<P: EachPlan, F: Loads<P>> Called<P, F> {
             apart: F::Apart::default(),
             read: Vec::new(),
             last: None,
-            loaded: None,
+            loaded: Vec::new(),
         }
     }
 
@@ -54,22 +54,20 @@ impl<P: EachPlan, F: Loads<P>> Called<P, F> {
 
     /// What the batch returns.
     pub(super) fn returned(self, ended: Result<(), Failed>) -> ReturnOf<P> {
-        P::Shape::returned(match ended {
-            Ok(()) => Ok(answers(self.ids, self.read, self.loaded)),
-            Err(Failed) => Err(self
-                .last
-                .and_then(Result::err)
-                .expect("what fails has an error")),
-        })
+        let answers = ended.map(|()| answers(self.ids, self.read, self.loaded));
+        let error = self.last.and_then(Result::err);
+        P::Shape::returned(answers.map_err(|Failed| error.expect("what fails has an error")))
     }
 }
 
 /// What has been loaded, and what was read: that of an id which a load gave without being asked for it, too.
-fn answers<M: IdMap>(ids: Ids<M::Id>, read: Vec<Option<M::Value>>, loaded: Option<M>) -> M {
-    let mut answers = loaded.unwrap_or_default();
+fn answers<M: IdMap>(ids: Ids<M::Id>, read: Vec<Option<M::Value>>, loaded: Vec<M>) -> M {
+    let mut loaded = loaded.into_iter();
+    let mut answers = loaded.next().unwrap_or_default();
     answers.reserve(read.len());
     let read = ids.into_iter().zip(read);
-    answers.extend(read.filter_map(|(id, value)| Some((id, value?))));
+    let read = read.filter_map(|(id, value)| Some((id, value?)));
+    answers.extend(loaded.flatten().chain(read));
     answers
 }
 
@@ -135,14 +133,11 @@ impl<P: EachPlan, F: Loads<P>> Callee for Called<P, F> {
         }
     }
 
-    fn answer(&mut self) {
-        let Some(Ok(values)) = self.last.take() else {
-            return;
-        };
-        match &mut self.loaded {
-            Some(loaded) => loaded.extend(values),
-            None => self.loaded = Some(values),
-        }
+    fn answer(&mut self) -> Result<(), Failed> {
+        let values = self.last.take_if(|last| last.is_ok());
+        let values = values.and_then(Result::ok).ok_or(Failed)?;
+        self.loaded.push(values);
+        Ok(())
     }
 
     fn detach(&mut self, places: &[usize], job: Box<dyn Job>) -> Option<Boxed<'static, ()>> {

@@ -33,8 +33,8 @@ pub(crate) trait Callee {
     fn run(&mut self, context: &mut Context<'_>) -> Poll<bool>;
     /// Shows what it gave last for the ids at this place: for any of them, as the source may tell only one.
     fn show(&self, place: usize, cache: Format, to: &mut dyn FnMut(Outcome<'_>));
-    /// Answers with all that it gave last.
-    fn answer(&mut self);
+    /// Answers with all that it gave last, if that was no error.
+    fn answer(&mut self) -> Result<(), Failed>;
     /// The task that does `job` for the ids at these places, if there can be one without the caller.
     fn detach(&mut self, places: &[usize], job: Box<dyn Job>) -> Option<Boxed<'static, ()>>;
     /// What the function gave in the last task that is awaited is what it gave last.

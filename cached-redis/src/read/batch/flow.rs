@@ -85,14 +85,11 @@ fn plan<'a>(
 
 /// Runs the function without the cache.
 async fn plain(desk: Desk<'_>, inside: Option<Arc<Loading>>) -> Result<(), Failed> {
-    let is_ok = desk.run(None, inside.clone(), LoadSpan::default()).await;
+    desk.run(None, inside.clone(), LoadSpan::default()).await;
     if let Some(inside) = inside {
         inside.heard().hand_on(inside.flights(), &Stamp::default());
     }
-    match is_ok {
-        true => Ok(desk.ask(|callee| callee.answer()).await),
-        false => Err(Failed),
-    }
+    desk.ask(|callee| callee.answer()).await
 }
 
 /// One batch on its way.

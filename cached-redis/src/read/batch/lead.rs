@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
     ) -> Result<Vec<One<'a>>, Failed> {
         let (mut held, own) = split(own, |step| matches!(step, Step::Renew));
         let renewals: Vec<_> = held.iter_mut().filter_map(Renewal::claimed).collect();
-        let work = Work::Replace(leases.beside(), claims);
+        let work = Work::Replace(Box::new((leases.beside(), claims)));
         let late = self
             .with(move |answers, callee| answers.detach(work, renewals, Some(patience), callee));
         let late = OptionFuture::from(late.await);
@@ -100,7 +100,7 @@ impl<'a> Reader<'a> {
     async fn settle(&mut self, ones: Vec<One<'a>>, ran: &Ran) -> Result<(), Failed> {
         self.answers.tell(ran);
         match ran.is_ok {
-            true => Ok(self.desk.ask(|callee| callee.answer()).await),
+            true => self.desk.ask(|callee| callee.answer()).await,
             false => self.fall_back(ones).await,
         }
     }

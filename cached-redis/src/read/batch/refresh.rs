@@ -72,11 +72,10 @@ impl<'a> Reader<'a> {
                 }
             }
             let sent = answers.refreshed(&run.loaded, &filled, leases, callee);
-            callee.answer();
-            sent
+            callee.answer().map(|()| sent)
         });
         // Awaited, so that the caller's next read sees it; a panic of the task is no matter of the caller's.
-        let _ = send.await.await;
+        let _ = send.await?.await;
         Ok(())
     }
 

@@ -21,7 +21,7 @@ use crate::wire::entry::Live;
 pub(super) enum Work {
     Renew,
     /// The same of what is claimed, from these generations of its tags.
-    Replace(Leases, Option<Claims>),
+    Replace(Box<(Leases, Option<Claims>)>),
     Audit,
 }
 
@@ -79,7 +79,10 @@ impl<'a> Loader<'a> {
     pub(super) async fn work(&self, work: Work, renewals: Vec<Renewal<'a>>) -> Option<Box<Ran>> {
         match work {
             Work::Renew => Some(self.renew(renewals).await?.1),
-            Work::Replace(leases, claims) => Some(self.replace(renewals, leases, claims).await),
+            Work::Replace(held) => {
+                let (leases, claims) = *held;
+                Some(self.replace(renewals, leases, claims).await)
+            }
             Work::Audit => {
                 self.audit(renewals).await;
                 None

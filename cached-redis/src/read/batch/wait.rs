@@ -80,10 +80,7 @@ impl<'a> Reader<'a> {
             for one in own {
                 answers.land(one, (&run.loaded, failure.as_ref()), &epochs, callee);
             }
-            match run.is_ok {
-                true => Ok(callee.answer()),
-                false => Err(Failed),
-            }
+            callee.answer()
         })
         .await
     }
