@@ -8,7 +8,7 @@ use cached_redis::{Cache, Format, redis_cached, write_through};
 use serde::{Deserialize, Serialize, Serializer};
 use tracing::Level;
 
-use crate::support::{Log, World, filled, on_both_stores};
+use crate::support::{Log, World, filled, landed, on_both_stores};
 
 on_both_stores!(
     a_skipped_field_is_not_lost,
@@ -167,7 +167,7 @@ async fn the_values_of_a_batch_are_compared_one_by_one(world: World) {
     for _ in 0..3 {
         let found = cache.scope(accounts(&[1, 2])).await;
         assert_eq!((&found[&1], &found[&2]), (&secret(), &Account::default()));
-        filled(&cache, 1).await;
+        landed(&cache, 1).await;
     }
     let stats = cache.stats().total();
     assert_eq!(

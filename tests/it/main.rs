@@ -51,6 +51,7 @@ mod dropped_at_every_await;
 mod dropped_callers;
 mod dropped_leader;
 mod dropped_writer;
+mod drops;
 mod durations;
 mod early_expiry;
 mod entries;

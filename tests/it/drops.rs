@@ -1,0 +1,109 @@
+//! What is dropped first: the load, and then the right to it. So no two loads of a key are there at once, however
+//! long one takes to go.
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::thread;
+
+use cached_redis::{Cache, redis_cached};
+
+use crate::support::{in_time, poll_once};
+
+/// A source whose loads never end, and are looked at when they are dropped.
+#[derive(Clone)]
+struct Endless {
+    cache: Cache,
+    begun: Arc<AtomicUsize>,
+    /// Whether others are looked for then.
+    looks: bool,
+    /// How many loads a reader could begin while one was being dropped.
+    beside: Arc<AtomicUsize>,
+}
+
+impl Endless {
+    async fn new() -> Self {
+        Self {
+            cache: Cache::builder().url("memory://").build().await.unwrap(),
+            begun: Arc::default(),
+            looks: true,
+            beside: Arc::default(),
+        }
+    }
+
+    async fn load(&self) {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        let _going = Going(self.clone());
+        pending::<()>().await;
+    }
+
+    fn begun(&self) -> usize {
+        self.begun.load(Ordering::SeqCst)
+    }
+}
+
+/// A load that is there until this is gone.
+struct Going(Endless);
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        let Self(source) = self;
+        if !source.looks {
+            return;
+        }
+        let other = Endless {
+            begun: Arc::default(),
+            looks: false,
+            ..source.clone()
+        };
+        // On a thread of its own, where it is no part of this load.
+        let reader = || poll_once(pin!(source.cache.scope(one(&other, 7)))).is_ready();
+        thread::scope(|scope| drop(scope.spawn(reader).join()));
+        source.beside.fetch_add(other.begun(), Ordering::SeqCst);
+    }
+}
+
+#[redis_cached(ttl = 600, key = "drops:<id>", skip(source))]
+async fn one(source: &Endless, id: u64) -> u64 {
+    source.load().await;
+    id
+}
+
+#[redis_cached(batch(id in ids), ttl = 600, key = "drops:<id>", skip(source))]
+async fn many(source: &Endless, ids: &[u64]) -> HashMap<u64, u64> {
+    source.load().await;
+    ids.iter().map(|id| (*id, *id)).collect()
+}
+
+/// Gives `read` up while it loads.
+async fn give_up(source: &Endless, read: impl Future) {
+    {
+        let mut call = Box::pin(source.cache.scope(read));
+        assert!(matches!(poll_once(call.as_mut()), Poll::Pending));
+        assert_eq!(source.begun(), 1, "it loads at once");
+    }
+    assert_eq!(source.beside.load(Ordering::SeqCst), 0);
+    let mut next = pin!(source.cache.scope(one(source, 7)));
+    let next = async {
+        while source.begun() == 1 {
+            let _ = poll_once(next.as_mut());
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time(next).await;
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_drops_its_load_before_the_right_to_it() {
+    let source = Endless::new().await;
+    give_up(&source, one(&source, 7)).await;
+}
+
+#[tokio::test]
+async fn a_batch_that_is_given_up_drops_its_load_before_the_right_to_it() {
+    let source = Endless::new().await;
+    give_up(&source, many(&source, &[6, 7])).await;
+}
