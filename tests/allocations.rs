@@ -26,7 +26,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// The counters are those of the process, so one test at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
-const HITS: usize = 1_000;
+const HITS: usize = 2_000;
 
 /// How many allocations a hit may have, by itself and among those of other tasks.
 const MOST: f64 = 6.5;
