@@ -80,6 +80,7 @@ async fn after_a_failover(on_failover: OnFailover) -> [(u64, Status); 2] {
             if first.1 != Status::Bypass {
                 break first;
             }
+            assert_eq!(first.0, source.version(), "of the source");
         }
     };
     let first = in_time(answered).await;

@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::thread;
 use std::time::Duration;
 
-use super::call::{Item, Request};
+use super::call::Item;
 use super::callee::{Callee, Failed, Made, Ran};
 use super::job::Background;
 use super::plan::Plan;
@@ -19,11 +19,8 @@ use crate::observe::event::Event;
 use crate::observe::status::Status;
 use crate::protocol::freshness::Freshness;
 use crate::protocol::read::Step;
-use crate::read::control;
-use crate::read::info::CacheInfo;
 use crate::read::search::Lookup;
 use crate::read::{audit, background, reader};
-use crate::store::Store as _;
 use crate::util::boxed::Boxed;
 use crate::wire::entry::Live;
 
@@ -36,7 +33,7 @@ pub(super) struct Answers<'a> {
     audits: Vec<Renewal<'a>>,
     /// What is to be loaded anew in the caller's place, and answers unless it is.
     pub(super) kept: Vec<Kept<'a>>,
-    summary: Summary,
+    pub(super) summary: Summary,
 }
 
 /// An entry that answers, unless it is loaded anew.
@@ -281,33 +278,6 @@ impl<'a> Answers<'a> {
         ran.said.hand_on(&self.inner.flights, &ran.stamp);
         for made in &ran.made {
             self.describe(Status::Miss, made.as_ref());
-        }
-    }
-
-    /// Counts an answer, as single reads do, and describes it to whoever asked.
-    pub(super) fn answered(&mut self, status: Status, made: Option<&Made>) {
-        self.emit(&Event::of(status));
-        self.describe(status, made);
-    }
-
-    /// Describes an answer that has been counted.
-    pub(super) fn describe(&mut self, status: Status, made: Option<&Made>) {
-        if let Some(Made {
-            request: Some(request),
-            entry,
-        }) = made
-        {
-            let Request { key, tags, .. } = request;
-            let info = || reader::info(self.inner, key, tags, status, Some(entry));
-            control::collect(self.wish.place, key, info);
-        }
-        if self.wish.info {
-            let entry = made.map(|made| &*made.entry);
-            // Its age is by the clock of its own server.
-            let request = made.and_then(|made| made.request.as_ref());
-            let key = request.map_or("", |request| &request.key);
-            let info = CacheInfo::of(status, key, entry, self.inner.store.now_ms(key));
-            control::report(self.summary.add(&info));
         }
     }
 }

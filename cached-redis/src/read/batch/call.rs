@@ -46,6 +46,19 @@ pub(super) struct Asked {
     pub(super) requests: Option<Vec<Request>>,
 }
 
+impl Asked {
+    fn new(call: Call, mut requests: Option<Vec<Request>>) -> Self {
+        let all = requests.iter_mut().flatten();
+        for request in all.filter(|request| request.tags.are_too_many()) {
+            request.is_bypassed = true;
+            if let Some(cache) = call.cache() {
+                cache.inner.emit(&call.function.site, &Event::TooManyTags);
+            }
+        }
+        Self { call, requests }
+    }
+}
+
 /// What is asked for one entry.
 #[derive(Clone, Copy)]
 pub(super) struct Item<'a> {
@@ -211,13 +224,7 @@ impl<K> Batch<K> {
     /// What to ask for, and the ids that each entry of that answers. `same`: whether two ids are one.
     pub(super) fn split(mut self, same: fn(&K, &K) -> bool) -> (Asked, Ids<K>) {
         let places = self.requests.as_mut().and_then(group);
-        for request in self.requests.iter_mut().flatten() {
-            request.is_bypassed |= request.tags.are_too_many();
-        }
-        let asked = Asked {
-            call: self.call,
-            requests: self.requests,
-        };
+        let asked = Asked::new(self.call, self.requests);
         (asked, Ids::grouped(self.ids, places, same))
     }
 }

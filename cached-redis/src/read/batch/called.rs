@@ -60,7 +60,7 @@ impl<P: EachPlan, F: Loads<P>> Called<P, F> {
     }
 }
 
-/// What has been loaded, and what was read: that of an id which a load gave without being asked for it, too.
+/// What has been loaded, and what was read: that also in the place of what a load gave unasked.
 fn answers<M: IdMap>(ids: Ids<M::Id>, read: Vec<Option<M::Value>>, loaded: Vec<M>) -> M {
     let mut loaded = loaded.into_iter();
     let mut answers = loaded.next().unwrap_or_default();

@@ -54,14 +54,12 @@ fn plan<'a>(
     callee: &dyn Callee,
 ) -> Option<(Plan<'a>, &'a [Request])> {
     let (inner, requests) = (&call.cache()?.inner, requests.as_deref()?);
-    let (function, tags) = (call.function, requests.iter().map(|request| &request.tags));
-    for _ in tags.clone().filter(|tags| tags.are_too_many()) {
-        inner.emit(&function.site, &Event::TooManyTags);
-    }
+    let function = call.function;
     if inner.settings.is_unfit(policy) {
         let first = function.without_policy.first();
         inner.emit(&function.site, &Event::NoPolicy(first));
-        context::carry(&inner.flights, tags.flat_map(|tags| tags.keys()).cloned());
+        let tags = requests.iter().flat_map(|request| request.tags.keys());
+        context::carry(&inner.flights, tags.cloned());
         return None;
     }
     let encoder = Encoder {

@@ -16,7 +16,7 @@ use super::leases::{Claims, Leases};
 use super::plan::Plan;
 use crate::engine::claim;
 use crate::engine::context::{self, Loading};
-use crate::engine::encode::{EncodedEntry, Loaded, NotStored, Settled};
+use crate::engine::encode::{EncodedEntry, Loaded, NotStored};
 use crate::engine::plan::Outcome;
 use crate::engine::tags::{Basis, Stamp, Stamps};
 use crate::observe::event::Event;
@@ -261,7 +261,7 @@ impl<'a> Plan<'a> {
                 let ttl = verdict().ttl(loaded.said.ttl);
                 let ttl = ttl.ok_or(NotStored::Discarded)?;
                 let settled = settled.as_ref().map_err(|why| *why)?;
-                let settled: Settled = settled.beside(Basis {
+                let settled = settled.beside(Basis {
                     epoch: leases.epochs().of(&item.request.key),
                     stamp: leases.stamps().of(&item.request.tags, []),
                 })?;

@@ -1,7 +1,43 @@
-//! What `.with_info()` says of a batch: how far from the cache it had to go for any of its ids.
+//! What is told of answers: to whoever counts and collects them, and to `.with_info()` how far from the cache the batch
+//! had to go for any of its ids.
 
+use super::answer::Answers;
+use super::call::Request;
+use super::callee::Made;
+use crate::observe::event::Event;
 use crate::observe::status::Status;
 use crate::read::info::CacheInfo;
+use crate::read::{control, reader};
+use crate::store::Store as _;
+
+impl Answers<'_> {
+    /// Counts an answer, as single reads do, and describes it to whoever asked.
+    pub(super) fn answered(&mut self, status: Status, made: Option<&Made>) {
+        self.emit(&Event::of(status));
+        self.describe(status, made);
+    }
+
+    /// Describes an answer that has been counted.
+    pub(super) fn describe(&mut self, status: Status, made: Option<&Made>) {
+        if let Some(Made {
+            request: Some(request),
+            entry,
+        }) = made
+        {
+            let Request { key, tags, .. } = request;
+            let info = || reader::info(self.inner, key, tags, status, Some(entry));
+            control::collect(self.wish.place, key, info);
+        }
+        if self.wish.info {
+            let entry = made.map(|made| &*made.entry);
+            // Its age is by the clock of its own server.
+            let request = made.and_then(|made| made.request.as_ref());
+            let key = request.map_or("", |request| &request.key);
+            let info = CacheInfo::of(status, key, entry, self.inner.store.now_ms(key));
+            control::report(self.summary.add(&info));
+        }
+    }
+}
 
 #[derive(Default)]
 pub(super) struct Summary(Option<CacheInfo>);
