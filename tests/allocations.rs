@@ -45,6 +45,7 @@ const TASKS: u64 = 64;
 /// How many bytes the future of a call may have: it is a part of every future around it.
 const FUTURE: usize = 560;
 const FUTURE_OF_A_BATCH: usize = 700;
+const FUTURE_OF_A_WRITE: usize = 300;
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 struct User {
@@ -301,6 +302,12 @@ fn the_future_of_a_call_is_small() {
     let batch = size_of_val(&many(&[]));
     println!("of a batch: {batch}");
     assert!(batch <= FUTURE_OF_A_BATCH, "{batch}");
+    let writes = [size_of_val(&removed(7)), size_of_val(&through(7))];
+    println!("of a write: {writes:?}");
+    assert!(
+        writes.iter().all(|size| *size <= FUTURE_OF_A_WRITE),
+        "{writes:?}"
+    );
 }
 
 /// What claims to be large is found out before room is made for it.

@@ -1,15 +1,15 @@
 //! What is dropped first: the load, and then the right to it. So no two loads of a key are there at once, however
-//! long one takes to go.
+//! long one takes to go. And a write is over only when its body is gone.
 
 use std::collections::HashMap;
 use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::thread;
 
-use cached_redis::{Cache, redis_cached};
+use cached_redis::{Cache, invalidates, redis_cached};
 
 use crate::support::{in_time, poll_once};
 
@@ -106,4 +106,46 @@ async fn a_call_that_is_given_up_drops_its_load_before_the_right_to_it() {
 async fn a_batch_that_is_given_up_drops_its_load_before_the_right_to_it() {
     let source = Endless::new().await;
     give_up(&source, many(&source, &[6, 7])).await;
+}
+
+/// A row, which writers alter when they go.
+#[derive(Clone)]
+struct Row {
+    cache: Cache,
+    value: Arc<AtomicU64>,
+}
+
+#[redis_cached(ttl = 600, key = "drops:row", skip(row))]
+async fn read(row: &Row) -> u64 {
+    row.value.load(Ordering::SeqCst)
+}
+
+#[invalidates("drops:row")]
+async fn write(row: &Row) {
+    let _altered = Altered(row.clone());
+    pending::<()>().await;
+}
+
+/// What commits when it is dropped, after somebody has read the row once more.
+struct Altered(Row);
+
+impl Drop for Altered {
+    fn drop(&mut self) {
+        let Self(row) = self;
+        assert_eq!(poll_once(pin!(row.cache.scope(read(row)))), Poll::Ready(1));
+        row.value.store(2, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_is_given_up_drops_its_body_before_it_invalidates() {
+    let row = Row {
+        cache: Cache::builder().url("memory://").build().await.unwrap(),
+        value: Arc::new(AtomicU64::new(1)),
+    };
+    {
+        let mut call = Box::pin(row.cache.scope(write(&row)));
+        assert!(poll_once(call.as_mut()).is_pending());
+    }
+    assert_eq!(row.cache.scope(read(&row)).await, 2);
 }

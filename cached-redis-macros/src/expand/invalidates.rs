@@ -21,10 +21,7 @@ use crate::parse::syntax::at;
 ///     let writer = { static WRITER: Writer = …; inventory::submit! { … } &WRITER };
 ///     let mut write = Write::new(writer);
 ///     write.key(|k| { k.text("user:"); … });
-///     let result = async move { BODY }.await;
-///     let ok = { … result is no Err … };
-///     write.finish(ok).await;
-///     result
+///     write.run(async move { BODY }, |write, result| … result is no Err …).await
 /// }
 /// ```
 pub(crate) fn invalidates(invalidates: &Invalidates, function: &Function) -> TokenStream {
@@ -100,16 +97,14 @@ fn end(
         quote_spanned!(here=> __value)
     };
     quote_spanned! {here=>
-        let __result = #body.await;
-        let __ok = {
+        #p::Write::run(__write, #body, |__write, __result| {
             use #p::outcome::{ByAny as _, ByResult as _};
-            match (&#p::outcome::Probe(&__result)).__cached_redis_ok() {
+            match (&#p::outcome::Probe(__result)).__cached_redis_ok() {
                 #p::Some(#value) => { #of_result true }
                 #p::None => false,
             }
-        };
-        __write.finish(__ok).await;
-        __result
+        })
+        .await
     }
 }
 

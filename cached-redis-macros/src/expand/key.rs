@@ -110,7 +110,7 @@ pub(super) fn keys_of_result(
         });
         let writes: TokenStream = writes.collect();
         let method = Ident::new(method, here);
-        keys.push(quote_spanned!(here=> #p::Write::#method(&mut __write, |__k| { #writes });));
+        keys.push(quote_spanned!(here=> #p::Write::#method(__write, |__k| { #writes });));
     }
     (fragments, keys.into_iter().collect())
 }

@@ -18,7 +18,8 @@ use crate::policy::schema::Schema;
 use crate::policy::{Life, Policy};
 use crate::store::Store as _;
 use crate::wire::codec::{
-    self, Checked, Choice, Codec as _, CodecError, Encoded, Sample, Sampled, same_values,
+    self, Checked, Choice, Codec as _, CodecError, Decoded, Encoded, Sample, Sampled, Slot,
+    same_values,
 };
 use crate::wire::entry::{Header, Kind, Live, Token};
 use crate::wire::extension::Extensions;
@@ -125,23 +126,18 @@ impl<'a> Encoder<'a> {
         C: Choice,
         T: Serialize + DeserializeOwned,
     {
-        let Some(payload) = self.payload_of(live)? else {
-            return Some(None);
-        };
-        let codec = codec.choose(self.inner.settings.format);
-        let additive = || self.is_additive();
-        codec::decode_checked(&codec, &live.header, &payload, additive).map(Some)
+        let mut decoded = Decoded::new(codec.choose(self.inner.settings.format));
+        self.is_decoded(live, &mut decoded).then_some(decoded.value)
     }
 
-    /// `Some(None)` of a known absence, `None` of what is not readable.
-    fn payload_of<'l>(&self, live: &'l Live) -> Option<Option<Cow<'l, [u8]>>> {
-        if !self.is_own(live) {
-            return None;
+    /// Whether the entry is readable. Nothing is decoded of a known absence.
+    fn is_decoded(&self, live: &Live, slot: &mut dyn Slot) -> bool {
+        if !self.is_own(live) || live.header.kind == Kind::Negative {
+            return self.is_own(live);
         }
-        if live.header.kind == Kind::Negative {
-            return Some(None);
-        }
-        self.unpacked(live).map(Some)
+        self.unpacked(live).is_some_and(|payload| {
+            codec::is_decoded(slot, &live.header, &payload, &|| self.is_additive())
+        })
     }
 
     fn unpacked<'l>(&self, live: &'l Live) -> Option<Cow<'l, [u8]>> {

@@ -46,13 +46,49 @@ pub(crate) type ResultOf<P> = Result<OkOf<P>, ErrorOf<P>>;
 #[derive(Clone, Copy)]
 pub(crate) enum Outcome<'a> {
     /// An error; what makes a copy of it for others, if it has one.
-    Failed(&'a dyn Fn() -> Option<SharedError>),
+    Failed(&'a dyn Share),
     Value {
         stored: Sampled<'a>,
-        verdict: &'a dyn Fn() -> Verdict,
-        /// Whether it is what an entry answers.
-        equals: &'a dyn Fn(&Encoder<'_>, &Live) -> bool,
+        judge: &'a dyn Judge,
     },
+}
+
+/// What makes a copy of an error. As a `dyn Fn` it would be compiled for two ways more to call it.
+pub(crate) trait Share {
+    fn share(&self) -> Option<SharedError>;
+}
+
+impl<F: Fn() -> Option<SharedError>> Share for F {
+    fn share(&self) -> Option<SharedError> {
+        self()
+    }
+}
+
+/// What is asked of a value that was loaded.
+pub(crate) trait Judge {
+    fn verdict(&self) -> Verdict;
+    /// Whether it is what an entry answers.
+    fn equals(&self, encoder: &Encoder<'_>, live: &Live) -> bool;
+}
+
+/// See [`Judge`].
+pub(crate) struct Judging<V, E> {
+    pub(crate) verdict: V,
+    pub(crate) equals: E,
+}
+
+impl<V, E> Judge for Judging<V, E>
+where
+    V: Fn() -> Verdict,
+    E: Fn(&Encoder<'_>, &Live) -> bool,
+{
+    fn verdict(&self) -> Verdict {
+        (self.verdict)()
+    }
+
+    fn equals(&self, encoder: &Encoder<'_>, live: &Live) -> bool {
+        (self.equals)(encoder, live)
+    }
 }
 
 /// What a plan is to the flows.
@@ -121,12 +157,15 @@ where
             value,
             equal: self.shape.equal(),
         });
-        let equals =
-            |encoder: &Encoder<'_>, live: &Live| encoder.equals(self.codec, live, S::value(ok));
+        let judging = Judging {
+            verdict: || (self.verdict)(ok),
+            equals: |encoder: &Encoder<'_>, live: &Live| {
+                encoder.equals(self.codec, live, S::value(ok))
+            },
+        };
         to(Outcome::Value {
             stored: Sampled::of(value.as_ref()),
-            verdict: &|| (self.verdict)(ok),
-            equals: &equals,
+            judge: &judging,
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::observe::event::Event;
 use crate::observe::instance::Instance;
 use crate::observe::registry::{DIRECT, Function};
 use crate::read::control::{self, Mode, Wish};
-use crate::wire::key::{CallKey, KeyWriter, room};
+use crate::wire::key::{CallKey, KeyWriter, Render, room};
 use crate::wire::tag::{self, Tags};
 
 /// A call that is being prepared.
@@ -70,19 +70,19 @@ impl Call {
     }
 
     /// Renders the key, if there is anything to ask.
-    pub fn key(&mut self, render: impl Fn(&mut KeyWriter)) {
-        self.render_key(&render);
+    pub fn key(&mut self, mut render: impl Fn(&mut KeyWriter)) {
+        self.render_key(&mut render);
     }
 
     /// By reference, so that it is compiled once.
-    fn render_key(&mut self, render: &dyn Fn(&mut KeyWriter)) {
+    fn render_key(&mut self, render: &mut dyn Render) {
         let Some(cache) = &self.cache else { return };
         if self.wish.mode == Mode::Uncached {
             return;
         }
         let inner = &cache.inner;
         let mut writer = KeyWriter::of_call(&inner.namespace);
-        render(&mut writer);
+        render.render(&mut writer);
         self.key = self.rendered(inner, writer.finish().map(CallKey));
         if self.key.is_some() && !self.function.info.tags.is_empty() {
             let tag = inner.function_tag(self.function);
@@ -102,16 +102,16 @@ impl Call {
 
     /// Renders a tag, after the key. A call that lacks one could not be invalidated by it, so it is
     /// not cached.
-    pub fn tag(&mut self, render: impl Fn(&mut KeyWriter)) {
-        self.render_tag(&render);
+    pub fn tag(&mut self, mut render: impl Fn(&mut KeyWriter)) {
+        self.render_tag(&mut render);
     }
 
-    fn render_tag(&mut self, render: &dyn Fn(&mut KeyWriter)) {
+    fn render_tag(&mut self, render: &mut dyn Render) {
         let Some(cache) = self.cache.as_ref().filter(|_| self.key.is_some()) else {
             return;
         };
         let mut writer = KeyWriter::of_call(&cache.inner.namespace).under(tag::TAG);
-        render(&mut writer);
+        render.render(&mut writer);
         match self.rendered(&cache.inner, writer.finish()) {
             Some(tag) => self.tags.add(tag),
             None => self.key = None,

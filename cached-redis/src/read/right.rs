@@ -208,9 +208,9 @@ impl<'a> Own<'a> {
             }
             Right::Unstored(served) => {
                 loaded.said.hand_on(flights, &Stamp::default());
-                if let (Some(served), Outcome::Value { equals, .. }) = (served, outcome) {
+                if let (Some(served), Outcome::Value { judge, .. }) = (served, outcome) {
                     let place = (reader.key, reader.tags);
-                    let same = equals(&reader.encoder, &served);
+                    let same = judge.equals(&reader.encoder, &served);
                     let function = reader.encoder.function;
                     audit::audited(reader.inner, function, place, &served, same);
                 }
@@ -223,9 +223,9 @@ impl<'a> Own<'a> {
 impl<'a> Reader<'a> {
     /// The lease is let go before the flight, whose readers ask for it next.
     fn lead(self, flight: Flight, lease: Box<Lease>, loaded: &Loaded, outcome: Outcome<'_>) {
-        if let Outcome::Failed(shared) = outcome {
+        if let Outcome::Failed(error) = outcome {
             drop(lease);
-            return flight.land(failure(shared()));
+            return flight.land(failure(error.share()));
         }
         match self.encoded(&outcome, loaded, lease.basis()) {
             Ok(encoded) => {
@@ -285,7 +285,7 @@ impl<'a> Reader<'a> {
         outcome: Outcome<'_>,
     ) -> Landing {
         match outcome {
-            Outcome::Failed(shared) => failure(shared()),
+            Outcome::Failed(error) => failure(error.share()),
             // Who shares it might be a part of a load, which would freeze what is stale.
             Outcome::Value { stored, .. } if place.is_shared() && !loaded.said.stale => {
                 let basis = Basis::unread(epoch, loaded.said.tags_with(self.tags.keys()));
@@ -305,9 +305,10 @@ impl<'a> Reader<'a> {
     ) -> Result<EncodedEntry, NotStored> {
         match outcome {
             Outcome::Failed(_) => Err(NotStored::Unfit),
-            Outcome::Value {
-                stored, verdict, ..
-            } => self.encoder.judge(*stored, loaded, basis, verdict()),
+            Outcome::Value { stored, judge } => {
+                let verdict = judge.verdict();
+                self.encoder.judge(*stored, loaded, basis, verdict)
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod keyed;
 pub(crate) mod liveness;
 pub(crate) mod lock;
 pub(crate) mod moment;
+pub(crate) mod opaque;
 pub(crate) mod outlined;
 pub(crate) mod sync;
 pub(crate) mod tasks;

@@ -55,21 +55,32 @@ impl<V: Local, F: Future> Future for Within<V, F> {
     }
 }
 
+/// A closure. As a `dyn FnMut` it would be compiled for two ways more to call it, which nobody goes.
+trait Step {
+    fn take(&mut self);
+}
+
+impl<F: FnMut()> Step for F {
+    fn take(&mut self) {
+        self();
+    }
+}
+
 /// Takes a step.
-fn enter<V: Local>(value: Option<&V>, step: &mut dyn FnMut()) {
+fn enter<V: Local>(value: Option<&V>, step: &mut dyn Step) {
     match value {
-        Some(value) => V::key().sync_scope(value.clone(), step),
-        None => step(),
+        Some(value) => V::key().sync_scope(value.clone(), || step.take()),
+        None => step.take(),
     }
 }
 
 /// Takes the last step; without the value where the thread has no task-locals any more.
-fn leave<V: Local>(value: Option<V>, step: &mut dyn FnMut()) {
-    struct Last<'a>(&'a mut dyn FnMut());
+fn leave<V: Local>(value: Option<V>, step: &mut dyn Step) {
+    struct Last<'a>(&'a mut dyn Step);
 
     impl Drop for Last<'_> {
         fn drop(&mut self) {
-            (self.0)();
+            self.0.take();
         }
     }
 

@@ -38,7 +38,7 @@ impl<T: Serialize + DeserializeOwned> Stored<T> {
             encode,
             decode: |stored| {
                 let (header, payload) = Header::parse(stored)?;
-                decode_checked(&Msgpack, &header, payload, || false)
+                decode_checked(Msgpack, &header, payload, false)
             },
         }
     }

@@ -32,12 +32,13 @@
 //! The generations are those of before the write, as they are those of before a load. The value carries the
 //! tags that the attribute says (see [`label`](crate::engine::label)) and those of what the function calls.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::engine::context::{Loading, Said, Scoped};
+use crate::engine::context::{Loading, Scoped};
 use crate::engine::encode::{EncodedEntry, Encoder, Loaded};
 use crate::engine::handle::{Cache, Inner};
 use crate::engine::label::{self, Label};
@@ -51,54 +52,93 @@ use crate::observe::instance::Instance;
 use crate::observe::registry::{DIRECT, DIRECT_THROUGH, Function, WriteThrough};
 use crate::policy::Policy;
 use crate::store::Store as _;
-use crate::wire::codec::FromCache;
-use crate::wire::key::KeyWriter;
+use crate::util::boxed::Boxed;
+use crate::util::opaque::Opaque;
+use crate::wire::codec::{Format, FromCache};
+use crate::wire::key::{KeyWriter, Render};
 use crate::wire::tag::{self, TAG};
 use crate::write::attributes::Attributes;
-use crate::write::call::Write;
+use crate::write::call;
 
 /// One call of a function under `#[write_through]`.
-#[derive(Debug)]
 #[must_use]
-pub struct Through {
+pub struct Through(Opaque<State>);
+
+struct State {
     function: &'static Function,
     instance: Instance,
     origin: Option<u64>,
-    write: Write,
+    write: call::State,
     label: Label,
     /// Whether a tag could not be rendered.
     incomplete: bool,
+    /// What its value may be stored on.
+    basis: Option<Basis>,
+    /// What the function runs in.
+    loading: Option<Arc<Loading>>,
 }
 
 impl Through {
     /// A write to the cache in scope, or else the installed one.
     pub fn new(through: &'static WriteThrough, instance: Instance) -> Self {
-        Self::of(&through.function, instance, Write::new(&through.writer))
+        let write = call::State::new(&through.writer);
+        Self::of(&through.function, instance, write, Label::default())
     }
 
     /// A write to this cache.
     pub fn on(through: &'static WriteThrough, instance: Instance, cache: &Cache) -> Self {
-        Self::of(
-            &through.function,
-            instance,
-            Write::on(&through.writer, cache),
-        )
+        let write = call::State::on(&through.writer, cache);
+        Self::of(&through.function, instance, write, Label::default())
     }
 
-    fn of(function: &'static Function, instance: Instance, write: Write) -> Self {
-        Self {
+    /// A write under a key that was given by hand.
+    pub(crate) fn direct(cache: &Cache, key: String, label: Label) -> Self {
+        let mut write = call::State::on(&DIRECT_THROUGH.writer, cache);
+        write.full_key(key);
+        Self::of(&DIRECT, Instance::DIRECT, write, label)
+    }
+
+    fn of(
+        function: &'static Function,
+        instance: Instance,
+        write: call::State,
+        label: Label,
+    ) -> Self {
+        Self(Opaque::new(State {
             function,
             instance,
             origin: None,
             write,
-            label: Label::default(),
+            label,
             incomplete: false,
-        }
+            basis: None,
+            loading: None,
+        }))
     }
 
     /// Renders the key.
-    pub fn key(&mut self, render: impl Fn(&mut KeyWriter)) {
-        self.write.key(render);
+    pub fn key(&mut self, mut render: impl Fn(&mut KeyWriter)) {
+        self.0.key(&mut render);
+    }
+
+    /// Renders a tag of the value.
+    pub fn tag(&mut self, mut render: impl Fn(&mut KeyWriter)) {
+        self.0.tag(&mut render);
+    }
+
+    /// For the attributes in the body of the function, which end with this one.
+    pub fn attributes(&mut self) -> Arc<Attributes> {
+        self.0.write.attributes()
+    }
+
+    pub(crate) fn policy(&self) -> &'static Policy {
+        &self.0.function.info.policy
+    }
+}
+
+impl State {
+    fn key(&mut self, render: &mut dyn Render) {
+        self.write.key("", render);
         let info = &self.function.info;
         if let (Some(cache), false) = (self.write.cache(), info.tags.is_empty()) {
             // Its readers may be of another program, and have theirs by their attribute.
@@ -107,17 +147,12 @@ impl Through {
         }
     }
 
-    /// Renders a tag of the value.
-    pub fn tag(&mut self, render: impl Fn(&mut KeyWriter)) {
-        self.render_tag(&render);
-    }
-
-    fn render_tag(&mut self, render: &dyn Fn(&mut KeyWriter)) {
+    fn tag(&mut self, render: &mut dyn Render) {
         let Some(cache) = self.write.cache() else {
             return;
         };
         let mut writer = KeyWriter::marked(&cache.inner.namespace, TAG);
-        render(&mut writer);
+        render.render(&mut writer);
         match writer.finish() {
             Some(tag) => self.label.tags.name(tag),
             None => {
@@ -127,26 +162,19 @@ impl Through {
         }
     }
 
-    /// For the attributes in the body of the function, which end with this one.
-    pub fn attributes(&mut self) -> Arc<Attributes> {
-        self.write.attributes()
+    /// Begins the write.
+    fn begin<'a>(&'a mut self, policy: &'a Policy) -> Boxed<'a, ()> {
+        Box::pin(async {
+            self.basis = self.basis(policy).await;
+            let inner = self.write.cache().map(|cache| &cache.inner);
+            self.loading =
+                inner.map(|inner| Loading::new(inner, policy.isolated, None, Vec::new()));
+        })
     }
 
-    /// A write under a key that was given by hand.
-    pub(crate) fn direct(cache: &Cache, key: String, label: Label) -> Self {
-        let mut write = Write::on(&DIRECT_THROUGH.writer, cache);
-        write.full_key(key);
-        let through = Self::of(&DIRECT, Instance::DIRECT, write);
-        Self { label, ..through }
-    }
-
-    pub(crate) fn policy(&self) -> &'static Policy {
-        &self.function.info.policy
-    }
-
-    /// Begins the write, if its value may be stored at its end; what it begins from. A transaction that
-    /// ends later than the function may not see what others have committed.
-    async fn begin(&mut self, policy: &Policy) -> Option<Basis> {
+    /// What it begins from, if its value may be stored at its end. A transaction that ends later than the function may
+    /// not see what others have committed.
+    async fn basis(&mut self, policy: &Policy) -> Option<Basis> {
         let inner = Arc::clone(&self.write.cache()?.inner);
         let epoch = inner.store.epoch(self.write.only_key()?);
         if self.incomplete || !self.is_fit(&inner, policy) || transaction::is_open() {
@@ -167,20 +195,33 @@ impl Through {
         })
     }
 
-    /// What is stored of what the function has returned.
+    fn format(&self) -> Format {
+        let cache = self.write.cache();
+        cache.map_or_else(Format::default, |cache| cache.inner.settings.format)
+    }
+
+    /// Ends it with what the function has returned.
+    fn end(
+        &mut self,
+        policy: &Policy,
+        describes: bool,
+        outcome: Outcome<'_>,
+    ) -> Boxed<'static, ()> {
+        let encoded = self.encoded(policy, describes, outcome);
+        self.write.put(encoded)
+    }
+
+    /// What is stored of it.
     fn encoded(
         &self,
         policy: &Policy,
         describes: bool,
-        basis: Option<&Basis>,
-        said: Said,
         outcome: Outcome<'_>,
     ) -> Option<EncodedEntry> {
+        let said = self.loading.as_ref()?.heard();
+        let (basis, unread) = (self.basis.as_ref(), Stamp::default());
         let flights = &self.write.cache()?.inner.flights;
-        said.hand_on(
-            flights,
-            basis.map_or(&Stamp::default(), |basis| &basis.stamp),
-        );
+        said.hand_on(flights, basis.map_or(&unread, |basis| &basis.stamp));
         let encoder = Encoder {
             inner: &self.write.begun()?.inner,
             key: self.write.only_key()?,
@@ -190,13 +231,10 @@ impl Through {
             version: self.label.version,
             origin: self.origin,
         };
-        let Outcome::Value {
-            stored, verdict, ..
-        } = outcome
-        else {
+        let Outcome::Value { stored, judge } = outcome else {
             return None;
         };
-        let encoded = encoder.judge(stored, &Loaded::said(said), basis?, verdict());
+        let encoded = encoder.judge(stored, &Loaded::said(said), basis?, judge.verdict());
         // Where a tag was found that was not read before, the next load finds it too.
         encoded.ok().filter(|encoded| !encoded.is_marker)
     }
@@ -218,33 +256,41 @@ impl Through {
     }
 }
 
+impl fmt::Debug for Through {
+    /// Says nothing of what is written.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Through").finish_non_exhaustive()
+    }
+}
+
 /// Runs `write`, and stores what it returns unless it fails, its verdict is against it, or somebody has
 /// interfered.
-pub(crate) async fn write<P, F, L>(
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an argument of an async function has two places in its future"
+)]
+pub(crate) fn write<P, F, L>(
     mut through: Through,
     policy: &Policy,
     plan: P,
     write: F,
-) -> ReturnOf<P>
+) -> impl Future<Output = ReturnOf<P>>
 where
     P: AnyPlan,
     F: FnOnce() -> L,
     L: Future<Output = ReturnOf<P>>,
 {
-    let basis = Box::pin(through.begin(policy)).await;
-    let Some(Cache { inner }) = through.write.cache() else {
-        return write().await;
-    };
-    let loading = Loading::new(inner, policy.isolated, None, Vec::new());
-    let returned = Scoped::of(Some(Arc::clone(&loading)), write()).await;
-    let said = loading.heard();
-    let (result, format) = (P::Shape::result(returned), inner.settings.format);
-    let describes = plan.describes(format);
-    let encoded = plan.show(format, &result, |outcome| {
-        through.encoded(policy, describes, basis.as_ref(), said, outcome)
-    });
-    through.write.put(encoded).await;
-    P::Shape::returned(result)
+    async move {
+        through.0.begin(policy).await;
+        let returned = Scoped::of(through.0.loading.clone(), write()).await;
+        let (result, format) = (P::Shape::result(returned), through.0.format());
+        let describes = plan.describes(format);
+        let ended = plan.show(format, &result, |outcome| {
+            through.0.end(policy, describes, outcome)
+        });
+        ended.await;
+        P::Shape::returned(result)
+    }
 }
 
 /// The same without an attribute.

@@ -165,7 +165,7 @@ fn read<T: Serialize + DeserializeOwned, const PER_BYTE: usize>(
 ) -> bool {
     let (value, bytes) = allocated(|| {
         let (header, payload) = Header::parse(entry)?;
-        decode_checked::<_, T>(&format, &header, payload, || false)
+        decode_checked::<_, T>(format, &header, payload, false)
     });
     let most = SPARE + PER_BYTE * entry.len();
     assert!(bytes <= most, "{bytes} bytes for {}", entry.len());
@@ -180,7 +180,7 @@ fn read<T: Serialize + DeserializeOwned, const PER_BYTE: usize>(
 fn assert_whole<T: Serialize + DeserializeOwned>(entry: &[u8], format: Format) {
     let longer = [entry, &[0]].concat();
     let (header, payload) = Header::parse(&longer).expect("the same header");
-    let read = decode_checked::<_, T>(&format, &header, payload, || true);
+    let read = decode_checked::<_, T>(format, &header, payload, true);
     assert!(read.is_none(), "bytes are left over");
 }
 
@@ -191,7 +191,7 @@ fn assert_legal<T: Serialize + DeserializeOwned>(value: &T, format: Format) {
         .expect("what was read can be written");
     let entry = entry(&encoded);
     let (header, payload) = Header::parse(&entry).expect("what was written is an entry");
-    let again = decode_checked::<_, T>(&format, &header, payload, || false);
+    let again = decode_checked::<_, T>(format, &header, payload, false);
     assert!(again.is_some(), "what was written can be read");
 }
 

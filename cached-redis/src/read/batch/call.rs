@@ -15,7 +15,7 @@ use crate::observe::registry::DIRECT;
 use crate::policy::Policy;
 use crate::read::call::Call;
 use crate::read::timeout::Timer;
-use crate::wire::key::KeyWriter;
+use crate::wire::key::{KeyWriter, Render};
 use crate::wire::tag::{self, Tags};
 
 /// A call of a batch that is being prepared.
@@ -107,7 +107,7 @@ impl Call {
     /// Makes this the call of a batch; renders the key of each id, if there is anything to ask.
     pub fn batch<K>(self, ids: Vec<K>, mut render: impl FnMut(&mut KeyWriter, &K)) -> Batch<K> {
         let mut each = ids.iter();
-        let requests = self.requests(ids.len(), &mut |writer| {
+        let requests = self.requests(ids.len(), &mut |writer: &mut KeyWriter| {
             if let Some(id) = each.next() {
                 render(writer, id);
             }
@@ -120,13 +120,13 @@ impl Call {
     }
 
     /// By reference, so that it is compiled once: `render` is of the next one each time.
-    fn requests(&self, ids: usize, render: &mut dyn FnMut(&mut KeyWriter)) -> Option<Vec<Request>> {
+    fn requests(&self, ids: usize, render: &mut dyn Render) -> Option<Vec<Request>> {
         let inner = &self.cache()?.inner;
         let own = inner.function_tag(self.function);
         let mut ends = Vec::with_capacity(ids);
         let text = (0..ids).try_fold(String::new(), |text, _| {
             let mut writer = KeyWriter::within(text, &inner.namespace);
-            render(&mut writer);
+            render.render(&mut writer);
             let text = writer.finish()?;
             ends.push(text.len());
             Some(text)
@@ -141,15 +141,11 @@ impl Call {
     }
 
     /// The same of a tag of each.
-    fn tagged(
-        &self,
-        requests: Vec<Request>,
-        render: &mut dyn FnMut(&mut KeyWriter),
-    ) -> Option<Vec<Request>> {
+    fn tagged(&self, requests: Vec<Request>, render: &mut dyn Render) -> Option<Vec<Request>> {
         let inner = &self.cache()?.inner;
         let tagged = |mut request: Request| {
             let mut writer = KeyWriter::marked(&inner.namespace, tag::TAG);
-            render(&mut writer);
+            render.render(&mut writer);
             request.tags.add(writer.finish()?);
             Some(request)
         };
@@ -164,7 +160,7 @@ impl<K> Batch<K> {
             return;
         };
         let mut each = self.ids.iter();
-        self.requests = self.call.tagged(requests, &mut |writer| {
+        self.requests = self.call.tagged(requests, &mut |writer: &mut KeyWriter| {
             if let Some(id) = each.next() {
                 render(writer, id);
             }

@@ -183,7 +183,7 @@ impl<'a> Plan<'a> {
     /// What those who waited for a load of `item` that failed are told.
     pub(super) fn failure(&self, item: Item<'_>, callee: &dyn Callee) -> Landing {
         let shared = self.show(item, callee, |outcome| match outcome {
-            Outcome::Failed(shared) => shared(),
+            Outcome::Failed(error) => error.share(),
             Outcome::Value { .. } => None,
         });
         shared.flatten().map_or(Landing::Again, Landing::Failed)
@@ -252,13 +252,10 @@ impl<'a> Plan<'a> {
         });
         let encoded = items.map(|item| {
             let encoded = self.show(item, callee, |outcome| {
-                let Outcome::Value {
-                    stored, verdict, ..
-                } = outcome
-                else {
+                let Outcome::Value { stored, judge } = outcome else {
                     return Err(NotStored::Unfit);
                 };
-                let ttl = verdict().ttl(loaded.said.ttl);
+                let ttl = judge.verdict().ttl(loaded.said.ttl);
                 let ttl = ttl.ok_or(NotStored::Discarded)?;
                 let settled = settled.as_ref().map_err(|why| *why)?;
                 let settled = settled.beside(Basis {

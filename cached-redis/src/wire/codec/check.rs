@@ -88,11 +88,7 @@ impl<C: Codec, T: Serialize + DeserializeOwned> Parts for Checked<'_, C, T> {
     }
 
     fn read(&self, codec: u8, payload: &[u8], digest: Digest) -> Result<u32, CodecError> {
-        let read = match codec == self.codec.id() {
-            true => fingerprinted::<C, T>(&self.codec, payload),
-            false => fingerprinted(&FALLBACK, payload),
-        };
-        let read = read.map_err(unreadable)?;
+        let read: Fingerprinted<T> = read(&self.codec, codec, payload).map_err(unreadable)?;
         if !same(self.value, digest, &read.value) {
             return Err(CodecError::of(Reason::Changed));
         }
@@ -194,9 +190,43 @@ where
 {
     #[cfg(feature = "bincode")]
     if header.codec == Format::Bincode.id() {
-        return decode_checked(&Format::Bincode, header, payload, || false);
+        return decode_checked(Format::Bincode, header, payload, false);
     }
-    decode_checked(&Format::Json, header, payload, || additive)
+    decode_checked(Format::Json, header, payload, additive)
+}
+
+/// What a value is decoded into, as code sees it that is compiled once.
+pub(crate) trait Slot {
+    /// The number of its codec.
+    fn codec(&self) -> u8;
+    /// Decodes what was written in the codec of this number, its own or the fallback; gives the fingerprint, if there
+    /// is one.
+    fn read(&mut self, codec: u8, payload: &[u8]) -> Result<Option<u32>, CodecError>;
+}
+
+/// See [`Slot`].
+pub(crate) struct Decoded<C, T> {
+    codec: C,
+    pub(crate) value: Option<T>,
+}
+
+impl<C, T> Decoded<C, T> {
+    pub(crate) fn new(codec: C) -> Self {
+        Self { codec, value: None }
+    }
+}
+
+impl<C: Codec, T: Serialize + DeserializeOwned> Slot for Decoded<C, T> {
+    fn codec(&self) -> u8 {
+        self.codec.id()
+    }
+
+    fn read(&mut self, codec: u8, payload: &[u8]) -> Result<Option<u32>, CodecError> {
+        let read: Fingerprinted<T> = read(&self.codec, codec, payload)?;
+        let fingerprint = read.fingerprint();
+        self.value = Some(read.value);
+        Ok(fingerprint)
+    }
 }
 
 /// Whether two values are the same as far as serde sees them.
@@ -212,26 +242,46 @@ pub(crate) fn reads(codec: &impl Codec, header: &Header) -> bool {
 /// Decodes what stands behind `header`, if it was written in `codec` or fell back to MessagePack,
 /// and by a type of this very shape, or of any that `additive` allows. Anything else is a miss.
 pub(crate) fn decode_checked<C, T>(
-    codec: &C,
+    codec: C,
     header: &Header,
     payload: &[u8],
-    additive: impl FnOnce() -> bool,
+    additive: bool,
 ) -> Option<T>
 where
     C: Codec,
     T: Serialize + DeserializeOwned,
 {
-    let read = if header.codec == codec.id() {
-        fingerprinted::<C, T>(codec, payload)
-    } else if header.codec == FALLBACK.id() {
-        fingerprinted(&FALLBACK, payload)
-    } else {
-        return None;
-    };
-    let read = read.ok()?;
-    // Asked last: it is seldom needed.
-    let fits = read.fingerprint() == Some(header.fingerprint) || additive();
-    fits.then_some(read.value)
+    let mut decoded = Decoded::new(codec);
+    is_decoded(&mut decoded, header, payload, &|| additive)
+        .then_some(decoded.value)
+        .flatten()
+}
+
+/// The same into a slot, whose value is of no use unless this is true.
+pub(crate) fn is_decoded(
+    slot: &mut dyn Slot,
+    header: &Header,
+    payload: &[u8],
+    additive: &dyn Fn() -> bool,
+) -> bool {
+    if header.codec != slot.codec() && header.codec != FALLBACK.id() {
+        return false;
+    }
+    // What else is allowed is asked last: it is seldom needed.
+    slot.read(header.codec, payload)
+        .is_ok_and(|read| read == Some(header.fingerprint) || additive())
+}
+
+/// Reads what was written in the codec of this number, which is `own` or the fallback.
+fn read<C, T>(own: &C, codec: u8, payload: &[u8]) -> Result<Fingerprinted<T>, CodecError>
+where
+    C: Codec,
+    T: DeserializeOwned,
+{
+    match codec == own.id() {
+        true => fingerprinted(own, payload),
+        false => fingerprinted(&FALLBACK, payload),
+    }
 }
 
 fn fingerprinted<C, T>(codec: &C, payload: &[u8]) -> Result<Fingerprinted<T>, CodecError>

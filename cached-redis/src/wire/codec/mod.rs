@@ -16,7 +16,8 @@ use serde::de::DeserializeOwned;
 #[cfg(feature = "bincode")]
 pub use self::bincode::Bincode;
 pub(crate) use self::check::{
-    Checked, Encoded, Equal, Sample, Sampled, decode_builtin, decode_checked, reads, same_values,
+    Checked, Decoded, Encoded, Equal, Sample, Sampled, Slot, decode_builtin, decode_checked,
+    is_decoded, reads, same_values,
 };
 pub use self::choice::{Choice, FromCache};
 pub use self::error::CodecError;

@@ -17,6 +17,7 @@ use serde::Serialize;
 pub(crate) use self::escape::separates;
 pub use self::name::KeyName;
 pub(crate) use self::pattern::Pattern;
+pub(crate) use self::render::Render;
 pub use self::writer::KeyWriter;
 pub(crate) use self::writer::{CallKey, full_key, marked_key};
 

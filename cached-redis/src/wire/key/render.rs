@@ -14,6 +14,17 @@ use crate::wire::entry::Token;
 const NONE: &str = "%none";
 const FAILED: &str = "%failed";
 
+/// A closure that renders. As a `dyn Fn` it would be compiled for two ways more to call it, which nobody goes.
+pub(crate) trait Render {
+    fn render(&mut self, key: &mut KeyWriter);
+}
+
+impl<F: FnMut(&mut KeyWriter)> Render for F {
+    fn render(&mut self, key: &mut KeyWriter) {
+        self(key);
+    }
+}
+
 impl KeyWriter {
     /// Literal text of the template.
     #[inline]

@@ -31,7 +31,7 @@ fn decode_checked<T>(codec: &impl Codec, header: &Header, payload: &[u8]) -> Opt
 where
     T: Serialize + DeserializeOwned,
 {
-    super::decode_checked(codec, header, payload, || false)
+    super::decode_checked(*codec, header, payload, false)
 }
 
 fn entry<C: Codec, T: Serialize + DeserializeOwned>(codec: &C, value: &T) -> (Header, Encoded) {
