@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::thread;
 
-use cached_redis::{Cache, invalidates, redis_cached};
+use cached_redis::{Cache, invalidates, redis_cached, write_through};
 
 use crate::support::{in_time, poll_once};
 
@@ -115,21 +115,67 @@ struct Row {
     value: Arc<AtomicU64>,
 }
 
+impl Row {
+    async fn new() -> Self {
+        Self {
+            cache: Cache::builder().url("memory://").build().await.unwrap(),
+            value: Arc::new(AtomicU64::new(1)),
+        }
+    }
+}
+
 #[redis_cached(ttl = 600, key = "drops:row", skip(row))]
 async fn read(row: &Row) -> u64 {
     row.value.load(Ordering::SeqCst)
 }
 
 #[invalidates("drops:row")]
-async fn write(row: &Row) {
-    let _altered = Altered(row.clone());
+async fn write(altered: Altered) {
+    let _altered = altered;
     pending::<()>().await;
 }
 
-/// What commits when it is dropped, after somebody has read the row once more.
+/// What writes when it is dropped: before anything is sent, for which a flush would wait.
 struct Altered(Row);
 
 impl Drop for Altered {
+    fn drop(&mut self) {
+        let Self(row) = self;
+        assert!(poll_once(pin!(row.cache.flush())).is_ready());
+        row.value.store(2, Ordering::SeqCst);
+    }
+}
+
+#[write_through(ttl = 600, key = "drops:row", tags = [])]
+async fn write_through(altered: Altered) -> u64 {
+    let _altered = altered;
+    pending().await
+}
+
+/// A writer that is given up before its end.
+async fn is_altered<F: Future>(write: impl FnOnce(Row) -> F) {
+    let row = Row::new().await;
+    {
+        let mut call = Box::pin(row.cache.scope(write(row.clone())));
+        assert!(poll_once(call.as_mut()).is_pending());
+    }
+    assert_eq!(row.cache.scope(read(&row)).await, 2);
+}
+
+#[tokio::test]
+async fn a_write_that_is_given_up_drops_its_body_before_it_invalidates() {
+    is_altered(|row| write(Altered(row))).await;
+}
+
+#[tokio::test]
+async fn a_write_through_that_is_given_up_drops_its_body_before_it_invalidates() {
+    is_altered(|row| write_through(Altered(row))).await;
+}
+
+/// What somebody reads and then writes when it is dropped.
+struct Late(Row);
+
+impl Drop for Late {
     fn drop(&mut self) {
         let Self(row) = self;
         assert_eq!(poll_once(pin!(row.cache.scope(read(row)))), Poll::Ready(1));
@@ -137,15 +183,12 @@ impl Drop for Altered {
     }
 }
 
+#[invalidates("drops:row")]
+async fn keep(_late: Late) {}
+
 #[tokio::test]
-async fn a_write_that_is_given_up_drops_its_body_before_it_invalidates() {
-    let row = Row {
-        cache: Cache::builder().url("memory://").build().await.unwrap(),
-        value: Arc::new(AtomicU64::new(1)),
-    };
-    {
-        let mut call = Box::pin(row.cache.scope(write(&row)));
-        assert!(poll_once(call.as_mut()).is_pending());
-    }
+async fn an_argument_that_no_body_mentions_is_dropped_before_the_write_invalidates() {
+    let row = Row::new().await;
+    row.cache.scope(keep(Late(row.clone()))).await;
     assert_eq!(row.cache.scope(read(&row)).await, 2);
 }

@@ -5,7 +5,7 @@ use quote::quote_spanned;
 
 use super::cached::life;
 use super::key::{adder, key_writer, keys_of_result};
-use super::{body, ends, on_instance, place, private, settled, start, string};
+use super::{ends, on_instance, owning_body, place, private, settled, start, string};
 use crate::check::guard::Guard;
 use crate::check::key::Key;
 use crate::check::validate::Invalidates;
@@ -21,7 +21,8 @@ use crate::parse::syntax::at;
 ///     let writer = { static WRITER: Writer = …; inventory::submit! { … } &WRITER };
 ///     let mut write = Write::new(writer);
 ///     write.key(|k| { k.text("user:"); … });
-///     write.run(async move { BODY }, |write, result| … result is no Err …).await
+///     let body = async move { BODY };
+///     write.run(body, |write, result| … result is no Err …).await
 /// }
 /// ```
 pub(crate) fn invalidates(invalidates: &Invalidates, function: &Function) -> TokenStream {
@@ -47,6 +48,7 @@ pub(crate) fn invalidates(invalidates: &Invalidates, function: &Function) -> Tok
     let early = (invalidates.when == When::Before)
         .then(|| quote_spanned!(here=> #p::Write::before(&mut __write).await;));
     let begin = invalidates.guard.map(|guard| begin(guard, function, &p));
+    let body = owning_body(function, &p);
     let end = end(function, &after, &of_result, &p);
     let ends = ends(function, &quote_spanned!(here=> __write));
     function.with(&quote_spanned! {here=>
@@ -55,6 +57,7 @@ pub(crate) fn invalidates(invalidates: &Invalidates, function: &Function) -> Tok
         #ends
         #(#keys)*
         #(#fragments)*
+        let __body = #body;
         #early
         #begin
         #end
@@ -87,9 +90,8 @@ fn end(
     p: &TokenStream,
 ) -> TokenStream {
     let here = Span::mixed_site();
-    let body = body(function, p);
     if function.returns_never() {
-        return quote_spanned!(here=> #body.await);
+        return quote_spanned!(here=> __body.await);
     }
     let value = if after.is_empty() {
         quote_spanned!(here=> _)
@@ -97,7 +99,7 @@ fn end(
         quote_spanned!(here=> __value)
     };
     quote_spanned! {here=>
-        #p::Write::run(__write, #body, |__write, __result| {
+        #p::Write::run(__write, __body, |__write, __result| {
             use #p::outcome::{ByAny as _, ByResult as _};
             match (&#p::outcome::Probe(__result)).__cached_redis_ok() {
                 #p::Some(#value) => { #of_result true }

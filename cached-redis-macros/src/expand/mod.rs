@@ -20,7 +20,7 @@ use crate::check::batch::Batch;
 use crate::check::key::Key;
 use crate::check::receiver::without_self;
 use crate::parse::signature::Function;
-use crate::parse::syntax::{at, braced};
+use crate::parse::syntax::{at, braced, uses};
 use crate::parse::text;
 
 pub(crate) use cached::cached;
@@ -113,14 +113,34 @@ fn instance(key: &Key, p: &TokenStream) -> TokenStream {
 ///
 /// Another attribute in it ends with this one: `Attributes::around(ends, async move { BODY })`.
 fn body(function: &Function, p: &TokenStream) -> TokenStream {
+    body_behind(&TokenStream::new(), function, p)
+}
+
+fn body_behind(first: &TokenStream, function: &Function, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let (statements, braces) = function.statements();
     let pin = pin(function, p);
-    let block = braced(quote!(#pin #statements), here.located_at(braces));
+    let block = braced(quote!(#first #pin #statements), here.located_at(braces));
     match function.is_around {
         true => quote_spanned!(here=> #p::Attributes::around(__attributes, async move #block)),
         false => quote_spanned!(here=> async move #block),
     }
+}
+
+/// The same with `let _ = &id;` before it: the body of a writer owns all of what that was given, which is gone before
+/// the write ends. Else it would own the fields that it mentions. What has no use, and no underscore to say so, is left
+/// for the compiler to tell.
+fn owning_body(function: &Function, p: &TokenStream) -> TokenStream {
+    let here = Span::mixed_site();
+    let (statements, _) = function.statements();
+    let arguments = function.arguments().into_iter();
+    let owned = arguments.map(|(name, _)| name).filter(|name| {
+        let text = name.unraw().to_string();
+        let is_used = text.starts_with('_') || uses(statements.clone(), &text);
+        text != "self" && is_used
+    });
+    let owned = owned.map(|name| quote_spanned!(here=> let _ = &#name;));
+    body_behind(&owned.collect(), function, p)
 }
 
 /// `let ends = Write::ends(&mut write);`, where another attribute is in the body.

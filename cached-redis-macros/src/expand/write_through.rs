@@ -5,7 +5,7 @@ use quote::quote_spanned;
 
 use super::cached::{codec, info, shape, verdict};
 use super::key::key_writer;
-use super::{body, ends, instance, on_instance, private, settled, start, string};
+use super::{ends, instance, on_instance, owning_body, private, settled, start, string};
 use crate::check::validate::Cached;
 use crate::parse::signature::Function;
 use crate::parse::syntax::at;
@@ -69,7 +69,7 @@ fn write(written: &Cached, function: &Function, p: &TokenStream) -> TokenStream 
     let span = Span::mixed_site().located_at(start(&written.output));
     let codec = codec(written.codec.as_ref(), p);
     let verdict = verdict(written, p);
-    let body = body(function, p);
+    let body = owning_body(function, p);
     let body = quote_spanned!(Span::mixed_site()=> move || #body);
     let p = at(p, span);
     quote_spanned! {span=>

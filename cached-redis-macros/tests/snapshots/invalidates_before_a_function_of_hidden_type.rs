@@ -24,16 +24,20 @@ async fn rows() -> impl Iterator<Item = Row> {
             __k.text("all");
         },
     );
+    let __body = async move { std::iter::empty() };
     ::cached_redis::__private::Write::before(&mut __write).await;
-    let __result = async move { std::iter::empty() }.await;
-    let __ok = {
-        use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
-        match (&::cached_redis::__private::outcome::Probe(&__result)).__cached_redis_ok()
-        {
-            ::cached_redis::__private::Some(_) => true,
-            ::cached_redis::__private::None => false,
-        }
-    };
-    __write.finish(__ok).await;
-    __result
+    ::cached_redis::__private::Write::run(
+            __write,
+            __body,
+            |__write, __result| {
+                use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
+                match (&::cached_redis::__private::outcome::Probe(__result))
+                    .__cached_redis_ok()
+                {
+                    ::cached_redis::__private::Some(_) => true,
+                    ::cached_redis::__private::None => false,
+                }
+            },
+        )
+        .await
 }

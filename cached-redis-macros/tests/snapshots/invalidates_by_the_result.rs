@@ -55,75 +55,79 @@ async fn create(team: String) -> Result<User, DbError> {
             __k.text(":");
         },
     );
-    let __result = async move {
+    let __body = async move {
+        let _ = &team;
         if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
             Result<User, DbError>,
         > {
             return __never;
         }
         insert(team).await
-    }
-        .await;
-    let __ok = {
-        use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
-        match (&::cached_redis::__private::outcome::Probe(&__result)).__cached_redis_ok()
-        {
-            ::cached_redis::__private::Some(__value) => {
-                ::cached_redis::__private::Write::key(
-                    &mut __write,
-                    |__k| {
-                        {
-                            __k.text("user:");
-                        }
-                        {
-                            use ::cached_redis::__private::part::{
-                                ByDisplay as _, ByNumber as _, ByOption as _,
-                            };
-                            (&::cached_redis::__private::part::Probe(&__value.r#id))
-                                .__cached_redis_part()
-                                .write(&__value.r#id, __k);
-                        }
-                    },
-                );
-                ::cached_redis::__private::Write::key(
-                    &mut __write,
-                    |__k| {
-                        __k.text(&__fragment0);
-                        {
-                            use ::cached_redis::__private::part::{
-                                ByDisplay as _, ByNumber as _, ByOption as _,
-                            };
-                            (&::cached_redis::__private::part::Probe(&__value.r#id))
-                                .__cached_redis_part()
-                                .write(&__value.r#id, __k);
-                        }
-                        {
-                            __k.text(":x");
-                        }
-                    },
-                );
-                ::cached_redis::__private::Write::pattern(
-                    &mut __write,
-                    |__k| {
-                        __k.text(&__fragment1);
-                        {
-                            use ::cached_redis::__private::part::{
-                                ByDisplay as _, ByNumber as _, ByOption as _,
-                            };
-                            (&::cached_redis::__private::part::Probe(&__value.r#id))
-                                .__cached_redis_part()
-                                .write(&__value.r#id, __k);
-                        }
-                        {
-                            __k.text(":*");
-                        }
-                    },
-                );
-                true
-            }
-            ::cached_redis::__private::None => false,
-        }
     };
-    __write.finish(__ok).await;
-    __result
+    ::cached_redis::__private::Write::run(
+            __write,
+            __body,
+            |__write, __result| {
+                use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
+                match (&::cached_redis::__private::outcome::Probe(__result))
+                    .__cached_redis_ok()
+                {
+                    ::cached_redis::__private::Some(__value) => {
+                        ::cached_redis::__private::Write::key(
+                            __write,
+                            |__k| {
+                                {
+                                    __k.text("user:");
+                                }
+                                {
+                                    use ::cached_redis::__private::part::{
+                                        ByDisplay as _, ByNumber as _, ByOption as _,
+                                    };
+                                    (&::cached_redis::__private::part::Probe(&__value.r#id))
+                                        .__cached_redis_part()
+                                        .write(&__value.r#id, __k);
+                                }
+                            },
+                        );
+                        ::cached_redis::__private::Write::key(
+                            __write,
+                            |__k| {
+                                __k.text(&__fragment0);
+                                {
+                                    use ::cached_redis::__private::part::{
+                                        ByDisplay as _, ByNumber as _, ByOption as _,
+                                    };
+                                    (&::cached_redis::__private::part::Probe(&__value.r#id))
+                                        .__cached_redis_part()
+                                        .write(&__value.r#id, __k);
+                                }
+                                {
+                                    __k.text(":x");
+                                }
+                            },
+                        );
+                        ::cached_redis::__private::Write::pattern(
+                            __write,
+                            |__k| {
+                                __k.text(&__fragment1);
+                                {
+                                    use ::cached_redis::__private::part::{
+                                        ByDisplay as _, ByNumber as _, ByOption as _,
+                                    };
+                                    (&::cached_redis::__private::part::Probe(&__value.r#id))
+                                        .__cached_redis_part()
+                                        .write(&__value.r#id, __k);
+                                }
+                                {
+                                    __k.text(":*");
+                                }
+                            },
+                        );
+                        true
+                    }
+                    ::cached_redis::__private::None => false,
+                }
+            },
+        )
+        .await
 }

@@ -39,6 +39,15 @@ async fn rename(id: u64) -> ApiResult<()> {
                 .write(&id, __k);
         },
     );
+    let __body = async move {
+        let _ = &id;
+        if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
+            ApiResult<()>,
+        > {
+            return __never;
+        }
+        update(id).await
+    };
     if let ::cached_redis::__private::Some(__unguarded) = ::cached_redis::__private::Write::require(
             &mut __write,
         )
@@ -48,23 +57,18 @@ async fn rename(id: u64) -> ApiResult<()> {
             (),
         > as ::cached_redis::__private::Refusal>::refusal(__unguarded);
     }
-    let __result = async move {
-        if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
-            ApiResult<()>,
-        > {
-            return __never;
-        }
-        update(id).await
-    }
-        .await;
-    let __ok = {
-        use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
-        match (&::cached_redis::__private::outcome::Probe(&__result)).__cached_redis_ok()
-        {
-            ::cached_redis::__private::Some(_) => true,
-            ::cached_redis::__private::None => false,
-        }
-    };
-    __write.finish(__ok).await;
-    __result
+    ::cached_redis::__private::Write::run(
+            __write,
+            __body,
+            |__write, __result| {
+                use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
+                match (&::cached_redis::__private::outcome::Probe(__result))
+                    .__cached_redis_ok()
+                {
+                    ::cached_redis::__private::Some(_) => true,
+                    ::cached_redis::__private::None => false,
+                }
+            },
+        )
+        .await
 }

@@ -55,39 +55,44 @@ async fn rename(id: u64, team: String) -> Result<User, DbError> {
             __k.text(":");
         },
     );
-    let __result = async move {
+    let __body = async move {
+        let _ = &id;
+        let _ = &team;
         if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
             Result<User, DbError>,
         > {
             return __never;
         }
         store(id, team).await
-    }
-        .await;
-    let __ok = {
-        use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
-        match (&::cached_redis::__private::outcome::Probe(&__result)).__cached_redis_ok()
-        {
-            ::cached_redis::__private::Some(__value) => {
-                ::cached_redis::__private::Write::tag(
-                    &mut __write,
-                    |__k| {
-                        __k.text(&__fragment0);
-                        {
-                            use ::cached_redis::__private::part::{
-                                ByDisplay as _, ByNumber as _, ByOption as _,
-                            };
-                            (&::cached_redis::__private::part::Probe(&__value.r#id))
-                                .__cached_redis_part()
-                                .write(&__value.r#id, __k);
-                        }
-                    },
-                );
-                true
-            }
-            ::cached_redis::__private::None => false,
-        }
     };
-    __write.finish(__ok).await;
-    __result
+    ::cached_redis::__private::Write::run(
+            __write,
+            __body,
+            |__write, __result| {
+                use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
+                match (&::cached_redis::__private::outcome::Probe(__result))
+                    .__cached_redis_ok()
+                {
+                    ::cached_redis::__private::Some(__value) => {
+                        ::cached_redis::__private::Write::tag(
+                            __write,
+                            |__k| {
+                                __k.text(&__fragment0);
+                                {
+                                    use ::cached_redis::__private::part::{
+                                        ByDisplay as _, ByNumber as _, ByOption as _,
+                                    };
+                                    (&::cached_redis::__private::part::Probe(&__value.r#id))
+                                        .__cached_redis_part()
+                                        .write(&__value.r#id, __k);
+                                }
+                            },
+                        );
+                        true
+                    }
+                    ::cached_redis::__private::None => false,
+                }
+            },
+        )
+        .await
 }

@@ -58,23 +58,28 @@ async fn rename(&self, id: u64, name: &str) {
             __k.text(":*");
         },
     );
-    let __result = async move {
+    let __body = async move {
+        let _ = &id;
+        let _ = &name;
         if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
             (),
         > {
             return __never;
         }
         self.db.rename(id, name).await
-    }
-        .await;
-    let __ok = {
-        use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
-        match (&::cached_redis::__private::outcome::Probe(&__result)).__cached_redis_ok()
-        {
-            ::cached_redis::__private::Some(_) => true,
-            ::cached_redis::__private::None => false,
-        }
     };
-    __write.finish(__ok).await;
-    __result
+    ::cached_redis::__private::Write::run(
+            __write,
+            __body,
+            |__write, __result| {
+                use ::cached_redis::__private::outcome::{ByAny as _, ByResult as _};
+                match (&::cached_redis::__private::outcome::Probe(__result))
+                    .__cached_redis_ok()
+                {
+                    ::cached_redis::__private::Some(_) => true,
+                    ::cached_redis::__private::None => false,
+                }
+            },
+        )
+        .await
 }

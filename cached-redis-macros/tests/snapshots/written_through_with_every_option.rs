@@ -107,6 +107,8 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
                 },
             ),
             move || async move {
+                let _ = &id;
+                let _ = &name;
                 if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
                     Result<Option<User>, DbError>,
                 > {

@@ -127,17 +127,17 @@ impl<'a> Encoder<'a> {
         T: Serialize + DeserializeOwned,
     {
         let mut decoded = Decoded::new(codec.choose(self.inner.settings.format));
-        self.is_decoded(live, &mut decoded).then_some(decoded.value)
+        self.decode_into(live, &mut decoded)
+            .then_some(decoded.value)
     }
 
     /// Whether the entry is readable. Nothing is decoded of a known absence.
-    fn is_decoded(&self, live: &Live, slot: &mut dyn Slot) -> bool {
-        if !self.is_own(live) || live.header.kind == Kind::Negative {
-            return self.is_own(live);
-        }
-        self.unpacked(live).is_some_and(|payload| {
-            codec::is_decoded(slot, &live.header, &payload, &|| self.is_additive())
-        })
+    fn decode_into(&self, live: &Live, slot: &mut dyn Slot) -> bool {
+        let additive = || self.is_additive();
+        let decode =
+            |payload: Cow<'_, [u8]>| codec::decode_into(slot, &live.header, &payload, &additive);
+        let is_absent = live.header.kind == Kind::Negative;
+        self.is_own(live) && (is_absent || self.unpacked(live).is_some_and(decode))
     }
 
     fn unpacked<'l>(&self, live: &'l Live) -> Option<Cow<'l, [u8]>> {

@@ -53,7 +53,7 @@ pub(crate) enum Outcome<'a> {
     },
 }
 
-/// What makes a copy of an error. As a `dyn Fn` it would be compiled for two ways more to call it.
+/// What makes a copy of an error, if it has one: a closure, see [`erased`](crate::util::erased).
 pub(crate) trait Share {
     fn share(&self) -> Option<SharedError>;
 }

@@ -55,7 +55,7 @@ impl<V: Local, F: Future> Future for Within<V, F> {
     }
 }
 
-/// A closure. As a `dyn FnMut` it would be compiled for two ways more to call it, which nobody goes.
+/// A closure: see [`erased`](crate::util::erased).
 trait Step {
     fn take(&mut self);
 }

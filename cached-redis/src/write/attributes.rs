@@ -1,6 +1,6 @@
 //! Several attributes of one function.
 //!
-//! Each makes a [`Write`](super::call::Write), one inside of the other. Were each sent when it ends, an outer
+//! Each makes a write, one inside of the other. Were each sent when it ends, an outer
 //! entry that one of them names could be loaded anew from an inner one that goes with the next. So the
 //! outermost collects what the others would remove, and removes all of it as one thing.
 //!

@@ -1,5 +1,4 @@
-//! One call of a function under `#[invalidates]`: which keys it makes outdated, and when they are
-//! invalidated.
+//! What the expansion of `#[invalidates]` holds while the function runs.
 
 mod run;
 mod state;
@@ -11,29 +10,29 @@ use crate::engine::handle::Cache;
 use crate::error::Unguarded;
 use crate::observe::registry::Writer;
 use crate::util::boxed::Boxed;
-use crate::util::opaque::Opaque;
+use crate::util::erased::Erased;
 use crate::wire::key::KeyWriter;
 use crate::wire::tag::TAG;
 use crate::write::attributes::Attributes;
 use crate::write::call::run::Run;
 pub(super) use crate::write::call::state::State;
 
-/// One call of a function under `#[invalidates]`, or under `#[write_through]`.
+/// One call of a function under `#[invalidates]`.
 ///
-/// Dropped before its [end](Self::finish), by a panic or because the caller is gone, it counts as
-/// "may have been committed" and invalidates.
+/// Dropped before its end, by a panic or because the caller is gone, it counts as "may have been committed" and
+/// invalidates.
 #[must_use]
-pub struct Write(Opaque<State>);
+pub struct Write(Erased<State>);
 
 impl Write {
     /// A write that invalidates in the cache in scope, or else the installed one.
     pub fn new(writer: &'static Writer) -> Self {
-        Self(Opaque::new(State::new(writer)))
+        Self(Erased::new(State::new(writer)))
     }
 
     /// A write that invalidates in this cache.
     pub fn on(writer: &'static Writer, cache: &Cache) -> Self {
-        Self(Opaque::new(State::on(writer, cache)))
+        Self(Erased::new(State::on(writer, cache)))
     }
 
     /// Adds a target.
@@ -77,19 +76,14 @@ impl Write {
         self.0.before()
     }
 
-    /// Runs the function, and ends with it. `is_ok` is whether it has not failed; what is known from its result
-    /// alone is added there.
-    pub fn run<F, J>(self, body: F, is_ok: J) -> impl Future<Output = F::Output>
+    /// Runs the function, and ends with it. `judge` says whether it has not failed, and adds what is known from its
+    /// result alone.
+    pub fn run<F, J>(self, body: F, judge: J) -> impl Future<Output = F::Output>
     where
         F: Future,
         J: FnOnce(&mut Self, &F::Output) -> bool,
     {
-        Run::new(self, body, is_ok)
-    }
-
-    /// Invalidates after the function has returned, if it should; a guarded write ends in any case.
-    fn finish(mut self, ok: bool) -> Boxed<'static, ()> {
-        self.0.finish(ok)
+        Run::new(self, body, judge)
     }
 }
 

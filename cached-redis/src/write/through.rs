@@ -53,7 +53,7 @@ use crate::observe::registry::{DIRECT, DIRECT_THROUGH, Function, WriteThrough};
 use crate::policy::Policy;
 use crate::store::Store as _;
 use crate::util::boxed::Boxed;
-use crate::util::opaque::Opaque;
+use crate::util::erased::Erased;
 use crate::wire::codec::{Format, FromCache};
 use crate::wire::key::{KeyWriter, Render};
 use crate::wire::tag::{self, TAG};
@@ -62,7 +62,7 @@ use crate::write::call;
 
 /// One call of a function under `#[write_through]`.
 #[must_use]
-pub struct Through(Opaque<State>);
+pub struct Through(Erased<State>);
 
 struct State {
     function: &'static Function,
@@ -104,7 +104,7 @@ impl Through {
         write: call::State,
         label: Label,
     ) -> Self {
-        Self(Opaque::new(State {
+        Self(Erased::new(State {
             function,
             instance,
             origin: None,
@@ -195,6 +195,7 @@ impl State {
         })
     }
 
+    /// Without a cache nothing is encoded.
     fn format(&self) -> Format {
         let cache = self.write.cache();
         cache.map_or_else(Format::default, |cache| cache.inner.settings.format)
@@ -263,34 +264,28 @@ impl fmt::Debug for Through {
     }
 }
 
-/// Runs `write`, and stores what it returns unless it fails, its verdict is against it, or somebody has
-/// interfered.
-#[expect(
-    clippy::manual_async_fn,
-    reason = "an argument of an async function has two places in its future"
-)]
-pub(crate) fn write<P, F, L>(
+/// Runs `write`, and stores what it returns unless it fails, its verdict is against it, or somebody has interfered.
+/// `write` has what the function was given, and is dropped before `through`.
+pub(crate) async fn write<P, F, L>(
     mut through: Through,
     policy: &Policy,
     plan: P,
     write: F,
-) -> impl Future<Output = ReturnOf<P>>
+) -> ReturnOf<P>
 where
     P: AnyPlan,
     F: FnOnce() -> L,
     L: Future<Output = ReturnOf<P>>,
 {
-    async move {
-        through.0.begin(policy).await;
-        let returned = Scoped::of(through.0.loading.clone(), write()).await;
-        let (result, format) = (P::Shape::result(returned), through.0.format());
-        let describes = plan.describes(format);
-        let ended = plan.show(format, &result, |outcome| {
-            through.0.end(policy, describes, outcome)
-        });
-        ended.await;
-        P::Shape::returned(result)
-    }
+    through.0.begin(policy).await;
+    let returned = Scoped::of(through.0.loading.clone(), write()).await;
+    let (result, format) = (P::Shape::result(returned), through.0.format());
+    let describes = plan.describes(format);
+    let ended = plan.show(format, &result, |outcome| {
+        through.0.end(policy, describes, outcome)
+    });
+    ended.await;
+    P::Shape::returned(result)
 }
 
 /// The same without an attribute.
@@ -308,3 +303,6 @@ where
     };
     self::write(through, policy, plan, write).await
 }
+
+#[cfg(test)]
+mod tests;

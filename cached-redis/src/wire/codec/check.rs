@@ -252,13 +252,13 @@ where
     T: Serialize + DeserializeOwned,
 {
     let mut decoded = Decoded::new(codec);
-    is_decoded(&mut decoded, header, payload, &|| additive)
+    decode_into(&mut decoded, header, payload, &|| additive)
         .then_some(decoded.value)
         .flatten()
 }
 
-/// The same into a slot, whose value is of no use unless this is true.
-pub(crate) fn is_decoded(
+/// The same into a slot, whose value is of no use where this is false.
+pub(crate) fn decode_into(
     slot: &mut dyn Slot,
     header: &Header,
     payload: &[u8],

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 pub use self::bincode::Bincode;
 pub(crate) use self::check::{
     Checked, Decoded, Encoded, Equal, Sample, Sampled, Slot, decode_builtin, decode_checked,
-    is_decoded, reads, same_values,
+    decode_into, reads, same_values,
 };
 pub use self::choice::{Choice, FromCache};
 pub use self::error::CodecError;

@@ -14,7 +14,7 @@ use crate::wire::entry::Token;
 const NONE: &str = "%none";
 const FAILED: &str = "%failed";
 
-/// A closure that renders. As a `dyn Fn` it would be compiled for two ways more to call it, which nobody goes.
+/// A closure that renders. As a `dyn FnMut` each would be compiled for more ways to call it than anybody goes.
 pub(crate) trait Render {
     fn render(&mut self, key: &mut KeyWriter);
 }

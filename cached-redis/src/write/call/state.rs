@@ -1,4 +1,5 @@
-//! What a write collects, and what becomes of it at its end.
+//! One call of a function under `#[invalidates]`, or under `#[write_through]`: which keys it makes outdated, and when
+//! they are invalidated.
 
 use std::sync::Arc;
 
@@ -190,6 +191,7 @@ impl State {
         ended(sent(removal))
     }
 
+    /// Invalidates after the function has returned, if it should; a guarded write ends in any case.
     pub(super) fn finish(&mut self, ok: bool) -> Boxed<'static, ()> {
         if self.writer.info.when == When::Ok && !ok {
             self.targets = Targets::default();
