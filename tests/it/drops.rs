@@ -186,9 +186,20 @@ impl Drop for Late {
 #[invalidates("drops:row")]
 async fn keep(_late: Late) {}
 
+impl Late {
+    #[invalidates("drops:row")]
+    async fn keep(self) {}
+}
+
 #[tokio::test]
 async fn an_argument_that_no_body_mentions_is_dropped_before_the_write_invalidates() {
-    let row = Row::new().await;
-    row.cache.scope(keep(Late(row.clone()))).await;
-    assert_eq!(row.cache.scope(read(&row)).await, 2);
+    for is_method in [false, true] {
+        let row = Row::new().await;
+        let late = Late(row.clone());
+        match is_method {
+            false => row.cache.scope(keep(late)).await,
+            true => row.cache.scope(late.keep()).await,
+        }
+        assert_eq!(row.cache.scope(read(&row)).await, 2);
+    }
 }

@@ -136,8 +136,10 @@ fn owning_body(function: &Function, p: &TokenStream) -> TokenStream {
     let arguments = function.arguments().into_iter();
     let owned = arguments.map(|(name, _)| name).filter(|name| {
         let text = name.unraw().to_string();
-        let is_used = text.starts_with('_') || uses(statements.clone(), &text);
-        text != "self" && is_used
+        match text == "self" {
+            true => !function.is_boxed(), // there it is called otherwise
+            false => text.starts_with('_') || uses(statements.clone(), &text),
+        }
     });
     let owned = owned.map(|name| quote_spanned!(here=> let _ = &#name;));
     body_behind(&owned.collect(), function, p)

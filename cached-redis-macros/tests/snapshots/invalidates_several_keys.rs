@@ -59,6 +59,7 @@ async fn rename(&self, id: u64, name: &str) {
         },
     );
     let __body = async move {
+        let _ = &self;
         let _ = &id;
         let _ = &name;
         if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<

@@ -107,6 +107,7 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
                 },
             ),
             move || async move {
+                let _ = &self;
                 let _ = &id;
                 let _ = &name;
                 if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
