@@ -127,7 +127,7 @@ fn body_behind(first: &TokenStream, function: &Function, p: &TokenStream) -> Tok
     }
 }
 
-/// The same with `let _ = &id;` before it: the body of a writer owns all of what that was given, which is gone before
+/// The same with `let _ = (&id,);` before it: the body of a writer owns all of what that was given, which is gone before
 /// the write ends. Else it would own the fields that it mentions. What has no use, and no underscore to say so, is left
 /// for the compiler to tell.
 fn owning_body(function: &Function, p: &TokenStream) -> TokenStream {
@@ -141,8 +141,11 @@ fn owning_body(function: &Function, p: &TokenStream) -> TokenStream {
             false => text.starts_with('_') || uses(statements.clone(), &text),
         }
     });
-    let owned = owned.map(|name| quote_spanned!(here=> let _ = &#name;));
-    body_behind(&owned.collect(), function, p)
+    let owned = quote_spanned! {here=>
+        #[allow(clippy::used_underscore_binding)]
+        let _ = (#(&#owned,)*);
+    };
+    body_behind(&owned, function, p)
 }
 
 /// `let ends = Write::ends(&mut write);`, where another attribute is in the body.

@@ -56,7 +56,8 @@ async fn create(team: String) -> Result<User, DbError> {
         },
     );
     let __body = async move {
-        let _ = &team;
+        #[allow(clippy::used_underscore_binding)]
+        let _ = (&team,);
         if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
             Result<User, DbError>,
         > {

@@ -36,7 +36,8 @@ async fn rename(id: u64) {
         },
     );
     let __body = async move {
-        let _ = &id;
+        #[allow(clippy::used_underscore_binding)]
+        let _ = (&id,);
         if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
             (),
         > {

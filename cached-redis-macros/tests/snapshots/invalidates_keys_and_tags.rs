@@ -56,8 +56,8 @@ async fn rename(id: u64, team: String) -> Result<User, DbError> {
         },
     );
     let __body = async move {
-        let _ = &id;
-        let _ = &team;
+        #[allow(clippy::used_underscore_binding)]
+        let _ = (&id, &team);
         if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
             Result<User, DbError>,
         > {

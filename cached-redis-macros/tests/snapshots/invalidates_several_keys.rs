@@ -59,9 +59,8 @@ async fn rename(&self, id: u64, name: &str) {
         },
     );
     let __body = async move {
-        let _ = &self;
-        let _ = &id;
-        let _ = &name;
+        #[allow(clippy::used_underscore_binding)]
+        let _ = (&self, &id, &name);
         if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
             (),
         > {

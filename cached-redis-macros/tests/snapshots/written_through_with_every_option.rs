@@ -107,9 +107,8 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
                 },
             ),
             move || async move {
-                let _ = &self;
-                let _ = &id;
-                let _ = &name;
+                #[allow(clippy::used_underscore_binding)]
+                let _ = (&self, &id, &name);
                 if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
                     Result<Option<User>, DbError>,
                 > {
