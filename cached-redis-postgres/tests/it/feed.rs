@@ -195,8 +195,12 @@ async fn its_numbers_are_data() {
     let shop = Shop::open().await;
     let cache = shop.cache().await;
     let feed = shop.feed(&cache).await;
-    let known = async || feed.stats().retained_wal_bytes.is_some();
-    eventually("the size of the log", known).await;
+    // One is asked for, the other comes with the first message of the server.
+    let known = async || {
+        let stats = feed.stats();
+        stats.retained_wal_bytes.is_some() && stats.applied.is_some()
+    };
+    eventually("the size of the log and its place", known).await;
     let stats = feed.stats();
     assert_eq!(stats.retained_wal_limit_bytes, Some(64 << 20));
     let json = serde_json::to_value(&stats).unwrap();
