@@ -2,10 +2,13 @@
 //! long one takes to go. And a write is over only when its body is gone.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
+use std::fmt;
 use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::thread;
 
@@ -191,15 +194,94 @@ impl Late {
     async fn keep(self) {}
 }
 
+/// A writer that something was given which its body does not mention.
+async fn is_late<F: Future>(write: impl FnOnce(Late) -> F) {
+    let row = Row::new().await;
+    row.cache.scope(write(Late(row.clone()))).await;
+    assert_eq!(row.cache.scope(read(&row)).await, 2);
+}
+
 #[tokio::test]
 async fn an_argument_that_no_body_mentions_is_dropped_before_the_write_invalidates() {
-    for is_method in [false, true] {
-        let row = Row::new().await;
-        let late = Late(row.clone());
-        match is_method {
-            false => row.cache.scope(keep(late)).await,
-            true => row.cache.scope(late.keep()).await,
-        }
-        assert_eq!(row.cache.scope(read(&row)).await, 2);
+    is_late(keep).await;
+    is_late(Late::keep).await;
+}
+
+/// What says when it is dropped whether the value is stored.
+struct Unstored(Cache);
+
+impl Drop for Unstored {
+    fn drop(&mut self) {
+        let stored = poll_once(pin!(self.0.get::<u64>("drops:row")));
+        assert!(matches!(stored, Poll::Ready(Ok(None))), "{stored:?}");
     }
+}
+
+#[write_through(ttl = 600, key = "drops:row", tags = [])]
+async fn keep_through(_unstored: Unstored) -> u64 {
+    2
+}
+
+#[tokio::test]
+async fn an_argument_that_no_body_mentions_is_dropped_before_its_value_is_stored() {
+    let row = Row::new().await;
+    let write = keep_through(Unstored(row.cache.clone()));
+    assert_eq!(row.cache.scope(write).await, 2);
+    assert_eq!(row.cache.get("drops:row").await.unwrap(), Some(2_u64));
+}
+
+/// A key that cannot be rendered, of a result that is dropped for it.
+struct Unrendered(#[expect(unused, reason = "dropped")] Late);
+
+impl fmt::Display for Unrendered {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("no key")
+    }
+}
+
+#[invalidates("drops:row", "drops:other:<result>", when = "ok")]
+async fn panicking(late: Late) -> Result<Unrendered, Infallible> {
+    Ok(Unrendered(late))
+}
+
+#[tokio::test]
+async fn a_result_whose_key_panics_is_dropped_before_the_write_invalidates() {
+    is_late(async |late| {
+        let mut call = Box::pin(panicking(late));
+        let poll = AssertUnwindSafe(|| drop(poll_once(call.as_mut())));
+        assert!(catch_unwind(poll).is_err(), "its key panics");
+    })
+    .await;
+}
+
+/// Says when it is dropped.
+struct Named<'a>(&'static str, &'a Mutex<Vec<&'static str>>);
+
+impl Drop for Named<'_> {
+    fn drop(&mut self) {
+        self.1.lock().unwrap().push(self.0);
+    }
+}
+
+async fn plain(_first: Named<'_>, second: Named<'_>, _third: Named<'_>) {
+    assert_eq!(second.0, "second");
+}
+
+#[invalidates("drops:row")]
+async fn writer(_first: Named<'_>, second: Named<'_>, _third: Named<'_>) {
+    assert_eq!(second.0, "second");
+}
+
+#[tokio::test]
+async fn arguments_of_a_writer_are_dropped_in_the_order_of_any_function() {
+    let order = async |writes| {
+        let dropped = Mutex::default();
+        let [first, second, third] = ["first", "second", "third"].map(|name| Named(name, &dropped));
+        match writes {
+            false => plain(first, second, third).await,
+            true => writer(first, second, third).await,
+        }
+        dropped.into_inner().unwrap()
+    };
+    assert_eq!(order(true).await, order(false).await);
 }

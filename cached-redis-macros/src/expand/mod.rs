@@ -128,12 +128,12 @@ fn body_behind(first: &TokenStream, function: &Function, p: &TokenStream) -> Tok
 }
 
 /// The same with `let _ = (&id,);` before it: the body of a writer owns all of what that was given, which is gone before
-/// the write ends. Else it would own the fields that it mentions. What has no use, and no underscore to say so, is left
-/// for the compiler to tell.
+/// the write ends. Else it would own the fields that it mentions. The last one is dropped first, as in any function.
+/// What has no use, and no underscore to say so, is left for the compiler to tell.
 fn owning_body(function: &Function, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let (statements, _) = function.statements();
-    let arguments = function.arguments().into_iter();
+    let arguments = function.arguments().into_iter().rev();
     let owned = arguments.map(|(name, _)| name).filter(|name| {
         let text = name.unraw().to_string();
         match text == "self" {
@@ -141,6 +141,10 @@ fn owning_body(function: &Function, p: &TokenStream) -> TokenStream {
             false => text.starts_with('_') || uses(statements.clone(), &text),
         }
     });
+    let owned: Vec<_> = owned.collect();
+    if owned.is_empty() {
+        return body(function, p);
+    }
     let owned = quote_spanned! {here=>
         #[allow(clippy::used_underscore_binding)]
         let _ = (#(&#owned,)*);

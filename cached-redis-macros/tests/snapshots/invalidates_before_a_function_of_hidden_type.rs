@@ -24,11 +24,7 @@ async fn rows() -> impl Iterator<Item = Row> {
             __k.text("all");
         },
     );
-    let __body = async move {
-        #[allow(clippy::used_underscore_binding)]
-        let _ = ();
-        std::iter::empty()
-    };
+    let __body = async move { std::iter::empty() };
     ::cached_redis::__private::Write::before(&mut __write).await;
     ::cached_redis::__private::Write::run(
             __write,

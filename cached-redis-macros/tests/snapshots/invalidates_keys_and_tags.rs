@@ -57,7 +57,7 @@ async fn rename(id: u64, team: String) -> Result<User, DbError> {
     );
     let __body = async move {
         #[allow(clippy::used_underscore_binding)]
-        let _ = (&id, &team);
+        let _ = (&team, &id);
         if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
             Result<User, DbError>,
         > {

@@ -60,7 +60,7 @@ async fn rename(&self, id: u64, name: &str) {
     );
     let __body = async move {
         #[allow(clippy::used_underscore_binding)]
-        let _ = (&self, &id, &name);
+        let _ = (&name, &id, &self);
         if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
             (),
         > {

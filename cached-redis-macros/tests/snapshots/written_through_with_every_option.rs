@@ -108,7 +108,7 @@ async fn rename(&self, id: u64, name: &str) -> Result<Option<User>, DbError> {
             ),
             move || async move {
                 #[allow(clippy::used_underscore_binding)]
-                let _ = (&self, &id, &name);
+                let _ = (&name, &id, &self);
                 if let ::cached_redis::__private::Some(__never) = ::cached_redis::__private::None::<
                     Result<Option<User>, DbError>,
                 > {

@@ -4,6 +4,7 @@
 //! compiled for more ways to call it than anybody goes.
 
 use std::borrow::BorrowMut;
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 /// See the module.
@@ -26,5 +27,12 @@ impl<T> Deref for Erased<T> {
 impl<T> DerefMut for Erased<T> {
     fn deref_mut(&mut self) -> &mut T {
         (*self.0).borrow_mut()
+    }
+}
+
+impl<T> fmt::Debug for Erased<T> {
+    /// Says nothing of what is behind it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Erased").finish_non_exhaustive()
     }
 }

@@ -3,7 +3,6 @@
 mod run;
 mod state;
 
-use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::handle::Cache;
@@ -21,6 +20,7 @@ pub(super) use crate::write::call::state::State;
 ///
 /// Dropped before its end, by a panic or because the caller is gone, it counts as "may have been committed" and
 /// invalidates.
+#[derive(Debug)]
 #[must_use]
 pub struct Write(Erased<State>);
 
@@ -84,12 +84,5 @@ impl Write {
         J: FnOnce(&mut Self, &F::Output) -> bool,
     {
         Run::new(self, body, judge)
-    }
-}
-
-impl fmt::Debug for Write {
-    /// Says nothing of what is written.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Write").finish_non_exhaustive()
     }
 }

@@ -9,17 +9,11 @@ use std::any::type_name;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::decode::{FALLBACK, read};
 use super::error::Reason;
-use super::{Codec, CodecError, Format};
+use super::{Codec, CodecError};
 use crate::wire::digest::{self, Digest, Digestible};
-use crate::wire::entry::Header;
-use crate::wire::fingerprint::{Fingerprinted, within};
-
-/// Numbers below are those of the built-in codecs.
-const FIRST_FOREIGN: u8 = 128;
-
-/// What is used where a codec cannot bring a value back.
-const FALLBACK: Format = Format::Msgpack;
+use crate::wire::fingerprint::Fingerprinted;
 
 /// Compares two values of a type that can be compared.
 pub(crate) type Equal<T> = Option<fn(&T, &T) -> bool>;
@@ -183,119 +177,9 @@ fn same(value: &dyn Digestible, digest: Digest, read: &dyn Digestible) -> bool {
     }
 }
 
-/// The same for whichever of the built-in codecs it was written in.
-pub(crate) fn decode_builtin<T>(header: &Header, payload: &[u8], additive: bool) -> Option<T>
-where
-    T: Serialize + DeserializeOwned,
-{
-    #[cfg(feature = "bincode")]
-    if header.codec == Format::Bincode.id() {
-        return decode_checked(Format::Bincode, header, payload, false);
-    }
-    decode_checked(Format::Json, header, payload, additive)
-}
-
-/// What a value is decoded into, as code sees it that is compiled once.
-pub(crate) trait Slot {
-    /// The number of its codec.
-    fn codec(&self) -> u8;
-    /// Decodes what was written in the codec of this number, its own or the fallback; gives the fingerprint, if there
-    /// is one.
-    fn read(&mut self, codec: u8, payload: &[u8]) -> Result<Option<u32>, CodecError>;
-}
-
-/// See [`Slot`].
-pub(crate) struct Decoded<C, T> {
-    codec: C,
-    pub(crate) value: Option<T>,
-}
-
-impl<C, T> Decoded<C, T> {
-    pub(crate) fn new(codec: C) -> Self {
-        Self { codec, value: None }
-    }
-}
-
-impl<C: Codec, T: Serialize + DeserializeOwned> Slot for Decoded<C, T> {
-    fn codec(&self) -> u8 {
-        self.codec.id()
-    }
-
-    fn read(&mut self, codec: u8, payload: &[u8]) -> Result<Option<u32>, CodecError> {
-        let read: Fingerprinted<T> = read(&self.codec, codec, payload)?;
-        let fingerprint = read.fingerprint();
-        self.value = Some(read.value);
-        Ok(fingerprint)
-    }
-}
-
 /// Whether two values are the same as far as serde sees them.
 pub(crate) fn same_values(one: &dyn Digestible, other: &dyn Digestible) -> bool {
     digest::of(one).is_ok_and(|digest| same(one, digest, other))
-}
-
-/// Whether an entry is in `codec`, or fell back to MessagePack.
-pub(crate) fn reads(codec: &impl Codec, header: &Header) -> bool {
-    header.codec == codec.id() || header.codec == FALLBACK.id()
-}
-
-/// Decodes what stands behind `header`, if it was written in `codec` or fell back to MessagePack,
-/// and by a type of this very shape, or of any that `additive` allows. Anything else is a miss.
-pub(crate) fn decode_checked<C, T>(
-    codec: C,
-    header: &Header,
-    payload: &[u8],
-    additive: bool,
-) -> Option<T>
-where
-    C: Codec,
-    T: Serialize + DeserializeOwned,
-{
-    let mut decoded = Decoded::new(codec);
-    decode_into(&mut decoded, header, payload, &|| additive)
-        .then_some(decoded.value)
-        .flatten()
-}
-
-/// The same into a slot, whose value is of no use where this is false.
-pub(crate) fn decode_into(
-    slot: &mut dyn Slot,
-    header: &Header,
-    payload: &[u8],
-    additive: &dyn Fn() -> bool,
-) -> bool {
-    if header.codec != slot.codec() && header.codec != FALLBACK.id() {
-        return false;
-    }
-    // What else is allowed is asked last: it is seldom needed.
-    slot.read(header.codec, payload)
-        .is_ok_and(|read| read == Some(header.fingerprint) || additive())
-}
-
-/// Reads what was written in the codec of this number, which is `own` or the fallback.
-fn read<C, T>(own: &C, codec: u8, payload: &[u8]) -> Result<Fingerprinted<T>, CodecError>
-where
-    C: Codec,
-    T: DeserializeOwned,
-{
-    match codec == own.id() {
-        true => fingerprinted(own, payload),
-        false => fingerprinted(&FALLBACK, payload),
-    }
-}
-
-fn fingerprinted<C, T>(codec: &C, payload: &[u8]) -> Result<Fingerprinted<T>, CodecError>
-where
-    C: Codec,
-    T: DeserializeOwned,
-{
-    // The bytes of somebody else's codec may be compressed: their number says nothing.
-    let room = if codec.id() < FIRST_FOREIGN {
-        payload.len()
-    } else {
-        usize::MAX
-    };
-    within(room, || codec.decode_traced(payload))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 mod bincode;
 mod check;
 mod choice;
+mod decode;
 mod error;
 mod format;
 mod json;
@@ -15,11 +16,9 @@ use serde::de::DeserializeOwned;
 
 #[cfg(feature = "bincode")]
 pub use self::bincode::Bincode;
-pub(crate) use self::check::{
-    Checked, Decoded, Encoded, Equal, Sample, Sampled, Slot, decode_builtin, decode_checked,
-    decode_into, reads, same_values,
-};
+pub(crate) use self::check::{Checked, Encoded, Equal, Sample, Sampled, same_values};
 pub use self::choice::{Choice, FromCache};
+pub(crate) use self::decode::{Decoded, Slot, decode_builtin, decode_checked, decode_into, reads};
 pub use self::error::CodecError;
 pub use self::format::Format;
 pub use self::json::Json;

@@ -4,6 +4,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 
 use super::*;
+use crate::engine::handle::Inner;
 use crate::store::faults::Faults;
 
 /// What the function was given: says when it is dropped how much is under way then.

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::{Deserialize, Serializer};
 
 use super::*;
-use crate::wire::codec::{Json, Msgpack};
+use crate::wire::codec::{self, Format, Json, Msgpack};
+use crate::wire::entry::Header;
 use crate::wire::entry::{Kind, Token};
 
 /// Without a look at whether the two are equal.
@@ -31,7 +32,7 @@ fn decode_checked<T>(codec: &impl Codec, header: &Header, payload: &[u8]) -> Opt
 where
     T: Serialize + DeserializeOwned,
 {
-    super::decode_checked(*codec, header, payload, false)
+    codec::decode_checked(*codec, header, payload, false)
 }
 
 fn entry<C: Codec, T: Serialize + DeserializeOwned>(codec: &C, value: &T) -> (Header, Encoded) {

@@ -93,7 +93,7 @@ fn entries_of_the_same_type_are_read_in_every_format() {
 fn additive_changes_are_read_where_names_tell_them() {
     fn read<B: Serialize + DeserializeOwned>(format: Format, value: &base::User) -> Option<B> {
         let (header, encoded) = entry(&format, value);
-        super::super::decode_checked(format, &header, &encoded.payload, true)
+        codec::decode_checked(format, &header, &encoded.payload, true)
     }
     for format in [Format::Msgpack, Format::Json] {
         assert!(read::<added::User>(format, &user()).is_some());
