@@ -1,6 +1,6 @@
 //! What is refused: the message, and what of it is underlined. Each is the only error of its case.
 //!
-//! Messages of the compiler's stand in `tests/ui`.
+//! Messages of the compiler's stand in `ui-tests`.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;

@@ -1,7 +1,7 @@
 //! Refused uses: the source, in which `«…»` stands around what is underlined, and the messages in that order.
 //! Where nothing is marked the whole attribute is.
 //!
-//! Messages of the compiler's stand in `tests/ui`.
+//! Messages of the compiler's stand in `ui-tests`.
 
 mod batches;
 mod functions;

@@ -10,8 +10,7 @@ use serde::{Deserialize, Serializer};
 
 use super::*;
 use crate::wire::codec::{self, Format, Json, Msgpack};
-use crate::wire::entry::Header;
-use crate::wire::entry::{Kind, Token};
+use crate::wire::entry::{Header, Kind, Token};
 
 /// Without a look at whether the two are equal.
 fn encode_checked<T>(codec: &impl Codec, value: &T) -> Result<Encoded, CodecError>
