@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::thread;
 
+use async_trait::async_trait;
 use cached_redis::{Cache, invalidates, redis_cached, write_through};
 
 use crate::support::{in_time, poll_once};
@@ -189,9 +190,25 @@ impl Drop for Late {
 #[invalidates("drops:row")]
 async fn keep(_late: Late) {}
 
+#[invalidates("drops:row")]
+async fn keep_in_pair((_late, _): (Late, u8)) {}
+
 impl Late {
     #[invalidates("drops:row")]
     async fn keep(self) {}
+}
+
+#[async_trait]
+trait Keep {
+    async fn keep(&self, pair: (Late, u8), _: u8);
+}
+
+struct Shelf;
+
+#[async_trait]
+impl Keep for Shelf {
+    #[invalidates("drops:row")]
+    async fn keep(&self, (_late, _): (Late, u8), _: u8) {}
 }
 
 /// A writer that something was given which its body does not mention.
@@ -205,6 +222,8 @@ async fn is_late<F: Future>(write: impl FnOnce(Late) -> F) {
 async fn an_argument_that_no_body_mentions_is_dropped_before_the_write_invalidates() {
     is_late(keep).await;
     is_late(Late::keep).await;
+    is_late(|late| keep_in_pair((late, 1))).await;
+    is_late(|late| Shelf.keep((late, 1), 2)).await;
 }
 
 /// What says when it is dropped whether the value is stored.

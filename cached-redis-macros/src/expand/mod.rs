@@ -11,7 +11,7 @@ mod version;
 mod write_behind;
 mod write_through;
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::{Expr, LitStr, Path};
@@ -133,15 +133,13 @@ fn body_behind(first: &TokenStream, function: &Function, p: &TokenStream) -> Tok
 fn owning_body(function: &Function, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let (statements, _) = function.statements();
-    let arguments = function.arguments().into_iter().rev();
-    let owned = arguments.map(|(name, _)| name).filter(|name| {
+    let bound = function.bound().into_iter().rev().filter(|name| {
         let text = name.unraw().to_string();
-        match text == "self" {
-            true => !function.is_boxed(), // there it is called otherwise
-            false => text.starts_with('_') || uses(statements.clone(), &text),
-        }
+        text.starts_with('_') || uses(statements.clone(), &text)
     });
-    let owned: Vec<_> = owned.collect();
+    // In a boxed body it is called otherwise.
+    let this = function.receiver.filter(|_| !function.is_boxed());
+    let owned: Vec<_> = bound.chain(this.map(Ident::from)).collect();
     if owned.is_empty() {
         return body(function, p);
     }

@@ -180,6 +180,18 @@ impl Function {
         named
     }
 
+    /// Every name that an argument is bound to, in their order. What a macro binds cannot be seen.
+    pub(crate) fn bound(&self) -> Vec<Ident> {
+        let mut found = Vec::new();
+        for (pattern, _) in originals(&self.signature, &self.body) {
+            let has_macro = pattern.to_token_stream().to_string().contains('!');
+            if !has_macro {
+                bindings(pattern, None, &mut found);
+            }
+        }
+        found.into_iter().map(|bound| bound.ident).collect()
+    }
+
     pub(crate) fn is_generic(&self) -> bool {
         self.parameters
             .iter()
@@ -301,18 +313,25 @@ fn parameters(signature: &Signature, body: &Body) -> Vec<Parameter> {
         .iter()
         .filter_map(generic)
         .collect();
+    for (pattern, ty) in originals(signature, body) {
+        bindings(pattern, Some(ty), &mut found);
+    }
+    found
+}
+
+/// The patterns that the user wrote, with their types; without those that bind nothing.
+fn originals<'f>(
+    signature: &'f Signature,
+    body: &'f Body,
+) -> impl Iterator<Item = (&'f Pat, &'f Type)> {
     let rebound = match body {
         Body::Plain { .. } => &[][..],
         Body::Boxed(boxed) => boxed.bindings(),
     };
-    for input in &signature.inputs {
-        if let FnArg::Typed(input) = input
-            && let Some(pattern) = boxing::original(&input.pat, rebound)
-        {
-            bindings(pattern, Some(&input.ty), &mut found);
-        }
-    }
-    found
+    signature.inputs.iter().filter_map(|input| match input {
+        FnArg::Receiver(_) => None,
+        FnArg::Typed(typed) => Some((boxing::original(&typed.pat, rebound)?, &*typed.ty)),
+    })
 }
 
 fn generic(parameter: &GenericParam) -> Option<Parameter> {
