@@ -127,9 +127,9 @@ fn body_behind(first: &TokenStream, function: &Function, p: &TokenStream) -> Tok
     }
 }
 
-/// The same with `let _ = (&id,);` before it: the body of a writer owns all of what that was given, which is gone before
-/// the write ends. Else it would own the fields that it mentions. The last one is dropped first, as in any function.
-/// What has no use, and no underscore to say so, is left for the compiler to tell.
+/// The same with `let _ = (&id,);` before it: the body of a writer owns all that the writer was given, so that it is gone
+/// before the write ends. Else it would own no more than the fields that it mentions. The last argument is dropped first,
+/// as in any function. What has no use, and no underscore to say so, is left for the compiler to tell.
 fn owning_body(function: &Function, p: &TokenStream) -> TokenStream {
     let here = Span::mixed_site();
     let (statements, _) = function.statements();

@@ -180,7 +180,8 @@ impl Function {
         named
     }
 
-    /// Every name that an argument is bound to, in their order. What a macro binds cannot be seen.
+    /// The names that the arguments are bound to in the body, in their order: those that the user wrote, into whose parts
+    /// `#[async_trait]` has taken them by then. What a macro binds cannot be seen.
     pub(crate) fn bound(&self) -> Vec<Ident> {
         let mut found = Vec::new();
         for (pattern, _) in originals(&self.signature, &self.body) {
