@@ -601,6 +601,7 @@ async fn hits_of_a_batch_are_audited_by_one_load(world: World) {
         all(&[1, 1, 1])
     );
     assert_eq!(audits(2).await.stale_audits, 0);
+    filled(&cache, 3).await;
     table.rows.write();
     assert_eq!(
         cache.scope(with_audits(&table, &[1, 2])).await,

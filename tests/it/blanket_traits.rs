@@ -90,6 +90,7 @@ async fn expansions_find_no_method_of_a_blanket_trait() {
             assert_eq!(with_options(1, "a").await, Ok(1));
             assert_eq!(behind("ab").await, 2);
             assert_eq!(many(&[1]).await.unwrap()[&1], 2);
+            cache.flush().await.unwrap();
         }
         assert_eq!(cache.stats().total().hits, 4);
         assert_eq!(write(1).await, Ok(1));
