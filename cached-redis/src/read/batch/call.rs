@@ -18,6 +18,11 @@ use crate::read::timeout::Timer;
 use crate::wire::key::{KeyWriter, Render};
 use crate::wire::tag::{self, Tags};
 
+/// By how many bytes the keys of a batch may be longer than the first one before their text has to grow, and for how
+/// many bytes of them room is made at once: the first one may be far longer than all others.
+const LONGER: usize = 4;
+const MOST_ROOM: usize = 64 * 1024;
+
 /// A call of a batch that is being prepared.
 #[derive(Debug)]
 #[must_use]
@@ -127,7 +132,11 @@ impl Call {
         let text = (0..ids).try_fold(String::new(), |text, _| {
             let mut writer = KeyWriter::within(text, &inner.namespace);
             render.render(&mut writer);
-            let text = writer.finish()?;
+            let mut text = writer.finish()?;
+            if ends.is_empty() {
+                let all = ids.saturating_mul(text.len() + LONGER);
+                text.reserve(all.min(MOST_ROOM));
+            }
             ends.push(text.len());
             Some(text)
         });
@@ -244,6 +253,10 @@ fn group(all: &mut Vec<Request>) -> Option<Vec<usize>> {
 
 /// The place of the key of each among those that differ; `None`: all do.
 fn places(requests: &[Request]) -> Option<Vec<usize>> {
+    // Numbers in their order have keys in this one, and none of them twice.
+    if requests.is_sorted_by(|one, next| one.key.order() < next.key.order()) {
+        return None;
+    }
     let hasher = DefaultHashBuilder::default();
     let mut known = HashMap::with_capacity_and_hasher(requests.len(), hasher);
     let places = requests.iter().map(|request| {
