@@ -8,7 +8,7 @@ use quote::{ToTokens, quote};
 use std::fmt::Display;
 
 /// The mistakes found so far.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Errors {
     all: Option<syn::Error>,
     /// Those of one configuration.
@@ -64,6 +64,17 @@ impl Errors {
         let errors = found.all.into_iter().flatten();
         let errors = errors.map(syn::Error::into_compile_error);
         self.conditional.extend(quote!(#(#when #errors)*));
+        #[cfg(test)]
+        self.found.extend(found.found);
+    }
+
+    /// Adds mistakes that were found before it was known whether they are to be told.
+    pub(crate) fn append(&mut self, found: Self) {
+        found
+            .all
+            .into_iter()
+            .flatten()
+            .for_each(|error| self.push(error));
         #[cfg(test)]
         self.found.extend(found.found);
     }

@@ -24,6 +24,12 @@ pub(crate) enum Piece {
     Option(Written),
 }
 
+impl Piece {
+    fn is_unreadable(&self) -> bool {
+        matches!(self, Self::Option(Written { value, .. }) if matches!(value, Value::Unreadable(_)))
+    }
+}
+
 /// `name`, `name = value` or `name(a, b)`.
 pub(crate) struct Written {
     pub(crate) name: Ident,
@@ -49,8 +55,8 @@ enum Value {
     Expr(Expr),
     List(Vec<Ident>),
     Each(Each),
-    /// Its mistake is recorded already.
-    Unreadable,
+    /// Its mistake, which is told to whoever reads it: nobody does if there is no such option.
+    Unreadable(Errors),
 }
 
 impl Written {
@@ -187,9 +193,10 @@ impl Written {
         path.or_else(|| errors.refused(value, "`crate` is not given as a path", help))
     }
 
-    /// Refuses a value of another form, unless it could not be read, which has been told.
+    /// Refuses a value of another form, or one that could not be read.
     fn wrong<T>(&self, needs: &str, help: &str, errors: &mut Errors) -> Option<T> {
-        if let Value::Unreadable = self.value {
+        if let Value::Unreadable(mistake) = &self.value {
+            errors.append(mistake.clone());
             return None;
         }
         errors.refused(&self.name, format!("`{}` needs {needs}", self.name), help)
@@ -213,10 +220,10 @@ pub(crate) fn pieces(tokens: TokenStream, errors: &mut Errors) -> Vec<Piece> {
         }
         Ok(())
     };
-    // It fails where a mistake inside parentheses, which has been told, left the rest of them unread.
+    // It fails where a mistake inside parentheses left the rest of them unread.
     let parsed: syn::Result<()> = read.parse2(tokens);
     debug_assert!(
-        parsed.is_ok() || errors.has_any(),
+        parsed.is_ok() || errors.has_any() || found.iter().any(Piece::is_unreadable),
         "every token is consumed"
     );
     found
@@ -255,13 +262,14 @@ fn value(name: &Ident, input: ParseStream<'_>, errors: &mut Errors) -> Value {
     } else if input.is_empty() || input.peek(Token![,]) || input.peek2(Token![=]) {
         Ok(Value::Nothing)
     } else {
-        unassigned(name, input, errors)
+        unassigned(name, input)
     };
     read.unwrap_or_else(|error| {
         let message = format!("`{name}` has no readable value: {error}");
-        errors.refuse_at(error.span(), message, format!("write {}", form(name)));
+        let mut mistake = Errors::default();
+        mistake.refuse_at(error.span(), message, format!("write {}", form(name)));
         skip_to_comma(input);
-        Value::Unreadable
+        Value::Unreadable(mistake)
     })
 }
 
@@ -300,11 +308,12 @@ fn misassigned(
 }
 
 /// Refuses a value that follows its option without a sign.
-fn unassigned(name: &Ident, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<Value> {
+fn unassigned(name: &Ident, input: ParseStream<'_>) -> syn::Result<Value> {
     let value = Expr::parse(input)?;
     let message = format!("`{name}` and its value are not joined");
-    errors.refuse(value, message, format!("write {}", form(name)));
-    Ok(Value::Unreadable)
+    let mut mistake = Errors::default();
+    mistake.refuse(value, message, format!("write {}", form(name)));
+    Ok(Value::Unreadable(mistake))
 }
 
 fn listed(input: ParseStream<'_>) -> syn::Result<Value> {

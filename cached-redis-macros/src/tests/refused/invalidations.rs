@@ -51,6 +51,18 @@ refused! {
             => "`#[invalidates]` names no key",
                 r#"write the keys it changes: `#[invalidates("user:<id>")]`"#;
 
+    invalidates_list_of_an_unknown_option:
+        r#"#[invalidates("user:<id>", «tags»("team:<id>"))]
+           async fn rename(id: u64) -> Result<u64, String> { load().await }"#
+            => "`tags` is an option of `#[redis_cached]`, not of `#[invalidates]`",
+                r#"write `tag = "team:<team>"`, once for each"#;
+
+    invalidates_unknown_option_without_a_sign:
+        r#"#[invalidates("user:<id>", «tags» "team:<id>")]
+           async fn rename(id: u64) -> Result<u64, String> { load().await }"#
+            => "`tags` is an option of `#[redis_cached]`, not of `#[invalidates]`",
+                r#"write `tag = "team:<team>"`, once for each"#;
+
     invalidates_not_a_function:
         r#"#[invalidates("user")]
            const «USER»: u64 = 1;"#
