@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use cached_redis::redis_cached;
-use redis::aio::MultiplexedConnection;
-use serde::{Deserialize, Serialize};
 
 mod rounds;
 
+use rounds::order::{Order, by_hand, hand_key, order};
 use rounds::support::eventually;
-use rounds::{Cell, compare, decoded, encoded, measure, prepare};
+use rounds::{Cell, compare, encoded, measure, prepare};
 
 /// How many lines an order of about so many bytes has. The last ones are kept decoded, and Redis is asked whether
 /// they still stand.
@@ -19,35 +18,6 @@ const CHECKED: usize = 3;
 
 /// Keys per size; tasks go through them at their own pace.
 const KEYS: usize = 64;
-
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-struct Order {
-    id: usize,
-    customer: String,
-    lines: Vec<Line>,
-}
-
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-struct Line {
-    article: u64,
-    title: String,
-    cents: u32,
-    gift: Option<bool>,
-}
-
-fn order(lines: usize, id: usize) -> Order {
-    let line = |number: usize| Line {
-        article: 1_000_000_000_000 + number as u64,
-        title: format!("The {number:04}th article of the list, bound in cloth"),
-        cents: 1999,
-        gift: Some(false),
-    };
-    Order {
-        id,
-        customer: "Ada Lovelace, 12 St James's Square".to_owned(),
-        lines: (0..lines).map(line).collect(),
-    }
-}
 
 #[redis_cached(ttl = 3600, key = "order:<lines>:<id>")]
 async fn annotated(lines: usize, id: usize) -> Order {
@@ -65,20 +35,6 @@ async fn ours(row: usize, id: usize) -> usize {
         CHECKED => checked(LINES[row], id).await.id,
         _ => annotated(LINES[row], id).await.id,
     }
-}
-
-async fn by_hand(mut connection: MultiplexedConnection, lines: usize, id: usize) -> Order {
-    let key = hand_key(lines, id);
-    let answer = redis::cmd("GET")
-        .arg(key)
-        .query_async(&mut connection)
-        .await;
-    let bytes: Vec<u8> = answer.expect("the server answers");
-    decoded(&bytes)
-}
-
-fn hand_key(lines: usize, id: usize) -> String {
-    format!("bench:hand:{lines}:{id}")
 }
 
 fn main() {

@@ -19,6 +19,7 @@ use redis::aio::MultiplexedConnection;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub mod order;
 #[path = "../../tests/support/mod.rs"]
 pub mod support;
 
