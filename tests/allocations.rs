@@ -26,7 +26,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// The counters are those of the process, so one test at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
-const HITS: usize = 2_000;
+const HITS: usize = 500;
 
 /// How many allocations a hit may have, by itself and among those of other tasks.
 const MOST: f64 = 6.5;
@@ -174,7 +174,7 @@ async fn per_write(write: impl AsyncFn(u64)) -> f64 {
 
 /// The same for as many tasks, each with its own key.
 async fn per_call_among_others() -> f64 {
-    const CALLS: u64 = HITS as u64 / TASKS;
+    const CALLS: u64 = 32;
     let mut counted = Region::new(ALLOCATOR);
     for _warm in [true, false] {
         counted.reset();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cached_redis::{Builder, Cache, Invalidation, redis_cached};
 
-use crate::support::{Forwarder, RedisServer, Rows, eventually, in_time, new_process};
+use crate::support::{Forwarder, RedisServer, Rows, eventually, in_time, new_process, tier};
 
 #[redis_cached(ttl = 60, key = "cut:<id>", skip(rows))]
 async fn read(rows: &Rows, id: usize) -> u64 {
@@ -97,7 +97,7 @@ async fn connections_that_carry_nothing_any_more_are_given_up_and_no_read_here_i
     let rows = Rows::new(20);
     assert!(all_new(&here, &rows).await && all_new(&there, &rows).await);
     let readers = rows.readers(&here, 4, |rows, id| async move { read(&rows, id).await });
-    for _ in 0..3 {
+    for _ in 0..tier(1, 3) {
         let before = net.address.accepted();
         net.address.black_hole(true);
         for id in rows.ids() {

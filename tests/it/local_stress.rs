@@ -298,7 +298,7 @@ async fn on_a_cluster_none_is_older_than_that_since_the_old_owner_has_learnt_of_
     let mut shards = [[0, 3], [1, 4], [2, 5]];
     let (mut windows, mut moves) = (Vec::new(), Vec::new());
     let whole = cluster.moves_whole_slots();
-    let end = Instant::now() + Duration::from_secs(tier(6, 30));
+    let end = Instant::now() + Duration::from_secs(tier(4, 30));
     for round in 0.. {
         for _ in 0..4 {
             tokio::time::sleep(Duration::from_millis(fastrand::u64(..300))).await;

@@ -11,7 +11,7 @@ use cached_redis::testing::Faults;
 use cached_redis::{Builder, Cache, Invalidation, Policy, invalidates, redis_cached};
 use tokio::task::JoinHandle;
 
-use crate::support::{Source, World, eventually, on_both_stores, on_redis};
+use crate::support::{Source, World, eventually, on_both_stores, on_redis, tier};
 
 on_both_stores!(
     a_pattern_of_outer_and_inner_keys,
@@ -75,7 +75,7 @@ impl Scene {
 
     /// Enough for several batches, the pairs among them.
     async fn fill(&self) {
-        let others: Vec<u64> = (0..2000).collect();
+        let others: Vec<u64> = (0..tier(600, 2000)).collect();
         let key = |id: &u64| -> String { format!("one:other:{id}") };
         let load = async |ids: Vec<u64>| {
             let loaded = ids.into_iter().map(|id| (id, id));

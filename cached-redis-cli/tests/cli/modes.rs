@@ -13,7 +13,7 @@ async fn becomes(shop: &Shop, mode: Mode) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mode_is_followed_by_running_programs_and_ends_by_itself() {
     let (_server, shop) = open().await;
-    let set = shop.prints("mode get_user off --for 10s");
+    let set = shop.prints("mode get_user off --for 7s");
     assert_eq!(
         masked(&set),
         "cli::shop::get_user is off for T in every process of the namespace, within 5 s."

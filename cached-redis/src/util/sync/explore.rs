@@ -13,7 +13,7 @@ use shuttle::{Config, MaxSteps, Runner};
 
 /// How many schedules of each kind, as a rule and under `TESTS=all`, unless `SHUTTLE_ITERATIONS` says
 /// otherwise.
-const ITERATIONS: [usize; 2] = [200, 500];
+const ITERATIONS: [usize; 2] = [100, 500];
 
 /// How many preemptions at chosen moments the priority scheduler (PCT) makes: few are enough for most
 /// races, and it finds those where the random one would have to be lucky for long.
