@@ -7,7 +7,8 @@ use proc_macro2::{Ident, TokenStream};
 use syn::{Expr, LitStr, Path};
 
 use crate::parse::errors::Errors;
-use crate::parse::option::{Each, Piece, Word, Written, pieces};
+use crate::parse::option::{Each, Word, Written};
+use crate::parse::piece::{Piece, pieces};
 use crate::parse::tags;
 use crate::parse::words::{self, Options};
 

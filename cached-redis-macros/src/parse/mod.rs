@@ -7,6 +7,7 @@ pub(crate) mod cfg;
 pub(crate) mod errors;
 pub(crate) mod option;
 pub(crate) mod parameter;
+pub(crate) mod piece;
 pub(crate) mod signature;
 pub(crate) mod syntax;
 pub(crate) mod tags;
