@@ -51,7 +51,8 @@ impl Bare {
             .expect("it is sent");
         let mut reply = Vec::with_capacity(32 * 1024);
         loop {
-            socket.read_buf(&mut reply).await.expect("it is answered");
+            let read = socket.read_buf(&mut reply).await;
+            assert_ne!(read.expect("it is answered"), 0, "the server is there");
             let end = reply.iter().position(|byte| *byte == b'\n');
             let Some(begin) = end.map(|end| end + 1) else {
                 continue;
