@@ -19,7 +19,6 @@ use crate::policy::{Life, Policy};
 use crate::store::Store as _;
 use crate::wire::codec::{
     self, Checked, Choice, Codec as _, CodecError, Decoded, Encoded, Sample, Sampled, Slot,
-    same_values,
 };
 use crate::wire::entry::{Header, Kind, Live, Token};
 use crate::wire::extension::Extensions;
@@ -155,15 +154,10 @@ impl<'a> Encoder<'a> {
     }
 
     /// Whether an entry is what was loaded.
-    pub(crate) fn equals<C, T>(&self, codec: C, standing: &Live, loaded: Option<&T>) -> bool
-    where
-        C: Choice,
-        T: Serialize + DeserializeOwned,
-    {
-        match (self.decode::<C, T>(codec, standing), loaded) {
-            (Some(Some(standing)), Some(loaded)) => same_values(&standing, loaded),
-            (Some(None), None) => true,
-            _ => false,
+    pub(crate) fn equals(&self, standing: &Live, loaded: Sampled<'_>) -> bool {
+        match loaded.value() {
+            Some(loaded) => loaded.is_same(|slot| self.decode_into(standing, slot)),
+            None => self.is_own(standing) && standing.header.kind == Kind::Negative,
         }
     }
 

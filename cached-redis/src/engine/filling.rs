@@ -16,6 +16,7 @@ use crate::observe::registry::Site;
 use crate::protocol::flight::Flight;
 use crate::protocol::read::Fill;
 use crate::store::{Answer, Errand, Told, Waiting};
+use crate::util::boxed;
 use crate::util::lock::Mutex;
 use crate::util::work::Begun;
 
@@ -70,7 +71,7 @@ impl Filling {
     /// The same from a task of its own, which can be waited for.
     pub(crate) fn spawn(self) -> JoinHandle<()> {
         let runtime = self.runtime.clone();
-        runtime.spawn(self.run())
+        boxed::spawn(&runtime, self.run())
     }
 
     async fn run(self) {
@@ -93,7 +94,7 @@ impl Filling {
             Ok(won) => self.ended(Ok(won == 1)),
             Err(error) => {
                 let runtime = self.runtime.clone();
-                runtime.spawn(async move {
+                boxed::spawn(&runtime, async move {
                     match error.is_to_be_repeated() {
                         true => self.run().await,
                         false => self.ended(Err(error)),
@@ -110,7 +111,7 @@ impl Filling {
         match self.flight {
             Some(flight) if step == Fill::Reread && flight.is_joined() => {
                 let held = self.held;
-                self.runtime.spawn(async move {
+                boxed::spawn(&self.runtime, async move {
                     land(&inner, vec![(flight, step, encoded)]).await;
                     drop(held);
                 });

@@ -64,30 +64,14 @@ impl<F: Fn() -> Option<SharedError>> Share for F {
     }
 }
 
-/// What is asked of a value that was loaded.
+/// What is asked of a value that was loaded: a closure too.
 pub(crate) trait Judge {
     fn verdict(&self) -> Verdict;
-    /// Whether it is what an entry answers.
-    fn equals(&self, encoder: &Encoder<'_>, live: &Live) -> bool;
 }
 
-/// See [`Judge`].
-pub(crate) struct Judging<V, E> {
-    pub(crate) verdict: V,
-    pub(crate) equals: E,
-}
-
-impl<V, E> Judge for Judging<V, E>
-where
-    V: Fn() -> Verdict,
-    E: Fn(&Encoder<'_>, &Live) -> bool,
-{
+impl<F: Fn() -> Verdict> Judge for F {
     fn verdict(&self) -> Verdict {
-        (self.verdict)()
-    }
-
-    fn equals(&self, encoder: &Encoder<'_>, live: &Live) -> bool {
-        (self.equals)(encoder, live)
+        self()
     }
 }
 
@@ -157,15 +141,9 @@ where
             value,
             equal: self.shape.equal(),
         });
-        let judging = Judging {
-            verdict: || (self.verdict)(ok),
-            equals: |encoder: &Encoder<'_>, live: &Live| {
-                encoder.equals(self.codec, live, S::value(ok))
-            },
-        };
         to(Outcome::Value {
             stored: Sampled::of(value.as_ref()),
-            judge: &judging,
+            judge: &|| (self.verdict)(ok),
         })
     }
 }

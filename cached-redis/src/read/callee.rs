@@ -5,10 +5,9 @@
 //! to the function's own future and values.
 
 use std::mem;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-
-use futures_util::FutureExt as _;
 
 use crate::engine::context::{Loading, Scoped};
 use crate::engine::encode::Encoder;
@@ -110,8 +109,9 @@ impl<P: AnyPlan, F: Load<P>> Callee for Called<P, F> {
 
     fn run(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if let Some(future) = &mut self.future {
-            let returned = ready!(future.poll_unpin(context));
-            self.answer = Some(P::Shape::result(returned));
+            let answer = &mut self.answer;
+            let to = |returned| *answer = Some(P::Shape::result(returned));
+            ready!(Pin::new(future).poll_to(context, to));
             self.future = None;
         }
         Poll::Ready(())

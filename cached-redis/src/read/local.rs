@@ -17,6 +17,7 @@ use crate::policy::Policy;
 use crate::read::call::Call;
 use crate::store::{Bare, Store as _};
 use crate::util::moment::Moment;
+use crate::wire::codec::Format;
 use crate::wire::entry::Live;
 use crate::wire::extension::WINDOW;
 use crate::wire::tag::Tags;
@@ -77,14 +78,20 @@ impl Asked {
     /// Serves the value, if somebody has decoded it before and it says nothing of its age either.
     #[inline]
     pub(crate) fn served<P: AnyPlan>(self, call: &Call, plan: P) -> Result<OkOf<P>, Self> {
-        let (Self::Entry(live), Some(cache)) = (&self, call.cache()) else {
-            return Err(self);
+        let plain = self.plain(call);
+        let ok = plain.and_then(|(live, format)| plan.copy(format, live));
+        if ok.is_some() {
+            tell(call);
+        }
+        ok.ok_or(self)
+    }
+
+    fn plain(&self, call: &Call) -> Option<(&Live, Format)> {
+        let (Self::Entry(live), Some(cache)) = (self, call.cache()) else {
+            return None;
         };
         let is_plain = live.is_of(call.origin) && live.header.flags & WINDOW == 0;
-        let copy = || plan.copy(cache.inner.settings.format, live);
-        let ok = is_plain.then(copy).flatten();
-        ok.inspect(|_| cache.inner.emit(&call.function.site, &Event::LocalHit))
-            .ok_or(self)
+        is_plain.then_some((&**live, cache.inner.settings.format))
     }
 
     /// What is left of it for a reader.
@@ -94,6 +101,13 @@ impl Asked {
             Self::Nothing => None,
             Self::Entry(held) => Some(Arc::clone(&held)),
         }
+    }
+}
+
+/// Tells that a call was answered here.
+fn tell(call: &Call) {
+    if let Some(cache) = call.cache() {
+        cache.inner.emit(&call.function.site, &Event::LocalHit);
     }
 }
 

@@ -208,9 +208,9 @@ impl<'a> Own<'a> {
             }
             Right::Unstored(served) => {
                 loaded.said.hand_on(flights, &Stamp::default());
-                if let (Some(served), Outcome::Value { judge, .. }) = (served, outcome) {
+                if let (Some(served), Outcome::Value { stored, .. }) = (served, outcome) {
                     let place = (reader.key, reader.tags);
-                    let same = judge.equals(&reader.encoder, &served);
+                    let same = reader.encoder.equals(&served, stored);
                     let function = reader.encoder.function;
                     audit::audited(reader.inner, function, place, &served, same);
                 }

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use crate::util::background::Background;
-use crate::util::boxed::Boxed;
+use crate::util::boxed::{self, Boxed};
 use crate::util::lock::Mutex;
 
 /// What gives a sign of life when one is due.
@@ -88,7 +88,7 @@ impl Beats {
         let book = Arc::<Book>::default();
         givers.push(Giver {
             runtime: id,
-            task: Background(runtime.spawn(Arc::clone(&book).give())),
+            task: Background(boxed::spawn(runtime, Arc::clone(&book).give())),
             book: Arc::clone(&book),
         });
         book
@@ -135,7 +135,8 @@ impl Book {
         let due = std::mem::replace(&mut notes.all, later);
         for ((was, number), note) in due {
             // Each by itself: one that is not answered holds up no other.
-            tokio::spawn(Arc::clone(self).sign(number, Arc::clone(&note.beat)));
+            let sign = Arc::clone(self).sign(number, Arc::clone(&note.beat));
+            boxed::spawn(&Handle::current(), sign);
             let next = next(was, note.period, now);
             notes.moved.insert(number, next);
             notes.all.insert((next, number), note);

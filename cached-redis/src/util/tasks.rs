@@ -12,7 +12,7 @@
 
 use std::fmt;
 use std::future::pending;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::{Arc, Once, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -23,6 +23,7 @@ use tokio::time::sleep;
 
 use crate::util::background::Background;
 use crate::util::beats::{Beat, Beating, Beats};
+use crate::util::boxed::{self, Boxed};
 use crate::util::liveness::{LOOK, Probe, Unattended};
 use crate::util::lock::Mutex;
 use crate::util::work::Work;
@@ -54,7 +55,7 @@ struct State {
 /// Begins a task.
 type Begin = Arc<dyn Fn() -> Task + Send + Sync>;
 
-type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Task = Boxed<'static, ()>;
 
 impl Tasks {
     /// On the current runtime.
@@ -111,7 +112,7 @@ impl Tasks {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        self.here_or_home().spawn(future)
+        boxed::spawn(&self.here_or_home(), future)
     }
 
     /// Has signs of life given by the runtime of a call, until what it returns is dropped.
@@ -141,13 +142,15 @@ impl Tasks {
         let here = Handle::try_current().ok().filter(|here| !has_ended(here));
         let home = self.runtime();
         match here {
-            Some(here) if polled.is_pending() => drop(here.spawn(counted(&self.work, begun))),
+            Some(here) if polled.is_pending() => {
+                boxed::spawn(&here, counted(&self.work, begun));
+            }
             _ if has_ended(&home) => {
                 let work = Arc::clone(&self.work);
                 let begin = move || Box::pin(counted(&work, begin())) as Task;
                 self.state.lock().unfinished.push(Arc::new(begin));
             }
-            _ if polled.is_pending() => drop(home.spawn(counted(&self.work, begin()))),
+            _ if polled.is_pending() => drop(boxed::spawn(&home, counted(&self.work, begin()))),
             // Where it is, it was tried.
             _ => {}
         }

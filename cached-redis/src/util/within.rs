@@ -38,20 +38,37 @@ impl<V: Local, F> Within<V, F> {
     }
 }
 
+impl<V: Local, F: Future> Within<V, F> {
+    /// Goes on, and hands over what the future comes to: in one function, what it is made to is all that moves.
+    pub(crate) fn poll_to(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        to: impl FnOnce(F::Output),
+    ) -> Poll<()> {
+        let (mut this, mut to) = (self.project(), Some(to));
+        enter(this.value.as_ref(), &mut || {
+            let future = this.future.as_mut().as_pin_mut();
+            if let Poll::Ready(output) = future.expect("polled before its end").poll(context) {
+                if let Some(to) = to.take() {
+                    to(output);
+                }
+                this.future.set(None);
+            }
+        });
+        match to {
+            Some(_) => Poll::Pending,
+            None => Poll::Ready(()),
+        }
+    }
+}
+
 impl<V: Local, F: Future> Future for Within<V, F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let mut this = self.project();
-        let mut polled = Poll::Pending;
-        enter(this.value.as_ref(), &mut || {
-            let future = this.future.as_mut().as_pin_mut();
-            polled = future.expect("polled before its end").poll(context);
-            if polled.is_ready() {
-                this.future.set(None);
-            }
-        });
-        polled
+        let mut output = None;
+        let polled = self.poll_to(context, |it| output = Some(it));
+        polled.map(|()| output.expect("it has ended"))
     }
 }
 

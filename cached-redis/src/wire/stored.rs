@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::codec::{Checked, Msgpack, Sample as _, decode_checked};
+use super::codec::{Checked, Msgpack, decode_checked};
 use super::entry::Header;
 
 /// A value that waits in a queue. The name is for the compiler's message.
@@ -62,7 +62,7 @@ fn encode<T: Serialize + DeserializeOwned>(header: Header, value: &T) -> Option<
         value,
         equal: None,
     };
-    let encoded = value.encode().ok()?;
+    let encoded = value.sample().encode().ok()?;
     let header = Header {
         codec: encoded.codec,
         fingerprint: encoded.fingerprint,

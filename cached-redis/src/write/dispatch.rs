@@ -22,6 +22,7 @@ use crate::observe::event::Event;
 use crate::observe::registry::DIRECT;
 use crate::protocol::journal::{Attempt, Hold};
 use crate::util::background::Background;
+use crate::util::boxed;
 use crate::util::liveness::Unfinished;
 use crate::util::lock::Mutex;
 use crate::util::moment::Moment;
@@ -101,7 +102,7 @@ impl Sent {
             left: Mutex::new(Some(left)),
         });
         let end = End(Arc::clone(&under_way));
-        let ended = runtime.spawn(async move {
+        let ended = boxed::spawn(&runtime, async move {
             let ended = (sending.await, Moment::now());
             drop(end);
             ended
@@ -200,7 +201,7 @@ impl Future for Sent {
         match self.settles.take() {
             Some(inner) if ended == Invalidation::Done => {
                 let here = inner.runtime.here_or_home();
-                let settling = here.spawn(settle(inner, known));
+                let settling = boxed::spawn(&here, settle(inner, known));
                 self.settling = Some(Background(settling));
                 self.poll(context)
             }

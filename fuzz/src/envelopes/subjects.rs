@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::meter::allocated;
-use crate::wire::codec::{Checked, Codec, Encoded, Format, Sample as _, decode_checked};
+use crate::wire::codec::{Checked, Codec, Encoded, Format, decode_checked};
 use crate::wire::digest::DEEPEST;
 use crate::wire::entry::{Header, Kind, Token};
 use crate::wire::fingerprint::{Fingerprinted, within};
@@ -137,7 +137,8 @@ where
     T: for<'a> Arbitrary<'a> + Serialize + DeserializeOwned,
 {
     let value: T = plan.arbitrary()?;
-    Ok(unequalled(format, &value).encode().ok().as_ref().map(entry))
+    let encoded = unequalled(format, &value).sample().encode();
+    Ok(encoded.ok().as_ref().map(entry))
 }
 
 fn entry(encoded: &Encoded) -> Bytes {
@@ -187,6 +188,7 @@ fn assert_whole<T: Serialize + DeserializeOwned>(entry: &[u8], format: Format) {
 /// A value that was read can be written, and is read again.
 fn assert_legal<T: Serialize + DeserializeOwned>(value: &T, format: Format) {
     let encoded = unequalled(format, value)
+        .sample()
         .encode()
         .expect("what was read can be written");
     let entry = entry(&encoded);
@@ -197,7 +199,10 @@ fn assert_legal<T: Serialize + DeserializeOwned>(value: &T, format: Format) {
 
 fn forge<T: Serialize + DeserializeOwned>(payload: &[u8], format: Format) -> Bytes {
     let read = within(payload.len(), || format.decode::<Fingerprinted<T>>(payload));
-    let fingerprint = read.ok().and_then(|read| read.fingerprint()).unwrap_or(0);
+    let fingerprint = read
+        .ok()
+        .and_then(|read| read.seen.fingerprint(&read.value))
+        .unwrap_or(0);
     entry(&Encoded {
         payload: payload.to_vec(),
         codec: format.id(),

@@ -1,9 +1,8 @@
 //! The function of a batch: what its flow sees of it, and what its types are.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-
-use futures_util::FutureExt as _;
 
 use super::callee::{Callee, Failed, Job, Ran};
 use super::ids::Ids;
@@ -115,8 +114,9 @@ impl<P: EachPlan, F: Loads<P>> Callee for Called<P, F> {
 
     fn run(&mut self, context: &mut Context<'_>) -> Poll<bool> {
         if let Some(future) = &mut self.future {
-            let returned = ready!(future.poll_unpin(context));
-            self.last = Some(P::Shape::result(returned));
+            let last = &mut self.last;
+            let to = |returned| *last = Some(P::Shape::result(returned));
+            ready!(Pin::new(future).poll_to(context, to));
             self.future = None;
         }
         Poll::Ready(matches!(self.last, Some(Ok(_))))

@@ -12,7 +12,7 @@ use super::steps::One;
 use crate::engine::copies;
 use crate::engine::encode::Encoder;
 use crate::engine::handle::Inner;
-use crate::engine::plan::{self, ErrorOf, Judging, Outcome, Shaped};
+use crate::engine::plan::{self, ErrorOf, Outcome, Shaped};
 use crate::engine::shape::ErrorSharing;
 use crate::engine::verdict::Verdict;
 use crate::observe::event::Event;
@@ -89,15 +89,9 @@ where
             value: S::stored(value),
             equal: self.shape.equal_stored(),
         });
-        let judging = Judging {
-            verdict: || value.map_or(Verdict::Store, |value| (self.verdict)(value)),
-            equals: |encoder: &Encoder<'_>, live: &Live| {
-                encoder.equals(self.codec, live, value.map(S::stored))
-            },
-        };
         to(Outcome::Value {
             stored: Sampled::of(stored.as_ref()),
-            judge: &judging,
+            judge: &|| value.map_or(Verdict::Store, |value| (self.verdict)(value)),
         });
     }
 }
@@ -164,8 +158,8 @@ impl<'a> Plan<'a> {
     /// Tells whether what was served is what was loaded. An error of the source says nothing of that.
     pub(super) fn compare(&self, item: Item<'a>, live: &Live, callee: &dyn Callee) {
         self.show(item, callee, |outcome| {
-            if let Outcome::Value { judge, .. } = outcome {
-                let same = judge.equals(&self.encoder(item), live);
+            if let Outcome::Value { stored, .. } = outcome {
+                let same = self.encoder(item).equals(live, stored);
                 let place = (&*item.request.key, &item.request.tags);
                 audit::audited(self.inner, self.function, place, live, same);
             }

@@ -1,15 +1,16 @@
 //! bincode writes neither names nor types, so its bytes fit many types; the fingerprint beside
 //! them is what tells those apart.
 
-use bincode::config::{Config, Configuration, Limit, LittleEndian, Varint, standard};
+use bincode::config::{Configuration, Limit, LittleEndian, Varint, standard};
 use bincode::enc::write::Writer;
-use bincode::error::EncodeError;
+use bincode::error::{DecodeError, EncodeError};
+use bincode::serde::{borrow_decode_from_slice, seed_decode_from_slice};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::Reason;
 use super::{Codec, CodecError};
-use crate::wire::fingerprint::{Bytewise, Fingerprinted};
+use crate::wire::fingerprint::{Bytewise, Seen};
 
 /// The largest string that Redis takes, and so the most that a payload can claim to contain.
 const LIMIT: usize = 512 * 1024 * 1024;
@@ -44,25 +45,30 @@ impl Codec for Bincode {
     }
 
     fn decode<T: DeserializeOwned>(&self, bytes: &[u8]) -> Result<T, CodecError> {
-        decode(bytes, config())
+        whole(borrow_decode_from_slice(bytes, config()), bytes)
     }
 
     /// Without the limit, which is counted for every number and would be a fifth of the time.
+    #[inline]
     fn decode_traced<T: DeserializeOwned>(
         &self,
         bytes: &[u8],
-    ) -> Result<Fingerprinted<T>, CodecError> {
-        decode(bytes, standard()).map(|Bytewise(read)| read)
+        to: &mut Option<T>,
+    ) -> Result<Seen, CodecError> {
+        whole(
+            seed_decode_from_slice(Bytewise(to), bytes, standard()),
+            bytes,
+        )
     }
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8], config: impl Config) -> Result<T, CodecError> {
-    let (value, read) =
-        bincode::serde::borrow_decode_from_slice(bytes, config).map_err(CodecError::new)?;
-    if read != bytes.len() {
-        return Err(CodecError::of(Reason::Leftover));
+/// What was decoded, if it is all of the bytes.
+fn whole<T>(decoded: Result<(T, usize), DecodeError>, bytes: &[u8]) -> Result<T, CodecError> {
+    let (value, read) = decoded.map_err(CodecError::new)?;
+    match read == bytes.len() {
+        true => Ok(value),
+        false => Err(CodecError::of(Reason::Leftover)),
     }
-    Ok(value)
 }
 
 fn config() -> Configuration<LittleEndian, Varint, Limit<LIMIT>> {

@@ -9,11 +9,10 @@ use std::any::type_name;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::decode::{FALLBACK, read};
+use super::decode::{Decoded, FALLBACK, Slot};
 use super::error::Reason;
 use super::{Codec, CodecError};
-use crate::wire::digest::{self, Digest, Digestible};
-use crate::wire::fingerprint::Fingerprinted;
+use crate::wire::digest::{self, Digest};
 
 /// Compares two values of a type that can be compared.
 pub(crate) type Equal<T> = Option<fn(&T, &T) -> bool>;
@@ -31,12 +30,39 @@ pub(crate) struct Encoded {
 
 /// A value and its codec, as code sees them that is compiled once for all types.
 pub(crate) trait Sample {
-    /// Encodes it, in MessagePack if it does not come back the same in its codec.
-    fn encode(&self) -> Result<Encoded, CodecError>;
-    /// Encodes it in MessagePack.
-    fn encode_in_fallback(&self) -> Result<Encoded, CodecError>;
+    /// The number of its codec.
+    fn codec(&self) -> u8;
+    /// Whether that carries names.
+    fn describes(&self) -> bool;
+    fn value(&self) -> &dyn erased_serde::Serialize;
     /// Whether what comes back is compared with it.
     fn is_compared(&self) -> bool;
+    /// Writes it in the codec of this number, its own or the fallback.
+    fn write(&self, codec: u8, out: &mut Vec<u8>) -> Result<(), CodecError>;
+    /// Shows what it can be read back into.
+    fn read_back(&self, read: &mut dyn FnMut(&mut dyn Slot));
+}
+
+impl dyn Sample + '_ {
+    /// Encodes it, in MessagePack if it does not come back the same in its codec.
+    pub(crate) fn encode(&self) -> Result<Encoded, CodecError> {
+        encode_checked(self, self.codec(), self.describes())
+    }
+
+    /// Encodes it in MessagePack.
+    pub(crate) fn encode_in_fallback(&self) -> Result<Encoded, CodecError> {
+        encode_checked(self, FALLBACK.id(), FALLBACK.self_describing())
+    }
+
+    /// Whether `read` makes the same value of the slot that it is shown, as far as serde sees it.
+    pub(crate) fn is_same(&self, mut read: impl FnMut(&mut dyn Slot) -> bool) -> bool {
+        let Ok(digest) = digest::of(self.value()) else {
+            return false;
+        };
+        let mut is_same = false;
+        self.read_back(&mut |slot| is_same = read(slot) && same(self.value(), digest, slot));
+        is_same
+    }
 }
 
 /// See [`Sample`].
@@ -47,31 +73,21 @@ pub(crate) struct Checked<'a, C, T> {
 }
 
 impl<C: Codec, T: Serialize + DeserializeOwned> Sample for Checked<'_, C, T> {
-    fn encode(&self) -> Result<Encoded, CodecError> {
-        encode_checked(self, self.codec.id(), self.codec.self_describing())
+    fn codec(&self) -> u8 {
+        self.codec.id()
     }
 
-    fn encode_in_fallback(&self) -> Result<Encoded, CodecError> {
-        encode_checked(self, FALLBACK.id(), FALLBACK.self_describing())
+    fn describes(&self) -> bool {
+        self.codec.self_describing()
+    }
+
+    /// By reference twice, as codecs write it: so that is compiled once.
+    fn value(&self) -> &dyn erased_serde::Serialize {
+        &self.value
     }
 
     fn is_compared(&self) -> bool {
         self.equal.is_some()
-    }
-}
-
-/// What of it is compiled for each type and codec.
-trait Parts {
-    fn value(&self) -> &dyn Digestible;
-    /// Writes it in the codec of this number, which is its own or the fallback.
-    fn write(&self, codec: u8, out: &mut Vec<u8>) -> Result<(), CodecError>;
-    /// The fingerprint of what comes back, if that is the same.
-    fn read(&self, codec: u8, payload: &[u8], digest: Digest) -> Result<u32, CodecError>;
-}
-
-impl<C: Codec, T: Serialize + DeserializeOwned> Parts for Checked<'_, C, T> {
-    fn value(&self) -> &dyn Digestible {
-        self.value
     }
 
     fn write(&self, codec: u8, out: &mut Vec<u8>) -> Result<(), CodecError> {
@@ -81,24 +97,46 @@ impl<C: Codec, T: Serialize + DeserializeOwned> Parts for Checked<'_, C, T> {
         }
     }
 
-    fn read(&self, codec: u8, payload: &[u8], digest: Digest) -> Result<u32, CodecError> {
-        let read: Fingerprinted<T> = read(&self.codec, codec, payload).map_err(unreadable)?;
-        if !same(self.value, digest, &read.value) {
-            return Err(CodecError::of(Reason::Changed));
-        }
-        // One that differs from itself, such as a NaN, cannot be compared.
-        let hides = |equal: fn(&T, &T) -> bool| {
-            equal(self.value, self.value) && !equal(self.value, &read.value)
-        };
-        if self.equal.is_some_and(hides) {
-            return Err(CodecError::of(Reason::Hidden));
-        }
-        read.fingerprint().ok_or(CodecError::of(Reason::Changed))
+    fn read_back(&self, read: &mut dyn FnMut(&mut dyn Slot)) {
+        let compared = self.equal.map(|equal| (self.value, equal));
+        read(&mut Decoded::compared(self.codec, compared));
     }
 }
 
-fn unreadable(error: CodecError) -> CodecError {
-    CodecError::caused(Reason::Unreadable, error)
+impl<C: Codec, T: Serialize + DeserializeOwned> Checked<'_, C, T> {
+    pub(crate) fn sample(&self) -> &dyn Sample {
+        self
+    }
+}
+
+/// The fingerprint of what comes back, if that is the same.
+fn read_back(
+    sample: &dyn Sample,
+    codec: u8,
+    payload: &[u8],
+    digest: Digest,
+) -> Result<u32, CodecError> {
+    let mut read = Err(CodecError::of(Reason::Changed));
+    sample.read_back(&mut |slot| read = checked(sample, slot, codec, payload, digest));
+    read
+}
+
+fn checked(
+    sample: &dyn Sample,
+    slot: &mut dyn Slot,
+    codec: u8,
+    payload: &[u8],
+    digest: Digest,
+) -> Result<u32, CodecError> {
+    let fingerprint = slot
+        .read(codec, payload)
+        .map_err(|error| CodecError::caused(Reason::Unreadable, error))?;
+    let changed = CodecError::of(Reason::Changed);
+    match same(sample.value(), digest, slot) {
+        true if slot.hides() => Err(CodecError::of(Reason::Hidden)),
+        true => fingerprint.ok_or(changed),
+        false => Err(changed),
+    }
 }
 
 /// A result to store, whatever its type.
@@ -116,7 +154,7 @@ impl<'a> Sampled<'a> {
         T: Serialize + DeserializeOwned,
     {
         Self {
-            value: value.map(|value| value as &dyn Sample),
+            value: value.map(Checked::sample),
             type_name: type_name::<T>,
         }
     }
@@ -131,25 +169,25 @@ impl<'a> Sampled<'a> {
 }
 
 /// Encodes a value that is known to come back the same, in MessagePack if it does not in `codec`.
-fn encode_checked(parts: &dyn Parts, codec: u8, describes: bool) -> Result<Encoded, CodecError> {
+fn encode_checked(sample: &dyn Sample, codec: u8, describes: bool) -> Result<Encoded, CodecError> {
     // First of all, since it is what finds values that fail to serialize or nest too deep.
-    let digest =
-        digest::of(parts.value()).map_err(|error| CodecError::caused(Reason::Undigested, error))?;
+    let digest = digest::of(sample.value())
+        .map_err(|error| CodecError::caused(Reason::Undigested, error))?;
     if digest.failed {
         return Err(CodecError::of(Reason::Failure));
     }
-    let refused = match encode_in(parts, codec, describes, digest) {
+    let refused = match encode_in(sample, codec, describes, digest) {
         Ok(encoded) => return Ok(encoded),
         Err(error) if codec == FALLBACK.id() => return Err(error),
         Err(error) => error,
     };
-    let mut encoded = encode_in(parts, FALLBACK.id(), FALLBACK.self_describing(), digest)?;
+    let mut encoded = encode_in(sample, FALLBACK.id(), FALLBACK.self_describing(), digest)?;
     encoded.fell_back = Some(refused);
     Ok(encoded)
 }
 
 fn encode_in(
-    parts: &dyn Parts,
+    sample: &dyn Sample,
     codec: u8,
     describes: bool,
     digest: Digest,
@@ -158,9 +196,9 @@ fn encode_in(
         return Err(CodecError::of(Reason::NestedNone));
     }
     let mut payload = Vec::new();
-    parts.write(codec, &mut payload)?;
+    sample.write(codec, &mut payload)?;
     Ok(Encoded {
-        fingerprint: parts.read(codec, &payload, digest)?,
+        fingerprint: read_back(sample, codec, &payload, digest)?,
         payload,
         codec,
         fell_back: None,
@@ -168,18 +206,12 @@ fn encode_in(
 }
 
 /// A skipped field, or another variant of an untagged enum, decodes well and is another value.
-fn same(value: &dyn Digestible, digest: Digest, read: &dyn Digestible) -> bool {
-    let ordered = digest::of(read).ok() == Some(digest);
+fn same(value: &dyn erased_serde::Serialize, digest: Digest, read: &dyn Slot) -> bool {
     // Only sets and heaps need the second look, which is the slower one.
-    ordered || {
-        let (value, read) = (digest::unordered(value), digest::unordered(read));
-        value.is_ok() && value.ok() == read.ok()
+    read.digest(digest::of) == Some(digest) || {
+        let unordered = digest::unordered(value).ok();
+        unordered.is_some() && unordered == read.digest(digest::unordered)
     }
-}
-
-/// Whether two values are the same as far as serde sees them.
-pub(crate) fn same_values(one: &dyn Digestible, other: &dyn Digestible) -> bool {
-    digest::of(one).is_ok_and(|digest| same(one, digest, other))
 }
 
 #[cfg(test)]

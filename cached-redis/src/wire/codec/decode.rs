@@ -4,8 +4,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Codec, CodecError, Format};
+use crate::wire::digest::{Digest, DigestError};
 use crate::wire::entry::Header;
-use crate::wire::fingerprint::{Fingerprinted, within};
+use crate::wire::fingerprint::{Seen, within};
 
 /// Numbers below are those of the built-in codecs.
 const FIRST_FOREIGN: u8 = 128;
@@ -20,30 +21,63 @@ pub(crate) trait Slot {
     /// Decodes what was written in the codec of this number, its own or the fallback; gives the fingerprint, if there
     /// is one.
     fn read(&mut self, codec: u8, payload: &[u8]) -> Result<Option<u32>, CodecError>;
+    /// That of what was decoded.
+    fn digest(&self, of: Digests) -> Option<Digest>;
+    /// Whether it is not equal to what it is compared with.
+    fn hides(&self) -> bool;
 }
 
+/// Which digest.
+pub(super) type Digests = fn(&dyn erased_serde::Serialize) -> Result<Digest, DigestError>;
+
 /// See [`Slot`].
-pub(crate) struct Decoded<C, T> {
+pub(crate) struct Decoded<'a, C, T> {
     codec: C,
+    compared: Compared<'a, T>,
     pub(crate) value: Option<T>,
 }
 
-impl<C, T> Decoded<C, T> {
+/// What a value is to be equal to, and how that is found.
+type Compared<'a, T> = Option<(&'a T, fn(&T, &T) -> bool)>;
+
+impl<'a, C, T> Decoded<'a, C, T> {
     pub(crate) fn new(codec: C) -> Self {
-        Self { codec, value: None }
+        Self::compared(codec, None)
+    }
+
+    pub(super) fn compared(codec: C, compared: Compared<'a, T>) -> Self {
+        Self {
+            codec,
+            compared,
+            value: None,
+        }
     }
 }
 
-impl<C: Codec, T: Serialize + DeserializeOwned> Slot for Decoded<C, T> {
+impl<C: Codec, T: Serialize + DeserializeOwned> Slot for Decoded<'_, C, T> {
     fn codec(&self) -> u8 {
         self.codec.id()
     }
 
     fn read(&mut self, codec: u8, payload: &[u8]) -> Result<Option<u32>, CodecError> {
-        let read: Fingerprinted<T> = read(&self.codec, codec, payload)?;
-        let fingerprint = read.fingerprint();
-        self.value = Some(read.value);
-        Ok(fingerprint)
+        let seen = match codec == self.codec.id() {
+            true => traced(&self.codec, payload, &mut self.value),
+            false => traced(&FALLBACK, payload, &mut self.value),
+        }?;
+        let read = self.value.as_ref();
+        Ok(read.and_then(|value| seen.fingerprint(&value)))
+    }
+
+    fn digest(&self, of: Digests) -> Option<Digest> {
+        of(&self.value.as_ref()?).ok()
+    }
+
+    /// One that differs from itself, such as a NaN, cannot be compared.
+    fn hides(&self) -> bool {
+        let (Some((of, equal)), Some(value)) = (self.compared, &self.value) else {
+            return false;
+        };
+        equal(of, of) && !equal(of, value)
     }
 }
 
@@ -97,19 +131,7 @@ pub(crate) fn decode_into(
         .is_ok_and(|read| read == Some(header.fingerprint) || additive())
 }
 
-/// Reads what was written in the codec of this number, which is `own` or the fallback.
-pub(super) fn read<C, T>(own: &C, codec: u8, payload: &[u8]) -> Result<Fingerprinted<T>, CodecError>
-where
-    C: Codec,
-    T: DeserializeOwned,
-{
-    match codec == own.id() {
-        true => fingerprinted(own, payload),
-        false => fingerprinted(&FALLBACK, payload),
-    }
-}
-
-fn fingerprinted<C, T>(codec: &C, payload: &[u8]) -> Result<Fingerprinted<T>, CodecError>
+fn traced<C, T>(codec: &C, payload: &[u8], to: &mut Option<T>) -> Result<Seen, CodecError>
 where
     C: Codec,
     T: DeserializeOwned,
@@ -120,5 +142,5 @@ where
     } else {
         usize::MAX
     };
-    within(room, || codec.decode_traced(payload))
+    within(room, || codec.decode_traced(payload, to))
 }

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::Bincode;
 use super::error::Reason;
 use super::{Codec, CodecError, Json, Msgpack, json, msgpack};
-use crate::wire::fingerprint::{Decoding, Erased, Fingerprinted};
+use crate::wire::fingerprint::{Erased, Seen, decode_erased};
 
 /// A codec chosen at run time: the default of a cache.
 ///
@@ -70,7 +70,7 @@ impl Codec for Format {
         match self {
             #[cfg(feature = "bincode")]
             Self::Bincode => Bincode.encode(value, out),
-            _ => self.encode_erased(&value, out),
+            _ => self.encode_by_name(&value, out),
         }
     }
 
@@ -78,28 +78,34 @@ impl Codec for Format {
         match self {
             #[cfg(feature = "bincode")]
             Self::Bincode => Bincode.decode(bytes),
-            _ => Ok(self.decode_traced(bytes)?.value),
+            _ => {
+                let mut value = None;
+                self.decode_traced(bytes, &mut value)?;
+                value.ok_or(CodecError::of(Reason::Failed))
+            }
         }
     }
 
+    #[inline]
     fn decode_traced<T: DeserializeOwned>(
         &self,
         bytes: &[u8],
-    ) -> Result<Fingerprinted<T>, CodecError> {
+        to: &mut Option<T>,
+    ) -> Result<Seen, CodecError> {
         match self {
             #[cfg(feature = "bincode")]
-            Self::Bincode => Bincode.decode_traced(bytes),
+            Self::Bincode => Bincode.decode_traced(bytes, to),
             _ => {
-                let mut decoding = Decoding::new();
-                self.decode_erased(bytes, decoding.erased())?;
-                decoding.end().ok_or(CodecError::of(Reason::Failed))
+                let (seen, value) = decode_erased(|value| self.decode_by_name(bytes, value));
+                *to = value;
+                seen
             }
         }
     }
 }
 
 impl Format {
-    fn encode_erased(
+    fn encode_by_name(
         self,
         value: &dyn erased_serde::Serialize,
         out: &mut Vec<u8>,
@@ -110,18 +116,18 @@ impl Format {
         }
     }
 
-    fn decode_erased<'de>(
+    fn decode_by_name<'de>(
         self,
         bytes: &'de [u8],
         value: Erased<'_, 'de>,
-    ) -> Result<(), CodecError> {
+    ) -> Result<Seen, CodecError> {
         if self == Self::Json {
             let mut json = serde_json::Deserializer::from_slice(bytes);
-            value.read(&mut json).map_err(CodecError::new)?;
-            return json.end().map_err(CodecError::new);
+            let seen = value.read(&mut json).map_err(CodecError::new)?;
+            return json.end().map(|()| seen).map_err(CodecError::new);
         }
         let mut msgpack = msgpack::deserializer(bytes);
-        value.read(&mut msgpack).map_err(CodecError::new)?;
-        msgpack::end(msgpack)
+        let seen = value.read(&mut msgpack).map_err(CodecError::new)?;
+        msgpack::end(msgpack).map(|()| seen)
     }
 }

@@ -16,14 +16,14 @@ use serde::de::DeserializeOwned;
 
 #[cfg(feature = "bincode")]
 pub use self::bincode::Bincode;
-pub(crate) use self::check::{Checked, Encoded, Equal, Sample, Sampled, same_values};
+pub(crate) use self::check::{Checked, Encoded, Equal, Sample, Sampled};
 pub use self::choice::{Choice, FromCache};
 pub(crate) use self::decode::{Decoded, Slot, decode_builtin, decode_checked, decode_into, reads};
 pub use self::error::CodecError;
 pub use self::format::Format;
 pub use self::json::Json;
 pub use self::msgpack::Msgpack;
-use crate::wire::fingerprint::Fingerprinted;
+use crate::wire::fingerprint::{Fingerprinted, Seen};
 
 /// Turns values into bytes and back.
 ///
@@ -101,7 +101,10 @@ pub trait Codec: Copy + Send + Sync + 'static {
     fn decode_traced<T: DeserializeOwned>(
         &self,
         bytes: &[u8],
-    ) -> Result<Fingerprinted<T>, CodecError> {
-        self.decode(bytes)
+        to: &mut Option<T>,
+    ) -> Result<Seen, CodecError> {
+        let Fingerprinted { value, seen } = self.decode(bytes)?;
+        *to = Some(value);
+        Ok(seen)
     }
 }

@@ -7,7 +7,6 @@ mod serializer;
 
 use std::fmt;
 
-use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// How deep a value may nest. Decoding recurses as deep, and on a task's stack.
@@ -24,29 +23,18 @@ pub(crate) struct Digest {
     pub(crate) failed: bool,
 }
 
-/// A value that can be looked at.
-pub(crate) trait Digestible {
-    fn digest(&self, digester: &mut Digester) -> Result<(), DigestError>;
-}
-
-impl<T: Serialize + ?Sized> Digestible for T {
-    fn digest(&self, digester: &mut Digester) -> Result<(), DigestError> {
-        self.serialize(digester)
-    }
-}
-
 /// The digest for a key.
-pub(crate) fn of(value: &dyn Digestible) -> Result<Digest, DigestError> {
+pub(crate) fn of(value: &dyn erased_serde::Serialize) -> Result<Digest, DigestError> {
     digest(value, false)
 }
 
 /// The digest for comparing a value with its own copy: sequences in any order, since a decoded
 /// `HashSet` iterates in an order of its own.
-pub(crate) fn unordered(value: &dyn Digestible) -> Result<Digest, DigestError> {
+pub(crate) fn unordered(value: &dyn erased_serde::Serialize) -> Result<Digest, DigestError> {
     digest(value, true)
 }
 
-fn digest(value: &dyn Digestible, unordered: bool) -> Result<Digest, DigestError> {
+fn digest(value: &dyn erased_serde::Serialize, unordered: bool) -> Result<Digest, DigestError> {
     let mut digester = Digester {
         bytes: Vec::with_capacity(128),
         unordered,
@@ -56,7 +44,7 @@ fn digest(value: &dyn Digestible, unordered: bool) -> Result<Digest, DigestError
         own: 0,
         failed: false,
     };
-    value.digest(&mut digester)?;
+    erased_serde::serialize(value, &mut digester)?;
     Ok(Digest {
         hash: xxh3_128(&digester.bytes),
         nested_none: digester.nested_none,
@@ -161,6 +149,7 @@ impl Digester {
 mod tests {
     use std::collections::{BTreeMap, HashMap, HashSet};
 
+    use serde::Serialize;
     use serde::ser::{Error as _, SerializeMap as _};
 
     use super::*;

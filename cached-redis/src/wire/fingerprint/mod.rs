@@ -29,75 +29,85 @@ mod visitor;
 
 use std::cell::Cell;
 
-use serde::{Deserialize, Deserializer, Serialize};
+#[cfg(feature = "bincode")]
+use serde::de::DeserializeSeed;
+use serde::{Deserialize, Deserializer};
 
 use self::access::Traced;
-pub(crate) use self::erased::{Decoding, Erased};
+pub(crate) use self::erased::{Erased, decode_erased};
 #[cfg(feature = "bincode")]
 use self::tracer::BYTEWISE;
 use self::tracer::{Hasher, TYPED, Trace};
-use crate::wire::digest::{self, Digestible};
+use crate::wire::digest;
 
-/// A decoded value, and what its type looked like to serde on the way.
-pub struct Fingerprinted<T> {
-    pub(crate) value: T,
+/// What the type of a decoded value looked like to serde on the way.
+#[derive(Clone, Copy)]
+pub struct Seen {
     traced: u32,
-    /// Whether some of it was decoded out of sight.
+    /// Whether some of the value was decoded out of sight.
     buffered: bool,
 }
 
-impl<T> Fingerprinted<T> {
-    fn of(value: T, trace: &Trace) -> Self {
+impl Seen {
+    fn of(trace: &Trace) -> Self {
         Self {
-            value,
             traced: trace.fingerprint(),
             buffered: trace.buffered(),
         }
     }
-}
 
-impl<T: Serialize> Fingerprinted<T> {
     /// `None` of a value that was decoded out of sight and cannot be looked at.
-    pub(crate) fn fingerprint(&self) -> Option<u32> {
-        if !self.buffered {
-            return Some(self.traced);
+    pub(crate) fn fingerprint(self, value: &dyn erased_serde::Serialize) -> Option<u32> {
+        match self.buffered {
+            false => Some(self.traced),
+            true => self.mixed(value),
         }
-        mixed(self.traced, &self.value)
+    }
+
+    #[cold]
+    fn mixed(self, value: &dyn erased_serde::Serialize) -> Option<u32> {
+        let digest = digest::unordered(value).ok()?;
+        Some(self.traced ^ digest.hash as u32)
     }
 }
 
-#[cold]
-fn mixed(traced: u32, value: &dyn Digestible) -> Option<u32> {
-    let digest = digest::unordered(value).ok()?;
-    Some(traced ^ digest.hash as u32)
+/// A decoded value and what was seen of its type, for codecs that see neither.
+pub(crate) struct Fingerprinted<T> {
+    pub(crate) value: T,
+    pub(crate) seen: Seen,
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Fingerprinted<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        traced::<_, _, TYPED>(deserializer)
+        let (value, seen) = traced::<_, _, TYPED>(deserializer)?;
+        Ok(Self { value, seen })
     }
 }
 
-/// The same, of a format that writes a text like the bytes of it. Texts are taken as bytes and checked
+/// Where a value goes of a format that writes a text like the bytes of it. Texts are taken as bytes and checked
 /// here: a deserializer has to pass on what it has checked, which costs more than to check it.
 #[cfg(feature = "bincode")]
-pub(crate) struct Bytewise<T>(pub(crate) Fingerprinted<T>);
+pub(crate) struct Bytewise<'a, T>(pub(crate) &'a mut Option<T>);
 
 #[cfg(feature = "bincode")]
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Bytewise<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        traced::<_, _, BYTEWISE>(deserializer).map(Self)
+impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Bytewise<'_, T> {
+    type Value = Seen;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Seen, D::Error> {
+        let (value, seen) = traced::<_, _, BYTEWISE>(deserializer)?;
+        *self.0 = Some(value);
+        Ok(seen)
     }
 }
 
-fn traced<'de, D, T, const FORM: u8>(deserializer: D) -> Result<Fingerprinted<T>, D::Error>
+fn traced<'de, D, T, const FORM: u8>(deserializer: D) -> Result<(T, Seen), D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
     let trace = Trace::new(ROOM.get());
     let value = T::deserialize(Traced::new(deserializer, Hasher::<FORM>(&trace)))?;
-    Ok(Fingerprinted::of(value, &trace))
+    Ok((value, Seen::of(&trace)))
 }
 
 thread_local! {
@@ -107,10 +117,15 @@ thread_local! {
 
 /// Runs a decoder over bytes in which sequences cannot have more than `room` elements altogether.
 pub(crate) fn within<R>(room: usize, decode: impl FnOnce() -> R) -> R {
-    ROOM.set(room);
+    make(room);
     let result = decode();
-    ROOM.set(usize::MAX);
+    make(usize::MAX);
     result
+}
+
+/// Makes this much room.
+fn make(room: usize) {
+    ROOM.set(room);
 }
 
 #[cfg(test)]

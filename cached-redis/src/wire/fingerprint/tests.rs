@@ -22,7 +22,9 @@ fn bytes<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<Fingerprinted<T>> {
-    within(bytes.len(), || Bincode.decode_traced(bytes)).ok()
+    let mut value = None;
+    let seen = within(bytes.len(), || Bincode.decode_traced(bytes, &mut value)).ok()?;
+    value.map(|value| Fingerprinted { value, seen })
 }
 
 /// Whether a value is read as by its type where only trait objects are seen of that.
@@ -31,9 +33,10 @@ fn is_read_erased<T: Serialize + DeserializeOwned>(value: &T) -> bool {
         codec: impl Codec,
         bytes: &[u8],
     ) -> Option<(Digest, u32, bool)> {
-        let read = codec.decode_traced::<T>(bytes).ok()?;
-        let digest = digest::unordered(&read.value).ok()?;
-        Some((digest, read.traced, read.buffered))
+        let mut value = None::<T>;
+        let seen = codec.decode_traced(bytes, &mut value).ok()?;
+        let digest = digest::unordered(&value?).ok()?;
+        Some((digest, seen.traced, seen.buffered))
     }
     fn same<T: Serialize + DeserializeOwned>(value: &T, codec: impl Codec, erased: Format) -> bool {
         let mut bytes = Vec::new();
@@ -46,7 +49,8 @@ fn is_read_erased<T: Serialize + DeserializeOwned>(value: &T) -> bool {
 
 fn fingerprint<T: Serialize + DeserializeOwned>(value: &T) -> u32 {
     assert!(is_read_erased(value));
-    read::<T>(&bytes(value)).unwrap().fingerprint().unwrap()
+    let read = read::<T>(&bytes(value)).unwrap();
+    read.seen.fingerprint(&read.value).unwrap()
 }
 
 #[derive(Serialize, Deserialize, PartialEq, Debug, Clone)]
@@ -101,10 +105,10 @@ fn the_same_bytes_and_type_give_the_same_fingerprint() {
         let first = read::<User>(&bytes).unwrap();
         assert_eq!(first.value, value);
         for _ in 0..3 {
-            assert_eq!(read::<User>(&bytes).unwrap().traced, first.traced);
+            assert_eq!(read::<User>(&bytes).unwrap().seen.traced, first.seen.traced);
         }
-        let other_thread = std::thread::spawn(move || read::<User>(&bytes).unwrap().traced);
-        assert_eq!(other_thread.join().unwrap(), first.traced);
+        let other_thread = std::thread::spawn(move || read::<User>(&bytes).unwrap().seen.traced);
+        assert_eq!(other_thread.join().unwrap(), first.seen.traced);
     }
 }
 
@@ -114,7 +118,9 @@ where
     A: Serialize + DeserializeOwned,
     B: Serialize + DeserializeOwned,
 {
-    read::<B>(&bytes(value)).is_some_and(|read| read.fingerprint() == Some(fingerprint(value)))
+    let read = read::<B>(&bytes(value));
+    let seen = read.and_then(|read| read.seen.fingerprint(&read.value));
+    seen == Some(fingerprint(value))
 }
 
 #[test]
@@ -315,7 +321,7 @@ fn types_with_serde_written_by_hand_have_fingerprints() {
     fn check<T: Serialize + DeserializeOwned + PartialEq>(value: &T) {
         let read = read::<T>(&bytes(value)).unwrap();
         assert!(&read.value == value);
-        assert_eq!(read.traced, fingerprint(value));
+        assert_eq!(read.seen.traced, fingerprint(value));
     }
     check(&chrono::DateTime::from_timestamp(1_750_000_000, 5).unwrap());
     check(&chrono::NaiveDate::from_ymd_opt(2026, 2, 28));

@@ -23,7 +23,7 @@ where
         value,
         equal,
     };
-    value.encode()
+    value.sample().encode()
 }
 
 /// What a type of exactly this shape reads.

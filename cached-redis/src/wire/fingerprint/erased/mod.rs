@@ -15,43 +15,26 @@ use serde::{Deserialize, Deserializer};
 use self::formats::Source;
 use self::types::Seeding;
 use super::tracer::Trace;
-use super::{Fingerprinted, ROOM};
+use super::{ROOM, Seen};
 
-/// A value that is being decoded.
-pub(crate) struct Decoding<'de, T: Deserialize<'de>> {
-    seed: Seeding<'de, PhantomData<T>>,
-    trace: Trace,
-}
+/// A value to be decoded, without its type.
+pub(crate) struct Erased<'a, 'de>(&'a mut dyn Seed<'de>);
 
-/// The same without its type.
-pub(crate) struct Erased<'a, 'de> {
-    seed: &'a mut dyn Seed<'de>,
-    trace: &'a Trace,
-}
-
-impl<'de, T: Deserialize<'de>> Decoding<'de, T> {
-    pub(crate) fn new() -> Self {
-        Self {
-            seed: Seeding::new(PhantomData),
-            trace: Trace::new(ROOM.get()),
-        }
-    }
-
-    pub(crate) fn erased(&mut self) -> Erased<'_, 'de> {
-        let (seed, trace) = (&mut self.seed, &self.trace);
-        Erased { seed, trace }
-    }
-
-    /// What was read; `None` if nothing was.
-    pub(crate) fn end(self) -> Option<Fingerprinted<T>> {
-        Some(Fingerprinted::of(self.seed.value?, &self.trace))
-    }
+/// Has a value decoded by what reads a format.
+pub(crate) fn decode_erased<'de, T: Deserialize<'de>, R>(
+    by: impl FnOnce(Erased<'_, 'de>) -> R,
+) -> (R, Option<T>) {
+    let mut seed = Seeding::new(PhantomData);
+    let read = by(Erased(&mut seed));
+    (read, seed.value)
 }
 
 impl<'de> Erased<'_, 'de> {
-    /// Reads it.
-    pub(crate) fn read<D: Deserializer<'de>>(self, format: D) -> Done {
-        self.seed.read(&mut Source::new(format, self.trace))
+    /// Reads it; gives what was seen of its type.
+    pub(crate) fn read<D: Deserializer<'de>>(self, format: D) -> Result<Seen, Error> {
+        let trace = Trace::new(ROOM.get());
+        self.0.read(&mut Source::new(format, &trace))?;
+        Ok(Seen::of(&trace))
     }
 }
 
