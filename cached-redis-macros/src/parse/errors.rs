@@ -8,7 +8,7 @@ use quote::{ToTokens, quote};
 use std::fmt::Display;
 
 /// The mistakes found so far.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Errors {
     all: Option<syn::Error>,
     /// Those of one configuration.

@@ -10,6 +10,8 @@ use crate::parse::syntax::{literal, peel_expr};
 pub(crate) struct Written {
     pub(crate) name: Ident,
     pub(super) value: Value,
+    /// What is wrong with its form, which is told once it is known that there is such an option.
+    pub(super) mistake: Errors,
 }
 
 /// `name(element in all)`.
@@ -31,14 +33,13 @@ pub(super) enum Value {
     Expr(Expr),
     List(Vec<Ident>),
     Each(Each),
-    /// Its mistake, which is told to whoever reads it: nobody does if there is no such option.
-    Unreadable(Errors),
+    Unreadable,
 }
 
 impl Written {
     /// Stores the option, and tells whether it could; the second of one name is refused.
     pub(crate) fn set<T>(
-        self,
+        mut self,
         slot: &mut Option<T>,
         read: fn(&Self, &mut Errors) -> Option<T>,
         errors: &mut Errors,
@@ -48,6 +49,7 @@ impl Written {
             errors.refuse(&self.name, message, "keep one of them");
             return false;
         }
+        errors.append(std::mem::take(&mut self.mistake));
         *slot = read(&self, errors);
         slot.is_some()
     }
@@ -169,11 +171,10 @@ impl Written {
         path.or_else(|| errors.refused(value, "`crate` is not given as a path", help))
     }
 
-    /// Refuses a value of another form, or one that could not be read.
+    /// Refuses a value of another form.
     fn wrong<T>(&self, needs: &str, help: &str, errors: &mut Errors) -> Option<T> {
-        if let Value::Unreadable(mistake) = &self.value {
-            errors.append(mistake.clone());
-            return None;
+        if let Value::Unreadable = self.value {
+            return None; // its mistake says so
         }
         errors.refused(&self.name, format!("`{}` needs {needs}", self.name), help)
     }

@@ -25,8 +25,8 @@ pub(crate) enum Piece {
 }
 
 impl Piece {
-    fn is_unreadable(&self) -> bool {
-        matches!(self, Self::Option(Written { value, .. }) if matches!(value, Value::Unreadable(_)))
+    fn is_mistaken(&self) -> bool {
+        matches!(self, Self::Option(option) if option.mistake.has_any())
     }
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn pieces(tokens: TokenStream, errors: &mut Errors) -> Vec<Piece> {
     // It fails where a mistake inside parentheses left the rest of them unread.
     let parsed: syn::Result<()> = read.parse2(tokens);
     debug_assert!(
-        parsed.is_ok() || errors.has_any() || found.iter().any(Piece::is_unreadable),
+        parsed.is_ok() || errors.has_any() || found.iter().any(Piece::is_mistaken),
         "every token is consumed"
     );
     found
@@ -68,13 +68,18 @@ fn piece(input: ParseStream<'_>, errors: &mut Errors) -> Option<Piece> {
         skip_to_comma(input);
         return None;
     };
-    let value = value(&name, input, errors);
-    Some(Piece::Option(Written { name, value }))
+    let mut mistake = Errors::default();
+    let value = value(&name, input, &mut mistake);
+    Some(Piece::Option(Written {
+        name,
+        value,
+        mistake,
+    }))
 }
 
-fn value(name: &Ident, input: ParseStream<'_>, errors: &mut Errors) -> Value {
+fn value(name: &Ident, input: ParseStream<'_>, mistake: &mut Errors) -> Value {
     let read = if let Some(sign) = other_sign(input) {
-        misassigned(name, &sign, input, errors)
+        misassigned(name, &sign, input, mistake)
     } else if input.peek(Token![=]) {
         assigned(input)
     } else if input.peek(token::Paren) {
@@ -82,14 +87,13 @@ fn value(name: &Ident, input: ParseStream<'_>, errors: &mut Errors) -> Value {
     } else if input.is_empty() || input.peek(Token![,]) || input.peek2(Token![=]) {
         Ok(Value::Nothing)
     } else {
-        unassigned(name, input)
+        unassigned(name, input, mistake)
     };
     read.unwrap_or_else(|error| {
         let message = format!("`{name}` has no readable value: {error}");
-        let mut mistake = Errors::default();
         mistake.refuse_at(error.span(), message, format!("write {}", form(name)));
         skip_to_comma(input);
-        Value::Unreadable(mistake)
+        Value::Unreadable
     })
 }
 
@@ -119,21 +123,20 @@ fn misassigned(
     name: &Ident,
     sign: &TokenStream,
     input: ParseStream<'_>,
-    errors: &mut Errors,
+    mistake: &mut Errors,
 ) -> syn::Result<Value> {
     let value = Expr::parse(input)?;
     let help = format!("write `{name} = {}`", text::of(value.to_token_stream()));
-    errors.refuse(sign, format!("`{name}` is followed by `{sign}`"), help);
+    mistake.refuse(sign, format!("`{name}` is followed by `{sign}`"), help);
     Ok(Value::Expr(value))
 }
 
 /// Refuses a value that follows its option without a sign.
-fn unassigned(name: &Ident, input: ParseStream<'_>) -> syn::Result<Value> {
+fn unassigned(name: &Ident, input: ParseStream<'_>, mistake: &mut Errors) -> syn::Result<Value> {
     let value = Expr::parse(input)?;
     let message = format!("`{name}` and its value are not joined");
-    let mut mistake = Errors::default();
     mistake.refuse(value, message, format!("write {}", form(name)));
-    Ok(Value::Unreadable(mistake))
+    Ok(Value::Unreadable)
 }
 
 fn listed(input: ParseStream<'_>) -> syn::Result<Value> {

@@ -69,6 +69,8 @@ fn misspelt_options_are_guessed() {
     for (args, word, meant) in [
         ("tll = 300", "tll", "ttl"),
         ("tlt = 300", "tlt", "ttl"),
+        ("tlt: 300", "tlt", "ttl"),
+        ("tlt 300", "tlt", "ttl"),
         ("ttl = 300, kye = \"user:<id>\"", "kye", "key"),
         (
             "ttl = 300, stale_wihle_revalidate = 5",
