@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use crate::engine::id_map::IdMap;
 use crate::engine::shape::Shape;
+use crate::wire::codec::{self, Codec};
 use crate::wire::entry::Live;
 
-type Kept = Arc<dyn Any + Send + Sync>;
+pub(crate) type Kept = Arc<dyn Any + Send + Sync>;
 
 /// How a `V` is kept and given out, where that can be.
 pub(crate) type Sharing<V> = Option<Copies<V>>;
@@ -38,13 +39,16 @@ impl<V> fmt::Debug for Copies<V> {
     }
 }
 
-/// A copy of the value that is kept beside `live`. `reads`: whether the reader would decode it.
+/// A copy of a value that is kept. One of another type, under the same key, is kept for readers of that.
 #[inline]
-pub(crate) fn copy<V>(sharing: Sharing<V>, live: &Live, reads: impl FnOnce() -> bool) -> Option<V> {
-    let copies = sharing?;
-    // One of another type, under the same key, is kept for readers of that.
-    let kept = live.decoded.as_ref()?.get().filter(|_| reads());
-    kept.and_then(copies.copy)
+pub(crate) fn copy<V>(sharing: Sharing<V>, kept: Option<&Kept>) -> Option<V> {
+    (sharing?.copy)(kept?)
+}
+
+/// What is kept beside `live`, if a reader in `codec` would decode that.
+pub(crate) fn kept(codec: impl Codec, live: &Live) -> Option<&Kept> {
+    let kept = live.decoded.as_ref()?.get();
+    kept.filter(|_| codec::reads(&codec, &live.header))
 }
 
 /// Keeps what was decoded, where nothing is kept yet.

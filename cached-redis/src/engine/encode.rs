@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::engine::context::Said;
+use crate::engine::copies::{self, Kept};
 use crate::engine::handle::Inner;
 use crate::engine::tags::Basis;
 use crate::engine::verdict::Verdict;
@@ -147,10 +148,10 @@ impl<'a> Encoder<'a> {
         unpacked.ok()
     }
 
-    /// Whether it would decode the entry, as far as that can be told without doing it.
-    pub(crate) fn reads(&self, codec: impl Choice, live: &Live) -> bool {
-        let codec = codec.choose(self.inner.settings.format);
-        self.is_own(live) && codec::reads(&codec, &live.header)
+    /// What is kept beside the entry, if it would decode that, as far as that can be told without doing it.
+    pub(crate) fn kept<'l>(&self, codec: impl Choice, live: &'l Live) -> Option<&'l Kept> {
+        let kept = copies::kept(codec.choose(self.inner.settings.format), live);
+        kept.filter(|_| self.is_own(live))
     }
 
     /// Whether an entry is what was loaded.

@@ -9,7 +9,7 @@ use crate::engine::encode::Encoder;
 use crate::engine::shape::{ErrorSharing, Shape};
 use crate::engine::verdict::Verdict;
 use crate::protocol::progress::SharedError;
-use crate::wire::codec::{self, Checked, Choice, Codec as _, Format, Sampled};
+use crate::wire::codec::{Checked, Choice, Codec as _, Format, Sampled};
 use crate::wire::entry::Live;
 
 /// The plan of a function: the shape of its results, whether its errors are shared, its codec and its
@@ -111,13 +111,13 @@ where
 
     #[inline]
     fn copy(&self, cache: Format, live: &Live) -> Option<S::Ok> {
-        let reads = || codec::reads(&self.codec.choose(cache), &live.header);
-        copies::copy(self.shape.sharing(), live, reads)
+        let kept = copies::kept(self.codec.choose(cache), live);
+        copies::copy(self.shape.sharing(), kept)
     }
 
     fn decode(&self, encoder: &Encoder<'_>, live: &Live) -> Option<S::Ok> {
         let sharing = self.shape.sharing();
-        let copy = copies::copy(sharing, live, || encoder.reads(self.codec, live));
+        let copy = copies::copy(sharing, encoder.kept(self.codec, live));
         if copy.is_some() {
             return copy;
         }

@@ -128,9 +128,7 @@ impl<P: AnyPlan, F: Load<P>> Callee for Called<P, F> {
     }
 
     fn hear(&mut self) -> Option<Ended> {
-        let (answer, ended) = F::heard(&mut self.apart)?;
-        self.answer = Some(answer);
-        Some(ended)
+        F::heard(&mut self.apart, &mut self.answer)
     }
 }
 

@@ -29,8 +29,8 @@ pub(crate) trait Load<P: AnyPlan>: Sized {
         apart: &mut Self::Apart,
     ) -> Option<Boxed<'static, bool>>;
 
-    /// What it gave there.
-    fn heard(apart: &mut Self::Apart) -> Option<(ResultOf<P>, Ended)>;
+    /// Hands over what it gave there.
+    fn heard(apart: &mut Self::Apart, to: &mut Option<ResultOf<P>>) -> Option<Ended>;
 }
 
 /// A load that borrows from its caller, and so runs in its caller's task.
@@ -54,7 +54,7 @@ where
         None
     }
 
-    fn heard((): &mut ()) -> Option<(ResultOf<P>, Ended)> {
+    fn heard((): &mut (), _: &mut Option<ResultOf<P>>) -> Option<Ended> {
         None
     }
 }
@@ -91,8 +91,10 @@ where
         Some(job.spawn(|job| Box::pin(apart(job, called, sender))))
     }
 
-    fn heard(apart: &mut Self::Apart) -> Option<(ResultOf<P>, Ended)> {
-        apart.as_mut()?.try_recv().ok()
+    fn heard(apart: &mut Self::Apart, to: &mut Option<ResultOf<P>>) -> Option<Ended> {
+        let (result, ended) = apart.as_mut()?.try_recv().ok()?;
+        *to = Some(result);
+        Some(ended)
     }
 }
 

@@ -78,12 +78,16 @@ impl Asked {
     /// Serves the value, if somebody has decoded it before and it says nothing of its age either.
     #[inline]
     pub(crate) fn served<P: AnyPlan>(self, call: &Call, plan: P) -> Result<OkOf<P>, Self> {
-        let plain = self.plain(call);
-        let ok = plain.and_then(|(live, format)| plan.copy(format, live));
-        if ok.is_some() {
-            tell(call);
+        let Some((live, format)) = self.plain(call) else {
+            return Err(self);
+        };
+        match plan.copy(format, live) {
+            Some(ok) => {
+                tell(call);
+                Ok(ok)
+            }
+            None => Err(self),
         }
-        ok.ok_or(self)
     }
 
     fn plain(&self, call: &Call) -> Option<(&Live, Format)> {

@@ -39,7 +39,7 @@ impl<V: Local, F> Within<V, F> {
 }
 
 impl<V: Local, F: Future> Within<V, F> {
-    /// Goes on, and hands over what the future comes to: in one function, what it is made to is all that moves.
+    /// Goes on, and hands over what the future comes to: it is moved once.
     pub(crate) fn poll_to(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -201,7 +201,7 @@ fn forge<T: Serialize + DeserializeOwned>(payload: &[u8], format: Format) -> Byt
     let read = within(payload.len(), || format.decode::<Fingerprinted<T>>(payload));
     let fingerprint = read
         .ok()
-        .and_then(|read| read.seen.fingerprint(&read.value))
+        .and_then(|read| read.seen.fingerprint(&read.value?))
         .unwrap_or(0);
     entry(&Encoded {
         payload: payload.to_vec(),

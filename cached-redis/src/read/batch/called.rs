@@ -146,8 +146,6 @@ impl<P: EachPlan, F: Loads<P>> Callee for Called<P, F> {
     }
 
     fn hear(&mut self) -> Option<Box<Ran>> {
-        let (last, ran) = F::heard(&mut self.apart)?;
-        self.last = Some(last);
-        Some(ran)
+        F::heard(&mut self.apart, &mut self.last)
     }
 }

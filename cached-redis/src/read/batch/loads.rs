@@ -35,7 +35,7 @@ pub(crate) trait Loads<P: EachPlan>: Sized {
     ) -> Option<Boxed<'static, ()>>;
 
     /// What it gave there.
-    fn heard(apart: &mut Self::Apart) -> Option<(ResultOf<P>, Box<Ran>)>;
+    fn heard(apart: &mut Self::Apart, to: &mut Option<ResultOf<P>>) -> Option<Box<Ran>>;
 }
 
 impl<P, F, L> Loads<P> for InPlace<F>
@@ -62,7 +62,7 @@ where
         None
     }
 
-    fn heard((): &mut ()) -> Option<(ResultOf<P>, Box<Ran>)> {
+    fn heard((): &mut (), _: &mut Option<ResultOf<P>>) -> Option<Box<Ran>> {
         None
     }
 }
@@ -103,8 +103,10 @@ where
         Some(Box::pin(apart(job, called, sender)))
     }
 
-    fn heard(apart: &mut Self::Apart) -> Option<(ResultOf<P>, Box<Ran>)> {
-        apart.as_mut()?.try_recv().ok()
+    fn heard(apart: &mut Self::Apart, to: &mut Option<ResultOf<P>>) -> Option<Box<Ran>> {
+        let (result, ran) = apart.as_mut()?.try_recv().ok()?;
+        *to = Some(result);
+        Some(ran)
     }
 }
 

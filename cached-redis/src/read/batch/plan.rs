@@ -63,7 +63,7 @@ where
 
     fn decode(&self, encoder: &Encoder<'_>, live: &Live) -> Option<Option<map::Value<S>>> {
         let sharing = self.shape.sharing_each();
-        let copy = copies::copy(sharing, live, || encoder.reads(self.codec, live));
+        let copy = copies::copy(sharing, encoder.kept(self.codec, live));
         if copy.is_some() {
             return Some(copy);
         }

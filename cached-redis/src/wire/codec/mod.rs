@@ -104,7 +104,7 @@ pub trait Codec: Copy + Send + Sync + 'static {
         to: &mut Option<T>,
     ) -> Result<Seen, CodecError> {
         let Fingerprinted { value, seen } = self.decode(bytes)?;
-        *to = Some(value);
+        *to = value;
         Ok(seen)
     }
 }

@@ -71,15 +71,16 @@ impl Seen {
     }
 }
 
-/// A decoded value and what was seen of its type, for codecs that see neither.
+/// What was decoded and what was seen of its type, for codecs that do not look at that.
 pub(crate) struct Fingerprinted<T> {
-    pub(crate) value: T,
+    pub(crate) value: Option<T>,
     pub(crate) seen: Seen,
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Fingerprinted<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (value, seen) = traced::<_, _, TYPED>(deserializer)?;
+        let mut value = None;
+        let seen = traced::<_, _, TYPED>(deserializer, &mut value)?;
         Ok(Self { value, seen })
     }
 }
@@ -94,20 +95,18 @@ impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Bytewise<'_, T> {
     type Value = Seen;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Seen, D::Error> {
-        let (value, seen) = traced::<_, _, BYTEWISE>(deserializer)?;
-        *self.0 = Some(value);
-        Ok(seen)
+        traced::<_, _, BYTEWISE>(deserializer, self.0)
     }
 }
 
-fn traced<'de, D, T, const FORM: u8>(deserializer: D) -> Result<(T, Seen), D::Error>
+fn traced<'de, D, T, const FORM: u8>(from: D, to: &mut Option<T>) -> Result<Seen, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
     let trace = Trace::new(ROOM.get());
-    let value = T::deserialize(Traced::new(deserializer, Hasher::<FORM>(&trace)))?;
-    Ok((value, Seen::of(&trace)))
+    *to = Some(T::deserialize(Traced::new(from, Hasher::<FORM>(&trace)))?);
+    Ok(Seen::of(&trace))
 }
 
 thread_local! {

@@ -21,10 +21,16 @@ fn bytes<T: Serialize>(value: &T) -> Vec<u8> {
     bytes
 }
 
-fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<Fingerprinted<T>> {
+/// A value that was read, and what was seen of its type.
+struct Read<T> {
+    value: T,
+    seen: Seen,
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Option<Read<T>> {
     let mut value = None;
     let seen = within(bytes.len(), || Bincode.decode_traced(bytes, &mut value)).ok()?;
-    value.map(|value| Fingerprinted { value, seen })
+    value.map(|value| Read { value, seen })
 }
 
 /// Whether a value is read as by its type where only trait objects are seen of that.
