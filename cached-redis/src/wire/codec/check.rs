@@ -40,7 +40,7 @@ pub(crate) trait Sample {
     /// Writes it in the codec of this number, its own or the fallback.
     fn write(&self, codec: u8, out: &mut Vec<u8>) -> Result<(), CodecError>;
     /// Shows what it can be read back into.
-    fn read_back(&self, read: &mut dyn FnMut(&mut dyn Slot));
+    fn slot(&self, to: &mut dyn FnMut(&mut dyn Slot));
 }
 
 impl dyn Sample + '_ {
@@ -60,8 +60,23 @@ impl dyn Sample + '_ {
             return false;
         };
         let mut is_same = false;
-        self.read_back(&mut |slot| is_same = read(slot) && same(self.value(), digest, slot));
+        self.slot(&mut |slot| is_same = read(slot) && same(self.value(), digest, slot));
         is_same
+    }
+
+    /// The fingerprint of what comes back, if that is the same.
+    fn read_back(&self, codec: u8, payload: &[u8], digest: Digest) -> Result<u32, CodecError> {
+        let changed = || CodecError::of(Reason::Changed);
+        let mut read = Err(changed());
+        self.slot(&mut |slot| {
+            read = match slot.read(codec, payload) {
+                Err(error) => Err(CodecError::caused(Reason::Unreadable, error)),
+                Ok(_) if !same(self.value(), digest, slot) => Err(changed()),
+                Ok(_) if slot.hides() => Err(CodecError::of(Reason::Hidden)),
+                Ok(fingerprint) => fingerprint.ok_or_else(changed),
+            };
+        });
+        read
     }
 }
 
@@ -97,45 +112,15 @@ impl<C: Codec, T: Serialize + DeserializeOwned> Sample for Checked<'_, C, T> {
         }
     }
 
-    fn read_back(&self, read: &mut dyn FnMut(&mut dyn Slot)) {
+    fn slot(&self, to: &mut dyn FnMut(&mut dyn Slot)) {
         let compared = self.equal.map(|equal| (self.value, equal));
-        read(&mut Decoded::compared(self.codec, compared));
+        to(&mut Decoded::compared(self.codec, compared));
     }
 }
 
 impl<C: Codec, T: Serialize + DeserializeOwned> Checked<'_, C, T> {
     pub(crate) fn sample(&self) -> &dyn Sample {
         self
-    }
-}
-
-/// The fingerprint of what comes back, if that is the same.
-fn read_back(
-    sample: &dyn Sample,
-    codec: u8,
-    payload: &[u8],
-    digest: Digest,
-) -> Result<u32, CodecError> {
-    let mut read = Err(CodecError::of(Reason::Changed));
-    sample.read_back(&mut |slot| read = checked(sample, slot, codec, payload, digest));
-    read
-}
-
-fn checked(
-    sample: &dyn Sample,
-    slot: &mut dyn Slot,
-    codec: u8,
-    payload: &[u8],
-    digest: Digest,
-) -> Result<u32, CodecError> {
-    let fingerprint = slot
-        .read(codec, payload)
-        .map_err(|error| CodecError::caused(Reason::Unreadable, error))?;
-    let changed = CodecError::of(Reason::Changed);
-    match same(sample.value(), digest, slot) {
-        true if slot.hides() => Err(CodecError::of(Reason::Hidden)),
-        true => fingerprint.ok_or(changed),
-        false => Err(changed),
     }
 }
 
@@ -198,7 +183,7 @@ fn encode_in(
     let mut payload = Vec::new();
     sample.write(codec, &mut payload)?;
     Ok(Encoded {
-        fingerprint: read_back(sample, codec, &payload, digest)?,
+        fingerprint: sample.read_back(codec, &payload, digest)?,
         payload,
         codec,
         fell_back: None,
