@@ -405,7 +405,8 @@ async fn a_primary_that_is_killed_is_followed_by_the_replica_that_is_elected() {
     assert_eq!(cluster.owner("it:slot:1"), killed + 3);
     cache.invalidate("slot:1").await.unwrap();
     assert_eq!(cache.get::<u64>("slot:1").await.unwrap(), None);
-    assert!(cache.stats().store().connected);
+    let connected = async || cache.stats().store().connected;
+    eventually("a connection to each server", connected).await;
 }
 
 #[redis_cached(ttl = 600, key = "tagged:<id>", tags = ["kind"], skip(source))]
