@@ -90,6 +90,7 @@ impl Asked {
         }
     }
 
+    /// The entry, if nothing is to be told of it but that it was hit, and the cache's codec.
     fn plain(&self, call: &Call) -> Option<(&Live, Format)> {
         let (Self::Entry(live), Some(cache)) = (self, call.cache()) else {
             return None;

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::Bincode;
 use super::error::Reason;
 use super::{Codec, CodecError, Json, Msgpack, json, msgpack};
-use crate::wire::fingerprint::{Erased, Seen, decode_erased};
+use crate::wire::fingerprint::{Erased, Seen};
 
 /// A codec chosen at run time: the default of a cache.
 ///
@@ -70,7 +70,7 @@ impl Codec for Format {
         match self {
             #[cfg(feature = "bincode")]
             Self::Bincode => Bincode.encode(value, out),
-            _ => self.encode_by_name(&value, out),
+            _ => self.encode_erased(&value, out),
         }
     }
 
@@ -96,7 +96,7 @@ impl Codec for Format {
             #[cfg(feature = "bincode")]
             Self::Bincode => Bincode.decode_traced(bytes, to),
             _ => {
-                let (seen, value) = decode_erased(|value| self.decode_by_name(bytes, value));
+                let (seen, value) = Erased::decode(|value| self.decode_erased(bytes, value));
                 *to = value;
                 seen
             }
@@ -105,7 +105,7 @@ impl Codec for Format {
 }
 
 impl Format {
-    fn encode_by_name(
+    fn encode_erased(
         self,
         value: &dyn erased_serde::Serialize,
         out: &mut Vec<u8>,
@@ -116,7 +116,7 @@ impl Format {
         }
     }
 
-    fn decode_by_name<'de>(
+    fn decode_erased<'de>(
         self,
         bytes: &'de [u8],
         value: Erased<'_, 'de>,

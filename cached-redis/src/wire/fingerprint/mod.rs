@@ -34,7 +34,7 @@ use serde::de::DeserializeSeed;
 use serde::{Deserialize, Deserializer};
 
 use self::access::Traced;
-pub(crate) use self::erased::{Erased, decode_erased};
+pub(crate) use self::erased::Erased;
 #[cfg(feature = "bincode")]
 use self::tracer::BYTEWISE;
 use self::tracer::{Hasher, TYPED, Trace};
@@ -122,7 +122,7 @@ pub(crate) fn within<R>(room: usize, decode: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Makes this much room.
+/// Makes this much room: apart, since the rest is compiled with each type.
 fn make(room: usize) {
     ROOM.set(room);
 }

@@ -20,16 +20,16 @@ use super::{ROOM, Seen};
 /// A value to be decoded, without its type.
 pub(crate) struct Erased<'a, 'de>(&'a mut dyn Seed<'de>);
 
-/// Has a value decoded by what reads a format.
-pub(crate) fn decode_erased<'de, T: Deserialize<'de>, R>(
-    by: impl FnOnce(Erased<'_, 'de>) -> R,
-) -> (R, Option<T>) {
-    let mut seed = Seeding::new(PhantomData);
-    let read = by(Erased(&mut seed));
-    (read, seed.value)
-}
-
 impl<'de> Erased<'_, 'de> {
+    /// Has a value decoded by what reads a format.
+    pub(crate) fn decode<T: Deserialize<'de>, R>(
+        by: impl FnOnce(Erased<'_, 'de>) -> R,
+    ) -> (R, Option<T>) {
+        let mut seed = Seeding::new(PhantomData);
+        let read = by(Erased(&mut seed));
+        (read, seed.value)
+    }
+
     /// Reads it; gives what was seen of its type.
     pub(crate) fn read<D: Deserializer<'de>>(self, format: D) -> Result<Seen, Error> {
         let trace = Trace::new(ROOM.get());
