@@ -146,7 +146,7 @@ const WRITE_BEHIND: Options = Options {
     known: BehindArgs::KNOWN[0],
 };
 
-const ALL: &[&Options] = &[&CACHED, &INVALIDATES, &WRITE_THROUGH, &WRITE_BEHIND];
+pub(crate) const ALL: &[&Options] = &[&CACHED, &INVALIDATES, &WRITE_THROUGH, &WRITE_BEHIND];
 
 impl CachedArgs {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
@@ -248,7 +248,7 @@ impl InvalidatesArgs {
         let name = option.name.to_string();
         let read = match name.as_str() {
             "tag" => {
-                let tag = option.string(errors);
+                let tag = option.read(Written::string, errors);
                 tags::add(&mut self.tags, tag, errors);
                 true
             }

@@ -10,7 +10,7 @@ use crate::parse::syntax::{literal, peel_expr};
 pub(crate) struct Written {
     pub(crate) name: Ident,
     pub(super) value: Value,
-    /// What is wrong with its form, which is told once it is known that there is such an option.
+    /// What is wrong with its form: told when it is [read](Self::read), as somebody knows then that there is such an option.
     pub(super) mistake: Errors,
 }
 
@@ -39,7 +39,7 @@ pub(super) enum Value {
 impl Written {
     /// Stores the option, and tells whether it could; the second of one name is refused.
     pub(crate) fn set<T>(
-        mut self,
+        self,
         slot: &mut Option<T>,
         read: fn(&Self, &mut Errors) -> Option<T>,
         errors: &mut Errors,
@@ -49,9 +49,18 @@ impl Written {
             errors.refuse(&self.name, message, "keep one of them");
             return false;
         }
-        errors.append(std::mem::take(&mut self.mistake));
-        *slot = read(&self, errors);
+        *slot = self.read(read, errors);
         slot.is_some()
+    }
+
+    /// Tells what is wrong with its form, and reads the value.
+    pub(crate) fn read<T>(
+        mut self,
+        read: fn(&Self, &mut Errors) -> Option<T>,
+        errors: &mut Errors,
+    ) -> Option<T> {
+        errors.append(std::mem::take(&mut self.mistake));
+        read(&self, errors)
     }
 
     pub(crate) fn expression(&self, errors: &mut Errors) -> Option<Expr> {

@@ -5,7 +5,8 @@
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;
 
-use crate::entry::{Attribute, try_cached, try_invalidates, try_write_through};
+use crate::entry::{Attribute, try_cached, try_invalidates, try_write_behind, try_write_through};
+use crate::parse::args::ALL;
 use crate::parse::errors::Errors;
 
 /// Arguments, the function, what is underlined (nothing: the attribute), the message, the help.
@@ -126,6 +127,38 @@ fn values_of_the_wrong_form_are_refused() {
             ),
         ],
     );
+}
+
+#[test]
+fn no_option_is_taken_or_left_out_where_its_value_is_not_joined_to_it() {
+    for options in ALL {
+        let attribute: Attribute = match options.attribute {
+            "invalidates" => try_invalidates,
+            "write_through" => try_write_through,
+            "write_behind" => try_write_behind,
+            _ => try_cached,
+        };
+        for (known, sign) in options
+            .known
+            .iter()
+            .flat_map(|known| [(known, ":"), (known, "")])
+        {
+            let args = format!("{known} {sign} \"user:<id>\"");
+            let mut errors = Errors::default();
+            attribute(args.parse().unwrap(), &USER.parse().unwrap(), &mut errors);
+            let expected = [
+                format!("`{known}` is followed by"),
+                format!("`{known}` and its value"),
+            ];
+            let is_told =
+                |(_, text): &(String, String)| expected.iter().any(|start| text.starts_with(start));
+            assert!(
+                errors.found.iter().any(is_told),
+                "{args}: {:?}",
+                errors.found
+            );
+        }
+    }
 }
 
 #[test]
