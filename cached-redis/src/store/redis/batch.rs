@@ -23,6 +23,7 @@ use crate::error::StoreError;
 use crate::store::{Answer, Told};
 use crate::util::sync::{AtomicBool, Mutex};
 
+mod crowd;
 mod keys;
 #[cfg(test)]
 mod schedules;
@@ -124,6 +125,16 @@ impl Batches {
         let idle = state.wakes(number);
         drop(state);
         idle.into_iter().for_each(Waker::wake);
+    }
+
+    /// Some of several batches were answered in one go; `left`: and some were not.
+    pub(super) fn paced(&self, left: bool) {
+        self.state.lock().pace.seen(left);
+    }
+
+    #[cfg(test)]
+    pub(super) fn are_answered_at_once(&self) -> bool {
+        self.state.lock().pace.is_at_once()
     }
 
     /// What the connection of this number does next. `gathered`: it has let all go on who were ready.

@@ -204,6 +204,14 @@ impl<S> Mux<S> {
         Ok(true)
     }
 
+    /// So many answers were owed before some were dealt out, or none.
+    fn paced(&self, before: usize) {
+        let left = self.owed.len();
+        if before > 1 && left < before {
+            self.batches.paced(left > 0);
+        }
+    }
+
     fn land(&mut self, outcome: Outcome) {
         if !matches!(outcome, Outcome::Answered | Outcome::Partly(_)) {
             self.answers.clear();
@@ -241,8 +249,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Mux<S> {
         let this = self.get_mut();
         let before = client.filled().len();
         loop {
+            let owed = this.owed.len();
             // What goes before that is good.
             this.is_malformed = this.is_malformed || this.deal(client).is_err();
+            this.paced(owed);
             if client.filled().len() > before {
                 return Poll::Ready(Ok(()));
             }

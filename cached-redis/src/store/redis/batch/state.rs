@@ -3,6 +3,7 @@
 //! Readers who get their answers together would go on together: the server idle while they work, and
 //! all of them idle while it does. So a batch does not wait for all of those who are about, but is
 //! sent when somewhat less than half of them have joined, and the server has it while the others come.
+//! A server that answers all batches at once is not [seen](Pace) to work meanwhile, and gets fewer.
 //! For the same reason an answer must not be large: a batch is sent, too, when as many bytes are to be
 //! expected, by what the last answers were. Those of single keys are not known beforehand, and it is their
 //! sum that counts.
@@ -14,19 +15,14 @@ use std::mem::{replace, take};
 use std::sync::Arc;
 use std::task::Waker;
 
-use bytes::Bytes;
-
 use super::super::packed::Packed;
+use super::crowd::{Crowd, Pace, Size};
 use super::keys::MOST;
 use super::slots::{Batch, Closed, Join, Part};
 use crate::store::Told;
 
 /// How large an answer may be expected to be: a large one holds up all readers.
 pub(super) const MOST_BYTES: usize = 64 * 1024;
-
-/// How many readers are worth a batch at least, and by how many less than half of those about is
-/// enough. Both were measured.
-pub(super) const FEW: usize = 4;
 
 /// How many batches are kept to be used again.
 const SPARE: usize = 64;
@@ -48,6 +44,7 @@ pub(super) struct State {
     pub(super) calls: usize,
     callers: Crowd,
     pub(super) size: Size,
+    pub(super) pace: Pace,
     /// What was handed out lately.
     spare: VecDeque<Closed>,
     /// The number of the connection; 0: there is none.
@@ -114,7 +111,7 @@ impl State {
             return self.full.push_back(command);
         }
         self.open.push(command);
-        if self.open.len() >= self.callers.enough() {
+        if self.open.len() >= self.callers.enough(&self.pace) {
             self.close();
         }
     }
@@ -181,7 +178,7 @@ impl State {
         let readers = self.joined().map_or(0, |at| self.open[at].keys.readers());
         let keys = self.open_keys();
         let is_large = keys.saturating_mul(self.size.mean()) >= MOST_BYTES;
-        keys >= MOST || is_large || readers >= self.crowd.enough()
+        keys >= MOST || is_large || readers >= self.crowd.enough(&self.pace)
     }
 
     pub(super) fn close(&mut self) {
@@ -292,51 +289,5 @@ impl State {
     pub(super) fn wakes(&mut self, number: u64) -> Option<Waker> {
         let at = self.idle.iter().position(|(of, _)| *of == number)?;
         Some(self.idle.swap_remove(at).1)
-    }
-}
-
-/// How many readers wait at once, in sixteenths: the most that were seen, less a sixteenth for every
-/// batch since.
-#[derive(Default)]
-pub(super) struct Crowd(usize);
-
-impl Crowd {
-    pub(super) fn seen(&mut self, waiting: usize) {
-        self.0 = (16 * waiting).max(self.0 - self.0.div_ceil(16));
-    }
-
-    pub(super) fn size(&self) -> usize {
-        self.0 / 16
-    }
-
-    /// How many of them are not to wait for more.
-    fn enough(&self) -> usize {
-        (self.size() / 2).saturating_sub(FEW).max(FEW)
-    }
-
-    /// Whether the next read can be expected to be the only one.
-    pub(super) fn is_one(&self) -> bool {
-        self.0 <= 16
-    }
-}
-
-/// How many bytes the answer to a key had lately, in the mean.
-#[derive(Default)]
-pub(super) struct Size(usize);
-
-impl Size {
-    pub(super) fn mean(&self) -> usize {
-        self.0
-    }
-
-    pub(super) fn seen(&mut self, answers: &[Option<Bytes>]) {
-        if !answers.is_empty() {
-            let bytes: usize = answers.iter().flatten().map(Bytes::len).sum();
-            let sum = self
-                .0
-                .saturating_mul(3)
-                .saturating_add(bytes / answers.len());
-            self.0 = sum.div_ceil(4);
-        }
     }
 }

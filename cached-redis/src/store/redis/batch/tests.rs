@@ -8,8 +8,9 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use super::super::packed::{Form as _, Packed};
+use super::crowd::{Crowd, FEW, MANY, Pace};
 use super::keys::MOST;
-use super::state::{Crowd, FEW, MOST_BYTES};
+use super::state::MOST_BYTES;
 use super::{Batches, Closed, Join, Next, Outcome};
 use crate::error::StoreError;
 use crate::store::Answer;
@@ -149,6 +150,35 @@ fn joined(batches: &Batches) -> usize {
     let join = |n: &usize| drop(batches.join(&[&format!("app:{n}")], Waker::noop()));
     let is_open = || !batches.state.lock().open.is_empty();
     (1..).inspect(join).find(|_| !is_open()).unwrap()
+}
+
+fn joined_at_once(crowd: usize) -> usize {
+    let batches = Batches::default();
+    batches.start(batches.number());
+    (0..1000).for_each(|_| batches.paced(false));
+    batches.state.lock().crowd.seen(crowd);
+    joined(&batches)
+}
+
+#[test]
+fn a_batch_waits_for_half_where_batches_are_answered_at_once() {
+    assert_eq!([2, 8, 12].map(joined_at_once), [FEW; 3]);
+    assert_eq!([16, 24, 64].map(joined_at_once), [MANY, 12, 32]);
+}
+
+#[test]
+fn whether_batches_are_answered_at_once_is_what_most_of_them_say() {
+    let seen = |times: usize, left: &dyn Fn(usize) -> bool| {
+        let mut pace = Pace::default();
+        (0..times).for_each(|n| pace.seen(left(n)));
+        pace.is_at_once()
+    };
+    assert!(!seen(0, &|_| false));
+    assert!(!seen(50, &|_| false), "too few of them");
+    assert!(seen(1000, &|_| false));
+    assert!(seen(1000, &|n| n % 4 == 0));
+    assert!(!seen(1000, &|n| n % 2 == 0));
+    assert!(!seen(1 << 14, &|_| false), "it is looked at anew");
 }
 
 #[test]

@@ -296,3 +296,45 @@ async fn the_client_hears_an_announcement_before_a_later_answer_is_dealt_out() {
     assert_eq!(reader().await, Poll::Ready(answer));
     assert_eq!(client.filled(), [ANNOUNCED, ANNOUNCED].concat());
 }
+
+/// Whether the server seems to answer at once, after many times two batches whose answers came in one go or in two.
+async fn seems_at_once(goes: usize) -> bool {
+    let (ours, mut server) = duplex(4096);
+    let batches = Arc::<Batches>::default();
+    let mut mux = Mux::new(ours, Arc::clone(&batches));
+    batches.start(mux.number());
+    for _ in 0..300 {
+        let mut reads = [Box::pin(read(&batches, "a")), Box::pin(read(&batches, "b"))];
+        let (mut received, mut replies) = (Vec::new(), Vec::new());
+        for read in &mut reads {
+            let polled = poll_fn(|context| Poll::Ready(read.as_mut().poll(context)));
+            assert!(polled.await.is_pending());
+            for _ in 0..2 {
+                let flushed = poll_fn(|context| Pin::new(&mut mux).poll_flush(context));
+                flushed.await.unwrap();
+            }
+            let words = command(&mut server, &mut received).await.unwrap();
+            let array: &[u8] = if words[0] == "MGET" { b"*1\r\n" } else { b"" };
+            replies.push([array, b"$1\r\n1\r\n"].concat());
+        }
+        for go in replies.chunks(2 / goes) {
+            server.write_all(&go.concat()).await.unwrap();
+            let mut room = [0; 16];
+            let mut client = ReadBuf::new(&mut room);
+            let polled =
+                |context: &mut Context<'_>| Pin::new(&mut mux).poll_read(context, &mut client);
+            let mut polled = polled;
+            poll_fn(|context| Poll::Ready(polled(context).is_ready())).await;
+        }
+        for read in reads {
+            assert_eq!(read.await, is("1"));
+        }
+    }
+    batches.are_answered_at_once()
+}
+
+#[tokio::test]
+async fn it_is_seen_whether_a_server_answers_all_batches_at_once() {
+    assert!(seems_at_once(1).await);
+    assert!(!seems_at_once(2).await);
+}
