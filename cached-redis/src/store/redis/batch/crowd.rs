@@ -1,4 +1,4 @@
-//! What was seen of reads lately: how many are about, how large their answers are, and how these come.
+//! What was seen lately of those who wait: how many are about, how large their answers are, and how these come.
 
 use bytes::Bytes;
 
@@ -6,7 +6,8 @@ use bytes::Bytes;
 /// enough. Both were measured.
 pub(super) const FEW: usize = 4;
 
-/// How many are, where the server answers all batches at once and about twice as many readers are about.
+/// How many are, where the server answers all batches at once and more than `MANY + FEW` are about: of fewer, what
+/// is left would be too small a batch for both sides to work at the same time, if the server then could.
 pub(super) const MANY: usize = 2 * FEW;
 
 /// How many readers wait at once, in sixteenths: the most that were seen, less a sixteenth for every
@@ -62,7 +63,7 @@ impl Size {
 /// Whether the server answers all batches that it has at once, which is seen where there are several.
 ///
 /// One with a processor of its own answers the first while the others are still on their way. One that shares
-/// ours has answered all before we go on, and so has one that is far away.
+/// ours has answered all before we go on.
 #[derive(Default)]
 pub(super) struct Pace {
     /// The share of such times, in 65,536ths, and how many there were.

@@ -3,10 +3,12 @@
 //! Readers who get their answers together would go on together: the server idle while they work, and
 //! all of them idle while it does. So a batch does not wait for all of those who are about, but is
 //! sent when somewhat less than half of them have joined, and the server has it while the others come.
-//! A server that answers all batches at once is not [seen](Pace) to work meanwhile, and gets fewer.
 //! For the same reason an answer must not be large: a batch is sent, too, when as many bytes are to be
 //! expected, by what the last answers were. Those of single keys are not known beforehand, and it is their
 //! sum that counts.
+//!
+//! A server that is seen to [answer all batches at once](Pace) does not work meanwhile: there half of those who
+//! are about are a batch.
 //!
 //! All of it is done under one lock, and what is to be woken or dropped is handed out: it may lock others.
 

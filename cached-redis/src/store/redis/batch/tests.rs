@@ -140,8 +140,18 @@ async fn without_the_right_to_read_together_each_reads_alone() {
 
 /// How many of those who come join a batch before it is sent, if so many were about lately.
 fn joined_of(crowd: usize) -> usize {
+    joined_after(0, crowd)
+}
+
+/// The same where all batches were answered at once.
+fn joined_at_once(crowd: usize) -> usize {
+    joined_after(1000, crowd)
+}
+
+fn joined_after(times_at_once: usize, crowd: usize) -> usize {
     let batches = Batches::default();
     batches.start(batches.number());
+    (0..times_at_once).for_each(|_| batches.paced(false));
     batches.state.lock().crowd.seen(crowd);
     joined(&batches)
 }
@@ -150,14 +160,6 @@ fn joined(batches: &Batches) -> usize {
     let join = |n: &usize| drop(batches.join(&[&format!("app:{n}")], Waker::noop()));
     let is_open = || !batches.state.lock().open.is_empty();
     (1..).inspect(join).find(|_| !is_open()).unwrap()
-}
-
-fn joined_at_once(crowd: usize) -> usize {
-    let batches = Batches::default();
-    batches.start(batches.number());
-    (0..1000).for_each(|_| batches.paced(false));
-    batches.state.lock().crowd.seen(crowd);
-    joined(&batches)
 }
 
 #[test]

@@ -19,6 +19,28 @@ async fn read(batches: &Batches, key: &str) -> Read {
     ended.map(|ended| ended.map(|()| answer))
 }
 
+/// A mux whose way to the server has room for so many bytes.
+fn muxed(room: usize) -> (Mux<DuplexStream>, Arc<Batches>, DuplexStream) {
+    let (ours, server) = duplex(room);
+    let batches = Arc::<Batches>::default();
+    let mux = Mux::new(ours, Arc::clone(&batches));
+    batches.start(mux.number());
+    (mux, batches, server)
+}
+
+/// Once to gather those who are ready, and once to send.
+async fn send(mux: &mut Mux<DuplexStream>) {
+    for _ in 0..2 {
+        let flushed = poll_fn(|context| Pin::new(&mut *mux).poll_flush(context));
+        flushed.await.unwrap();
+    }
+}
+
+/// One turn of the client's driver; whether there is something for the client.
+async fn turn(mux: &mut Mux<DuplexStream>, client: &mut ReadBuf<'_>) -> bool {
+    poll_fn(|context| Poll::Ready(Pin::new(&mut *mux).poll_read(context, client).is_ready())).await
+}
+
 /// A client whose way to the server has room for so many bytes.
 async fn client(
     room: usize,
@@ -28,10 +50,7 @@ async fn client(
     Arc<Batches>,
     DuplexStream,
 ) {
-    let (ours, server) = duplex(room);
-    let batches = Arc::<Batches>::default();
-    let mux = Mux::new(ours, Arc::clone(&batches));
-    batches.start(mux.number());
+    let (mux, batches, server) = muxed(room);
     let info = RedisConnectionInfo::default()
         .set_protocol(ProtocolVersion::RESP2)
         .set_skip_set_lib_name();
@@ -140,10 +159,7 @@ async fn a_read_that_is_given_up_before_it_can_be_written_is_not_sent() {
 #[tokio::test]
 async fn nothing_comes_into_the_middle_of_a_message_of_the_client() {
     const MESSAGE: &[u8] = b"*1\r\n$5\r\nMULTI\r\n*1\r\n$4\r\nEXEC\r\n";
-    let (ours, mut server) = duplex(MESSAGE.len() - 4);
-    let batches = Arc::<Batches>::default();
-    let mut mux = Mux::new(ours, Arc::clone(&batches));
-    batches.start(mux.number());
+    let (mut mux, batches, mut server) = muxed(MESSAGE.len() - 4);
     let _read = poll_fn(|context| Poll::Ready(batches.join(&["a"], context.waker()))).await;
     let written = mux.write(MESSAGE).await.unwrap();
     assert!(written < MESSAGE.len());
@@ -267,31 +283,19 @@ async fn what_is_no_reply_reaches_nobody_and_what_goes_before_it_does() {
 #[tokio::test]
 async fn the_client_hears_an_announcement_before_a_later_answer_is_dealt_out() {
     const ANNOUNCED: &[u8] = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n";
-    let (ours, mut server) = duplex(4096);
-    let batches = Arc::<Batches>::default();
-    let mut mux = Mux::new(ours, Arc::clone(&batches));
-    batches.start(mux.number());
+    let (mut mux, batches, mut server) = muxed(4096);
     let mut read = pin!(read(&batches, "k"));
     let mut reader = async || poll_fn(|context| Poll::Ready(read.as_mut().poll(context))).await;
     assert!(reader().await.is_pending());
-    // Once to gather those who are ready, and once to send.
-    for _ in 0..2 {
-        let flushed = poll_fn(|context| Pin::new(&mut mux).poll_flush(context));
-        flushed.await.unwrap();
-    }
+    send(&mut mux).await;
     server
         .write_all(&[ANNOUNCED, ANNOUNCED, b"$3\r\nold\r\n"].concat())
         .await
         .unwrap();
     let mut room = [0; 256];
     let mut client = ReadBuf::new(&mut room);
-    let mut turn = async || {
-        let polled = |context: &mut Context<'_>| Pin::new(&mut mux).poll_read(context, &mut client);
-        let mut polled = polled;
-        poll_fn(|context| Poll::Ready(polled(context).is_ready())).await
-    };
-    assert!(turn().await && reader().await.is_pending());
-    assert!(!turn().await);
+    assert!(turn(&mut mux, &mut client).await && reader().await.is_pending());
+    assert!(!turn(&mut mux, &mut client).await);
     let answer = Some(Ok(Some(Bytes::from_static(b"old"))));
     assert_eq!(reader().await, Poll::Ready(answer));
     assert_eq!(client.filled(), [ANNOUNCED, ANNOUNCED].concat());
@@ -299,20 +303,14 @@ async fn the_client_hears_an_announcement_before_a_later_answer_is_dealt_out() {
 
 /// Whether the server seems to answer at once, after many times two batches whose answers came in one go or in two.
 async fn seems_at_once(goes: usize) -> bool {
-    let (ours, mut server) = duplex(4096);
-    let batches = Arc::<Batches>::default();
-    let mut mux = Mux::new(ours, Arc::clone(&batches));
-    batches.start(mux.number());
+    let (mut mux, batches, mut server) = muxed(4096);
     for _ in 0..300 {
         let mut reads = [Box::pin(read(&batches, "a")), Box::pin(read(&batches, "b"))];
         let (mut received, mut replies) = (Vec::new(), Vec::new());
         for read in &mut reads {
             let polled = poll_fn(|context| Poll::Ready(read.as_mut().poll(context)));
             assert!(polled.await.is_pending());
-            for _ in 0..2 {
-                let flushed = poll_fn(|context| Pin::new(&mut mux).poll_flush(context));
-                flushed.await.unwrap();
-            }
+            send(&mut mux).await;
             let words = command(&mut server, &mut received).await.unwrap();
             let array: &[u8] = if words[0] == "MGET" { b"*1\r\n" } else { b"" };
             replies.push([array, b"$1\r\n1\r\n"].concat());
@@ -320,11 +318,7 @@ async fn seems_at_once(goes: usize) -> bool {
         for go in replies.chunks(2 / goes) {
             server.write_all(&go.concat()).await.unwrap();
             let mut room = [0; 16];
-            let mut client = ReadBuf::new(&mut room);
-            let polled =
-                |context: &mut Context<'_>| Pin::new(&mut mux).poll_read(context, &mut client);
-            let mut polled = polled;
-            poll_fn(|context| Poll::Ready(polled(context).is_ready())).await;
+            turn(&mut mux, &mut ReadBuf::new(&mut room)).await;
         }
         for read in reads {
             assert_eq!(read.await, is("1"));
